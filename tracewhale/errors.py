@@ -1,0 +1,139 @@
+"""What can go wrong, each with its exit code, what happened, why, and what to do next.
+
+The library raises these; only the command line turns them into text and an exit code.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit status of the command line, one for each class of error (README, "Exit codes")."""
+
+    OK = 0
+    MISSING = 1
+    USAGE = 2
+    ENGINE = 3
+    TARGET = 4
+    PLATFORM = 5
+    EMPTY_IMAGE = 6
+    COMMAND_NOT_FOUND = 7
+    COMMAND_KILLED = 8
+    WORKLOAD = 9
+    NO_SPACE = 10
+    TAG = 11
+    TRACE_FILE = 12
+    VERIFICATION = 13
+    TRACE_LOST = 14
+    PROBE = 15
+    IMAGE_CONTENT = 16
+    INTERNAL = 70
+    INTERRUPTED = 130
+
+
+class TraceWhaleError(Exception):
+    """The root of the tree: one sentence that says what happened and why, one of what to do next."""
+
+    exit_code: ExitCode = ExitCode.INTERNAL
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint
+
+
+class UsageError(TraceWhaleError):
+    """The request itself makes no sense: an option's value, a combination."""
+
+    exit_code = ExitCode.USAGE
+
+
+class EngineError(TraceWhaleError):
+    """No container engine answers, or it failed at something it should be able to do."""
+
+    exit_code = ExitCode.ENGINE
+
+
+class TargetNotFound(TraceWhaleError):
+    """No image, container, archive or directory of that name."""
+
+    exit_code = ExitCode.TARGET
+
+
+class PlatformMismatch(TraceWhaleError):
+    """The image is for another architecture or operating system than the engine runs."""
+
+    exit_code = ExitCode.PLATFORM
+
+
+class EmptyImage(TraceWhaleError):
+    """The image has no files, or neither a command of its own nor one given."""
+
+    exit_code = ExitCode.EMPTY_IMAGE
+
+
+class CommandNotFound(TraceWhaleError):
+    """The command does not exist in the image, or cannot be executed there."""
+
+    exit_code = ExitCode.COMMAND_NOT_FOUND
+
+
+class CommandKilled(TraceWhaleError):
+    """The traced command was killed by a signal that TraceWhale did not send."""
+
+    exit_code = ExitCode.COMMAND_KILLED
+
+
+class WorkloadFailed(TraceWhaleError):
+    """A --workload or --exec command, or the image's health check, failed."""
+
+    exit_code = ExitCode.WORKLOAD
+
+
+class NoSpace(TraceWhaleError):
+    """A disk is full: this machine's or the engine's."""
+
+    exit_code = ExitCode.NO_SPACE
+
+
+class InvalidTag(TraceWhaleError):
+    """The name for the new image is not a valid reference."""
+
+    exit_code = ExitCode.TAG
+
+
+class TraceFileError(TraceWhaleError):
+    """A trace file is truncated, damaged, or of a version this program does not know."""
+
+    exit_code = ExitCode.TRACE_FILE
+
+
+class VerificationFailed(TraceWhaleError):
+    """The new image does not behave as the original did."""
+
+    exit_code = ExitCode.VERIFICATION
+
+
+class TraceLost(TraceWhaleError):
+    """Events were lost, so that the trace cannot be trusted."""
+
+    exit_code = ExitCode.TRACE_LOST
+
+
+class ProbeError(TraceWhaleError):
+    """The probe could not be started or stopped working."""
+
+    exit_code = ExitCode.PROBE
+
+
+class ImageContentError(TraceWhaleError):
+    """An image's layer or configuration is malformed or hostile."""
+
+    exit_code = ExitCode.IMAGE_CONTENT
+
+
+class Interrupted(TraceWhaleError):
+    """The user gave up (Ctrl-C twice)."""
+
+    exit_code = ExitCode.INTERRUPTED

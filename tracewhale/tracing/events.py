@@ -1,0 +1,192 @@
+"""The event model: what a trace is, whichever probe made it. Frozen, and merged by union."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+
+class Access(Enum):
+    """How a path was asked for: one value for each family of system calls that name a path."""
+
+    EXEC = "exec"
+    READ = "read"
+    WRITE = "write"
+    CREATE = "create"
+    STAT = "stat"
+    ACCESS = "access"
+    READLINK = "readlink"
+    LIST = "list"
+    CHDIR = "chdir"
+    CHROOT = "chroot"
+    STATFS = "statfs"
+    XATTR = "xattr"
+    MKDIR = "mkdir"
+    MKNOD = "mknod"
+    RENAME_FROM = "rename-from"
+    RENAME_TO = "rename-to"
+    LINK_FROM = "link-from"
+    LINK_TO = "link-to"
+    SYMLINK = "symlink"
+    UNLINK = "unlink"
+    TRUNCATE = "truncate"
+    ATTRIBUTES = "attributes"
+    WATCH = "watch"
+    CONNECT = "connect"
+    BIND = "bind"
+    MOUNT = "mount"
+    MAP = "map"
+
+
+CREATING = frozenset(
+    {
+        Access.CREATE,
+        Access.MKDIR,
+        Access.MKNOD,
+        Access.RENAME_TO,
+        Access.LINK_TO,
+        Access.SYMLINK,
+        Access.BIND,
+    }
+)
+"""Accesses that make a new name: the directory that is to hold it must be there."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Event:
+    """A path was asked for. One for each distinct combination, however often it happened.
+
+    ``path`` is absolute as asked (symbolic links and ``..`` unresolved); ``real`` is where the kernel
+    got to at that moment, empty when it did not exist or was the same; ``root`` is the process's root
+    directory; ``program`` is the real path of the executable that asked; ``follow`` is false for calls
+    that do not follow a final symbolic link; ``present`` tells whether the path existed then.
+    """
+
+    path: str
+    access: str
+    program: str
+    present: bool
+    follow: bool = True
+    real: str = ""
+    root: str = "/"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Exec:
+    """A program was executed: its path, and the variables of its environment that steer the loader."""
+
+    path: str
+    loader_environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unresolved:
+    """A notification that named no usable path, and why (a bad address, a process that was gone)."""
+
+    access: str
+    program: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Notifications: ``received`` = ``recorded`` + ``repeated`` + ``unresolved`` + ``ignored``.
+
+    ``repeated`` were known already; ``ignored`` name nothing (AT_EMPTY_PATH on a descriptor).
+    """
+
+    received: int = 0
+    recorded: int = 0
+    repeated: int = 0
+    unresolved: int = 0
+    ignored: int = 0
+
+    @property
+    def lost(self) -> int:
+        return self.received - self.recorded - self.repeated - self.unresolved - self.ignored
+
+    def __add__(self, other: Counters) -> Counters:
+        return Counters(
+            self.received + other.received,
+            self.recorded + other.recorded,
+            self.repeated + other.repeated,
+            self.unresolved + other.unresolved,
+            self.ignored + other.ignored,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that drove the target: kind ``workload``, ``exec``, ``for`` or ``healthcheck``."""
+
+    kind: str
+    argument: str
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How the traced command ended and what it printed.
+
+    ``status`` is the exit status as the engine gives it (128 + n for signal n). ``stopped`` is true
+    when TraceWhale ended it after its workload. Outputs are the first ``OUTPUT_LIMIT`` bytes.
+    """
+
+    status: int
+    stopped: bool = False
+    stdout: bytes = b""
+    stderr: bytes = b""
+    hostname: str = ""
+    addresses: tuple[str, ...] = ()
+
+
+OUTPUT_LIMIT = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """All that one run (or the union of several) told.
+
+    ``target`` names what was traced as the user did, ``image`` is its immutable identity (a digest);
+    ``request`` is the run as asked for, in plain JSON values, so that it can be repeated;
+    ``mounts`` are the absolute paths in the container on which something was mounted.
+    """
+
+    target: str
+    image: str
+    probe: str
+    request: Mapping[str, object]
+    events: frozenset[Event]
+    execs: frozenset[Exec] = frozenset()
+    unresolved: tuple[Unresolved, ...] = ()
+    counters: Counters = Counters()
+    outcome: Outcome | None = None
+    steps: tuple[Step, ...] = ()
+    mounts: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+    seconds: float = field(default=0.0, compare=False)
+
+
+def merge(traces: Iterable[Trace]) -> Trace:
+    """The union of traces of one image; request, outcome and steps are the first one's."""
+    first, *rest = traces
+    merged = first
+    for trace in rest:
+        merged = Trace(
+            target=merged.target,
+            image=merged.image,
+            probe=merged.probe,
+            request=merged.request,
+            events=merged.events | trace.events,
+            execs=merged.execs | trace.execs,
+            unresolved=tuple(sorted({*merged.unresolved, *trace.unresolved})),
+            counters=merged.counters + trace.counters,
+            outcome=merged.outcome,
+            steps=merged.steps,
+            mounts=tuple(sorted({*merged.mounts, *trace.mounts})),
+            changes=tuple(sorted({*merged.changes, *trace.changes})),
+            seconds=merged.seconds + trace.seconds,
+        )
+    return merged

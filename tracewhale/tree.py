@@ -1,0 +1,187 @@
+"""A root file system as it was before the run: names, metadata, contents, and how its paths resolve.
+
+Paths are absolute ``str`` decoded with ``surrogateescape`` (``os.fsdecode``), so that a name that is
+not UTF-8 survives. A *physical* path has no symbolic link, ``.`` or ``..`` in it; an *asked* path may.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+SYMLINK_LIMIT = 40
+"""Symbolic links followed in one resolution before ELOOP (Linux: path_resolution(7))."""
+
+
+class Kind(Enum):
+    """The type of a directory entry, as ``st_mode & S_IFMT`` tells it."""
+
+    FILE = "file"
+    DIRECTORY = "directory"
+    SYMLINK = "symlink"
+    FIFO = "fifo"
+    SOCKET = "socket"
+    CHARACTER = "character"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One name of a tree, as lstat(2) tells it.
+
+    ``mode`` holds the permission bits with setuid, setgid and sticky (07777). ``size`` is in bytes,
+    ``mtime_ns`` in nanoseconds since the epoch. ``(device, inode)`` is equal for the names of one
+    hard-linked file. ``target`` is a symbolic link's text, ``rdev`` a device node's numbers.
+    """
+
+    path: str
+    kind: Kind
+    mode: int
+    uid: int
+    gid: int
+    size: int
+    mtime_ns: int
+    device: int = 0
+    inode: int = 0
+    nlink: int = 1
+    target: str = ""
+    rdev: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A kept path with all that an image needs of it: metadata, extended attributes, contents.
+
+    ``chunks`` are a regular file's bytes in order (empty for other kinds) and must be consumed
+    before the next ``Packed`` of the same iterator is asked for.
+    """
+
+    entry: Entry
+    xattrs: Mapping[str, bytes]
+    chunks: Iterator[bytes]
+
+
+class Tree(Protocol):
+    """Where files come from. Implementations: a container's file system, a directory, an archive.
+
+    Every path given is physical. What is mounted over the tree (``/proc``, volumes) is not of it.
+    """
+
+    def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
+        """Entries of each directory by name; None for one that is absent or not a directory."""
+        ...
+
+    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+        """Bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end.
+
+        None where the file is absent, not regular or unreadable; short where the file ends.
+        """
+        ...
+
+    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+        """Each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
+        ...
+
+
+class OpenTree(AbstractContextManager[Tree], Protocol):
+    """A tree that holds something (a container, a mount) until it is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What the kernel passes on its way along a path (path_resolution(7)).
+
+    ``steps`` are the physical paths of every directory and symbolic link passed, in order and without
+    the final entry; ``entry`` is where the path ends, None when it does not exist; ``loop`` tells that
+    it does not for having too many symbolic links (ELOOP).
+    """
+
+    steps: tuple[str, ...]
+    entry: Entry | None
+    loop: bool = False
+
+    @property
+    def exists(self) -> bool:
+        return self.entry is not None
+
+
+ROOT = Entry("/", Kind.DIRECTORY, 0o755, 0, 0, 0, 0)
+
+
+def join(directory: str, name: str) -> str:
+    """A physical directory and a name in it, as one physical path."""
+    return f"/{name}" if directory == "/" else f"{directory}/{name}"
+
+
+def parent(path: str) -> str:
+    """The directory of a physical path; the root's is the root."""
+    return os.path.dirname(path) or "/"
+
+
+class View:
+    """A tree with a memory: each directory is scanned once, and paths resolve as in the kernel."""
+
+    def __init__(self, tree: Tree) -> None:
+        self.tree = tree
+        self._listings: dict[str, dict[str, Entry] | None] = {}
+
+    def listing(self, directory: str) -> dict[str, Entry] | None:
+        """Entries of a physical directory by name, None when it is not one."""
+        if directory not in self._listings:
+            self._listings.update(self.tree.scan([directory]))
+        return self._listings[directory]
+
+    def prefetch(self, directories: Iterable[str]) -> None:
+        """Scan many directories in one exchange; those known already are not asked for again."""
+        wanted = sorted({path for path in directories if path not in self._listings})
+        if wanted:
+            self._listings.update(self.tree.scan(wanted))
+
+    def lstat(self, path: str) -> Entry | None:
+        """The entry at a physical path."""
+        if path == "/":
+            return ROOT
+        listing = self.listing(parent(path))
+        return None if listing is None else listing.get(os.path.basename(path))
+
+    def resolve(self, path: str, *, follow: bool = True, root: str = "/") -> Resolution:
+        """Walk an asked path inside ``root`` (a physical directory: another after chroot(2)).
+
+        ``follow`` tells whether a symbolic link at the very end is followed.
+        """
+        steps: dict[str, None] = {}
+        pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        must_be_directory = path.endswith(("/", "/.")) and bool(pending)
+        here = root
+        entry: Entry | None = ROOT if root == "/" else self.lstat(root)
+        links = 0
+        while pending:
+            if entry is None or entry.kind is not Kind.DIRECTORY:
+                return Resolution(tuple(steps), None)
+            steps[here] = None
+            name = pending.pop()
+            if name == "..":
+                here = here if here == root else parent(here)
+                entry = self.lstat(here)
+                continue
+            found = (self.listing(here) or {}).get(name)
+            if found is None:
+                return Resolution(tuple(steps), None)
+            if found.kind is Kind.SYMLINK and (pending or follow or must_be_directory):
+                links += 1
+                if links > SYMLINK_LIMIT:
+                    return Resolution(tuple(steps), None, loop=True)
+                steps[found.path] = None
+                pending += [p for p in reversed(found.target.split("/")) if p not in ("", ".")]
+                if found.target.startswith("/"):
+                    here = root
+                entry = ROOT if here == "/" else self.lstat(here)
+                continue
+            here, entry = found.path, found
+        if must_be_directory and entry is not None and entry.kind is not Kind.DIRECTORY:
+            return Resolution(tuple(steps), None)
+        return Resolution(tuple(steps), entry)
