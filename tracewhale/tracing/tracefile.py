@@ -1,0 +1,243 @@
+"""The trace file: docs/trace-format.md, version 1. Written by `trace`, read by every later stage."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from typing import Any
+
+from tracewhale.errors import NoSpace, TraceFileError
+from tracewhale.tracing.events import Access, Counters, Event, Exec, Outcome, Step, Trace, Unresolved
+
+FORMAT = "tracewhale-trace"
+VERSION = 1
+ACCESSES = frozenset(access.value for access in Access)
+
+
+def dumps(trace: Trace) -> Iterator[str]:
+    """The lines of a trace file, each with its newline, in the order that the format fixes."""
+    count = 0
+    for count, line in enumerate(_lines(trace), start=1):  # noqa: B007 - the count is wanted afterwards
+        yield json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n"
+    end = {"type": "end", "counters": _counters(trace.counters), "lines": count}
+    yield json.dumps(end, sort_keys=True, separators=(",", ":")) + "\n"
+
+
+def write(trace: Trace, path: str) -> None:
+    """Write a trace file, whole or not at all (a temporary name beside it, then rename(2)).
+
+    Raises NoSpace, or TraceFileError when the place cannot be written.
+    """
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+            file.writelines(dumps(trace))
+        os.replace(temporary, path)
+    except OSError as error:
+        _unlink(temporary)
+        if error.errno == 28:
+            raise NoSpace(f"no space left to write the trace file {path}", "free some space") from error
+        raise TraceFileError(
+            f"the trace file {path} cannot be written: {error.strerror}", "name another place"
+        ) from error
+    except BaseException:
+        _unlink(temporary)
+        raise
+
+
+def read(path: str) -> Trace:
+    """Read a trace file. Raises TraceFileError when it is absent, cut, damaged or too new."""
+    try:
+        with open(path, encoding="utf-8", newline="\n") as file:
+            return loads(file, path)
+    except UnicodeDecodeError as error:
+        raise TraceFileError(f"{path} is not a trace file: it is not UTF-8 text", _AGAIN) from error
+    except OSError as error:
+        raise TraceFileError(f"the trace file {path} cannot be read: {error.strerror}", _AGAIN) from error
+
+
+def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
+    """Parse the lines of a trace file; ``name`` is what errors call it."""
+    header = _parse(next(lines, ""), name, 1)
+    if header.get("type") != "header" or header.get("format") != FORMAT:
+        raise TraceFileError(f"{name} is not a trace file: it does not start with its header", _AGAIN)
+    if not isinstance(header.get("version"), int) or header["version"] < 1:
+        raise TraceFileError(f"{name} is not a trace file: it has no version", _AGAIN)
+    if header["version"] > VERSION:
+        raise TraceFileError(
+            f"{name} is a trace file of version {header['version']}, and this program knows version {VERSION}",
+            "use the TraceWhale that wrote it, or a newer one",
+        )
+    found: dict[str, list[dict[str, Any]]] = {
+        kind: [] for kind in ("event", "exec", "unresolved", "step", "outcome")
+    }
+    number, end = 1, None
+    for number, line in enumerate(lines, start=2):
+        value = _parse(line, name, number)
+        if end is not None:
+            raise TraceFileError(f"{name} is damaged: line {number} stands after its end", _AGAIN)
+        if value.get("type") == "end":
+            end = value
+        elif value.get("type") in found:
+            found[value["type"]].append(value)
+        else:
+            raise TraceFileError(f"{name} is damaged: line {number} is of no known type", _AGAIN)
+    if end is None or end.get("lines") != number - 1:
+        raise TraceFileError(f"{name} is cut: its end is missing", _AGAIN)
+    try:
+        trace = _trace(header, found, end)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TraceFileError(f"{name} is damaged: a field is missing or malformed ({error})", _AGAIN) from error
+    if trace.counters.lost:
+        raise TraceFileError(f"{name} lost {trace.counters.lost} events, so it cannot be used", _AGAIN)
+    return trace
+
+
+_AGAIN = "trace again"
+
+
+def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
+    yield {
+        "type": "header",
+        "format": FORMAT,
+        "version": VERSION,
+        "tool": version("tracewhale"),
+        "target": trace.target,
+        "image": trace.image,
+        "probe": trace.probe,
+        "request": trace.request,
+        "mounts": list(trace.mounts),
+        "changes": list(trace.changes),
+        "seconds": round(trace.seconds, 3),
+    }
+    for event in sorted(trace.events):
+        line: dict[str, Any] = {
+            "type": "event",
+            "path": event.path,
+            "access": event.access,
+            "program": event.program,
+            "present": event.present,
+        }
+        line |= {} if event.follow else {"follow": False}
+        line |= {"real": event.real} if event.real else {}
+        line |= {"root": event.root} if event.root != "/" else {}
+        yield line
+    for run in sorted(trace.execs):
+        environment = [list(pair) for pair in run.loader_environment]
+        yield {"type": "exec", "path": run.path, "environment": environment}
+    for failure in sorted(trace.unresolved):
+        yield {
+            "type": "unresolved",
+            "access": failure.access,
+            "program": failure.program,
+            "reason": failure.reason,
+            "count": failure.count,
+        }
+    for step in trace.steps:
+        yield {"type": "step", "kind": step.kind, "argument": step.argument, "status": step.status}
+    if trace.outcome is not None:
+        yield {
+            "type": "outcome",
+            "status": trace.outcome.status,
+            "stopped": trace.outcome.stopped,
+            "stdout": base64.b64encode(trace.outcome.stdout).decode(),
+            "stderr": base64.b64encode(trace.outcome.stderr).decode(),
+            "hostname": trace.outcome.hostname,
+            "addresses": list(trace.outcome.addresses),
+        }
+
+
+def _counters(counters: Counters) -> dict[str, int]:
+    return {
+        "received": counters.received,
+        "recorded": counters.recorded,
+        "repeated": counters.repeated,
+        "unresolved": counters.unresolved,
+        "ignored": counters.ignored,
+    }
+
+
+def _parse(line: str, name: str, number: int) -> dict[str, Any]:
+    if not line.endswith("\n"):
+        raise TraceFileError(f"{name} is cut in line {number}", _AGAIN)
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise TraceFileError(f"{name} is damaged: line {number} is not JSON", _AGAIN) from error
+    if not isinstance(value, dict):
+        raise TraceFileError(f"{name} is damaged: line {number} is not an object", _AGAIN)
+    return value
+
+
+def _trace(header: Mapping[str, Any], found: Mapping[str, list[dict[str, Any]]], end: Mapping[str, Any]) -> Trace:
+    outcome = None
+    for line in found["outcome"][:1]:
+        outcome = Outcome(
+            status=int(line["status"]),
+            stopped=bool(line["stopped"]),
+            stdout=base64.b64decode(line["stdout"], validate=True),
+            stderr=base64.b64decode(line["stderr"], validate=True),
+            hostname=_text(line["hostname"]),
+            addresses=tuple(_text(address) for address in line["addresses"]),
+        )
+    return Trace(
+        target=_text(header["target"]),
+        image=_text(header["image"]),
+        probe=_text(header["probe"]),
+        request=dict(header["request"]),
+        events=frozenset(_event(line) for line in found["event"]),
+        execs=frozenset(
+            Exec(_path(run["path"]), tuple((_text(k), _text(v)) for k, v in run["environment"]))
+            for run in found["exec"]
+        ),
+        unresolved=tuple(
+            Unresolved(_access(u["access"]), _text(u["program"]), _text(u["reason"]), int(u["count"]))
+            for u in found["unresolved"]
+        ),
+        counters=Counters(**{key: int(end["counters"][key]) for key in _counters(Counters())}),
+        outcome=outcome,
+        steps=tuple(Step(_text(s["kind"]), _text(s["argument"]), int(s["status"])) for s in found["step"]),
+        mounts=tuple(_path(path) for path in header["mounts"]),
+        changes=tuple(_path(path) for path in header["changes"]),
+        seconds=float(header["seconds"]),
+    )
+
+
+def _event(line: Mapping[str, Any]) -> Event:
+    return Event(
+        path=_path(line["path"]),
+        access=_access(line["access"]),
+        program=_text(line["program"]),
+        present=bool(line["present"]),
+        follow=bool(line.get("follow", True)),
+        real=_text(line.get("real", "")),
+        root=_path(line.get("root", "/")),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise TypeError(f"{value!r} is not a string")
+    return value
+
+
+def _path(value: object) -> str:
+    if not _text(value).startswith("/"):
+        raise ValueError(f"{value!r} is not an absolute path")
+    return _text(value)
+
+
+def _access(value: object) -> str:
+    if value not in ACCESSES:
+        raise ValueError(f"{value!r} is no kind of access")
+    return _text(value)
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass
