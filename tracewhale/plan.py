@@ -124,8 +124,10 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
     draft.keep_entry(ROOT, Reason(Why.PARENT.value, "/"))
     _prefetch(view, trace)
     absent = sorted({absent for event in trace.events for absent in draft.accessed(event)})
+    changed = Reason(Why.CHANGED.value, trace.target)
     for path in trace.changes:
-        draft.keep(path, Reason(Why.CHANGED.value, trace.target), follow=False)
+        draft.keep(path, changed, follow=False)
+        draft.keep(path, changed)
     for path in options.directories:
         draft.keep(path, Reason(Why.RULE.value, "working-directory"))
     for path in options.include:
@@ -214,7 +216,9 @@ class _Draft:
         while pending:
             entry = pending.pop()
             self.keep_entry(entry, reason)
-            if entry.kind is Kind.DIRECTORY and not self.is_outside(f"{entry.path}/"):
+            if entry.kind is Kind.SYMLINK:
+                self.keep(entry.path, reason)
+            elif entry.kind is Kind.DIRECTORY and not self.is_outside(f"{entry.path}/"):
                 pending += (self.view.listing(entry.path) or {}).values()
         return top is not None
 
