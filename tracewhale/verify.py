@@ -23,6 +23,10 @@ from tracewhale.tracing.events import Access, Outcome, Trace
 from tracewhale.tree import View
 
 
+STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
+"""Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
+
+
 class Output(Enum):
     """How far the printed output of the two runs agrees."""
 
@@ -56,9 +60,10 @@ def compare(view: View, plan: Plan, original: Trace, again: Trace, second: Outco
     if original.outcome is None or again.outcome is None:
         raise ValueError("a trace without an outcome cannot be compared")
     output, difference = compare_output(original.outcome, again.outcome, second)
-    # A command that was stopped ends as it handles the signal, and when it arrives is a race.
-    stopped = original.outcome.stopped and again.outcome.stopped
-    status = (0, 0) if stopped else (original.outcome.status, again.outcome.status)
+    status = (original.outcome.status, again.outcome.status)
+    # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
+    if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
+        status = (status[0], status[0])
     return Comparison(missing(view, plan, again), status, output, difference)
 
 

@@ -1,0 +1,129 @@
+"""A report as one JSON object of a fixed, versioned form: schema.json beside this file describes it."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from importlib.resources import files
+from typing import Any
+
+from tracewhale.plan import Absent, Plan
+from tracewhale.report.model import Report, absent_paths, libraries, missed
+from tracewhale.tree import Kind
+
+SCHEMA_VERSION = 1
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) that every object written here obeys."""
+    loaded: dict[str, Any] = json.loads(files("tracewhale.report").joinpath("schema.json").read_text("utf-8"))
+    return loaded
+
+
+def dumps(report: Report) -> str:
+    """The report as JSON text of one line, ASCII only: a byte that is not UTF-8 is ``\\udcXX``."""
+    return json.dumps(to_json(report), sort_keys=True) + "\n"
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """The report in plain JSON values."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "tool": {"name": "tracewhale", "version": version("tracewhale")},
+        "command": report.command,
+        "target": report.target,
+        "image": report.image,
+        "built": _built(report),
+        "trace": _trace(report),
+        "plan": None if report.plan is None else plan_json(report.plan),
+        "verification": _verification(report),
+        "seconds": {stage: round(took, 3) for stage, took in (report.seconds or {}).items()},
+        "notes": list(report.notes),
+    }
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A plan: each kept path with its metadata and reasons, and what is missing or left out."""
+    found = libraries(plan)
+    return {
+        "bytes": plan.size,
+        "files": [
+            {
+                "path": path,
+                "kind": kept.entry.kind.value,
+                "size": kept.entry.size if kept.entry.kind is Kind.FILE else 0,
+                "mode": kept.entry.mode,
+                "uid": kept.entry.uid,
+                "gid": kept.entry.gid,
+                "reasons": [{"why": r.why, "by": r.by, "detail": r.detail} for r in kept.reasons],
+            }
+            for path, kept in sorted(plan.kept.items())
+        ],
+        "libraries": {
+            "traced": list(found.traced),
+            "closure": list(found.closure),
+            "both": list(found.both),
+            "other": list(found.other),
+        },
+        "missing": {
+            "paths": [_absent(absent) for absent in absent_paths(plan)],
+            "libraries": [
+                {"library": miss.library, "needed_by": miss.needed_by, "searched": list(miss.searched)}
+                for miss in missed(plan)
+            ],
+        },
+        "unreadable": dict(sorted(plan.closure.unreadable.items())),
+        "excluded": list(plan.excluded),
+    }
+
+
+def _absent(absent: Absent) -> dict[str, str]:
+    return {"path": absent.path, "access": absent.access, "program": absent.program}
+
+
+def _built(report: Report) -> dict[str, Any] | None:
+    if report.built is None:
+        return None
+    return {
+        "name": report.built.name,
+        "image": report.built.image,
+        "size": report.built.size,
+        "original_size": report.built.original_size,
+    }
+
+
+def _trace(report: Report) -> dict[str, Any] | None:
+    trace = report.trace
+    if trace is None:
+        return None
+    counters = trace.counters
+    return {
+        "probe": trace.probe,
+        "events": len(trace.events),
+        "received": counters.received,
+        "recorded": counters.recorded,
+        "repeated": counters.repeated,
+        "unresolved": counters.unresolved,
+        "ignored": counters.ignored,
+        "lost": counters.lost,
+        "outcome": None
+        if trace.outcome is None
+        else {"status": trace.outcome.status, "stopped": trace.outcome.stopped},
+        "steps": [{"kind": s.kind, "argument": s.argument, "status": s.status} for s in trace.steps],
+    }
+
+
+def _verification(report: Report) -> dict[str, Any] | None:
+    verification = report.verification
+    if verification is None:
+        return None
+    comparison = verification.comparison
+    return {
+        "verified": verification.verified,
+        "rounds": verification.rounds,
+        "added": list(verification.added),
+        "status": {"original": comparison.status[0], "new": comparison.status[1]},
+        "output": comparison.output.name.lower(),
+        "difference": comparison.difference,
+        "missing": [_absent(absent) for absent in comparison.missing],
+    }

@@ -1,0 +1,151 @@
+"""A report as text for people: one fact a line, figures first, everything else on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tracewhale.plan import Plan, Reason, Why
+from tracewhale.report.model import Report, absent_paths, libraries, missed
+from tracewhale.tree import Kind
+
+MOST = 8
+"""Names shown of a list before the rest is only counted."""
+
+
+def render(report: Report) -> str:
+    """The report as lines of text, each ended by a newline."""
+    return "".join(f"{line}\n" for line in _lines(report))
+
+
+def render_plan(plan: Plan) -> str:
+    """Every kept path with its size and all its reasons, then what was excluded."""
+    return "".join(f"{line}\n" for line in _plan_lines(plan))
+
+
+def megabytes(size: int) -> str:
+    """A size in decimal megabytes as Docker prints it."""
+    return f"{size / 1e6:.1f} MB"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield from report.notes
+    built = report.built
+    if built is not None:
+        share = f", {100 * built.size / built.original_size:.0f} %" if built.original_size else ""
+        yield f"image        {built.name}  ({megabytes(built.original_size)} -> {megabytes(built.size)}{share})"
+    if report.plan is not None:
+        yield from _contents(report.plan)
+    if report.trace is not None:
+        counters = report.trace.counters
+        yield (
+            f"trace        {counters.received} calls, {len(report.trace.events)} distinct accesses, "
+            f"{counters.unresolved} unresolved, {counters.lost} lost ({report.trace.probe})"
+        )
+        if report.trace.outcome is not None:
+            yield f"command      {_ended(report)}"
+    if report.verification is not None:
+        yield from _verification(report)
+    elif built is not None:
+        yield "verified     no: not asked for"
+    if report.seconds:
+        yield "time         " + ", ".join(f"{stage} {took:.1f} s" for stage, took in report.seconds.items())
+
+
+def _contents(plan: Plan) -> Iterator[str]:
+    kinds = [kept.entry.kind for kept in plan.kept.values()]
+    yield (
+        f"kept         {kinds.count(Kind.FILE)} files ({megabytes(plan.size)}), "
+        f"{kinds.count(Kind.SYMLINK)} links, {kinds.count(Kind.DIRECTORY)} directories"
+    )
+    found = libraries(plan)
+    yield (
+        f"libraries    {len(found.both)} by both, {len(found.traced)} only by the trace, "
+        f"{len(found.closure)} only by the closure, {len(found.other)} by rules and options"
+    )
+    yield from _names("  trace", found.traced)
+    yield from _names("  closure", found.closure)
+    absent = absent_paths(plan)
+    yield f"missing      {len(absent)} paths were asked for that the original does not have either"
+    for miss in missed(plan):
+        yield f"  library {miss.library}, needed by {miss.needed_by}, is nowhere in the original"
+    for path, reason in sorted(plan.closure.unreadable.items()):
+        yield f"  {path}: {reason}"
+    if plan.excluded:
+        yield f"excluded     {len(plan.excluded)} paths"
+
+
+def _ended(report: Report) -> str:
+    outcome = report.trace.outcome if report.trace is not None else None
+    if outcome is None:
+        return ""
+    how = "stopped after its workload" if outcome.stopped else "ended"
+    same = ", and so must the new image" if outcome.status and not outcome.stopped else ""
+    return f"{how} with status {outcome.status}{same}"
+
+
+def _verification(report: Report) -> Iterator[str]:
+    verification = report.verification
+    if verification is None:
+        return
+    rounds = f"built {verification.rounds} times" if verification.rounds > 1 else "built once"
+    word = "yes" if verification.verified else "NO"
+    yield f"verified     {word}: {rounds}, output {verification.comparison.output.value}"
+    yield from _names("  added", verification.added)
+    if verification.comparison.difference:
+        yield f"  {verification.comparison.difference}"
+    yield from _names("  missing", [absent.path for absent in verification.comparison.missing])
+
+
+def _names(title: str, names: Iterable[str]) -> Iterator[str]:
+    names = tuple(names)
+    for name in names[:MOST]:
+        yield f"{title}: {printable(name)}"
+    if len(names) > MOST:
+        yield f"{title}: and {len(names) - MOST} more (--json has all)"
+
+
+def _plan_lines(plan: Plan) -> Iterator[str]:
+    for path in ("/", *plan.paths):
+        kept = plan.kept[path]
+        link = f" -> {printable(kept.entry.target)}" if kept.entry.kind is Kind.SYMLINK else ""
+        size = kept.entry.size if kept.entry.kind is Kind.FILE else 0
+        yield f"{size:>10} {printable(path)}{link}"
+        for reason in kept.reasons[:MOST]:
+            yield f"{'':>10}   {explain(reason)}"
+        if len(kept.reasons) > MOST:
+            yield f"{'':>10}   and {len(kept.reasons) - MOST} more reasons"
+    for path in plan.excluded:
+        yield f"{'excluded':>10} {printable(path)}"
+
+
+def explain(reason: Reason) -> str:
+    """A reason as one clause."""
+    by, detail = printable(reason.by), printable(reason.detail)
+    match Why(reason.why):
+        case Why.ACCESS:
+            return f"{detail} by {by}"
+        case Why.NEEDED:
+            return f"needed by {by} as {detail}"
+        case Why.INTERPRETER:
+            return f"interpreter of {by}: {detail}"
+        case Why.RULE:
+            return f"rule {by}" + (f", because of {detail}" if detail else "")
+        case Why.CHANGED:
+            return f"in the change layer of {by}"
+        case Why.INCLUDED:
+            return f"{by} {detail}"
+        case Why.CREATES:
+            return f"{by} creates {detail} in it"
+        case Why.LISTED:
+            return f"{by} lists {detail}"
+        case Why.SYMLINK:
+            return f"link on the way to {by}"
+        case Why.PARENT:
+            return f"directory of {by}"
+
+
+def printable(text: str) -> str:
+    """Text that any terminal can show: what is not printable or not UTF-8 is escaped."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
