@@ -110,9 +110,13 @@ class TraceFileError(TraceWhaleError):
 
 
 class VerificationFailed(TraceWhaleError):
-    """The new image does not behave as the original did."""
+    """The new image does not behave as the original did. ``report`` is a report.model.Report."""
 
     exit_code = ExitCode.VERIFICATION
+
+    def __init__(self, what: str, hint: str = "", report: object = None) -> None:
+        super().__init__(what, hint)
+        self.report = report
 
 
 class TraceLost(TraceWhaleError):

@@ -14,11 +14,11 @@ passes, and nothing that the original had was asked for and absent. How outputs 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from tracewhale.plan import RUNTIME_PATHS, Absent, Plan
+from tracewhale.plan import RUNTIME_PATHS, Absent
 from tracewhale.tracing.events import Access, Outcome, Trace
 from tracewhale.tree import View
 
@@ -52,10 +52,19 @@ class Comparison:
         return not self.missing and self.status[0] == self.status[1] and self.output is not Output.DIFFERENT
 
 
-def compare(view: View, plan: Plan, original: Trace, again: Trace, second: Outcome | None = None) -> Comparison:
-    """Compare the new image's trace ``again`` with the original's; ``second`` is another run of the original.
+def compare(
+    view: View,
+    has: Callable[[str], bool],
+    excluded: Iterable[str],
+    original: Trace,
+    again: Trace,
+    second: Outcome | None = None,
+) -> Comparison:
+    """Compare the new image's trace ``again`` with the original's.
 
-    Both traces must have an outcome.
+    ``view`` is the original's tree; ``has`` tells whether the new image has a physical path; ``excluded``
+    are paths that the user took away; ``second`` is another run of the original. Both traces must have
+    an outcome.
     """
     if original.outcome is None or again.outcome is None:
         raise ValueError("a trace without an outcome cannot be compared")
@@ -64,21 +73,22 @@ def compare(view: View, plan: Plan, original: Trace, again: Trace, second: Outco
     # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
     if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
         status = (status[0], status[0])
-    return Comparison(missing(view, plan, again), status, output, difference)
+    return Comparison(missing(view, has, excluded, again), status, output, difference)
 
 
-def missing(view: View, plan: Plan, again: Trace) -> tuple[Absent, ...]:
-    """What the new image was asked for, does not have, and the original did."""
+def missing(
+    view: View, has: Callable[[str], bool], excluded: Iterable[str], again: Trace
+) -> tuple[Absent, ...]:
+    """What the new image was asked for and does not have, and the original did."""
     outside = tuple(f"{mount}/" for mount in (*RUNTIME_PATHS, *again.mounts))
-    excluded = frozenset(plan.excluded)
+    gone = frozenset(excluded)
     found: set[Absent] = set()
     for event in again.events:
         resolution = view.resolve(event.path, follow=event.follow, root=event.root)
         if resolution.entry is None:
             continue
         for path in (*resolution.steps, resolution.entry.path):
-            known = path in plan.kept or path in excluded
-            if not known and not path.startswith(outside):
+            if path not in gone and not path.startswith(outside) and not has(path):
                 found.add(Absent(path, event.access, event.program))
     return tuple(sorted(found))
 

@@ -1,0 +1,255 @@
+"""The way of the data: target → trace and closure → plan → image → verification → report.
+
+Each verb of the command line is one function here. They hold the target while they work and pass
+frozen values from stage to stage; whatever goes to a disk or an engine goes through the target.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+from tracewhale.errors import UsageError, VerificationFailed
+from tracewhale.image import write_image
+from tracewhale.plan import Options, Plan, make_plan
+from tracewhale.report.model import Built, Report, Verification
+from tracewhale.targets.base import Engine, Progress, Rebuilt, Request, Target
+from tracewhale.targets.docker.console import Console, Handle
+from tracewhale.tracing.events import Step, Trace, merge
+from tracewhale.tree import Tree, View
+from tracewhale.verify import Comparison, Output, compare, listed
+
+ROUNDS = 4
+"""How often an image is built and run before verification gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be traced: a target by name, how it runs, and what drives it.
+
+    ``keep_changes`` keeps the change layer of a container, or an image's layers above ``base``; with
+    neither a command nor steps nothing is run then.
+    """
+
+    name: str
+    request: Request = Request()
+    steps: tuple[Step, ...] = ()
+    keep_changes: bool = False
+    base: str = ""
+
+
+@dataclass(slots=True)
+class Session:
+    """A run's surroundings: its streams, how it is interrupted, whom it tells, and its stop-watch."""
+
+    console: Console = field(default_factory=Console)
+    handle: Handle = field(default_factory=Handle)
+    progress: Progress = lambda text: None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, text: str) -> Iterator[None]:
+        """Tell what is done now, and add its seconds to its stage."""
+        self.progress(text)
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - begun
+
+
+def trace(engine: Engine, job: Job, session: Session) -> tuple[Report, Trace]:
+    """Run the command in its original container under the probe; nothing is built."""
+    with ExitStack() as held:
+        target, tree = _hold(held, session, job.name, lambda: engine.open(job.name, job.request))
+        found = _trace(target, tree, job, session)
+    return _report("trace", target, session, found), found
+
+
+def plan(engine: Engine, traces: Sequence[Trace], options: Options, session: Session) -> Report:
+    """What would be kept and why; nothing is built."""
+    merged = _merged(traces)
+    with ExitStack() as held:
+        target, tree = _hold(held, session, merged.target, lambda: engine.reopen(merged))
+        made = _Maker(target, tree, options, session).plan(merged)
+    return replace(_report("plan", target, session, merged), plan=made)
+
+
+def build(engine: Engine, traces: Sequence[Trace], options: Options, name: str, session: Session) -> Report:
+    """The image of one or several traces, not verified."""
+    merged = _merged(traces)
+    name = engine.check_name(name) if name else ""
+    with ExitStack() as held:
+        target, tree = _hold(held, session, merged.target, lambda: engine.reopen(merged))
+        maker = _Maker(target, tree, options, session)
+        made = maker.plan(merged)
+        built = maker.publish(held.enter_context(maker.image(made)), name)
+    return replace(_report("build", target, session, merged), plan=made, built=built)
+
+
+def verify(engine: Engine, name: str, traces: Sequence[Trace], options: Options, session: Session) -> Report:
+    """Run an image as the original was run, and compare. Raises VerificationFailed."""
+    merged = _merged(traces)
+    if merged.outcome is None:
+        raise UsageError("the trace is of no run, so there is nothing to compare with", "trace a command")
+    with ExitStack() as held:
+        target, tree = _hold(held, session, merged.target, lambda: engine.reopen(merged))
+        new, new_tree = _hold(held, session, name, lambda: engine.reopen(merged, name))
+        maker = _Maker(target, tree, options, session)
+        plan, new_view = maker.plan(merged), View(new_tree)
+        comparison, _ = maker.compare(new, merged, plan, lambda path: new_view.lstat(path) is not None)
+    built = Built(name, new.image, new.size, target.size)
+    report = replace(_report("verify", target, session, merged), built=built)
+    return _judged(report, Verification(comparison.same, 1, (), comparison))
+
+
+def run(
+    engine: Engine,
+    job: Job,
+    options: Options,
+    session: Session,
+    *,
+    new_name: str = "",
+    verified: bool = True,
+    on_trace: Callable[[Trace], None] = lambda trace: None,
+) -> Report:
+    """All of it: trace, plan, build, verify, and give the image its name.
+
+    Raises VerificationFailed, and leaves no image, when the new image does not behave the same.
+    """
+    new_name = engine.check_name(new_name) if new_name else ""
+    with ExitStack() as held:
+        target, tree = _hold(held, session, job.name, lambda: engine.open(job.name, job.request))
+        found = _trace(target, tree, job, session)
+        on_trace(found)
+        maker = _Maker(target, tree, options, session)
+        if verified and found.outcome is not None:
+            made, rebuilt, verification = maker.make_verified(found, held)
+        else:
+            made, verification = maker.plan(found), None
+            rebuilt = held.enter_context(maker.image(made))
+        report = replace(_report("run", target, session, found), plan=made)
+        if verification is not None:
+            report = _judged(report, verification)
+        return replace(report, built=maker.publish(rebuilt, new_name))
+
+
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Plans, builds and verifies new images of one target that is held open."""
+
+    target: Target
+    tree: Tree
+    options: Options
+    session: Session
+    view: View = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "view", View(self.tree))
+
+    def plan(self, trace: Trace, *, listings: bool = False) -> Plan:
+        with self.session.stage("plan", "working out what to keep"):
+            directories = (*self.options.directories, *self.target.directories(self.tree))
+            options = replace(self.options, directories=directories, listings=listings)
+            return make_plan(self.view, trace, options)
+
+    @contextmanager
+    def image(self, plan: Plan) -> Iterator[Rebuilt]:
+        with ExitStack() as held:
+            with self.session.stage("image", f"copying {len(plan.paths)} paths"):
+                image = held.enter_context(write_image(self.tree.pack(plan.paths), self.target.config))
+            with self.session.stage("load", "loading the new image"):
+                rebuilt = held.enter_context(self.target.rebuilt(image))
+            yield rebuilt
+
+    def publish(self, rebuilt: Rebuilt, name: str) -> Built:
+        name = name or self.target.default_name
+        rebuilt.publish(name)
+        return Built(name, rebuilt.target.image, rebuilt.target.size, self.target.size)
+
+    def make_verified(self, trace: Trace, held: ExitStack) -> tuple[Plan, Rebuilt, Verification]:
+        """Build and run until nothing is missing, adding what each run missed; at most ROUNDS times."""
+        added: list[str] = []
+        known, listings = trace, False
+        for rounds in range(1, ROUNDS + 1):
+            plan = self.plan(known, listings=listings)
+            with ExitStack() as building:
+                rebuilt = building.enter_context(self.image(plan))
+                comparison, again = self.compare(rebuilt.target, trace, plan, plan.kept.__contains__)
+                more = {absent.path for absent in comparison.missing} - set(added)
+                # Where nothing is missing and the output differs still, the names that a directory
+                # lists may be what the command prints.
+                unlisted = comparison.output is Output.DIFFERENT and not listings and listed(again)
+                if comparison.same or rounds == ROUNDS or not (more or unlisted):
+                    held.push(building.pop_all())
+                    return plan, rebuilt, Verification(comparison.same, rounds, tuple(added), comparison)
+            added += sorted(more)
+            listings = listings or not more
+            known = merge((known, again))
+        raise AssertionError("the last round returns")
+
+    def compare(
+        self, new: Target, trace: Trace, plan: Plan, has: Callable[[str], bool]
+    ) -> tuple[Comparison, Trace]:
+        """Run the new image and compare; where it prints otherwise, run the original once more, too."""
+        again = self._quietly(new, trace, "running the new image")
+        comparison = compare(self.view, has, plan.excluded, trace, again)
+        if comparison.output is Output.DIFFERENT and not comparison.missing:
+            second = self._quietly(self.target, trace, "running the original again, as the output differs")
+            comparison = compare(self.view, has, plan.excluded, trace, again, second.outcome)
+        return comparison, again
+
+    def _quietly(self, target: Target, trace: Trace, text: str) -> Trace:
+        """Repeat the traced run, with the same input; its output is compared, not shown."""
+        with target.tree() as tree, self.session.stage("verification run", text):
+            steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
+            console = self.session.console.replaying(trace)
+            return target.trace(tree, steps, console, self.session.handle, self.session.progress)
+
+
+def _hold(
+    held: ExitStack, session: Session, name: str, opening: Callable[[], AbstractContextManager[Target]]
+) -> tuple[Target, Tree]:
+    with session.stage("target", f"looking for {name}"):
+        target = held.enter_context(opening())
+        return target, held.enter_context(target.tree())
+
+
+def _trace(target: Target, tree: Tree, job: Job, session: Session) -> Trace:
+    changes: tuple[str, ...] = ()
+    if job.keep_changes:
+        with session.stage("changes", "listing the change layer"):
+            changes = target.changes(job.base)
+    if job.keep_changes and not (job.request.command or job.steps):
+        return replace(target.untraced(), changes=changes)
+    with session.stage("trace", "running the command in its original container"):
+        found = target.trace(tree, job.steps, session.console, session.handle, session.progress)
+    return replace(found, changes=changes)
+
+
+def _merged(traces: Sequence[Trace]) -> Trace:
+    if len({trace.image for trace in traces}) != 1:
+        raise UsageError("the traces are of different images", "give traces of one image only")
+    return merge(traces)
+
+
+def _report(command: str, target: Target, session: Session, found: Trace) -> Report:
+    return Report(command, found.target, target.image, trace=found, seconds=session.seconds, notes=target.notes)
+
+
+def _judged(report: Report, verification: Verification) -> Report:
+    """The report with its verification. Raises VerificationFailed, which says in what it failed."""
+    report = replace(report, verification=verification)
+    comparison = verification.comparison
+    if comparison.same:
+        return report
+    if comparison.missing:
+        names = ", ".join(absent.path for absent in comparison.missing[:10])
+        what = f"the new image lacks {len(comparison.missing)} paths that were asked for: {names}"
+    elif comparison.status[0] != comparison.status[1]:
+        what = f"the original ends with status {comparison.status[0]}, the new image with {comparison.status[1]}"
+    else:
+        what = f"the output differs: {comparison.difference}"
+    raise VerificationFailed(what, "--include what it needs, or build with --no-verify and look", report)

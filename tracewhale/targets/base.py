@@ -1,0 +1,95 @@
+"""What every kind of target gives to the pipeline, whichever engine runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tracewhale.image import Image
+from tracewhale.targets.docker.console import Console, Handle
+from tracewhale.targets.options import RunOptions
+from tracewhale.tracing.events import Step, Trace
+from tracewhale.tree import Tree
+
+Progress = Callable[[str], None]
+"""Told in a few words what is being done now; called often, and cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked to be run: options of ``docker run``, a command (empty: the target's own)."""
+
+    options: RunOptions = RunOptions()
+    command: tuple[str, ...] = ()
+
+
+class Target(Protocol):
+    """An image, found and held, with a request: its files can be read and the command run traced."""
+
+    name: str
+    """What the user called it."""
+    image: str
+    """Its immutable identity: a digest."""
+    size: int
+    """Bytes, as the engine counts an image's size."""
+    config: Mapping[str, Any]
+    """The image configuration (OCI image-spec, config.md)."""
+    default_name: str
+    """How the new image is called when the user does not say."""
+    notes: tuple[str, ...]
+    """What the user should know about how the target was found."""
+
+    def tree(self) -> AbstractContextManager[Tree]:
+        """Its files as they were before any run."""
+        ...
+
+    def trace(
+        self, tree: Tree, steps: Sequence[Step], console: Console, handle: Handle, progress: Progress
+    ) -> Trace:
+        """Run the command under the probe, driven by the steps."""
+        ...
+
+    def untraced(self) -> Trace:
+        """A trace of no run at all, with the request: what ``--keep-changes`` alone starts from."""
+        ...
+
+    def changes(self, base: str) -> tuple[str, ...]:
+        """Paths of a container's change layer, or of an image's layers above ``base``, sorted."""
+        ...
+
+    def directories(self, tree: Tree) -> tuple[str, ...]:
+        """Directories in which the run starts: WorkingDir and the user's home."""
+        ...
+
+    def rebuilt(self, image: Image) -> AbstractContextManager[Rebuilt]:
+        """Hold a new image made from this one until it is published; it goes if it never is."""
+        ...
+
+
+class Rebuilt(Protocol):
+    """A new image that has no name yet."""
+
+    target: Target
+    """The new image with the same request: what verification runs."""
+
+    def publish(self, name: str) -> None:
+        """Give it its name; an image that had that name before, and has no other, is removed."""
+        ...
+
+
+class Engine(Protocol):
+    """What finds targets."""
+
+    def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
+        """Find a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, EngineError."""
+        ...
+
+    def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
+        """What a trace was made of, or another image by name, with the request that the trace holds."""
+        ...
+
+    def check_name(self, name: str) -> str:
+        """A name for a new image, made whole. Raises InvalidTag."""
+        ...
