@@ -1,0 +1,165 @@
+"""One deterministic image layer: the same entries give the same bytes, wherever and whenever."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from tracewhale.errors import ImageContentError
+from tracewhale.image.header import BLOCK, TYPES, header, padding
+from tracewhale.tree import Entry, Kind, Packed, Tree, parent
+
+WHITEOUT_PREFIX = ".wh."
+"""Names with it mean deletions in a layer (OCI image spec, layer.md, "Whiteouts")."""
+
+HOST_XATTRS = (
+    b"security.selinux",
+    b"security.SMACK64",
+    b"security.nfs4_acl",
+    b"system.nfs4_acl",
+    b"trusted.overlay.",
+    b"user.overlay.",
+)
+"""Prefixes of attributes that belong to the machine on which the file lies, not to the file."""
+
+_GATHERED = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A written layer: ``diff_id`` is ``sha256:HEX`` of its uncompressed tar, ``size`` its bytes.
+
+    ``left_out`` are what a layer cannot hold, as pairs of a path and why.
+    """
+
+    diff_id: str
+    size: int
+    entries: int
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+def layer_order(paths: Iterable[str]) -> list[str]:
+    """Physical paths in a layer's order: each once, by their bytes, so that parents come first."""
+    return sorted(set(paths), key=os.fsencode)
+
+
+def with_parents(paths: Iterable[str]) -> set[str]:
+    """Physical paths with all their parent directories, the root included."""
+    found = {"/"}
+    for path in paths:
+        above = path
+        while above not in found:
+            found.add(above)
+            above = parent(above)
+    return found
+
+
+def pack_layer(tree: Tree, paths: Iterable[str], out: BinaryIO) -> Layer:
+    """Write the layer of some physical paths of a tree and of all their parents."""
+    return write_layer(tree.pack(layer_order(with_parents(paths))), out)
+
+
+def write_layer(packed: Iterable[Packed], out: BinaryIO) -> Layer:
+    """Write one uncompressed tar layer.
+
+    ``packed`` must come in `layer_order` (ValueError otherwise). Of several names of one file (same
+    device and inode) the first holds the contents and the others are hard links to it. Sockets, which
+    tar has no type for, and names that would mean a deletion are left out. Raises ImageContentError
+    when a file gives more or fewer bytes than its entry's size.
+    """
+    sink = _Sink(out)
+    written: dict[tuple[int, int], str] = {}
+    left_out: list[tuple[str, str]] = []
+    entries = 0
+    last = b""
+    for item in packed:
+        entry = item.entry
+        name = os.fsencode(entry.path)
+        if name <= last:
+            raise ValueError(f"{entry.path!r} comes out of order in a layer")
+        last = name
+        if reason := _unfit(entry):
+            left_out.append((entry.path, reason))
+            continue
+        xattrs, lost = layer_xattrs(item.xattrs)
+        left_out += [(entry.path, reason) for reason in lost]
+        entries += 1
+        first = (
+            written.setdefault((entry.device, entry.inode), entry.path) if _is_linked(entry) else entry.path
+        )
+        if first != entry.path:
+            sink.write(header(entry, xattrs, hard_link_to=first))
+            continue
+        sink.write(header(entry, xattrs))
+        if entry.kind is Kind.FILE:
+            for chunk in _promised(item):
+                sink.write(chunk)
+            sink.write(bytes(padding(entry.size)))
+    sink.write(bytes(2 * BLOCK))
+    sink.flush()
+    return Layer(f"sha256:{sink.digest.hexdigest()}", sink.size, entries, tuple(left_out))
+
+
+def layer_xattrs(xattrs: Mapping[str, bytes]) -> tuple[dict[bytes, bytes], list[str]]:
+    """Extended attributes as a layer has them, by name, and why others cannot be in it."""
+    kept: dict[bytes, bytes] = {}
+    lost: list[str] = []
+    for name, value in sorted((os.fsencode(name), value) for name, value in xattrs.items()):
+        if name.startswith(HOST_XATTRS):
+            continue
+        if b"=" in name:  # ends a PAX keyword
+            lost.append(f"the extended attribute {os.fsdecode(name)} has a name that tar cannot hold")
+        else:
+            kept[name] = value
+    return kept, lost
+
+
+def _is_linked(entry: Entry) -> bool:
+    return entry.nlink > 1 and entry.kind is not Kind.DIRECTORY
+
+
+def _unfit(entry: Entry) -> str:
+    if entry.kind not in TYPES:
+        return "a socket cannot be in a layer; the program that listens on it makes it"
+    if any(name.startswith(WHITEOUT_PREFIX) for name in entry.path.split("/")):
+        return f"names that start with {WHITEOUT_PREFIX} mean deletions in a layer"
+    return ""
+
+
+def _promised(item: Packed) -> Iterator[bytes]:
+    given = 0
+    for chunk in item.chunks:
+        given += len(chunk)
+        yield chunk
+    if given != item.entry.size:
+        raise ImageContentError(
+            f"{item.entry.path!r} gave {given} bytes where {item.entry.size} were promised.",
+            "It changed while it was read: run again.",
+        )
+
+
+class _Sink:
+    """Writes, counts and hashes; small pieces are gathered, since each call costs more than its bytes."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._pieces: list[bytes] = []
+        self._gathered = 0
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._gathered += len(data)
+        if self._gathered >= _GATHERED:
+            self.flush()
+
+    def flush(self) -> None:
+        block = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces, self._gathered = [], 0
+        self.digest.update(block)
+        self._out.write(block)
+        self.size += len(block)
