@@ -48,6 +48,8 @@ class Session:
     handle: Handle = field(default_factory=Handle)
     progress: Progress = lambda text: None
     seconds: dict[str, float] = field(default_factory=dict)
+    running: bool = False
+    """Whether the user's command runs now, so that a signal is the command's."""
 
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:
@@ -225,7 +227,11 @@ def _trace(target: Target, tree: Tree, job: Job, session: Session) -> Trace:
     if job.keep_changes and not (job.request.command or job.steps):
         return replace(target.untraced(), changes=changes)
     with session.stage("trace", "running the command in its original container"):
-        found = target.trace(tree, job.steps, session.console, session.handle, session.progress)
+        session.running = True
+        try:
+            found = target.trace(tree, job.steps, session.console, session.handle, session.progress)
+        finally:
+            session.running = False
     return replace(found, changes=changes)
 
 

@@ -1,0 +1,24 @@
+"""The command line: one file a verb. Each declares its options, calls one library function, renders."""
+
+from __future__ import annotations
+
+import click
+
+from tracewhale.cli.build import build
+from tracewhale.cli.plan import plan
+from tracewhale.cli.run import run
+from tracewhale.cli.trace import trace
+from tracewhale.cli.verify import verify
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="tracewhale", prog_name="tracewhale")
+def main() -> None:
+    """From a container image and a command to a minimal image that behaves the same.
+
+    `tracewhale run` does all of it; the other verbs are its stages alone.
+    """
+
+
+for verb in (run, trace, plan, build, verify):
+    main.add_command(verb)

@@ -7,6 +7,7 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
+from tracewhale.errors import TraceWhaleError
 from tracewhale.plan import Absent, Plan
 from tracewhale.report.model import Report, absent_paths, libraries, missed
 from tracewhale.tree import Kind
@@ -25,6 +26,13 @@ def dumps(report: Report) -> str:
     return json.dumps(to_json(report), sort_keys=True) + "\n"
 
 
+def dumps_error(error: TraceWhaleError, report: Report | None = None) -> str:
+    """What a command that failed prints: its error, and the report as far as there is one."""
+    value = to_json(report or Report("", "", ""))
+    value["error"] = {"code": int(error.exit_code), "what": error.what, "hint": error.hint}
+    return json.dumps(value, sort_keys=True) + "\n"
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """The report in plain JSON values."""
     return {
@@ -39,6 +47,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "verification": _verification(report),
         "seconds": {stage: round(took, 3) for stage, took in (report.seconds or {}).items()},
         "notes": list(report.notes),
+        "error": None,
     }
 
 

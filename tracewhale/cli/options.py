@@ -1,0 +1,211 @@
+"""Options that several verbs share, and how their values become the library's requests."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from tracewhale import rules
+from tracewhale.errors import UsageError
+from tracewhale.pipeline import Job
+from tracewhale.plan import Options
+from tracewhale.targets.base import Request
+from tracewhale.targets.options import parse_options
+from tracewhale.tracing.events import Step
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STEPS = ("workload", "exec", "for")
+"""Options that drive a target: their order on the command line is the order in which they run."""
+
+DOCKER_RUN = (
+    "env env_file volume mount tmpfs user workdir entrypoint network add_host publish hostname cap_add cap_drop "
+    "security_opt read_only ulimit shm_size init gpus platform interactive tty"
+).split()
+
+
+class TargetCommand(click.Command):
+    """``[OPTIONS] TARGET [-- ARG...]``: options on either side of TARGET, and ARG only after ``--``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ours, separator, theirs = _split(args)
+        if separator and not theirs:
+            raise click.UsageError("there is no command after --", ctx)
+        ctx.ensure_object(dict)["arguments"] = tuple(theirs)
+        words = _ordered_steps(_terminal_clusters(ours))
+        try:
+            return super().parse_args(ctx, list(words))
+        except click.MissingParameter:
+            # `-i -t IMAGE`: a -t that took the only TARGET was Docker's, not a tag.
+            if "-t" not in words or ctx.resilient_parsing:
+                raise
+            last = len(words) - 1 - words[::-1].index("-t")
+            return super().parse_args(ctx, [*words[:last], "--tty", *words[last + 1 :]])
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        return [*super().collect_usage_pieces(ctx), "[-- ARG...]"]
+
+
+def _split(args: list[str]) -> tuple[list[str], bool, list[str]]:
+    at = args.index("--") if "--" in args else len(args)
+    return args[:at], at < len(args), args[at + 1 :]
+
+
+def _terminal_clusters(args: list[str]) -> list[str]:
+    """``-it`` and ``-ti`` mean what they mean to Docker, though ``-t NAME`` alone is the tag."""
+    return [word for arg in args for word in (("-i", "--tty") if arg in ("-it", "-ti") else (arg,))]
+
+
+def _ordered_steps(args: list[str]) -> list[str]:
+    """Turn ``--workload X --exec Y`` into one option, since click keeps the order of one option only."""
+    ordered: list[str] = []
+    waiting = iter(args)
+    for arg in waiting:
+        name, equals, value = arg.removeprefix("--").partition("=")
+        if arg.startswith("--") and name in STEPS:
+            given = value if equals else next(waiting, None)
+            if given is None:
+                raise click.UsageError(f"option '--{name}' requires an argument")
+            ordered += ["--step", f"{name}={given}"]
+        else:
+            ordered.append(arg)
+    return ordered
+
+
+def _apply(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+def many(*names: str, **settings: Any) -> Callable[[F], F]:
+    """An option that may be given any number of times."""
+    return click.option(*names, multiple=True, **settings)
+
+
+docker_run_options = _apply(
+    many("-e", "--env", metavar="NAME[=VALUE]", help="Set an environment variable."),
+    many("--env-file", metavar="FILE", help="Read environment variables from a file."),
+    many("-v", "--volume", metavar="SOURCE:PATH[:MODE]", help="Mount a directory or volume; never copied."),
+    many("--mount", metavar="SPEC", help="Mount, in Docker's long form."),
+    many("--tmpfs", metavar="PATH[:OPTIONS]", help="Mount an empty file system in memory."),
+    click.option("-u", "--user", metavar="USER[:GROUP]", help="Run as this user."),
+    click.option("-w", "--workdir", metavar="DIR", help="Run in this directory."),
+    click.option("--entrypoint", metavar="COMMAND", help="Replace the image's ENTRYPOINT."),
+    click.option("--network", "--net", metavar="NETWORK", help="Connect to this network."),
+    many("--add-host", metavar="HOST:IP", help="Add a line to /etc/hosts."),
+    many("-p", "--publish", metavar="PORT", help="Publish a port on the host."),
+    click.option("--hostname", metavar="NAME", help="The container's host name."),
+    many("--cap-add", metavar="CAPABILITY", help="Add a Linux capability."),
+    many("--cap-drop", metavar="CAPABILITY", help="Drop a Linux capability."),
+    many("--security-opt", metavar="OPTION", help="A security option: seccomp=, apparmor=, no-new-privileges."),
+    click.option("--read-only", is_flag=True, help="Mount the root file system read-only."),
+    many("--ulimit", metavar="NAME=SOFT[:HARD]", help="Set a resource limit."),
+    click.option("--shm-size", metavar="BYTES", help="Size of /dev/shm."),
+    click.option("--init", is_flag=True, help="Run Docker's init as PID 1."),
+    click.option("--gpus", metavar="REQUEST", help="Give GPUs to the container."),
+    click.option("--platform", metavar="OS/ARCH", help="The image's platform."),
+    click.option("-i", "--interactive", is_flag=True, help="Pass standard input to the command."),
+    click.option("--tty", is_flag=True, help="Give the command a terminal (-it, or -t that names no tag)."),
+)
+"""Options of ``docker run`` that change what a program sees, with the same names and meaning."""
+
+step_options = _apply(
+    many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
+    many("--exec", "exec_", metavar="CMD", help="Run CMD inside the container, traced too."),
+    many("--for", "for_", metavar="SECONDS", help="Let the target run for SECONDS."),
+    many("--step", hidden=True),
+)
+
+change_options = _apply(
+    click.option("--keep-changes", is_flag=True, help="Keep all of the container's change layer."),
+    click.option("--base", metavar="IMAGE", default="", help="With --keep-changes: the layers above IMAGE."),
+)
+
+plan_options = _apply(
+    many("--include", metavar="PATH", help="Keep PATH, a directory with all that is in it."),
+    many("--include-from", metavar="FILE", help="Read --include paths from a file, one a line."),
+    many("--exclude", metavar="GLOB", help="Leave out what matches."),
+    many("--exclude-from", metavar="FILE", help="Read --exclude globs from a file, one a line."),
+    many("--rules", "rule_files", metavar="FILE", help="Add rules from a TOML file."),
+    many("--no-rule", metavar="NAME", help="Do not apply this rule."),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+
+trace_arguments = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path())
+
+
+def job(target: str, given: dict[str, Any]) -> Job:
+    """The job that a verb's options ask for. Raises UsageError for a value that makes no sense."""
+    options = {name: given[name] for name in DOCKER_RUN}
+    if given["base"] and not given["keep_changes"]:
+        raise UsageError("--base says what --keep-changes keeps, and that is not given", "add --keep-changes")
+    return Job(
+        name=target,
+        request=Request(
+            parse_options(**options, environ=os.environ),
+            click.get_current_context().obj["arguments"],
+        ),
+        steps=tuple(_step(text) for text in given["step"]),
+        keep_changes=given["keep_changes"],
+        base=given["base"],
+    )
+
+
+def plan_settings(given: dict[str, Any]) -> Options:
+    """What a verb's options add to and take from the plan."""
+    known = rules.load(given["rule_files"])
+    names = {rule.name for rule in known}
+    for name in given["no_rule"]:
+        if name not in names:
+            raise UsageError(f"--no-rule {name}: there is no such rule", f"the rules are {', '.join(sorted(names))}")
+    return Options(
+        include=(*given["include"], *_lines("--include-from", given["include_from"])),
+        exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
+        rules=known,
+        without_rules=tuple(given["no_rule"]),
+    )
+
+
+def _step(text: str) -> Step:
+    kind, _, argument = text.partition("=")
+    if kind == "for":
+        try:
+            if not 0 <= float(argument) < 1e9:
+                raise ValueError
+        except ValueError:
+            raise UsageError(f"--for {argument} is not a number of seconds", "give a number such as 10") from None
+    elif not argument.strip():
+        raise UsageError(f"--{kind} is empty", "give a command")
+    return Step(kind, argument)
+
+
+def _lines(option: str, names: Sequence[str]) -> list[str]:
+    """Lines of files (- is standard input) without blank ones and comments."""
+    lines: list[str] = []
+    for name in names:
+        try:
+            with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape") as file:
+                lines += [line.strip() for line in file if line.strip() and not line.startswith("#")]
+        except OSError as error:
+            raise UsageError(f"{option} {name} cannot be read: {error.strerror}", "name a text file") from error
+    return lines
+
+
+def arguments_only_for(verb: str) -> None:
+    """Refuse words after ``--`` for a verb that takes none."""
+    if click.get_current_context().obj and click.get_current_context().obj.get("arguments"):
+        raise UsageError(f"{verb} takes no command", "leave out what follows --")
+
+
+def terminal(stream: Any = None) -> bool:
+    """Whether a stream (standard error unless told) is a terminal."""
+    return (stream or sys.stderr).isatty()

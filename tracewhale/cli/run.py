@@ -1,0 +1,45 @@
+"""``tracewhale run``: all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracewhale import pipeline
+from tracewhale.cli import options
+from tracewhale.cli.session import session, show, verb
+from tracewhale.targets.docker.session import DockerEngine
+from tracewhale.tracing import tracefile
+
+
+@click.command("run", cls=options.TargetCommand)
+@click.argument("target")
+@click.option("-t", "--tag", metavar="NAME", default="", help="Name of the new image [skinny-NAME:TAG].")
+@options.step_options
+@options.change_options
+@options.plan_options
+@options.docker_run_options
+@click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
+@click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
+@options.json_option
+@verb
+def run(target: str, tag: str, no_verify: bool, trace_out: str | None, as_json: bool, **given: Any) -> None:
+    """Run a command of TARGET under the tracer and make a minimal image that behaves the same.
+
+    TARGET is an image, or a container by id or name, which is taken as it is now. ARG... means what it
+    means to `docker run`; for a container it is the command itself, as with `docker exec`.
+    """
+    job = options.job(target, given)
+    settings = options.plan_settings(given)
+    with session(as_json=as_json, interactive=given["interactive"]) as current:
+        report = pipeline.run(
+            DockerEngine(current.progress),
+            job,
+            settings,
+            current,
+            new_name=tag,
+            verified=not no_verify,
+            on_trace=lambda trace: tracefile.write(trace, trace_out) if trace_out else None,
+        )
+        show(report, current, as_json=as_json)

@@ -1,0 +1,189 @@
+"""The process around a verb: streams, signals, progress, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import termios
+import threading
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import click
+
+from tracewhale.errors import ExitCode, Interrupted, NoSpace, TraceWhaleError, VerificationFailed
+from tracewhale.pipeline import Session
+from tracewhale.report import json as json_report
+from tracewhale.report import text as text_report
+from tracewhale.report.model import Report
+from tracewhale.targets.docker.console import Console, Handle
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROXIED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that `docker run` hands on to the command."""
+
+
+class Progress:
+    """What is done now: one line that is written over on a terminal, plain lines elsewhere."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self.shown = False
+
+    def __call__(self, text: str) -> None:
+        if self.live:
+            sys.stderr.write(f"\r\x1b[K{text} ...")
+            self.shown = True
+        else:
+            sys.stderr.write(f"tracewhale: {text}\n")
+        sys.stderr.flush()
+
+    def clear(self) -> None:
+        """Take the line away before something else is written."""
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self.shown = False
+
+
+def verb(function: F) -> F:
+    """Map what the library raises to an exit code and two sentences; with --json also to an object."""
+
+    @wraps(function)
+    def call(*args: Any, **given: Any) -> None:
+        try:
+            function(*args, **given)
+        except TraceWhaleError as error:
+            _fail(error, given)
+        except KeyboardInterrupt:
+            _fail(Interrupted("interrupted", "nothing was left behind"), given)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            sys.exit(ExitCode.OK)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            _fail(NoSpace("no space left on this machine's disk", "free some space, or set TMPDIR"), given)
+
+    return cast(F, call)
+
+
+def _fail(error: TraceWhaleError, given: dict[str, Any]) -> None:
+    report = error.report if isinstance(error, VerificationFailed) else None
+    if given.get("as_json"):
+        sys.stdout.write(json_report.dumps_error(error, report if isinstance(report, Report) else None))
+    elif isinstance(report, Report):
+        sys.stderr.write(text_report.render(report))
+    sys.stderr.write(f"tracewhale: {text_report.printable(error.what)}\n")
+    if error.hint:
+        sys.stderr.write(f"tracewhale: {text_report.printable(error.hint)}\n")
+    sys.exit(error.exit_code)
+
+
+@contextmanager
+def session(*, as_json: bool, interactive: bool = False) -> Iterator[Session]:
+    """A session on this process's own streams, whose signals reach the traced command."""
+    progress, handle = Progress(), Handle()
+
+    def write(descriptor: int) -> Callable[[bytes], None]:
+        def writer(data: bytes) -> None:
+            progress.clear()
+            _write_all(descriptor, data)
+
+        return writer
+
+    console = Console(
+        stdout=write(2 if as_json else 1),
+        stderr=write(2),
+        stdin=sys.stdin.buffer.raw if interactive else None,
+        raw=_raw_terminal,
+        size=_terminal_size,
+    )
+    current = Session(console, handle, progress)
+    with _signals(current):
+        try:
+            yield current
+        finally:
+            progress.clear()
+
+
+def show(report: Report, current: Session, *, as_json: bool, stream: Any = None) -> None:
+    """Print a report: as JSON on standard output, or as text on ``stream`` (standard error unless told).
+
+    Standard output belongs to the command's own output while there is one.
+    """
+    cast(Progress, current.progress).clear()
+    if as_json:
+        sys.stdout.write(json_report.dumps(report))
+        sys.stdout.flush()
+    else:
+        (stream or sys.stderr).write(text_report.render(report))
+
+
+@contextmanager
+def _signals(current: Session) -> Iterator[None]:
+    """Ctrl-C ends a trace and goes on to build; at any other time, and the second time, it gives up."""
+
+    def interrupt(number: int, frame: object) -> None:
+        if not current.running:
+            raise KeyboardInterrupt
+        current.handle.interrupt()
+
+    def proxy(number: int, frame: object) -> None:
+        if current.running:
+            current.handle.signal(number)
+        elif number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+            raise KeyboardInterrupt
+
+    handlers: dict[int, Callable[[int, object], None]] = {signal.SIGINT: interrupt}
+    handlers |= dict.fromkeys(PROXIED, proxy)
+    handlers[signal.SIGWINCH] = lambda number, frame: current.handle.resize()
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+_raw_lock = threading.Lock()
+
+
+@contextmanager
+def _raw_terminal() -> Iterator[None]:
+    """The terminal on standard input in raw mode, as it was afterwards."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    with _raw_lock:
+        saved = termios.tcgetattr(0)
+        tty.setraw(0, termios.TCSANOW)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+
+
+def _terminal_size() -> tuple[int, int] | None:
+    try:
+        size = os.get_terminal_size(1)
+    except OSError:
+        return None
+    return size.lines, size.columns
+
+
+def echo(text: str) -> None:
+    """Text on standard output, whatever the terminal's encoding can show."""
+    click.echo(text.encode("utf-8", "backslashreplace"), nl=False)

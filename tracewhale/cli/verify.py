@@ -1,0 +1,28 @@
+"""``tracewhale verify``: does an image behave as the traced original did?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracewhale import pipeline
+from tracewhale.cli import options
+from tracewhale.cli.session import session, show, verb
+from tracewhale.targets.docker.session import DockerEngine
+from tracewhale.tracing import tracefile
+
+
+@click.command("verify")
+@click.argument("image")
+@options.trace_arguments
+@options.plan_options
+@options.json_option
+@verb
+def verify(image: str, traces: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Run IMAGE as the original was run when it was traced, traced again, and compare."""
+    found = [tracefile.read(path) for path in traces]
+    settings = options.plan_settings(given)
+    with session(as_json=as_json) as current:
+        report = pipeline.verify(DockerEngine(current.progress), image, found, settings, current)
+        show(report, current, as_json=as_json)
