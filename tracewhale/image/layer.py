@@ -42,8 +42,8 @@ class Layer:
 
 
 def layer_order(paths: Iterable[str]) -> list[str]:
-    """Physical paths in a layer's order: each once, by their bytes, so that parents come first."""
-    return sorted(set(paths), key=os.fsencode)
+    """Physical paths in a layer's order: each once, by the bytes of their names, parents first."""
+    return sorted(set(paths), key=lambda path: os.fsencode(path).split(b"/"))
 
 
 def with_parents(paths: Iterable[str]) -> set[str]:
@@ -65,22 +65,22 @@ def pack_layer(tree: Tree, paths: Iterable[str], out: BinaryIO) -> Layer:
 def write_layer(packed: Iterable[Packed], out: BinaryIO) -> Layer:
     """Write one uncompressed tar layer.
 
-    ``packed`` must come in `layer_order` (ValueError otherwise). Of several names of one file (same
-    device and inode) the first holds the contents and the others are hard links to it. Sockets, which
-    tar has no type for, and names that would mean a deletion are left out. Raises ImageContentError
-    when a file gives more or fewer bytes than its entry's size.
+    ``packed`` should come in `layer_order`, which the digest depends on; a name that comes twice or
+    before its directory is a ValueError. Of several names of one file (same device and inode) the first
+    holds the contents and the others are hard links to it. Sockets, which tar has no type for, and names
+    that would mean a deletion are left out. Raises ImageContentError when a file gives more or fewer
+    bytes than its entry's size.
     """
     sink = _Sink(out)
     written: dict[tuple[int, int], str] = {}
     left_out: list[tuple[str, str]] = []
+    seen: set[str] = set()
     entries = 0
-    last = b""
     for item in packed:
         entry = item.entry
-        name = os.fsencode(entry.path)
-        if name <= last:
+        if entry.path in seen or not (parent(entry.path) in seen or parent(entry.path) == "/"):
             raise ValueError(f"{entry.path!r} comes out of order in a layer")
-        last = name
+        seen.add(entry.path)
         if reason := _unfit(entry):
             left_out.append((entry.path, reason))
             continue

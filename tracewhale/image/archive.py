@@ -1,0 +1,192 @@
+"""The forms in which an image leaves: Docker archive and OCI layout, deterministic and streamed.
+
+Formats: Docker's image spec v1.2, "Combined Image JSON + Filesystem Changeset Format" (what ``docker load``
+reads), and the OCI image-spec: image-layout.md, manifest.md, image-index.md.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracewhale.errors import ImageContentError, UsageError
+from tracewhale.image import Image
+from tracewhale.image.config import canonical, digest
+from tracewhale.image.header import BLOCK, header, padding
+from tracewhale.image.spool import contents, full_disk
+from tracewhale.tree import Entry, Kind
+
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
+LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
+REFERENCE = "org.opencontainers.image.ref.name"
+"""The annotation by which a layout's index names a manifest (image-layout.md, "index.json")."""
+
+_LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One file of an archive or layout; ``chunks`` are its ``size`` bytes."""
+
+    path: str
+    size: int
+    chunks: Iterator[bytes]
+
+
+def docker_archive(image: Image, names: Sequence[str] = ()) -> Iterator[bytes]:
+    """What ``docker load`` reads, in chunks. ``names`` are whole references (``repository:tag``)."""
+    layers = [(f"{_hex(layer.diff_id)}.tar", layer, file) for layer, file in image.layers]
+    config = f"{_hex(image.digest)}.json"
+    manifest = canonical(
+        [{"Config": config, "RepoTags": list(names) or None, "Layers": [path for path, _, _ in layers]}]
+    )
+    yield from _tar(
+        [
+            _whole("manifest.json", manifest),
+            _whole(config, image.config),
+            *(_File(path, layer.size, contents(file, 0, layer.size)) for path, layer, file in layers),
+        ]
+    )
+
+
+def oci_archive(image: Image, tag: str = "", annotations: Mapping[str, str] = {}) -> Iterator[bytes]:
+    """An OCI layout as a tar, in chunks."""
+    descriptor, blobs = _oci(image, tag, annotations)
+    yield from _tar([_whole("oci-layout", _LAYOUT), *blobs, _whole("index.json", _index([descriptor]))])
+
+
+def write_oci_layout(
+    image: Image, directory: str, tag: str = "", annotations: Mapping[str, str] = {}
+) -> None:
+    """Write an OCI layout, or add the image to one that is there: its tag then means the new image.
+
+    The index is replaced last and at once. Raises UsageError when the directory holds something else,
+    NoSpace.
+    """
+    descriptor, blobs = _oci(image, tag, annotations)
+    with full_disk(directory):
+        others = _prepared(directory)
+        for blob in blobs:
+            _replace(directory, blob)
+        kept = [other for other in others if _reference(other) != tag and other != descriptor]
+        _replace(directory, _whole("oci-layout", _LAYOUT))
+        _replace(directory, _whole("index.json", _index([*kept, descriptor])))
+
+
+def write_archive(chunks: Iterator[bytes], path: str) -> None:
+    """Write an archive's chunks to a file, there only when it is whole. Raises NoSpace, UsageError."""
+    directory, name = os.path.split(path)
+    _replace(directory or ".", _File(name, 0, chunks))
+
+
+def _oci(image: Image, tag: str, annotations: Mapping[str, str]) -> tuple[dict[str, Any], list[_File]]:
+    """The descriptor of an image's manifest, and its blobs."""
+    layers = [
+        {"mediaType": LAYER_TYPE, "digest": layer.diff_id, "size": layer.size} for layer, _ in image.layers
+    ]
+    manifest: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST_TYPE,
+        "config": {"mediaType": CONFIG_TYPE, "digest": image.digest, "size": len(image.config)},
+        "layers": layers,
+    }
+    if annotations:
+        manifest["annotations"] = dict(annotations)
+    written = canonical(manifest)
+    descriptor: dict[str, Any] = {"mediaType": MANIFEST_TYPE, "digest": digest(written), "size": len(written)}
+    config = json.loads(image.config)
+    platform = {name: config[name] for name in ("architecture", "os", "variant") if config.get(name)}
+    if {"architecture", "os"} <= platform.keys():
+        descriptor["platform"] = platform
+    if tag:
+        descriptor["annotations"] = {REFERENCE: tag}
+    blobs = [
+        _whole(_blob(image.digest), image.config),
+        _whole(_blob(descriptor["digest"]), written),
+        *(
+            _File(_blob(layer.diff_id), layer.size, contents(file, 0, layer.size))
+            for layer, file in image.layers
+        ),
+    ]
+    return descriptor, blobs
+
+
+def _index(manifests: Sequence[Mapping[str, Any]]) -> bytes:
+    return canonical({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests})
+
+
+def _reference(descriptor: Mapping[str, Any]) -> str:
+    name = (descriptor.get("annotations") or {}).get(REFERENCE, "")
+    return str(name)
+
+
+def _prepared(directory: str) -> list[dict[str, Any]]:
+    """Make the directory a layout if it is not one; the manifests that its index has."""
+    try:
+        os.makedirs(os.path.join(directory, "blobs", "sha256"), exist_ok=True)
+        names = os.listdir(directory)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(
+            f"{directory} is not a directory.", "Name another place for the OCI layout."
+        ) from error
+    if "index.json" not in names:
+        if set(names) - {"blobs", "oci-layout"}:
+            raise UsageError(
+                f"{directory} holds files that are not of an OCI layout.", "Name an empty or a new directory."
+            )
+        return []
+    try:
+        with open(os.path.join(directory, "index.json"), "rb") as file:
+            manifests = json.load(file)["manifests"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ImageContentError(
+            f"{directory}/index.json is not an OCI index.", "Name a new directory."
+        ) from error
+    return [manifest for manifest in manifests if isinstance(manifest, dict)]
+
+
+def _replace(directory: str, file: _File) -> None:
+    """Write one file beside its place and move it there."""
+    place = os.path.join(directory, file.path)
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(place), prefix=".tracewhale-")
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UsageError(f"{place} cannot be written: {error.strerror}.", "Name another place.") from error
+    try:
+        with full_disk(directory), open(descriptor, "wb") as out:
+            for chunk in file.chunks:
+                out.write(chunk)
+            os.fchmod(descriptor, 0o644)
+        os.replace(temporary, place)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _tar(files: Sequence[_File]) -> Iterator[bytes]:
+    for file in files:
+        yield header(Entry(f"/{file.path}", Kind.FILE, 0o644, 0, 0, file.size, 0), {})
+        yield from file.chunks
+        yield bytes(padding(file.size))
+    yield bytes(2 * BLOCK)
+
+
+def _whole(path: str, data: bytes) -> _File:
+    return _File(path, len(data), iter((data,)))
+
+
+def _blob(digest: str) -> str:
+    return f"blobs/sha256/{_hex(digest)}"
+
+
+def _hex(digest: str) -> str:
+    return digest.removeprefix("sha256:")

@@ -1,0 +1,151 @@
+"""The image configuration (OCI image-spec, config.md; Docker's "image JSON" is the same with more members).
+
+What is not rootfs, history or created goes through as it came, known to us or not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from tracewhale.errors import UsageError
+
+_INSPECTED = {
+    "Architecture": "architecture",
+    "Variant": "variant",
+    "Os": "os",
+    "OsVersion": "os.version",
+    "OsFeatures": "os.features",
+    "Author": "author",
+    "Comment": "comment",
+    "Container": "container",
+    "ContainerConfig": "container_config",
+    "DockerVersion": "docker_version",
+    "Config": "config",
+    "Created": "created",
+}
+"""Members of the Docker API's ImageInspect and what the image's own configuration calls them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the new image's configuration says otherwise than the original's; None is "as it was".
+
+    ``env`` and ``labels`` add to the original's or replace those of the same name. ``expose`` adds
+    ``PORT[/PROTOCOL]``. A new entrypoint without a new command drops the original's command, which were
+    its arguments (Dockerfile reference, "ENTRYPOINT").
+    """
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    user: str | None = None
+    workdir: str | None = None
+    expose: tuple[str, ...] = ()
+
+
+AS_IT_WAS = Overrides()
+
+
+def from_inspect(inspected: Mapping[str, Any]) -> dict[str, Any]:
+    """An image configuration from the Docker API's ImageInspect (``docker image inspect``).
+
+    Empty members are left out, as the engine does when it writes a configuration.
+    """
+    config = {name: inspected[member] for member, name in _INSPECTED.items() if inspected.get(member)}
+    config["rootfs"] = {"type": "layers", "diff_ids": (inspected.get("RootFS") or {}).get("Layers") or []}
+    return config
+
+
+def new_config(
+    original: Mapping[str, Any],
+    diff_ids: Sequence[str],
+    *,
+    created: str | None = None,
+    created_by: str = "tracewhale",
+    overrides: Overrides = AS_IT_WAS,
+) -> bytes:
+    """The configuration of an image made from another, as the bytes whose SHA-256 is its identity.
+
+    ``created`` is an RFC 3339 time, or None to have none. The history has one line a layer.
+    """
+    history: dict[str, str] = {"created_by": created_by}
+    if created is not None:
+        history["created"] = created
+    config = {name: value for name, value in original.items() if name != "created"}
+    if created is not None:
+        config["created"] = created
+    config["rootfs"] = {"type": "layers", "diff_ids": list(diff_ids)}
+    config["history"] = [history for _ in diff_ids]
+    config["config"] = _overridden(original.get("config") or {}, overrides)
+    return canonical(config)
+
+
+def created_time(original: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
+    """When the new image says that it was made: SOURCE_DATE_EPOCH, else the original's own time.
+
+    Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises UsageError.
+    """
+    epoch = environ.get("SOURCE_DATE_EPOCH", "")
+    if not epoch:
+        return original.get("created")
+    try:
+        moment = datetime.fromtimestamp(int(epoch), UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise UsageError(
+            f"SOURCE_DATE_EPOCH is {epoch!r}, which is not a number of seconds since 1970.",
+            "Unset it, or correct it.",
+        ) from error
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def canonical(value: object) -> bytes:
+    """JSON with one form only: sorted names, no white space, UTF-8."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(data: bytes) -> str:
+    """A digest as images write it: ``sha256:HEX``."""
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def _overridden(config: Mapping[str, Any], overrides: Overrides) -> dict[str, Any]:
+    changed = dict(config)
+    if overrides.env:
+        changed["Env"] = _merged_env(config.get("Env") or [], overrides.env)
+    if overrides.labels:
+        changed["Labels"] = {**(config.get("Labels") or {}), **overrides.labels}
+    if overrides.expose:
+        ports: dict[str, dict[str, str]] = {
+            port if "/" in port else f"{port}/tcp": {} for port in overrides.expose
+        }
+        changed["ExposedPorts"] = {**(config.get("ExposedPorts") or {}), **ports}
+    if overrides.entrypoint is not None:
+        changed["Entrypoint"] = list(overrides.entrypoint) or None
+        changed["Cmd"] = None
+    if overrides.cmd is not None:
+        changed["Cmd"] = list(overrides.cmd) or None
+    if overrides.user is not None:
+        changed["User"] = overrides.user
+    if overrides.workdir is not None:
+        changed["WorkingDir"] = overrides.workdir
+    return changed
+
+
+def _merged_env(env: Sequence[str], new: Mapping[str, str]) -> list[str]:
+    """Variables in their old order, replaced in their place, new ones after them."""
+    left = dict(new)
+    merged = []
+    for variable in env:
+        name = variable.partition("=")[0]
+        if name in new:
+            if name in left:
+                merged.append(f"{name}={left.pop(name)}")
+        else:
+            merged.append(variable)
+    return merged + [f"{name}={value}" for name, value in left.items()]

@@ -1,0 +1,43 @@
+"""Files that exist only while they are open: nothing is left behind, however a run ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from tracewhale.errors import NoSpace
+
+CHUNK = 1 << 20
+
+
+@contextmanager
+def full_disk(where: str) -> Iterator[None]:
+    """Turn a full disk or quota into NoSpace, which says where."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise NoSpace(
+            f"No space is left in {where}.", "Free some, or name another place in TMPDIR."
+        ) from error
+
+
+@contextmanager
+def spool(directory: str | None = None) -> Iterator[BinaryIO]:
+    """A file without a name, readable and writable, in ``directory`` or TMPDIR. Raises NoSpace."""
+    where = directory or tempfile.gettempdir()
+    with full_disk(where), tempfile.TemporaryFile(dir=where, buffering=0) as file:
+        yield file
+
+
+def contents(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
+    """``size`` bytes of an open file from ``offset`` on, in chunks; its own position does not matter."""
+    while size > 0 and (chunk := os.pread(file.fileno(), min(CHUNK, size), offset)):
+        offset += len(chunk)
+        size -= len(chunk)
+        yield chunk
