@@ -242,7 +242,9 @@ def _merged(traces: Sequence[Trace]) -> Trace:
 
 
 def _report(command: str, target: Target, session: Session, found: Trace) -> Report:
-    return Report(command, found.target, target.image, trace=found, seconds=session.seconds, notes=target.notes)
+    return Report(
+        command, found.target, target.image, trace=found, seconds=session.seconds, notes=target.notes
+    )
 
 
 def _judged(report: Report, verification: Verification) -> Report:
@@ -255,7 +257,9 @@ def _judged(report: Report, verification: Verification) -> Report:
         names = ", ".join(absent.path for absent in comparison.missing[:10])
         what = f"the new image lacks {len(comparison.missing)} paths that were asked for: {names}"
     elif comparison.status[0] != comparison.status[1]:
-        what = f"the original ends with status {comparison.status[0]}, the new image with {comparison.status[1]}"
+        what = (
+            f"the original ends with status {comparison.status[0]}, the new image with {comparison.status[1]}"
+        )
     else:
         what = f"the output differs: {comparison.difference}"
     raise VerificationFailed(what, "--include what it needs, or build with --no-verify and look", report)

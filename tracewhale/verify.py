@@ -22,7 +22,6 @@ from tracewhale.plan import RUNTIME_PATHS, Absent
 from tracewhale.tracing.events import Access, Outcome, Trace
 from tracewhale.tree import View
 
-
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 """Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
 
@@ -117,8 +116,16 @@ def compare_output(first: Outcome, again: Outcome, second: Outcome | None = None
 
 
 _TIMES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (re.compile(r"\b\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?:Z| ?[+-]\d{2}:?\d{2})?"), "DATE"),
-    (re.compile(r"\b\d{1,2}[/ -](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[/ -]\d{4}\b"), "DATE"),
+    (
+        re.compile(
+            r"\b\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?:Z| ?[+-]\d{2}:?\d{2})?"
+        ),
+        "DATE",
+    ),
+    (
+        re.compile(r"\b\d{1,2}[/ -](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[/ -]\d{4}\b"),
+        "DATE",
+    ),
     (
         re.compile(
             r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from tracewhale import __version__
 from tracewhale.cli.build import build
 from tracewhale.cli.plan import plan
 from tracewhale.cli.run import run
@@ -12,7 +13,7 @@ from tracewhale.cli.verify import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="tracewhale", prog_name="tracewhale")
+@click.version_option(__version__, prog_name="tracewhale")
 def main() -> None:
     """From a container image and a command to a minimal image that behaves the same.
 

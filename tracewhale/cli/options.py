@@ -105,7 +105,9 @@ docker_run_options = _apply(
     click.option("--hostname", metavar="NAME", help="The container's host name."),
     many("--cap-add", metavar="CAPABILITY", help="Add a Linux capability."),
     many("--cap-drop", metavar="CAPABILITY", help="Drop a Linux capability."),
-    many("--security-opt", metavar="OPTION", help="A security option: seccomp=, apparmor=, no-new-privileges."),
+    many(
+        "--security-opt", metavar="OPTION", help="A security option: seccomp=, apparmor=, no-new-privileges."
+    ),
     click.option("--read-only", is_flag=True, help="Mount the root file system read-only."),
     many("--ulimit", metavar="NAME=SOFT[:HARD]", help="Set a resource limit."),
     click.option("--shm-size", metavar="BYTES", help="Size of /dev/shm."),
@@ -138,7 +140,9 @@ plan_options = _apply(
     many("--no-rule", metavar="NAME", help="Do not apply this rule."),
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
 
 trace_arguments = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path())
 
@@ -166,7 +170,9 @@ def plan_settings(given: dict[str, Any]) -> Options:
     names = {rule.name for rule in known}
     for name in given["no_rule"]:
         if name not in names:
-            raise UsageError(f"--no-rule {name}: there is no such rule", f"the rules are {', '.join(sorted(names))}")
+            raise UsageError(
+                f"--no-rule {name}: there is no such rule", f"the rules are {', '.join(sorted(names))}"
+            )
     return Options(
         include=(*given["include"], *_lines("--include-from", given["include_from"])),
         exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
@@ -182,7 +188,9 @@ def _step(text: str) -> Step:
             if not 0 <= float(argument) < 1e9:
                 raise ValueError
         except ValueError:
-            raise UsageError(f"--for {argument} is not a number of seconds", "give a number such as 10") from None
+            raise UsageError(
+                f"--for {argument} is not a number of seconds", "give a number such as 10"
+            ) from None
     elif not argument.strip():
         raise UsageError(f"--{kind} is empty", "give a command")
     return Step(kind, argument)
@@ -196,7 +204,9 @@ def _lines(option: str, names: Sequence[str]) -> list[str]:
             with open(0 if name == "-" else name, encoding="utf-8", errors="surrogateescape") as file:
                 lines += [line.strip() for line in file if line.strip() and not line.startswith("#")]
         except OSError as error:
-            raise UsageError(f"{option} {name} cannot be read: {error.strerror}", "name a text file") from error
+            raise UsageError(
+                f"{option} {name} cannot be read: {error.strerror}", "name a text file"
+            ) from error
     return lines
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
+from tracewhale import __version__
 from tracewhale.errors import TraceWhaleError
 from tracewhale.plan import Absent, Plan
 from tracewhale.report.model import Report, absent_paths, libraries, missed
@@ -37,7 +37,7 @@ def to_json(report: Report) -> dict[str, Any]:
     """The report in plain JSON values."""
     return {
         "schema": SCHEMA_VERSION,
-        "tool": {"name": "tracewhale", "version": version("tracewhale")},
+        "tool": {"name": "tracewhale", "version": __version__},
         "command": report.command,
         "target": report.target,
         "image": report.image,

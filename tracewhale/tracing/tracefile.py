@@ -6,9 +6,9 @@ import base64
 import json
 import os
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
 from typing import Any
 
+from tracewhale import __version__
 from tracewhale.errors import NoSpace, TraceFileError
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Outcome, Step, Trace, Unresolved
 
@@ -90,7 +90,9 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
     try:
         trace = _trace(header, found, end)
     except (KeyError, TypeError, ValueError) as error:
-        raise TraceFileError(f"{name} is damaged: a field is missing or malformed ({error})", _AGAIN) from error
+        raise TraceFileError(
+            f"{name} is damaged: a field is missing or malformed ({error})", _AGAIN
+        ) from error
     if trace.counters.lost:
         raise TraceFileError(f"{name} lost {trace.counters.lost} events, so it cannot be used", _AGAIN)
     return trace
@@ -104,7 +106,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
         "type": "header",
         "format": FORMAT,
         "version": VERSION,
-        "tool": version("tracewhale"),
+        "tool": __version__,
         "target": trace.target,
         "image": trace.image,
         "probe": trace.probe,
@@ -172,7 +174,9 @@ def _parse(line: str, name: str, number: int) -> dict[str, Any]:
     return value
 
 
-def _trace(header: Mapping[str, Any], found: Mapping[str, list[dict[str, Any]]], end: Mapping[str, Any]) -> Trace:
+def _trace(
+    header: Mapping[str, Any], found: Mapping[str, list[dict[str, Any]]], end: Mapping[str, Any]
+) -> Trace:
     outcome = None
     for line in found["outcome"][:1]:
         outcome = Outcome(

@@ -1,0 +1,137 @@
+"""The trace file: what is written is read again, and what is cut, damaged or too new is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracewhale.errors import ExitCode, TraceFileError
+from tracewhale.tracing import tracefile
+from tracewhale.tracing.events import (
+    Access,
+    Counters,
+    Event,
+    Exec,
+    Outcome,
+    Step,
+    Trace,
+    Unresolved,
+    merge,
+)
+
+TRACE = Trace(
+    target="tw/java",
+    image="sha256:0123",
+    probe="seccomp",
+    request={"options": {"env": ["A=1"]}, "command": ["java"]},
+    events=frozenset(
+        {
+            Event("/usr/bin/java", "exec", "/bin/sh", True, real="/usr/lib/jvm/bin/java"),
+            Event("/name\udcff\n", "stat", "/usr/bin/java", False, follow=False),
+            Event("/etc/passwd", "read", "/usr/bin/java", True, root="/jail"),
+        }
+    ),
+    execs=frozenset({Exec("/usr/bin/java", (("LD_LIBRARY_PATH", "/opt"),))}),
+    unresolved=(Unresolved("read", "/usr/bin/java", "bad address", 2),),
+    counters=Counters(received=10, recorded=3, repeated=4, unresolved=2, ignored=1),
+    outcome=Outcome(143, True, b"out\xff", b"err", "abc", ("172.17.0.2",)),
+    steps=(Step("workload", "./smoke", 0), Step("for", "3")),
+    mounts=("/data",),
+    changes=("/app.jar",),
+    seconds=1.5,
+)
+
+
+def text(trace: Trace = TRACE) -> list[str]:
+    return list(tracefile.dumps(trace))
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = str(tmp_path / "t.trace")
+    tracefile.write(TRACE, path)
+    assert tracefile.read(path) == TRACE
+    assert [entry.name for entry in tmp_path.iterdir()] == ["t.trace"]
+
+
+@given(st.text(st.characters(exclude_characters="\0", max_codepoint=0xDCFF), min_size=1))
+def test_any_name_survives(name: str) -> None:
+    trace = dataclasses.replace(TRACE, events=frozenset({Event(f"/{name}", "read", name, True)}))
+    assert tracefile.loads(iter(text(trace))) == trace
+
+
+def test_equal_traces_are_equal_files() -> None:
+    again = dataclasses.replace(TRACE, events=frozenset(reversed(sorted(TRACE.events))))
+    assert text() == text(again)
+
+
+@pytest.mark.parametrize("kept", range(10))
+def test_a_cut_file_is_refused(kept: int) -> None:
+    lines = text()
+    assert len(lines) == 10
+    with pytest.raises(TraceFileError):
+        tracefile.loads(iter(lines[:kept] if kept < 9 else [*lines[:9], lines[9][:-5]]))
+
+
+def header(**changes: object) -> str:
+    return json.dumps(json.loads(text()[0]) | changes) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "says"),
+    [
+        (header(version=2), "of version 2, and this program knows version 1"),
+        (header(format="other"), "does not start with its header"),
+        (header(version="1"), "has no version"),
+        ("{}\n", "does not start with its header"),
+        ("[]\n", "is not an object"),
+        ("{\n", "is not JSON"),
+        (header(mounts=["relative"]), "malformed"),
+        (header(request=3), "malformed"),
+    ],
+)
+def test_a_wrong_first_line_is_refused(first: str, says: str) -> None:
+    with pytest.raises(TraceFileError, match=says):
+        tracefile.loads(iter([first, *text()[1:]]))
+
+
+def test_lost_events_are_refused() -> None:
+    trace = dataclasses.replace(TRACE, counters=Counters(received=10, recorded=3))
+    with pytest.raises(TraceFileError, match="lost 7 events"):
+        tracefile.loads(iter(text(trace)))
+
+
+def test_a_line_taken_out_is_noticed() -> None:
+    lines = text()
+    with pytest.raises(TraceFileError, match="its end is missing"):
+        tracefile.loads(iter([*lines[:2], *lines[3:]]))
+
+
+def test_errors_name_the_file_and_have_their_exit_code(tmp_path: Path) -> None:
+    with pytest.raises(TraceFileError, match="cannot be read: No such file") as caught:
+        tracefile.read(str(tmp_path / "none"))
+    assert caught.value.exit_code is ExitCode.TRACE_FILE
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(TraceFileError, match="not UTF-8"):
+        tracefile.read(str(tmp_path / "binary"))
+    with pytest.raises(TraceFileError, match="cannot be written"):
+        tracefile.write(TRACE, str(tmp_path / "no" / "such" / "place"))
+
+
+def test_the_document_names_every_access() -> None:
+    document = (Path(__file__).parents[2] / "docs/trace-format.md").read_text()
+    listed = document.split("`access` is one of `")[1].split("`")[0].split()
+    assert listed == [access.value for access in Access]
+
+
+def test_traces_add_up() -> None:
+    other = dataclasses.replace(TRACE, events=frozenset({Event("/x", "read", "/p", True)}), mounts=("/m",))
+    merged = merge([TRACE, other])
+    assert merged.events == TRACE.events | other.events
+    assert merged.mounts == ("/data", "/m")
+    assert merged.counters.received == 20
+    assert merged.outcome == TRACE.outcome
