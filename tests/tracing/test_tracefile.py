@@ -65,7 +65,7 @@ def test_any_name_survives(name: str) -> None:
 
 
 def test_equal_traces_are_equal_files() -> None:
-    again = dataclasses.replace(TRACE, events=frozenset(reversed(sorted(TRACE.events))))
+    again = dataclasses.replace(TRACE, events=frozenset(sorted(TRACE.events, reverse=True)))
     assert text() == text(again)
 
 

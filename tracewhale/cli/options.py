@@ -23,8 +23,8 @@ STEPS = ("workload", "exec", "for")
 """Options that drive a target: their order on the command line is the order in which they run."""
 
 DOCKER_RUN = (
-    "env env_file volume mount tmpfs user workdir entrypoint network add_host publish hostname cap_add cap_drop "
-    "security_opt read_only ulimit shm_size init gpus platform interactive tty"
+    "env env_file volume mount tmpfs user workdir entrypoint network add_host publish hostname cap_add "
+    "cap_drop security_opt read_only ulimit shm_size init gpus platform interactive tty"
 ).split()
 
 

@@ -32,7 +32,8 @@ def _lines(report: Report) -> Iterator[str]:
     built = report.built
     if built is not None:
         share = f", {100 * built.size / built.original_size:.0f} %" if built.original_size else ""
-        yield f"image        {built.name}  ({megabytes(built.original_size)} -> {megabytes(built.size)}{share})"
+        sizes = f"{megabytes(built.original_size)} -> {megabytes(built.size)}{share}"
+        yield f"image        {built.name}  ({sizes})"
     if report.plan is not None:
         yield from _contents(report.plan)
     if report.trace is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -68,7 +69,7 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
         raise TraceFileError(f"{name} is not a trace file: it has no version", _AGAIN)
     if header["version"] > VERSION:
         raise TraceFileError(
-            f"{name} is a trace file of version {header['version']}, and this program knows version {VERSION}",
+            f"{name} is of version {header['version']}, and this program knows version {VERSION}",
             "use the TraceWhale that wrote it, or a newer one",
         )
     found: dict[str, list[dict[str, Any]]] = {
@@ -241,7 +242,5 @@ def _access(value: object) -> str:
 
 
 def _unlink(path: str) -> None:
-    try:
+    with contextlib.suppress(OSError):
         os.unlink(path)
-    except OSError:
-        pass
