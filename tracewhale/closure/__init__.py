@@ -1,0 +1,44 @@
+"""The closure: what the dynamic loader would load, and from where, without running anything."""
+
+from tracewhale.closure.cpu import BASELINE, Cpu, from_cpuinfo
+from tracewhale.closure.model import (
+    Attempt,
+    Closure,
+    Dependency,
+    Edge,
+    Elf,
+    How,
+    Kind,
+    Miss,
+    Note,
+    Root,
+    Unreadable,
+    UnreadableElf,
+    Variant,
+    VersionNeed,
+    VersionProblem,
+)
+from tracewhale.closure.resolver import Resolver, resolve
+
+__all__ = [
+    "BASELINE",
+    "Attempt",
+    "Closure",
+    "Cpu",
+    "Dependency",
+    "Edge",
+    "Elf",
+    "How",
+    "Kind",
+    "Miss",
+    "Note",
+    "Resolver",
+    "Root",
+    "Unreadable",
+    "UnreadableElf",
+    "Variant",
+    "VersionNeed",
+    "VersionProblem",
+    "from_cpuinfo",
+    "resolve",
+]

@@ -1,0 +1,74 @@
+"""What of a CPU decides which build of a library glibc's loader prefers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+LEVELS = (
+    ("x86-64-v2", "cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3"),
+    ("x86-64-v3", "avx avx2 bmi1 bmi2 f16c fma abm movbe"),
+    ("x86-64-v4", "avx512f avx512bw avx512cd avx512dq avx512vl"),
+)
+"""The levels of the x86-64 psABI by the names that Linux gives their features in /proc/cpuinfo."""
+
+HASWELL = frozenset("avx2 bmi1 bmi2 abm movbe popcnt fma".split())
+
+
+@dataclass(frozen=True, slots=True)
+class Cpu:
+    """A CPU as the loader sees it.
+
+    ``levels`` are the subdirectories of ``glibc-hwcaps`` that it uses, most preferred first;
+    ``platform`` is what ``$PLATFORM`` stands for, empty for the architecture's own name; ``legacy``
+    are the hardware capabilities of glibc before 2.37, in the order of their bits.
+    """
+
+    levels: tuple[str, ...] = ()
+    platform: str = ""
+    legacy: tuple[str, ...] = ()
+
+    def subdirectories(self, platform: str, version: tuple[int, int]) -> tuple[str, ...]:
+        """Subdirectories tried below each directory, in order, the last being the directory itself.
+
+        Before 2.37 every combination of capabilities, platform and ``tls`` comes too (dl-hwcaps.c).
+        """
+        named = tuple(f"glibc-hwcaps/{level}/" for level in self.levels) if version >= (2, 33) else ()
+        if version >= (2, 37):
+            return (*named, "")
+        parts = ("tls", *([platform] if platform else []), *reversed(self.legacy))
+        combined = (
+            "".join(f"{part}/" for part, used in zip(parts, choice, strict=True) if used)
+            for choice in product((True, False), repeat=len(parts))
+        )
+        return (*named, *combined)
+
+
+BASELINE = Cpu(legacy=("x86_64",))
+"""Every x86-64 CPU. On other architectures the capabilities are not looked for."""
+
+
+def from_cpuinfo(text: str) -> Cpu:
+    """The first CPU of Linux's /proc/cpuinfo, as glibc classifies it (sysdeps/x86/cpu-features.c)."""
+    fields = dict(_fields(text))
+    flags = frozenset(fields.get("flags", "").split())
+    levels: list[str] = []
+    for level, features in LEVELS:
+        if not flags.issuperset(features.split()):
+            break
+        levels.insert(0, level)
+    intel = fields.get("vendor_id") == "GenuineIntel"
+    avx512 = intel and flags.issuperset("avx512cd avx512bw avx512dq avx512vl".split())
+    return Cpu(
+        tuple(levels),
+        "haswell" if intel and flags >= HASWELL else "",
+        ("x86_64", "avx512_1") if avx512 else ("x86_64",),
+    )
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    for line in text.split("\n\n", 1)[0].splitlines():
+        if match := re.match(r"([^\t:]+)\s*:\s*(.*)", line):
+            yield match[1].strip(), match[2]

@@ -1,0 +1,142 @@
+"""What is at a path that a loader would try, remembered; and where findings are gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from tracewhale.closure.files import Files
+from tracewhale.closure.model import (
+    Attempt,
+    Edge,
+    Elf,
+    How,
+    Miss,
+    UnreadableElf,
+    Variant,
+    VersionProblem,
+)
+from tracewhale.tree import Entry, Kind, View
+
+
+class Verdict(Enum):
+    """What a loader does about a file that it cannot use."""
+
+    ABSENT = "absent"
+    SKIP = "skip"
+    LEAVE = "leave the search path"
+    FATAL = "give up"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An ELF file at a path as it was found: where it is, and what names of one file have in common."""
+
+    path: str
+    physical: str
+    identity: object
+    elf: Elf
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The outcome of a search that succeeded."""
+
+    located: Located
+    how: How
+    variant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The outcome of a search that did not: what was tried, and whether the loader gives up over it."""
+
+    attempts: tuple[Attempt, ...]
+    fatal: bool = False
+
+
+Outcome = Found | Lost
+
+
+class Disk:
+    """The view and the ELF files of one tree, behind one memory."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.files = Files(view)
+        self._looked: dict[str, Located | Refused] = {}
+        self._directories: dict[str, str | None] = {}
+
+    def look(self, path: str) -> Located | Refused:
+        """Open and read an asked path as a loader would."""
+        known = self._looked.get(path)
+        if known is None:
+            known = self._looked[path] = self._look(path)
+        return known
+
+    def _look(self, path: str) -> Located | Refused:
+        directory, _, name = path.rpartition("/")
+        at = self.directory(directory or "/")
+        if at is None:
+            return Refused(Verdict.ABSENT, "no such file")
+        entry = (self.view.listing(at) or {}).get(name)
+        if entry is None or name in ("", ".", ".."):
+            return Refused(Verdict.ABSENT, "no such file")
+        if entry.kind is Kind.SYMLINK:
+            resolution = self.view.resolve(entry.path)
+            if resolution.loop:
+                return Refused(Verdict.LEAVE, "too many levels of symbolic links")
+            if resolution.entry is None:
+                return Refused(Verdict.ABSENT, f"a symbolic link to {entry.target}, which does not exist")
+            entry = resolution.entry
+        return self._read(path, entry)
+
+    def _read(self, path: str, entry: Entry) -> Located | Refused:
+        if entry.kind is not Kind.FILE:
+            return Refused(Verdict.FATAL, f"cannot read file data: it is a {entry.kind.value}")
+        elf = self.files.get(entry)
+        if elf is None:
+            return Refused(Verdict.FATAL, "invalid ELF header" if entry.size >= 64 else "file too short")
+        if isinstance(elf, UnreadableElf):
+            wrong_class = elf.reason.startswith("wrong ELF class")
+            return Refused(Verdict.SKIP if wrong_class else Verdict.FATAL, elf.reason)
+        identity = (entry.device, entry.inode) if entry.inode else entry.path
+        return Located(path, entry.path, identity, elf)
+
+    def directory(self, path: str) -> str | None:
+        """The physical path of an asked directory, None when there is none."""
+        if path not in self._directories:
+            entry = self.view.resolve(path).entry
+            is_directory = entry is not None and entry.kind is Kind.DIRECTORY
+            self._directories[path] = entry.path if entry is not None and is_directory else None
+        return self._directories[path]
+
+    def contents(self, path: str) -> Iterable[str]:
+        """Names in an asked directory; none when there is no such directory."""
+        at = self.directory(path)
+        return (self.view.listing(at) or {}) if at is not None else ()
+
+    def text(self, path: str) -> bytes | None:
+        """The contents of a small file at an asked path, None when there is none."""
+        entry = self.view.resolve(path).entry
+        if entry is None or entry.kind is not Kind.FILE or entry.size > 64 << 20:
+            return None
+        return self.view.tree.read([(entry.path, 0, entry.size)])[0]
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the processes of a closure have found, each thing once and in order."""
+
+    objects: dict[str, Elf] = field(default_factory=dict)
+    edges: dict[Edge, None] = field(default_factory=dict)
+    misses: dict[Miss, None] = field(default_factory=dict)
+    version_problems: dict[VersionProblem, None] = field(default_factory=dict)
+    variants: dict[Variant, None] = field(default_factory=dict)

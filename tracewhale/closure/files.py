@@ -1,0 +1,81 @@
+"""Reads many ELF files in step, each once: every round asks the tree for what all of them want next."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+
+from tracewhale.closure.elf import Parser, Range, parse
+from tracewhale.closure.model import Elf, UnreadableElf
+from tracewhale.tree import Entry, Kind, View
+
+BATCH = 512
+"""Files read in step; bounds the memory of a round."""
+
+Read = Elf | UnreadableElf | None
+
+HOSTILE = (struct.error, ValueError, OverflowError, IndexError, KeyError, MemoryError, RecursionError)
+"""What a malformed file may still raise while it is taken apart."""
+
+
+class Files:
+    """The ELF files of a tree by physical path. None is a file that is not an ELF file."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self._read: dict[str, Read] = {}
+
+    def get(self, entry: Entry) -> Read:
+        """What one file is; read now unless it was read before."""
+        if entry.path not in self._read:
+            self.load([entry])
+        return self._read[entry.path]
+
+    def unreadable(self) -> Iterator[tuple[str, str]]:
+        """Every path read so far that is an ELF file by its beginning only, and why."""
+        for path, read in sorted(self._read.items()):
+            if isinstance(read, UnreadableElf) and read.is_elf:
+                yield path, read.reason
+
+    def load(self, entries: Iterable[Entry]) -> None:
+        """Read the regular files among these that are not known yet."""
+        wanted = {e.path: e for e in entries if e.path not in self._read}
+        for path, entry in wanted.items():
+            if entry.kind is not Kind.FILE:
+                self._read[path] = UnreadableElf(f"it is a {entry.kind.value}", is_elf=False)
+        new = [e for e in wanted.values() if e.kind is Kind.FILE]
+        for start in range(0, len(new), BATCH):
+            self._load(new[start : start + BATCH])
+
+    def _load(self, entries: list[Entry]) -> None:
+        parsers: dict[str, Parser] = {}
+        asked: dict[str, list[Range]] = {}
+        for entry in entries:
+            parser = parse(entry.size)
+            parsers[entry.path], asked[entry.path] = parser, next(parser)
+        while asked:
+            ranges = [(path, start, size) for path, wanted in asked.items() for start, size in wanted]
+            blocks = iter(self.view.tree.read(ranges))
+            following: dict[str, list[Range]] = {}
+            for path, wanted in asked.items():
+                step = self._step(path, parsers[path], wanted, blocks)
+                if step is not None:
+                    following[path] = step
+            asked = following
+
+    def _step(
+        self, path: str, parser: Parser, wanted: list[Range], blocks: Iterator[bytes | None]
+    ) -> list[Range] | None:
+        """Send a parser what it asked for; what it asks for next, None when it is done."""
+        received = [next(blocks) for _ in wanted]
+        try:
+            if any(block is None for block in received):
+                raise UnreadableElf("it cannot be read")
+            return parser.send([block for block in received if block is not None])
+        except StopIteration as end:
+            self._read[path] = end.value
+        except UnreadableElf as error:
+            self._read[path] = error
+        except HOSTILE as error:
+            self._read[path] = UnreadableElf(f"{type(error).__name__} while reading it")
+        return None

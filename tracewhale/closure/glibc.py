@@ -1,0 +1,199 @@
+"""What glibc's loader loads for a program, in order (elf/rtld.c, elf/dl-deps.c, elf/dl-version.c)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracewhale.closure.disk import Findings, Found, Located, Lost
+from tracewhale.closure.loader import Loader
+from tracewhale.closure.model import Attempt, Edge, Elf, How, Kind, Miss, VersionProblem
+from tracewhale.closure.search import Map, Search
+from tracewhale.closure.tokens import expand
+
+VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
+PRELOAD_FILE = "/etc/ld.so.preload"
+
+
+class Namespace:
+    """The objects of a process by the names that later requests can mean them by.
+
+    A library opened later sees those that were there before it (``parent``), and not other ones.
+    ``audit`` tells that it is an audit module's own, of which the search differs a little.
+    """
+
+    def __init__(self, parent: Namespace | None = None, *, audit: bool = False) -> None:
+        self.parent = parent
+        self.audit = audit
+        self.names: dict[str, Map] = {}
+        self.identities: dict[object, Map] = {}
+        self.order: list[tuple[str, Map]] = []
+
+    def named(self, name: str) -> Map | None:
+        found = self.parent.named(name) if self.parent else None
+        return found or self.names.get(name)
+
+    def same_file(self, identity: object) -> Map | None:
+        found = self.parent.same_file(identity) if self.parent else None
+        return found or self.identities.get(identity)
+
+    def add(self, made: Map, name: str, identity: object | None) -> None:
+        for known in (name, made.elf.soname, made.path):
+            if known:
+                self.names.setdefault(known, made)
+        if identity is not None:
+            self.identities[identity] = made
+        self.order.append((name, made))
+
+
+class Process:
+    """A program as the loader finds it: what it needs, is filtered by, preloads, and is audited by."""
+
+    def __init__(self, search: Search, program: Located, findings: Findings) -> None:
+        self.search = search
+        self.findings = findings
+        self.loader: Loader = search.loader
+        self.main = search.map(program, None, main=True)
+        self.base = Namespace()
+        findings.objects[program.physical] = program.elf
+        self._start(program)
+
+    def _start(self, program: Located) -> None:
+        loader = Map(self.loader.elf, self.loader.path, self.loader.physical, "/")
+        self.interpreter = loader
+        self.base.add(self.main, "", None)
+        for name in (program.elf.interpreter or self.loader.path, self.loader.elf.soname):
+            if name:
+                self.base.names.setdefault(name, loader)
+        self.findings.objects[self.loader.physical] = self.loader.elf
+        if program.elf.interpreter:
+            path = self.loader.path
+            edge = Edge(program.physical, program.elf.interpreter, path, Kind.INTERPRETER, How.PATH)
+            self.findings.edges[edge] = None
+        for name in self._audit_names(program.elf):
+            self._audit(name)
+        first = [self.main]
+        for kind, name in self._preloads():
+            made = self._request(self.main, name, kind, self.base)
+            if made is not None:
+                first.append(made)
+        self._dependencies(first, self.base)
+        self._check_versions(self.base)
+
+    def open(self, located: Located) -> tuple[tuple[str, str], ...]:
+        """Load a library into the running process, as dlopen(3) does; what is new by it, in order."""
+        edge = Edge(self.main.physical, located.path, located.path, Kind.OPENED, How.PATH)
+        self.findings.edges[edge] = None
+        if self.base.same_file(located.identity) or located.physical == self.loader.physical:
+            return ()
+        space = Namespace(self.base)
+        made = self.search.map(located, None)
+        self.findings.objects[located.physical] = located.elf
+        space.add(made, located.path, located.identity)
+        self._dependencies([made], space)
+        self._check_versions(space)
+        return tuple((name, loaded.path) for name, loaded in space.order)
+
+    @property
+    def loaded(self) -> tuple[tuple[str, str], ...]:
+        """Names and found paths in load order, without the program."""
+        return tuple((name, made.path) for name, made in self.base.order[1:])
+
+    def _audit_names(self, elf: Elf) -> Iterator[str]:
+        environment = dict(self.search.root.environment)
+        for text in (environment.get("LD_AUDIT"), elf.audit, elf.depaudit):
+            for name in (text or "").split(":"):
+                if name and not (self.search.root.secure and "/" in name):
+                    yield name
+
+    def _preloads(self) -> Iterator[tuple[Kind, str]]:
+        environment = dict(self.search.root.environment)
+        for name in re.split("[ :]", environment.get("LD_PRELOAD", "")):
+            if name and not (self.search.root.secure and "/" in name):
+                yield Kind.PRELOAD, name
+        text = self.search.disk.text(PRELOAD_FILE)
+        for line in (text or b"").decode(errors="surrogateescape").split("\n"):
+            for name in re.split("[ \t:]", line.partition("#")[0]):
+                if name:
+                    yield Kind.PRELOAD_FILE, name
+
+    def _audit(self, name: str) -> None:
+        """Load an audit module with its dependencies into a namespace of its own."""
+        space = Namespace(audit=True)
+        made = self._request(self.main, name, Kind.AUDIT, space)
+        if made is not None:
+            space.names.setdefault(self.loader.elf.soname or "", self.interpreter)
+            self._dependencies([made], space)
+
+    def _dependencies(self, queue: list[Map], space: Namespace) -> None:
+        """Breadth first, as _dl_map_object_deps; filtees come before the object that names them."""
+        done: set[int] = set()
+        while queue:
+            needer = queue.pop(0)
+            if id(needer) in done:
+                continue
+            done.add(id(needer))
+            filtees: list[Map] = []
+            for dependency in needer.elf.dependencies:
+                made = self._request(needer, dependency.name, dependency.kind, space)
+                if made is None or id(made) in done:
+                    continue
+                if dependency.kind is Kind.NEEDED:
+                    queue.append(made)
+                else:
+                    filtees.append(made)
+            queue[:0] = filtees
+
+    def _request(self, needer: Map, name: str, kind: Kind, space: Namespace) -> Map | None:
+        """One request for a name: an object loaded before, or one that is found now."""
+        asked = expand(name, self.search.tokens(needer))
+        if not asked:
+            attempt = Attempt(name, How.PATH, "a token in it has no value here")
+            self._miss(needer, name, kind, Lost((attempt,)))
+            return None
+        known = space.named(asked)
+        if known is not None:
+            self._edge(needer, name, known.path, kind, How.LOADED)
+            if known is self.interpreter and all(made is not known for _, made in self.base.order):
+                self.base.order.append((asked, known))
+            return known
+        if asked in VDSO:
+            return None
+        asker = self.interpreter if kind is Kind.AUDIT else needer
+        outcome = self.search.find(asked, asker, self.main, space.audit)
+        if isinstance(outcome, Lost):
+            self._miss(needer, name, kind, outcome)
+            return None
+        return self._accept(needer, name, asked, kind, outcome, space)
+
+    def _accept(self, needer: Map, name: str, asked: str, kind: Kind, found: Found, space: Namespace) -> Map:
+        located = found.located
+        self._edge(needer, name, located.path, kind, found.how, found.variant)
+        same = space.same_file(located.identity)
+        if same is not None:
+            space.names.setdefault(asked, same)
+            return same
+        parent = None if kind is Kind.AUDIT else needer
+        made = self.search.map(located, parent)
+        self.findings.objects[located.physical] = located.elf
+        space.add(made, asked, located.identity)
+        return made
+
+    def _edge(self, needer: Map, name: str, path: str, kind: Kind, how: How, variant: str = "") -> None:
+        self.findings.edges[Edge(needer.physical, name, path, kind, how, variant)] = None
+
+    def _miss(self, needer: Map, name: str, kind: Kind, lost: Lost) -> None:
+        optional = kind not in (Kind.NEEDED, Kind.FILTER)
+        miss = Miss(needer.physical, name, kind, lost.attempts, optional, lost.fatal)
+        self.findings.misses[miss] = None
+
+    def _check_versions(self, space: Namespace) -> None:
+        """DT_VERNEED of every object against DT_VERDEF of what answers to the file's name (dl-version.c)."""
+        for _, made in space.order:
+            for need in made.elf.version_needs:
+                library = space.named(need.file)
+                if library is None or need.weak or not library.elf.version_definitions:
+                    continue
+                if need.version not in library.elf.version_definitions:
+                    problem = VersionProblem(made.physical, library.path, need.version)
+                    self.findings.version_problems[problem] = None

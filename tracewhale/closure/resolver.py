@@ -1,0 +1,185 @@
+"""From roots to a closure: which loader each process has, what to read ahead, and all that is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from tracewhale.closure import glibc, musl
+from tracewhale.closure.ahead import read_ahead
+from tracewhale.closure.cpu import BASELINE, Cpu
+from tracewhale.closure.disk import Disk, Findings, Located
+from tracewhale.closure.ldcache import Cache
+from tracewhale.closure.loader import KNOWN, Loader, identify
+from tracewhale.closure.model import (
+    Attempt,
+    Closure,
+    Edge,
+    Elf,
+    How,
+    Kind,
+    Miss,
+    Root,
+    Unreadable,
+    UnreadableElf,
+)
+from tracewhale.closure.search import Search, read_cache
+from tracewhale.tree import Kind as EntryKind
+from tracewhale.tree import View
+
+MAX_LOADER = 32 << 20
+"""Bytes of a dynamic loader that are read whole."""
+
+Process = glibc.Process | musl.Process
+
+
+def resolve(view: View, roots: Iterable[Root], cpu: Cpu = BASELINE) -> Closure:
+    """What the dynamic loader would load for each root, by its own rules and without running it.
+
+    ``cpu`` decides between builds of one library; of the others it could have preferred the closure
+    tells in ``variants``. Files that are not ELF files are passed over. Nothing here raises for what
+    is in the tree: see ``misses``, ``unreadable`` and ``version_problems``.
+    """
+    return Resolver(view, cpu).resolve(roots)
+
+
+class Resolver:
+    """Resolves closures in one tree, and remembers what it has read between them."""
+
+    def __init__(self, view: View, cpu: Cpu = BASELINE) -> None:
+        self.disk = Disk(view)
+        self.cpu = cpu
+        self._loaders: dict[str, Loader | None] = {}
+        self._caches: dict[str, Cache] = {}
+        self._searches: dict[tuple[str, Root], Search] = {}
+
+    def resolve(self, roots: Iterable[Root]) -> Closure:
+        """One closure for all the roots; equal to the union of those of each."""
+        ordered = list(dict.fromkeys(roots))
+        self._read_ahead(ordered)
+        findings = Findings()
+        processes: dict[Root, Process | None] = {}
+        loaded: dict[Root, tuple[tuple[str, str], ...]] = {}
+        opened: dict[Root, dict[str, str]] = {}
+        unreadable: dict[Unreadable, None] = {}
+        for root in ordered:
+            located = self._locate(root.path, findings, unreadable)
+            if located is None:
+                continue
+            start = root if root.program is None else replace(root, path=root.program, program=None)
+            if start not in processes:
+                program = self._locate(start.path, findings, unreadable)
+                processes[start] = program and self._process(program, start, findings)
+            process = processes[start]
+            if process is None:
+                findings.objects.setdefault(located.physical, located.elf)
+            elif root.program is None:
+                loaded[root] = process.loaded
+            else:
+                loaded[root] = process.open(located)
+                names = opened.setdefault(start, {})
+                names |= {name: path for name, path in loaded[root] if "/" not in name}
+                if located.elf.soname:
+                    names.setdefault(located.elf.soname, located.path)
+        self._settle(findings, opened)
+        for search in self._searches.values():
+            findings.variants |= search.variants
+        unreadable |= self._unreadable()
+        return Closure(
+            findings.objects,
+            tuple(findings.edges),
+            tuple(findings.misses),
+            tuple(unreadable),
+            tuple(findings.version_problems),
+            tuple(findings.variants),
+            loaded,
+        )
+
+    def _process(self, program: Located, root: Root, findings: Findings) -> Process | None:
+        if not program.elf.dynamic and program.elf.interpreter is None:
+            return None
+        loader = self._loader(program, findings)
+        if loader is None:
+            return None
+        if loader.family == "musl":
+            return musl.Process(self.disk, loader, program, root, findings)
+        key = (loader.physical, root if _has_origin(root) else replace(root, path=""))
+        search = self._searches.get(key)
+        if search is None:
+            if loader.conf not in self._caches:
+                self._caches[loader.conf] = read_cache(self.disk, loader)
+            search = Search(self.disk, loader, self.cpu, self._caches[loader.conf], root)
+            self._searches[key] = search
+        return glibc.Process(search, program, findings)
+
+    def _loader(self, program: Located, findings: Findings | None = None) -> Loader | None:
+        """The loader that a program names, or the usual one for a library that names none."""
+        elf = program.elf
+        if elf.interpreter is not None:
+            loader = self._identify(elf.interpreter)
+            if loader is None and findings is not None:
+                looked = self.disk.look(elf.interpreter)
+                reason = "not a dynamic loader" if isinstance(looked, Located) else looked.reason
+                attempt = Attempt(elf.interpreter, How.PATH, reason)
+                miss = Miss(program.physical, elf.interpreter, Kind.INTERPRETER, (attempt,))
+                findings.misses[miss] = None
+            return loader
+        known = KNOWN.get((elf.machine, elf.bits), ())
+        musl_first = any(n == "libc.so" or n.startswith("libc.musl-") for n in elf.needed)
+        for path in sorted(known, key=lambda p: ("musl" in p) != musl_first):
+            loader = self._identify(path)
+            if loader is not None:
+                return loader
+        return None
+
+    def _identify(self, path: str) -> Loader | None:
+        if path not in self._loaders:
+            looked = self.disk.look(path)
+            loader = None
+            if isinstance(looked, Located):
+                (data,) = self.disk.view.tree.read([(looked.physical, 0, MAX_LOADER)])
+                loader = identify(path, looked.physical, looked.elf, data or b"")
+            self._loaders[path] = loader
+        return self._loaders[path]
+
+    def _locate(self, path: str, findings: Findings, unreadable: dict[Unreadable, None]) -> Located | None:
+        """A root's file; None when it is absent, or no ELF file."""
+        entry = self.disk.view.resolve(path).entry
+        if entry is None or entry.kind is not EntryKind.FILE:
+            return None
+        elf = self.disk.files.get(entry)
+        if isinstance(elf, UnreadableElf):
+            unreadable[Unreadable(entry.path, elf.reason)] = None
+        if not isinstance(elf, Elf):
+            return None
+        identity = (entry.device, entry.inode) if entry.inode else entry.path
+        return Located(path, entry.path, identity, elf)
+
+    def _unreadable(self) -> dict[Unreadable, None]:
+        return {Unreadable(path, reason): None for path, reason in self.disk.files.unreadable()}
+
+    @staticmethod
+    def _settle(findings: Findings, opened: dict[Root, dict[str, str]]) -> None:
+        """A library opened earlier may have brought what a later one needs: in which order they were
+        opened the roots do not tell, so such a name is taken as loaded."""
+        names: dict[str, str] = {}
+        for found in opened.values():
+            names |= found
+        for miss in list(findings.misses):
+            path = names.get(miss.name)
+            if path is not None and miss.kind is Kind.NEEDED:
+                del findings.misses[miss]
+                findings.edges[Edge(miss.needer, miss.name, path, miss.kind, How.LOADED)] = None
+
+    def _read_ahead(self, roots: Sequence[Root]) -> None:
+        read_ahead(self.disk, roots, self._loader, self._cache_of)
+
+    def _cache_of(self, loader: Loader) -> Cache:
+        if loader.conf not in self._caches:
+            self._caches[loader.conf] = read_cache(self.disk, loader)
+        return self._caches[loader.conf]
+
+
+def _has_origin(root: Root) -> bool:
+    """Whether a root's environment means something else for each program."""
+    return "$" in dict(root.environment).get("LD_LIBRARY_PATH", "")

@@ -1,0 +1,28 @@
+"""Interpreters of scripts, as Linux reads ``#!`` (fs/binfmt_script.c)."""
+
+from __future__ import annotations
+
+import os
+import re
+
+HEAD = 256
+"""Bytes of a file that the kernel looks at (BINPRM_BUF_SIZE)."""
+
+
+def interpreter(head: bytes) -> tuple[str, str] | None:
+    """The interpreter of a script and its one argument, from the first bytes of the file.
+
+    None when the kernel would not take the file for a script, or its line for an interpreter: a line
+    without an end, when the name itself may be cut off, and an empty one.
+    """
+    if not head.startswith(b"#!"):
+        return None
+    head = head[:HEAD]
+    line, newline, _ = head[2:].partition(b"\n")
+    if not newline and len(head) == HEAD and not re.match(rb"[ \t]*[^ \t\0]+[ \t\0]", line):
+        return None
+    line = line.split(b"\0")[0].strip(b" \t")
+    if not line:
+        return None
+    name, *rest = re.split(rb"[ \t]+", line, maxsplit=1)
+    return os.fsdecode(name), os.fsdecode(rest[0]) if rest else ""

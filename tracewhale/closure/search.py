@@ -1,0 +1,248 @@
+"""Where glibc's loader looks for a name, in its order (ld.so(8); elf/dl-load.c, _dl_map_object)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tracewhale.closure.cpu import Cpu
+from tracewhale.closure.disk import Disk, Found, Located, Lost, Outcome, Refused, Verdict
+from tracewhale.closure.elf import DF_1_NODEFLIB
+from tracewhale.closure.ldcache import Cache, lookup, parse
+from tracewhale.closure.loader import EM_X86_64, Loader
+from tracewhale.closure.model import Attempt, Elf, How, Root, Variant
+from tracewhale.closure.tokens import Tokens, directories, expand
+
+HWCAPS = "glibc-hwcaps"
+LEGACY_BITS = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "tls": 1 << 63, "haswell": 1 << 50, "xeon_phi": 1 << 51}
+"""Bits of a cache entry's hwcap before glibc 2.37 (sysdeps/x86/dl-hwcap.h, dl-procinfo.h)."""
+
+Stage = tuple[How, tuple[str, ...]]
+
+
+@dataclass(slots=True, eq=False)
+class Map:
+    """A loaded object: glibc's ``struct link_map``. ``parent`` is its ``l_loader``."""
+
+    elf: Elf
+    path: str
+    physical: str
+    origin: str
+    parent: Map | None = None
+    main: bool = False
+    rpath: tuple[str, ...] = ()
+    runpath: tuple[str, ...] = ()
+    plan: Plan | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """The directories to search before the cache and the default ones, and what was found by them."""
+
+    stages: tuple[Stage, ...]
+    no_default: bool
+    known: dict[str, Outcome] = field(default_factory=dict)
+
+
+class Search:
+    """The search of one loader, for one environment. Outcomes are remembered by plan and name."""
+
+    def __init__(self, disk: Disk, loader: Loader, cpu: Cpu, cache: Cache, root: Root) -> None:
+        self.disk = disk
+        self.loader = loader
+        self.root = root
+        self.cache = cache
+        wide = loader.elf.machine == EM_X86_64 and loader.elf.bits == 64
+        own = cpu if wide else Cpu()
+        self.platform = own.platform or loader.platform
+        self.subdirectories = own.subdirectories(self.platform, loader.version)
+        self.priorities = {level: i for i, level in enumerate(own.levels, 1)}
+        usable = (*own.legacy, "tls", own.platform) if loader.version < (2, 37) else ()
+        self.usable_hwcap = sum(LEGACY_BITS.get(name, 0) for name in usable)
+        self.variants: dict[Variant, None] = {}
+        self._plans: dict[tuple[tuple[Stage, ...], bool], Plan] = {}
+        self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
+        self._library_path: tuple[str, ...] | None = None
+
+    def map(self, located: Located, parent: Map | None, *, main: bool = False) -> Map:
+        """An object as it is loaded: its search paths expanded with its own origin.
+
+        The program's origin is where the kernel found it, symbolic links resolved; a library's is the
+        directory of the path by which it was found.
+        """
+        elf = located.elf
+        origin = (located.physical if main else located.path).rpartition("/")[0] or "/"
+        made = Map(elf, located.path, located.physical, origin, parent, main)
+        tokens = self.tokens(made)
+        working = self.root.directory
+        if elf.runpath:
+            made.runpath = directories(elf.runpath.split(":"), tokens, working)
+        elif elf.rpath and elf.runpath is None:
+            made.rpath = directories(elf.rpath.split(":"), tokens, working)
+        if main and self._library_path is None:
+            asked = dict(self.root.environment).get("LD_LIBRARY_PATH", "")
+            usable = asked and not self.root.secure
+            self._library_path = directories(re.split("[:;]", asked), tokens, working) if usable else ()
+        return made
+
+    def tokens(self, needer: Map) -> Tokens:
+        secure = self.root.secure
+        trusted = self.loader.directories
+        return Tokens(needer.origin, self.loader.lib, self.platform, secure, needer.main, trusted)
+
+    def plan(self, needer: Map, main: Map, audit: bool = False) -> Plan:
+        """What is searched for a name that ``needer`` asks for. DT_RPATH of its loaders counts unless
+        it has a RUNPATH; the program's always does; an audit module's also has the program's RUNPATH."""
+        if needer.plan is None or audit:
+            no_default = bool(needer.elf.flags_1 & DF_1_NODEFLIB)
+            key = (tuple(self._stages(needer, main, audit)), no_default)
+            plan = self._plans.get(key)
+            if plan is None:
+                plan = self._plans[key] = Plan(*key)
+            needer.plan = plan
+        return needer.plan
+
+    def _stages(self, needer: Map, main: Map, audit: bool) -> Iterator[Stage]:
+        if needer.elf.runpath is None:
+            seen_main = False
+            ancestor: Map | None = needer
+            while ancestor is not None:
+                if ancestor.rpath:
+                    yield How.RPATH, ancestor.rpath
+                    seen_main |= ancestor is main
+                ancestor = ancestor.parent
+            if not seen_main and main.rpath:
+                yield How.RPATH, main.rpath
+            if audit and not seen_main and main.runpath:
+                yield How.RUNPATH, main.runpath
+        if self._library_path:
+            yield How.LIBRARY_PATH, self._library_path
+        if needer.runpath:
+            yield How.RUNPATH, needer.runpath
+
+    def find(self, name: str, needer: Map, main: Map, audit: bool = False) -> Outcome:
+        """Search for a name, or open it when it has a slash."""
+        if "/" in name:
+            return self._direct(name, needer)
+        plan = self.plan(needer, main, audit)
+        outcome = plan.known.get(name)
+        if outcome is None:
+            outcome = plan.known[name] = self._find(name, plan)
+        return outcome
+
+    def _direct(self, name: str, needer: Map) -> Outcome:
+        path = expand(name, self.tokens(needer))
+        if not path.startswith("/"):
+            path = f"{self.root.directory.rstrip('/')}/{path}"
+        looked = self.accept(path)
+        if isinstance(looked, Located):
+            return Found(looked, How.PATH)
+        fatal = looked.verdict is Verdict.FATAL
+        return Lost((Attempt(path, How.PATH, looked.reason),), fatal)
+
+    def _find(self, name: str, plan: Plan) -> Outcome:
+        attempts: list[Attempt] = []
+        for how, places in plan.stages:
+            outcome = self._walk(name, places, how, attempts)
+            if outcome is not None:
+                return outcome
+        outcome = self._cached(name, plan, attempts)
+        if outcome is None and not plan.no_default:
+            outcome = self._walk(name, self.loader.directories, How.DEFAULT, attempts)
+        return outcome or Lost(tuple(attempts))
+
+    def _walk(self, name: str, places: Sequence[str], how: How, attempts: list[Attempt]) -> Outcome | None:
+        """Try every directory of a search path (open_path); None when the search is to go on."""
+        for place in places:
+            branches = self._existing(place)
+            if not branches:
+                attempts.append(Attempt(place, how, "no such directory"))
+            leave = False
+            for branch, directory in branches:
+                path = directory + name
+                looked = self.accept(path)
+                if isinstance(looked, Located):
+                    self._note_variants(name, place, branch, path)
+                    return Found(looked, how, branch.rstrip("/"))
+                attempts.append(Attempt(path, how, looked.reason))
+                if looked.verdict is Verdict.FATAL:
+                    return Lost(tuple(attempts), fatal=True)
+                leave = looked.verdict is Verdict.LEAVE
+            if leave:
+                return None
+        return None
+
+    def _cached(self, name: str, plan: Plan, attempts: list[Attempt]) -> Outcome | None:
+        entries = self.cache.named(name)
+        flags = self.loader.cache_flags
+        chosen = lookup(entries, flags, self.priorities, self.usable_hwcap)
+        if chosen is None:
+            foreign = [e for e in entries if e.flags not in flags]
+            reason = "not in the cache"
+            if len(foreign) < len(entries):
+                reason = "only builds for other CPUs are in the cache"
+            elif foreign:
+                reason = f"only other architectures' are in the cache ({foreign[0].path})"
+            attempts.append(Attempt(self.loader.conf, How.CACHE, reason))
+            return None
+        path = chosen.path
+        if plan.no_default and path.startswith(self.loader.directories):
+            attempts.append(Attempt(path, How.CACHE, "in a default directory, and the needer is NODEFLIB"))
+            return None
+        looked = self.accept(path)
+        if not isinstance(looked, Located):
+            attempts.append(Attempt(path, How.CACHE, looked.reason))
+            return Lost(tuple(attempts), fatal=True) if looked.verdict is Verdict.FATAL else None
+        for entry in entries:
+            if (
+                entry.flags in flags
+                and entry.path != path
+                and self.disk.directory(entry.path.rpartition("/")[0])
+            ):
+                self._variant(entry.path, path, entry.subdirectory)
+        variant = f"{HWCAPS}/{chosen.subdirectory}" if chosen.subdirectory else ""
+        return Found(looked, How.CACHE, variant)
+
+    def accept(self, path: str) -> Located | Refused:
+        """What is at a path, refused as glibc refuses it (open_verify, _dl_map_object_from_fd)."""
+        looked = self.disk.look(path)
+        if isinstance(looked, Refused):
+            return looked
+        elf, own = looked.elf, self.loader.elf
+        if elf.bits != own.bits:
+            return Refused(Verdict.SKIP, f"wrong ELF class: ELFCLASS{elf.bits}")
+        if elf.machine != own.machine or elf.little != own.little:
+            return Refused(Verdict.SKIP, f"for another machine (e_machine {elf.machine})")
+        if elf.refusal:
+            return Refused(Verdict.FATAL, elf.refusal)
+        return looked
+
+    def _existing(self, place: str) -> tuple[tuple[str, str], ...]:
+        """The subdirectories of a place that this CPU uses and that are there, and the place itself."""
+        known = self._branches.get(place)
+        if known is None:
+            names = set(self.disk.contents(place))
+            known = tuple(
+                (branch, place + branch)
+                for branch in self.subdirectories
+                if (not branch or branch.split("/", 1)[0] in names) and self.disk.directory(place + branch)
+            )
+            self._branches[place] = known
+        return known
+
+    def _note_variants(self, name: str, place: str, branch: str, path: str) -> None:
+        if HWCAPS in self.disk.contents(place):
+            for level in sorted(self.disk.contents(place + HWCAPS)):
+                self._variant(f"{place}{HWCAPS}/{level}/{name}", path, level)
+        if branch:
+            self._variant(place + name, path, "")
+
+    def _variant(self, path: str, chosen: str, subdirectory: str) -> None:
+        if path != chosen and isinstance(self.accept(path), Located):
+            self.variants[Variant(path, chosen, subdirectory)] = None
+
+
+def read_cache(disk: Disk, loader: Loader) -> Cache:
+    """The cache that a loader reads, empty when there is none."""
+    return parse(disk.text(loader.conf) or b"")
