@@ -205,10 +205,10 @@ class _Maker:
 
     def _quietly(self, target: Target, trace: Trace, text: str) -> Trace:
         """Repeat the traced run, with the same input; its output is compared, not shown."""
+        quiet, handle, progress = Console(), self.session.handle, self.session.progress
+        steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
         with target.tree() as tree, self.session.stage("verification run", text):
-            steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
-            console = self.session.console.replaying(trace)
-            return target.trace(tree, steps, console, self.session.handle, self.session.progress)
+            return target.trace(tree, steps, quiet, handle, progress, repeating=trace)
 
 
 def _hold(

@@ -6,6 +6,7 @@ A pure function from a tree's view, a trace and options to a frozen plan; nothin
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -14,6 +15,7 @@ from functools import cached_property
 from tracewhale import closure as loader
 from tracewhale import rules as knowledge
 from tracewhale.errors import UsageError
+from tracewhale.roots import Starts
 from tracewhale.rules import Rule
 from tracewhale.tracing.events import CREATING, Access, Event, Trace
 from tracewhale.tree import ROOT, Entry, Kind, View, join, parent
@@ -78,7 +80,7 @@ class Plan:
     kept: Mapping[str, Kept]
     absent: tuple[Absent, ...] = ()
     excluded: tuple[str, ...] = ()
-    closure: loader.Closure = field(default_factory=lambda: loader.Closure())
+    closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
 
     def __post_init__(self) -> None:
         for path in self.kept:
@@ -88,8 +90,8 @@ class Plan:
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """Every kept path but the root, sorted so that a directory comes before what is in it."""
-        return tuple(sorted((path for path in self.kept if path != "/"), key=lambda path: path.split("/")))
+        """Every kept path in the order of a layer: by bytes, so that a directory comes before what is in it."""
+        return tuple(sorted(self.kept, key=os.fsencode))
 
     @cached_property
     def size(self) -> int:
@@ -251,20 +253,23 @@ def _prefetch(view: View, trace: Trace) -> None:
 
 
 def _fixpoint(draft: _Draft, trace: Trace, options: Options) -> loader.Closure:
-    """Add the closure of every ELF file and what the rules say, until neither adds anything.
+    """Add the closure of every ELF file and script and what the rules say, until nothing is added.
 
     A rule may keep a library that has a closure of its own, whose libraries trigger rules.
     """
+    resolver, starts = loader.Resolver(draft.view), Starts(draft.view, trace)
     while True:
-        closure = loader.resolve(draft.view, loader.roots(draft.view, trace, draft.entries.values()))
-        for edge in closure.edges:
-            why = Why.INTERPRETER if edge.how in loader.INTERPRETERS else Why.NEEDED
-            draft.keep(edge.found, Reason(why.value, edge.needer, f"{edge.name} ({edge.how})"))
         before = set(draft.entries)
-        additions = knowledge.apply(
-            draft.view, before, closure.objects, options.rules, without=frozenset(options.without_rules)
-        )
-        for addition in additions:
+        roots, scripts = starts.find(draft.entries.values())
+        for script in scripts:
+            draft.keep(script.interpreter, Reason(Why.INTERPRETER.value, script.path, script.interpreter))
+        closure = resolver.resolve(roots)
+        for edge in closure.edges:
+            why = Why.INTERPRETER if edge.kind is loader.Kind.INTERPRETER else Why.NEEDED
+            draft.keep(edge.path, Reason(why.value, edge.needer, f"{edge.name} ({edge.how.value})"))
+        for addition in knowledge.apply(
+            draft.view, set(draft.entries), closure.objects, options.rules, frozenset(options.without_rules)
+        ):
             draft.keep(addition.path, Reason(Why.RULE.value, addition.rule, addition.because), follow=False)
         if before == set(draft.entries):
             return closure

@@ -81,7 +81,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 for miss in missed(plan)
             ],
         },
-        "unreadable": dict(sorted(plan.closure.unreadable.items())),
+        "unreadable": {each.path: each.reason for each in plan.closure.unreadable},
         "excluded": list(plan.excluded),
     }
 

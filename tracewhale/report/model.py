@@ -91,8 +91,13 @@ def libraries(plan: Plan) -> Libraries:
 def missed(plan: Plan) -> tuple[Missed, ...]:
     """Libraries that are needed by something kept and are nowhere in the original."""
     return tuple(
-        Missed(miss.name, miss.needer, tuple(str(place) for place in miss.searched))
+        Missed(
+            miss.name,
+            miss.needer,
+            tuple(f"{a.place} ({a.how.value}): {a.reason}" for a in miss.attempts),
+        )
         for miss in plan.closure.misses
+        if not miss.optional
     )
 
 

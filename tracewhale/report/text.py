@@ -69,8 +69,8 @@ def _contents(plan: Plan) -> Iterator[str]:
     yield f"missing      {len(absent)} paths were asked for that the original does not have either"
     for miss in missed(plan):
         yield f"  library {miss.library}, needed by {miss.needed_by}, is nowhere in the original"
-    for path, reason in sorted(plan.closure.unreadable.items()):
-        yield f"  {path}: {reason}"
+    for unreadable in plan.closure.unreadable:
+        yield f"  {printable(unreadable.path)} is not a readable ELF file: {unreadable.reason}"
     if plan.excluded:
         yield f"excluded     {len(plan.excluded)} paths"
 
@@ -106,7 +106,7 @@ def _names(title: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _plan_lines(plan: Plan) -> Iterator[str]:
-    for path in ("/", *plan.paths):
+    for path in plan.paths:
         kept = plan.kept[path]
         link = f" -> {printable(kept.entry.target)}" if kept.entry.kind is Kind.SYMLINK else ""
         size = kept.entry.size if kept.entry.kind is Kind.FILE else 0

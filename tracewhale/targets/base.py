@@ -46,9 +46,15 @@ class Target(Protocol):
         ...
 
     def trace(
-        self, tree: Tree, steps: Sequence[Step], console: Console, handle: Handle, progress: Progress
+        self,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None = None,
     ) -> Trace:
-        """Run the command under the probe, driven by the steps."""
+        """Run the command under the probe, driven by the steps; ``repeating`` gives it that run's input."""
         ...
 
     def untraced(self) -> Trace:
