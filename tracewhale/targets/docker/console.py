@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import BinaryIO
+from queue import SimpleQueue
+from typing import Protocol
+
+
+class Reader(Protocol):
+    """An unbuffered binary file, such as ``open(0, "rb", buffering=0)``: ``read`` gives what there is."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """At most ``size`` bytes; empty at the end."""
+        ...
 
 
 def discard(data: bytes) -> None:
@@ -15,15 +23,17 @@ def discard(data: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The streams of the process that asked.
+    """The streams of the process that asked; the writers are called from threads, one call at a time each.
 
-    ``stdin`` is read only with ``-i`` (``read1``-like ``read(n)`` of a raw file); ``raw`` puts the terminal into raw mode for as
-    long as it is entered (only with ``-t``); ``size`` gives its (rows, columns), None when there is none.
+    ``stdin`` is read only with ``-i``; None gives the command the input that its run was recorded with.
+    ``raw`` puts the terminal into raw mode for as long as it is entered, ``size`` gives its (rows,
+    columns), None when there is none; both are used with ``-t`` only. What a workload prints goes to
+    ``stderr``.
     """
 
     stdout: Callable[[bytes], None] = discard
     stderr: Callable[[bytes], None] = discard
-    stdin: BinaryIO | None = None
+    stdin: Reader | None = None
     raw: Callable[[], AbstractContextManager[None]] = nullcontext
     size: Callable[[], tuple[int, int] | None] = lambda: None
 
@@ -32,18 +42,50 @@ NO_CONSOLE = Console()
 """No input, and the output goes nowhere."""
 
 
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """The user pressed Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A signal for the command."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resize:
+    """The terminal has another size."""
+
+
 class Handle:
-    """How another thread, or a signal handler, reaches a run: every method returns at once."""
+    """How a signal handler or another thread reaches a run: every method returns at once.
+
+    One handle may serve several runs, one after the other; ``interrupts`` counts through all of them.
+    """
 
     def __init__(self) -> None:
         self.interrupts = 0
-        self.wake = threading.Event()
+        self._queue: SimpleQueue[object] | None = None
+
+    def connect(self, queue: SimpleQueue[object] | None) -> None:
+        """Where a run takes its messages from (``SimpleQueue.put`` may be called in a signal handler)."""
+        self._queue = queue
 
     def interrupt(self) -> None:
-        """Ctrl-C: once ends the trace and goes on, twice gives up (``Interrupted`` from ``trace``)."""
+        """Ctrl-C: the first ends the trace and goes on, the second gives up: ``trace`` raises Interrupted."""
+        self.interrupts += 1
+        self._post(Interrupt())
 
     def signal(self, number: int) -> None:
         """Hand a signal on to the command, as ``docker run`` does (``--sig-proxy``)."""
+        self._post(Forward(number))
 
     def resize(self) -> None:
-        """The terminal has another size now."""
+        """The terminal has another size now (SIGWINCH)."""
+        self._post(Resize())
+
+    def _post(self, message: object) -> None:
+        if self._queue is not None:
+            self._queue.put(message)

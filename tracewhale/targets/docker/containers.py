@@ -2,19 +2,202 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import io
+import re
+import secrets
+import tarfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any, cast
 
 from docker import APIClient
+from docker.errors import APIError
 
-from tracewhale.tree import Tree
+from tracewhale.targets.docker.attached import Input, Output, attach
+from tracewhale.targets.docker.engine import api_errors
+from tracewhale.targets.docker.payload import PROBE, PROBE_DIRECTORY, CreatePayload
+from tracewhale.targets.serve import ServedTree
+from tracewhale.tree import Entry, Packed, Tree
+
+LABEL = "tracewhale.run"
+"""On everything that we make in the engine: the token of the run that made it."""
+
+
+def token() -> str:
+    """A name that no other run has."""
+    return secrets.token_hex(8)
+
+
+@contextmanager
+def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[str]:
+    """A container's id, created but not started; removed with its anonymous volumes whatever happens.
+
+    A named volume that did not exist before goes too, so that the next run finds what this one found.
+    """
+    # The name is chosen here: what was created can be removed even when the engine's answer never came.
+    name = f"tracewhale-{token()}"
+    body = payload.body()
+    body["Labels"] = {**(body.get("Labels") or {}), LABEL: run}
+    with api_errors("look at the volumes"):
+        fresh = [volume for volume in _named_volumes(payload) if not _exists(client, volume)]
+    try:
+        with api_errors("create the container"):
+            created = cast(Any, client).create_container_from_config(body, name, payload.platform or None)
+        yield str(created["Id"])
+    finally:
+        try:
+            remove(client, name)
+        except KeyboardInterrupt:
+            remove(client, name)
+            raise
+        finally:
+            for volume in fresh:
+                _remove_volume(client, volume)
+
+
+def remove(client: APIClient, name: str) -> None:
+    """Remove a container, running or not, with its anonymous volumes; one that is gone is no error."""
+    with api_errors("remove the container"):
+        try:
+            client.remove_container(name, v=True, force=True)
+        except APIError as error:
+            if error.status_code not in (404, 409):  # 409: its removal is in progress
+                raise
+
+
+def _named_volumes(payload: CreatePayload) -> list[str]:
+    binds = [each.split(":")[0] for each in payload.host.get("Binds") or ()]
+    mounts = [each.get("Source") for each in payload.host.get("Mounts") or () if each["Type"] == "volume"]
+    return [name for name in (*binds, *mounts) if name and re.match(r"[a-zA-Z0-9]", name)]
+
+
+def _exists(client: APIClient, volume: str) -> bool:
+    try:
+        client.inspect_volume(volume)
+    except APIError as error:
+        if error.status_code == 404:
+            return False
+        raise
+    return True
+
+
+def _remove_volume(client: APIClient, volume: str) -> None:
+    with api_errors(f"remove the volume {volume}"):
+        try:
+            client.remove_volume(volume)
+        except APIError as error:
+            if error.status_code not in (404, 409):  # 409: somebody else uses it by now
+                raise
+
+
+def archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    """A tar archive of files owned by root, their directories before them: name to contents and mode."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, (contents, mode) in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(contents), mode
+            tar.addfile(member, io.BytesIO(contents))
+    return buffer.getvalue()
+
+
+def put_files(
+    client: APIClient, identifier: str, files: Mapping[str, tuple[bytes, int]], into: str = "/"
+) -> None:
+    """Write files into a container through the archive API: no bind mount, so the engine may be anywhere."""
+    with api_errors("copy into the container"):
+        client.put_archive(identifier, into, archive(files))
+
+
+def put_probe(client: APIClient, identifier: str, probe: bytes, *, volume: bool = False) -> None:
+    """Put the probe where it is started from; ``volume`` tells that its directory is a volume."""
+    if volume:
+        put_files(client, identifier, {PROBE.rpartition("/")[2]: (probe, 0o755)}, PROBE_DIRECTORY)
+    else:
+        put_files(client, identifier, {PROBE.lstrip("/"): (probe, 0o755)})
+
+
+def copy_volumes(client: APIClient, source: str, target: str, destinations: Sequence[str]) -> None:
+    """Fill a container's volumes with what another's have at the same paths, streamed through here."""
+    for destination in destinations:
+        with api_errors(f"copy the volume {destination}"):
+            chunks, _ = client.get_archive(source, f"{destination}/.")
+            client.put_archive(target, destination, cast(Any, chunks))
+
+
+class PristineTree:
+    """A served container's tree as the image has it: without what the engine and we put into it."""
+
+    ADDED = frozenset({PROBE_DIRECTORY.lstrip("/"), ".dockerenv"})
+
+    def __init__(self, served: Tree) -> None:
+        self._served = served
+
+    def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
+        """As Tree.scan."""
+        found = self._served.scan(directories)
+        root = found.get("/")
+        if root is not None:
+            found["/"] = {name: entry for name, entry in root.items() if name not in self.ADDED}
+        return found
+
+    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+        """As Tree.read."""
+        return self._served.read(wanted)
+
+    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+        """As Tree.pack."""
+        return self._served.pack(paths)
+
+
+@contextmanager
+def served(
+    client: APIClient, image: str, probe: bytes, *, bare: bool = True, init: bool = False
+) -> Iterator[Tree]:
+    """The probe's file server in a container of its own, made from the image; ``bare``: without its mounts.
+
+    ``init`` has the engine mount its docker-init there.
+    """
+    payload = CreatePayload(
+        config={
+            "Image": image,
+            "User": "0",
+            "WorkingDir": "/",
+            "Entrypoint": [PROBE, "serve", *(["--bare"] if bare else [])],
+            "Cmd": [],
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "OpenStdin": True,
+            "StdinOnce": True,
+            "Healthcheck": {"Test": ["NONE"]},
+        },
+        host={
+            "NetworkMode": "none",
+            "CapAdd": ["SYS_ADMIN", "DAC_READ_SEARCH"],
+            "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
+            "LogConfig": {"Type": "none"},
+            "Init": init,
+        },
+        argv=(PROBE,),
+    )
+    with container(client, payload, token()) as identifier:
+        put_probe(client, identifier, probe)
+        attached = attach(client, identifier, stdin=True)
+        try:
+            with api_errors("start the container that reads the image"):
+                client.start(identifier)
+            output = Output(attached)
+            yield ServedTree(io.BufferedReader(output, 1 << 20), Input(attached))
+        finally:
+            attached.close()
 
 
 @contextmanager
 def served_tree(client: APIClient, image: str, probe: bytes) -> Iterator[Tree]:
     """An image's file system, read from a pristine container made from it that runs nothing but the probe.
 
-    ``probe`` is the probe's binary for the image's architecture.
+    ``probe`` is the probe's binary for the engine's architecture.
     """
-    raise NotImplementedError
-    yield
+    with served(client, image, probe) as tree:
+        yield PristineTree(tree)

@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any, cast
 
 from docker import APIClient
 
+from tracewhale.errors import CommandKilled, CommandNotFound, TraceLost
 from tracewhale.targets.docker.console import NO_CONSOLE, Console, Handle
+from tracewhale.targets.docker.containers import container, copy_volumes, put_probe, token
+from tracewhale.targets.docker.engine import api_errors
+from tracewhale.targets.docker.identity import identity, read_user_database
+from tracewhale.targets.docker.payload import (
+    DOCKER_INIT,
+    PROBE_DIRECTORY,
+    CreatePayload,
+    Entry,
+    traced,
+    untraced,
+    user_of,
+)
 from tracewhale.targets.docker.run import Run
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.targets.docker.session import Session, StopEarly
+from tracewhale.targets.docker.steps import Driver, checked, health_check, workloads
+from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tree import Tree
+
+SIGNALS = range(129, 193)
+"""Exit statuses that tell of a signal: 128 + its number."""
 
 
 def trace(
@@ -22,16 +45,177 @@ def trace(
     console: Console = NO_CONSOLE,
     handle: Handle | None = None,
     progress: Callable[[str], None] = lambda line: None,
-    environment: dict[str, str] | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Trace:
     """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
 
     ``tree`` is the file system of ``run.image`` (for its user data base); ``probe`` the probe's binary for
-    that image's architecture; ``steps`` drive the target, in order, of kind ``workload``, ``exec`` or
+    the engine's architecture; ``steps`` drive the target, in order, of kind ``workload``, ``exec`` or
     ``for`` (others are ignored: the image's health check always runs, last). ``environment`` is added to
     that of a workload. With no steps the run ends when the command does.
 
-    Raises CommandNotFound, CommandKilled, WorkloadFailed, TraceLost, ProbeError, Interrupted, EngineError;
-    whatever happens, no container or volume is left.
+    Raises UsageError, EmptyImage, CommandNotFound, CommandKilled, WorkloadFailed, TraceLost, ProbeError,
+    Interrupted, EngineError; whatever happens, no container or volume is left.
     """
-    raise NotImplementedError
+    wanted = checked(steps)
+    began = time.monotonic()
+    plain = untraced(run)
+    passwd, group = read_user_database(tree)
+    who = identity(user_of(run), passwd, group, plain.host.get("GroupAdd") or ())
+    name = token()
+    payload, entry = traced(plain, who, name, run)
+    progress("creating the container")
+    with container(client, payload, name) as identifier:
+        put_probe(client, identifier, probe, volume=bool(payload.host.get("ReadonlyRootfs")))
+        copy_volumes(client, run.volumes_from or run.container, identifier, payload.copied)
+        session = Session(client, identifier, name, console, handle or Handle())
+        try:
+            return _traced(session, run, payload, entry, wanted, progress, dict(environment or {}), began)
+        finally:
+            session.close()
+
+
+def _traced(
+    session: Session,
+    run: Run,
+    payload: CreatePayload,
+    entry: Entry,
+    wanted: Sequence[Step],
+    progress: Callable[[str], None],
+    environment: dict[str, str],
+    began: float,
+) -> Trace:
+    options = run.options
+    session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
+    ports = ports_of(payload, run)
+    with session.console.raw() if options.tty else nullcontext():
+        session.start(ports)
+        if options.tty:
+            session.resize()
+        error, stage = session.collector.started[0]
+        if error:
+            session.wait(lambda: session.command.drained, 5.0)
+            raise _not_found(payload.argv[0], error, stage)
+        state = inspect(session)
+        progress("tracing")
+        taken, stopped = _drive(session, run, entry, wanted, ports, environment, state)
+    session.drain()
+    if not stopped:
+        _check_end(session, payload.argv[0])
+    collected = session.collector.finish()
+    if collected.counters.lost:
+        raise TraceLost(f"{collected.counters.lost} of {collected.counters.received} events were lost.")
+    return Trace(
+        target=run.target,
+        image=run.image,
+        probe="native",
+        request=replace(run, input=bytes(session.recorded_input)).to_json(),
+        events=collected.events,
+        execs=collected.execs,
+        unresolved=collected.unresolved,
+        counters=collected.counters,
+        outcome=Outcome(
+            status=session.status or 0,
+            stopped=stopped,
+            stdout=bytes(session.command.captured.stdout),
+            stderr=bytes(session.command.captured.stderr),
+            hostname=str(state["Config"].get("Hostname", "")),
+            addresses=addresses_of(state),
+        ),
+        steps=tuple(taken),
+        mounts=mounts_of(payload),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _drive(
+    session: Session,
+    run: Run,
+    entry: Entry,
+    wanted: Sequence[Step],
+    ports: Sequence[int],
+    environment: dict[str, str],
+    state: Mapping[str, Any],
+) -> tuple[list[Step], bool]:
+    """Take the steps; returns those taken, and whether the command was stopped rather than ended."""
+    taken: list[Step] = []
+    addresses = addresses_of(state)
+    own = {
+        "TRACEWHALE_CONTAINER": session.container,
+        "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
+    }
+    with workloads() as started:
+        driver = Driver(session, entry, {**environment, **own}, ports, started)
+        try:
+            session.stoppable = True
+            driver.take(wanted, taken)
+            if not wanted:
+                session.wait(driver.ended)
+        except StopEarly:
+            pass
+        session.stoppable = False
+        check = health_check(run.config)
+        if check is not None and not driver.ended():
+            taken.append(driver.check_health(check))
+        if driver.ended():
+            return taken, False
+        session.synchronize()
+        session.stop()
+        return taken, True
+
+
+def inspect(session: Session) -> dict[str, Any]:
+    """What ``docker inspect`` says of the container now."""
+    with api_errors("inspect the container"):
+        return cast("dict[str, Any]", cast(Any, session.client).inspect_container(session.container))
+
+
+def _not_found(word: str, error: int, stage: str) -> CommandNotFound:
+    return CommandNotFound(
+        f"The command {word!r} cannot be executed in the image: {os.strerror(error)} ({stage})."
+    )
+
+
+def _check_end(session: Session, word: str) -> None:
+    """Raises CommandKilled for a death that nobody here asked for."""
+    status = session.status or 0
+    if status in SIGNALS and status - 128 not in session.signalled:
+        out_of_memory = bool(inspect(session)["State"].get("OOMKilled"))
+        raise CommandKilled(
+            f"The command {word!r} was killed by signal {status - 128}"
+            + (" for using more memory than it may." if out_of_memory else ".")
+        )
+
+
+def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The container's addresses: IPv4 ones first."""
+    networks = (state.get("NetworkSettings") or {}).get("Networks") or {}
+    found = [each.get("IPAddress") for each in networks.values()]
+    found += [each.get("GlobalIPv6Address") for each in networks.values()]
+    return tuple(address for address in found if address)
+
+
+def ports_of(payload: CreatePayload, run: Run) -> tuple[int, ...]:
+    """TCP ports that the image exposes or the user publishes."""
+    names = {*(run.config.get("ExposedPorts") or {}), *(payload.config.get("ExposedPorts") or {})}
+    ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
+    return tuple(sorted(int(port) for port in ports if port.isdigit()))
+
+
+RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+
+
+def mounts_of(payload: CreatePayload) -> tuple[str, ...]:
+    """Paths in the container that are not the image's: what the engine, the user and we mounted there.
+
+    Anonymous volumes are left out: the engine fills them from the image, so they are the image's.
+    """
+    host = payload.host
+    named = [each.split(":")[1] for each in host.get("Binds") or ()]
+    mounted = [
+        str(each["Target"])
+        for each in host.get("Mounts") or ()
+        if each.get("Source") or each["Type"] == "tmpfs"
+    ]
+    own = {PROBE_DIRECTORY, *([DOCKER_INIT] if payload.init else [])}
+    return tuple(sorted({*RUNTIME_MOUNTS, *named, *mounted, *(host.get("Tmpfs") or {}), *own}))
