@@ -9,7 +9,7 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import session, show, verb
-from tracewhale.targets.docker.session import DockerEngine
+from tracewhale.targets.docker.adapter import DockerEngine
 from tracewhale.tracing import tracefile
 
 

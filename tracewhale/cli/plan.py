@@ -10,7 +10,7 @@ from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import echo, session, show, verb
 from tracewhale.report.text import render_plan
-from tracewhale.targets.docker.session import DockerEngine
+from tracewhale.targets.docker.adapter import DockerEngine
 from tracewhale.tracing import tracefile
 
 

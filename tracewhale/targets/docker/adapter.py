@@ -1,0 +1,188 @@
+"""Docker's images and containers as the pipeline's targets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from typing import Any
+
+from docker import APIClient
+
+from tracewhale import probe
+from tracewhale.errors import TargetNotFound, UsageError
+from tracewhale.image import Image
+from tracewhale.image.archive import docker_archive
+from tracewhale.image.config import from_inspect
+from tracewhale.targets.base import Progress, Request
+from tracewhale.targets.docker import driver
+from tracewhale.targets.docker.console import Console, Handle
+from tracewhale.targets.docker.containers import served_tree
+from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image, tag
+from tracewhale.targets.docker.reference import check_tag, normalized
+from tracewhale.targets.docker.run import Run
+from tracewhale.targets.docker.target import changes, layers_above, prepared, save
+from tracewhale.targets.layers import changed_paths
+from tracewhale.tracing.events import Step, Trace
+from tracewhale.tree import Tree
+
+CONTAINER = "container:"
+"""Before a container's id where an image's digest would stand: it has none of its own."""
+
+
+class DockerTarget:
+    """An image of the engine (a container's, for a container) with the run that is asked of it."""
+
+    def __init__(self, client: APIClient, run: Run, found: Found) -> None:
+        self._client = client
+        self._run = run
+        self._found = found
+        self._inspected = inspect_image(client, run.image)
+        self.name = run.target
+        self.image = f"{CONTAINER}{found.container}" if found.container else run.image
+        self.size = int(self._inspected["Size"])
+        self.config: Mapping[str, Any] = from_inspect(self._inspected)
+        self.default_name = skinny_name(found)
+        self.notes = (found.note,) if found.note else ()
+
+    @property
+    def _probe(self) -> bytes:
+        return probe.binary(str(self._inspected["Architecture"]))
+
+    def tree(self) -> AbstractContextManager[Tree]:
+        return served_tree(self._client, self._run.image, self._probe)
+
+    def trace(
+        self,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None = None,
+    ) -> Trace:
+        run = self._run
+        if repeating is not None:
+            recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
+            run = replace(run, input=recorded.input)
+        made = driver.trace(
+            self._client,
+            run,
+            tree=tree,
+            probe=self._probe,
+            steps=steps,
+            console=console,
+            handle=handle,
+            progress=progress,
+        )
+        return replace(made, image=self.image)
+
+    def untraced(self) -> Trace:
+        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset())
+
+    def changes(self, base: str) -> tuple[str, ...]:
+        if self._found.container:
+            return changes(self._client, self._found.container)
+        if not base:
+            raise UsageError(
+                f"{self.name} is an image, so --keep-changes needs to know what it was built on",
+                "say it with --base IMAGE",
+            )
+        below = layers_above(self._client, self._run.image, base)
+        return tuple(sorted(changed_paths(save(self._client, self._run.image), below)))
+
+    def directories(self, tree: Tree) -> tuple[str, ...]:
+        return driver.directories(self._run, tree)
+
+    @contextmanager
+    def rebuilt(self, image: Image) -> Iterator[DockerRebuilt]:
+        loaded = load(self._client, docker_archive(image))
+        try:
+            config = inspect_image(self._client, loaded)["Config"]
+            new = DockerRebuilt(self._client, self._run.on(loaded, config))
+            yield new
+        finally:
+            # Named, it stays: the engine untags nothing when an image is removed by its id while it has a name.
+            if not inspect_image(self._client, loaded)["RepoTags"]:
+                remove_image(self._client, loaded)
+
+
+class DockerRebuilt:
+    """An image that the engine has loaded and that has no name yet."""
+
+    def __init__(self, client: APIClient, run: Run) -> None:
+        self._client = client
+        self.target = DockerTarget(client, run, Found(run.target, run.image))
+
+    def publish(self, name: str) -> None:
+        before = _named(self._client, name)
+        tag(self._client, self.target.image, name)
+        if before is not None and before["Id"] != self.target.image and before["RepoTags"] == [name]:
+            remove_image(self._client, before["Id"])
+
+
+class DockerEngine:
+    """The Docker engine of this machine, or the one that DOCKER_HOST or the context points to."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._connected: APIClient | None = None
+
+    @property
+    def _client(self) -> APIClient:
+        if self._connected is None:
+            self._connected = connect(os.environ)
+        return self._connected
+
+    @contextmanager
+    def open(self, name: str, request: Request) -> Iterator[DockerTarget]:
+        options = request.options
+        found = find(self._client, name, platform=options.platform or "", progress=self._progress)
+        with prepared(self._client, found, options, request.command) as run:
+            yield DockerTarget(self._client, run, found)
+
+    @contextmanager
+    def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:
+        try:
+            found = find(self._client, trace.image.removeprefix(CONTAINER), progress=self._progress)
+        except TargetNotFound as error:
+            raise TargetNotFound(
+                f"{trace.target}, of which the trace is, is not here any more", "trace again"
+            ) from error
+        recorded = Run.from_json(trace.request, trace.target, found.image, {})
+        named = replace(found, name=trace.target)
+        with prepared(self._client, named, recorded.options, recorded.command) as run:
+            if not name:
+                yield DockerTarget(self._client, run, named)
+                return
+            other = find(self._client, name, progress=self._progress)
+            if other.container:
+                raise UsageError(f"{name} is a container, and only images can be verified", "name an image")
+            config = inspect_image(self._client, other.image)["Config"]
+            yield DockerTarget(self._client, run.on(other.image, config), other)
+
+    def check_name(self, name: str) -> str:
+        return check_tag(name)
+
+
+def _named(client: APIClient, name: str) -> dict[str, Any] | None:
+    try:
+        return inspect_image(client, name)
+    except TargetNotFound:
+        return None
+
+
+def skinny_name(found: Found) -> str:
+    """``skinny-NAME:TAG`` for an image by name, ``skinny-`` and the short id for a container or an id."""
+    identity = (found.container or found.image).removeprefix("sha256:")
+    reference = normalized(found.name)
+    if found.container or reference is None or identity.startswith(found.name.removeprefix("sha256:")):
+        return f"skinny-{identity[:12]}:latest"
+    name, _, digest = reference.partition("@")
+    if digest:
+        name = f"{name}:latest"
+    registry, slash, path = name.partition("/")
+    if slash and ("." in registry or ":" in registry or registry == "localhost"):
+        return f"{registry}/skinny-{path}"
+    return f"skinny-{name}"
