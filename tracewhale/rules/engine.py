@@ -1,0 +1,190 @@
+"""Applies rules to what is kept so far: a pure function, to be called again until it adds nothing."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracewhale.errors import UsageError
+from tracewhale.rules import symbols
+from tracewhale.rules.globs import Kept, Place, expand
+from tracewhale.rules.model import Addition, Rule
+from tracewhale.rules.readers import DLOPEN_NOTES, FDO_DLOPEN, READERS, Named, dlopen_note
+from tracewhale.tree import Kind, View, parent
+
+MAX_CONFIGURATION = 1 << 20
+"""Bytes of a configuration file that are read: far more than any has."""
+
+LIBRARY = re.compile(
+    r"(/usr(/local)?)?/lib(32|64|x32)?(/[^/]+-linux-[^/]+)?/[^/]+|.*/lib[^/]+\.so(\.[^/]*)?", re.DOTALL
+)
+"""What lies in a library directory: anything in the loader's default ones and their multiarch twins
+(ld.so(8)), or a library wherever else it is (``/opt/conda/lib/libcrypto.so.3``)."""
+
+
+class Note(Protocol):
+    """A note of an ELF object (elf(5))."""
+
+    @property
+    def owner(self) -> str: ...
+    @property
+    def type(self) -> int: ...
+    @property
+    def description(self) -> bytes: ...
+
+
+class Object(Protocol):
+    """What rules want to know of a kept ELF object: its DT_NEEDED names and its notes."""
+
+    @property
+    def needed(self) -> tuple[str, ...]: ...
+    @property
+    def notes(self) -> Sequence[Note]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A place to look at for a rule, because of a path; ``read`` is for files that name more."""
+
+    rule: Rule
+    because: str
+    place: Place
+    read: bool = False
+
+
+def apply(
+    view: View,
+    kept: AbstractSet[str],
+    objects: Mapping[str, Object],
+    rules: Iterable[Rule],
+    without: AbstractSet[str] = frozenset(),
+) -> tuple[Addition, ...]:
+    """What the rules keep beside ``kept``, sorted; physical paths, with the links that lead to them.
+
+    ``kept`` are physical paths with their parent directories, ``objects`` what is known of the ELF files
+    among them, by physical path; ``without`` are names of rules to leave out. Monotonic: more that is
+    kept never makes less. Raises UsageError for a name in ``without`` that no rule has.
+    """
+    chosen = _chosen(tuple(rules), without)
+    found = Kept(kept)
+    triggers = {rule.name: because for rule in chosen if (because := _triggers(view, rule, found, objects))}
+    libraries = sorted({parent(path) for path in kept if LIBRARY.fullmatch(path)})
+    active = _possible(view, [rule for rule in chosen if rule.name in triggers], triggers, libraries)
+    requests = [
+        _Request(rule, because, place, read)
+        for rule in active
+        for read, globs in ((False, rule.keep), (True, rule.read))
+        for glob in globs
+        for because, place in _places(glob, triggers[rule.name], libraries)
+    ]
+    requests += _notes(active, objects, kept, libraries)
+    return tuple(sorted(_carry_out(view, requests, libraries)))
+
+
+def _chosen(rules: tuple[Rule, ...], without: AbstractSet[str]) -> list[Rule]:
+    names = [rule.name for rule in rules]
+    for name in sorted(without - set(names)):
+        close = difflib.get_close_matches(name, names, 3)
+        hint = f"close names are {', '.join(close)}" if close else f"there are {', '.join(sorted(names))}"
+        raise UsageError(f"--no-rule {name}: there is no rule of that name", hint)
+    return [rule for rule in rules if rule.name not in without]
+
+
+def _triggers(view: View, rule: Rule, kept: Kept, objects: Mapping[str, Object]) -> tuple[str, ...]:
+    """The kept paths that make a rule apply; none when one of ``also`` is not kept."""
+    if not all(kept.matching(glob) for glob in rule.also):
+        return ()
+    because = {path for glob in rule.when for path in kept.matching(glob)}
+    if rule.imports:
+        # The C library names them, too: it defines them, and needs no C library.
+        candidates = sorted(
+            path for path, elf in objects.items() if any(name.startswith("libc.") for name in elf.needed)
+        )
+        names = symbols.named(view, candidates, frozenset(rule.imports))
+        because |= {path for path in candidates if names[path]}
+    return tuple(sorted(because))
+
+
+def _places(
+    glob: str, because: tuple[str, ...], libraries: list[str], base: str = ""
+) -> Iterator[tuple[str, Place]]:
+    """Where a rule's glob points. Only a relative one depends on which path triggered the rule."""
+    if glob.startswith("$LIB/"):
+        for directory in libraries:
+            yield because[0], Place(directory, glob.removeprefix("$LIB/"))
+    elif glob.startswith("/"):
+        yield because[0], Place("/", glob)
+    else:
+        for path in because:
+            yield path, Place(base or parent(path), glob)
+
+
+def _possible(
+    view: View, rules: list[Rule], triggers: Mapping[str, tuple[str, ...]], libraries: list[str]
+) -> list[Rule]:
+    """The rules without those that the image itself rules out by ``unless``."""
+    places = {
+        rule.name: [p for glob in rule.unless for _, p in _places(glob, triggers[rule.name], libraries)]
+        for rule in rules
+    }
+    found = expand(view, (place for some in places.values() for place in some))
+    return [rule for rule in rules if not any(found[place] for place in places[rule.name])]
+
+
+def _notes(
+    rules: list[Rule], objects: Mapping[str, Object], kept: AbstractSet[str], libraries: list[str]
+) -> Iterator[_Request]:
+    for rule in rules:
+        if rule.reader != DLOPEN_NOTES:
+            continue
+        for path in sorted(objects.keys() & kept):
+            for note in objects[path].notes:
+                if (note.owner, note.type) == FDO_DLOPEN:
+                    for named in dlopen_note(note.description):
+                        for because, place in _places(named.glob, (path,), libraries):
+                            yield _Request(rule, because, place)
+
+
+def _carry_out(view: View, requests: Iterable[_Request], libraries: list[str]) -> set[Addition]:
+    """Look at every place, read what is to be read, and look at what that names, until it ends."""
+    additions: set[Addition] = set()
+    first: dict[tuple[str, str], str] = {}
+    read: set[tuple[str, str]] = set()
+    known: set[_Request] = set()
+    pending = list(dict.fromkeys(requests))
+    while pending:
+        known.update(pending)
+        found = expand(view, (request.place for request in pending))
+        files: dict[tuple[str, str], Rule] = {}
+        for request in pending:
+            for path in found[request.place]:
+                because = first.setdefault((request.rule.name, path), request.because)
+                additions.add(Addition(path, request.rule.name, because))
+                if request.read:
+                    files.setdefault((request.rule.name, path), request.rule)
+        wanted = {key: rule for key, rule in files.items() if key not in read and _is_file(view, key[1])}
+        read.update(wanted)
+        named = _read(view, wanted, libraries)
+        pending = [request for request in dict.fromkeys(named) if request not in known]
+    return additions
+
+
+def _is_file(view: View, path: str) -> bool:
+    entry = view.lstat(path)
+    return entry is not None and entry.kind is Kind.FILE
+
+
+def _read(view: View, files: Mapping[tuple[str, str], Rule], libraries: list[str]) -> Iterator[_Request]:
+    """What configuration files name, each read once for each rule, all in one exchange."""
+    if not files:
+        return
+    contents = view.tree.read([(path, 0, MAX_CONFIGURATION) for _, path in files])
+    for ((_, path), rule), content in zip(files.items(), contents, strict=True):
+        named: Named
+        for named in READERS[rule.reader]((content or b"").decode("utf-8", "surrogateescape")):
+            for because, place in _places(named.glob, (path,), libraries):
+                yield _Request(rule, because, place, named.read)

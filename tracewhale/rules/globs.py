@@ -1,0 +1,204 @@
+"""Globs: over the paths kept so far, and over a tree of which only directory listings can be had."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+from tracewhale.tree import SYMLINK_LIMIT, Kind, View, parent
+
+MAGIC = re.compile(r"[*?\[]")
+_SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
+
+
+class _Deep(str):
+    """The component ``**``: any number of directories."""
+
+
+DEEP: Final = _Deep("**")
+Part = str | re.Pattern[str]
+
+
+@lru_cache(maxsize=4096)
+def _part(component: str) -> Part:
+    """A component as a literal, as DEEP, or as the pattern of a whole file name."""
+    if component == "**":
+        return DEEP
+    return re.compile(_translate(component), re.DOTALL) if MAGIC.search(component) else component
+
+
+def _translate(component: str) -> str:
+    """A component's regular expression, as fnmatch(3) with FNM_PATHNAME means it."""
+    text = ""
+    at = 0
+    while at < len(component):
+        character = component[at]
+        found = _SET.match(component, at) if character == "[" else None
+        if found:
+            members = re.escape(found[2]).replace(r"\-", "-")
+            text += f"[{'^/' if found[1] else ''}{members}]"
+            at = found.end()
+            continue
+        text += {"*": "[^/]*", "?": "[^/]"}.get(character) or re.escape(character)
+        at += 1
+    return text
+
+
+@lru_cache(maxsize=4096)
+def _whole(glob: str) -> re.Pattern[str]:
+    """A glob over whole physical paths."""
+    text = "".join(
+        "(?:/.*)?" if part == "**" else "/" + _translate(part) for part in glob.strip("/").split("/")
+    )
+    return re.compile(text if glob != "/" else "/", re.DOTALL)
+
+
+class Kept:
+    """The paths kept so far, ready to be asked for what matches a glob.
+
+    Most globs end in a literal name or in one that begins with a literal: those are looked up, so that
+    many rules over many paths stay cheap.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        by_name: dict[str, list[str]] = defaultdict(list)
+        for path in sorted(paths):
+            by_name[path.rpartition("/")[2]].append(path)
+        self._by_name = dict(by_name)
+        self._names = sorted(by_name)
+
+    def matching(self, glob: str) -> tuple[str, ...]:
+        """The kept paths that match, sorted. Without a slash, a glob matches the last component."""
+        last = glob.rpartition("/")[2]
+        names = self._names_matching(last)
+        if "/" not in glob:
+            return tuple(sorted(path for name in names for path in self._by_name[name]))
+        whole = _whole(glob)
+        return tuple(sorted(path for name in names for path in self._by_name[name] if whole.fullmatch(path)))
+
+    def _names_matching(self, component: str) -> Iterator[str]:
+        part = _part(component)
+        if part is DEEP:
+            yield from self._names
+        elif isinstance(part, str):
+            if part in self._by_name:
+                yield part
+        else:
+            magic = MAGIC.search(component)
+            prefix = component[: magic.start()] if magic else component
+            for name in self._names[bisect_left(self._names, prefix) :]:
+                if not name.startswith(prefix):
+                    return
+                if part.fullmatch(name):
+                    yield name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A glob below a physical directory; the directory's own name is not a glob."""
+
+    base: str
+    glob: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Front:
+    """How far a glob got: the physical directory reached, the parts left, the symbolic links passed."""
+
+    here: str
+    rest: tuple[Part, ...]
+    links: tuple[str, ...] = ()
+
+
+def expand(view: View, places: Iterable[Place]) -> dict[Place, tuple[str, ...]]:
+    """The physical paths that each place stands for, sorted, with the symbolic links on the way.
+
+    All places advance together, one directory level at a time, so that the listings of a level are one
+    exchange. A link at the end is kept with where it leads; wildcards do not go through links.
+    """
+    found: dict[Place, set[str]] = {place: set() for place in places}
+    fronts = {place: {_Front(place.base, _parts(place.glob))} for place in found}
+    while fronts:
+        view.prefetch(front.here for some in fronts.values() for front in some)
+        following: dict[Place, set[_Front]] = {}
+        for place, some in fronts.items():
+            directory = place.glob.endswith("/")
+            for front in some:
+                for step in _advance(view, front, directory=directory):
+                    if isinstance(step, _Front):
+                        following.setdefault(place, set()).add(step)
+                    else:
+                        found[place].update(step)
+        fronts = following
+    return {place: tuple(sorted(paths)) for place, paths in found.items()}
+
+
+def _parts(glob: str) -> tuple[Part, ...]:
+    return tuple(_part(component) for component in glob.split("/") if component not in ("", "."))
+
+
+def _literal(target: str) -> tuple[Part, ...]:
+    return tuple(component for component in target.split("/") if component not in ("", "."))
+
+
+def _advance(view: View, front: _Front, *, directory: bool) -> Iterator[_Front | tuple[str, ...]]:
+    """One component further: where the glob goes on, or paths that it stands for."""
+    here, links = front.here, front.links
+    listing = view.listing(here)
+    if listing is None:
+        return
+    if not front.rest:
+        yield (*links, here)
+        return
+    part, rest = front.rest[0], front.rest[1:]
+    if part is DEEP:
+        if rest:
+            yield _Front(here, rest, links)
+        else:
+            yield (*links, here)
+        for entry in listing.values():
+            if entry.kind is Kind.DIRECTORY:
+                yield _Front(entry.path, front.rest, links)
+        if rest:
+            return
+    elif part == "..":
+        yield _Front(parent(here), rest, links)
+        return
+    if isinstance(part, str) and part is not DEEP:
+        entries = [listing[part]] if part in listing else []
+    elif isinstance(part, re.Pattern):
+        entries = [entry for name, entry in listing.items() if part.fullmatch(name)]
+    else:
+        entries = list(listing.values())
+    for entry in entries:
+        if entry.kind is Kind.SYMLINK:
+            if len(links) >= SYMLINK_LIMIT or (rest and not isinstance(part, str)):
+                continue
+            if not rest and not directory:
+                yield (*links, entry.path)
+            start = "/" if entry.target.startswith("/") else here
+            yield _Front(start, (*_literal(entry.target), *rest), (*links, entry.path))
+        elif rest:
+            if entry.kind is Kind.DIRECTORY:
+                yield _Front(entry.path, rest, links)
+        elif entry.kind is Kind.DIRECTORY or not directory:
+            yield (*links, entry.path)
+
+
+def escape(name: str) -> str:
+    """A name that a configuration file gives, as a glob that matches only itself."""
+    return MAGIC.sub(lambda found: f"[{found[0]}]", name)
+
+
+def problem(glob: str) -> str:
+    """Why a glob has no meaning; nothing when it has one."""
+    try:
+        _whole(glob)
+    except re.error as error:
+        return f"not a glob: {error}"
+    return ""

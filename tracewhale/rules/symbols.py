@@ -1,0 +1,98 @@
+"""Which of some symbols ELF objects name: asked of their dynamic string tables, many objects at once."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from tracewhale.tree import View
+
+HEAD = 4096
+MAX_DYNAMIC = 1 << 20
+MAX_STRINGS = 32 << 20
+BATCH = 32
+"""Objects read at once; bounds the memory of the string tables held."""
+
+PT_LOAD, PT_DYNAMIC = 1, 2
+DT_STRTAB, DT_STRSZ = 5, 10
+
+_known: WeakKeyDictionary[View, dict[str, frozenset[str]]] = WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where a file's dynamic section is, and what maps addresses to offsets: (address, offset, size)."""
+
+    order: str
+    wide: bool
+    dynamic: tuple[int, int]
+    loads: tuple[tuple[int, int, int], ...]
+
+
+def named(view: View, objects: Iterable[str], symbols: frozenset[str]) -> Mapping[str, frozenset[str]]:
+    """By physical path, which of ``symbols`` an object's dynamic string table holds.
+
+    A table of a linker that merges tails holds ``exit`` within ``pthread_exit``, so that a longer name
+    of the same end counts as well: rarely too much, never too little. What is not ELF names nothing.
+    """
+    known = _known.setdefault(view, {})
+    asked = {path: f"{path}\0{sorted(symbols)}" for path in objects}
+    new = [path for path, key in asked.items() if key not in known]
+    for start in range(0, len(new), BATCH):
+        batch = new[start : start + BATCH]
+        for path, table in zip(batch, _string_tables(view, batch), strict=True):
+            known[asked[path]] = frozenset(s for s in symbols if s.encode() + b"\0" in table)
+    return {path: known[key] for path, key in asked.items()}
+
+
+def _string_tables(view: View, paths: list[str]) -> list[bytes]:
+    """The dynamic string table of each file, empty where it has none: three exchanges for all."""
+    heads = view.tree.read([(path, 0, HEAD) for path in paths])
+    layouts = {
+        path: layout for path, head in zip(paths, heads, strict=True) if (layout := _layout(head or b""))
+    }
+    sections = view.tree.read([(path, *layout.dynamic) for path, layout in layouts.items()])
+    ranges = {
+        path: found
+        for (path, layout), section in zip(layouts.items(), sections, strict=True)
+        if (found := _strings(layout, section or b""))
+    }
+    tables = view.tree.read([(path, *where) for path, where in ranges.items()])
+    by_path = dict(zip(ranges, tables, strict=True))
+    return [by_path.get(path) or b"" for path in paths]
+
+
+def _layout(head: bytes) -> _Layout | None:
+    """Program headers (elf(5)) that lie in the first page, where every linker puts them."""
+    if head[:4] != b"\x7fELF" or len(head) < 64 or head[4] not in (1, 2) or head[5] not in (1, 2):
+        return None
+    wide, order = head[4] == 2, "<" if head[5] == 1 else ">"
+    start, *_ = struct.unpack_from(order + ("Q" if wide else "I"), head, 32 if wide else 28)
+    size, count = struct.unpack_from(order + "HH", head, 54 if wide else 42)
+    if size != (56 if wide else 32) or start + size * count > len(head):
+        return None
+    dynamic: tuple[int, int] | None = None
+    loads: list[tuple[int, int, int]] = []
+    for at in range(start, start + size * count, size):
+        if wide:
+            kind, _, offset, address, _, length = struct.unpack_from(order + "IIQQQQ", head, at)
+        else:
+            kind, offset, address, _, length = struct.unpack_from(order + "IIIII", head, at)
+        if kind == PT_DYNAMIC and length <= MAX_DYNAMIC:
+            dynamic = (offset, length)
+        elif kind == PT_LOAD:
+            loads.append((address, offset, length))
+    return _Layout(order, wide, dynamic, tuple(loads)) if dynamic else None
+
+
+def _strings(layout: _Layout, section: bytes) -> tuple[int, int] | None:
+    """Offset and size in the file of DT_STRTAB."""
+    entry = struct.Struct(layout.order + ("QQ" if layout.wide else "II"))
+    tags = dict(entry.iter_unpack(section[: len(section) - len(section) % entry.size]))
+    address, size = tags.get(DT_STRTAB, 0), min(tags.get(DT_STRSZ, 0), MAX_STRINGS)
+    for start, offset, length in layout.loads:
+        if size and start <= address < start + length and offset < 1 << 62:
+            return offset + address - start, size
+    return None
