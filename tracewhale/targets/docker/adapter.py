@@ -20,6 +20,8 @@ from tracewhale.targets.docker import driver
 from tracewhale.targets.docker.console import Console, Handle
 from tracewhale.targets.docker.containers import served_tree
 from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image, tag
+from tracewhale.targets.docker.identity import identity, read_user_database
+from tracewhale.targets.docker.payload import user_of
 from tracewhale.targets.docker.reference import check_tag, normalized
 from tracewhale.targets.docker.run import Run
 from tracewhale.targets.docker.target import changes, layers_above, prepared, save
@@ -93,7 +95,9 @@ class DockerTarget:
         return tuple(sorted(changed_paths(save(self._client, self._run.image), below)))
 
     def directories(self, tree: Tree) -> tuple[str, ...]:
-        return driver.directories(self._run, tree)
+        who = identity(user_of(self._run), *read_user_database(tree))
+        base = self._run.base.get("Config") or self._run.config
+        return (self._run.options.workdir or base.get("WorkingDir") or "/", who.home)
 
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[DockerRebuilt]:
