@@ -1,0 +1,1 @@
+const char *whale(void) { return "hello whale"; }
