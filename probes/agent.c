@@ -1,0 +1,248 @@
+/* `probe agent`: one thread that serves every listener. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "handle.h"
+#include "main.h"
+#include "ports.h"
+#include "protocol.h"
+#include "socket.h"
+#include "stream.h"
+#include "util.h"
+
+enum { CLIENTS = 256, TICK = 50, COUNTERS_EVERY = 100, FIRST_CLIENT_WITHIN = 30000 };
+
+/* A program that entered or wants to. Its socket is open until it has executed, its listener until no
+ * process is left under its filter. */
+struct client {
+    uint32_t number;
+    int socket, listener; /* -1: closed */
+};
+
+static struct client clients[CLIENTS];
+static unsigned count, arrived;
+static struct counters counters, written;
+static struct seccomp_notif *notification;
+static size_t notification_size;
+static bool input_open = true, hello_written;
+static volatile sig_atomic_t ended;
+
+static void end(int signal) { ended = signal; }
+
+static void write_counters(void) {
+    record_counters(&counters);
+    written = counters;
+}
+
+static void write_started(const struct client *client, uint32_t error, const char *stage) {
+    record_begin('S');
+    record_u32(client->number);
+    record_u32(error);
+    record_text(stage);
+    record_end();
+}
+
+static void write_hello(uint32_t features) {
+    hello_written = true;
+    record_begin('H');
+    record_u32(PROTOCOL_VERSION);
+    record_u32(features);
+    record_end();
+}
+
+static void accept_clients(int server) {
+    int fd;
+    while ((fd = accept4(server, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
+        if (count == CLIENTS || !socket_peer_is_root(fd))
+            close(fd);
+        else
+            clients[count++] = (struct client){arrived++, fd, -1};
+    }
+}
+
+static void listen_to(struct client *client, int listener, uint32_t features) {
+    client->listener = listener;
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0)
+        features |= FEATURE_SYNC_WAKE_UP;
+    if (!hello_written)
+        write_hello(features);
+    if (!write_all(client->socket, "a", 1))
+        complain("agent: a program went away before it started", NULL);
+}
+
+static void hear_client(struct client *client) {
+    char message[64];
+    int listener;
+    long got = socket_receive(client->socket, message, sizeof message - 1, &listener);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    uint32_t number = 0;
+    if (got >= 4)
+        memcpy(&number, message, 4);
+    if (listener >= 0 && client->listener < 0 && got >= 4) {
+        listen_to(client, listener, number);
+        return;
+    }
+    if (listener >= 0)
+        close(listener);
+    if (got > 4) {
+        message[got] = 0;
+        write_started(client, number, message + 4);
+    } else if (client->listener >= 0) {
+        write_started(client, 0, "");
+    } else {
+        write_started(client, ECONNRESET, "connect");
+    }
+    close(client->socket);
+    client->socket = -1;
+}
+
+/* Receives, records and answers one notification. False when no process is left. */
+static bool hear_listener(int listener) {
+    memset(notification, 0, notification_size);
+    if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0)
+        return errno == ENOENT || errno == EINTR ||
+               errno == EAGAIN; /* it was killed, or a signal came first */
+    handle(listener, notification, &counters);
+    struct seccomp_notif_resp answer = {.id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND,
+          &answer); /* ENOENT: it is gone; what it asked for is recorded */
+    return true;
+}
+
+static void hear_input(void) {
+    char byte[64];
+    ssize_t got = read(0, byte, sizeof byte);
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN))
+        input_open = false;
+    for (ssize_t i = 0; i < got; i++)
+        if (byte[i] == 'c')
+            write_counters();
+}
+
+/* Forgets clients of which nothing is left. */
+static void sweep(void) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (clients[i].socket >= 0 || clients[i].listener >= 0) {
+            clients[kept++] = clients[i];
+            continue;
+        }
+        record_begin('G');
+        record_u32(clients[i].number);
+        record_end();
+    }
+    count = kept;
+}
+
+static void tick(int64_t now) {
+    static int64_t next_counters, next_ports;
+    if (now >= next_counters && counters.received != written.received) {
+        write_counters();
+        next_counters = now + COUNTERS_EVERY;
+    }
+    if (now >= next_ports && ports_wanted()) {
+        ports_look();
+        next_ports = now + TICK;
+    }
+}
+
+static int open_server(const char *name) {
+    struct sockaddr_un address;
+    socklen_t size = socket_address(&address, name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, CLIENTS) < 0)
+        fail(EXIT_PROBE, "agent: cannot listen on @", name, ": ", strerror(errno));
+    return fd;
+}
+
+static void prepare(void) {
+    struct seccomp_notif_sizes sizes = {0};
+    syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes);
+    notification_size =
+        sizes.seccomp_notif > sizeof *notification ? sizes.seccomp_notif : sizeof *notification;
+    notification = calloc(1, notification_size);
+    if (!notification)
+        fail(EXIT_PROBE, "agent: no memory");
+    struct sigaction action = {.sa_handler = end}; /* no SA_RESTART: poll must return */
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    stream_open();
+}
+
+static void serve_clients(const struct pollfd *entries, unsigned polled) {
+    bool gone = false;
+    for (unsigned i = 0; i < polled; i++) {
+        struct client *client = &clients[i];
+        const struct pollfd *socket = &entries[2 * i], *listener = &entries[2 * i + 1];
+        if (socket->revents) {
+            hear_client(client);
+            gone |= client->socket < 0;
+        }
+        bool alive = true;
+        if (listener->revents & POLLIN)
+            alive = hear_listener(client->listener);
+        else if (listener->revents)
+            alive = false;
+        if (!alive) {
+            close(client->listener);
+            client->listener = -1;
+            gone = true;
+        }
+    }
+    if (gone)
+        sweep();
+}
+
+static void run(int server) {
+    static struct pollfd entries[2 + 2 * CLIENTS];
+    int64_t first_until = milliseconds() + FIRST_CLIENT_WITHIN;
+    while (!ended) {
+        int64_t now = milliseconds();
+        tick(now);
+        if (!input_open && !count && (arrived || now > first_until))
+            break;
+        entries[0] = (struct pollfd){input_open ? 0 : -1, POLLIN, 0};
+        entries[1] = (struct pollfd){server, POLLIN, 0};
+        for (unsigned i = 0; i < count; i++) {
+            entries[2 + 2 * i] = (struct pollfd){clients[i].socket, POLLIN, 0};
+            entries[3 + 2 * i] = (struct pollfd){clients[i].listener, POLLIN, 0};
+        }
+        unsigned polled = count;
+        if (poll(entries, 2 + 2 * polled, TICK) <= 0)
+            continue;
+        serve_clients(entries + 2, polled);
+        if (entries[0].revents)
+            hear_input();
+        if (entries[1].revents)
+            accept_clients(server);
+    }
+    write_counters();
+}
+
+int agent_main(char **argv) {
+    const char *name = NULL;
+    char *ports = NULL;
+    for (; argv[0] && argv[1]; argv += 2) {
+        if (!strcmp(argv[0], "--socket"))
+            name = argv[1];
+        else if (!strcmp(argv[0], "--ports"))
+            ports = argv[1];
+        else
+            break;
+    }
+    if (argv[0] || !name)
+        fail(EXIT_USAGE, "usage: probe agent --socket NAME [--ports PORT,...]");
+    prepare();
+    int server = open_server(name);
+    ports_open(ports);
+    run(server);
+    return 0;
+}

@@ -1,0 +1,32 @@
+/* Who a process is: users, groups, capabilities. */
+#ifndef BECOME_H
+#define BECOME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { GROUP_LIMIT = 1024 };
+
+enum capability_set { SET_PERMITTED, SET_EFFECTIVE, SET_INHERITABLE, SET_BOUNDING, SET_AMBIENT, SET_COUNT };
+
+/* What is not given stays as it is, but that a user other than root ends without permitted and effective
+ * capabilities, as after any change of user. */
+struct identity {
+    bool set_uid, set_gid, set_groups;
+    uid_t uid;
+    gid_t gid;
+    unsigned group_count;
+    gid_t groups[GROUP_LIMIT];
+    unsigned given; /* bits 1 << enum capability_set */
+    uint64_t sets[SET_COUNT];
+};
+
+/* Becomes it for good. Returns NULL, or what could not be done, with errno. */
+const char *become(const struct identity *identity);
+
+/* Takes on its user and groups for looking at files, and gives them back. Return 0, or -1 with errno. */
+int become_for_now(const struct identity *identity);
+int become_root_again(void);
+
+#endif

@@ -1,0 +1,34 @@
+/* Seccomp filters from tables of system call numbers. */
+#ifndef BPF_H
+#define BPF_H
+
+#include <stdint.h>
+
+#include "calls.h"
+
+enum rule_test {
+    TEST_NONE,
+    TEST_SOCKETCALL, /* only SYS_BIND and SYS_CONNECT */
+    TEST_CLONE,      /* only with flags that make namespaces */
+};
+
+struct rule {
+    uint32_t number;
+    uint32_t action; /* SECCOMP_RET_* */
+    uint8_t test;    /* enum rule_test */
+};
+
+/* Rules of one architecture, in any order; what no rule names is allowed. */
+struct rules {
+    enum arch arch;
+    unsigned count;
+    struct rule rule[160];
+};
+
+void rules_add(struct rules *rules, int number, uint32_t action, enum rule_test test);
+
+/* Installs one filter with the rules of the native and of the compat architecture (x32 has the native
+ * ones). Returns what seccomp(2) does. */
+long bpf_install(struct rules *native, struct rules *compat, unsigned flags);
+
+#endif

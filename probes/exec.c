@@ -1,0 +1,84 @@
+#define _GNU_SOURCE
+#include "exec.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "calls.h"
+#include "set.h"
+#include "stream.h"
+#include "target.h"
+
+/* Bounds on what a hostile program makes us read: Linux itself allows 6 MiB of strings (execve(2)). */
+enum { ENVIRONMENT_LIMIT = 16384, STRINGS_LIMIT = 512 << 10, CHUNK = 512 };
+
+static char strings[STRINGS_LIMIT];
+static size_t used;
+
+static void add_string(uint32_t pid, uint64_t address) {
+    size_t start = used;
+    while (used < STRINGS_LIMIT) {
+        size_t want = STRINGS_LIMIT - used < PATH_LIMIT ? STRINGS_LIMIT - used : PATH_LIMIT;
+        ssize_t got = target_read(pid, address + (used - start), strings + used, want);
+        char *end = got > 0 ? memchr(strings + used, 0, got) : NULL;
+        if (end) {
+            used = end + 1 - strings;
+            return;
+        }
+        if (got <= 0)
+            break;
+        used += got;
+    }
+    used = start;
+}
+
+/* Collects the LD_* strings of an environment whose pointers have `width` bytes. */
+static void read_environment(uint32_t pid, uint64_t address, size_t width) {
+    unsigned char pointers[CHUNK * 8];
+    used = 0;
+    for (size_t done = 0; done < ENVIRONMENT_LIMIT; done += CHUNK) {
+        ssize_t got = target_read(pid, address + done * width, pointers, CHUNK * width);
+        for (ssize_t at = 0; at + (ssize_t)width <= got; at += width) {
+            uint64_t pointer = 0;
+            char start[3];
+            memcpy(&pointer, pointers + at, width);
+            if (!pointer)
+                return;
+            if (target_read(pid, pointer, start, 3) == 3 && !memcmp(start, "LD_", 3))
+                add_string(pid, pointer);
+        }
+        if (got < (ssize_t)(CHUNK * width))
+            return;
+    }
+}
+
+void exec_record(const struct asked *asked, uint32_t pid, uint32_t program, uint64_t environment,
+                 const struct seccomp_notif *notification) {
+    static struct set seen;
+    bool narrow = notification->data.arch != arch_audit(NATIVE_ARCH) || notification->data.nr & X32_BIT;
+    if (environment)
+        read_environment(pid, environment, narrow ? 4 : 8);
+    else
+        used = 0;
+    struct fingerprint path = fingerprint(asked->path, asked->size, asked->root, 0);
+    struct fingerprint member = fingerprint(strings, used, path.low, path.high);
+    if (set_has(&seen, member))
+        return;
+    struct found found;
+    path_find(&found, asked, pid, false);
+    if (!found.present)
+        return;
+    set_add(&seen, member);
+    const char *root = root_name(asked->root);
+    record_begin('E');
+    record_u32(pid);
+    record_u32(program);
+    char whole[3 * PATH_LIMIT + 2];
+    size_t length = strlen(root);
+    memcpy(whole, root, length);
+    memcpy(whole + length, asked->path, asked->size);
+    record_string(whole, length + asked->size);
+    for (size_t at = 0; at < used; at += strlen(strings + at) + 1)
+        record_text(strings + at);
+    record_end();
+}

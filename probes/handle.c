@@ -1,0 +1,230 @@
+#define _GNU_SOURCE
+#include "handle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "calls.h"
+#include "exec.h"
+#include "paths.h"
+#include "protocol.h"
+#include "set.h"
+#include "target.h"
+#include "util.h"
+
+/* In the order of what a call counts as when its two paths differ: the last wins. */
+enum outcome { IGNORED, REPEATED, UNRESOLVED, RECORDED };
+
+struct request {
+    int listener;
+    const struct seccomp_notif *notification;
+    uint64_t argument[6];
+    uint32_t pid, program;
+    uint64_t received;
+    int error; /* of the path that could not be resolved */
+    uint8_t failed_access;
+};
+
+static struct set seen;
+
+static enum outcome unresolved(struct request *request, uint8_t access, int error) {
+    request->error = error;
+    request->failed_access = access;
+    return UNRESOLVED;
+}
+
+static bool still_waits(const struct request *request) {
+    uint64_t id = request->notification->id;
+    return ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+static void write_access(const struct request *request, uint8_t access, bool nofollow,
+                         const struct asked *asked, const struct found *found) {
+    record_begin('A');
+    record_u8(access);
+    record_u8((found->present ? FLAG_PRESENT : 0) | (nofollow ? FLAG_NOFOLLOW : 0));
+    record_u32(request->pid);
+    record_u32(request->program);
+    record_u64(request->received);
+    record_string(asked->path, asked->size);
+    record_text(found->real);
+    record_text(root_name(asked->root));
+    record_end();
+}
+
+static enum outcome record(struct request *request, uint8_t access, bool nofollow,
+                           const struct asked *asked) {
+    uint64_t kind = access | nofollow << 8 | (uint64_t)request->program << 32;
+    struct fingerprint member = fingerprint(asked->path, asked->size, kind, asked->root);
+    if (set_has(&seen, member))
+        return REPEATED;
+    struct found found;
+    path_find(&found, asked, request->pid, nofollow);
+    if (!still_waits(request)) /* what was read may be of another process by now */
+        return unresolved(request, access, ESRCH);
+    write_access(request, access, nofollow, asked, &found);
+    set_add(&seen, member);
+    return RECORDED;
+}
+
+/* How open(2) uses what it opens. O_TMPFILE names the directory. */
+static uint8_t open_access(uint64_t flags) {
+    if (flags & O_PATH)
+        return ACCESS_STAT;
+    if ((flags & O_TMPFILE) == O_TMPFILE)
+        return ACCESS_WRITE;
+    if (flags & O_CREAT)
+        return ACCESS_CREATE;
+    return flags & O_ACCMODE || flags & O_TRUNC ? ACCESS_WRITE : ACCESS_READ;
+}
+
+static bool open_nofollow(uint64_t flags) {
+    return flags & O_NOFOLLOW || (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+}
+
+static int descriptor(const struct request *request, int8_t index) {
+    return index < 0 ? WORKING_DIRECTORY : (int32_t)request->argument[index];
+}
+
+static struct asked asked; /* too large for a stack that is touched each time */
+
+static enum outcome handle_path(struct request *request, const struct call_name *name, uint8_t access,
+                                bool nofollow) {
+    char path[PATH_LIMIT];
+    uint64_t address = request->argument[name->path];
+    if (!address && name->dirfd >= 0)
+        return IGNORED; /* utimensat, statx, fanotify_mark: the descriptor itself */
+    ssize_t size = target_path(request->pid, address, path);
+    if (size < 0)
+        return unresolved(request, access, errno);
+    if (size == 0)
+        return IGNORED;
+    int error = path_ask(&asked, request->pid, descriptor(request, name->dirfd), path, size);
+    return error ? unresolved(request, access, error) : record(request, access, nofollow, &asked);
+}
+
+static enum outcome handle_name(struct request *request, const struct call_name *name) {
+    bool toggled = name->flags >= 0 && request->argument[name->flags] & name->toggle;
+    return handle_path(request, name, name->access, name->nofollow ^ toggled);
+}
+
+static enum outcome handle_open(struct request *request, const struct call *call) {
+    uint64_t flags = request->argument[call->name[0].flags];
+    if (call->kind == CALL_OPENAT2) {
+        ssize_t got = target_read(request->pid, flags, &flags, sizeof flags);
+        if (got != sizeof flags)
+            return unresolved(request, ACCESS_READ, got < 0 ? errno : EFAULT);
+    }
+    return handle_path(request, &call->name[0], open_access(flags), open_nofollow(flags));
+}
+
+static enum outcome handle_list(struct request *request, const struct call_name *name) {
+    int error = path_of_descriptor(&asked, request->pid, request->argument[name->dirfd]);
+    return error ? unresolved(request, name->access, error) : record(request, name->access, false, &asked);
+}
+
+static enum outcome handle_address(struct request *request, uint8_t access, uint64_t address,
+                                   uint64_t length) {
+    struct sockaddr_un name = {0};
+    size_t header = offsetof(struct sockaddr_un, sun_path);
+    if (length <= header)
+        return IGNORED;
+    ssize_t size = target_read(request->pid, address, &name, length < sizeof name ? length : sizeof name);
+    if (size < 0)
+        return unresolved(request, access, errno);
+    if (name.sun_family != AF_UNIX || size <= (ssize_t)header || !name.sun_path[0])
+        return IGNORED;
+    char path[PATH_LIMIT];
+    size_t count = strnlen(name.sun_path, size - header);
+    memcpy(path, name.sun_path, count);
+    path[count] = 0;
+    int error = path_ask(&asked, request->pid, WORKING_DIRECTORY, path, count);
+    return error ? unresolved(request, access, error)
+                 : record(request, access, access == ACCESS_BIND, &asked);
+}
+
+static enum outcome handle_socketcall(struct request *request) {
+    enum { SYS_BIND_CALL = 2 };
+    uint32_t arguments[3];
+    uint8_t access = request->argument[0] == SYS_BIND_CALL ? ACCESS_BIND : ACCESS_CONNECT;
+    ssize_t got = target_read(request->pid, request->argument[1], arguments, sizeof arguments);
+    if (got != sizeof arguments)
+        return unresolved(request, access, got < 0 ? errno : EFAULT);
+    return handle_address(request, access, arguments[1], arguments[2]);
+}
+
+static enum outcome handle_exec(struct request *request, const struct call_name *name) {
+    enum outcome outcome = handle_name(request, name);
+    if (outcome == IGNORED && name->dirfd >= 0) { /* fexecve(3) */
+        int error = path_of_descriptor(&asked, request->pid, descriptor(request, name->dirfd));
+        outcome =
+            error ? unresolved(request, name->access, error) : record(request, name->access, false, &asked);
+    }
+    uint64_t environment = request->argument[name->path + 2];
+    if (outcome == RECORDED || outcome == REPEATED)
+        exec_record(&asked, request->pid, request->program, environment, request->notification);
+    target_forget(request->pid);
+    return outcome;
+}
+
+static enum outcome dispatch(struct request *request, const struct call *call) {
+    const struct call_name *name = call->name;
+    enum outcome first, second;
+    switch (call->kind) {
+    case CALL_OPEN:
+    case CALL_OPENAT2:
+        return handle_open(request, call);
+    case CALL_EXEC:
+        return handle_exec(request, name);
+    case CALL_LIST:
+        return handle_list(request, name);
+    case CALL_SOCKET:
+        return handle_address(request, name->access, request->argument[name->path],
+                              request->argument[name->flags]);
+    case CALL_SOCKETCALL:
+        return handle_socketcall(request);
+    case CALL_PATH:
+        first = handle_name(request, name);
+        second = name[1].path >= 0 ? handle_name(request, name + 1) : IGNORED;
+        return first > second ? first : second;
+    default:
+        return IGNORED;
+    }
+}
+
+static void write_unresolved(const struct request *request) {
+    record_begin('U');
+    record_u8(request->failed_access);
+    record_u32(request->pid);
+    record_u32(request->program);
+    record_u32(request->error);
+    record_text(strerror(request->error));
+    record_end();
+}
+
+void handle(int listener, const struct seccomp_notif *notification, struct counters *counters) {
+    struct request request = {.listener = listener, .notification = notification, .pid = notification->pid};
+    const struct seccomp_data *data = &notification->data;
+    memcpy(request.argument, data->args, sizeof request.argument);
+    request.received = ++counters->received;
+    const struct call *call = call_find(data->arch, data->nr);
+    enum outcome outcome = IGNORED;
+    if (call && call->kind < CALL_EXIT) {
+        request.program = target_program(request.pid);
+        outcome = dispatch(&request, call);
+    }
+    if (call && call->roots)
+        roots_may_differ();
+    if (outcome == UNRESOLVED)
+        write_unresolved(&request);
+    uint64_t *count[] = {&counters->ignored, &counters->repeated, &counters->unresolved, &counters->recorded};
+    ++*count[outcome];
+    /* The agent may end with process 1: any thread of it can end it by exit_group. */
+    if (call && (call->kind == CALL_EXIT_GROUP || (call->kind == CALL_EXIT && request.pid == 1)))
+        record_counters(counters);
+}

@@ -1,0 +1,13 @@
+/* One notification: what it names is recorded, or known already. */
+#ifndef HANDLE_H
+#define HANDLE_H
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+
+#include "stream.h"
+
+/* Writes what there is to write of a notification that was received on `listener`, and counts it. */
+void handle(int listener, const struct seccomp_notif *notification, struct counters *counters);
+
+#endif

@@ -1,0 +1,165 @@
+#define _GNU_SOURCE
+#include "paths.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "names.h"
+#include "util.h"
+
+static struct names roots;
+static bool may_differ;
+
+const char *root_name(uint32_t root) { return root ? names_get(&roots, root) : ""; }
+
+void roots_may_differ(void) {
+    bool added;
+    if (!may_differ)
+        names_add(&roots, "", 0, &added); /* so that number 0 is "/" */
+    may_differ = true;
+}
+
+static int process_root(uint32_t pid, uint32_t *root) {
+    *root = 0;
+    if (!may_differ)
+        return 0;
+    char path[PATH_LIMIT];
+    ssize_t size = target_link(pid, "root", -1, path);
+    if (size < 0)
+        return errno;
+    bool added;
+    if (size > 1)
+        *root = names_add(&roots, path, size, &added);
+    return 0;
+}
+
+/* Takes off the " (deleted)" that the kernel adds to the name of what has no name any more. */
+static size_t without_deleted(char *path, size_t size) {
+    static const char suffix[] = " (deleted)";
+    size_t length = sizeof suffix - 1;
+    struct stat status;
+    if (size > length && !memcmp(path + size - length, suffix, length) && lstat(path, &status) < 0)
+        path[size -= length] = 0;
+    return size;
+}
+
+/* Where a link of /proc/PID leads, as the process sees it: inside its root, or, if it has got out of that,
+ * as the agent sees it. */
+static int from_link(struct asked *asked, uint32_t pid, const char *name, long number) {
+    ssize_t size = target_link(pid, name, number, asked->path);
+    if (size < 0)
+        return errno == ENOENT && number >= 0 ? EBADF : errno;
+    if (asked->path[0] != '/')
+        return ENOTDIR;
+    size = without_deleted(asked->path, size);
+    int error = process_root(pid, &asked->root);
+    const char *root = root_name(asked->root);
+    size_t length = strlen(root);
+    if (length && !strncmp(asked->path, root, length) && (asked->path[length] == '/' || !asked->path[length]))
+        memmove(asked->path, asked->path + length, (size -= length) + 1);
+    else
+        asked->root = 0;
+    if (!size)
+        size = append(asked->path, "/") - asked->path;
+    asked->size = size;
+    return error;
+}
+
+int path_of_descriptor(struct asked *asked, uint32_t pid, int fd) {
+    return fd < 0 ? EBADF : from_link(asked, pid, "fd", fd);
+}
+
+int path_ask(struct asked *asked, uint32_t pid, int dirfd, const char *path, size_t size) {
+    size_t base = 0;
+    int error;
+    if (*path == '/') {
+        error = process_root(pid, &asked->root);
+    } else {
+        error = dirfd == WORKING_DIRECTORY ? from_link(asked, pid, "cwd", -1)
+                                           : path_of_descriptor(asked, pid, dirfd);
+        if (error)
+            return error;
+        base = asked->size;
+        if (asked->path[base - 1] != '/')
+            asked->path[base++] = '/';
+    }
+    memcpy(asked->path + base, path, size + 1);
+    asked->size = base + size;
+    return error;
+}
+
+static long open_in(int directory, const char *path, int flags, uint64_t resolve) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = resolve};
+    static bool unknown;
+    if (!unknown) {
+        long fd = syscall(SYS_openat2, directory, path, &how, sizeof how);
+        if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+            return fd;
+        unknown = errno == ENOSYS;
+    }
+    return openat(directory, path, how.flags);
+}
+
+/* /proc/self is another directory to the process than to us. */
+static bool translate_self(char out[PATH_LIMIT], const char *path, size_t size, uint32_t pid) {
+    static const char self[] = "/proc/self", thread[] = "/proc/thread-self";
+    const char *rest = NULL;
+    if (!strncmp(path, self, sizeof self - 1))
+        rest = path + sizeof self - 1;
+    else if (!strncmp(path, thread, sizeof thread - 1))
+        rest = path + sizeof thread - 1;
+    if (!rest || (*rest && *rest != '/') || size + 64 > PATH_LIMIT)
+        return false;
+    proc_path(out, pid, "", -1);
+    append(out + strlen(out) - 1, rest);
+    return true;
+}
+
+static int open_asked(const struct asked *asked, uint32_t pid, int flags) {
+    char path[PATH_LIMIT];
+    if (asked->size >= PATH_LIMIT)
+        return errno = ENAMETOOLONG, -1;
+    if (may_differ) {
+        proc_path(path, pid, "root", -1);
+        int root = asked->root ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+        if (root >= 0) {
+            int fd = open_in(root, asked->path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+            int error = errno;
+            close(root);
+            errno = error;
+            return fd;
+        }
+    }
+    if (translate_self(path, asked->path, asked->size, pid))
+        return open_in(AT_FDCWD, path, flags, 0);
+    /* Magic links (/dev/stdin leads to one) would lead to our own descriptors. */
+    return open_in(AT_FDCWD, asked->path, flags, RESOLVE_NO_MAGICLINKS);
+}
+
+void path_find(struct found *found, const struct asked *asked, uint32_t pid, bool nofollow) {
+    int fd = open_asked(asked, pid, nofollow ? O_NOFOLLOW : 0);
+    found->real[0] = 0;
+    if (fd < 0) {
+        /* ELOOP is a magic link or too many links; what may not be opened is there. */
+        struct stat status;
+        found->present = errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG && errno != ESRCH &&
+                         (errno != ELOOP || asked->root || fstatat(AT_FDCWD, asked->path, &status, 0) == 0);
+        return;
+    }
+    found->present = true;
+    char link[64];
+    format_number(append(link, "/proc/self/fd/"), fd);
+    ssize_t size = readlink(link, found->real, PATH_LIMIT - 1);
+    close(fd);
+    found->real[size > 0 ? size : 0] = 0;
+    const char *root = root_name(asked->root);
+    size_t length = strlen(root);
+    if (found->real[0] != '/' ||
+        (!strncmp(found->real, root, length) && !strcmp(found->real + length, asked->path)))
+        found->real[0] = 0;
+}

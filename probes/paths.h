@@ -1,0 +1,38 @@
+/* From what a call names to an absolute path, and what is there. */
+#ifndef PATHS_H
+#define PATHS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "target.h"
+
+/* A path as asked for: absolute, with its symbolic links and `..`, inside `root`. */
+struct asked {
+    char path[2 * PATH_LIMIT + 2];
+    size_t size;
+    uint32_t root; /* of root_name(); 0 is "/" */
+};
+
+struct found {
+    bool present;
+    char real[PATH_LIMIT]; /* "" when absent, the same, or not known */
+};
+
+enum { WORKING_DIRECTORY = -100 }; /* AT_FDCWD */
+
+/* From now on processes may have other roots than the agent's. */
+void roots_may_differ(void);
+
+const char *root_name(uint32_t root);
+
+/* `path` (of `size` bytes) in the directory that `dirfd` is to the process. Returns 0 or an errno. */
+int path_ask(struct asked *asked, uint32_t pid, int dirfd, const char *path, size_t size);
+
+/* The path of a descriptor of the process. Returns 0 or an errno. */
+int path_of_descriptor(struct asked *asked, uint32_t pid, int fd);
+
+/* Looks where it leads, following a final symbolic link or not. */
+void path_find(struct found *found, const struct asked *asked, uint32_t pid, bool nofollow);
+
+#endif

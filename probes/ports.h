@@ -1,0 +1,16 @@
+/* TCP ports on which somebody listens, as /proc/net/tcp and tcp6 tell it. */
+#ifndef PORTS_H
+#define PORTS_H
+
+#include <stdbool.h>
+
+/* Watches the ports of a list such as "80,443", or, with NULL, all that are not listened on now. */
+void ports_open(char *list);
+
+/* Writes a record for each port that is listened on for the first time. */
+void ports_look(void);
+
+/* Whether there is anything left to look for. */
+bool ports_wanted(void);
+
+#endif

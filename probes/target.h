@@ -1,0 +1,33 @@
+/* The traced process: its memory, and what its descriptors and directories are. */
+#ifndef TARGET_H
+#define TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* PATH_MAX: what the kernel takes of a path, with its NUL. */
+enum { PATH_LIMIT = 4096 };
+
+/* Reads up to `size` bytes of its memory: fewer where it ends. Returns -1 with errno when none can be. */
+ssize_t target_read(uint32_t pid, uint64_t address, void *bytes, size_t size);
+
+/* Reads a path. Returns its length without the NUL, or -1 with errno: EFAULT, ENAMETOOLONG, ESRCH... */
+ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]);
+
+/* What /proc/PID/NAME or, with number >= 0, /proc/PID/NAME/NUMBER links to. Returns its length, or -1 with
+ * errno. */
+ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]);
+
+/* A number in /proc/PID/status, such as "Tgid:"; 0 when it is not there. */
+uint32_t target_status(uint32_t pid, const char *field);
+
+/* The id of the program that it executes, from a cache that target_forget() keeps true. Writes a program's
+ * record the first time. Id 0 is an unknown one. */
+uint32_t target_program(uint32_t tid);
+
+/* This thread is about to execute another program. */
+void target_forget(uint32_t tid);
+
+#endif

@@ -1,0 +1,346 @@
+"""The native probe's event stream (``probes/protocol.h``, part 1): decoded, checked and collected."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import IntFlag
+
+from tracewhale.errors import TraceLost
+from tracewhale.tracing.events import Access, Counters, Event, Exec, Unresolved
+
+PROTOCOL_VERSION = 1
+RECORD_LIMIT = 1 << 20
+"""Bytes that a record may have; the probe's own buffer is not larger."""
+
+ACCESSES = tuple(Access)
+PRESENT, NOFOLLOW = 1, 2
+
+
+class Feature(IntFlag):
+    """What the kernel under the probe can do; without them tracing is slower, and loses nothing."""
+
+    WAIT_KILLABLE = 1
+    SYNC_WAKE_UP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first listener has arrived."""
+
+    version: int
+    features: Feature
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The real path of an executable ("" when it could not be learnt), and the number that stands for it."""
+
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accessed:
+    """A path was asked for. ``received`` counts the notifications so far, this one included."""
+
+    access: Access
+    present: bool
+    follow: bool
+    pid: int
+    program: int
+    received: int
+    path: str
+    real: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A program was executed by ``program``, with these ``LD_*`` variables."""
+
+    pid: int
+    program: int
+    path: str
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A notification named no usable path."""
+
+    access: Access
+    pid: int
+    program: int
+    errno: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A program entered the target (``errno`` 0), or failed to at ``stage``."""
+
+    listener: int
+    errno: int
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """No process is left under this listener's filter."""
+
+    listener: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A TCP socket now listens on this port."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The counters at this point of the stream."""
+
+    counters: Counters
+
+
+Record = Hello | Program | Accessed | Executed | Failed | Started | Gone | Listening | Counted
+
+_HINT = "Trace it again; if that happens again, please report it with the version of your kernel."
+
+
+def _lost(what: str) -> TraceLost:
+    return TraceLost(f"The probe's event stream is damaged: {what}.", _HINT)
+
+
+def _strings(body: bytes, offset: int) -> list[str]:
+    """The NUL-terminated strings from an offset to the end of a record."""
+    if not body.endswith(b"\0") and offset < len(body):
+        raise _lost("a string does not end")
+    return [os.fsdecode(part) for part in body[offset:].split(b"\0")[:-1]]
+
+
+def _exactly(body: bytes, offset: int, count: int) -> list[str]:
+    strings = _strings(body, offset)
+    if len(strings) != count:
+        raise _lost(f"{len(strings)} strings where there are {count}")
+    return strings
+
+
+def _hello(body: bytes) -> Hello:
+    version, features = struct.unpack("<II", body[1:])
+    if version > PROTOCOL_VERSION:
+        raise TraceLost(
+            f"The probe speaks version {version} of its protocol, this program up to {PROTOCOL_VERSION}.",
+            "The probe and the program are of different installations: install TraceWhale again.",
+        )
+    return Hello(version, Feature(features & 3))
+
+
+def _program(body: bytes) -> Program:
+    return Program(struct.unpack_from("<I", body, 1)[0], *_exactly(body, 5, 1))
+
+
+def _accessed(body: bytes) -> Accessed:
+    access, flags, pid, program, received = struct.unpack_from("<BBIIQ", body, 1)
+    path, real, root = _exactly(body, 19, 3)
+    present, follow = bool(flags & PRESENT), not flags & NOFOLLOW
+    return Accessed(ACCESSES[access], present, follow, pid, program, received, path, real, root)
+
+
+def _executed(body: bytes) -> Executed:
+    pid, program = struct.unpack_from("<II", body, 1)
+    path, *variables = _strings(body, 9)
+    pairs = (variable.partition("=") for variable in variables)
+    return Executed(pid, program, path, tuple((name, value) for name, _, value in pairs))
+
+
+def _failed(body: bytes) -> Failed:
+    access, pid, program, errno = struct.unpack_from("<BIII", body, 1)
+    return Failed(ACCESSES[access], pid, program, errno, *_exactly(body, 14, 1))
+
+
+def _started(body: bytes) -> Started:
+    listener, errno = struct.unpack_from("<II", body, 1)
+    return Started(listener, errno, *_exactly(body, 9, 1))
+
+
+def _gone(body: bytes) -> Gone:
+    return Gone(*struct.unpack("<I", body[1:]))
+
+
+def _listening(body: bytes) -> Listening:
+    return Listening(*struct.unpack("<H", body[1:]))
+
+
+def _counted(body: bytes) -> Counted:
+    return Counted(Counters(*struct.unpack("<5Q", body[1:])))
+
+
+_DECODERS: dict[int, Callable[[bytes], Record]] = {
+    ord("H"): _hello,
+    ord("P"): _program,
+    ord("A"): _accessed,
+    ord("E"): _executed,
+    ord("U"): _failed,
+    ord("S"): _started,
+    ord("G"): _gone,
+    ord("L"): _listening,
+    ord("C"): _counted,
+}
+
+
+def decode(body: bytes) -> Record:
+    """One record, without its size. Raises TraceLost when it is malformed."""
+    try:
+        return _DECODERS[body[0]](body)
+    except (struct.error, LookupError, ValueError, TypeError):
+        raise _lost(f"a malformed record of type {body[:1]!r}") from None
+
+
+class Decoder:
+    """Records from the chunks of a byte stream, however they are cut."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> Iterator[Record]:
+        """The records that this chunk completes, in order. Raises TraceLost at a malformed one."""
+        data, offset = self._rest + chunk, 0
+        self._rest = b""
+        try:
+            while len(data) - offset >= 4:
+                size = int.from_bytes(data[offset : offset + 4], "little")
+                if not 0 < size <= RECORD_LIMIT:
+                    raise _lost(f"a record of {size} bytes")
+                if len(data) - offset - 4 < size:
+                    break
+                body = data[offset + 4 : offset + 4 + size]
+                offset += 4 + size
+                yield decode(body)
+        finally:
+            self._rest = data[offset:]
+
+    def finish(self) -> None:
+        """Tell that the stream has ended. Raises TraceLost when it ends within a record."""
+        if self._rest:
+            raise _lost("it ends within a record")
+
+
+class Collector:
+    """What a stream told so far: sets of events, executions and failures, counters, who started and ended.
+
+    Raises TraceLost from ``add`` or ``finish`` when the probe's counters do not add up with its records.
+    """
+
+    def __init__(self) -> None:
+        self.features: Feature | None = None
+        self.events: set[Event] = set()
+        self.execs: set[Exec] = set()
+        self.started: dict[int, Started] = {}
+        self.gone: set[int] = set()
+        self.listening: set[int] = set()
+        self._programs: dict[int, str] = {}
+        self._failures: Counter[tuple[str, str, str]] = Counter()
+        self._counted = Counters()
+        self._recorded = self._unresolved = self._received = 0
+        self._decoder = Decoder()
+
+    def feed(self, chunk: bytes) -> list[Record]:
+        """Decode and add a chunk of the stream; the records that it completed, in order."""
+        records = []
+        for record in self._decoder.feed(chunk):
+            self.add(record)
+            records.append(record)
+        return records
+
+    def add(self, record: Record) -> None:
+        """Add one record."""
+        match record:
+            case Accessed():
+                self._access(record)
+            case Program(number, path):
+                self._programs[number] = path
+            case Executed(_, _, path, environment):
+                self.execs.add(Exec(path, environment))
+            case Failed(access, _, program, _, reason):
+                self._unresolved += 1
+                self._failures[access.value, self._program(program), reason] += 1
+            case Started(listener):
+                self.started[listener] = record
+            case Gone(listener):
+                self.gone.add(listener)
+            case Listening(port):
+                self.listening.add(port)
+            case Counted(counters):
+                self._check(counters)
+            case Hello(_, features):
+                self.features = features
+
+    def finish(self) -> None:
+        """Tell that the stream has ended. Raises TraceLost when it was cut."""
+        self._decoder.finish()
+
+    @property
+    def unresolved(self) -> tuple[Unresolved, ...]:
+        """Notifications that named no usable path, by reason, sorted."""
+        return tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items()))
+
+    @property
+    def counters(self) -> Counters:
+        """The last counters, with what was recorded after them.
+
+        Where process 1 was killed the probe cannot count calls that it knew already after its last report.
+        """
+        recorded = self._recorded - self._counted.recorded
+        unresolved = self._unresolved - self._counted.unresolved
+        return self._counted + Counters(
+            received=recorded + unresolved, recorded=recorded, unresolved=unresolved
+        )
+
+    def _program(self, number: int) -> str:
+        try:
+            return self._programs[number]
+        except KeyError:
+            raise _lost(f"program {number} was not named before its first record") from None
+
+    def _access(self, record: Accessed) -> None:
+        if record.received < max(self._received, self._counted.received):
+            raise _lost("records are out of order")
+        if record.received > self._received:  # two paths of one call are two records and one notification
+            self._received = record.received
+            self._recorded += 1
+        self.events.add(
+            Event(
+                path=record.path,
+                access=record.access.value,
+                program=self._program(record.program),
+                present=record.present,
+                follow=record.follow,
+                real=record.real,
+                root=record.root or "/",
+            )
+        )
+
+    def _check(self, counters: Counters) -> None:
+        written = (self._recorded, self._unresolved)
+        if (
+            counters.lost
+            or counters.received < self._received
+            or written
+            != (
+                counters.recorded,
+                counters.unresolved,
+            )
+        ):
+            raise TraceLost(
+                f"Events were lost: the probe counted {counters}, and {written[0]} recorded and "
+                f"{written[1]} unresolved ones arrived.",
+                _HINT,
+            )
+        self._counted = counters
