@@ -29,8 +29,9 @@ class Attached:
         self._response = response  # its connection closes when it is collected
         # The buffered reader, not the socket below it, has what came together with the HTTP headers.
         self._reader: Any = cast(Any, response.raw)._fp.fp
-        raw = getattr(self._reader, "raw", None)
-        self._socket: Any = getattr(self._reader, "channel", None) or getattr(raw, "_sock", raw)
+        raw: Any = getattr(self._reader, "raw", None)
+        connection: Any = getattr(self._reader, "channel", None) or getattr(raw, "_sock", raw)
+        self._socket = connection
         with suppress(AttributeError):  # an ssh client's pipe has none
             self._socket.settimeout(None)
         self._terminal = terminal

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from docker import APIClient
 
-from tracewhale.errors import CommandKilled, CommandNotFound, TraceLost
+from tracewhale.errors import CommandKilled, CommandNotFound
 from tracewhale.targets.docker.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copy_volumes, put_probe, token
 from tracewhale.targets.docker.engine import api_errors
@@ -29,6 +29,7 @@ from tracewhale.targets.docker.run import Run
 from tracewhale.targets.docker.session import Session, StopEarly
 from tracewhale.targets.docker.steps import Driver, checked, health_check, workloads
 from tracewhale.tracing.events import Outcome, Step, Trace
+from tracewhale.tracing.stream import Started
 from tracewhale.tree import Tree
 
 SIGNALS = range(129, 193)
@@ -92,28 +93,25 @@ def _traced(
         session.start(ports)
         if options.tty:
             session.resize()
-        error, stage = session.collector.started[0]
-        if error:
-            session.wait(lambda: session.command.drained, 5.0)
-            raise _not_found(payload.argv[0], error, stage)
+        started = session.collector.started[0]
+        if started.errno:
+            raise _not_found(payload.argv[0], started)
         state = inspect(session)
         progress("tracing")
         taken, stopped = _drive(session, run, entry, wanted, ports, environment, state)
     session.drain()
     if not stopped:
         _check_end(session, payload.argv[0])
-    collected = session.collector.finish()
-    if collected.counters.lost:
-        raise TraceLost(f"{collected.counters.lost} of {collected.counters.received} events were lost.")
+    session.collector.finish()
     return Trace(
         target=run.target,
         image=run.image,
         probe="native",
         request=replace(run, input=bytes(session.recorded_input)).to_json(),
-        events=collected.events,
-        execs=collected.execs,
-        unresolved=collected.unresolved,
-        counters=collected.counters,
+        events=frozenset(session.collector.events),
+        execs=frozenset(session.collector.execs),
+        unresolved=session.collector.unresolved,
+        counters=session.collector.counters,
         outcome=Outcome(
             status=session.status or 0,
             stopped=stopped,
@@ -170,9 +168,10 @@ def inspect(session: Session) -> dict[str, Any]:
         return cast("dict[str, Any]", cast(Any, session.client).inspect_container(session.container))
 
 
-def _not_found(word: str, error: int, stage: str) -> CommandNotFound:
+def _not_found(word: str, started: Started) -> CommandNotFound:
     return CommandNotFound(
-        f"The command {word!r} cannot be executed in the image: {os.strerror(error)} ({stage})."
+        f"The command {word!r} cannot be executed in the image: {os.strerror(started.errno)} "
+        f"(when it was to {started.stage})."
     )
 
 

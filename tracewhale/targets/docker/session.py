@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, cast
 
@@ -24,7 +25,7 @@ from tracewhale.targets.docker.console import Console, Forward, Handle, Interrup
 from tracewhale.targets.docker.engine import api_errors
 from tracewhale.targets.docker.payload import PROBE, Entry
 from tracewhale.tracing.events import OUTPUT_LIMIT
-from tracewhale.tracing.stream import Collector
+from tracewhale.tracing.stream import Collector, Counted
 
 READY_SECONDS = 30.0
 """How long the probe may take to have the command executed."""
@@ -80,6 +81,7 @@ class Session:
         self.console, self.handle = console, handle
         self.queue: SimpleQueue[object] = SimpleQueue()
         self.collector = Collector()
+        self.reports = 0  # how often the agent has told its counters
         self.command = Process(0)
         self.status: int | None = None
         self.agent_ended = False
@@ -214,12 +216,12 @@ class Session:
 
     def synchronize(self) -> None:
         """Have the agent write its counters, and wait until they are here."""
-        agent, before = self._agent, self.collector.reports
+        agent, before = self._agent, self.reports
         if agent is None or self.agent_ended or self.status is not None:
             return
         with suppress(OSError):
             agent.write(b"c")
-            self.wait(lambda: self.collector.reports > before or self.agent_ended, DRAIN_SECONDS)
+            self.wait(lambda: self.reports > before or self.agent_ended, DRAIN_SECONDS)
 
     def stop(self) -> None:
         """As ``docker stop``: the image's StopSignal, and after its StopTimeout a kill."""
@@ -268,10 +270,14 @@ class Session:
     def _collect(self, agent: Attached) -> None:
         for stream, data in agent.frames():
             if stream == STDOUT:
-                self.later(lambda data=data: self.collector.feed(data))  # type: ignore[misc]
+                self.later(partial(self._learn, data))
             else:
                 self.agent_errors += data
         self.later(lambda: setattr(self, "agent_ended", True))
+
+    def _learn(self, data: bytes) -> None:
+        records = self.collector.feed(data)
+        self.reports += sum(isinstance(record, Counted) for record in records)
 
     def _await_end(self) -> None:
         with api_errors("wait for the container's end"):

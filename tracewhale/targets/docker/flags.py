@@ -1,0 +1,355 @@
+"""Values of ``docker run``'s flags, read as Docker's command line reads them (docker/cli, opts/). No effects.
+
+Each function takes one string as typed and returns what the engine wants; UsageError says in one sentence
+why Docker would refuse it.
+"""
+
+from __future__ import annotations
+
+import csv
+import ipaddress
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tracewhale.errors import UsageError
+
+ULIMITS = frozenset(
+    "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split()
+)
+MODES = frozenset("ro rw z Z nocopy consistent cached delegated".split())
+PROPAGATIONS = frozenset("private rprivate shared rshared slave rslave".split())
+_UNITS = {unit: 1 << (10 * power) for power, unit in enumerate(["", "k", "m", "g", "t", "p"])}
+_TRUE = frozenset("1 t T TRUE true True".split())
+_FALSE = frozenset("0 f F FALSE false False".split())
+
+
+def size(flag: str, value: str) -> int:
+    """Bytes of ``64m``, ``1.5GiB``, ``1024`` (units are powers of 1024; go-units, RAMInBytes)."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) ?([kmgtp]?)i?b?", value.lower(), re.ASCII)
+    if match is None:
+        raise UsageError(f"{flag} needs a size such as 64m, not {value!r}.")
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def fields(flag: str, value: str) -> list[tuple[str, str | None]]:
+    """The fields of a CSV value as (key, value); None where there is no ``=``."""
+    try:
+        row = next(csv.reader([value], strict=True), [])
+    except csv.Error as error:
+        raise UsageError(f"{flag} {value!r} is not a list of fields: {error}.") from error
+    return [(key, rest if mark else None) for key, mark, rest in (field.partition("=") for field in row)]
+
+
+def assignment(flag: str, value: str, environ: Mapping[str, str]) -> str:
+    """``-e``: NAME=VALUE, or NAME with its value from the environment, alone where that has none."""
+    name, mark, _ = value.partition("=")
+    if not name:
+        raise UsageError(f"{flag} {value!r} has no variable name.")
+    return value if mark or name not in environ else f"{name}={environ[name]}"
+
+
+def env_file(name: str, content: bytes, environ: Mapping[str, str]) -> list[str]:
+    """The variables of an ``--env-file``; a name alone has the environment's value, or is left out."""
+    found = []
+    try:
+        lines = content.removeprefix(b"\xef\xbb\xbf").decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The file {name!r} of --env-file is not UTF-8.") from error
+    for number, line in enumerate(lines, 1):
+        text = line.removesuffix("\r").lstrip(" \t")
+        if not text or text.startswith("#"):
+            continue
+        variable, mark, _ = text.partition("=")
+        if not variable:
+            raise UsageError(f"Line {number} of the file {name!r} of --env-file has no variable name.")
+        if re.search(r"[ \t]", variable):
+            raise UsageError(f"Line {number} of the file {name!r} of --env-file has white space in its name.")
+        if mark:
+            found.append(text)
+        elif variable in environ:
+            found.append(f"{variable}={environ[variable]}")
+    return found
+
+
+def volume(value: str, absolute: Callable[[str], str] = os.path.abspath) -> str:
+    """``-v [SOURCE:]DESTINATION[:MODE,...]``, a relative SOURCE made absolute."""
+    parts = value.split(":")
+    if len(parts) > 3 or not all(parts):
+        raise UsageError(f"-v {value!r} is not [SOURCE:]DESTINATION[:MODE].")
+    if len(parts) == 1:
+        _destination("-v", value, parts[0])
+        return parts[0]
+    source, destination = parts[:2]
+    _destination("-v", value, destination)
+    if source in (".", "..") or source.startswith(("./", "../")):
+        source = absolute(source)
+    elif not source.startswith("/") and not re.fullmatch(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+", source):
+        raise UsageError(
+            f"-v {value!r}: {source!r} is neither a path nor the name of a volume.",
+            "A path starts with / or ./ ; a name has letters, digits, and _ . - inside.",
+        )
+    modes = parts[2].split(",") if len(parts) == 3 else []
+    wrong = [mode for mode in modes if mode not in MODES | PROPAGATIONS]
+    if wrong:
+        raise UsageError(f"-v {value!r}: there is no mode {wrong[0]!r}.")
+    return ":".join([source, destination, *parts[2:]])
+
+
+def _destination(flag: str, value: str, path: str) -> None:
+    if not path.startswith("/"):
+        raise UsageError(
+            f"{flag} {value!r}: the path in the container must be absolute, and {path!r} is not."
+        )
+    if os.path.normpath(path) in ("/", "//"):
+        raise UsageError(f"{flag} {value!r}: nothing can be mounted on the root directory.")
+
+
+def _boolean(value: str, key: str, text: str | None) -> bool:
+    if text is None or text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    raise UsageError(f"--mount {value!r}: {key} is true or false, not {text!r}.")
+
+
+def mount(value: str, absolute: Callable[[str], str] = os.path.abspath) -> dict[str, Any]:
+    """``--mount KEY=VALUE,...`` as the engine's Mount object."""
+    made: dict[str, Any] = {"Type": "volume"}
+    options: dict[str, dict[str, Any]] = {}
+    for key, text in fields("--mount", value):
+        if text is None and key not in (
+            "readonly",
+            "ro",
+            "volume-nocopy",
+            "bind-nonrecursive",
+            "bind-create-src",
+        ):
+            raise UsageError(f"--mount {value!r}: {key!r} must be KEY=VALUE.")
+        word = text or ""
+        kind, _, option = key.partition("-")
+        if key == "type":
+            made["Type"] = word.lower()
+        elif key in ("source", "src"):
+            relative = word in (".", "..") or word.startswith(("./", "../"))
+            made["Source"] = absolute(word) if relative else word
+        elif key in ("target", "dst", "destination"):
+            made["Target"] = word
+        elif key in ("readonly", "ro"):
+            made["ReadOnly"] = _boolean(value, key, text)
+        elif key == "consistency":
+            made["Consistency"] = word.lower()
+        elif kind in ("bind", "volume", "tmpfs", "image") and option:
+            _mount_option(value, key, text, options.setdefault(kind, {}))
+        else:
+            raise UsageError(f"--mount {value!r}: there is no key {key!r}.")
+    if made["Type"] not in ("bind", "volume", "tmpfs", "image", "npipe", "cluster"):
+        raise UsageError(f"--mount {value!r}: there is no type {made['Type']!r}.")
+    if "Target" not in made:
+        raise UsageError(f"--mount {value!r} has no target.")
+    _destination("--mount", value, made["Target"])
+    if made["Type"] == "bind" and not str(made.get("Source", "")).startswith("/"):
+        raise UsageError(f"--mount {value!r}: a bind mount needs a source that is a path.")
+    if made["Type"] == "tmpfs" and "Source" in made:
+        raise UsageError(f"--mount {value!r}: a tmpfs has no source.")
+    for kind, given in options.items():
+        if kind != made["Type"]:
+            raise UsageError(f"--mount {value!r}: {kind}-* does not go with the type {made['Type']}.")
+        made[f"{kind.capitalize()}Options"] = given
+    return made
+
+
+def _mount_option(value: str, key: str, text: str | None, into: dict[str, Any]) -> None:
+    word = text or ""
+    name, _, content = word.partition("=")
+    if key == "bind-propagation":
+        if word.lower() not in PROPAGATIONS:
+            raise UsageError(f"--mount {value!r}: there is no propagation {word!r}.")
+        into["Propagation"] = word.lower()
+    elif key == "bind-nonrecursive":
+        into["NonRecursive"] = _boolean(value, key, text)
+    elif key == "bind-create-src":
+        into["CreateMountpoint"] = _boolean(value, key, text)
+    elif key == "bind-recursive":
+        known: dict[str, dict[str, bool]] = {
+            "enabled": {},
+            "disabled": {"NonRecursive": True},
+            "writable": {"ReadOnlyNonRecursive": True},
+            "readonly": {"ReadOnlyForceRecursive": True},
+        }
+        if word not in known:
+            raise UsageError(f"--mount {value!r}: bind-recursive is one of {', '.join(known)}, not {word!r}.")
+        into.update(known[word])
+    elif key == "volume-nocopy":
+        into["NoCopy"] = _boolean(value, key, text)
+    elif key in ("volume-subpath", "image-subpath"):
+        into["Subpath"] = word
+    elif key == "volume-label":
+        into.setdefault("Labels", {})[name] = content
+    elif key == "volume-driver":
+        into.setdefault("DriverConfig", {})["Name"] = word
+    elif key == "volume-opt":
+        into.setdefault("DriverConfig", {}).setdefault("Options", {})[name] = content
+    elif key == "tmpfs-size":
+        into["SizeBytes"] = size(f"--mount {value!r}: tmpfs-size", word)
+    elif key == "tmpfs-mode":
+        if not re.fullmatch(r"[0-7]{1,10}", word, re.ASCII):
+            raise UsageError(f"--mount {value!r}: tmpfs-mode is an octal number, not {word!r}.")
+        into["Mode"] = int(word, 8)
+    else:
+        raise UsageError(f"--mount {value!r}: there is no key {key!r}.")
+
+
+def tmpfs(value: str) -> tuple[str, str]:
+    """``--tmpfs PATH[:OPTIONS]``."""
+    path, _, options = value.partition(":")
+    _destination("--tmpfs", value, path)
+    return path, options
+
+
+def publish(value: str) -> list[tuple[str, str, str]]:
+    """``-p``: (host address, host port, container port "80/tcp") for each port of the range.
+
+    ``[ADDRESS:][HOST]:CONTAINER[/PROTOCOL]`` or ``CONTAINER``, both sides may be ranges; or the long form
+    ``target=80,published=8080,protocol=tcp``. A range of host ports for one port in the container is left
+    for the engine to choose from.
+    """
+    if "=" in value:
+        value = _long_port(value)
+    rest, slash, protocol = value.partition("/")
+    protocol = protocol.lower() if slash else "tcp"
+    if protocol not in ("tcp", "udp", "sctp"):
+        raise UsageError(f"-p {value!r}: there is no protocol {protocol!r}.")
+    ahead, _, inside = rest.rpartition(":")
+    address, _, outside = ahead.rpartition(":")
+    address = address.removeprefix("[").removesuffix("]") if address.startswith("[") else address
+    if address:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError as error:
+            raise UsageError(f"-p {value!r}: {address!r} is not an IP address.") from error
+    ports = _range(value, inside)
+    hosts = _range(value, outside) if outside else []
+    if hosts and len(hosts) != len(ports):
+        if len(ports) != 1:
+            raise UsageError(f"-p {value!r}: the two ranges do not have the same length.")
+        return [(address, outside, f"{ports[0]}/{protocol}")]
+    return [
+        (address, str(hosts[index]) if hosts else "", f"{port}/{protocol}")
+        for index, port in enumerate(ports)
+    ]
+
+
+def _range(value: str, text: str) -> list[int]:
+    match = re.fullmatch(r"(\d{1,5})(?:-(\d{1,5}))?", text, re.ASCII)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if match is None or not 0 < first <= last < 65536:
+        raise UsageError(f"-p {value!r}: {text!r} is not a port or a range of ports.")
+    return list(range(first, last + 1))
+
+
+def _long_port(value: str) -> str:
+    given = dict(fields("-p", value))
+    unknown = set(given) - {"target", "published", "protocol", "mode"}
+    if unknown or None in given.values():
+        raise UsageError(f"-p {value!r}: the keys are target, published and protocol.")
+    return f"{given.get('published') or ''}:{given.get('target') or ''}/{given.get('protocol') or 'tcp'}"
+
+
+def ulimit(value: str) -> tuple[str, int, int]:
+    """``--ulimit NAME=SOFT[:HARD]``; -1 is no limit."""
+    match = re.fullmatch(r"([a-z]+)=(-?\d+)(?::(-?\d+))?", value, re.ASCII)
+    if match is None:
+        raise UsageError(f"--ulimit {value!r} is not NAME=SOFT[:HARD].")
+    name, soft = match[1], int(match[2])
+    hard = int(match[3]) if match[3] is not None else soft
+    if name not in ULIMITS:
+        raise UsageError(f"--ulimit {value!r}: there is no limit {name!r}.")
+    if hard != -1 and (soft == -1 or soft > hard):
+        raise UsageError(f"--ulimit {value!r}: the soft limit is greater than the hard one.")
+    return name, soft, hard
+
+
+def extra_host(value: str) -> str:
+    """``--add-host NAME:ADDRESS`` (or NAME=ADDRESS) as NAME:ADDRESS."""
+    name, mark, address = value.partition("=")
+    if not mark:
+        name, mark, address = value.partition(":")
+    address = address[1:-1] if address.startswith("[") and address.endswith("]") else address
+    try:
+        if address != "host-gateway":
+            ipaddress.ip_address(address)
+    except ValueError as error:
+        raise UsageError(f"--add-host {value!r} is not NAME:ADDRESS.") from error
+    if not name:
+        raise UsageError(f"--add-host {value!r} has no name.")
+    return f"{name}:{address}"
+
+
+def security(value: str, read: Callable[[str], bytes]) -> str:
+    """``--security-opt``; a seccomp profile is read with ``read`` and becomes its JSON text."""
+    name, mark, content = value.partition("=")
+    if not mark and value != "no-new-privileges":
+        name, mark, content = value.partition(":")
+        if not mark:
+            raise UsageError(f"--security-opt {value!r} is not NAME=VALUE.")
+    if name == "systempaths" and content != "unconfined":
+        raise UsageError(f"--security-opt {value!r}: systempaths can only be unconfined.")
+    if name == "seccomp" and content not in ("unconfined", "builtin"):
+        try:
+            return "seccomp=" + json.dumps(json.loads(read(content)), separators=(",", ":"))
+        except OSError as error:
+            raise UsageError(
+                f"The seccomp profile {content!r} cannot be read: {error.strerror or error}."
+            ) from error
+        except ValueError as error:
+            raise UsageError(f"The seccomp profile {content!r} is not JSON: {error}.") from error
+    return f"{name}={content}" if mark else value
+
+
+def gpus(value: str) -> dict[str, Any]:
+    """``--gpus all|NUMBER|KEY=VALUE,...`` as the engine's DeviceRequest object."""
+    request: dict[str, Any] = {"Capabilities": [["gpu"]], "Options": {}}
+    seen: set[str] = set()
+    for key, text in fields("--gpus", value):
+        name = "count" if text is None else key
+        if name in seen:
+            raise UsageError(f"--gpus {value!r}: {name} can be given only once.")
+        seen.add(name)
+        word = key if text is None else text
+        if name == "count":
+            if word != "all" and not re.fullmatch(r"-?\d{1,9}", word, re.ASCII):
+                raise UsageError(f"--gpus {value!r}: {word!r} is neither all nor a number.")
+            request["Count"] = -1 if word == "all" else int(word)
+        elif name == "driver":
+            request["Driver"] = word
+        elif name == "device":
+            request["DeviceIDs"] = word.split(",")
+        elif name == "capabilities":
+            request["Capabilities"] = [[*word.split(","), "gpu"]]
+        elif name == "options":
+            request["Options"] = {key: text or "" for key, text in fields("--gpus", word)}
+        else:
+            raise UsageError(f"--gpus {value!r}: there is no key {name!r}.")
+    if "count" not in seen and "device" not in seen:
+        request["Count"] = 1
+    return request
+
+
+def platform(value: str) -> str:
+    """``--platform OS[/ARCH[/VARIANT]]`` or ARCH."""
+    if not re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+){0,2}", value.lower(), re.ASCII):
+        raise UsageError(f"--platform {value!r} is not OS/ARCHITECTURE.")
+    return value
+
+
+def network(value: str) -> str:
+    """``--network NAME``; of the long form the name alone is understood."""
+    if "=" not in value:
+        return value
+    given = dict(fields("--network", value))
+    if set(given) != {"name"} or not given["name"]:
+        raise UsageError(f"--network {value!r}: only the network's name can be given.")
+    return given["name"]
