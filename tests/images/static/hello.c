@@ -1,4 +1,4 @@
-/* A static program in an image without anything else: prints a file that it reaches through a symbolic link. */
+/* A static program in an image without anything else: prints a file, reached through a link. */
 #include <stdio.h>
 
 int main(int count, char **arguments) {

@@ -1,0 +1,143 @@
+"""What docs/architecture.md promises of the code as a whole, held against the code."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "tracewhale"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST = 350
+
+LAYERS = {
+    "errors": "",
+    "tree": "",
+    "tracing": "errors",
+    "probe": "errors",
+    "closure": "errors tree",
+    "rules": "errors tree",
+    "image": "errors tree",
+    "roots": "errors tree tracing closure",
+    "plan": "errors tree tracing closure rules roots",
+    "verify": "errors tree tracing plan",
+    "report": "errors tree tracing plan verify",
+    "targets": "errors tree tracing probe image",
+    "pipeline": "errors tree tracing closure rules image roots plan verify report targets",
+    "cli": "errors tree tracing probe closure rules image roots plan verify report targets pipeline",
+}
+"""Each part of the package, from the bottom up, and all that it may import of the others."""
+
+LIBRARIES = {"click": "cli", "docker": "targets.docker", "elftools": "closure", "ptrace": "tracing"}
+"""Third-party libraries, each with the one part that knows it."""
+
+SPEAKING = {"print", "input", "exit", "quit", "breakpoint"}
+"""Built-in functions that are the command line's to call."""
+
+
+def name_of(path: Path) -> str:
+    """A module's dotted name below the package: ``closure.elf``, empty for the package itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+NAMES = {name_of(path): path for path in MODULES}
+
+
+def imports(path: Path) -> Iterator[tuple[int, str]]:
+    """Line and absolute dotted name of every module imported, also inside functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: imports are absolute"
+            module = node.module or ""
+            for alias in node.names:
+                submodule = f"{module}.{alias.name}"
+                yield node.lineno, submodule if internal(submodule) in NAMES else module
+
+
+def internal(module: str) -> str | None:
+    """The name below the package of a module of ours, None for another's."""
+    return module.removeprefix("tracewhale").lstrip(".") if module.split(".")[0] == "tracewhale" else None
+
+
+def belongs(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+def test_layers_name_only_what_lies_below() -> None:
+    below: set[str] = set()
+    for part, allowed in LAYERS.items():
+        assert set(allowed.split()) <= below, part
+        below.add(part)
+
+
+def test_every_module_has_its_layer() -> None:
+    assert {name.split(".")[0] for name in NAMES} - {""} == set(LAYERS)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_imports_go_one_way(path: Path) -> None:
+    part = name_of(path).split(".")[0]
+    allowed = {part, *LAYERS.get(part, "").split()}
+    upward = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for line, module in imports(path)
+        if (name := internal(module)) and name.split(".")[0] not in allowed
+    ]
+    assert upward == []
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    graph = {
+        name: {found for _, module in imports(path) if (found := internal(module)) in NAMES and found != name}
+        for name, path in NAMES.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_a_library_is_known_to_one_part(path: Path) -> None:
+    strangers = [
+        f"{path.relative_to(ROOT)}:{line} imports {module}"
+        for line, module in imports(path)
+        if (home := LIBRARIES.get(module.split(".")[0])) and not belongs(name_of(path), home)
+    ]
+    assert strangers == []
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if not belongs(name_of(path), "cli")], ids=name_of)
+def test_the_library_neither_prints_nor_exits(path: Path) -> None:
+    assert list(spoken(ast.parse(path.read_text()))) == []
+
+
+def spoken(tree: ast.AST) -> Iterator[str]:
+    """Calls that print or exit, and the raising of SystemExit."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SPEAKING:
+            yield f"line {node.lineno}: {node.func.id}()"
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in ("sys.exit", "os._exit", "os.abort"):
+            yield f"line {node.lineno}: {ast.unparse(node)}"
+        elif isinstance(node, ast.Name) and node.id == "SystemExit":
+            yield f"line {node.lineno}: SystemExit"
+
+
+@pytest.mark.parametrize(
+    "code", ["print('x')", "import sys\nsys.exit(1)", "raise SystemExit", "exit()", "def f():\n    input()"]
+)
+def test_printing_and_exiting_are_seen(code: str) -> None:
+    assert len(list(spoken(ast.parse(code)))) == 1
+
+
+def test_modules_are_short() -> None:
+    sources = [*MODULES, *(ROOT / "probes").glob("*.[ch]"), ROOT / "probes" / "build.py"]
+    lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in sources}
+    assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}
