@@ -44,6 +44,7 @@ class TargetCommand(click.Command):
             if "-t" not in words or ctx.resilient_parsing:
                 raise
             last = len(words) - 1 - words[::-1].index("-t")
+            ctx.params.clear()
             return super().parse_args(ctx, [*words[:last], "--tty", *words[last + 1 :]])
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
@@ -170,9 +171,7 @@ def plan_settings(given: dict[str, Any]) -> Options:
     names = {rule.name for rule in known}
     for name in given["no_rule"]:
         if name not in names:
-            raise UsageError(
-                f"--no-rule {name}: there is no such rule", f"the rules are {', '.join(sorted(names))}"
-            )
+            raise UsageError(f"there is no rule {name}", f"the rules are {', '.join(sorted(names))}")
     return Options(
         include=(*given["include"], *_lines("--include-from", given["include_from"])),
         exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
@@ -188,9 +187,7 @@ def _step(text: str) -> Step:
             if not 0 <= float(argument) < 1e9:
                 raise ValueError
         except ValueError:
-            raise UsageError(
-                f"--for {argument} is not a number of seconds", "give a number such as 10"
-            ) from None
+            raise UsageError(f"--for {argument} is no number of seconds", "give one such as 10") from None
     elif not argument.strip():
         raise UsageError(f"--{kind} is empty", "give a command")
     return Step(kind, argument)

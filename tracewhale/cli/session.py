@@ -101,7 +101,7 @@ def session(*, as_json: bool, interactive: bool = False) -> Iterator[Session]:
     console = Console(
         stdout=write(2 if as_json else 1),
         stderr=write(2),
-        stdin=sys.stdin.buffer.raw if interactive else None,
+        stdin=open(0, "rb", buffering=0, closefd=False) if interactive else None,
         raw=_raw_terminal,
         size=_terminal_size,
     )

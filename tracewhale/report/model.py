@@ -76,7 +76,7 @@ def libraries(plan: Plan) -> Libraries:
     """Sort the kept shared libraries by whether the trace, the closure, both or neither found them."""
     found: dict[tuple[bool, bool], list[str]] = {}
     for path, kept in plan.kept.items():
-        if kept.entry.kind is Kind.FILE and _LIBRARY.search(path):
+        if path in plan.closure.objects and _LIBRARY.search(path):
             whys = {reason.why for reason in kept.reasons}
             key = (Why.ACCESS.value in whys, bool(whys & {Why.NEEDED.value, Why.INTERPRETER.value}))
             found.setdefault(key, []).append(path)

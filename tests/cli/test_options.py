@@ -1,0 +1,149 @@
+"""How a command line becomes a request: what `docker run` means, in any order, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tracewhale import pipeline
+from tracewhale.cli import main
+from tracewhale.errors import EngineError, ExitCode
+from tracewhale.pipeline import Job
+from tracewhale.plan import Options
+from tracewhale.report.json import schema
+
+
+class Called(Exception):
+    """Carries what the library was asked for out of the command line."""
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Job, Options, dict[str, Any]]]:
+    """Run a command line and give what `pipeline.run` was called with."""
+
+    def run(engine: object, job: Job, options: Options, session: object, **more: Any) -> None:
+        raise Called(job, options, more)
+
+    monkeypatch.setattr(pipeline, "run", run)
+
+    def ask(*words: str) -> tuple[Job, Options, dict[str, Any]]:
+        result = CliRunner().invoke(main, ["run", *words])
+        assert isinstance(result.exception, Called), result.output
+        job, options, more = result.exception.args
+        return job, options, more
+
+    return ask
+
+
+Asked = Callable[..., tuple[Job, Options, dict[str, Any]]]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-e", "A=1", "-t", "x:slim", "img", "--", "java", "-jar", "app.jar"),
+        ("img", "-t", "x:slim", "-e", "A=1", "--", "java", "-jar", "app.jar"),
+        ("--tag=x:slim", "img", "--env", "A=1", "--", "java", "-jar", "app.jar"),
+    ],
+)
+def test_options_stand_on_either_side_of_the_target(asked: Asked, words: tuple[str, ...]) -> None:
+    job, _, more = asked(*words)
+    assert (job.name, job.request.command, job.request.options.env) == (
+        "img",
+        ("java", "-jar", "app.jar"),
+        ("A=1",),
+    )
+    assert more["new_name"] == "x:slim"
+
+
+def test_what_follows_the_dashes_is_never_ours(asked: Asked) -> None:
+    job, _, _ = asked("img", "--", "sh", "--", "-t", "--workload", "x")
+    assert job.request.command == ("sh", "--", "-t", "--workload", "x")
+    assert job.steps == ()
+
+
+def test_steps_keep_their_order(asked: Asked) -> None:
+    job, _, _ = asked("--workload", "a b", "--exec=c", "img", "--for", "1.5", "--workload", "d")
+    assert [(step.kind, step.argument) for step in job.steps] == [
+        ("workload", "a b"),
+        ("exec", "c"),
+        ("for", "1.5"),
+        ("workload", "d"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "interactive", "tty", "tag"),
+    [
+        (("-it", "img"), True, True, ""),
+        (("-ti", "img"), True, True, ""),
+        (("-i", "-t", "img"), True, True, ""),
+        (("-t", "img"), False, True, ""),
+        (("-t", "x:slim", "img"), False, False, "x:slim"),
+        (("-t", "x:slim", "-it", "img"), True, True, "x:slim"),
+        (("--tty", "-t", "x:slim", "img"), False, True, "x:slim"),
+    ],
+)
+def test_t_is_a_tag_unless_it_is_dockers(
+    asked: Asked, words: tuple[str, ...], interactive: bool, tty: bool, tag: str
+) -> None:
+    job, _, more = asked(*words, "--", "sh")
+    options = job.request.options
+    assert (job.name, options.interactive, options.tty, more["new_name"]) == ("img", interactive, tty, tag)
+
+
+def test_includes_and_excludes_come_from_files_too(asked: Asked, tmp_path: Any) -> None:
+    (tmp_path / "keep").write_text("# what to keep\n/a\n\n  /b \n")
+    _, options, _ = asked(
+        "img", "--include", "/c", "--include-from", str(tmp_path / "keep"), "--exclude", "*.md"
+    )
+    assert options.include == ("/c", "/a", "/b")
+    assert options.exclude == ("*.md",)
+
+
+def fail(*words: str) -> Result:
+    result = CliRunner().invoke(main, list(words))
+    assert not isinstance(result.exception, Exception) or isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("run",), "Missing argument 'TARGET'"),
+        (("run", "img", "java"), "unexpected extra argument"),
+        (("run", "img", "--"), "no command after --"),
+        (("run", "img", "--workload"), "requires an argument"),
+        (("run", "img", "--for", "soon"), "is no number of seconds"),
+        (("run", "img", "--exec", " "), "is empty"),
+        (("run", "img", "--base", "x"), "--keep-changes"),
+        (("run", "img", "--no-rule", "none"), "there is no rule none"),
+        (("run", "img", "--include-from", "/no/such/file"), "cannot be read"),
+        (("plan",), "Missing argument"),
+        (("nonsense",), "No such command"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_in_one_sentence(words: tuple[str, ...], says: str) -> None:
+    result = fail(*words)
+    assert result.exit_code == ExitCode.USAGE
+    assert says in result.output
+
+
+def test_with_json_an_error_is_an_object_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    import jsonschema
+
+    def run(*args: object, **more: object) -> None:
+        raise EngineError("no engine answers", "start one")
+
+    monkeypatch.setattr(pipeline, "run", run)
+    result = CliRunner().invoke(main, ["run", "img", "--json"])
+    assert result.exit_code == ExitCode.ENGINE
+    found = json.loads(result.stdout)
+    jsonschema.validate(found, schema())
+    assert found["error"] == {"code": 3, "what": "no engine answers", "hint": "start one"}
+    assert result.stderr == "tracewhale: no engine answers\ntracewhale: start one\n"
