@@ -27,7 +27,7 @@ class Namespace:
         self.audit = audit
         self.names: dict[str, Map] = {}
         self.identities: dict[object, Map] = {}
-        self.order: list[tuple[str, Map]] = []
+        self.order: list[Map] = []
 
     def named(self, name: str) -> Map | None:
         found = self.parent.named(name) if self.parent else None
@@ -37,13 +37,27 @@ class Namespace:
         found = self.parent.same_file(identity) if self.parent else None
         return found or self.identities.get(identity)
 
-    def add(self, made: Map, name: str, identity: object | None) -> None:
-        for known in (name, made.elf.soname, made.path):
-            if known:
-                self.names.setdefault(known, made)
+    def add(self, made: Map, identity: object | None, *names: str | None) -> None:
+        """Append an object; its names are those given and its soname."""
+        for name in (*names, made.elf.soname):
+            if name:
+                self.name(made, name)
         if identity is not None:
             self.identities[identity] = made
-        self.order.append((name, made))
+        self.order.append(made)
+
+    def name(self, made: Map, name: str) -> None:
+        made.names[name] = None
+        self.names.setdefault(name, made)
+
+    def move_before(self, made: Map, other: Map) -> None:
+        """Where a filtee is loaded after the object that names it, it goes before it."""
+        if made not in self.order or other not in self.order:
+            return
+        if self.order.index(other) < self.order.index(made):
+            self.order.remove(made)
+            self.order.insert(self.order.index(other), made)
+            self.names = {name: each for each in reversed(self.order) for name in each.names}
 
 
 class Process:
@@ -55,16 +69,14 @@ class Process:
         self.loader: Loader = search.loader
         self.main = search.map(program, None, main=True)
         self.base = Namespace()
+        self._interpreter_at: int | None = None
         findings.objects[program.physical] = program.elf
         self._start(program)
 
     def _start(self, program: Located) -> None:
-        loader = Map(self.loader.elf, self.loader.path, self.loader.physical, "/")
-        self.interpreter = loader
-        self.base.add(self.main, "", None)
-        for name in (program.elf.interpreter or self.loader.path, self.loader.elf.soname):
-            if name:
-                self.base.names.setdefault(name, loader)
+        self.interpreter = Map(self.loader.elf, self.loader.path, self.loader.physical, "/")
+        self.base.add(self.main, None)
+        self.base.add(self.interpreter, None, program.elf.interpreter or self.loader.path)
         self.findings.objects[self.loader.physical] = self.loader.elf
         if program.elf.interpreter:
             path = self.loader.path
@@ -89,15 +101,18 @@ class Process:
         space = Namespace(self.base)
         made = self.search.map(located, None)
         self.findings.objects[located.physical] = located.elf
-        space.add(made, located.path, located.identity)
+        space.add(made, located.identity, located.path)
         self._dependencies([made], space)
         self._check_versions(space)
-        return tuple((name, loaded.path) for name, loaded in space.order)
+        return _listed(space.order)
 
     @property
     def loaded(self) -> tuple[tuple[str, str], ...]:
-        """Names and found paths in load order, without the program."""
-        return tuple((name, made.path) for name, made in self.base.order[1:])
+        """Names and found paths in load order, without the program, and without a loader that nothing
+        needs."""
+        needed = [made for made in self.base.order[1:] if made is not self.interpreter]
+        at = self._interpreter_at
+        return _listed(needed if at is None else [*needed[:at], self.interpreter, *needed[at:]])
 
     def _audit_names(self, elf: Elf) -> Iterator[str]:
         environment = dict(self.search.root.environment)
@@ -141,6 +156,7 @@ class Process:
                 if dependency.kind is Kind.NEEDED:
                     queue.append(made)
                 else:
+                    space.move_before(made, needer)
                     filtees.append(made)
             queue[:0] = filtees
 
@@ -154,8 +170,8 @@ class Process:
         known = space.named(asked)
         if known is not None:
             self._edge(needer, name, known.path, kind, How.LOADED)
-            if known is self.interpreter and all(made is not known for _, made in self.base.order):
-                self.base.order.append((asked, known))
+            if known is self.interpreter and self._interpreter_at is None:
+                self._interpreter_at = len(self.base.order) - 2
             return known
         if asked in VDSO:
             return None
@@ -171,12 +187,12 @@ class Process:
         self._edge(needer, name, located.path, kind, found.how, found.variant)
         same = space.same_file(located.identity)
         if same is not None:
-            space.names.setdefault(asked, same)
+            space.name(same, asked)
             return same
         parent = None if kind is Kind.AUDIT else needer
         made = self.search.map(located, parent)
         self.findings.objects[located.physical] = located.elf
-        space.add(made, asked, located.identity)
+        space.add(made, located.identity, asked)
         return made
 
     def _edge(self, needer: Map, name: str, path: str, kind: Kind, how: How, variant: str = "") -> None:
@@ -189,7 +205,7 @@ class Process:
 
     def _check_versions(self, space: Namespace) -> None:
         """DT_VERNEED of every object against DT_VERDEF of what answers to the file's name (dl-version.c)."""
-        for _, made in space.order:
+        for made in space.order:
             for need in made.elf.version_needs:
                 library = space.named(need.file)
                 if library is None or need.weak or not library.elf.version_definitions:
@@ -197,3 +213,7 @@ class Process:
                 if need.version not in library.elf.version_definitions:
                     problem = VersionProblem(made.physical, library.path, need.version)
                     self.findings.version_problems[problem] = None
+
+
+def _listed(order: list[Map]) -> tuple[tuple[str, str], ...]:
+    return tuple((next(iter(made.names)), made.path) for made in order)

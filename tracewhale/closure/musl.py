@@ -166,8 +166,9 @@ class Process:
         if isinstance(looked, Refused):
             attempts.append(Attempt(path, how, looked.reason))
             return None if looked.verdict is Verdict.ABSENT else Lost(tuple(attempts), fatal=True)
-        if not looked.elf.dynamic:
-            attempts.append(Attempt(path, how, "not a dynamic object"))
+        if not looked.elf.dynamic or looked.elf.bits != self.loader.elf.bits:
+            reason = f"wrong ELF class: ELFCLASS{looked.elf.bits}" if looked.elf.dynamic else "not dynamic"
+            attempts.append(Attempt(path, how, reason))
             return Lost(tuple(attempts), fatal=True)
         same = looked.physical == self.loader.physical
         if same or (looked.elf.soname or "").startswith(("libc.so", "libc.musl-")):

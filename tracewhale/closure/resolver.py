@@ -69,7 +69,7 @@ class Resolver:
             start = root if root.program is None else replace(root, path=root.program, program=None)
             if start not in processes:
                 program = self._locate(start.path, findings, unreadable)
-                processes[start] = program and self._process(program, start, findings)
+                processes[start] = self._process(program, start, findings) if program else None
             process = processes[start]
             if process is None:
                 findings.objects.setdefault(located.physical, located.elf)

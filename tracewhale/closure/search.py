@@ -23,7 +23,8 @@ Stage = tuple[How, tuple[str, ...]]
 
 @dataclass(slots=True, eq=False)
 class Map:
-    """A loaded object: glibc's ``struct link_map``. ``parent`` is its ``l_loader``."""
+    """A loaded object: glibc's ``struct link_map``. ``parent`` is its ``l_loader``,
+    ``names`` those by which a request can mean it, the first being its ``l_libname``."""
 
     elf: Elf
     path: str
@@ -33,6 +34,7 @@ class Map:
     main: bool = False
     rpath: tuple[str, ...] = ()
     runpath: tuple[str, ...] = ()
+    names: dict[str, None] = field(default_factory=dict)
     plan: Plan | None = None
 
 
@@ -195,11 +197,7 @@ class Search:
             attempts.append(Attempt(path, How.CACHE, looked.reason))
             return Lost(tuple(attempts), fatal=True) if looked.verdict is Verdict.FATAL else None
         for entry in entries:
-            if (
-                entry.flags in flags
-                and entry.path != path
-                and self.disk.directory(entry.path.rpartition("/")[0])
-            ):
+            if entry.flags in flags:
                 self._variant(entry.path, path, entry.subdirectory)
         variant = f"{HWCAPS}/{chosen.subdirectory}" if chosen.subdirectory else ""
         return Found(looked, How.CACHE, variant)
