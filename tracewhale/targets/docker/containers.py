@@ -13,11 +13,12 @@ from typing import Any, cast
 from docker import APIClient
 from docker.errors import APIError
 
+from tracewhale.errors import EngineError
 from tracewhale.targets.docker.attached import Input, Output, attach
 from tracewhale.targets.docker.engine import api_errors
-from tracewhale.targets.docker.payload import PROBE, PROBE_DIRECTORY, CreatePayload
+from tracewhale.targets.docker.payload import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
 from tracewhale.targets.serve import ServedTree
-from tracewhale.tree import Entry, Packed, Tree
+from tracewhale.tree import Entry, Packed, Tree, View
 
 LABEL = "tracewhale.run"
 """On everything that we make in the engine: the token of the run that made it."""
@@ -109,12 +110,13 @@ def put_files(
         client.put_archive(identifier, into, archive(files))
 
 
-def put_probe(client: APIClient, identifier: str, probe: bytes, *, volume: bool = False) -> None:
-    """Put the probe where it is started from; ``volume`` tells that its directory is a volume."""
-    if volume:
-        put_files(client, identifier, {PROBE.rpartition("/")[2]: (probe, 0o755)}, PROBE_DIRECTORY)
-    else:
-        put_files(client, identifier, {PROBE.lstrip("/"): (probe, 0o755)})
+def put_programs(
+    client: APIClient, identifier: str, programs: Mapping[str, bytes], *, volume: bool = False
+) -> None:
+    """Write executable files, by absolute path; ``volume`` tells that all are in our directory, a volume."""
+    directory = PROBE_DIRECTORY if volume else "/"
+    files = {path.removeprefix(directory).lstrip("/"): (program, 0o755) for path, program in programs.items()}
+    put_files(client, identifier, files, directory)
 
 
 def copy_volumes(client: APIClient, source: str, target: str, destinations: Sequence[str]) -> None:
@@ -182,7 +184,7 @@ def served(
         argv=(PROBE,),
     )
     with container(client, payload, token()) as identifier:
-        put_probe(client, identifier, probe)
+        put_programs(client, identifier, {PROBE: probe})
         attached = attach(client, identifier, stdin=True)
         try:
             with api_errors("start the container that reads the image"):
@@ -191,6 +193,16 @@ def served(
             yield ServedTree(io.BufferedReader(output, 1 << 20), Input(attached))
         finally:
             attached.close()
+
+
+def docker_init(client: APIClient, image: str, probe: bytes) -> bytes:
+    """The engine's own init (``--init``), read where the engine mounts it. Raises EngineError without one."""
+    with served(client, image, probe, bare=False, init=True) as tree:
+        entry = View(tree).resolve(DOCKER_INIT).entry
+        (program,) = tree.read([(entry.path, 0, -1)]) if entry else [None]
+    if not program:
+        raise EngineError("The Docker engine has no init of its own, which --init needs.")
+    return program
 
 
 @contextmanager

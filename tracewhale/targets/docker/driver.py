@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -11,25 +12,26 @@ from typing import Any, cast
 
 from docker import APIClient
 
-from tracewhale.errors import CommandKilled, CommandNotFound
+from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError
 from tracewhale.targets.docker.console import NO_CONSOLE, Console, Handle
-from tracewhale.targets.docker.containers import container, copy_volumes, put_probe, token
+from tracewhale.targets.docker.containers import container, copy_volumes, docker_init, put_programs, token
 from tracewhale.targets.docker.engine import api_errors
 from tracewhale.targets.docker.identity import identity, read_user_database
 from tracewhale.targets.docker.payload import (
     DOCKER_INIT,
+    PROBE,
     PROBE_DIRECTORY,
     CreatePayload,
     Entry,
+    init_path,
     traced,
     untraced,
     user_of,
 )
 from tracewhale.targets.docker.run import Run
-from tracewhale.targets.docker.session import Session, StopEarly
+from tracewhale.targets.docker.session import DRAIN_SECONDS, Session, StopEarly
 from tracewhale.targets.docker.steps import Driver, checked, health_check, workloads
 from tracewhale.tracing.events import Outcome, Step, Trace
-from tracewhale.tracing.stream import Started
 from tracewhale.tree import Tree
 
 SIGNALS = range(129, 193)
@@ -67,7 +69,10 @@ def trace(
     payload, entry = traced(plain, who, name, run)
     progress("creating the container")
     with container(client, payload, name) as identifier:
-        put_probe(client, identifier, probe, volume=bool(payload.host.get("ReadonlyRootfs")))
+        programs = {PROBE: probe}
+        if payload.init:
+            programs[init_path(payload)] = docker_init(client, run.image, probe)
+        put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
         copy_volumes(client, run.volumes_from or run.container, identifier, payload.copied)
         session = Session(client, identifier, name, console, handle or Handle())
         try:
@@ -93,9 +98,7 @@ def _traced(
         session.start(ports)
         if options.tty:
             session.resize()
-        started = session.collector.started[0]
-        if started.errno:
-            raise _not_found(payload.argv[0], started)
+        _check_start(session, payload.argv[0])
         state = inspect(session)
         progress("tracing")
         taken, stopped = _drive(session, run, entry, wanted, ports, environment, state)
@@ -168,11 +171,23 @@ def inspect(session: Session) -> dict[str, Any]:
         return cast("dict[str, Any]", cast(Any, session.client).inspect_container(session.container))
 
 
-def _not_found(word: str, started: Started) -> CommandNotFound:
-    return CommandNotFound(
-        f"The command {word!r} cannot be executed in the image: {os.strerror(started.errno)} "
-        f"(when it was to {started.stage})."
-    )
+def _check_start(session: Session, word: str) -> None:
+    """Raises CommandNotFound when the command was not executed, ProbeError when the probe could not start."""
+    started = session.collector.started.get(0)
+    if started is not None and not started.errno:
+        return
+    if started is not None:
+        reason = f"{os.strerror(started.errno)} (when it was to {started.stage})"
+        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
+    # The agent dies with process 1 of the container, sometimes before it could tell of the start.
+    session.wait(lambda: session.command.drained and session.status is not None, DRAIN_SECONDS)
+    words = session.probe_words()
+    if session.status in (126, 127) and (found := re.search(r"^probe: cannot .*: (.*)", words, re.MULTILINE)):
+        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {found[1].strip()}.")
+    if not session.collector.execs:
+        raise ProbeError(
+            f"The probe could not start the command in the container: {words or 'no reason given'}."
+        )
 
 
 def _check_end(session: Session, word: str) -> None:

@@ -275,7 +275,7 @@ def traced(payload: CreatePayload, identity: Identity, socket: str, run: Run) ->
         home="" if environment_of(run).get("HOME") else identity.home,
         added=mask(PROBE_CAPABILITIES - held) if deny_added and not privileged else 0,
     )
-    argv = (DOCKER_INIT, "--", *payload.argv) if payload.init else payload.argv
+    argv = (init_path(payload), "--", *payload.argv) if payload.init else payload.argv
     config = {
         **payload.config,
         "User": "0",
@@ -285,7 +285,14 @@ def traced(payload: CreatePayload, identity: Identity, socket: str, run: Run) ->
     }
     if host.get("ReadonlyRootfs"):
         config["Volumes"] = {**(config.get("Volumes") or {}), PROBE_DIRECTORY: {}}
-    return replace(payload, config=config, host=host, argv=argv), entry
+    return replace(payload, config=config, host=host), entry
+
+
+def init_path(payload: CreatePayload) -> str:
+    """Where the engine's init is put into a traced container: as process 1 it must be under the filter too,
+    so that its user and capabilities are the untraced one's, which they are not when the engine starts it.
+    """
+    return f"{PROBE_DIRECTORY}/docker-init" if payload.host.get("ReadonlyRootfs") else DOCKER_INIT
 
 
 def _widened_security(options: Sequence[str], held: frozenset[str]) -> tuple[list[str], bool]:

@@ -175,15 +175,12 @@ class Session:
         agent = self._agent
         self.spawn(lambda: self._collect(agent))
         if not self.wait(lambda: 0 in self.collector.started or self.agent_ended, READY_SECONDS):
-            raise ProbeError("The probe did not start the command within 30 seconds.", self.probe_words())
-        if 0 not in self.collector.started:
-            self.wait(lambda: self.command.drained, DRAIN_SECONDS)
-            raise ProbeError("The probe could not start.", self.probe_words())
+            raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
 
     def probe_words(self) -> str:
         """What the probe itself said, for a message."""
         words = bytes(self.agent_errors).decode(errors="replace").strip()
-        return words or self.command.captured.tail()
+        return "\n".join(filter(None, [words, self.command.captured.tail()]))
 
     def enter(
         self, entry: Entry, argv: Sequence[str], *, seconds: float | None = None
