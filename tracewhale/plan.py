@@ -90,7 +90,7 @@ class Plan:
 
     @cached_property
     def paths(self) -> tuple[str, ...]:
-        """Every kept path in the order of a layer: by bytes, so that a directory comes before what is in it."""
+        """Every kept path in the order of a layer: by bytes, so that parents come first."""
         return tuple(sorted(self.kept, key=os.fsencode))
 
     @cached_property

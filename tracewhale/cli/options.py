@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -32,9 +31,7 @@ class TargetCommand(click.Command):
     """``[OPTIONS] TARGET [-- ARG...]``: options on either side of TARGET, and ARG only after ``--``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ours, separator, theirs = _split(args)
-        if separator and not theirs:
-            raise click.UsageError("there is no command after --", ctx)
+        ours, theirs = _split(args)
         ctx.ensure_object(dict)["arguments"] = tuple(theirs)
         words = _ordered_steps(_terminal_clusters(ours))
         try:
@@ -51,9 +48,9 @@ class TargetCommand(click.Command):
         return [*super().collect_usage_pieces(ctx), "[-- ARG...]"]
 
 
-def _split(args: list[str]) -> tuple[list[str], bool, list[str]]:
+def _split(args: list[str]) -> tuple[list[str], list[str]]:
     at = args.index("--") if "--" in args else len(args)
-    return args[:at], at < len(args), args[at + 1 :]
+    return args[:at], args[at + 1 :]
 
 
 def _terminal_clusters(args: list[str]) -> list[str]:
@@ -205,14 +202,3 @@ def _lines(option: str, names: Sequence[str]) -> list[str]:
                 f"{option} {name} cannot be read: {error.strerror}", "name a text file"
             ) from error
     return lines
-
-
-def arguments_only_for(verb: str) -> None:
-    """Refuse words after ``--`` for a verb that takes none."""
-    if click.get_current_context().obj and click.get_current_context().obj.get("arguments"):
-        raise UsageError(f"{verb} takes no command", "leave out what follows --")
-
-
-def terminal(stream: Any = None) -> bool:
-    """Whether a stream (standard error unless told) is a terminal."""
-    return (stream or sys.stderr).isatty()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import signal
 import sys
@@ -90,6 +91,7 @@ def _fail(error: TraceWhaleError, given: dict[str, Any]) -> None:
 def session(*, as_json: bool, interactive: bool = False) -> Iterator[Session]:
     """A session on this process's own streams, whose signals reach the traced command."""
     progress, handle = Progress(), Handle()
+    stdin = io.FileIO(0, closefd=False) if interactive else None
 
     def write(descriptor: int) -> Callable[[bytes], None]:
         def writer(data: bytes) -> None:
@@ -101,7 +103,7 @@ def session(*, as_json: bool, interactive: bool = False) -> Iterator[Session]:
     console = Console(
         stdout=write(2 if as_json else 1),
         stderr=write(2),
-        stdin=open(0, "rb", buffering=0, closefd=False) if interactive else None,
+        stdin=stdin,
         raw=_raw_terminal,
         size=_terminal_size,
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from tracewhale.plan import Absent, Plan, Why
 from tracewhale.tracing.events import Counters, Trace
-from tracewhale.tree import Kind
 from tracewhale.verify import Comparison
 
 _LIBRARY = re.compile(r"\.so(?:\.[0-9A-Za-z_.+-]+)?$")

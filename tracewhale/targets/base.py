@@ -28,18 +28,35 @@ class Request:
 class Target(Protocol):
     """An image, found and held, with a request: its files can be read and the command run traced."""
 
-    name: str
-    """What the user called it."""
-    image: str
-    """Its immutable identity: a digest."""
-    size: int
-    """Bytes, as the engine counts an image's size."""
-    config: Mapping[str, Any]
-    """The image configuration (OCI image-spec, config.md)."""
-    default_name: str
-    """How the new image is called when the user does not say."""
-    notes: tuple[str, ...]
-    """What the user should know about how the target was found."""
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+        ...
+
+    @property
+    def image(self) -> str:
+        """Its immutable identity: a digest."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes, as the engine counts an image's size."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The image configuration (OCI image-spec, config.md)."""
+        ...
+
+    @property
+    def default_name(self) -> str:
+        """How the new image is called when the user does not say."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about how the target was found."""
+        ...
 
     def tree(self) -> AbstractContextManager[Tree]:
         """Its files as they were before any run."""
@@ -77,8 +94,10 @@ class Target(Protocol):
 class Rebuilt(Protocol):
     """A new image that has no name yet."""
 
-    target: Target
-    """The new image with the same request: what verification runs."""
+    @property
+    def target(self) -> Target:
+        """The new image with the same request: what verification runs."""
+        ...
 
     def publish(self, name: str) -> None:
         """Give it its name; an image that had that name before, and has no other, is removed."""
