@@ -163,8 +163,7 @@ def _replace(directory: str, file: _File) -> None:
         raise UsageError(f"{place} cannot be written: {error.strerror}.", "Name another place.") from error
     try:
         with full_disk(directory), open(descriptor, "wb") as out:
-            for chunk in file.chunks:
-                out.write(chunk)
+            out.writelines(file.chunks)
             os.fchmod(descriptor, 0o644)
         os.replace(temporary, place)
     except BaseException:
