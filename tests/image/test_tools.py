@@ -51,6 +51,11 @@ def text_of(root: Path | str) -> str:
         return as_text(tree)
 
 
+def clamped(text: str) -> str:
+    """As Docker and Podman have it, for whom a time before 1970 is 1970 (moby, pkg/system/chtimes.go)."""
+    return re.sub(r"(before-1970' file 0644 0:0) -\d+", r"\1 0", text)
+
+
 def test_we_read_every_form_of_it(made: Path) -> None:
     for opened in (
         open_docker_archive(str(made / "docker.tar")),
@@ -91,7 +96,7 @@ def test_podman_loads_it(made: Path) -> None:
         run(*podman, "image", "unmount", "--all")
         run(*podman, "rmi", "--all", "--force")
     # Its vfs driver makes files in the root directory and with that changes its time.
-    assert found.splitlines()[1:] == text_of(made / "original").splitlines()[1:]
+    assert found.splitlines()[1:] == clamped(text_of(made / "original")).splitlines()[1:]
 
 
 def test_docker_loads_it(
@@ -106,8 +111,7 @@ def test_docker_loads_it(
         expected = "\n".join(lines(original.pack(paths)))
     with served_tree(docker_client.api, tag, probe.read_bytes()) as tree:
         found = "\n".join(lines(tree.pack(paths)))
-    # Docker takes a time before 1970 for 1970 (moby, pkg/system/chtimes.go).
-    assert found == re.sub(r"(before-1970' file 0644 0:0) -\d+", r"\1 0", expected)
+    assert found == clamped(expected)
 
 
 def test_docker_saves_it_and_we_read_that(
