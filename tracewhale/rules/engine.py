@@ -71,6 +71,7 @@ def apply(
     """
     chosen = _chosen(tuple(rules), without)
     found = Kept(kept)
+    objects = {path: elf for path, elf in objects.items() if path in kept}
     triggers = {rule.name: because for rule in chosen if (because := _triggers(view, rule, found, objects))}
     libraries = sorted({parent(path) for path in kept if LIBRARY.fullmatch(path)})
     active = _possible(view, [rule for rule in chosen if rule.name in triggers], triggers, libraries)
@@ -81,7 +82,7 @@ def apply(
         for glob in globs
         for because, place in _places(glob, triggers[rule.name], libraries)
     ]
-    requests += _notes(active, objects, kept, libraries)
+    requests += _notes(active, objects, libraries)
     return tuple(sorted(_carry_out(view, requests, libraries)))
 
 
@@ -135,13 +136,11 @@ def _possible(
     return [rule for rule in rules if not any(found[place] for place in places[rule.name])]
 
 
-def _notes(
-    rules: list[Rule], objects: Mapping[str, Object], kept: AbstractSet[str], libraries: list[str]
-) -> Iterator[_Request]:
+def _notes(rules: list[Rule], objects: Mapping[str, Object], libraries: list[str]) -> Iterator[_Request]:
     for rule in rules:
         if rule.reader != DLOPEN_NOTES:
             continue
-        for path in sorted(objects.keys() & kept):
+        for path in sorted(objects):
             for note in objects[path].notes:
                 if (note.owner, note.type) == FDO_DLOPEN:
                     for named in dlopen_note(note.description):

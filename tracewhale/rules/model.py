@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class Rule:
     """One fact, and what to keep for it.
 
-    The rule applies when a kept physical path matches one of ``when``, or a kept ELF object that
-    needs a C library names one of the symbols ``imports``; and each of ``also`` matches a kept path; and the image has none of
-    ``unless``. Then the paths of ``keep`` that the image has are kept, and those of ``read`` are kept
-    and given to the reader named ``reader``, which names more. ``source`` says where the fact is from.
+    The rule applies when a kept physical path matches one of ``when``, or a kept ELF object that needs a
+    C library names one of the symbols ``imports``; each of ``also`` matches a kept path; and the image has
+    none of ``unless``. Then the paths of ``keep`` that the image has are kept, and those of ``read`` are
+    kept and given to the reader named ``reader``, which names more. ``source`` says where the fact is from.
 
     A glob knows ``*``, ``?``, ``[set]`` (none of them passes a slash or goes through a symbolic link) and
     ``**`` as a whole component: any number of directories or, at the end, all that is below. In ``when``
