@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import secrets
 import tarfile
@@ -119,12 +120,32 @@ def put_programs(
     put_files(client, identifier, files, directory)
 
 
-def copy_volumes(client: APIClient, source: str, target: str, destinations: Sequence[str]) -> None:
-    """Fill a container's volumes with what another's have at the same paths, streamed through here."""
-    for destination in destinations:
-        with api_errors(f"copy the volume {destination}"):
-            chunks, _ = client.get_archive(source, f"{destination}/.")
-            client.put_archive(target, destination, cast(Any, chunks))
+@contextmanager
+def copied_volumes(
+    client: APIClient, image: str, source: str, destinations: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Volumes with a copy of what another container's have at the same paths, streamed through here.
+
+    They belong to a container made from ``image`` that never starts: its id, and by destination the
+    volumes' names. Nothing is made where there are no destinations.
+    """
+    if not destinations:
+        yield "", {}
+        return
+    mounts = [
+        {"Type": "volume", "Target": destination, "VolumeOptions": {"NoCopy": True}}
+        for destination in destinations
+    ]
+    payload = CreatePayload({"Image": image, "Entrypoint": [], "Cmd": ["-"]}, {"Mounts": mounts}, ())
+    with container(client, payload, token()) as holder:
+        for destination in sorted(destinations):
+            with api_errors(f"copy the volume {destination}"):
+                # Whole, not its contents, into its parent: the engine sets no owner and mode on a "." entry.
+                chunks, _ = client.get_archive(source, destination)
+                client.put_archive(holder, os.path.dirname(destination.rstrip("/")), cast(Any, chunks))
+        with api_errors("look at the volumes"):
+            held = cast("dict[str, Any]", cast(Any, client).inspect_container(holder))["Mounts"]
+        yield holder, {each["Destination"]: each["Name"] for each in held if each["Type"] == "volume"}
 
 
 class PristineTree:

@@ -6,16 +6,15 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from docker import APIClient
 
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError
 from tracewhale.targets.docker.console import NO_CONSOLE, Console, Handle
-from tracewhale.targets.docker.containers import container, copy_volumes, docker_init, put_programs, token
-from tracewhale.targets.docker.engine import api_errors
+from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
 from tracewhale.targets.docker.identity import identity, read_user_database
 from tracewhale.targets.docker.payload import (
     DOCKER_INIT,
@@ -23,6 +22,7 @@ from tracewhale.targets.docker.payload import (
     PROBE_DIRECTORY,
     CreatePayload,
     Entry,
+    filled,
     init_path,
     traced,
     untraced,
@@ -66,14 +66,16 @@ def trace(
     passwd, group = read_user_database(tree)
     who = identity(user_of(run), passwd, group, plain.host.get("GroupAdd") or ())
     name = token()
-    payload, entry = traced(plain, who, name, run)
     progress("creating the container")
-    with container(client, payload, name) as identifier:
+    with ExitStack() as stack:
+        source = run.volumes_from or run.container
+        _, volumes = stack.enter_context(copied_volumes(client, run.image, source, plain.copied))
+        payload, entry = traced(filled(plain, volumes), who, name, run)
+        identifier = stack.enter_context(container(client, payload, name))
         programs = {PROBE: probe}
         if payload.init:
             programs[init_path(payload)] = docker_init(client, run.image, probe)
         put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
-        copy_volumes(client, run.volumes_from or run.container, identifier, payload.copied)
         session = Session(client, identifier, name, console, handle or Handle())
         try:
             return _traced(session, run, payload, entry, wanted, progress, dict(environment or {}), began)
@@ -96,15 +98,12 @@ def _traced(
     ports = ports_of(payload, run)
     with session.console.raw() if options.tty else nullcontext():
         session.start(ports)
-        if options.tty:
-            session.resize()
         _check_start(session, payload.argv[0])
-        state = inspect(session)
         progress("tracing")
-        taken, stopped = _drive(session, run, entry, wanted, ports, environment, state)
+        taken, stopped = _drive(session, run, entry, wanted, ports, environment)
     session.drain()
     if not stopped:
-        _check_end(session, payload.argv[0])
+        _check_end(session, payload)
     session.collector.finish()
     return Trace(
         target=run.target,
@@ -120,8 +119,8 @@ def _traced(
             stopped=stopped,
             stdout=bytes(session.command.captured.stdout),
             stderr=bytes(session.command.captured.stderr),
-            hostname=str(state["Config"].get("Hostname", "")),
-            addresses=addresses_of(state),
+            hostname=str(session.state["Config"].get("Hostname", "")),
+            addresses=addresses_of(session.state),
         ),
         steps=tuple(taken),
         mounts=mounts_of(payload),
@@ -136,11 +135,10 @@ def _drive(
     wanted: Sequence[Step],
     ports: Sequence[int],
     environment: dict[str, str],
-    state: Mapping[str, Any],
 ) -> tuple[list[Step], bool]:
     """Take the steps; returns those taken, and whether the command was stopped rather than ended."""
     taken: list[Step] = []
-    addresses = addresses_of(state)
+    addresses = addresses_of(session.state)
     own = {
         "TRACEWHALE_CONTAINER": session.container,
         "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
@@ -165,12 +163,6 @@ def _drive(
         return taken, True
 
 
-def inspect(session: Session) -> dict[str, Any]:
-    """What ``docker inspect`` says of the container now."""
-    with api_errors("inspect the container"):
-        return cast("dict[str, Any]", cast(Any, session.client).inspect_container(session.container))
-
-
 def _check_start(session: Session, word: str) -> None:
     """Raises CommandNotFound when the command was not executed, ProbeError when the probe could not start."""
     started = session.collector.started.get(0)
@@ -190,15 +182,18 @@ def _check_start(session: Session, word: str) -> None:
         )
 
 
-def _check_end(session: Session, word: str) -> None:
-    """Raises CommandKilled for a death that nobody here asked for."""
-    status = session.status or 0
+def _check_end(session: Session, payload: CreatePayload) -> None:
+    """Raises CommandKilled for a death that nobody asked for, CommandNotFound when init found nothing."""
+    status, word = session.status or 0, payload.argv[0]
     if status in SIGNALS and status - 128 not in session.signalled:
-        out_of_memory = bool(inspect(session)["State"].get("OOMKilled"))
+        out_of_memory = bool(session.inspect()["State"].get("OOMKilled"))
         raise CommandKilled(
             f"The command {word!r} was killed by signal {status - 128}"
             + (" for using more memory than it may." if out_of_memory else ".")
         )
+    if payload.init and status in (126, 127) and len(session.collector.execs) < 2:
+        reason = session.command.captured.tail(1)
+        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
 
 
 def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
@@ -222,14 +217,12 @@ RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/
 def mounts_of(payload: CreatePayload) -> tuple[str, ...]:
     """Paths in the container that are not the image's: what the engine, the user and we mounted there.
 
-    Anonymous volumes are left out: the engine fills them from the image, so they are the image's.
+    Anonymous volumes are left out, for the engine fills them from the image; a container's own are too,
+    for a container that is made from the new image gets them so.
     """
     host = payload.host
     named = [each.split(":")[1] for each in host.get("Binds") or ()]
-    mounted = [
-        str(each["Target"])
-        for each in host.get("Mounts") or ()
-        if each.get("Source") or each["Type"] == "tmpfs"
-    ]
+    mounts = [each for each in host.get("Mounts") or () if each["Target"] not in payload.copied]
+    mounted = [str(each["Target"]) for each in mounts if each.get("Source") or each["Type"] == "tmpfs"]
     own = {PROBE_DIRECTORY, *([DOCKER_INIT] if payload.init else [])}
     return tuple(sorted({*RUNTIME_MOUNTS, *named, *mounted, *(host.get("Tmpfs") or {}), *own}))

@@ -250,6 +250,15 @@ def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
     return {key: value for key, value in host.items() if value}, anonymous, tuple(copied)
 
 
+def filled(payload: CreatePayload, volumes: Mapping[str, str]) -> CreatePayload:
+    """The payload with these volumes, names by destination, where it has those that are to be filled."""
+    mounts = [
+        {**each, "Source": volumes[each["Target"]]} if each["Target"] in volumes else each
+        for each in payload.host.get("Mounts") or ()
+    ]
+    return replace(payload, host={**payload.host, "Mounts": mounts} if mounts else payload.host)
+
+
 def _base_tmpfs(run: Run) -> Mapping[str, str]:
     return (run.base.get("HostConfig") or {}).get("Tmpfs") or {}
 

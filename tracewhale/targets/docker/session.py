@@ -84,9 +84,11 @@ class Session:
         self.reports = 0  # how often the agent has told its counters
         self.command = Process(0)
         self.status: int | None = None
+        self.state: dict[str, Any] = {}  # what `docker inspect` said when it had started
         self.agent_ended = False
         self.agent_errors = bytearray()
         self.signalled: set[int] = set()
+        self.terminal = False
         self.recorded_input = bytearray()
         self.stoppable = False
         self._entered = 1
@@ -148,7 +150,7 @@ class Session:
 
     def resize(self) -> None:
         """Tell the engine the terminal's size."""
-        size = self.console.size()
+        size = self.console.size() if self.terminal else None
         if size is not None:
             with suppress(DockerException):
                 self.client.resize(self.container, height=size[0], width=size[1])
@@ -157,6 +159,7 @@ class Session:
 
     def attach(self, *, interactive: bool, terminal: bool, recorded: bytes) -> None:
         """Connect the command's streams, before it starts."""
+        self.terminal = terminal
         attached = attach(self.client, self.container, stdin=interactive, terminal=terminal)
         self._open.append(attached)
         self.spawn(lambda: self._pump(attached, self.command))
@@ -167,6 +170,9 @@ class Session:
         """Start the container and the agent, and wait until the command is executed or could not be."""
         with api_errors("start the container"):
             self.client.start(self.container)
+        # While the probe waits for the agent the container runs for sure: later it may have ended.
+        self.state = self.inspect()
+        self.resize()
         self.spawn(self._await_end)
         watched = ["--ports", ",".join(str(port) for port in ports)] if ports else []
         argv = [PROBE, "agent", "--socket", self.socket, *watched]
@@ -176,6 +182,11 @@ class Session:
         self.spawn(lambda: self._collect(agent))
         if not self.wait(lambda: 0 in self.collector.started or self.agent_ended, READY_SECONDS):
             raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
+
+    def inspect(self) -> dict[str, Any]:
+        """What ``docker inspect`` says of the container now."""
+        with api_errors("inspect the container"):
+            return cast("dict[str, Any]", cast(Any, self.client).inspect_container(self.container))
 
     def probe_words(self) -> str:
         """What the probe itself said, for a message."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 from docker import APIClient
 
 from tracewhale.errors import UsageError
-from tracewhale.targets.docker.containers import container, copy_volumes, token
+from tracewhale.targets.docker.containers import copied_volumes
 from tracewhale.targets.docker.engine import Found, api_errors, image_config, inspect_image, remove_image
-from tracewhale.targets.docker.payload import CreatePayload
 from tracewhale.targets.docker.run import Run
 from tracewhale.targets.options import RunOptions
 
@@ -40,7 +39,8 @@ def prepared(client: APIClient, found: Found, options: RunOptions, command: Sequ
     image = ""
     try:
         image = _commit(client, found.container)
-        with _snapshot(client, image, found.container, base) as holder:
+        volumes = [each["Destination"] for each in state["Mounts"] if each["Type"] == "volume"]
+        with copied_volumes(client, image, found.container, volumes) as (holder, _):
             config = image_config(client, image)
             yield Run(found.name, image, config, options, words, found.container, base, volumes_from=holder)
     finally:
@@ -54,20 +54,6 @@ def _commit(client: APIClient, identifier: str) -> str:
         # Not paused: pausing is a change that its clients would notice.
         made = cast(Any, client).commit(identifier, pause=False)
         return str(made["Id"])
-
-
-@contextmanager
-def _snapshot(client: APIClient, image: str, identifier: str, base: Mapping[str, Any]) -> Iterator[str]:
-    """A container that never starts and holds a copy of another's volumes; its id."""
-    destinations = [each["Destination"] for each in base["Mounts"] or () if each["Type"] == "volume"]
-    mounts = [
-        {"Type": "volume", "Target": destination, "VolumeOptions": {"NoCopy": True}}
-        for destination in destinations
-    ]
-    payload = CreatePayload({"Image": image, "Cmd": ["-"], "Entrypoint": []}, {"Mounts": mounts}, ())
-    with container(client, payload, token()) as holder:
-        copy_volumes(client, identifier, holder, destinations)
-        yield holder
 
 
 def changes(client: APIClient, identifier: str) -> tuple[str, ...]:
