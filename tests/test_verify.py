@@ -48,6 +48,12 @@ def test_outputs(first: Outcome, again: Outcome, second: Outcome | None, expecte
     assert compare_output(first, again, second)[0] is expected
 
 
+@pytest.mark.parametrize(("any_order", "expected"), [(True, Output.REORDERED), (False, Output.DIFFERENT)])
+def test_order_counts_unless_directories_were_listed(any_order: bool, expected: Output) -> None:
+    found, _ = compare_output(outcome("a\nb\n"), outcome("b\na\n"), any_order=any_order)
+    assert found is expected
+
+
 def test_the_first_difference_is_shown() -> None:
     _, difference = compare_output(outcome("a\nb\n"), outcome("a\nc\n"))
     assert difference == "the original prints 'b', the new image 'c'"

@@ -7,7 +7,8 @@ passes, and nothing that the original had was asked for and absent. How outputs 
 2. with what differs between any two containers replaced: the container's host name and addresses, dates,
    times of day, durations, times since the epoch, process numbers in brackets, and hexadecimal addresses;
    else
-3. against a second run of the original: a line that differs between two runs of the original is not
+3. where the command listed directories, whose order is the file system's own, in any order of lines; else
+4. against a second run of the original: a line that differs between two runs of the original is not
    compared. Where the original's own two runs have different numbers of lines, nothing is, and it is said.
 """
 
@@ -31,6 +32,7 @@ class Output(Enum):
 
     SAME = "same"
     SAME_BUT_TIMES = "same but for times, addresses and host names"
+    REORDERED = "the same lines in another order: directories are listed in none"
     VARIES = "the original itself prints differently each time; the lines that it repeats are the same"
     UNSTABLE = "not compared: two runs of the original print different numbers of lines"
     DIFFERENT = "different"
@@ -67,7 +69,7 @@ def compare(
     """
     if original.outcome is None or again.outcome is None:
         raise ValueError("a trace without an outcome cannot be compared")
-    output, difference = compare_output(original.outcome, again.outcome, second)
+    output, difference = compare_output(original.outcome, again.outcome, second, any_order=listed(original))
     status = (original.outcome.status, again.outcome.status)
     # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
     if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
@@ -92,7 +94,9 @@ def missing(
     return tuple(sorted(found))
 
 
-def compare_output(first: Outcome, again: Outcome, second: Outcome | None = None) -> tuple[Output, str]:
+def compare_output(
+    first: Outcome, again: Outcome, second: Outcome | None = None, *, any_order: bool = False
+) -> tuple[Output, str]:
     """How the outputs agree, and the first line that differs where they do not."""
     if first.stopped or again.stopped:
         return Output.NOT_COMPARED, ""
@@ -102,6 +106,8 @@ def compare_output(first: Outcome, again: Outcome, second: Outcome | None = None
     theirs = (*_lines(again.stdout, again), "", *_lines(again.stderr, again))
     if ours == theirs:
         return Output.SAME_BUT_TIMES, ""
+    if any_order and sorted(ours) == sorted(theirs):
+        return Output.REORDERED, ""
     volatile: frozenset[int] = frozenset()
     if second is not None:
         third = (*_lines(second.stdout, second), "", *_lines(second.stderr, second))
