@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "handle.h"
@@ -17,7 +18,15 @@
 #include "stream.h"
 #include "util.h"
 
-enum { CLIENTS = 256, TICK = 50, COUNTERS_EVERY = 100, FIRST_CLIENT_WITHIN = 30000 };
+/* Times in milliseconds. A call that listens is looked for from its notification on. */
+enum {
+    CLIENTS = 256,
+    HOT = 20,
+    TICK = 50,
+    COUNTERS_EVERY = 100,
+    LISTEN_WITHIN = 1000,
+    FIRST_CLIENT_WITHIN = 30000
+};
 
 /* A program that entered or wants to. Its socket is open until it has executed, its listener until no
  * process is left under its filter. */
@@ -32,9 +41,10 @@ static struct counters counters, written;
 static struct seccomp_notif *notification;
 static size_t notification_size;
 static bool input_open = true, hello_written;
-static volatile sig_atomic_t ended;
+static volatile sig_atomic_t ended, alarmed;
 
 static void end(int signal) { ended = signal; }
+static void ring(int signal) { alarmed = signal; }
 
 static void write_counters(void) {
     record_counters(&counters);
@@ -104,17 +114,27 @@ static void hear_client(struct client *client) {
     client->socket = -1;
 }
 
-/* Receives, records and answers one notification. False when no process is left. */
+/* Receives, records and answers one notification. Returns whether there was one; if not, errno tells why. */
 static bool hear_listener(int listener) {
     memset(notification, 0, notification_size);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0)
-        return errno == ENOENT || errno == EINTR ||
-               errno == EAGAIN; /* it was killed, or a signal came first */
+        return false;
     handle(listener, notification, &counters);
     struct seccomp_notif_resp answer = {.id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND,
           &answer); /* ENOENT: it is gone; what it asked for is recorded */
     return true;
+}
+
+/* Hears a program that asks for one path after the other without polling each time, which would cost a
+ * fifth more; an alarm ends it, so that all the rest waits a little at most. The alarm rings again and
+ * again, because it may ring just before the wait. */
+static void hear_stream(int listener) {
+    static const struct itimerval ringing = {{0, HOT * 1000}, {0, HOT * 1000}}, silent;
+    setitimer(ITIMER_REAL, &ringing, NULL);
+    for (alarmed = false; !alarmed && hear_listener(listener);)
+        continue;
+    setitimer(ITIMER_REAL, &silent, NULL);
 }
 
 static void hear_input(void) {
@@ -142,16 +162,23 @@ static void sweep(void) {
     count = kept;
 }
 
-static void tick(int64_t now) {
-    static int64_t next_counters, next_ports;
-    if (now >= next_counters && counters.received != written.received) {
+/* Does what is due, and returns how long to wait for anything else, in milliseconds. */
+static int tick(int64_t now) {
+    static int64_t next_counters, next_ports, ports_until;
+    bool counted = counters.received == written.received;
+    if (!counted && now >= next_counters) {
         write_counters();
+        counted = true;
         next_counters = now + COUNTERS_EVERY;
     }
-    if (now >= next_ports && ports_wanted()) {
-        ports_look();
+    if (handle_saw_listen())
+        ports_until = now + LISTEN_WITHIN;
+    if (now >= next_ports && now < ports_until) {
+        if (!ports_look())
+            ports_until = 0;
         next_ports = now + TICK;
     }
+    return counted && now >= ports_until && input_open ? -1 : TICK;
 }
 
 static int open_server(const char *name) {
@@ -174,11 +201,20 @@ static void prepare(void) {
     struct sigaction action = {.sa_handler = end}; /* no SA_RESTART: poll must return */
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    action.sa_handler = ring;
+    sigaction(SIGALRM, &action, NULL);
     stream_open();
 }
 
+static unsigned listeners(void) {
+    unsigned open = 0;
+    for (unsigned i = 0; i < count; i++)
+        open += clients[i].listener >= 0;
+    return open;
+}
+
 static void serve_clients(const struct pollfd *entries, unsigned polled) {
-    bool gone = false;
+    bool gone = false, alone = listeners() == 1;
     for (unsigned i = 0; i < polled; i++) {
         struct client *client = &clients[i];
         const struct pollfd *socket = &entries[2 * i], *listener = &entries[2 * i + 1];
@@ -186,12 +222,10 @@ static void serve_clients(const struct pollfd *entries, unsigned polled) {
             hear_client(client);
             gone |= client->socket < 0;
         }
-        bool alive = true;
-        if (listener->revents & POLLIN)
-            alive = hear_listener(client->listener);
-        else if (listener->revents)
-            alive = false;
-        if (!alive) {
+        if (listener->revents & POLLIN) {
+            if (hear_listener(client->listener) && alone)
+                hear_stream(client->listener);
+        } else if (listener->revents) { /* POLLHUP: no process is left under the filter */
             close(client->listener);
             client->listener = -1;
             gone = true;
@@ -206,7 +240,7 @@ static void run(int server) {
     int64_t first_until = milliseconds() + FIRST_CLIENT_WITHIN;
     while (!ended) {
         int64_t now = milliseconds();
-        tick(now);
+        int timeout = tick(now);
         if (!input_open && !count && (arrived || now > first_until))
             break;
         entries[0] = (struct pollfd){input_open ? 0 : -1, POLLIN, 0};
@@ -216,7 +250,7 @@ static void run(int server) {
             entries[3 + 2 * i] = (struct pollfd){clients[i].listener, POLLIN, 0};
         }
         unsigned polled = count;
-        if (poll(entries, 2 + 2 * polled, TICK) <= 0)
+        if (poll(entries, 2 + 2 * polled, timeout) <= 0)
             continue;
         serve_clients(entries + 2, polled);
         if (entries[0].revents)
@@ -243,6 +277,7 @@ int agent_main(char **argv) {
     prepare();
     int server = open_server(name);
     ports_open(ports);
+    ports_look();
     run(server);
     return 0;
 }

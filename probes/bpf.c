@@ -45,10 +45,10 @@ static unsigned action_size(const struct interval *interval) {
 
 static void emit_action(const struct interval *interval) {
     if (interval->test == TEST_SOCKETCALL) {
-        enum { SYS_BIND_CALL = 2, SYS_CONNECT_CALL = 3 };
+        enum { FIRST = 2, AFTER_LAST = 5 }; /* SYS_BIND, SYS_CONNECT, SYS_LISTEN */
         load(first_argument);
-        jump_equal(SYS_BIND_CALL, 2, 0);
-        jump_equal(SYS_CONNECT_CALL, 1, 0);
+        jump_above(AFTER_LAST, 1, 0);
+        jump_above(FIRST, 1, 0);
         give(SECCOMP_RET_ALLOW);
     } else if (interval->test == TEST_CLONE) {
         load(first_argument);

@@ -8,7 +8,7 @@
 
 enum rule_test {
     TEST_NONE,
-    TEST_SOCKETCALL, /* only SYS_BIND and SYS_CONNECT */
+    TEST_SOCKETCALL, /* only SYS_BIND, SYS_CONNECT and SYS_LISTEN */
     TEST_CLONE,      /* only with flags that make namespaces */
 };
 

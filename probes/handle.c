@@ -31,6 +31,13 @@ struct request {
 };
 
 static struct set seen;
+static bool saw_listen;
+
+bool handle_saw_listen(void) {
+    bool saw = saw_listen;
+    saw_listen = false;
+    return saw;
+}
 
 static enum outcome unresolved(struct request *request, uint8_t access, int error) {
     request->error = error;
@@ -149,8 +156,12 @@ static enum outcome handle_address(struct request *request, uint8_t access, uint
 }
 
 static enum outcome handle_socketcall(struct request *request) {
-    enum { SYS_BIND_CALL = 2 };
+    enum { SYS_BIND_CALL = 2, SYS_LISTEN_CALL = 4 };
     uint32_t arguments[3];
+    if (request->argument[0] == SYS_LISTEN_CALL) {
+        saw_listen = true;
+        return IGNORED;
+    }
     uint8_t access = request->argument[0] == SYS_BIND_CALL ? ACCESS_BIND : ACCESS_CONNECT;
     ssize_t got = target_read(request->pid, request->argument[1], arguments, sizeof arguments);
     if (got != sizeof arguments)
@@ -218,6 +229,7 @@ void handle(int listener, const struct seccomp_notif *notification, struct count
         request.program = target_program(request.pid);
         outcome = dispatch(&request, call);
     }
+    saw_listen |= call && call->kind == CALL_LISTEN;
     if (call && call->roots)
         roots_may_differ();
     if (outcome == UNRESOLVED)

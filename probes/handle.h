@@ -10,4 +10,7 @@
 /* Writes what there is to write of a notification that was received on `listener`, and counts it. */
 void handle(int listener, const struct seccomp_notif *notification, struct counters *counters);
 
+/* Whether a process asked to listen on a socket since the last time this was asked. */
+bool handle_saw_listen(void);
+
 #endif

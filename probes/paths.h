@@ -12,6 +12,11 @@ struct asked {
     char path[2 * PATH_LIMIT + 2];
     size_t size;
     uint32_t root; /* of root_name(); 0 is "/" */
+    enum {
+        ASKED_ANYHOW,   /* symbolic links and ".." may be anywhere */
+        ASKED_NAME,     /* a name in a physical directory */
+        ASKED_PHYSICAL, /* the kernel told it: it is there, and is itself its real path */
+    } form;
 };
 
 struct found {

@@ -15,8 +15,6 @@ static unsigned left;
 static bool test(const uint8_t *bits, unsigned port) { return bits[port / 8] >> port % 8 & 1; }
 static void mark(uint8_t *bits, unsigned port) { bits[port / 8] |= 1 << port % 8; }
 
-bool ports_wanted(void) { return any || left; }
-
 static void listening(unsigned port, bool silent) {
     if (!port || test(seen, port) || !(any || test(wanted, port)))
         return;
@@ -84,4 +82,7 @@ void ports_open(char *list) {
         look_at_all(true);
 }
 
-void ports_look(void) { look_at_all(false); }
+bool ports_look(void) {
+    look_at_all(false);
+    return any || left;
+}

@@ -7,10 +7,8 @@
 /* Watches the ports of a list such as "80,443", or, with NULL, all that are not listened on now. */
 void ports_open(char *list);
 
-/* Writes a record for each port that is listened on for the first time. */
-void ports_look(void);
-
-/* Whether there is anything left to look for. */
-bool ports_wanted(void);
+/* Writes a record for each port that is listened on for the first time. Returns whether there is anything
+ * left to look for. */
+bool ports_look(void);
 
 #endif

@@ -49,10 +49,14 @@ ssize_t target_read(uint32_t pid, uint64_t address, void *bytes, size_t size) {
     return got;
 }
 
+/* Most paths are short: a first read that crosses no page is the cheapest that there is. */
+enum { FIRST = 128 };
+
 ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]) {
-    size_t have = 0;
-    for (size_t step = 256; have < PATH_LIMIT; step = PAGE) {
-        size_t want = PATH_LIMIT - have < step ? PATH_LIMIT - have : step;
+    size_t have = 0, want = PAGE - address % PAGE;
+    if (want > FIRST)
+        want = FIRST;
+    while (have < PATH_LIMIT) {
         ssize_t got = target_read(pid, address + have, path + have, want);
         if (got < 0)
             return -1;
@@ -60,8 +64,7 @@ ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]) {
         if (end)
             return end - path;
         have += got;
-        if ((size_t)got < want)
-            return errno = EFAULT, -1;
+        want = PATH_LIMIT - have;
     }
     return errno = ENAMETOOLONG, -1;
 }
