@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tracewhale.errors import TraceFileError, UsageError
-from tracewhale.targets.docker import capabilities, flags
+from tracewhale.targets.docker import capabilities, flags, mounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +131,9 @@ def parse_options(
         capabilities.bare(name)
     return RunOptions(
         env=tuple(variables),
-        volumes=tuple(flags.volume(each) for each in volume),
-        mounts=tuple(flags.mount(each) for each in mount),
-        tmpfs=dict(flags.tmpfs(each) for each in tmpfs),
+        volumes=tuple(mounts.volume(each) for each in volume),
+        mounts=tuple(mounts.mount(each) for each in mount),
+        tmpfs=dict(mounts.tmpfs(each) for each in tmpfs),
         user=user,
         workdir=workdir,
         entrypoint=entrypoint,
