@@ -75,8 +75,7 @@ def members(source: Source) -> Iterator[Member]:
         if kind in b"xgLK":
             if stored > EXTENDED_LIMIT:
                 raise _malformed("has an extended header of more than 1 MiB")
-            body = _exactly(source, stored)
-            _exactly(source, padding(stored))
+            body = _exactly(source, stored + padding(stored))[:stored]
             if kind == b"x":
                 extended |= _records(body)
             elif kind != b"g":  # global records are ignored, as archive/tar does
@@ -91,7 +90,8 @@ def members(source: Source) -> Iterator[Member]:
         yield _member(block, extended, size, extents)
         extended = {}
         source.skip_to(end)
-        source.read(padding(stored))  # which may be missing at the very end, as archive/tar allows
+        if stored % BLOCK:
+            source.read(padding(stored))  # which may be missing at the very end, as archive/tar allows
     if extended:
         raise _malformed("ends after an extended header")
 
@@ -107,10 +107,10 @@ def _next_header(source: Source) -> bytes:
         if source.read(BLOCK) not in (_ZEROS, b""):
             raise _malformed("has a block of zeros among its headers")
         return b""
-    expected = _number(block[148:156])
-    rest = block[:148] + b" " * 8 + block[156:]
-    # Some old writers summed signed characters; both sums are valid (POSIX: unsigned).
-    if expected not in (sum(rest), sum(rest) - 256 * sum(byte > 127 for byte in rest)):
+    field = block[148:156]
+    wrong = sum(block) - sum(field) + sum(b" " * 8) - _number(field)
+    # Some old writers summed signed characters, which POSIX forbids and everybody reads.
+    if wrong and wrong != 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
         raise _malformed("has a header with a wrong checksum")
     return block
 

@@ -248,19 +248,21 @@ def split(name: bytes) -> list[str]:
     if b"\0" in name or len(name) > PATH_LIMIT:
         raise ImageContentError(f"A layer has an impossible name: {text(name)}.", HINT)
     names = [part for part in os.fsdecode(name).split("/") if part not in ("", ".")]
-    if any(part == ".." or len(os.fsencode(part)) > NAME_LIMIT for part in names):
+    if ".." in names or (
+        len(name) > NAME_LIMIT and any(len(os.fsencode(part)) > NAME_LIMIT for part in names)
+    ):
         raise ImageContentError(f"A layer has an impossible name: {text(name)}.", HINT)
     return names
 
 
 def is_whiteout(names: list[str]) -> bool:
     """Whether a member deletes. Raises ImageContentError for one that would delete its own directory."""
-    marked = next((at for at, name in enumerate(names) if name.startswith(WHITEOUT_PREFIX)), None)
-    if marked is None:
+    marked = [name for name in names if name.startswith(WHITEOUT_PREFIX)]
+    if not marked:
         return False
-    victim = names[marked].removeprefix(WHITEOUT_PREFIX)
-    last = marked == len(names) - 1
-    if not names[marked].startswith(META_PREFIX) and (victim in ("", ".", "..") or not last):
+    victim = marked[0].removeprefix(WHITEOUT_PREFIX)
+    last = len(marked) == 1 and marked[0] is names[-1]
+    if not marked[0].startswith(META_PREFIX) and (victim in ("", ".", "..") or not last):
         raise ImageContentError(f"A layer has an impossible whiteout: {'/'.join(names)!a}.", HINT)
     return True
 
