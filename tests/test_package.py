@@ -1,0 +1,83 @@
+"""What is built is what is installed: the wheel, the source archive, the program in a clean environment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from probes.build import ARCHITECTURES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run(*argv: str | Path, cwd: Path = ROOT) -> str:
+    done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True, timeout=250, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(probe: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the wheel and the source archive, and nothing else."""
+    directory = tmp_path_factory.mktemp("dist")
+    run(sys.executable, "-m", "hatchling", "build", "-d", directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ``bin`` of an environment with the wheel installed in it, and this one's libraries beside it."""
+    directory = tmp_path_factory.mktemp("clean")
+    venv.create(directory, with_pip=False)
+    (wheel,) = built.glob("*.whl")
+    python = directory / "bin" / "python"
+    run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-deps", wheel)
+    # A directory that a .pth names has its own .pth files ignored: not this environment's editable install.
+    (place,) = directory.glob("lib/python*/site-packages")
+    (place / "libraries.pth").write_text(sysconfig.get_path("purelib"))
+    return directory / "bin"
+
+
+def test_the_wheel_is_pure_and_carries_every_probe(built: Path) -> None:
+    (wheel,) = built.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = {item.filename: item.external_attr >> 16 & 0o777 for item in archive.infolist()}
+        programs = [archive.read(f"tracewhale/probe/bin/probe-{each}")[:4] for each in ARCHITECTURES]
+    assert programs == [b"\x7fELF"] * len(ARCHITECTURES)
+    in_probe = {name: mode for name, mode in inside.items() if name.startswith("tracewhale/probe/bin/")}
+    assert in_probe == {f"tracewhale/probe/bin/probe-{each}": 0o755 for each in ARCHITECTURES}
+    needed = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tracewhale/rules/*.toml")}
+    assert needed | {"tracewhale/py.typed", "tracewhale/report/schema.json"} <= inside.keys()
+
+
+def test_the_source_archive_has_all_that_the_probe_is_built_from(built: Path) -> None:
+    (source,) = built.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("probes/*.[ch]")} <= names
+    assert {"probes/build.py", "hatch_build.py", "LICENSE", "README.md"} <= names
+    assert not [name for name in names if name.startswith("tracewhale/probe/bin")]
+
+
+def test_the_installed_program_is_the_wheel_and_not_this_checkout(installed: Path, tmp_path: Path) -> None:
+    where = "import tracewhale; print(tracewhale.__file__)"
+    assert run(installed / "python", "-c", where, cwd=tmp_path).startswith(str(installed.parent))
+    assert run(installed / "tracewhale", "--version", cwd=tmp_path).startswith("tracewhale, version ")
+
+
+def test_the_installed_program_does_the_main_job(
+    installed: Path, image: Callable[[str], str], new_tag: Callable[[], str], leaves_nothing: Path
+) -> None:
+    tag = new_tag()
+    said = run(installed / "tracewhale", "run", "-t", tag, image("static"), cwd=leaves_nothing)
+    assert said == "hello whale\n"
+    assert run("docker", "run", "--rm", tag, cwd=leaves_nothing) == "hello whale\n"
