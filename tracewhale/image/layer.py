@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Protocol
 
 from tracewhale.errors import ImageContentError
 from tracewhale.image.header import BLOCK, TYPES, header, padding
@@ -26,6 +26,14 @@ HOST_XATTRS = (
 """Prefixes of attributes that belong to the machine on which the file lies, not to the file."""
 
 _GATHERED = 1 << 20
+
+
+class Writable(Protocol):
+    """Where a layer's bytes go: a file, a pipe."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take all of the bytes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +65,12 @@ def with_parents(paths: Iterable[str]) -> set[str]:
     return found
 
 
-def pack_layer(tree: Tree, paths: Iterable[str], out: BinaryIO) -> Layer:
+def pack_layer(tree: Tree, paths: Iterable[str], out: Writable) -> Layer:
     """Write the layer of some physical paths of a tree and of all their parents."""
     return write_layer(tree.pack(layer_order(with_parents(paths))), out)
 
 
-def write_layer(packed: Iterable[Packed], out: BinaryIO) -> Layer:
+def write_layer(packed: Iterable[Packed], out: Writable) -> Layer:
     """Write one uncompressed tar layer.
 
     ``packed`` should come in `layer_order`, which the digest depends on; a name that comes twice or
@@ -144,7 +152,7 @@ def _promised(item: Packed) -> Iterator[bytes]:
 class _Sink:
     """Writes, counts and hashes; small pieces are gathered, since each call costs more than its bytes."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: Writable) -> None:
         self._out = out
         self._pieces: list[bytes] = []
         self._gathered = 0
