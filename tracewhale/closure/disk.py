@@ -123,6 +123,12 @@ class Disk:
         at = self.directory(path)
         return (self.view.listing(at) or {}) if at is not None else ()
 
+    def links(self, path: str) -> frozenset[str]:
+        """Those of the names in an asked directory that are symbolic links."""
+        at = self.directory(path)
+        listing = (self.view.listing(at) or {}) if at is not None else {}
+        return frozenset(name for name, entry in listing.items() if entry.kind is Kind.SYMLINK)
+
     def text(self, path: str) -> bytes | None:
         """The contents of a small file at an asked path, None when there is none."""
         entry = self.view.resolve(path).entry

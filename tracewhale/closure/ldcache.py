@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cmp_to_key
 
 OLD_MAGIC = b"ld.so-1.7.0"
 NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -73,13 +74,19 @@ class Cache:
         return ()
 
 
-def lookup(entries: Sequence[CacheEntry], flags: frozenset[int], priorities: Mapping[str, int],
-           usable_hwcap: int = 0) -> CacheEntry | None:  # fmt: skip
+def lookup(
+    entries: Sequence[CacheEntry],
+    flags: frozenset[int],
+    priorities: Mapping[str, int],
+    usable_hwcap: int = 0,
+    isa_levels: int = 1,
+) -> CacheEntry | None:
     """Which of the entries for a name the loader takes.
 
     ``flags`` are those it accepts, the largest being its own; ``priorities`` maps the subdirectories
     of ``glibc-hwcaps`` that are in use to their rank (1 is best); ``usable_hwcap`` masks the older
-    capabilities and platforms that this CPU has, 0 for a loader that has forgotten them (2.37).
+    capabilities and platforms that this CPU has, 0 for a loader that has forgotten them (2.37);
+    ``isa_levels`` are the bits of the levels that it has.
     """
     best: CacheEntry | None = None
     best_priority = 0
@@ -88,7 +95,8 @@ def lookup(entries: Sequence[CacheEntry], flags: frozenset[int], priorities: Map
             continue
         if entry.subdirectory:
             priority = priorities.get(entry.subdirectory, 0)
-            if priority and (best is None or priority < best_priority):
+            usable = priority and not entry.isa_level & ~isa_levels
+            if usable and (best is None or priority < best_priority):
                 best, best_priority = entry, priority
             continue
         if best is not None and best.subdirectory:
@@ -201,3 +209,101 @@ def _reader(data: bytes, base: int) -> Callable[[int], str]:
         return os.fsdecode(data[start:end])
 
     return text
+
+
+def ordered(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
+    """Entries in the order of the file, which the loader's binary search relies on (cache.c, compare)."""
+    return tuple(sorted(entries, key=cmp_to_key(_before)))
+
+
+def _before(a: CacheEntry, b: CacheEntry) -> int:
+    difference = compare(b.name, a.name) or b.flags - a.flags
+    if difference:
+        return difference
+    if bool(a.subdirectory) != bool(b.subdirectory):
+        return -1 if a.subdirectory else 1
+    if a.subdirectory != b.subdirectory:
+        return -1 if os.fsencode(a.subdirectory) < os.fsencode(b.subdirectory) else 1
+    return b.hwcap.bit_count() - a.hwcap.bit_count() or b.hwcap - a.hwcap
+
+
+def rewritten(data: bytes, exists: Callable[[str], bool]) -> bytes:
+    """A cache file without the entries whose path ``exists`` denies, in the same form and otherwise as
+    ldconfig(8) would write it for what is left."""
+    cache = parse(data)
+    kept = tuple(entry for entry in cache.entries if exists(entry.path))
+    return encode(Cache(kept, cache.form, cache.generator))
+
+
+def encode(cache: Cache, names: Iterable[str] = ()) -> bytes:
+    """The file that ldconfig(8) writes for these entries, byte for byte (glibc 2.36, cache.c).
+
+    ``names`` are subdirectories of ``glibc-hwcaps`` that hold nothing: ldconfig keeps their names among
+    the strings. Without a generator there is no extension section, as before glibc 2.33.
+    """
+    texts, offsets = _strings(cache.entries, names)
+    subdirectories = sorted({e.subdirectory for e in cache.entries if e.subdirectory}, key=os.fsencode)
+    start = NEW_HEADER.size + len(cache.entries) * NEW_ENTRY.size
+    old = _old(cache, offsets, 0 if cache.form == "old" else start)
+    if cache.form == "old":
+        return old + texts
+    rows = b"".join(
+        NEW_ENTRY.pack(
+            entry.flags,
+            start + offsets[entry.name],
+            start + offsets[entry.path],
+            0,
+            HWCAP_EXTENSION | entry.isa_level << 32 | subdirectories.index(entry.subdirectory)
+            if entry.subdirectory
+            else entry.hwcap,
+        )
+        for entry in cache.entries
+    )
+    end = len(old) + start + len(texts)
+    extension = -(-end // 4) * 4 if cache.generator else 0
+    header = NEW_HEADER.pack(NEW_MAGIC, len(cache.entries), len(texts), LITTLE_ENDIAN, extension)
+    written = old + header + rows + texts
+    if not extension:
+        return written
+    # ldconfig forgets that the strings stand after the old part: a loader of the combined form
+    # finds its subdirectories only where there is none.
+    listed = b"".join(struct.pack("<I", start + offsets[name]) for name in subdirectories)
+    return written.ljust(extension, b"\0") + _sections(extension, listed, os.fsencode(cache.generator))
+
+
+def _sections(at: int, subdirectories: bytes, generator: bytes) -> bytes:
+    count = 2 if subdirectories else 1
+    data = at + EXTENSION_HEADER.size + count * EXTENSION_SECTION.size
+    sections = EXTENSION_SECTION.pack(TAG_GENERATOR, 0, data + len(subdirectories), len(generator))
+    if subdirectories:
+        sections += EXTENSION_SECTION.pack(TAG_HWCAPS, 0, data, len(subdirectories))
+    return EXTENSION_HEADER.pack(EXTENSION_MAGIC, count) + sections + subdirectories + generator
+
+
+def _old(cache: Cache, offsets: Mapping[str, int], start: int) -> bytes:
+    """The old part, padded to where the new one may begin; an even number of entries before one."""
+    if cache.form == "new":
+        return b""
+    plain = [e for e in cache.entries if not e.hwcap]
+    rows = [OLD_ENTRY.pack(e.flags, start + offsets[e.name], start + offsets[e.path]) for e in plain]
+    if cache.form == "compat" and len(rows) % 2:
+        rows.append(rows[-1])
+    written = OLD_HEADER.pack(OLD_MAGIC, len(rows)) + b"".join(rows)
+    return written if cache.form == "old" else written.ljust(-(-len(written) // 8) * 8, b"\0")
+
+
+def _strings(entries: Iterable[CacheEntry], names: Iterable[str]) -> tuple[bytes, dict[str, int]]:
+    """The table of strings, of which one may be the end of another (glibc, elf/stringtable.c)."""
+    texts = {text for e in entries for text in (e.name, e.path, e.subdirectory) if text} | set(names)
+    table = bytearray()
+    offsets: dict[str, int] = {}
+    previous = b""
+    for text in sorted(texts, key=lambda t: os.fsencode(t)[::-1], reverse=True):
+        encoded = os.fsencode(text)
+        if not previous.endswith(encoded):
+            offsets[text] = len(table)
+            table += encoded + b"\0"
+        else:
+            offsets[text] = len(table) - 1 - len(encoded)
+        previous = encoded
+    return bytes(table), offsets

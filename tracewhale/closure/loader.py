@@ -51,7 +51,7 @@ class Loader:
 
     ``path`` is as the program names it, ``physical`` where that is. ``directories`` are searched last,
     each ending in a slash for glibc. ``lib`` is ``$LIB``. ``conf`` is the cache of glibc, the path
-    file of musl. ``version`` is glibc's.
+    file of musl. ``version`` is glibc's, ``banner`` the line by which glibc 2.33 and later name it.
     """
 
     family: Literal["glibc", "musl"]
@@ -62,6 +62,7 @@ class Loader:
     lib: str = "lib"
     conf: str = "/etc/ld.so.cache"
     version: tuple[int, int] = (2, 36)
+    banner: str = ""
 
     @property
     def platform(self) -> str:
@@ -79,6 +80,7 @@ def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
         return _musl(path, physical, elf, data)
     directories = _system_directories(data) or _usual(elf)
     version = re.search(rb"release version (\d+)\.(\d+)", data)
+    banner = re.search(rb"\0(ld\.so \([^\0\n]{1,200}release version [\d.]+\d)", data)
     cache = re.search(rb"\0(/[^\0]{0,4000}/ld\.so\.cache)\0", data)
     return Loader(
         "glibc",
@@ -88,6 +90,7 @@ def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
         directories,
         lib=_lib(directories[0], data),
         conf=os.fsdecode(cache[1]) if cache else "/etc/ld.so.cache",
+        banner=os.fsdecode(banner[1]) if banner else "",
         version=(int(version[1]), int(version[2])) if version else (2, 36),
     )
 

@@ -116,7 +116,7 @@ class Resolver:
         """The loader that a program names, or the usual one for a library that names none."""
         elf = program.elf
         if elf.interpreter is not None:
-            loader = self._identify(elf.interpreter)
+            loader = self.loader(elf.interpreter)
             if loader is None and findings is not None:
                 looked = self.disk.look(elf.interpreter)
                 reason = "not a dynamic loader" if isinstance(looked, Located) else looked.reason
@@ -127,12 +127,13 @@ class Resolver:
         known = KNOWN.get((elf.machine, elf.bits), ())
         musl_first = any(n == "libc.so" or n.startswith("libc.musl-") for n in elf.needed)
         for path in sorted(known, key=lambda p: ("musl" in p) != musl_first):
-            loader = self._identify(path)
+            loader = self.loader(path)
             if loader is not None:
                 return loader
         return None
 
-    def _identify(self, path: str) -> Loader | None:
+    def loader(self, path: str) -> Loader | None:
+        """The dynamic loader at a path, None when what is there cannot be one."""
         if path not in self._loaders:
             looked = self.disk.look(path)
             loader = None

@@ -61,6 +61,7 @@ class Search:
         self.subdirectories = own.subdirectories(self.platform, loader.version)
         self.priorities = {level: i for i, level in enumerate(own.levels, 1)}
         usable = (*own.legacy, "tls", own.platform) if loader.version < (2, 37) else ()
+        self.isa_levels = (2 << len(own.levels)) - 1
         self.usable_hwcap = sum(LEGACY_BITS.get(name, 0) for name in usable)
         self.variants: dict[Variant, None] = {}
         self._plans: dict[tuple[tuple[Stage, ...], bool], Plan] = {}
@@ -178,7 +179,7 @@ class Search:
     def _cached(self, name: str, plan: Plan, attempts: list[Attempt]) -> Outcome | None:
         entries = self.cache.named(name)
         flags = self.loader.cache_flags
-        chosen = lookup(entries, flags, self.priorities, self.usable_hwcap)
+        chosen = lookup(entries, flags, self.priorities, self.usable_hwcap, self.isa_levels)
         if chosen is None:
             foreign = [e for e in entries if e.flags not in flags]
             reason = "not in the cache"

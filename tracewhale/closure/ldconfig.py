@@ -1,0 +1,277 @@
+"""What ldconfig(8) finds in a tree: the directories of ``ld.so.conf``, and the libraries in them.
+
+Follows glibc's elf/ldconfig.c with Debian's change that all default directories are scanned. Nothing
+is changed in the tree: links that ldconfig would make or remove are not there, so neither are entries
+for them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from tracewhale.closure.disk import Disk
+from tracewhale.closure.headers import ET_DYN
+from tracewhale.closure.ldcache import Cache, CacheEntry, compare, encode, ordered
+from tracewhale.closure.loader import CACHE_FLAGS, EM_386, EM_AARCH64, EM_X86_64, Loader
+from tracewhale.closure.model import Elf
+from tracewhale.tree import Entry, Kind, View
+
+CONF = "/etc/ld.so.conf"
+MAX_FILES = 1024
+"""Configuration files that are followed; more is a circle."""
+
+LIBC4_TYPES = {"libc4": 0, "libc5": 2, "libc6": 3, "glibc2": 3}
+LEGACY = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "i586": 1 << 48, "i686": 1 << 49, "haswell": 1 << 50}
+LEGACY |= {"xeon_phi": 1 << 51}
+TLS = {"tls": 1 << 63}
+INTERPRETERS = ("/lib/ld-linux.so.2", "/libx32/ld-linux-x32.so.2", "/lib64/ld-linux-x86-64.so.2")
+LINUX_LIBC = ("libc.so.6", "libm.so.6")
+ELF, LIBC5, LIBC6 = 1, 2, 3
+Keep = Callable[[str], bool]
+
+
+@dataclass(slots=True)
+class Place:
+    """A directory to scan: its path as configured, where that is, the type set for it with ``=``."""
+
+    path: str
+    physical: str
+    type: int | None = None
+    subdirectory: str = ""
+
+
+@dataclass(slots=True)
+class Library:
+    """What is to be cached for one soname of one directory."""
+
+    name: str
+    link: bool
+    flags: int
+    isa_level: int
+
+
+def build(view: View, loader: Loader, keep: Keep = lambda path: True) -> bytes:
+    """The cache file for a tree, as the loader's own ldconfig writes it.
+
+    ``keep`` tells which physical paths are there: an image's are fewer than those of the tree it is made
+    from. The configuration is read whether it is kept or not.
+    """
+    cache, names = scan(view, loader, keep)
+    return encode(cache, names)
+
+
+def scan(view: View, loader: Loader, keep: Keep = lambda path: True) -> tuple[Cache, frozenset[str]]:
+    """The cache's entries, and the names of all subdirectories of ``glibc-hwcaps``."""
+    scanner = _Scanner(Disk(view), loader, keep)
+    entries = ordered(scanner.entries())
+    return Cache(entries, "new", scanner.generator), frozenset(scanner.names)
+
+
+def configured(view: View, path: str = CONF) -> tuple[str, ...]:
+    """The directories that ``ld.so.conf`` names, with all that it includes, in order."""
+    return tuple(line.partition("=")[0].rstrip().rstrip("/") for line in _lines(Disk(view), path, []))
+
+
+class _Scanner:
+    def __init__(self, disk: Disk, loader: Loader, keep: Keep) -> None:
+        self.disk, self.loader, self.keep = disk, loader, keep
+        self.generator = loader.banner.replace("ld.so", "ldconfig", 1).rstrip(".")
+        self.names: dict[str, None] = {}
+        old = loader.version < (2, 37)
+        x86 = loader.elf.machine in (EM_X86_64, EM_386)
+        self.legacy = (LEGACY if x86 else {}) | TLS if old else {}
+        self._places: dict[str, Place] = {}
+
+    def entries(self) -> Iterator[CacheEntry]:
+        for line in _lines(self.disk, CONF, []):
+            self._add(line)
+        for directory in _system(self.loader):
+            self._add(directory)
+        self.disk.view.prefetch(self._places)
+        queue = list(self._places.values())
+        self._read_ahead(queue)
+        for place in queue:  # which grows while it is gone through
+            yield from self._scan(place, queue)
+
+    def _add(self, line: str) -> None:
+        path, equals, kind = line.partition("=")
+        path = path.rstrip().rstrip("/")
+        physical = self.disk.directory(path) if path.startswith("/") else None
+        if physical is None or not self.keep(physical):
+            return
+        kind_flags = LIBC4_TYPES.get(kind.strip()) if equals else None
+        if physical in self._places:
+            self._places[physical].type = kind_flags
+            return
+        self._places[physical] = Place(path, physical, kind_flags)
+        self._add_subdirectories(self._places[physical])
+
+    def _add_subdirectories(self, place: Place) -> None:
+        below = f"{place.path}/glibc-hwcaps"
+        # Of two names for one directory ldconfig takes the one that the file system lists first.
+        linked = self.disk.links(below)
+        for name in sorted(self.disk.contents(below), key=lambda n: (n in linked, os.fsencode(n))):
+            physical = self.disk.directory(f"{below}/{name}")
+            if name.startswith(".") or ":" in name or physical is None or not self.keep(physical):
+                continue
+            self.names[name] = None
+            made = Place(f"{below}/{name}", physical, place.type, name)
+            self._places.setdefault(physical, made)
+
+    def _read_ahead(self, places: Iterable[Place]) -> None:
+        found = (self._target(e) for p in places for e in self._listed(p) if _is_library(e.path))
+        self.disk.files.load(entry for entry in found if entry is not None)
+
+    def _listed(self, place: Place) -> list[Entry]:
+        listing = self.disk.view.listing(place.physical) or {}
+        return [entry for _, entry in sorted(listing.items()) if self.keep(entry.path)]
+
+    def _target(self, entry: Entry) -> Entry | None:
+        if entry.kind is not Kind.SYMLINK:
+            return entry
+        target = self.disk.view.resolve(entry.path).entry
+        return target if target is not None and self.keep(target.path) else None
+
+    def _scan(self, place: Place, queue: list[Place]) -> Iterator[CacheEntry]:
+        libraries: dict[str, Library] = {}
+        for entry in self._listed(place):
+            name = os.path.basename(entry.path)
+            target = self._target(entry)
+            if target is None:
+                continue
+            if target.kind is Kind.DIRECTORY:
+                if not place.subdirectory and name in self.legacy:
+                    self._queue(Place(f"{place.path}/{name}", target.path, place.type), queue)
+                continue
+            if _is_library(name) and not _is_prelink(name) and target.kind is Kind.FILE:
+                self._consider(name, entry.kind is Kind.SYMLINK, target, place, libraries)
+        hwcap = 0 if place.subdirectory else self._hwcap(place.path)
+        for soname, library in libraries.items():
+            file = library.name if place.subdirectory else soname
+            if self._target_exists(f"{place.physical}/{file}"):
+                path = f"{place.path}/{file}"
+                level = library.isa_level if place.subdirectory else 0
+                yield CacheEntry(soname, path, library.flags, place.subdirectory, level, hwcap)
+
+    def _queue(self, place: Place, queue: list[Place]) -> None:
+        if place.physical not in self._places:
+            self._places[place.physical] = place
+            queue.append(place)
+
+    def _target_exists(self, path: str) -> bool:
+        entry = self.disk.view.lstat(path)
+        return entry is not None and self.keep(path) and self._target(entry) is not None
+
+    def _consider(
+        self, name: str, link: bool, target: Entry, place: Place, libraries: dict[str, Library]
+    ) -> None:
+        """Take a file for its soname, unless a better one of that name is known (search_dir)."""
+        elf = self.disk.files.get(target)
+        if not isinstance(elf, Elf) or elf.type != ET_DYN or not elf.dynamic or target.size < 64:
+            return
+        flags = _flags(elf, self.loader)
+        if flags is None:
+            return
+        soname = elf.soname if elf.soname is not None else name
+        if link and name != soname:
+            # libfoo.so for ld(1) is a link still; another name is as good as a file.
+            link = name.endswith(".so") and soname.startswith(name)
+        if link:
+            soname = name
+        if flags == ELF and place.type in (LIBC5, LIBC6):
+            flags = place.type
+        known = libraries.get(soname)
+        if known is None:
+            libraries[soname] = Library(name, link, flags, elf.isa_level)
+        elif (not link and known.link) or (link == known.link and compare(known.name, name) < 0):
+            if ELF in (known.flags, flags):
+                known.flags = flags
+            known.name, known.link, known.isa_level = name, link, elf.isa_level
+
+    def _hwcap(self, path: str) -> int:
+        """Capabilities that the last components of a directory's path name (path_hwcap)."""
+        total = 0
+        for part in reversed(path.split("/")):
+            if part not in self.legacy:
+                break
+            total += self.legacy[part]
+        return total
+
+
+def _flags(elf: Elf, loader: Loader) -> int | None:
+    """A cache entry's flags for a file, None when this ldconfig leaves it out (readelflib.c)."""
+    if loader.elf.machine in (EM_X86_64, EM_386):
+        if elf.machine == EM_X86_64:
+            return CACHE_FLAGS[EM_X86_64, elf.bits]
+        if elf.machine != EM_386 or elf.bits != 32:
+            return None
+    elif elf.machine == EM_AARCH64:
+        return CACHE_FLAGS[EM_AARCH64, 64]
+    elif (elf.machine, elf.bits) in CACHE_FLAGS and elf.machine != EM_386:
+        return CACHE_FLAGS[elf.machine, elf.bits]
+    if elf.interpreter in INTERPRETERS or any(name in LINUX_LIBC for name in elf.needed):
+        return LIBC6
+    return ELF
+
+
+def _is_library(path: str) -> bool:
+    name = os.path.basename(path)
+    return (name.startswith(("lib", "ld-")) and ".so" in name) or name.startswith(("ld.so.", "ld64.so."))
+
+
+def _is_prelink(name: str) -> bool:
+    return re.search(r"\.#prelink#(\.......)?$", name) is not None
+
+
+def _system(loader: Loader) -> Iterator[str]:
+    """The directories that are always scanned: Debian's are the loader's; others take the first two,
+    each with its 64-bit and x32 siblings (sysdeps/.../dl-cache.h, add_system_dir)."""
+    own = [directory.rstrip("/") for directory in loader.directories]
+    if any("-linux-" in directory for directory in own):
+        yield from own
+        return
+    for directory in own[:2]:
+        plain = re.sub(r"/lib(64|x32)$", "/lib", directory)
+        yield plain
+        if loader.elf.machine == EM_X86_64 and plain.endswith("/lib"):
+            yield from (f"{plain}64", f"{plain}x32")
+
+
+def _lines(disk: Disk, path: str, files: list[str]) -> Iterator[str]:
+    """Every line of ld.so.conf that names a directory; ``files`` are those that were read so far."""
+    text = disk.text(path)
+    if text is None or len(files) >= MAX_FILES:
+        return
+    files.append(path)
+    for raw in text.decode(errors="surrogateescape").split("\n"):
+        line = raw.partition("\0")[0].partition("#")[0].lstrip(" \t\v\f\r")
+        if re.match(r"include[ \t]", line):
+            for pattern in re.split("[ \t]", line[8:]):
+                for included in _glob(disk, pattern, path):
+                    yield from _lines(disk, included, files)
+        elif line and not re.match(r"(?i)hwcap[ \t]", line):
+            yield line
+
+
+def _glob(disk: Disk, pattern: str, path: str) -> list[str]:
+    """Paths that a pattern of glob(7) stands for, sorted as in the C locale."""
+    if not pattern:
+        return []
+    if not pattern.startswith("/"):
+        pattern = f"{os.path.dirname(path)}/{pattern}"
+    found = [""]
+    for part in pattern.strip("/").split("/"):
+        if not re.search(r"[*?\[]", part):
+            found = [f"{directory}/{part}" for directory in found]
+            continue
+        found = [
+            f"{directory}/{name}"
+            for directory in found
+            for name in disk.contents(directory or "/")
+            if fnmatch.fnmatchcase(name, part) and (not name.startswith(".") or part.startswith("."))
+        ]
+    return sorted(found, key=os.fsencode)
