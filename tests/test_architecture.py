@@ -23,12 +23,17 @@ LAYERS = {
     "rules": "errors tree",
     "image": "errors tree",
     "roots": "errors tree tracing closure",
-    "plan": "errors tree tracing closure rules roots",
+    "packages": "errors tree",
+    "draft": "errors tree tracing",
+    "generated": "errors tree closure packages draft",
+    "plan": "errors tree tracing closure rules roots packages draft generated",
+    "packing": "errors tree packages plan",
     "verify": "errors tree tracing plan",
-    "report": "errors tree tracing plan verify",
+    "report": "errors tree tracing packages plan verify",
     "targets": "errors tree tracing probe image",
-    "pipeline": "errors tree tracing closure rules image roots plan verify report targets",
-    "cli": "errors tree tracing probe closure rules image roots plan verify report targets pipeline",
+    "pipeline": "errors tree tracing closure rules image roots packages plan packing verify report targets",
+    "cli": "errors tree tracing probe closure rules image roots packages plan packing verify report targets "
+    "pipeline",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""
 

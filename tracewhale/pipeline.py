@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tracewhale.errors import UsageError, VerificationFailed
 from tracewhale.image import write_image
+from tracewhale.packing import packed
 from tracewhale.plan import Options, Plan, make_plan
 from tracewhale.report.model import Built, Report, Verification
 from tracewhale.targets.base import Engine, Progress, Rebuilt, Request, Target
@@ -161,7 +162,8 @@ class _Maker:
     def image(self, plan: Plan) -> Iterator[Rebuilt]:
         with ExitStack() as held:
             with self.session.stage("image", f"copying {len(plan.paths)} paths"):
-                image = held.enter_context(write_image(self.tree.pack(plan.paths), self.target.config))
+                entries = packed(self.tree, plan, plan.paths)
+                image = held.enter_context(write_image(entries, self.target.config))
             with self.session.stage("load", "loading the new image"):
                 rebuilt = held.enter_context(self.target.rebuilt(image))
             yield rebuilt

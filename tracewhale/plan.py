@@ -9,65 +9,20 @@ import fnmatch
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from functools import cached_property
 
 from tracewhale import closure as loader
 from tracewhale import rules as knowledge
+from tracewhale.draft import RUNTIME_PATHS, Absent, Draft, Kept, Reason, Why
 from tracewhale.errors import UsageError
+from tracewhale.generated import generate
+from tracewhale.packages import Databases, Inventory
 from tracewhale.roots import Starts
 from tracewhale.rules import Rule
-from tracewhale.tracing.events import CREATING, Access, Event, Trace
-from tracewhale.tree import ROOT, Entry, Kind, View, join, parent
+from tracewhale.tracing.events import Trace
+from tracewhale.tree import ROOT, Kind, View, join, parent
 
-RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
-"""What the runtime mounts in every container, and the probe's own directory: never the image's."""
-
-
-class Why(Enum):
-    """The kinds of reason, in the order in which a reader wants them."""
-
-    ACCESS = "access"
-    NEEDED = "needed"
-    INTERPRETER = "interpreter"
-    RULE = "rule"
-    CHANGED = "changed"
-    INCLUDED = "included"
-    CREATES = "creates"
-    LISTED = "listed"
-    SYMLINK = "symlink"
-    PARENT = "parent"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Reason:
-    """Why a path is kept. ``by`` is the program, library, rule or path on whose behalf; ``detail``
-    the access, the name that DT_NEEDED gives and how it was found, or nothing."""
-
-    why: str
-    by: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """One path of the new image, as the original had it, with at least one reason."""
-
-    entry: Entry
-    reasons: tuple[Reason, ...]
-
-    def __post_init__(self) -> None:
-        if not self.reasons:
-            raise ValueError(f"{self.entry.path} is kept for no reason")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Absent:
-    """A path that a program asked for and the original image does not have either."""
-
-    path: str
-    access: str
-    program: str
+__all__ = ["RUNTIME_PATHS", "Absent", "Kept", "Options", "Plan", "Reason", "Why", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -81,6 +36,7 @@ class Plan:
     absent: tuple[Absent, ...] = ()
     excluded: tuple[str, ...] = ()
     closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
+    packages: Inventory = field(default_factory=Inventory)
 
     def __post_init__(self) -> None:
         for path in self.kept:
@@ -109,7 +65,9 @@ class Options:
     """What the user adds to and takes from a plan.
 
     ``include`` are paths (a directory with all that is in it), ``exclude`` globs; ``listings`` keeps
-    every entry of the directories that the program listed; ``directories`` are kept empty.
+    every entry of the directories that the program listed; ``directories`` are kept empty. ``licences``
+    keeps what a redistributed image owes: copyright and licence files of the packages that are there.
+    ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
     """
 
     include: tuple[str, ...] = ()
@@ -118,11 +76,13 @@ class Options:
     without_rules: tuple[str, ...] = ()
     listings: bool = False
     directories: tuple[str, ...] = ()
+    licences: bool = True
+    epoch: int | None = None
 
 
 def make_plan(view: View, trace: Trace, options: Options) -> Plan:
     """The plan for a trace (several: merge them first). Raises UsageError for an unknown --include."""
-    draft = _Draft(view, (*RUNTIME_PATHS, *trace.mounts))
+    draft = Draft(view, (*RUNTIME_PATHS, *trace.mounts))
     draft.keep_entry(ROOT, Reason(Why.PARENT.value, "/"))
     _prefetch(view, trace)
     absent = sorted({absent for event in trace.events for absent in draft.accessed(event)})
@@ -138,112 +98,17 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
     if options.listings:
         draft.complete_listings(trace)
     closure = _fixpoint(draft, trace, options)
+    databases = Databases(view)
+    _document(draft, databases, options)
     kept, excluded = _exclude(draft.frozen(), options.exclude)
-    return Plan(kept, tuple(absent), excluded, closure)
+    entries = {path: each.entry for path, each in kept.items()}
+    packages, _, written = databases.find(entries, licences=options.licences)
 
+    def wanted(path: str) -> bool:
+        return not draft.is_outside(path) and not _is_excluded(path, options.exclude)
 
-class _Draft:
-    """A plan while it grows: paths with their reasons, each added with all that it stands on."""
-
-    def __init__(self, view: View, outside: Iterable[str]) -> None:
-        self.view = view
-        self.outside = tuple(outside)
-        self.entries: dict[str, Entry] = {}
-        self.reasons: dict[str, dict[Reason, None]] = {}
-
-    def keep_entry(self, entry: Entry, reason: Reason) -> None:
-        self.entries[entry.path] = entry
-        self.reasons.setdefault(entry.path, {})[reason] = None
-
-    def keep(self, path: str, reason: Reason, *, follow: bool = True, root: str = "/") -> Entry | None:
-        """Keep where an asked path leads and every link and directory on the way; None if nowhere."""
-        found = self.view.resolve(path, follow=follow, root=root)
-        if found.entry is None or self.is_outside(found.entry.path):
-            return None
-        self._keep_steps(found.steps, found.entry.path)
-        self.keep_entry(found.entry, reason)
-        return found.entry
-
-    def _keep_steps(self, steps: Iterable[str], towards: str) -> None:
-        for step in steps:
-            if self.is_outside(step):
-                continue
-            entry = self.view.lstat(step)
-            if entry is not None:
-                why = Why.SYMLINK if entry.kind is Kind.SYMLINK else Why.PARENT
-                if why is Why.SYMLINK or step not in self.entries:
-                    self.keep_entry(entry, Reason(why.value, towards))
-                self._keep_parents(entry.path)
-        self._keep_parents(towards)
-
-    def _keep_parents(self, path: str) -> None:
-        while path != "/":
-            above = parent(path)
-            if above in self.entries:
-                return
-            entry = self.view.lstat(above)
-            if entry is not None:
-                self.keep_entry(entry, Reason(Why.PARENT.value, path))
-            path = above
-
-    def is_outside(self, path: str) -> bool:
-        """Whether a path is the runtime's: below a mount, but not the mount point itself."""
-        return any(path.startswith(f"{mount}/") for mount in self.outside) or path == "/.tracewhale"
-
-    def accessed(self, event: Event) -> tuple[Absent, ...]:
-        """Keep what one event names; return it as absent where the image does not have it."""
-        if self.is_outside(event.path) and event.root == "/":
-            return ()
-        reason = Reason(Why.ACCESS.value, event.program, event.access)
-        if event.real and not self.is_outside(event.real):
-            self.keep(event.real, reason, follow=False)
-        if self.keep(event.path, reason, follow=event.follow, root=event.root) is not None:
-            return ()
-        if Access(event.access) in CREATING:
-            above = self.view.resolve(parent(event.path), root=event.root).entry
-            if above is not None:
-                creates = Reason(Why.CREATES.value, event.program, event.path)
-                self.keep(parent(event.path), creates, root=event.root)
-            return ()
-        dangling = self.view.resolve(event.path, follow=False, root=event.root).entry
-        if dangling is not None:
-            self.keep(event.path, reason, follow=False, root=event.root)
-        return () if event.present else (Absent(event.path, event.access, event.program),)
-
-    def include(self, path: str) -> bool:
-        """Keep a path that the user named and, of a directory, everything below it."""
-        reason = Reason(Why.INCLUDED.value, "--include", path)
-        top = self.keep("/" + path.lstrip("/"), reason)
-        pending = [] if top is None else [top]
-        while pending:
-            entry = pending.pop()
-            self.keep_entry(entry, reason)
-            if entry.kind is Kind.SYMLINK:
-                self.keep(entry.path, reason)
-            elif entry.kind is Kind.DIRECTORY and not self.is_outside(f"{entry.path}/"):
-                pending += (self.view.listing(entry.path) or {}).values()
-        return top is not None
-
-    def complete_listings(self, trace: Trace) -> None:
-        """Keep every name of the directories that a program listed, as the listing is its answer."""
-        for event in sorted(trace.events):
-            if event.access != Access.LIST.value:
-                continue
-            directory = self.view.resolve(event.path, root=event.root).entry
-            if directory is None or self.is_outside(f"{directory.path}/"):
-                continue
-            for entry in (self.view.listing(directory.path) or {}).values():
-                self.keep(entry.path, Reason(Why.LISTED.value, event.program, directory.path), follow=False)
-
-    def frozen(self) -> dict[str, Kept]:
-        order = {why.value: number for number, why in enumerate(Why)}
-        return {
-            path: Kept(
-                self.entries[path],
-                tuple(sorted(self.reasons[path], key=lambda r: (order[r.why], r.by, r.detail))),
-            )
-            for path in sorted(self.entries)
-        }
+    kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch)
+    return Plan(kept, tuple(absent), excluded, closure, packages)
 
 
 def _prefetch(view: View, trace: Trace) -> None:
@@ -252,7 +117,7 @@ def _prefetch(view: View, trace: Trace) -> None:
     view.prefetch(directory for directory in directories if "/../" not in directory)
 
 
-def _fixpoint(draft: _Draft, trace: Trace, options: Options) -> loader.Closure:
+def _fixpoint(draft: Draft, trace: Trace, options: Options) -> loader.Closure:
     """Add the closure of every ELF file and script and what the rules say, until nothing is added.
 
     A rule may keep a library that has a closure of its own, whose libraries trigger rules.
@@ -275,14 +140,23 @@ def _fixpoint(draft: _Draft, trace: Trace, options: Options) -> loader.Closure:
             return closure
 
 
+def _document(draft: Draft, databases: Databases, options: Options) -> None:
+    """Add what tells of the packages that are there, which may be of yet other packages."""
+    before = -1
+    while before != len(draft.entries):
+        before = len(draft.entries)
+        for document in databases.find(draft.entries, licences=options.licences)[1]:
+            draft.keep(document.path, Reason(Why.PACKAGE.value, document.whom, document.what))
+
+
 def _exclude(kept: dict[str, Kept], globs: tuple[str, ...]) -> tuple[dict[str, Kept], tuple[str, ...]]:
     """Take away what a glob matches with all below it; a glob without a slash matches any name."""
-    gone = {
-        path
-        for path in kept
-        if path != "/" and any(_matches(above, glob) for above in _upwards(path) for glob in globs)
-    }
+    gone = {path for path in kept if path != "/" and _is_excluded(path, globs)}
     return {path: kept[path] for path in kept if path not in gone}, tuple(sorted(gone))
+
+
+def _is_excluded(path: str, globs: tuple[str, ...]) -> bool:
+    return any(_matches(above, glob) for above in _upwards(path) for glob in globs)
 
 
 def _upwards(path: str) -> Iterable[str]:

@@ -139,6 +139,10 @@ def explain(reason: Reason) -> str:
             return f"{by} creates {detail} in it"
         case Why.LISTED:
             return f"{by} lists {detail}"
+        case Why.PACKAGE:
+            return f"{detail} of {by}"
+        case Why.GENERATED:
+            return f"generated: {by} {detail}"
         case Why.SYMLINK:
             return f"link on the way to {by}"
         case Why.PARENT:

@@ -1,0 +1,170 @@
+"""A plan while it grows: paths with their reasons, each added with all that it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from tracewhale.tracing.events import CREATING, Access, Event, Trace
+from tracewhale.tree import Entry, Kind, View, parent
+
+RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
+"""What the runtime mounts in every container, and the probe's own directory: never the image's."""
+
+
+class Why(Enum):
+    """The kinds of reason, in the order in which a reader wants them."""
+
+    ACCESS = "access"
+    NEEDED = "needed"
+    INTERPRETER = "interpreter"
+    RULE = "rule"
+    CHANGED = "changed"
+    INCLUDED = "included"
+    CREATES = "creates"
+    LISTED = "listed"
+    PACKAGE = "package"
+    GENERATED = "generated"
+    SYMLINK = "symlink"
+    PARENT = "parent"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reason:
+    """Why a path is kept. ``by`` is the program, library, rule or path on whose behalf; ``detail``
+    the access, the name that DT_NEEDED gives and how it was found, or nothing."""
+
+    why: str
+    by: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One path of the new image, with at least one reason: as the original had it, or *generated*.
+
+    ``content`` are the bytes of a generated file, which the original does not have or has with other
+    contents (of a generated directory none); None for what comes from the original.
+    """
+
+    entry: Entry
+    reasons: tuple[Reason, ...]
+    content: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reasons:
+            raise ValueError(f"{self.entry.path} is kept for no reason")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Absent:
+    """A path that a program asked for and the original image does not have either."""
+
+    path: str
+    access: str
+    program: str
+
+
+class Draft:
+    """A plan while it grows: paths with their reasons, each added with all that it stands on."""
+
+    def __init__(self, view: View, outside: Iterable[str]) -> None:
+        self.view = view
+        self.outside = tuple(outside)
+        self.entries: dict[str, Entry] = {}
+        self.reasons: dict[str, dict[Reason, None]] = {}
+
+    def keep_entry(self, entry: Entry, reason: Reason) -> None:
+        self.entries[entry.path] = entry
+        self.reasons.setdefault(entry.path, {})[reason] = None
+
+    def keep(self, path: str, reason: Reason, *, follow: bool = True, root: str = "/") -> Entry | None:
+        """Keep where an asked path leads and every link and directory on the way; None if nowhere."""
+        found = self.view.resolve(path, follow=follow, root=root)
+        if found.entry is None or self.is_outside(found.entry.path):
+            return None
+        self._keep_steps(found.steps, found.entry.path)
+        self.keep_entry(found.entry, reason)
+        return found.entry
+
+    def _keep_steps(self, steps: Iterable[str], towards: str) -> None:
+        for step in steps:
+            if self.is_outside(step):
+                continue
+            entry = self.view.lstat(step)
+            if entry is not None:
+                why = Why.SYMLINK if entry.kind is Kind.SYMLINK else Why.PARENT
+                if why is Why.SYMLINK or step not in self.entries:
+                    self.keep_entry(entry, Reason(why.value, towards))
+                self._keep_parents(entry.path)
+        self._keep_parents(towards)
+
+    def _keep_parents(self, path: str) -> None:
+        while path != "/":
+            above = parent(path)
+            if above in self.entries:
+                return
+            entry = self.view.lstat(above)
+            if entry is not None:
+                self.keep_entry(entry, Reason(Why.PARENT.value, path))
+            path = above
+
+    def is_outside(self, path: str) -> bool:
+        """Whether a path is the runtime's: below a mount, but not the mount point itself."""
+        return any(path.startswith(f"{mount}/") for mount in self.outside) or path == "/.tracewhale"
+
+    def accessed(self, event: Event) -> tuple[Absent, ...]:
+        """Keep what one event names; return it as absent where the image does not have it."""
+        if self.is_outside(event.path) and event.root == "/":
+            return ()
+        reason = Reason(Why.ACCESS.value, event.program, event.access)
+        if event.real and not self.is_outside(event.real):
+            self.keep(event.real, reason, follow=False)
+        if self.keep(event.path, reason, follow=event.follow, root=event.root) is not None:
+            return ()
+        if Access(event.access) in CREATING:
+            above = self.view.resolve(parent(event.path), root=event.root).entry
+            if above is not None:
+                creates = Reason(Why.CREATES.value, event.program, event.path)
+                self.keep(parent(event.path), creates, root=event.root)
+            return ()
+        dangling = self.view.resolve(event.path, follow=False, root=event.root).entry
+        if dangling is not None:
+            self.keep(event.path, reason, follow=False, root=event.root)
+        return () if event.present else (Absent(event.path, event.access, event.program),)
+
+    def include(self, path: str) -> bool:
+        """Keep a path that the user named and, of a directory, everything below it."""
+        reason = Reason(Why.INCLUDED.value, "--include", path)
+        top = self.keep("/" + path.lstrip("/"), reason)
+        pending = [] if top is None else [top]
+        while pending:
+            entry = pending.pop()
+            self.keep_entry(entry, reason)
+            if entry.kind is Kind.SYMLINK:
+                self.keep(entry.path, reason)
+            elif entry.kind is Kind.DIRECTORY and not self.is_outside(f"{entry.path}/"):
+                pending += (self.view.listing(entry.path) or {}).values()
+        return top is not None
+
+    def complete_listings(self, trace: Trace) -> None:
+        """Keep every name of the directories that a program listed, as the listing is its answer."""
+        for event in sorted(trace.events):
+            if event.access != Access.LIST.value:
+                continue
+            directory = self.view.resolve(event.path, root=event.root).entry
+            if directory is None or self.is_outside(f"{directory.path}/"):
+                continue
+            for entry in (self.view.listing(directory.path) or {}).values():
+                self.keep(entry.path, Reason(Why.LISTED.value, event.program, directory.path), follow=False)
+
+    def frozen(self) -> dict[str, Kept]:
+        order = {why.value: number for number, why in enumerate(Why)}
+        return {
+            path: Kept(
+                self.entries[path],
+                tuple(sorted(self.reasons[path], key=lambda r: (order[r.why], r.by, r.detail))),
+            )
+            for path in sorted(self.entries)
+        }

@@ -1,0 +1,88 @@
+"""Files of the new image that the original does not have, or has with more in it than is kept.
+
+A generated path is planned as any other, with its bytes and its reasons. Its times are the original's,
+so that the same original gives the same image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from tracewhale.closure.ldcache import rewritten
+from tracewhale.draft import Kept, Reason, Why
+from tracewhale.packages import Written
+from tracewhale.tree import Entry, Kind, View, parent
+
+LOADER_CACHE = "/etc/ld.so.cache"
+SECOND = 1_000_000_000
+
+
+def generate(
+    view: View,
+    kept: Mapping[str, Kept],
+    written: Iterable[Written],
+    *,
+    wanted: Callable[[str], bool] = lambda path: True,
+    epoch: int | None = None,
+) -> dict[str, Kept]:
+    """What is generated for a plan, by path, with the directories that it needs and that are not kept.
+
+    ``wanted`` tells whether a path may be in the image; ``epoch`` is SOURCE_DATE_EPOCH in seconds, which
+    all times become when it is given.
+    """
+    made: dict[str, Kept] = {}
+    for each in written:
+        if wanted(each.path):
+            reason = Reason(Why.PACKAGE.value, each.whom, each.what)
+            made[each.path] = _file(each.path, each.content, each.mtime_ns, reason, epoch)
+    if LOADER_CACHE in kept:
+        made |= loader_cache(view, kept, epoch)
+    for path in sorted(made):
+        made |= _parents(view, kept, made, path)
+    return made
+
+
+def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dict[str, Kept]:
+    """``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
+    ``ldconfig -p`` with all that ask it."""
+    original = kept[LOADER_CACHE]
+    if original.entry.kind is not Kind.FILE:
+        return {}
+
+    def exists(path: str) -> bool:
+        found = view.resolve(path)
+        return found.entry is not None and all(step in kept for step in (*found.steps, found.entry.path))
+
+    data = view.tree.read([(LOADER_CACHE, 0, original.entry.size)])[0] or b""
+    content = rewritten(data, exists)
+    if content == data:
+        return {}
+    reason = Reason(Why.GENERATED.value, "ld.so.cache", "without what is not kept")
+    again = _file(LOADER_CACHE, content, original.entry.mtime_ns, reason, epoch)
+    entry = replace(again.entry, mode=original.entry.mode, uid=original.entry.uid, gid=original.entry.gid)
+    return {LOADER_CACHE: Kept(entry, (*original.reasons, reason), content)}
+
+
+def _file(path: str, content: bytes, mtime_ns: int, reason: Reason, epoch: int | None) -> Kept:
+    entry = Entry(path, Kind.FILE, 0o644, 0, 0, len(content), _time(mtime_ns, epoch))
+    return Kept(entry, (reason,), content)
+
+
+def _parents(view: View, kept: Mapping[str, Kept], made: Mapping[str, Kept], path: str) -> dict[str, Kept]:
+    """The directories above a generated file: the original's, or new ones of its time."""
+    found: dict[str, Kept] = {}
+    mtime_ns = made[path].entry.mtime_ns
+    above = path
+    while (above := parent(above)) not in kept and above not in made:
+        reason = Reason(Why.PARENT.value, path)
+        entry = view.lstat(above)
+        if entry is None:
+            found[above] = Kept(Entry(above, Kind.DIRECTORY, 0o755, 0, 0, 0, mtime_ns), (reason,), b"")
+        else:
+            found[above] = Kept(entry, (reason,))
+    return found
+
+
+def _time(mtime_ns: int, epoch: int | None) -> int:
+    return mtime_ns if epoch is None else epoch * SECOND

@@ -1,0 +1,60 @@
+"""Which package owns each kept file, and what the new image carries so that others can tell it, too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from tracewhale.packages.distribution import distribution, documents
+from tracewhale.packages.dpkg import Dpkg
+from tracewhale.packages.files import Files
+from tracewhale.packages.model import (
+    Distribution,
+    Document,
+    Found,
+    Inventory,
+    Owned,
+    Package,
+    Written,
+)
+from tracewhale.tree import Entry, View
+
+__all__ = ["Databases", "Distribution", "Document", "Inventory", "Owned", "Package", "Written"]
+
+
+class Database(Protocol):
+    """The packages of one kind."""
+
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+        """The packages of some kept physical paths, and what the new image carries for them."""
+        ...
+
+
+class Databases:
+    """All package metadata of a tree: pure but for what it reads, and the same answer each time."""
+
+    def __init__(self, view: View) -> None:
+        self._files = Files(view)
+        self._systems: tuple[Database, ...] = (Dpkg(self._files),)
+        self._languages: tuple[Database, ...] = ()
+
+    def find(
+        self, kept: Mapping[str, Entry], *, licences: bool = True
+    ) -> tuple[Inventory, tuple[Document, ...], tuple[Written, ...]]:
+        """The packages of some kept physical paths; what to keep for them, and what to write.
+
+        To be called again when what it names is kept, until it names nothing new: ``licences`` keeps
+        copyright and licence files.
+        """
+        systems = [database.find(kept, licences=licences) for database in self._systems]
+        found = [*systems, *(database.find(kept, licences=licences) for database in self._languages)]
+        named = documents(self._files) if any(each.kept for each in systems) else []
+        return (
+            Inventory(
+                tuple(sorted(owned for each in found for owned in each.kept)),
+                tuple(sorted(package for each in found for package in each.left_out)),
+                distribution(self._files),
+            ),
+            tuple(sorted({*named, *(document for each in found for document in each.documents)})),
+            tuple(sorted(written for each in found for written in each.written)),
+        )

@@ -1,0 +1,235 @@
+"""Packages of dpkg: its database as in deb-based systems, and as distroless images have it.
+
+``/var/lib/dpkg/status`` has a stanza a package (deb-control(5)), ``info/NAME[:ARCH].list`` its paths,
+``info/NAME[:ARCH].md5sums`` digests of its files but conffiles. Images built without dpkg have
+``status.d/NAME`` and ``status.d/NAME.md5sums`` instead; the new image does, too, as Trivy
+(pkg/fanal/analyzer/pkg/dpkg) and Syft (syft/pkg/cataloger/debian) read both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tracewhale.packages.files import Files, Missing, Names, decode, encode, normal
+from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
+from tracewhale.tree import Entry, Kind, parent
+
+DATABASE = "/var/lib/dpkg"
+NOT_THERE: tuple[list[str], ...] = ([], ["not-installed"], ["config-files"])
+"""Last words of ``Status`` with which a package's files are not there (dpkg(1), "Package states")."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*")
+"""Of packages and architectures (Debian policy, 5.6.1): nothing that could lead elsewhere as a path."""
+
+DOCUMENTATION = "/usr/share/doc"
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A package with its stanza, the base name of its ``info`` files, and the names of its paths."""
+
+    package: Package
+    stanza: str
+    base: str
+    names: frozenset[str]
+
+
+class Dpkg:
+    """dpkg's database, read as a whole: nothing else tells whose a file is."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._base = files.physical(DATABASE)
+        self._records: tuple[_Record, ...] = ()
+        self._distroless = False
+        if not self._base:
+            return
+        files.view.prefetch([self._base, f"{self._base}/info", f"{self._base}/status.d", DOCUMENTATION])
+        self._names = Names(files.aliases())
+        self._diversions = self._read_diversions()
+        records = tuple(self._read_installed())
+        self._distroless = not records
+        self._records = records or tuple(self._read_distroless())
+
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+        """The packages of some kept paths, what to keep for them, and their ``status.d``."""
+        if not self._records:
+            return NOTHING
+        wanted = {
+            name: entry
+            for entry in kept.values()
+            if entry.kind is not Kind.DIRECTORY
+            for name in self._names.of(entry.path)
+        }
+        paths = {number: self._owned(record, wanted) for number, record in enumerate(self._records)}
+        there = [number for number, some in paths.items() if some]
+        whole = Missing(self._files.view).whole(
+            {number: self._lacking(self._records[number], kept) for number in there}
+        )
+        owned = [Owned(self._records[n].package, paths[n], n in whole) for n in there]
+        records = [self._records[number] for number in there]
+        return Found(
+            kept=tuple(sorted(owned)),
+            left_out=tuple(sorted(r.package for n, r in enumerate(self._records) if not paths[n])),
+            documents=tuple(sorted(self._documents(records, licences))),
+            written=tuple(sorted(self._written(records, kept))),
+        )
+
+    # ---- reading ------------------------------------------------------------------------------------
+
+    def _read_installed(self) -> Iterator[_Record]:
+        listing = self._files.view.listing(f"{self._base}/info") or {}
+        lists = {name.removesuffix(".list"): name for name in listing if name.endswith(".list")}
+        status = f"{self._base}/status"
+        places = {base: f"{self._base}/info/{name}" for base, name in lists.items()}
+        contents = self._files.read([status, *places.values()])
+        for stanza in stanzas(decode(contents.get(status, b""))):
+            fields = parse(stanza)
+            if not _is_package(fields) or fields.get("Status", "").split()[-1:] in NOT_THERE:
+                continue
+            package = _package(fields)
+            base = next(
+                (b for b in (package.name, f"{package.name}:{package.architecture}") if b in places), ""
+            )
+            listed = decode(contents.get(places[base], b"")) if base else ""
+            names = frozenset(name for name in listed.split("\n") if name.startswith("/") and name != "/.")
+            yield _Record(package, stanza, base, names)
+
+    def _read_distroless(self) -> Iterator[_Record]:
+        place = f"{self._base}/status.d"
+        names = [name for name in self._files.view.listing(place) or {} if not name.endswith(".md5sums")]
+        contents = self._files.read(
+            f"{place}/{name}{ending}" for name in sorted(names) for ending in ("", ".md5sums")
+        )
+        for name in sorted(names):
+            for stanza in stanzas(decode(contents.get(f"{place}/{name}", b"")))[:1]:
+                fields = parse(stanza)
+                if _is_package(fields):
+                    sums = decode(contents.get(f"{place}/{name}.md5sums", b""))
+                    paths = frozenset(path for path, _ in digests(sums))
+                    yield _Record(_package(fields), stanza, name, paths)
+
+    def _read_diversions(self) -> dict[str, tuple[str, str]]:
+        """Where a file lies that a package wants elsewhere (dpkg-divert(1)): name, place, by whom."""
+        lines = self._files.text(f"{self._base}/diversions").split("\n")
+        return {lines[at]: (lines[at + 1], lines[at + 2]) for at in range(0, len(lines) - 2, 3)}
+
+    # ---- whose is what ------------------------------------------------------------------------------
+
+    def _owned(self, record: _Record, wanted: Mapping[str, Entry]) -> tuple[str, ...]:
+        found = set()
+        for name in self._diverted(record, wanted.keys() & record.names, wanted):
+            entry = wanted[name]
+            # A directory of a package may be a link in the image: /lib on merged-/usr systems.
+            if entry.kind is Kind.SYMLINK and any(other.startswith(f"{name}/") for other in record.names):
+                continue
+            found.add(entry.path)
+        return tuple(sorted(found))
+
+    def _diverted(self, record: _Record, names: set[str], wanted: Mapping[str, Entry]) -> set[str]:
+        for name, (place, by) in self._diversions.items():
+            if name in record.names and by != record.package.name:
+                names = (names - {name}) | ({place} & wanted.keys())
+        return names
+
+    def _lacking(self, record: _Record, kept: Mapping[str, Entry]) -> list[str]:
+        leaves = record.names - {parent(name) for name in record.names}
+        physical = {self._names.physical(name) for name in leaves}
+        return sorted(path for path in physical if path not in kept)
+
+    # ---- what the new image carries -----------------------------------------------------------------
+
+    def _documents(self, records: list[_Record], licences: bool) -> Iterator[Document]:
+        if licences:
+            self._files.view.prefetch(f"{DOCUMENTATION}/{record.package.name}" for record in records)
+        for record in records:
+            name = record.package.name
+            if licences and self._files.physical(f"{DOCUMENTATION}/{name}/copyright"):
+                yield Document(f"{DOCUMENTATION}/{name}/copyright", name, "licence")
+            if self._distroless:
+                for ending in ("", ".md5sums"):
+                    place = f"{self._base}/status.d/{record.base}{ending}"
+                    if self._files.physical(place):
+                        yield Document(place, name, "record")
+
+    def _written(self, records: list[_Record], kept: Mapping[str, Entry]) -> Iterator[Written]:
+        """``status.d``, unless it is there already or the program itself reads the database."""
+        if self._distroless or f"{self._base}/status" in kept:
+            return
+        sums = self._files.read(f"{self._base}/info/{record.base}.md5sums" for record in records)
+        modified = self._files.modified(f"{self._base}/status")
+        twice = _repeated(record.package.name for record in records)
+        for record in records:
+            package = record.package
+            name = f"{package.name}:{package.architecture}" if package.name in twice else package.name
+            place = f"{self._base}/status.d/{name}"
+            yield Written(place, encode(self._stanza(record, kept)), modified, package.name, "record")
+            text = decode(sums.get(f"{self._base}/info/{record.base}.md5sums", b""))
+            lines = [line for path, line in digests(text) if self._names.physical(path) in kept]
+            if lines:
+                content = encode("".join(f"{line}\n" for line in lines))
+                yield Written(f"{place}.md5sums", content, modified, package.name, "record")
+
+    def _stanza(self, record: _Record, kept: Mapping[str, Entry]) -> str:
+        """A stanza as in the package itself: without its state here, and without conffiles that are gone."""
+        lines: list[str] = []
+        field = ""
+        for line in record.stanza.split("\n"):
+            if not line.startswith((" ", "\t")):
+                field = line.partition(":")[0]
+            elif field == "Conffiles" and self._names.physical(normal(line.split()[0])) not in kept:
+                continue
+            if field not in ("Status", "Config-Version"):
+                lines.append(line)
+        text = "\n".join(lines)
+        return re.sub(r"^Conffiles:[ \t]*\n(?![ \t])", "", f"{text}\n", flags=re.MULTILINE)
+
+
+def stanzas(text: str) -> list[str]:
+    """Paragraphs of a control file (deb822(5)), without the empty lines between them."""
+    return [stanza.strip("\n") for stanza in re.split(r"\n[ \t]*\n", text) if stanza.strip()]
+
+
+def parse(stanza: str) -> dict[str, str]:
+    """The fields' first lines by name."""
+    found: dict[str, str] = {}
+    for line in stanza.split("\n"):
+        name, colon, value = line.partition(":")
+        if colon and name and not name[0].isspace() and name[0] != "#":
+            found.setdefault(name, value.strip())
+    return found
+
+
+def digests(text: str) -> Iterator[tuple[str, str]]:
+    """The absolute name and the whole line of each file in ``.md5sums`` (deb-md5sums(5))."""
+    for line in text.split("\n"):
+        _, gap, name = line.partition("  ")
+        if gap and name:
+            yield normal(name), line
+
+
+def _is_package(fields: Mapping[str, str]) -> bool:
+    return all(NAME.fullmatch(fields.get(field, "")) for field in ("Package", "Architecture"))
+
+
+def _package(fields: Mapping[str, str]) -> Package:
+    source = re.fullmatch(r"(\S+)(?:\s+\((.*)\))?", fields.get("Source", ""))
+    return Package(
+        kind="deb",
+        name=fields["Package"],
+        version=fields.get("Version", ""),
+        architecture=fields.get("Architecture", ""),
+        source=source[1] if source else "",
+        source_version=(source[2] or "") if source else "",
+        supplier=fields.get("Maintainer", ""),
+    )
+
+
+def _repeated(names: Iterator[str]) -> set[str]:
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for name in names:
+        (twice if name in seen else seen).add(name)
+    return twice

@@ -1,0 +1,142 @@
+"""Reading package metadata out of a tree: few exchanges, nothing twice, and no more than fits."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping
+
+from tracewhale.tree import Kind, View, parent
+
+FILE_LIMIT = 256 << 20
+"""Bytes of one file: the largest databases of packages have a tenth of that."""
+
+TOTAL_LIMIT = 1 << 30
+"""Bytes that are read together; what comes after is taken for absent."""
+
+
+class Files:
+    """A view whose files are read once and by asked path, and which knows a distribution's aliases."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self._contents: dict[str, bytes] = {}
+        self._left = TOTAL_LIMIT
+
+    def read(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Contents of the regular files among asked paths, in one exchange; others are left out."""
+        physical = {path: found for path in paths if (found := self.physical(path))}
+        wanted = []
+        for path in sorted(set(physical.values()) - self._contents.keys()):
+            entry = self.view.lstat(path)
+            if entry is not None and entry.kind is Kind.FILE and entry.size <= min(FILE_LIMIT, self._left):
+                self._left -= entry.size
+                wanted.append((path, 0, entry.size))
+        if wanted:
+            for (path, _, _), content in zip(wanted, self.view.tree.read(wanted), strict=True):
+                if content is not None:
+                    self._contents[path] = content
+        return {path: self._contents[place] for path, place in physical.items() if place in self._contents}
+
+    def text(self, path: str) -> str:
+        """One file as text, empty when there is none."""
+        return decode(self.read([path]).get(path, b""))
+
+    def physical(self, path: str) -> str:
+        """Where an asked path leads, empty when nowhere."""
+        entry = self.view.resolve(path).entry
+        return "" if entry is None else entry.path
+
+    def modified(self, path: str) -> int:
+        """The modification time of what an asked path leads to, in nanoseconds; 0 for nothing."""
+        entry = self.view.resolve(path).entry
+        return 0 if entry is None else entry.mtime_ns
+
+    def aliases(self) -> Mapping[str, str]:
+        """Symbolic links to directories in ``/``, ``/usr`` and ``/var``: on merged-/usr systems databases
+        say ``/lib/...`` where the file is ``/usr/lib/...``."""
+        tops = ("/", "/usr", "/var")
+        self.view.prefetch(tops)
+        found = {}
+        for top in tops:
+            for entry in (self.view.listing(top) or {}).values():
+                if entry.kind is Kind.SYMLINK:
+                    target = self.view.resolve(entry.path).entry
+                    if target is not None and target.kind is Kind.DIRECTORY:
+                        found[entry.path] = target.path
+        return found
+
+
+class Names:
+    """Between the names that a database has and physical paths."""
+
+    def __init__(self, aliases: Mapping[str, str]) -> None:
+        self._aliases = aliases
+
+    def physical(self, name: str) -> str:
+        """A name with an alias at its beginning replaced by what it stands for."""
+        for alias, target in self._aliases.items():
+            if name.startswith(f"{alias}/"):
+                return target.rstrip("/") + name[len(alias) :]
+        return name
+
+    def of(self, path: str) -> list[str]:
+        """Every name that a database may have for a physical path."""
+        names = [path]
+        for alias, target in self._aliases.items():
+            if path.startswith(f"{target.rstrip('/')}/"):
+                names.append(alias + path[len(target.rstrip("/")) :])
+        return names
+
+
+def decode(data: bytes) -> str:
+    """Bytes of a database as text that holds names as paths have them."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def encode(text: str) -> bytes:
+    """Text as it was in a database."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def normal(path: str) -> str:
+    """A path as databases should have it: absolute, without ``.``, ``..`` and doubled slashes."""
+    return posixpath.normpath("/" + path.lstrip("/"))
+
+
+class Missing:
+    """Whether all that a package had is kept, asking for directories of few packages in few exchanges."""
+
+    ROUNDS = (1, 8, 1 << 30)
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def whole(self, lacking: Mapping[int, Iterable[str]]) -> set[int]:
+        """The packages (by number) of which nothing is left behind.
+
+        ``lacking`` are the physical paths of each that are not kept: it is whole when the original does
+        not have them either, or has only directories there.
+        """
+        pending: dict[int, dict[str, list[str]]] = {}
+        for number, paths in lacking.items():
+            directories: dict[str, list[str]] = {}
+            for path in paths:
+                directories.setdefault(parent(path), []).append(path)
+            pending[number] = directories
+        whole = {number for number, directories in pending.items() if not directories}
+        for most in self.ROUNDS:
+            chosen = {
+                number: sorted(directories)[:most] for number, directories in pending.items() if directories
+            }
+            self._view.prefetch({directory for some in chosen.values() for directory in some})
+            for number, some in chosen.items():
+                paths = [path for directory in some for path in pending[number].pop(directory)]
+                if any(self._is_there(path) for path in paths):
+                    del pending[number]
+                elif not pending[number]:
+                    whole.add(number)
+        return whole
+
+    def _is_there(self, path: str) -> bool:
+        entry = self._view.lstat(path)
+        return entry is not None and entry.kind is not Kind.DIRECTORY

@@ -1,0 +1,106 @@
+"""Packages of an image: what they are, which kept files are theirs, and what says so in the new image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Package:
+    """One installed package. ``kind`` is the package-url type: deb, rpm, apk, pypi, npm, gem, maven.
+
+    ``namespace`` is the npm scope with its ``@`` or the Maven group; ``source`` and ``source_version``
+    name what a distribution built it from, empty when that is the same. ``licence`` is as the package
+    says it, ``supplier`` its maintainer, vendor or author.
+    """
+
+    kind: str
+    name: str
+    version: str
+    architecture: str = ""
+    namespace: str = ""
+    source: str = ""
+    source_version: str = ""
+    licence: str = ""
+    supplier: str = ""
+
+    @property
+    def title(self) -> str:
+        """What people call it: the name, with its scope or group."""
+        if not self.namespace:
+            return self.name
+        return f"{self.namespace}{':' if self.kind == 'maven' else '/'}{self.name}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Owned:
+    """A package of which files are kept: their physical paths, and whether that is all that there was."""
+
+    package: Package
+    paths: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Document:
+    """A path of the original to keep because a package is there: ``what`` it is of ``whom``.
+
+    The path is an asked one: the links on its way are kept with it.
+    """
+
+    path: str
+    whom: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Written:
+    """A file of the new image that the original does not have, or has with more in it."""
+
+    path: str
+    content: bytes
+    mtime_ns: int
+    whom: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What ``os-release`` says (os-release(5)): ``id`` such as ``debian``, ``version`` its VERSION_ID."""
+
+    id: str = ""
+    version: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The packages of which something is kept, sorted, and those of which nothing is."""
+
+    kept: tuple[Owned, ...] = ()
+    left_out: tuple[Package, ...] = ()
+    distribution: Distribution = field(default_factory=Distribution)
+
+    @cached_property
+    def owners(self) -> Mapping[str, tuple[Package, ...]]:
+        """The packages of each kept path that has any."""
+        found: dict[str, list[Package]] = {}
+        for owned in self.kept:
+            for path in owned.paths:
+                found.setdefault(path, []).append(owned.package)
+        return {path: tuple(packages) for path, packages in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one package manager's metadata tells about some kept paths."""
+
+    kept: tuple[Owned, ...] = ()
+    left_out: tuple[Package, ...] = ()
+    documents: tuple[Document, ...] = ()
+    written: tuple[Written, ...] = ()
+
+
+NOTHING = Found()
