@@ -94,9 +94,11 @@ def parse(size: int) -> Parser:
             order + "HHIIIIIHHH", head, 16
         )
     base = Elf(bits, order == "<", machine, kind, head[7], head[8], e_flags)
-    refusal = header_refusal(head, kind, version, phentsize, bits)
-    if kind not in (ET_EXEC, ET_DYN) or phentsize != (56 if bits == 64 else 32):
+    refusal = header_refusal(head, kind, version)
+    if kind not in (ET_EXEC, ET_DYN):
         return replace(base, refusal=refusal)
+    if phentsize != (56 if bits == 64 else 32):
+        raise UnreadableElf("ELF file's phentsize not the expected size")
     length = phentsize * phnum
     if length > MAX_PROGRAM_HEADERS:
         raise UnreadableElf(f"{phnum} program headers")

@@ -49,7 +49,7 @@ def file_offset(segments: list[Segment], address: int, what: str) -> int:
     raise UnreadableElf(f"its {what} is in no segment")
 
 
-def header_refusal(head: bytes, kind: int, version: int, phentsize: int, bits: int) -> str:
+def header_refusal(head: bytes, kind: int, version: int) -> str:
     """glibc's words for a header that it does not accept (elf/dl-load.c, open_verify), in its order."""
     if head[6] != 1:
         return "ELF file version ident does not match current one"
@@ -63,8 +63,6 @@ def header_refusal(head: bytes, kind: int, version: int, phentsize: int, bits: i
         return "ELF file version does not match current one"
     if kind not in (ET_EXEC, ET_DYN):
         return "only ET_DYN and ET_EXEC can be loaded"
-    if phentsize != (56 if bits == 64 else 32):
-        return "ELF file's phentsize not the expected size"
     return ""
 
 
