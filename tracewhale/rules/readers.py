@@ -148,6 +148,12 @@ def library_path(text: str) -> Iterator[Named]:
             pending += value
 
 
+def library_list(text: str) -> Iterator[Named]:
+    """A library on each line (cl_khr_icd: by name or absolute path)."""
+    for line in _lines(text):
+        yield from _library(line)
+
+
 def module_cache(text: str) -> Iterator[Named]:
     """Quoted paths of GTK's ``immodules.cache`` and gdk-pixbuf's ``loaders.cache``."""
     for line in _lines(text):
@@ -184,6 +190,7 @@ READERS: Mapping[str, Reader] = MappingProxyType(
         "p11-kit": p11_kit,
         "odbcinst": odbcinst,
         "library_path": library_path,
+        "library list": library_list,
         "module cache": module_cache,
         "ld.so.conf": ld_so_conf,
         "passwd": passwd,
