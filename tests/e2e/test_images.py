@@ -1,0 +1,162 @@
+"""The sample images: slimmed, verified, no larger than they should be, and answering as before."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+from docker.models.containers import Container
+
+from tests.e2e.tool import report
+
+NewTag = Callable[[], str]
+Image = Callable[[str], str]
+
+SERVERS = [
+    ("nginx", 80, ["/", "/none"], 10),
+    ("flask", 8000, ["/", "/resolve", "/database", "/zone", "/idna"], 43),
+    ("java", 8080, ["/"], 175),
+    ("node", 3000, ["/", "/resolve"], 99),
+]
+"""Image, port, paths that the workload asks for, and megabytes (docker's Size) at most."""
+
+
+@contextmanager
+def running(client: DockerClient, image: str, command: list[str] | None = None) -> Iterator[Container]:
+    container = client.containers.run(image, command, detach=True)
+    try:
+        yield container
+    finally:
+        container.remove(force=True, v=True)
+
+
+def answer(container: Container, port: int, path: str) -> tuple[int, bytes]:
+    """Status and body of a page, as soon as the server listens."""
+    container.reload()
+    address = container.attrs["NetworkSettings"]["Networks"]["bridge"]["IPAddress"]
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            with urllib.request.urlopen(f"http://{address}:{port}{path}", timeout=10) as page:
+                return page.status, page.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(("name", "port", "paths", "megabytes"), SERVERS, ids=[s[0] for s in SERVERS])
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_server_answers_as_before(
+    name: str,
+    port: int,
+    paths: list[str],
+    megabytes: int,
+    docker_client: DockerClient,
+    image: Image,
+    new_tag: NewTag,
+) -> None:
+    original, slim = image(name), new_tag()
+    get = "import sys, urllib.request as u; [print(u.urlopen(a).status) for a in sys.argv[1:]]"
+    urls = " ".join(f"http://$TRACEWHALE_IP:{port}{path}" for path in paths if path != "/none")
+    found = report("run", "-t", slim, "--workload", f"python3 -c '{get}' {urls}", original)
+    assert found["verification"]["verified"]
+    assert found["built"]["size"] <= megabytes * 1_000_000
+    assert found["trace"]["lost"] == 0
+    before, after = (docker_client.images.get(each).attrs["Config"] for each in (original, slim))
+    assert {k: v for k, v in after.items() if k != "Labels"} == {
+        k: v for k, v in before.items() if k != "Labels"
+    }
+    with running(docker_client, original) as old, running(docker_client, slim) as new:
+        for path in paths:
+            assert answer(new, port, path) == answer(old, port, path)
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_client_prints_what_it_reads(docker_client: DockerClient, image: Image, new_tag: NewTag) -> None:
+    original, slim = image("curl"), new_tag()
+    found = report("run", "-t", slim, original, "--", "-s", "file:///etc/os-release")
+    assert found["verification"]["output"] == "same"
+    assert found["built"]["size"] <= 20_000_000
+    printed = [
+        docker_client.containers.run(i, ["-s", "file:///etc/os-release"], remove=True)
+        for i in (original, slim)
+    ]
+    assert printed[0] == printed[1] != b""
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_java_resolves_names_that_no_trace_asked_for(
+    docker_client: DockerClient, image: Image, new_tag: NewTag
+) -> None:
+    """The failure that the first tool of this kind was known for."""
+    original, slim = image("java"), new_tag()
+    report("run", "-t", slim, "--for", "2", original)
+    command = ["java", "-jar", "/app.jar", "resolve", "localhost"]
+    printed = [docker_client.containers.run(i, command, remove=True) for i in (original, slim)]
+    assert printed[0] == printed[1]
+    assert printed[1].startswith(b"localhost/127.0.0.1")
+
+
+@pytest.mark.parametrize("name", ["static", "musl"])
+@pytest.mark.usefixtures("leaves_nothing")
+def test_an_image_without_shell_or_ldd(
+    name: str, docker_client: DockerClient, image: Image, new_tag: NewTag
+) -> None:
+    original, slim = image(name), new_tag()
+    assert report("run", "-t", slim, original)["verification"]["verified"]
+    printed = [docker_client.containers.run(i, remove=True) for i in (original, slim)]
+    assert printed[0] == printed[1] != b""
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_a_container_is_taken_as_it_is_and_left_alone(
+    docker_client: DockerClient, image: Image, new_tag: NewTag, tmp_path: Path
+) -> None:
+    slim = new_tag()
+    with running(docker_client, image("base"), ["sleep", "1000"]) as container:
+        container.exec_run(["sh", "-c", "echo changed > /root/made; rm /etc/issue"])
+        state = container.attrs["State"], docker_client.api.diff(container.id)
+        found = report("run", "-t", slim, container.short_id, "--", "cat", "/root/made")
+        container.reload()
+        assert (container.attrs["State"]["Pid"], docker_client.api.diff(container.id)) == (
+            state[0]["Pid"],
+            state[1],
+        )
+    assert found["verification"]["output"] == "same"
+    assert docker_client.containers.run(slim, ["cat", "/root/made"], remove=True) == b"changed\n"
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_the_base_image_that_skinnywhale_made(
+    docker_client: DockerClient, image: Image, new_tag: NewTag, tmp_path: Path
+) -> None:
+    """A runtime is put into a container by hand, nothing is committed, and an image is built FROM the result."""
+    slim, derived = new_tag(), new_tag()
+    with running(docker_client, image("java"), ["sleep", "1"]) as source:
+        jar, _ = source.get_archive("/app.jar")
+        runtime, _ = source.get_archive("/usr/lib/jvm")
+        config, _ = source.get_archive("/etc/java-17-openjdk")
+        with running(docker_client, image("base"), ["sleep", "1000"]) as container:
+            container.put_archive("/", jar)
+            container.put_archive("/usr/lib", runtime)
+            container.put_archive("/etc", config)
+            program = "/usr/lib/jvm/java-17-openjdk-amd64/bin/java"
+            words = ("--", program, "-version")
+            found = report("run", "--keep-changes", "-t", slim, container.name, *words)
+    assert found["verification"]["verified"]
+    kept = {file["path"]: file["reasons"] for file in found["plan"]["files"]}
+    assert any(reason["why"] == "changed" for reason in kept["/app.jar"])
+    docker_client.images.get(slim)
+    (tmp_path / "Dockerfile").write_text(f'FROM {slim}\nENTRYPOINT ["{program}", "-jar", "/app.jar"]\n')
+    docker_client.images.build(path=str(tmp_path), tag=derived, rm=True)
+    printed = docker_client.containers.run(derived, ["resolve", "localhost"], remove=True)
+    assert printed.startswith(b"localhost/127.0.0.1")

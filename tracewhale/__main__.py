@@ -1,0 +1,5 @@
+"""``python -m tracewhale``."""
+
+from tracewhale.cli import main
+
+main(prog_name="tracewhale")
