@@ -8,6 +8,8 @@ import pytest
 
 from tracewhale.errors import UsageError
 from tracewhale.rules import load
+from tracewhale.rules.loading import KEYS
+from tracewhale.rules.readers import DLOPEN_NOTES, READERS
 
 GOOD = """
 [[rule]]
@@ -76,3 +78,9 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     for file in (tmp_path / "absent.toml", tmp_path, binary):
         with pytest.raises(UsageError, match="cannot be read as a rule file"):
             load([file])
+
+
+def test_the_document_tells_every_key_and_reader() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
+    for word in (*KEYS, *READERS, DLOPEN_NOTES):
+        assert f"`{word}`" in document

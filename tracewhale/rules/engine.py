@@ -19,11 +19,8 @@ from tracewhale.tree import Kind, View, parent
 MAX_CONFIGURATION = 1 << 20
 """Bytes of a configuration file that are read: far more than any has."""
 
-LIBRARY = re.compile(
-    r"(/usr(/local)?)?/lib(32|64|x32)?(/[^/]+-linux-[^/]+)?/[^/]+|.*/lib[^/]+\.so(\.[^/]*)?", re.DOTALL
-)
-"""What lies in a library directory: anything in the loader's default ones and their multiarch twins
-(ld.so(8)), or a library wherever else it is (``/opt/conda/lib/libcrypto.so.3``)."""
+DEFAULT_DIRECTORY = re.compile(r"(/usr(/local)?)?/lib(32|64|x32)?(/[^/]+-linux-[^/]+)?")
+"""The loader's default directories and their multiarch twins (ld.so(8))."""
 
 
 class Note(Protocol):
@@ -73,7 +70,7 @@ def apply(
     found = Kept(kept)
     objects = {path: elf for path, elf in objects.items() if path in kept}
     triggers = {rule.name: because for rule in chosen if (because := _triggers(view, rule, found, objects))}
-    libraries = sorted({parent(path) for path in kept if LIBRARY.fullmatch(path)})
+    libraries = _libraries(found)
     active = _possible(view, [rule for rule in chosen if rule.name in triggers], triggers, libraries)
     requests = [
         _Request(rule, because, place, read)
@@ -93,6 +90,14 @@ def _chosen(rules: tuple[Rule, ...], without: AbstractSet[str]) -> list[Rule]:
         hint = f"close names are {', '.join(close)}" if close else f"there are {', '.join(sorted(names))}"
         raise UsageError(f"--no-rule {name}: there is no rule of that name", hint)
     return [rule for rule in rules if rule.name not in without]
+
+
+def _libraries(kept: Kept) -> list[str]:
+    """What ``$LIB`` stands for: the default directories, and whichever else has a library
+    (``/opt/conda/lib/libcrypto.so.3``)."""
+    libraries = (*kept.matching("lib*.so"), *kept.matching("lib*.so.*"))
+    defaults = {directory for directory in kept.directories if DEFAULT_DIRECTORY.fullmatch(directory)}
+    return sorted(defaults.union(map(parent, libraries)))
 
 
 def _triggers(view: View, rule: Rule, kept: Kept, objects: Mapping[str, Object]) -> tuple[str, ...]:

@@ -67,8 +67,12 @@ class Kept:
 
     def __init__(self, paths: Iterable[str]) -> None:
         by_name: dict[str, list[str]] = defaultdict(list)
+        self.directories: set[str] = set()
+        """The directories that have something kept in them."""
         for path in sorted(paths):
-            by_name[path.rpartition("/")[2]].append(path)
+            directory, _, name = path.rpartition("/")
+            by_name[name].append(path)
+            self.directories.add(directory or "/")
         self._by_name = dict(by_name)
         self._names = sorted(by_name)
 
@@ -89,12 +93,11 @@ class Kept:
             if part in self._by_name:
                 yield part
         else:
-            magic = MAGIC.search(component)
-            prefix = component[: magic.start()] if magic else component
+            prefix, suffix = MAGIC.split(component)[0], re.split(r"[*?\]]", component)[-1]
             for name in self._names[bisect_left(self._names, prefix) :]:
                 if not name.startswith(prefix):
                     return
-                if part.fullmatch(name):
+                if name.endswith(suffix) and part.fullmatch(name):
                     yield name
 
 
