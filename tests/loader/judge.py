@@ -28,8 +28,11 @@ class Judgement:
     message: str
 
 
-def inside(root: Path, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a command with ``root`` as its root directory, where it finds its ``$ORIGIN`` by /proc."""
+def inside(
+    root: Path, command: list[str], environment: dict[str, str], user: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run a command with ``root`` as its root directory, where it finds its ``$ORIGIN`` by /proc, as
+    another user if one is given."""
 
     def enter() -> None:
         libc = ctypes.CDLL(None, use_errno=True)
@@ -42,6 +45,8 @@ def inside(root: Path, command: list[str], environment: dict[str, str]) -> subpr
             raise OSError(ctypes.get_errno(), "mount")
         os.chroot(root)
         os.chdir("/")
+        if user is not None:
+            os.setuid(user)
 
     return subprocess.run(
         command, env=environment, preexec_fn=enter, capture_output=True, text=True, timeout=60, check=False

@@ -129,10 +129,10 @@ class Disk:
         listing = (self.view.listing(at) or {}) if at is not None else {}
         return frozenset(name for name, entry in listing.items() if entry.kind is Kind.SYMLINK)
 
-    def text(self, path: str) -> bytes | None:
-        """The contents of a small file at an asked path, None when there is none."""
+    def text(self, path: str, limit: int = 1 << 20) -> bytes | None:
+        """The contents of a file at an asked path, None when there is none or it has more bytes."""
         entry = self.view.resolve(path).entry
-        if entry is None or entry.kind is not Kind.FILE or entry.size > 64 << 20:
+        if entry is None or entry.kind is not Kind.FILE or entry.size > limit:
             return None
         return self.view.tree.read([(entry.path, 0, entry.size)])[0]
 

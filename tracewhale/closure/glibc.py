@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from tracewhale.closure.disk import Findings, Found, Located, Lost
 from tracewhale.closure.loader import Loader
@@ -13,6 +14,10 @@ from tracewhale.closure.tokens import expand
 
 VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 PRELOAD_FILE = "/etc/ld.so.preload"
+OUTSIDE = frozenset({Kind.PRELOAD, Kind.PRELOAD_FILE, Kind.AUDIT})
+"""What comes from outside of the program, and is mistrusted in a secure process."""
+
+MAX_PRELOADS = 1024
 
 
 class Namespace:
@@ -122,6 +127,9 @@ class Process:
                     yield name
 
     def _preloads(self) -> Iterator[tuple[Kind, str]]:
+        return islice(self._all_preloads(), MAX_PRELOADS)
+
+    def _all_preloads(self) -> Iterator[tuple[Kind, str]]:
         environment = dict(self.search.root.environment)
         for name in re.split("[ :]", environment.get("LD_PRELOAD", "")):
             if name and not (self.search.root.secure and "/" in name):
@@ -176,7 +184,8 @@ class Process:
         if asked in VDSO:
             return None
         asker = self.interpreter if kind is Kind.AUDIT else needer
-        outcome = self.search.find(asked, asker, self.main, space.audit)
+        trusted = self.search.root.secure and kind in OUTSIDE
+        outcome = self.search.find(asked, asker, self.main, space.audit, trusted)
         if isinstance(outcome, Lost):
             self._miss(needer, name, kind, outcome)
             return None

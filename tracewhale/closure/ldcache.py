@@ -26,7 +26,8 @@ TAG_GENERATOR, TAG_HWCAPS = 0, 1
 LITTLE_ENDIAN = 2
 HWCAP_EXTENSION = 1 << 62
 ISA_LEVEL_MASK = 0x3FF
-MAX_ENTRIES = 1 << 18
+MAX_ENTRIES = 1 << 17
+MAX_STRINGS = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +202,20 @@ def _extensions(data: bytes, offset: int) -> tuple[str, list[str]]:
 
 
 def _reader(data: bytes, base: int) -> Callable[[int], str]:
+    """Reads strings of the table by their offset, each once, and no more in all than a sane one has."""
+    known: dict[int, str] = {}
+    left = MAX_STRINGS
+
     def text(offset: int) -> str:
-        start = base + offset
-        end = data.find(b"\0", start, start + 4096)
-        if start >= len(data) or end < 0:
-            raise IndexError(offset)
-        return os.fsdecode(data[start:end])
+        nonlocal left
+        if offset not in known:
+            start = base + offset
+            end = data.find(b"\0", start, start + 4096)
+            left -= max(0, end - start)
+            if start >= len(data) or end < 0 or left < 0:
+                raise IndexError(offset)
+            known[offset] = os.fsdecode(data[start:end])
+        return known[offset]
 
     return text
 

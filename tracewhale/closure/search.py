@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,9 @@ from tracewhale.closure.tokens import Tokens, directories, expand
 HWCAPS = "glibc-hwcaps"
 LEGACY_BITS = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "tls": 1 << 63, "haswell": 1 << 50, "xeon_phi": 1 << 51}
 """Bits of a cache entry's hwcap before glibc 2.37 (sysdeps/x86/dl-hwcap.h, dl-procinfo.h)."""
+
+MAX_CACHE = 64 << 20
+"""Bytes of a cache file that is read; the largest known have one."""
 
 Stage = tuple[How, tuple[str, ...]]
 
@@ -124,11 +128,14 @@ class Search:
         if needer.runpath:
             yield How.RUNPATH, needer.runpath
 
-    def find(self, name: str, needer: Map, main: Map, audit: bool = False) -> Outcome:
-        """Search for a name, or open it when it has a slash."""
+    def find(self, name: str, needer: Map, main: Map, audit: bool = False, trusted: bool = False) -> Outcome:
+        """Search for a name, or open it when it has a slash. ``trusted`` is a preload's or audit
+        module's name in a secure process: the cache does not count, nor what is not setuid itself."""
         if "/" in name:
             return self._direct(name, needer)
         plan = self.plan(needer, main, audit)
+        if trusted:
+            return self._find(name, plan, trusted=True)
         outcome = plan.known.get(name)
         if outcome is None:
             outcome = plan.known[name] = self._find(name, plan)
@@ -144,18 +151,20 @@ class Search:
         fatal = looked.verdict is Verdict.FATAL
         return Lost((Attempt(path, How.PATH, looked.reason),), fatal)
 
-    def _find(self, name: str, plan: Plan) -> Outcome:
+    def _find(self, name: str, plan: Plan, *, trusted: bool = False) -> Outcome:
         attempts: list[Attempt] = []
         for how, places in plan.stages:
-            outcome = self._walk(name, places, how, attempts)
+            outcome = self._walk(name, places, how, attempts, trusted)
             if outcome is not None:
                 return outcome
-        outcome = self._cached(name, plan, attempts)
+        outcome = None if trusted else self._cached(name, plan, attempts)
         if outcome is None and not plan.no_default:
-            outcome = self._walk(name, self.loader.directories, How.DEFAULT, attempts)
+            outcome = self._walk(name, self.loader.directories, How.DEFAULT, attempts, trusted)
         return outcome or Lost(tuple(attempts))
 
-    def _walk(self, name: str, places: Sequence[str], how: How, attempts: list[Attempt]) -> Outcome | None:
+    def _walk(
+        self, name: str, places: Sequence[str], how: How, attempts: list[Attempt], trusted: bool
+    ) -> Outcome | None:
         """Try every directory of a search path (open_path); None when the search is to go on."""
         for place in places:
             branches = self._existing(place)
@@ -165,6 +174,8 @@ class Search:
             for branch, directory in branches:
                 path = directory + name
                 looked = self.accept(path)
+                if trusted and isinstance(looked, Located) and not self._setuid(looked):
+                    looked = Refused(Verdict.ABSENT, "not setuid, as it must be in a secure process")
                 if isinstance(looked, Located):
                     self._note_variants(name, place, branch, path)
                     return Found(looked, how, branch.rstrip("/"))
@@ -217,6 +228,10 @@ class Search:
             return Refused(Verdict.FATAL, elf.refusal)
         return looked
 
+    def _setuid(self, located: Located) -> bool:
+        entry = self.disk.view.lstat(located.physical)
+        return entry is not None and bool(entry.mode & stat.S_ISUID)
+
     def _existing(self, place: str) -> tuple[tuple[str, str], ...]:
         """The subdirectories of a place that this CPU uses and that are there, and the place itself."""
         known = self._branches.get(place)
@@ -244,4 +259,4 @@ class Search:
 
 def read_cache(disk: Disk, loader: Loader) -> Cache:
     """The cache that a loader reads, empty when there is none."""
-    return parse(disk.text(loader.conf) or b"")
+    return parse(disk.text(loader.conf, MAX_CACHE) or b"")
