@@ -148,18 +148,13 @@ def manifest_of(config: bytes, *layers: bytes) -> bytes:
     ).encode()
 
 
-class Pipe(io.RawIOBase):
+class Pipe(io.BytesIO):
     """Bytes that can only be read once and in pieces, as from a socket."""
 
-    def __init__(self, data: bytes, piece: int = 7_001) -> None:
-        self._left = memoryview(data)
-        self._piece = piece
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
+        assert size is not None
         assert size >= 0, "all of a stream at once is too much"
-        take = min(size, self._piece)
-        data, self._left = bytes(self._left[:take]), self._left[take:]
-        return data
+        return super().read(min(size, 7_001))
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        raise AssertionError("a stream cannot be read again")

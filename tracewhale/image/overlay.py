@@ -34,6 +34,7 @@ OPAQUE = ".wh..wh..opq"
 META_PREFIX = ".wh..wh."
 """AUFS's own files, which are not of the image; Docker skips them too."""
 
+BOMB_HINT = "This may be a decompression bomb."
 HINT = "Get the image again from where it came; if it stays so, do not trust it."
 
 KINDS = {
@@ -86,10 +87,14 @@ class Inode:
 
 
 class Overlay:
-    """The file system of some layers, applied one after the other."""
+    """The file system of some layers, applied one after the other.
 
-    def __init__(self) -> None:
+    ``limit`` is how many bytes its files may have together: a sparse file's size is only a claim.
+    """
+
+    def __init__(self, limit: int) -> None:
         self.root = Inode(1, Kind.DIRECTORY)
+        self._left = limit
         self._inodes = 1
         self._walked = 0
         self._layer = -1
@@ -192,6 +197,9 @@ class Overlay:
         inode.layer = self._layer
         if inode.kind is Kind.FILE:
             inode.size, inode.extents = member.size, member.extents
+            self._left -= member.size
+            if self._left < 0:
+                raise ImageContentError("The image's files are larger together than the limit.", BOMB_HINT)
         elif inode.kind is Kind.SYMLINK:
             if not 0 < len(member.link) < LINK_LIMIT or b"\0" in member.link:
                 raise ImageContentError(

@@ -24,7 +24,7 @@ from tracewhale.image.blobs import (
 from tracewhale.image.header import BLOCK
 from tracewhale.image.layer import WHITEOUT_PREFIX, layer_order, with_parents
 from tracewhale.image.members import REGULAR, members
-from tracewhale.image.overlay import ENTRY_LIMIT, HINT, OPAQUE, Inode, Overlay, is_whiteout, split
+from tracewhale.image.overlay import BOMB_HINT, ENTRY_LIMIT, HINT, OPAQUE, Inode, Overlay, is_whiteout, split
 from tracewhale.image.rootfs import Unpacked, write_rootfs
 from tracewhale.image.spool import CHUNK, contents, spool
 from tracewhale.image.store import mapping, mappings, parse_text, string, strings
@@ -36,11 +36,14 @@ DOCUMENT_LIMIT = 4 << 20
 
 
 class LayerTree:
-    """The `Tree` of some layers, each a plain tar in an open file, the lowest first."""
+    """The `Tree` of some layers, each a plain tar in an open file, the lowest first.
 
-    def __init__(self, layers: Sequence[Blob]) -> None:
+    ``limit`` is how many bytes their files may have together. Raises ImageContentError.
+    """
+
+    def __init__(self, layers: Sequence[Blob], limit: int = SIZE_LIMIT) -> None:
         self._layers = layers
-        self._overlay = Overlay()
+        self._overlay = Overlay(limit)
         for layer in layers:
             self._overlay.apply(members(BlobSource(layer)))
         self._overlay.count_links()
@@ -130,7 +133,7 @@ def open_layers(image: StoredImage, limit: int = SIZE_LIMIT) -> Iterator[LayerTr
                 check_digest(stored.blob, stored.digest, "a layer")
             check_digest(layer, stored.diff_id, "a layer")
             layers.append(layer)
-        yield LayerTree(layers)
+        yield LayerTree(layers, limit)
 
 
 @dataclass(slots=True)
@@ -228,10 +231,10 @@ def _layer_names(read: Read, limit: int, most: int) -> tuple[str, list[list[str]
     for member in members(source):
         names.append(split(member.name))
         if len(names) > most or source.position + member.size > limit:
-            raise ImageContentError("A layer is too large: this may be a decompression bomb.", HINT)
+            raise ImageContentError("A layer is larger than the limit.", BOMB_HINT)
     while source.read(CHUNK):
         if source.position > limit:
-            raise ImageContentError("A layer is too large: this may be a decompression bomb.", HINT)
+            raise ImageContentError("A layer is larger than the limit.", BOMB_HINT)
     return f"sha256:{hashed.hexdigest()}", names
 
 
