@@ -16,6 +16,7 @@ from typing import Self
 
 from tracewhale.errors import TargetNotFound
 from tracewhale.image.beneath import Beneath
+from tracewhale.image.layer import with_parents
 from tracewhale.tree import Entry, Kind, Packed, join, parent
 
 CHUNK = 1 << 20
@@ -69,13 +70,19 @@ class DirectoryTree:
 
     def _listing(self, directory: str) -> dict[str, Entry] | None:
         try:
-            here = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._beneath.directory(directory))
+            here = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._directory(directory, directory))
         except (*_ABSENT, PermissionError):
             return None
         try:
             return {} if directory in self._hidden else self._entries(directory, here)
         finally:
             os.close(here)
+
+    def _directory(self, directory: str, below: str) -> int:
+        """A directory's descriptor. Raises FileNotFoundError when ``below`` is hidden by what is mounted."""
+        if self._hidden and not self._hidden.isdisjoint(with_parents([parent(below)])):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return self._beneath.directory(directory)
 
     def _entries(self, directory: str, here: int) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
@@ -102,7 +109,7 @@ class DirectoryTree:
         except OSError:
             return None
         try:
-            if path in self._hidden or not stat.S_ISREG(os.fstat(named).st_mode):
+            if not stat.S_ISREG(os.fstat(named).st_mode):
                 return None
             with open(_reopen(named), "rb") as file:
                 file.seek(offset)
@@ -132,8 +139,14 @@ class DirectoryTree:
         """A descriptor that names whatever is at a physical path, without opening it (O_PATH)."""
         if path == "/":
             return os.dup(self._beneath.directory("/"))
-        here = self._beneath.directory(parent(path))
+        here = self._directory(parent(path), path)
+        if path in self._hidden and not _is_directory(path, here):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return os.open(os.path.basename(path), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+
+
+def _is_directory(path: str, here: int) -> bool:
+    return stat.S_ISDIR(os.stat(os.path.basename(path), dir_fd=here, follow_symlinks=False).st_mode)
 
 
 def entry_of(path: str, status: os.stat_result, target: str = "") -> Entry:
