@@ -206,15 +206,20 @@ static void prepare(void) {
     stream_open();
 }
 
-static unsigned listeners(void) {
+/* Whether there is one listener and nobody who is about to start: an end of its socket is the start, and has
+ * to be told before what the program does then. */
+static bool only_one(void) {
     unsigned open = 0;
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < count; i++) {
+        if (clients[i].socket >= 0)
+            return false;
         open += clients[i].listener >= 0;
-    return open;
+    }
+    return open == 1;
 }
 
 static void serve_clients(const struct pollfd *entries, unsigned polled) {
-    bool gone = false, alone = listeners() == 1;
+    bool gone = false;
     for (unsigned i = 0; i < polled; i++) {
         struct client *client = &clients[i];
         const struct pollfd *socket = &entries[2 * i], *listener = &entries[2 * i + 1];
@@ -223,7 +228,7 @@ static void serve_clients(const struct pollfd *entries, unsigned polled) {
             gone |= client->socket < 0;
         }
         if (listener->revents & POLLIN) {
-            if (hear_listener(client->listener) && alone)
+            if (hear_listener(client->listener) && only_one())
                 hear_stream(client->listener);
         } else if (listener->revents) { /* POLLHUP: no process is left under the filter */
             close(client->listener);

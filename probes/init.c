@@ -1,7 +1,7 @@
 /* `probe init`: puts itself under the filter, gives the listener to the agent, becomes the user that the
  * image asked for, and executes the command. */
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -124,14 +124,17 @@ static int connect_agent(const char *name) {
     return fd;
 }
 
-/* Tells the agent and the user why the command did not start; the exit status is the shell's and Docker's. */
+/* Tells the agent and the user why the command did not start; the exit status is the shell's and Docker's.
+ * The agent may end with us: so it closes the socket when it has told it. */
 static _Noreturn void give_up(int agent, int error, const char *stage, const char *what) {
     char message[64];
     memcpy(message, &(uint32_t){error}, 4);
     char *end = append(message + 4, stage);
     write_all(agent, message, end - message + 1);
+    struct pollfd entry = {agent, POLLIN, 0};
+    poll(&entry, 1, 5000);
     complain("cannot ", stage, " ", what, ": ", strerror(error), NULL);
-    _exit(error == ENOENT ? 127 : 126);
+    leave(error == ENOENT ? 127 : 126);
 }
 
 int init_main(char **argv) {
@@ -153,9 +156,10 @@ int init_main(char **argv) {
     if (listener < 0)
         give_up(agent, errno, "filter", command);
     char ack;
-    if (!socket_send_listener(agent, listener, features) || !read_all(agent, &ack, 1))
+    bool heard = socket_send_listener(agent, listener, features) && read_all(agent, &ack, 1);
+    close(listener); /* as long as it is open here, a call that nobody answers waits */
+    if (!heard)
         fail(EXIT_PROBE, "init: the agent went away");
-    close(listener);
     const char *failed = become(&options.identity);
     if (failed)
         give_up(agent, errno, failed, command);

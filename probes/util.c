@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +20,11 @@ void complain(const char *first, ...) {
     parts[count++] = (struct iovec){"\n", 1};
     if (writev(2, parts, count) < 0)
         return; /* nobody is left to tell */
+}
+
+void leave(int status) {
+    syscall(SYS_exit_group, status);
+    __builtin_trap();
 }
 
 static bool wait_for(int fd, short events) {

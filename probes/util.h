@@ -11,11 +11,15 @@ enum { EXIT_USAGE = 64, EXIT_PROBE = 70 };
 /* Writes "probe: " and the strings up to a NULL as one line on standard error. */
 void complain(const char *first, ...);
 
-/* complain(), then exits. */
+/* Ends the process, also where exit_group(2) is trapped and nobody answers: then by a trap, since process 1
+ * of a PID namespace cannot kill itself. */
+_Noreturn void leave(int status);
+
+/* complain(), then leave(). */
 #define fail(status, ...)                                                                                    \
     do {                                                                                                     \
         complain(__VA_ARGS__, NULL);                                                                         \
-        _exit(status);                                                                                       \
+        leave(status);                                                                                       \
     } while (0)
 
 /* Writes all of it, whatever a write takes at a time. False with errno when that fails. */

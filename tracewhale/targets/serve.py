@@ -7,7 +7,7 @@ import os
 import struct
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from tracewhale.errors import ProbeError, TargetNotFound
@@ -56,7 +56,10 @@ class _Input:
         self.position = 0
 
     def _more(self) -> bytes:
-        data: bytes | None = self._read(CHUNK)
+        try:
+            data: bytes | None = self._read(CHUNK)
+        except (OSError, ValueError):  # ValueError: it was closed here
+            data = None
         if not data:
             raise ProbeError(
                 "The probe that reads the image's files has ended early.",
@@ -211,13 +214,11 @@ class ServedTree:
             yield answers
         except (Exception, GeneratorExit):
             requests.close()
-            self._skip(answers)
+            with suppress(ProbeError):  # a connection that is lost is told of by what is asked next
+                for _ in answers:
+                    pass
+            self._busy = False
             raise
-        self._busy = False
-
-    def _skip(self, answers: Iterator[tuple[int, int]]) -> None:
-        for _ in answers:
-            pass
         self._busy = False
 
     def _exchange(self, requests: Generator[bytes]) -> Iterator[tuple[int, int]]:

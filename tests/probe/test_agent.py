@@ -1,0 +1,164 @@
+"""The agent itself: several programs, ports, counters, memory, and ends of all kinds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.probe.traced import SECONDS, agent, trace
+from tracewhale.tracing.stream import (
+    Accessed,
+    Collector,
+    Counted,
+    Failed,
+    Feature,
+    Gone,
+    Listening,
+    Started,
+)
+
+Program = Callable[..., Path]
+
+
+def test_memory_follows_the_paths_and_not_the_calls(probe: Path, program: Program) -> None:
+    with agent(probe) as running:
+        many = str(program("many"))
+        assert running.run([many, "same", "1000"]).returncode == 0
+        before = running.memory()
+        assert running.run([many, "same", "1000000"]).returncode == 0
+        assert running.memory() - before <= 64
+        assert running.run([many, "other", "100000"]).returncode == 0
+        assert running.memory() - before <= 8 << 10
+    counters = running.collector.counters
+    assert counters.received >= 1_101_000
+    assert counters.recorded >= 100_000
+
+
+def test_a_setuid_program_keeps_its_power(probe: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "id"
+    shutil.copy("/usr/bin/id", copy)
+    copy.chmod(0o4755)
+    for directory in (tmp_path, *tmp_path.parents[:-1]):
+        if directory.stat().st_uid == os.getuid() and directory != Path("/tmp"):
+            directory.chmod(directory.stat().st_mode | stat.S_IXOTH)
+    traced = trace(probe, [str(copy), "-u"], ["--uid", "12345", "--gid", "12345", "--groups", ""])
+    assert (traced.status, traced.stdout) == (0, "0\n")
+    assert traced.event("/etc/ld.so.cache", "read").program == str(copy)
+
+
+def test_several_programs_of_one_agent(probe: Path) -> None:
+    with agent(probe) as running:
+        with subprocess.Popen(running.command(["/bin/sleep", "60"])) as first:
+            assert running.run(["/bin/cat", "/etc/hostname"]).returncode == 0
+            first.kill()
+        assert running.run(["/bin/true"]).returncode == 0
+    collector = running.collector
+    assert {n: s.errno for n, s in collector.started.items()} == {0: 0, 1: 0, 2: 0}
+    assert collector.gone == {0, 1, 2}
+    assert collector.features is not None
+    order = [r for r in running.records if isinstance(r, Started | Gone)]
+    assert [type(r) for r in order if r.listener == 1] == [Started, Gone]
+
+
+def test_a_start_is_told_before_what_the_program_does(probe: Path) -> None:
+    traced = trace(probe, ["/bin/true"])
+    kinds = [r for r in traced.records if isinstance(r, Started | Accessed)]
+    (exec_, started, *_) = kinds
+    assert isinstance(exec_, Accessed)
+    assert exec_.access.value == "exec"
+    assert isinstance(started, Started)
+
+
+def test_killed_in_the_middle_of_a_call(probe: Path, program: Program) -> None:
+    with agent(probe) as running:
+        for _ in range(20):
+            with subprocess.Popen(running.command([str(program("many")), "other", "100000000"])) as process:
+                running.until(lambda record: isinstance(record, Accessed) and "/many/" in record.path)
+                os.kill(process.pid, signal.SIGKILL)
+        assert running.run(["/bin/true"]).returncode == 0
+        assert running.process.poll() is None
+
+
+def test_counters_are_complete_when_the_agent_dies_with_process_1(probe: Path, program: Program) -> None:
+    """As in a container: the agent is killed when process 1 of its PID namespace ends."""
+    name = f"tw-test-{os.getpid()}-one"
+    script = f'exec 3<&0; {probe} agent --socket {name} <&3 & exec "$@" 3<&- >/dev/null'
+    words = [str(probe), "init", "--socket", name, "--", str(program("many")), "same", "777"]
+    command = ["unshare", "--pid", "--fork", "--mount-proc", "/bin/sh", "-c", script, "sh", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        data = process.stdout.read()
+    assert process.returncode == 0
+    collector = Collector()
+    records = collector.feed(data)
+    collector.finish()
+    assert isinstance(records[-1], Counted)
+    assert collector.counters.repeated == 776
+    assert collector.started[0].errno == 0
+
+
+def test_counters_on_demand(probe: Path) -> None:
+    with agent(probe) as running, subprocess.Popen(running.command(["/bin/sleep", "60"])) as process:
+        running.until(lambda record: isinstance(record, Counted))
+        assert running.process.stdin
+        time.sleep(0.2)  # so that the next is no report of the agent's own
+        running.process.stdin.write(b"c")
+        running.process.stdin.flush()
+        running.until(lambda record: isinstance(record, Counted))
+        process.kill()
+
+
+def test_ports_that_somebody_listens_on(probe: Path) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        code = "import socket, time; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1]); "
+        with agent(probe) as running:
+            done = running.run([sys.executable, "-I", "-S", "-c", code + "time.sleep(0.5)"])
+        assert running.collector.listening == {int(done.stdout)}
+        taken = str(other.getsockname()[1])
+        with agent(probe, "--ports", taken) as running:
+            running.run(["/bin/true"])
+        assert [r for r in running.records if isinstance(r, Listening)] == [Listening(int(taken))]
+
+
+def test_an_agent_that_cannot_write_says_so(probe: Path) -> None:
+    socket_name = f"tw-test-{os.getpid()}-pipe"
+    with subprocess.Popen(
+        [probe, "agent", "--socket", socket_name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        process.stdout.close()
+        command = [str(probe), "init", "--socket", socket_name, "--", "/bin/true"]
+        assert subprocess.run(command, timeout=SECONDS, stderr=subprocess.DEVNULL).returncode != 0
+        assert process.wait(SECONDS) != 0
+        assert process.stderr
+        assert b"cannot write events: Broken pipe" in process.stderr.read()
+
+
+def test_this_kernel_has_what_makes_it_fast(probe: Path) -> None:
+    with agent(probe) as running:
+        running.run(["/bin/true"])
+    release = tuple(map(int, os.uname().release.split(".")[:2]))
+    expected = Feature(0)
+    if release >= (5, 19):
+        expected |= Feature.WAIT_KILLABLE
+    if release >= (6, 6):
+        expected |= Feature.SYNC_WAKE_UP
+    assert running.collector.features == expected
+
+
+def test_no_path_is_unresolved_in_an_ordinary_program(probe: Path) -> None:
+    traced = trace(probe, [sys.executable, "-c", "import json, ssl, subprocess"])
+    assert [r for r in traced.records if isinstance(r, Failed)] == []

@@ -1,0 +1,137 @@
+"""The real probe without an engine: an agent, a command under it, and all that the stream told."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracewhale.tracing.events import Event
+from tracewhale.tracing.stream import Accessed, Collector, Counted, Record
+
+SECONDS = 120
+
+
+@dataclass
+class Agent:
+    """A running agent. Its records are complete once the context of ``agent()`` has ended."""
+
+    probe: Path
+    socket: str
+    process: subprocess.Popen[bytes]
+    collector: Collector = field(default_factory=Collector)
+    records: list[Record] = field(default_factory=list)
+
+    def command(self, argv: Sequence[str], options: Sequence[str] = ()) -> list[str]:
+        """The words that run ``argv`` under this agent."""
+        return [str(self.probe), "init", "--socket", self.socket, *options, "--", *argv]
+
+    def run(
+        self,
+        argv: Sequence[str],
+        options: Sequence[str] = (),
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command under this agent to its end."""
+        return subprocess.run(
+            self.command(argv, options), capture_output=True, text=True, timeout=SECONDS, env=env, cwd=cwd
+        )
+
+    def until(self, condition: Callable[[Record], bool]) -> None:
+        """Wait for such a record to come from now on."""
+        seen = len(self.records)
+        deadline = time.monotonic() + SECONDS
+        while not any(condition(record) for record in self.records[seen:]):
+            assert time.monotonic() < deadline, "the record does not come"
+            time.sleep(0.001)
+
+    def memory(self) -> int:
+        """The most memory that the agent had so far, in KiB."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0])
+
+    def read(self) -> None:
+        """Collect the stream to its end."""
+        assert self.process.stdout
+        while chunk := self.process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
+            self.records += self.collector.feed(chunk)
+
+
+@contextmanager
+def agent(probe: Path, *options: str) -> Iterator[Agent]:
+    """An agent until the end of the block, which fails unless it ends well and its counters add up."""
+    socket = f"tw-test-{secrets.token_hex(8)}"
+    command = [str(probe), "agent", "--socket", socket, *options]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        running = Agent(probe, socket, process)
+        reader = threading.Thread(target=running.read)
+        reader.start()
+        try:
+            yield running
+        finally:
+            assert process.stdin
+            process.stdin.close()
+            reader.join(SECONDS)
+            if reader.is_alive():
+                process.kill()
+    assert (process.returncode, process.stderr and process.stderr.closed) == (0, True)
+    running.collector.finish()
+    assert running.collector.counters.lost == 0
+    assert isinstance(running.records[-1], Counted)
+
+
+@dataclass(frozen=True)
+class Traced:
+    """A command that ran under an agent of its own."""
+
+    status: int
+    stdout: str
+    stderr: str
+    collector: Collector
+    records: Sequence[Record]
+
+    @property
+    def asked(self) -> set[tuple[str, str]]:
+        """What was asked for, as (access, path)."""
+        return {(event.access, event.path) for event in self.collector.events}
+
+    def event(self, path: str | Path, access: str) -> Event:
+        """The only event of that path and access."""
+        (found,) = (e for e in self.collector.events if (e.path, e.access) == (str(path), access))
+        return found
+
+    def accesses(self, path: str | Path) -> list[Accessed]:
+        """The records of a path, in order."""
+        return [r for r in self.records if isinstance(r, Accessed) and r.path == str(path)]
+
+
+def trace(
+    probe: Path,
+    argv: Sequence[str],
+    options: Sequence[str] = (),
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Traced:
+    """Run a command under an agent of its own."""
+    with agent(probe) as running:
+        done = running.run(argv, options, env=env, cwd=cwd)
+    return Traced(done.returncode, done.stdout, done.stderr, running.collector, running.records)
+
+
+def python(probe: Path, code: str, *arguments: str | Path, cwd: Path | None = None) -> Traced:
+    """Trace Python code, which must succeed; ``sys.argv[1:]`` are the arguments."""
+    words = [sys.executable, "-I", "-S", "-c", code, *map(str, arguments)]
+    traced = trace(probe, words, cwd=cwd)
+    assert traced.status == 0, traced.stderr
+    return traced
