@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.image.users import as_nobody
 from tracewhale.errors import TargetNotFound
 from tracewhale.targets import directory as module
 from tracewhale.targets.directory import DirectoryTree, mount_points
@@ -169,32 +171,23 @@ def test_what_is_no_directory_is_no_tree(root: Path, path: str) -> None:
         DirectoryTree(str(root.parent / path))
 
 
-def test_what_an_ordinary_user_cannot_read_is_said(root: Path) -> None:
-    (root / "closed").mkdir(0o700)
-    (root / "closed/x").touch()
-    (root / "passing").mkdir(0o711)
-    (root / "passing/x").write_bytes(b"known by name")
-    (root / "passing").chmod(0o711)
-    (root / "unreadable").touch(0o600)
-    for above in (root, *root.parents):
-        if above.stat().st_mode & 0o005 != 0o005 and above.is_relative_to("/tmp") and above != Path("/tmp"):
-            above.chmod(0o755)
-    os.setegid(65534)
-    os.seteuid(65534)
-    try:
-        with DirectoryTree(str(root)) as tree:
-            found = tree.scan(["/closed", "/passing"])
-            contents = tree.read([("/passing/x", 0, -1), ("/unreadable", 0, -1), ("/closed/x", 0, -1)])
-            with pytest.raises(
-                TargetNotFound, match="'/unreadable' cannot be read: Permission denied"
-            ) as raised:
-                for packed in tree.pack(["/unreadable"]):
-                    list(packed.chunks)
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-    assert found == {"/closed": None, "/passing": None}
-    assert contents == [b"known by name", None, None]
+def test_what_an_ordinary_user_cannot_read_is_said() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o755)
+        root = Path(place)
+        for name, mode in (("closed", 0o700), ("passing", 0o711)):
+            (root / name).mkdir()
+            (root / name / "x").write_bytes(b"known by name")
+            (root / name).chmod(mode)
+        (root / "unreadable").touch(0o600)
+        with as_nobody(), DirectoryTree(place) as tree:
+            assert tree.scan(["/closed", "/passing"]) == {"/closed": None, "/passing": None}
+            paths = ["/passing/x", "/unreadable", "/closed/x"]
+            assert tree.read([(path, 0, -1) for path in paths]) == [b"known by name", None, None]
+            unreadable = tree.pack(["/unreadable"])
+            chunks = next(unreadable).chunks
+            with pytest.raises(TargetNotFound, match="'/unreadable' cannot be read: Permission") as raised:
+                next(chunks)
     assert "root" in raised.value.hint
 
 

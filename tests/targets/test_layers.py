@@ -31,6 +31,7 @@ from tests.image.tars import (
     zstd,
 )
 from tests.image.torture import as_text
+from tests.image.users import as_nobody
 from tracewhale.errors import ImageContentError, NoSpace, TargetNotFound, UsageError
 from tracewhale.image.blobs import Blob
 from tracewhale.image.spool import spool
@@ -227,21 +228,6 @@ def test_no_space_for_a_layer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         assert os.listdir(small) == []
     finally:
         subprocess.run(["umount", small], check=True, timeout=20)
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """For a while, with the rights of an ordinary user: setting the effective user drops capabilities."""
-    groups = os.getgroups()
-    os.setgroups([])
-    os.setegid(65534)
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
 
 
 def hostile(outside: Path) -> bytes:
