@@ -17,7 +17,7 @@ from tracewhale.packing import packed
 from tracewhale.plan import Options, Plan, make_plan
 from tracewhale.report.model import Built, Report, Verification
 from tracewhale.targets.base import Engine, Progress, Rebuilt, Request, Target
-from tracewhale.targets.docker.console import Console, Handle
+from tracewhale.targets.console import Console, Handle
 from tracewhale.tracing.events import Step, Trace, merge
 from tracewhale.tree import Tree, View
 from tracewhale.verify import Comparison, Output, compare, listed

@@ -22,7 +22,7 @@ from tracewhale.pipeline import Session
 from tracewhale.report import json as json_report
 from tracewhale.report import text as text_report
 from tracewhale.report.model import Report
-from tracewhale.targets.docker.console import Console, Handle
+from tracewhale.targets.console import Console, Handle
 
 F = TypeVar("F", bound=Callable[..., Any])
 

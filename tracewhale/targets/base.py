@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tracewhale.image import Image
-from tracewhale.targets.docker.console import Console, Handle
+from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.options import RunOptions
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree

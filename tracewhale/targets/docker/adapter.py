@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,15 +17,15 @@ from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 from tracewhale.image.config import from_inspect
 from tracewhale.targets.base import Progress, Request
+from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker import driver
-from tracewhale.targets.docker.console import Console, Handle
 from tracewhale.targets.docker.containers import served_tree
 from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image, tag
 from tracewhale.targets.docker.identity import identity, read_user_database
 from tracewhale.targets.docker.payload import user_of
 from tracewhale.targets.docker.reference import check_tag, normalized
 from tracewhale.targets.docker.run import Run
-from tracewhale.targets.docker.target import changes, layers_above, prepared, save
+from tracewhale.targets.docker.target import changes, prepared, save
 from tracewhale.targets.layers import changed_paths
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
@@ -91,8 +92,9 @@ class DockerTarget:
                 f"{self.name} is an image, so --keep-changes needs to know what it was built on",
                 "say it with --base IMAGE",
             )
-        below = layers_above(self._client, self._run.image, base)
-        return tuple(sorted(changed_paths(save(self._client, self._run.image), below)))
+        below = inspect_image(self._client, base)["RootFS"].get("Layers") or []
+        with io.BufferedReader(_Chunks(save(self._client, self._run.image))) as saved:
+            return tuple(changed_paths(saved, below))
 
     def directories(self, tree: Tree) -> tuple[str, ...]:
         who = identity(user_of(self._run), *read_user_database(tree))
@@ -110,6 +112,27 @@ class DockerTarget:
             # Named, it stays: the engine untags nothing when an image is removed by its id while it has a name.
             if not inspect_image(self._client, loaded)["RepoTags"]:
                 remove_image(self._client, loaded)
+
+
+class _Chunks(io.RawIOBase):
+    """A stream that comes in pieces, as a file to read."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = next(self._chunks, None)
+            if piece is None:
+                return 0
+            self._rest = piece
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
 
 
 class DockerRebuilt:

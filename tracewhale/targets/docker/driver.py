@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, nullcontext
@@ -12,8 +10,8 @@ from typing import Any
 
 from docker import APIClient
 
-from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError
-from tracewhale.targets.docker.console import NO_CONSOLE, Console, Handle
+from tracewhale.errors import CommandKilled, CommandNotFound
+from tracewhale.targets.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
 from tracewhale.targets.docker.identity import identity, read_user_database
 from tracewhale.targets.docker.payload import (
@@ -21,7 +19,6 @@ from tracewhale.targets.docker.payload import (
     PROBE,
     PROBE_DIRECTORY,
     CreatePayload,
-    Entry,
     filled,
     init_path,
     traced,
@@ -29,8 +26,8 @@ from tracewhale.targets.docker.payload import (
     user_of,
 )
 from tracewhale.targets.docker.run import Run
-from tracewhale.targets.docker.session import DRAIN_SECONDS, Session, StopEarly
-from tracewhale.targets.docker.steps import Driver, checked, health_check, workloads
+from tracewhale.targets.docker.session import Session
+from tracewhale.targets.steps import check_start, checked, drive, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tree import Tree
 
@@ -76,9 +73,9 @@ def trace(
         if payload.init:
             programs[init_path(payload)] = docker_init(client, run.image, probe)
         put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
-        session = Session(client, identifier, name, console, handle or Handle())
+        session = Session(client, identifier, name, entry, console, handle or Handle())
         try:
-            return _traced(session, run, payload, entry, wanted, progress, dict(environment or {}), began)
+            return _traced(session, run, payload, wanted, progress, environment or {}, began)
         finally:
             session.close()
 
@@ -87,20 +84,24 @@ def _traced(
     session: Session,
     run: Run,
     payload: CreatePayload,
-    entry: Entry,
     wanted: Sequence[Step],
     progress: Callable[[str], None],
-    environment: dict[str, str],
+    environment: Mapping[str, str],
     began: float,
 ) -> Trace:
     options = run.options
     session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
-    ports = ports_of(payload, run)
+    ports = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
     with session.console.raw() if options.tty else nullcontext():
         session.start(ports)
-        _check_start(session, payload.argv[0])
+        check_start(session, payload.argv[0])
         progress("tracing")
-        taken, stopped = _drive(session, run, entry, wanted, ports, environment)
+        addresses = addresses_of(session.state)
+        own = {
+            "TRACEWHALE_CONTAINER": session.container,
+            "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
+        }
+        taken, stopped = drive(session, run.config, wanted, ports, {**environment, **own})
     session.drain()
     if not stopped:
         _check_end(session, payload)
@@ -120,66 +121,12 @@ def _traced(
             stdout=bytes(session.command.captured.stdout),
             stderr=bytes(session.command.captured.stderr),
             hostname=str(session.state["Config"].get("Hostname", "")),
-            addresses=addresses_of(session.state),
+            addresses=addresses,
         ),
         steps=tuple(taken),
         mounts=mounts_of(payload),
         seconds=time.monotonic() - began,
     )
-
-
-def _drive(
-    session: Session,
-    run: Run,
-    entry: Entry,
-    wanted: Sequence[Step],
-    ports: Sequence[int],
-    environment: dict[str, str],
-) -> tuple[list[Step], bool]:
-    """Take the steps; returns those taken, and whether the command was stopped rather than ended."""
-    taken: list[Step] = []
-    addresses = addresses_of(session.state)
-    own = {
-        "TRACEWHALE_CONTAINER": session.container,
-        "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
-    }
-    with workloads() as started:
-        driver = Driver(session, entry, {**environment, **own}, ports, started)
-        try:
-            session.stoppable = True
-            driver.take(wanted, taken)
-            if not wanted:
-                session.wait(driver.ended)
-        except StopEarly:
-            pass
-        session.stoppable = False
-        check = health_check(run.config)
-        if check is not None and not driver.ended():
-            taken.append(driver.check_health(check))
-        if driver.ended():
-            return taken, False
-        session.synchronize()
-        session.stop()
-        return taken, True
-
-
-def _check_start(session: Session, word: str) -> None:
-    """Raises CommandNotFound when the command was not executed, ProbeError when the probe could not start."""
-    started = session.collector.started.get(0)
-    if started is not None and not started.errno:
-        return
-    if started is not None:
-        reason = f"{os.strerror(started.errno)} (when it was to {started.stage})"
-        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
-    # The agent dies with process 1 of the container, sometimes before it could tell of the start.
-    session.wait(lambda: session.command.drained and session.status is not None, DRAIN_SECONDS)
-    words = session.probe_words()
-    if session.status in (126, 127) and (found := re.search(r"^probe: cannot .*: (.*)", words, re.MULTILINE)):
-        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {found[1].strip()}.")
-    if not session.collector.execs:
-        raise ProbeError(
-            f"The probe could not start the command in the container: {words or 'no reason given'}."
-        )
 
 
 def _check_end(session: Session, payload: CreatePayload) -> None:
@@ -202,13 +149,6 @@ def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
     found = [each.get("IPAddress") for each in networks.values()]
     found += [each.get("GlobalIPv6Address") for each in networks.values()]
     return tuple(address for address in found if address)
-
-
-def ports_of(payload: CreatePayload, run: Run) -> tuple[int, ...]:
-    """TCP ports that the image exposes or the user publishes."""
-    names = {*(run.config.get("ExposedPorts") or {}), *(payload.config.get("ExposedPorts") or {})}
-    ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
-    return tuple(sorted(int(port) for port in ports if port.isdigit()))
 
 
 RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -11,10 +12,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracewhale.errors import UsageError, WorkloadFailed
-from tracewhale.targets.docker.attached import CHUNK, STDERR
-from tracewhale.targets.docker.payload import Entry
-from tracewhale.targets.docker.session import Captured, Session, words_of
+from tracewhale.errors import CommandNotFound, ProbeError, UsageError, WorkloadFailed
+from tracewhale.targets.session import CHUNK, DRAIN_SECONDS, STDERR, Captured, Session, StopEarly, words_of
 from tracewhale.tracing.events import Step
 
 EXPOSED_SECONDS = 30.0
@@ -92,12 +91,71 @@ def workloads() -> Iterator[list[subprocess.Popen[bytes]]]:
                 process.wait()
 
 
+def drive(
+    session: Session,
+    config: Mapping[str, Any],
+    steps: Sequence[Step],
+    ports: Sequence[int],
+    environment: Mapping[str, str],
+) -> tuple[list[Step], bool]:
+    """Take the steps and the health check of an image's ``config``.
+
+    ``ports`` are those that a server should listen on, ``environment`` is added to a workload's. Returns
+    the steps taken, and whether the command was stopped rather than ended. Raises WorkloadFailed,
+    Interrupted.
+    """
+    taken: list[Step] = []
+    with workloads() as started:
+        driver = Driver(session, environment, ports, started)
+        try:
+            session.stoppable = True
+            driver.take(steps, taken)
+            if not steps:
+                session.wait(driver.ended)
+        except StopEarly:
+            pass
+        session.stoppable = False
+        check = health_check(config)
+        if check is not None and not driver.ended():
+            taken.append(driver.check_health(check))
+        if driver.ended():
+            return taken, False
+        session.synchronize()
+        session.stop()
+        return taken, True
+
+
+def check_start(session: Session, word: str) -> None:
+    """Raises CommandNotFound when the command was not executed, ProbeError when the probe could not start."""
+    started = session.collector.started.get(0)
+    if started is not None and not started.errno:
+        return
+    if started is not None:
+        reason = f"{os.strerror(started.errno)} (when it was to {started.stage})"
+        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
+    # The agent may end with process 1, sometimes before it could tell of the start.
+    session.wait(lambda: session.command.drained and session.status is not None, DRAIN_SECONDS)
+    words = session.probe_words()
+    if session.status in (126, 127) and (found := re.search(r"^probe: cannot .*: (.*)", words, re.MULTILINE)):
+        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {found[1].strip()}.")
+    if not session.collector.execs:
+        raise ProbeError(
+            f"The probe could not start the command in the container: {words or 'no reason given'}."
+        )
+
+
+def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
+    """The TCP ports in some ``ExposedPorts`` objects, sorted."""
+    names = {name for each in exposed for name in each or ()}
+    ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
+    return tuple(sorted(int(port) for port in ports if port.isdigit()))
+
+
 @dataclass(slots=True)
 class Driver:
     """Takes steps in a running session. ``ports`` are those that a server should listen on."""
 
     session: Session
-    entry: Entry
     environment: Mapping[str, str]
     ports: Sequence[int]
     started: list[subprocess.Popen[bytes]]
@@ -140,7 +198,7 @@ class Driver:
         return f". Its last output:\n{tail}" if tail else ", and printed nothing."
 
     def _exec(self, step: Step) -> Step:
-        process, status = self.session.enter(self.entry, words_of(step.argument))
+        process, status = self.session.enter(words_of(step.argument))
         if status != 0:
             raise WorkloadFailed(_failure("exec", step.argument, status, process.captured.tail()))
         return replace(step, status=status)
@@ -182,7 +240,7 @@ class Driver:
         began = time.monotonic()
         failures = 0
         while True:
-            process, status = self.session.enter(self.entry, check.argv, seconds=check.timeout)
+            process, status = self.session.enter(check.argv, seconds=check.timeout)
             if status == 0:
                 return Step("healthcheck", check.text)
             # As the engine counts them: what fails in the start period does not make it unhealthy.
