@@ -70,7 +70,7 @@ static void write_hello(uint32_t features) {
 static void accept_clients(int server) {
     int fd;
     while ((fd = accept4(server, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-        if (count == CLIENTS || !socket_peer_is_root(fd))
+        if (count == CLIENTS || !socket_peer_is_ours(fd))
             close(fd);
         else
             clients[count++] = (struct client){arrived++, fd, -1};

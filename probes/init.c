@@ -119,8 +119,8 @@ static int connect_agent(const char *name) {
             fail(EXIT_PROBE, "init: no agent on @", name, " after 30 s: ", strerror(errno));
         nanosleep(&(struct timespec){0, 2000000}, NULL);
     }
-    if (!socket_peer_is_root(fd))
-        fail(EXIT_PROBE, "init: the agent on @", name, " is not root's");
+    if (!socket_peer_is_ours(fd))
+        fail(EXIT_PROBE, "init: the agent on @", name, " is not of this user");
     return fd;
 }
 

@@ -5,5 +5,6 @@
 int agent_main(char **argv);
 int init_main(char **argv);
 int serve_main(char **argv);
+int sandbox_main(char **argv);
 
 #endif

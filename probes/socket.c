@@ -16,10 +16,10 @@ socklen_t socket_address(struct sockaddr_un *address, const char *name) {
     return offsetof(struct sockaddr_un, sun_path) + 1 + size;
 }
 
-bool socket_peer_is_root(int fd) {
+bool socket_peer_is_ours(int fd) {
     struct ucred peer;
     socklen_t size = sizeof peer;
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == 0;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.uid == geteuid();
 }
 
 union control {

@@ -11,8 +11,8 @@
 /* The address of the abstract name. Exits when the name is empty or too long. */
 socklen_t socket_address(struct sockaddr_un *address, const char *name);
 
-/* SO_PEERCRED: the other side has user 0. */
-bool socket_peer_is_root(int fd);
+/* SO_PEERCRED: the other side has our user, as it had when it connected: root, where there is one. */
+bool socket_peer_is_ours(int fd);
 
 /* False with errno. */
 bool socket_send_listener(int fd, int listener, uint32_t features);

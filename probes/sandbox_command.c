@@ -1,0 +1,141 @@
+/* The processes of a sandbox that become commands. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "main.h"
+#include "sandbox.h"
+#include "sandbox_mounts.h"
+#include "util.h"
+
+pid_t forked(void) {
+    pid_t child = fork();
+    if (child < 0)
+        fail(EXIT_PROBE, "sandbox: cannot fork: ", strerror(errno));
+    return child;
+}
+
+int exit_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+
+void close_others(bool now) {
+    DIR *directory = opendir("/proc/self/fd");
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        uint64_t fd;
+        if (!parse_number(entry->d_name, 10, INT32_MAX, &fd) || fd < 3 || (int)fd == dirfd(directory))
+            continue;
+        if (now)
+            close(fd);
+        else
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+    }
+    closedir(directory);
+}
+
+static void make_directories(char *path) {
+    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+        *slash = 0;
+        mkdir(path, 0755);
+        *slash = '/';
+    }
+    mkdir(path, 0755);
+}
+
+static void enter_workdir(char *path) {
+    if (path && chdir(path) < 0 && (make_directories(path), chdir(path)) < 0)
+        fail(EXIT_PROBE, "sandbox: cannot work in ", path, ": ", strerror(errno));
+}
+
+static void send_descriptor(int socket, int fd) {
+    union {
+        struct cmsghdr header;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {{.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof fd);
+    struct iovec data = {"t", 1};
+    struct msghdr message = {
+        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space};
+    if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+        fail(EXIT_PROBE, "sandbox: cannot send the terminal: ", strerror(errno));
+}
+
+/* A terminal of the sandbox's own, so that its name is right there. Its other end goes to who asked. */
+static void open_terminal(int socket) {
+    int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlocked = 0, number;
+    if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0 || ioctl(master, TIOCGPTN, &number) < 0)
+        fail(EXIT_PROBE, "sandbox: cannot open a terminal: ", strerror(errno));
+    char name[64];
+    format_number(append(name, "/dev/pts/"), number);
+    int terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0)
+        fail(EXIT_PROBE, "sandbox: cannot use ", name, ": ", strerror(errno));
+    mounts_bind_console(name);
+    send_descriptor(socket, master);
+    for (int fd = 0; fd < 3; fd++)
+        dup2(terminal, fd);
+}
+
+static _Noreturn void become_init(struct sandbox *sandbox) {
+    enter_workdir(sandbox->workdir);
+    if (sandbox->no_new_privileges)
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    leave(init_main(sandbox->init));
+}
+
+static void do_mounts(const struct sandbox *sandbox) {
+    mounts_begin(sandbox->stage, sandbox->upper);
+    for (char **at = sandbox->mounts; *at;)
+        at = mounts_option(at, true);
+    mounts_end(sandbox->read_only);
+}
+
+_Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
+    do_mounts(sandbox);
+    setsid();
+    if (sandbox->terminal >= 0)
+        open_terminal(sandbox->terminal);
+    if (!write_all(ready, "r", 1))
+        fail(EXIT_PROBE, "sandbox: the agent went away");
+    close_others(true);
+    become_init(sandbox);
+}
+
+static bool same_file(int left, int right) {
+    struct stat a, b;
+    return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+_Noreturn void sandbox_enter(struct sandbox *sandbox) {
+    static const char *const names[] = {"ns/user", "ns/ipc", "ns/uts", "ns/net", "ns/pid", "ns/mnt"};
+    enum { COUNT = sizeof names / sizeof *names };
+    int theirs[COUNT], ours[COUNT], status;
+    for (int i = 0; i < COUNT; i++) {
+        char path[64];
+        proc_path(path, sandbox->enter, names[i], -1);
+        theirs[i] = open(path, O_RDONLY | O_CLOEXEC);
+        append(append(path, "/proc/self/"), names[i]);
+        ours[i] = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    for (int i = 0; i < COUNT; i++)
+        if (!same_file(theirs[i], ours[i]) && setns(theirs[i], 0) < 0)
+            fail(EXIT_PROBE, "sandbox: cannot enter ", names[i], ": ", strerror(errno));
+    pid_t child = forked();
+    if (!child) {
+        setsid();
+        close_others(true);
+        become_init(sandbox);
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    leave(exit_status(status));
+}

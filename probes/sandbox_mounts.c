@@ -1,0 +1,323 @@
+#define _GNU_SOURCE
+#include "sandbox_mounts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sandbox_places.h"
+#include "util.h"
+
+enum { PATH_LIMIT = 4096, LINK_LIMIT = 40, UMOUNT_DETACH = 2 };
+
+static const char *stage_path;
+static int root = -1, upper = -1;
+static unsigned uppers;
+
+_Noreturn void cannot(const char *doing, const char *what) {
+    fail(EXIT_PROBE, "sandbox: cannot ", doing, " ", what, ": ", strerror(errno));
+}
+
+int stage_root(void) { return root; }
+
+char *descriptor_path(char out[64], int fd) {
+    format_number(append(out, "/proc/self/fd/"), fd);
+    return out;
+}
+
+/* ---- making detached mounts -------------------------------------------------------------------------- */
+
+/* `options` is NAME=VALUE,...; NULL for none. Returns -1 with errno. */
+int new_mount(const char *type, const char *options, unsigned attributes) {
+    int context = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+    if (context < 0)
+        return -1;
+    char text[PATH_LIMIT];
+    bool fine = strlen(options ? options : "") < sizeof text &&
+                syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", type, 0) == 0;
+    for (char *at = append(text, fine && options ? options : "") - strlen(text), *next; fine && *at;
+         at = next) {
+        next = strchrnul(at, ',');
+        next += *next ? (*next = 0, 1) : 0;
+        char *value = strchr(at, '=');
+        if (value)
+            *value++ = 0;
+        int command = value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
+        fine = syscall(SYS_fsconfig, context, command, at, value, 0) == 0;
+    }
+    fine = fine && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
+    int made = fine ? syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes) : -1;
+    int error = errno;
+    close(context);
+    errno = error;
+    return made;
+}
+
+/* All that is mounted below `source` too: in a user name space, what covers something may not be left out. */
+int clone_mount(const char *source) {
+    return syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+}
+
+/* Each file system on its own: one that is locked has its flags already, and refuses to lose them. */
+void set_attributes(int mount, unsigned attributes, const char *what) {
+    struct mount_attr attr = {.attr_set = attributes};
+    if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+        cannot("restrict", what);
+}
+
+/* ---- places below the stage -------------------------------------------------------------------------- */
+
+int open_in_root(const char *path, int flags) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    return syscall(SYS_openat2, root, path, &how, sizeof how);
+}
+
+/* Opens (O_PATH) a directory or else a file, made where it is not there; also where a link leads nowhere. */
+static int open_made(const char *path, bool directory, int links) {
+    int fd = open_in_root(path, directory ? O_DIRECTORY : 0);
+    if (fd >= 0 || errno != ENOENT)
+        return fd;
+    char above[PATH_LIMIT], link[PATH_LIMIT];
+    size_t size = strlen(path);
+    while (size > 1 && path[size - 1] == '/')
+        size--;
+    const char *slash = memrchr(path, '/', size);
+    if (!slash || size >= sizeof above || links > LINK_LIMIT)
+        return errno = ENAMETOOLONG, -1;
+    memcpy(above, path, size);
+    above[size] = 0;
+    const char *name = above + (slash - path) + 1;
+    above[slash - path] = 0;
+    int parent = open_made(slash == path ? "/" : above, true, links + 1);
+    if (parent < 0)
+        return -1;
+    ssize_t length = readlinkat(parent, name, link, sizeof link - 1);
+    int made;
+    if (length >= 0) {
+        link[length] = 0;
+        char target[2 * PATH_LIMIT];
+        char *end = append(target, *link == '/' ? "" : above);
+        append(append(end, *link == '/' ? "" : "/"), link);
+        made = open_made(target, directory, links + 1);
+    } else if (directory) {
+        made = mkdirat(parent, name, 0755) < 0 ? -1 : open_made(path, true, links + 1);
+    } else {
+        int file = openat(parent, name, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+        close(file);
+        made = file < 0 ? -1 : open_made(path, false, links + 1);
+    }
+    int error = errno;
+    close(parent);
+    errno = error;
+    return made;
+}
+
+int place(const char *path, bool directory) {
+    int fd = open_made(path, directory, 0);
+    if (fd < 0)
+        cannot("make a place for", path);
+    return fd;
+}
+
+void attach_to(int mount, int target, const char *what) {
+    unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+    if (syscall(SYS_move_mount, mount, "", target, "", flags) < 0)
+        cannot("mount", what);
+    close(mount);
+    close(target);
+}
+
+bool is_directory(int fd) {
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
+void attach(int mount, const char *path) {
+    if (root < 0 && strcmp(path, "/") != 0)
+        fail(EXIT_USAGE, "sandbox: the first mount must be the root, not ", path);
+    if (root >= 0) {
+        attach_to(mount, place(path, is_directory(mount)), path);
+        return;
+    }
+    if (syscall(SYS_move_mount, mount, "", AT_FDCWD, stage_path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        cannot("mount the root on", stage_path);
+    root = mount;
+}
+
+/* ---- the options ------------------------------------------------------------------------------------- */
+
+void mounts_begin(const char *stage, const char *upper_path) {
+    stage_path = stage;
+    if (upper_path) {
+        upper = open(upper_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (upper < 0)
+            cannot("open", upper_path);
+        return;
+    }
+    /* The root covers it in the end: only the overlays know it then. */
+    int memory = new_mount("tmpfs", "mode=0755", SAFE),
+        stage_fd = open(stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (memory < 0 || stage_fd < 0)
+        cannot("mount a tmpfs on", stage);
+    attach_to(memory, stage_fd, stage);
+    upper = open(stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int new_directory(int parent, const char *name) {
+    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+        return -1;
+    return openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* The descriptors' paths: no character of a name means anything then, and no name is too long. */
+static int overlay(int lower, bool in_user_namespace) {
+    char number[24], options[512], path[64];
+    format_number(number, uppers++);
+    int own = new_directory(upper, number);
+    int up = own < 0 ? -1 : new_directory(own, "upper"), work = own < 0 ? -1 : new_directory(own, "work");
+    struct stat status;
+    if (up < 0 || work < 0 || fstat(lower, &status) < 0)
+        return -1;
+    fchmodat(AT_FDCWD, descriptor_path(path, up), status.st_mode & 07777, 0);
+    if (fchownat(up, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) == 0)
+        fchmodat(AT_FDCWD, path, status.st_mode & 07777, 0);
+    char *end = append(append(options, "lowerdir="), descriptor_path(path, lower));
+    end = append(append(end, ",upperdir="), descriptor_path(path, up));
+    end = append(append(end, ",workdir="), descriptor_path(path, work));
+    append(end, in_user_namespace ? ",userxattr" : "");
+    int made = new_mount("overlay", options, MOUNT_ATTR_NODEV);
+    int error = errno;
+    close(own);
+    close(up);
+    close(work);
+    errno = error;
+    return made;
+}
+
+static void do_overlay(const char *target, const char *source, bool in_user_namespace) {
+    int lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (lower < 0)
+        cannot("open", source);
+    int made = overlay(lower, in_user_namespace);
+    if (made < 0) {
+        complain("sandbox: cannot mount an overlay of ", source, ": ", strerror(errno), NULL);
+        leave(EXIT_OVERLAY);
+    }
+    close(lower);
+    attach(made, target);
+}
+
+static void do_bind(const char *target, const char *source, const char *flags) {
+    int made = clone_mount(source);
+    if (made < 0)
+        cannot("bind", source);
+    set_attributes(made, MOUNT_ATTR_NODEV | (strcmp(flags, "ro") ? 0 : MOUNT_ATTR_RDONLY), source);
+    attach(made, target);
+}
+
+/* `flags`: letters of s(nosuid) x(noexec) r(ead-only). */
+static void do_new(const char *type, const char *target, const char *options, const char *flags) {
+    unsigned attributes = MOUNT_ATTR_NODEV | (strchr(flags, 's') ? MOUNT_ATTR_NOSUID : 0) |
+                          (strchr(flags, 'x') ? MOUNT_ATTR_NOEXEC : 0) |
+                          (strchr(flags, 'r') ? MOUNT_ATTR_RDONLY : 0);
+    int made = new_mount(type, *options ? options : NULL, attributes);
+    if (made < 0)
+        cannot("mount", target);
+    attach(made, target);
+}
+
+static void do_directory(const char *path, const char *mode) {
+    uint64_t bits;
+    char name[64];
+    int fd = place(path, true);
+    if (!parse_number(mode, 8, 07777, &bits) || fchmodat(AT_FDCWD, descriptor_path(name, fd), bits, 0) < 0)
+        cannot("set the mode of", path);
+    close(fd);
+}
+
+static void do_symlink(const char *path, const char *text) {
+    char above[PATH_LIMIT];
+    const char *slash = strrchr(path, '/');
+    if (!slash || strlen(path) >= sizeof above)
+        cannot("make", path);
+    append(above, path)[-(long)strlen(slash)] = 0;
+    int parent = place(*above ? above : "/", true);
+    if (symlinkat(text, parent, slash + 1) < 0)
+        cannot("make", path);
+    close(parent);
+}
+
+static void option_overlay(char **v) { do_overlay(v[0], v[1], !strcmp(v[2], "user")); }
+static void option_bind(char **v) { do_bind(v[0], v[1], v[2]); }
+static void option_tmpfs(char **v) { do_new("tmpfs", v[0], v[1], v[2]); }
+static void option_proc(char **v) { (void)v, mount_proc(); }
+static void option_sys(char **v) { (void)v, mount_sys(); }
+static void option_dev(char **v) { mount_dev(v[0]); }
+static void option_protect(char **v) { mount_protection(v[0]); }
+static void option_mask(char **v) { mount_mask(v[0]); }
+static void option_directory(char **v) { do_directory(v[0], v[1]); }
+static void option_symlink(char **v) { do_symlink(v[0], v[1]); }
+
+static const struct option {
+    const char *name;
+    int count;
+    void (*mount)(char **values);
+} known[] = {
+    {"--overlay", 3, option_overlay}, {"--bind", 3, option_bind}, {"--tmpfs", 3, option_tmpfs},
+    {"--proc", 0, option_proc},       {"--sys", 0, option_sys},   {"--dev", 1, option_dev},
+    {"--protect", 1, option_protect}, {"--mask", 1, option_mask}, {"--directory", 2, option_directory},
+    {"--symlink", 2, option_symlink}};
+
+char **mounts_option(char **argv, bool now) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strcmp(*argv, known[i].name) != 0)
+            continue;
+        for (int given = 1; given <= known[i].count; given++)
+            if (!argv[given])
+                fail(EXIT_USAGE, "sandbox: ", *argv, " lacks a value");
+        if (now)
+            known[i].mount(argv + 1);
+        return argv + 1 + known[i].count;
+    }
+    fail(EXIT_USAGE, "sandbox: not a mount: ", *argv);
+}
+
+void mounts_end(bool read_only) {
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (read_only && syscall(SYS_mount_setattr, root, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        cannot("make read-only", "/");
+    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+        cannot("make a root of", stage_path);
+    /* The old root lies on the new one. */
+    if (syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || chdir("/") < 0)
+        cannot("leave", "the old root");
+    close(root);
+    close(upper);
+}
+
+int mounts_clone_proc(void) {
+    int proc = clone_mount("/proc");
+    if (proc < 0)
+        cannot("bind", "/proc");
+    return proc;
+}
+
+void mounts_replace_proc(int proc) {
+    if (syscall(SYS_move_mount, proc, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        cannot("mount", "/proc");
+}
+
+void mounts_bind_console(const char *terminal) {
+    int file = openat(AT_FDCWD, "/dev/console", O_CREAT | O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+    int made = clone_mount(terminal);
+    if (file < 0 || made < 0 ||
+        syscall(SYS_move_mount, made, "", AT_FDCWD, "/dev/console", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+        cannot("mount", "/dev/console");
+    close(file);
+    close(made);
+}

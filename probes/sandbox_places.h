@@ -1,0 +1,44 @@
+/* What the two files that mount share. */
+#ifndef SANDBOX_PLACES_H
+#define SANDBOX_PLACES_H
+
+#include <linux/mount.h>
+#include <stdbool.h>
+
+enum { SAFE = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+
+_Noreturn void cannot(const char *doing, const char *what);
+
+/* A detached mount of a new file system; `options` is NAME=VALUE,... or NULL. -1 with errno. */
+int new_mount(const char *type, const char *options, unsigned attributes);
+
+/* A detached copy of what is mounted at and below `source`. -1 with errno. */
+int clone_mount(const char *source);
+
+void set_attributes(int mount, unsigned attributes, const char *what);
+
+/* Opens (O_PATH) what is at a path below the stage, or makes an empty directory or file there. */
+int place(const char *path, bool directory);
+
+/* Opens (O_PATH) what is there already; -1 with errno. */
+int open_in_root(const char *path, int flags);
+
+bool is_directory(int fd);
+
+/* Attaches a detached mount at a path below the stage, or onto what is open; closes both. */
+void attach(int mount, const char *path);
+void attach_to(int mount, int target, const char *what);
+
+/* "/proc/self/fd/FD". */
+char *descriptor_path(char out[64], int fd);
+
+/* The directory that becomes the root. */
+int stage_root(void);
+
+void mount_proc(void);
+void mount_sys(void);
+void mount_dev(const char *shm_options);
+void mount_protection(const char *path);
+void mount_mask(const char *path);
+
+#endif
