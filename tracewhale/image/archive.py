@@ -11,14 +11,16 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from tracewhale.errors import ImageContentError, UsageError
+from tracewhale.errors import UsageError
 from tracewhale.image import Image
 from tracewhale.image.config import canonical, digest
 from tracewhale.image.header import BLOCK, header, padding
 from tracewhale.image.spool import contents, full_disk
+from tracewhale.image.store import JSON_LIMIT, mapping, mappings, parse_text, string
 from tracewhale.tree import Entry, Kind
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -68,22 +70,29 @@ def write_oci_layout(
     """Write an OCI layout, or add the image to one that is there: its tag then means the new image.
 
     The index is replaced last and at once. Raises UsageError when the directory holds something else,
-    NoSpace.
+    ImageContentError when its index is malformed, NoSpace.
     """
     descriptor, blobs = _oci(image, tag, annotations)
     with full_disk(directory):
         others = _prepared(directory)
         for blob in blobs:
             _replace(directory, blob)
-        kept = [other for other in others if _reference(other) != tag and other != descriptor]
+        kept = [other for other in others if other != descriptor and not (tag and _reference(other) == tag)]
         _replace(directory, _whole("oci-layout", _LAYOUT))
         _replace(directory, _whole("index.json", _index([*kept, descriptor])))
 
 
 def write_archive(chunks: Iterator[bytes], path: str) -> None:
-    """Write an archive's chunks to a file, there only when it is whole. Raises NoSpace, UsageError."""
+    """Write an archive's chunks to a file, there only when it is whole, or into a pipe or device.
+
+    Raises NoSpace, UsageError.
+    """
     directory, name = os.path.split(path)
-    _replace(directory or ".", _File(name, 0, chunks))
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        with _writable(path), full_disk(path), open(path, "wb") as out:
+            out.writelines(chunks)
+    else:
+        _replace(directory or ".", _File(name, 0, chunks))
 
 
 def _oci(image: Image, tag: str, annotations: Mapping[str, str]) -> tuple[dict[str, Any], list[_File]]:
@@ -123,52 +132,52 @@ def _index(manifests: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def _reference(descriptor: Mapping[str, Any]) -> str:
-    name = (descriptor.get("annotations") or {}).get(REFERENCE, "")
-    return str(name)
+    return string(mapping(descriptor.get("annotations"), "index.json").get(REFERENCE), "index.json")
 
 
 def _prepared(directory: str) -> list[dict[str, Any]]:
     """Make the directory a layout if it is not one; the manifests that its index has."""
-    try:
-        os.makedirs(os.path.join(directory, "blobs", "sha256"), exist_ok=True)
+    with _writable(directory):
+        os.makedirs(directory, exist_ok=True)
         names = os.listdir(directory)
-    except (FileExistsError, NotADirectoryError) as error:
+    if names and "index.json" not in names and not set(names) <= {"blobs", "oci-layout"}:
         raise UsageError(
-            f"{directory} is not a directory.", "Name another place for the OCI layout."
-        ) from error
-    if "index.json" not in names:
-        if set(names) - {"blobs", "oci-layout"}:
-            raise UsageError(
-                f"{directory} holds files that are not of an OCI layout.", "Name an empty or a new directory."
-            )
-        return []
-    try:
+            f"{directory} holds files that are not of an OCI layout.", "Name an empty or a new directory."
+        )
+    others: list[dict[str, Any]] = []
+    if "index.json" in names:
         with open(os.path.join(directory, "index.json"), "rb") as file:
-            manifests = json.load(file)["manifests"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ImageContentError(
-            f"{directory}/index.json is not an OCI index.", "Name a new directory."
-        ) from error
-    return [manifest for manifest in manifests if isinstance(manifest, dict)]
+            index = mapping(parse_text(file.read(JSON_LIMIT), "index.json"), "index.json")
+        others = mappings(index.get("manifests"), "index.json")
+    with _writable(directory):
+        os.makedirs(os.path.join(directory, "blobs", "sha256"), exist_ok=True)
+    return others
+
+
+@contextmanager
+def _writable(place: str) -> Iterator[None]:
+    """Turn what forbids writing, but for a full disk, into UsageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise UsageError(f"{place} cannot be written: {error.strerror}.", "Name another place.") from error
 
 
 def _replace(directory: str, file: _File) -> None:
     """Write one file beside its place and move it there."""
     place = os.path.join(directory, file.path)
-    try:
+    with full_disk(directory), _writable(place):
         descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(place), prefix=".tracewhale-")
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        try:
+            with open(descriptor, "wb") as out:
+                out.writelines(file.chunks)
+                os.fchmod(descriptor, 0o644)
+            os.replace(temporary, place)
+        except BaseException:
+            os.unlink(temporary)
             raise
-        raise UsageError(f"{place} cannot be written: {error.strerror}.", "Name another place.") from error
-    try:
-        with full_disk(directory), open(descriptor, "wb") as out:
-            out.writelines(file.chunks)
-            os.fchmod(descriptor, 0o644)
-        os.replace(temporary, place)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def _tar(files: Sequence[_File]) -> Iterator[bytes]:
