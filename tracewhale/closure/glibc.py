@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
 from tracewhale.closure.disk import Findings, Found, Located, Lost
@@ -74,6 +74,7 @@ class Process:
         self.loader: Loader = search.loader
         self.main = search.map(program, None, main=True)
         self.base = Namespace()
+        self._maps: list[Map] = []
         self._interpreter_at: int | None = None
         findings.objects[program.physical] = program.elf
         self._start(program)
@@ -96,6 +97,7 @@ class Process:
                 first.append(made)
         self._dependencies(first, self.base)
         self._check_versions(self.base)
+        self._maps += self.base.order
 
     def open(self, located: Located) -> tuple[tuple[str, str], ...]:
         """Load a library into the running process, as dlopen(3) does; what is new by it, in order."""
@@ -109,7 +111,20 @@ class Process:
         space.add(made, located.identity, located.path)
         self._dependencies([made], space)
         self._check_versions(space)
+        self._maps += space.order
         return _listed(space.order)
+
+    def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
+        """What dlopen(3) would find for names that objects (physical paths) have among their literals,
+        without what the process has loaded anyway."""
+        for made in self._maps:
+            for name in names.get(made.physical, ()):
+                if self.base.named(name) is not None:
+                    continue
+                outcome = self.search.find(name, made, self.main)
+                if isinstance(outcome, Found) and not self.base.same_file(outcome.located.identity):
+                    path = outcome.located.path
+                    yield Edge(made.physical, name, path, Kind.POSSIBLE, outcome.how, outcome.variant)
 
     @property
     def loaded(self) -> tuple[tuple[str, str], ...]:

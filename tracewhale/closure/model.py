@@ -34,6 +34,7 @@ class Kind(Enum):
     AUDIT = "audit"
     OPENED = "opened"
     SCRIPT = "script"
+    POSSIBLE = "possible dlopen"
 
 
 class How(Enum):

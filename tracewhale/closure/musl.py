@@ -8,6 +8,7 @@ of the cache, the standard libraries are the loader itself, and the first file t
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from tracewhale.closure.disk import Disk, Findings, Found, Located, Lost, Outcome, Refused, Verdict
 from tracewhale.closure.loader import MUSL_RESERVED, Loader
@@ -36,6 +37,7 @@ class Process:
         self.interpreter = Dso(interpreter, None, "", "")
         self.main = Dso(program, None, self._rpath(program, main=True), "")
         self.base: list[tuple[str, Dso]] = []
+        self._opened: list[Dso] = []
         self._system: tuple[How, tuple[str, ...]] | None = None
         findings.objects[program.physical] = program.elf
         findings.objects[loader.physical] = loader.elf
@@ -62,7 +64,21 @@ class Process:
         dso = Dso(located, self.main, self._rpath(located), "")
         space.append((located.path, dso))
         self._dependencies([dso], space)
+        self._opened += [each for _, each in space[len(self.base) :]]
         return tuple((name, d.located.path) for name, d in space[len(self.base) :])
+
+    def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
+        """What dlopen(3) would find for names that objects (physical paths) have among their literals,
+        without what the process has loaded anyway."""
+        loaded = {dso.located.identity for _, dso in self.base}
+        for dso in (self.main, *(each for _, each in self.base), *self._opened):
+            physical = dso.located.physical
+            for name in names.get(physical, ()):
+                outcome = self._find(name, dso, self.base)
+                if isinstance(outcome, Lost) or outcome.how is How.LOADED:
+                    continue
+                if outcome.located.identity not in loaded:
+                    yield Edge(physical, name, outcome.located.path, Kind.POSSIBLE, outcome.how)
 
     @property
     def loaded(self) -> tuple[tuple[str, str], ...]:

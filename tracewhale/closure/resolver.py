@@ -10,6 +10,7 @@ from tracewhale.closure.ahead import read_ahead
 from tracewhale.closure.cpu import BASELINE, Cpu
 from tracewhale.closure.disk import Disk, Findings, Located
 from tracewhale.closure.ldcache import Cache
+from tracewhale.closure.literals import literals
 from tracewhale.closure.loader import KNOWN, Loader, identify
 from tracewhale.closure.model import (
     Attempt,
@@ -52,13 +53,14 @@ class Resolver:
         self._loaders: dict[str, Loader | None] = {}
         self._caches: dict[str, Cache] = {}
         self._searches: dict[tuple[str, Root], Search] = {}
+        self._processes: dict[Root, Process | None] = {}
 
     def resolve(self, roots: Iterable[Root]) -> Closure:
         """One closure for all the roots; equal to the union of those of each."""
         ordered = list(dict.fromkeys(roots))
         self._read_ahead(ordered)
         findings = Findings()
-        processes: dict[Root, Process | None] = {}
+        processes = self._processes = {}
         loaded: dict[Root, tuple[tuple[str, str], ...]] = {}
         opened: dict[Root, dict[str, str]] = {}
         unreadable: dict[Unreadable, None] = {}
@@ -94,6 +96,14 @@ class Resolver:
             tuple(findings.variants),
             loaded,
         )
+
+    def possible(self) -> tuple[Edge, ...]:
+        """Libraries that what was resolved last may open, going by the string literals in its read-only
+        data. A guess: a literal may never be used, and a name may be put together at run time."""
+        processes = [process for process in self._processes.values() if process is not None]
+        objects = dict.fromkeys(path for process in processes for path in process.findings.objects)
+        names = literals(self.disk.view, objects)
+        return tuple(dict.fromkeys(edge for process in processes for edge in process.possible(names)))
 
     def _process(self, program: Located, root: Root, findings: Findings) -> Process | None:
         if not program.elf.dynamic and program.elf.interpreter is None:

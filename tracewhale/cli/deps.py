@@ -1,0 +1,120 @@
+"""``tracewhale deps``: what the dynamic loader would load for a file, and where it would look."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+import click
+
+from tracewhale.cli.session import Progress, echo, verb
+from tracewhale.closure import BASELINE, Cpu, Resolver, from_cpuinfo
+from tracewhale.closure.deps import Listing, dependencies
+from tracewhale.closure.render import render_flat, render_tree, to_json
+from tracewhale.errors import ExitCode, UsageError
+from tracewhale.targets.archive import open_docker_archive, open_oci
+from tracewhale.targets.base import Request
+from tracewhale.targets.directory import DirectoryTree
+from tracewhale.targets.docker.adapter import DockerEngine
+from tracewhale.targets.layers import open_layers
+from tracewhale.tree import Tree, View
+
+Opener = Callable[[str], AbstractContextManager[Tree]]
+
+
+@contextmanager
+def open_files(name: str) -> Iterator[Tree]:
+    """The files of a target: an image or container, ``docker-archive:FILE``, ``oci:DIRECTORY``,
+    ``rootfs:DIRECTORY``, or ``host`` for this machine's own."""
+    scheme, _, place = name.partition(":")
+    with ExitStack() as stack:
+        if name == "host":
+            yield stack.enter_context(DirectoryTree("/"))
+        elif scheme == "rootfs":
+            yield stack.enter_context(DirectoryTree(place))
+        elif scheme in ("docker-archive", "oci"):
+            opener = open_oci if scheme == "oci" else open_docker_archive
+            yield stack.enter_context(open_layers(stack.enter_context(opener(place))))
+        else:
+            progress = Progress()
+            target = stack.enter_context(DockerEngine(progress).open(name, Request(command=("true",))))
+            tree = stack.enter_context(target.tree())
+            progress.clear()
+            yield tree
+
+
+def command(open_tree: Opener = open_files) -> click.Command:
+    """The verb, for targets whose files ``open_tree`` finds."""
+
+    @click.command("deps")
+    @click.argument("target")
+    @click.argument("paths", metavar="[PATH]...", nargs=-1)
+    @click.option("--flat", is_flag=True, help="Each path once, a line each.")
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+    @click.option("--guess-dlopen", "guess", is_flag=True, help="Also libraries named by string literals.")
+    @click.option("-e", "--env", "variables", metavar="NAME=VALUE", multiple=True,
+                  help="A variable that steers the loader, or PATH for names.")  # fmt: skip
+    @click.option("--cpu", type=click.Choice(["this", "baseline"]), default="this", show_default=True,
+                  help="Take the builds of libraries for this machine's CPU, or for any.")  # fmt: skip
+    @verb
+    def deps(
+        target: str,
+        paths: tuple[str, ...],
+        flat: bool,
+        as_json: bool,
+        guess: bool,
+        variables: tuple[str, ...],
+        cpu: str,
+    ) -> None:
+        """Show what the dynamic loader would load for files of a target, without running anything.
+
+        TARGET is an image or container, docker-archive:FILE, oci:DIRECTORY, rootfs:DIRECTORY or host;
+        or alone a file of this machine. PATH is a file in it, or a command's name. Exits with 1 when
+        something is missing.
+        """
+        if not paths:
+            target, paths = "host", (_host_file(target),)
+        environment = dict(_variable(text) for text in variables)
+        with open_tree(target) as tree:
+            resolver = Resolver(View(tree), _cpu() if cpu == "this" else BASELINE)
+            listings = [dependencies(resolver, path, environment, guess=guess) for path in paths]
+        echo(_rendered(listings, flat=flat, as_json=as_json))
+        if not all(listing.complete for listing in listings):
+            sys.exit(ExitCode.MISSING)
+
+    return deps
+
+
+def _rendered(listings: list[Listing], *, flat: bool, as_json: bool) -> str:
+    if as_json:
+        return json.dumps(to_json(listings), indent=2) + "\n"
+    if flat:
+        return render_flat(listings)
+    return render_tree(listings, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def _host_file(name: str) -> str:
+    if not os.path.exists(name):
+        raise UsageError(f"no path is given to look at in {name}", "say: tracewhale deps TARGET PATH...")
+    return os.path.abspath(name)
+
+
+def _variable(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"{text} is not NAME=VALUE", "say, for example, -e LD_LIBRARY_PATH=/opt/lib")
+    return name, value
+
+
+def _cpu() -> Cpu:
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+            return from_cpuinfo(file.read())
+    except OSError:
+        return BASELINE
+
+
+deps = command()

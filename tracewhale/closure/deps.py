@@ -1,0 +1,184 @@
+"""The dependencies of one file as a listing: what loads what, in the order of a tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tracewhale.closure.model import (
+    Attempt,
+    Closure,
+    Edge,
+    How,
+    Kind,
+    Miss,
+    Root,
+    UnreadableElf,
+    VersionProblem,
+)
+from tracewhale.closure.resolver import Resolver
+from tracewhale.closure.script import HEAD, interpreter
+from tracewhale.tree import Kind as EntryKind
+from tracewhale.tree import View
+
+MAX_SCRIPTS = 5
+"""Interpreters that are scripts themselves: Linux gives up at the fifth (fs/exec.c)."""
+
+USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the tree: an edge or a miss, ``depth`` below the file asked for (1 is its own).
+
+    ``repeated`` tells that what the object needs is shown at another line.
+    """
+
+    depth: int
+    found: Edge | Miss
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one file needs. ``path`` is where it is (empty: nowhere), ``trouble`` why nothing more can be
+    told of it. ``closure`` is that of the file alone; ``possible`` are guessed dlopens, if asked for."""
+
+    asked: str
+    path: str
+    rows: tuple[Row, ...]
+    closure: Closure
+    trouble: str = ""
+    possible: tuple[Edge, ...] = ()
+
+    @property
+    def misses(self) -> tuple[Miss, ...]:
+        """What the loader would miss, without what it passes over."""
+        return tuple(row.found for row in self.rows if isinstance(row.found, Miss) and not row.found.optional)
+
+    @property
+    def version_problems(self) -> tuple[VersionProblem, ...]:
+        return self.closure.version_problems
+
+    @property
+    def complete(self) -> bool:
+        """Whether the loader would load it all."""
+        return not (self.trouble or self.misses or self.version_problems)
+
+
+def dependencies(
+    resolver: Resolver,
+    asked: str,
+    environment: Mapping[str, str] | None = None,
+    *,
+    guess: bool = False,
+) -> Listing:
+    """All that running (or, of a library, loading) a file loads.
+
+    A name without a slash is looked for in the ``PATH`` of ``environment``, whose loader variables
+    count too. A script's interpreter is followed. ``guess`` adds possible dlopens.
+    """
+    variables = dict(environment or {})
+    steering = tuple(sorted((k, v) for k, v in variables.items() if k.startswith("LD_")))
+    view = resolver.disk.view
+    path = asked if "/" in asked else _in_path(view, asked, variables.get("PATH", USUAL_PATH))
+    empty = Closure({}, ())
+    if not path or (entry := view.resolve(path).entry) is None:
+        return Listing(asked, "", (), empty, "no such file")
+    edges, program, miss = _follow_scripts(view, path)
+    closure = resolver.resolve([Root(program, environment=steering)]) if program else empty
+    rows = [Row(depth, edge) for depth, edge in enumerate(edges, 1)]
+    if miss is not None:
+        rows.append(Row(len(edges) + 1, miss))
+    elif program:
+        physical = view.resolve(program).entry
+        start = physical.path if physical is not None else program
+        rows += _tree(view, closure, start, len(edges) + 1)
+    trouble = "" if edges or miss else _trouble(resolver, path)
+    possible = resolver.possible() if guess and program else ()
+    return Listing(asked, entry.path, tuple(rows), closure, trouble, possible)
+
+
+def _in_path(view: View, name: str, path: str) -> str:
+    """Where a command is, as execvp(3) finds it; empty when it is nowhere."""
+    for directory in path.split(":"):
+        candidate = f"{directory.rstrip('/')}/{name}"
+        entry = view.resolve(candidate).entry if candidate.startswith("/") else None
+        if entry is not None and entry.kind is EntryKind.FILE and entry.mode & 0o111:
+            return candidate
+    return ""
+
+
+def _follow_scripts(view: View, path: str) -> tuple[list[Edge], str, Miss | None]:
+    """From a script to the program that runs it: the edges on the way, that program, or what is missing."""
+    edges: list[Edge] = []
+    while len(edges) < MAX_SCRIPTS:
+        entry = view.resolve(path).entry
+        if not edges and entry is not None and entry.kind is not EntryKind.FILE:
+            return edges, "", None
+        if entry is None or entry.kind is not EntryKind.FILE:
+            edge = edges.pop()
+            attempt = Attempt(path, How.PATH, "no such file")
+            return edges, "", Miss(edge.needer, edge.name, Kind.SCRIPT, (attempt,))
+        (head,) = view.tree.read([(entry.path, 0, HEAD)])
+        found = interpreter(head or b"")
+        if found is None:
+            return edges, path, None
+        path = found[0] if found[0].startswith("/") else f"/{found[0]}"
+        edges.append(Edge(entry.path, found[0], path, Kind.SCRIPT, How.PATH))
+    attempt = Attempt(path, How.PATH, "too many interpreters are scripts themselves")
+    return edges, "", Miss(edges[-1].needer, edges[-1].name, Kind.SCRIPT, (attempt,))
+
+
+def _trouble(resolver: Resolver, path: str) -> str:
+    entry = resolver.disk.view.resolve(path).entry
+    if entry is None:
+        return "no such file"
+    if entry.kind is not EntryKind.FILE:
+        return f"it is a {entry.kind.value}"
+    elf = resolver.disk.files.get(entry)
+    if elf is None:
+        return "neither an ELF file nor a script"
+    return elf.what if isinstance(elf, UnreadableElf) else ""
+
+
+def _tree(view: View, closure: Closure, start: str, depth: int) -> Iterator[Row]:
+    """Depth first; what an object needs is shown where the object is named first."""
+    below = _below(closure)
+    shown = {start}
+    stack: list[tuple[int, Iterator[Edge | Miss]]] = [(depth, iter(below.get(start, ())))]
+    while stack:
+        depth, rest = stack[-1]
+        found = next(rest, None)
+        if found is None:
+            stack.pop()
+            continue
+        if isinstance(found, Miss):
+            yield Row(depth, found)
+            continue
+        entry = view.resolve(found.path).entry
+        physical = entry.path if entry is not None else found.path
+        children = below.get(physical, ())
+        yield Row(depth, found, bool(children) and physical in shown)
+        if physical not in shown:
+            shown.add(physical)
+            stack.append((depth + 1, iter(children)))
+
+
+def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
+    """What each object asks for: what no header of it names first, then in the order of its headers."""
+    below: dict[str, list[Edge | Miss]] = {}
+    everything: list[Edge | Miss] = [*closure.edges, *closure.misses]
+    for found in everything:
+        below.setdefault(found.needer, []).append(found)
+    for needer, asked in below.items():
+        elf = closure.objects.get(needer)
+        order = {d.name: i for i, d in enumerate(elf.dependencies)} if elf else {}
+        asked.sort(key=lambda found: order.get(found.name, -1))
+    return below
+
+
+def paths(listing: Listing) -> tuple[str, ...]:
+    """The found paths of a listing, each once, in the order of its rows."""
+    found: Iterable[str] = (row.found.path for row in listing.rows if isinstance(row.found, Edge))
+    return tuple(dict.fromkeys(found))

@@ -1,0 +1,165 @@
+"""Listings of dependencies as text for people, as plain lines, and as JSON values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from tracewhale.closure.deps import Listing, Row, paths
+from tracewhale.closure.model import Attempt, Edge, How, Kind, Miss
+
+FORMAT_VERSION = 1
+"""Of the JSON form; it changes when a field changes its meaning or goes."""
+
+Painter = Callable[[str, str], str]
+
+RED, YELLOW, DIM, BOLD, PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[1m", "\x1b[0m"
+
+
+def render_tree(listings: Iterable[Listing], *, colour: bool = False) -> str:
+    """Every file with what it needs below it, how each was found, and for a miss where it was looked for."""
+    return "".join(f"{line}\n" for listing in listings for line in _lines(listing, colour))
+
+
+def render_flat(listings: Iterable[Listing]) -> str:
+    """Each path once, a line each; a miss as ``NAME => not found``."""
+    lines: dict[str, None] = {}
+    for listing in listings:
+        lines |= dict.fromkeys(filter(None, (listing.path, *paths(listing))))
+        lines |= {f"{miss.name} => not found": None for miss in listing.misses}
+        lines |= {edge.path: None for edge in listing.possible}
+        if listing.trouble:
+            lines[f"{listing.asked} => {listing.trouble}"] = None
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def to_json(listings: Iterable[Listing]) -> dict[str, Any]:
+    """The listings as plain values: edges and misses rather than a tree, which may be deep."""
+    return {"version": FORMAT_VERSION, "files": [_file(listing) for listing in listings]}
+
+
+def printable(text: str) -> str:
+    """Text without control characters and lone surrogates, which a hostile name may have."""
+    return re.sub(
+        "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
+        lambda match: _escape(ord(match[0])),
+        text,
+    )
+
+
+def _escape(code: int) -> str:
+    byte = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
+    return f"\\x{byte:02x}" if byte <= 0xFF else f"\\u{byte:04x}"
+
+
+def _lines(listing: Listing, colour: bool) -> Iterator[str]:
+    paint = _painter(colour)
+    where = listing.asked if listing.path in ("", listing.asked) else f"{listing.asked} => {listing.path}"
+    yield paint(BOLD, printable(where)) + (
+        f": {paint(RED, printable(listing.trouble))}" if listing.trouble else ""
+    )
+    rows = listing.rows
+    hows = {e.path: _how(e) for e in reversed(listing.closure.edges) if e.how is not How.LOADED}
+    for row, guide in zip(rows, _guides(rows), strict=True):
+        yield f"{paint(DIM, guide)}{_row(row, hows, paint)}"
+        if isinstance(row.found, Miss):
+            below = f"{guide[:-4]}{'    ' if guide.endswith('└── ') else '│   '}    "
+            for attempt in row.found.attempts:
+                yield f"{paint(DIM, below)}{_attempt(attempt)}"
+    for problem in listing.version_problems:
+        said = f"version {problem.version} not found in {problem.library}, required by {problem.needer}"
+        yield paint(RED, printable(said))
+    for variant in listing.closure.variants:
+        name = variant.subdirectory or "the plain build"
+        yield paint(DIM, printable(f"for other CPUs ({name}): {variant.path}"))
+    for edge in listing.possible:
+        yield paint(YELLOW, printable(f"possible dlopen by {edge.needer}: {edge.name} => {edge.path}"))
+
+
+def _how(edge: Edge) -> str:
+    return "" if edge.how is How.PATH else f" [{edge.how.value}{f', {edge.variant}' * bool(edge.variant)}]"
+
+
+def _row(row: Row, hows: Mapping[str, str], paint: Painter) -> str:
+    """One row; an object that was loaded before shows how it was found then."""
+    found = row.found
+    name = printable(found.name)
+    kind = "" if found.kind is Kind.NEEDED else f" ({found.kind.value})"
+    if isinstance(found, Miss):
+        if found.optional:
+            return paint(YELLOW, f"{name} => not found, which is no error{kind}")
+        return paint(RED, f"{name} => {'unusable' if found.fatal else 'not found'}{kind}")
+    path = printable(found.path)
+    arrow = path if path == name else f"{name} => {path}"
+    how = hows.get(found.path, "") if found.how is How.LOADED else _how(found)
+    return f"{arrow}{kind}{paint(DIM, how + (' ...' if row.repeated else ''))}"
+
+
+def _attempt(attempt: Attempt) -> str:
+    return printable(f"{attempt.how.value}: {attempt.place}: {attempt.reason}")
+
+
+def _guides(rows: Sequence[Row]) -> Iterator[str]:
+    """What stands before each row: the lines of the tree."""
+    last_at: list[bool] = []
+    lasts: list[bool] = []
+    open_depths: set[int] = set()
+    for row in reversed(rows):
+        open_depths = {depth for depth in open_depths if depth <= row.depth}
+        lasts.append(row.depth not in open_depths)
+        open_depths.add(row.depth)
+    for row, last in zip(rows, reversed(lasts), strict=True):
+        last_at = [*last_at[: row.depth - 1], last]
+        stems = "".join("    " if done else "│   " for done in last_at[:-1])
+        yield f"{stems}{'└── ' if last else '├── '}"
+
+
+def _painter(colour: bool) -> Painter:
+    def paint(code: str, text: str) -> str:
+        return f"{code}{text}{PLAIN}" if colour and text else text
+
+    return paint
+
+
+def _file(listing: Listing) -> dict[str, Any]:
+    found = [row.found for row in listing.rows]
+    return {
+        "asked": listing.asked,
+        "path": listing.path,
+        "trouble": listing.trouble,
+        "complete": listing.complete,
+        "found": [_edge(each) for each in found if isinstance(each, Edge)],
+        "missing": [_miss(each) for each in found if isinstance(each, Miss)],
+        "versions": [
+            {"needed_by": p.needer, "library": p.library, "version": p.version}
+            for p in listing.version_problems
+        ],
+        "variants": [
+            {"path": v.path, "instead_of": v.baseline, "subdirectory": v.subdirectory}
+            for v in listing.closure.variants
+        ],
+        "possible": [_edge(each) for each in listing.possible],
+    }
+
+
+def _edge(edge: Edge) -> dict[str, str]:
+    return {
+        "needed_by": edge.needer,
+        "name": edge.name,
+        "path": edge.path,
+        "kind": edge.kind.value,
+        "how": edge.how.value,
+        "variant": edge.variant,
+    }
+
+
+def _miss(miss: Miss) -> dict[str, Any]:
+    return {
+        "needed_by": miss.needer,
+        "name": miss.name,
+        "kind": miss.kind.value,
+        "optional": miss.optional,
+        "fatal": miss.fatal,
+        "searched": [{"place": a.place, "how": a.how.value, "reason": a.reason} for a in miss.attempts],
+    }
