@@ -10,6 +10,8 @@
 /* Since Linux 5.16 a filter changes no speculation mitigation; before, this flag keeps it from doing so. */
 #define SAME_MITIGATIONS SECCOMP_FILTER_FLAG_SPEC_ALLOW
 
+enum { IO_URING_SETUP = 425 }; /* on every architecture */
+
 int filter_notify(uint32_t *features) {
     static struct rules native = {.arch = NATIVE_ARCH}, compat = {.arch = COMPAT_ARCH};
     for (size_t i = 0; i < calls_count; i++) {
@@ -17,6 +19,9 @@ int filter_notify(uint32_t *features) {
         rules_add(&native, calls[i].number[NATIVE_ARCH], SECCOMP_RET_USER_NOTIF, test);
         rules_add(&compat, calls[i].number[COMPAT_ARCH], SECCOMP_RET_USER_NOTIF, test);
     }
+    /* What io_uring opens, no filter sees. Docker denies it too, since 25.0, and libraries do without. */
+    rules_add(&native, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
+    rules_add(&compat, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
     unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SAME_MITIGATIONS;
     *features = FEATURE_WAIT_KILLABLE;
     int listener = bpf_install(&native, &compat, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);

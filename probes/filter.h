@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Installs the filter that notifies of every call of calls.c. Returns the listener, or -1 with errno.
- * `features` becomes FEATURE_* of what the kernel could do. */
+/* Installs the filter that notifies of every call of calls.c and denies io_uring_setup. Returns the listener,
+ * or -1 with errno. `features` becomes FEATURE_* of what the kernel could do. */
 int filter_notify(uint32_t *features);
 
 /* Installs a filter that denies what Docker's default profile denies a container that does not have the

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,6 +29,7 @@ struct request {
     uint64_t received;
     int error; /* of the path that could not be resolved */
     uint8_t failed_access;
+    bool in_root; /* RESOLVE_IN_ROOT: "/" is the descriptor's directory */
 };
 
 static struct set seen;
@@ -111,7 +113,8 @@ static enum outcome handle_path(struct request *request, const struct call_name 
         return unresolved(request, access, errno);
     if (size == 0)
         return IGNORED;
-    int error = path_ask(&asked, request->pid, descriptor(request, name->dirfd), path, size);
+    size_t skip = request->in_root ? strspn(path, "/") : 0;
+    int error = path_ask(&asked, request->pid, descriptor(request, name->dirfd), path + skip, size - skip);
     return error ? unresolved(request, access, error) : record(request, access, nofollow, &asked);
 }
 
@@ -123,9 +126,12 @@ static enum outcome handle_name(struct request *request, const struct call_name 
 static enum outcome handle_open(struct request *request, const struct call *call) {
     uint64_t flags = request->argument[call->name[0].flags];
     if (call->kind == CALL_OPENAT2) {
-        ssize_t got = target_read(request->pid, flags, &flags, sizeof flags);
-        if (got != sizeof flags)
+        struct open_how how;
+        ssize_t got = target_read(request->pid, flags, &how, sizeof how);
+        if (got != sizeof how)
             return unresolved(request, ACCESS_READ, got < 0 ? errno : EFAULT);
+        flags = how.flags;
+        request->in_root = how.resolve & RESOLVE_IN_ROOT;
     }
     return handle_path(request, &call->name[0], open_access(flags), open_nofollow(flags));
 }

@@ -105,12 +105,16 @@ int path_ask(struct asked *asked, uint32_t pid, int dirfd, const char *path, siz
 static int open_in(int directory, const char *path, int flags, uint64_t resolve) {
     struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags, .resolve = resolve};
     static bool unknown; /* before Linux 5.6 */
-    if (!unknown) {
-        int fd = syscall(SYS_openat2, directory, path, &how, sizeof how);
-        if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
-            return fd;
-        unknown = errno == ENOSYS;
+    int fd = -1;
+    errno = ENOSYS;
+    for (int tries = 0; !unknown && tries < 100; tries++) {
+        fd = syscall(SYS_openat2, directory, path, &how, sizeof how);
+        if (fd >= 0 || (errno != EINTR && errno != EAGAIN)) /* EAGAIN: a rename on the way of ".." */
+            break;
     }
+    if (fd >= 0 || (errno != ENOSYS && errno != EPERM))
+        return fd;
+    unknown |= errno == ENOSYS;
     return resolve & RESOLVE_NO_SYMLINKS ? (errno = ELOOP, -1) : openat(directory, path, how.flags);
 }
 
@@ -129,21 +133,33 @@ static bool translate_self(char out[PATH_LIMIT], const char *path, size_t size, 
     return true;
 }
 
+/* Whether it has other mounts than the agent. */
+static bool is_elsewhere(uint32_t pid) {
+    char path[64];
+    struct stat ours, theirs;
+    proc_path(path, pid, "ns/mnt", -1);
+    return stat("/proc/self/ns/mnt", &ours) == 0 && stat(path, &theirs) == 0 && ours.st_ino != theirs.st_ino;
+}
+
+static int open_in_its_root(const char *asked, uint32_t pid, int flags) {
+    char path[64];
+    proc_path(path, pid, "root", -1);
+    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0)
+        return -1;
+    int fd = open_in(root, asked, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+    int error = errno;
+    close(root);
+    errno = error;
+    return fd;
+}
+
 static int open_asked(const struct asked *asked, uint32_t pid, int flags) {
     char path[PATH_LIMIT];
     if (asked->size >= PATH_LIMIT)
         return errno = ENAMETOOLONG, -1;
-    if (may_differ) {
-        proc_path(path, pid, "root", -1);
-        int root = asked->root ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-        if (root >= 0) {
-            int fd = open_in(root, asked->path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-            int error = errno;
-            close(root);
-            errno = error;
-            return fd;
-        }
-    }
+    if (may_differ && (asked->root || is_elsewhere(pid)))
+        return open_in_its_root(asked->path, pid, flags);
     if (translate_self(path, asked->path, asked->size, pid))
         return open_in(AT_FDCWD, path, flags, 0);
     /* Magic links (/dev/stdin leads to one) would lead to our own descriptors. */

@@ -12,18 +12,25 @@
  *    H  hello:       u32 version, u32 features (FEATURE_*)
  *    P  program:     u32 id, string path          before the first record that uses the id
  *    A  access:      u8 access (ACCESS_*), u8 flags (FLAG_*), u32 pid, u32 program, u64 received,
- *                    string path, string real ("" when absent or equal), string root ("" for "/")
+ *                    string path, string real ("" when absent or equal), string root ("" for "/");
+ *                    real is never inside root: it is the path from the agent's own "/"
  *    E  exec:        u32 pid, u32 program (the one that asked), string path,
- *                    then NAME=VALUE strings of LD_* in the new environment, to the end of the record
+ *                    then NAME=VALUE strings of LD_* in the new environment, to the end of the record;
+ *                    once for each path with each such environment; `path` includes the root
  *    U  unresolved:  u8 access, u32 pid, u32 program, u32 errno, string reason
  *    S  started:     u32 listener, u32 errno, string stage: a program entered; errno 0 when its exec
- *                    succeeded (known by its close-on-exec socket)
+ *                    succeeded (known by its close-on-exec socket); else the stage says what could not be
+ *                    done, as a verb: "find", "filter", "set the user of", "execute"...
  *    G  gone:        u32 listener: no process is left under this filter
  *    L  listening:   u16 port: a TCP socket now listens on it
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
  *
  *    A record is written whole before the call that it tells of is allowed to go on.
- *    `received` in A counts the notifications so far, this one included.
+ *    `received` in A counts the notifications so far, this one included; a call with two paths has two
+ *    records with the same. `recorded` in C counts notifications with at least one A record, `repeated`
+ *    those that named nothing new, `ignored` those that name nothing (AT_EMPTY_PATH, sockets that are no
+ *    files, exit_group...). A C record is written when they change, ten times a second at most, at each
+ *    exit_group, when standard input has a byte 'c', and at the end.
  *
  * 2. `probe serve` answers requests in order, each
  *

@@ -177,3 +177,10 @@ def test_a_command_that_enters_later_is_traced_too(probe: Path) -> None:
         assert running.run(["cat", "/etc/hostname"], ["--uid", "1234"]).returncode == 0
         first.kill()
     assert any(e.path == "/etc/hostname" and e.access == "read" for e in running.collector.events)
+
+
+def test_io_uring_is_denied(probe: Path) -> None:
+    """What it opens, no filter sees; Docker's own profile denies it since 25.0."""
+    code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)\n"
+    code += "print(libc.syscall(425, 1, 0), ctypes.get_errno())"
+    assert trace(probe, [sys.executable, "-I", "-S", "-c", code]).stdout == "-1 1\n"

@@ -293,3 +293,48 @@ def test_two_paths_of_a_call_are_one_notification(probe: Path, tree: Path) -> No
     (new,) = traced.accesses(tree / "moved")
     assert old.received == new.received
     assert (old.present, new.present) == (True, False)
+
+
+OPENAT2 = """
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None)
+def openat2(directory, path, flags, resolve):
+    how = struct.pack("<QQQ", flags, 0, resolve)
+    return libc.syscall(437, directory, path.encode(), how, len(how))
+directory = os.open("real", os.O_RDONLY)
+wanted = ("/alias", 0, 0x10), ("alias", 0, 0), ("deep", os.O_PATH, 8)
+print([openat2(directory, *arguments) >= 0 for arguments in wanted])
+"""
+
+
+def test_openat2(probe: Path, tree: Path) -> None:
+    """0x10 is RESOLVE_IN_ROOT: "/" is the directory of the descriptor."""
+    traced = python(probe, OPENAT2, cwd=tree)
+    assert traced.stdout == "[True, True, True]\n"
+    assert traced.event(tree / "real/alias", "read").real == str(tree / "real/file")
+    assert traced.event(tree / "real/deep", "stat").present
+    assert ("read", "/alias") not in traced.asked
+
+
+def test_a_mount_namespace_of_its_own(probe: Path, tree: Path) -> None:
+    """What is there is told as the process sees it."""
+    code = """
+import os, subprocess, sys
+if not os.path.exists("hidden/file"):
+    mount = ["unshare", "--mount", "/bin/sh", "-ec", 'mount --bind real hidden; exec "$@"', "sh"]
+    code = "import os; print(os.path.exists('hidden/alias'))"
+    os.execvp(mount[0], [*mount, sys.executable, "-I", "-S", "-c", code])
+"""
+    (tree / "hidden").mkdir()
+    traced = python(probe, code, cwd=tree)
+    assert traced.stdout == "True\n"
+    assert not traced.event(tree / "hidden/file", "stat").present
+    assert traced.event(tree / "hidden/alias", "stat").present
+
+
+def test_proc_self_is_the_process_itself(probe: Path) -> None:
+    code = "import os; os.stat('/proc/self/exe'); os.stat('/proc/thread-self/cwd'); os.stat('/dev/stdin')"
+    traced = python(probe, code, cwd=Path("/usr/share"))
+    assert traced.event("/proc/self/exe", "stat").real == os.path.realpath(sys.executable)
+    assert traced.event("/proc/thread-self/cwd", "stat").real == "/usr/share"
+    assert (traced.event("/dev/stdin", "stat").present, traced.event("/dev/stdin", "stat").real) == (True, "")

@@ -45,13 +45,13 @@ class Agent:
             self.command(argv, options), capture_output=True, text=True, timeout=SECONDS, env=env, cwd=cwd
         )
 
-    def until(self, condition: Callable[[Record], bool]) -> None:
-        """Wait for such a record to come from now on."""
-        seen = len(self.records)
+    def until(self, condition: Callable[[Record], bool], after: int = 0) -> int:
+        """Wait for such a record behind the first ``after`` ones; how many there are then."""
         deadline = time.monotonic() + SECONDS
-        while not any(condition(record) for record in self.records[seen:]):
+        while not any(condition(record) for record in self.records[after:]):
             assert time.monotonic() < deadline, "the record does not come"
             time.sleep(0.001)
+        return len(self.records)
 
     def memory(self) -> int:
         """The most memory that the agent had so far, in KiB."""
