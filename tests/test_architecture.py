@@ -34,6 +34,7 @@ LAYERS = {
     "pipeline": "errors tree tracing closure rules image roots packages plan packing verify report targets",
     "cli": "errors tree tracing probe closure rules image roots packages plan packing verify report targets "
     "pipeline",
+    "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""
 
