@@ -185,7 +185,7 @@ class Process:
 
     def _request(self, needer: Map, name: str, kind: Kind, space: Namespace) -> Map | None:
         """One request for a name: an object loaded before, or one that is found now."""
-        asked = expand(name, self.search.tokens(needer))
+        asked = expand(name, self.search.tokens(needer)) if "$" in name else name
         if not asked:
             attempt = Attempt(name, How.PATH, "a token in it has no value here")
             self._miss(needer, name, kind, Lost((attempt,)))

@@ -81,16 +81,15 @@ class Search:
         elf = located.elf
         origin = (located.physical if main else located.path).rpartition("/")[0] or "/"
         made = Map(elf, located.path, located.physical, origin, parent, main)
-        tokens = self.tokens(made)
         working = self.root.directory
         if elf.runpath:
-            made.runpath = directories(elf.runpath.split(":"), tokens, working)
+            made.runpath = directories(elf.runpath.split(":"), self.tokens(made), working)
         elif elf.rpath and elf.runpath is None:
-            made.rpath = directories(elf.rpath.split(":"), tokens, working)
+            made.rpath = directories(elf.rpath.split(":"), self.tokens(made), working)
         if main and self._library_path is None:
             asked = dict(self.root.environment).get("LD_LIBRARY_PATH", "")
-            usable = asked and not self.root.secure
-            self._library_path = directories(re.split("[:;]", asked), tokens, working) if usable else ()
+            elements = re.split("[:;]", asked) if asked and not self.root.secure else []
+            self._library_path = directories(elements, self.tokens(made), working)
         return made
 
     def tokens(self, needer: Map) -> Tokens:
