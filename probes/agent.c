@@ -40,7 +40,7 @@ static unsigned count, arrived;
 static struct counters counters, written;
 static struct seccomp_notif *notification;
 static size_t notification_size;
-static bool input_open = true, hello_written;
+static bool input_open = true, hello_written, journaled;
 static volatile sig_atomic_t ended, alarmed;
 
 static void end(int signal) { ended = signal; }
@@ -63,7 +63,7 @@ static void write_hello(uint32_t features) {
     hello_written = true;
     record_begin('H');
     record_u32(PROTOCOL_VERSION);
-    record_u32(features);
+    record_u32(features | (journaled ? FEATURE_JOURNAL : 0));
     record_end();
 }
 
@@ -164,7 +164,11 @@ static void sweep(void) {
 
 /* Does what is due, and returns how long to wait for anything else, in milliseconds. */
 static int tick(int64_t now) {
-    static int64_t next_counters, next_ports, ports_until;
+    static int64_t next_flush, next_counters, next_ports, ports_until;
+    if (now >= next_flush) {
+        stream_flush();
+        next_flush = now + HOT;
+    }
     bool counted = counters.received == written.received;
     if (!counted && now >= next_counters) {
         write_counters();
@@ -178,6 +182,8 @@ static int tick(int64_t now) {
             ports_until = 0;
         next_ports = now + TICK;
     }
+    if (stream_waits())
+        return HOT;
     return counted && now >= ports_until && input_open ? -1 : TICK;
 }
 
@@ -267,20 +273,30 @@ static void run(int server) {
 }
 
 int agent_main(char **argv) {
-    const char *name = NULL;
+    const char *name = NULL, *journal = NULL;
     char *ports = NULL;
-    for (; argv[0] && argv[1]; argv += 2) {
-        if (!strcmp(argv[0], "--socket"))
-            name = argv[1];
-        else if (!strcmp(argv[0], "--ports"))
-            ports = argv[1];
+    bool buffered = false;
+    for (; *argv; argv++) {
+        bool valued = argv[1];
+        if (!strcmp(*argv, "--buffer"))
+            buffered = true;
+        else if (valued && !strcmp(*argv, "--socket"))
+            name = *++argv;
+        else if (valued && !strcmp(*argv, "--ports"))
+            ports = *++argv;
+        else if (valued && !strcmp(*argv, "--journal"))
+            journal = *++argv;
         else
             break;
     }
-    if (argv[0] || !name)
-        fail(EXIT_USAGE, "usage: probe agent --socket NAME [--ports PORT,...]");
+    if (*argv || !name)
+        fail(EXIT_USAGE, "usage: probe agent --socket NAME [--ports PORT,...] [--journal FILE | --buffer]");
     prepare();
     int server = open_server(name);
+    if (buffered)
+        stream_buffer();
+    else
+        journaled = journal && stream_journal(journal);
     ports_open(ports);
     ports_look();
     run(server);

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -10,8 +11,10 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+import pytest
 
 from tests.probe.traced import SECONDS, agent, trace
 from tracewhale.tracing.stream import (
@@ -22,6 +25,7 @@ from tracewhale.tracing.stream import (
     Feature,
     Gone,
     Listening,
+    Record,
     Started,
 )
 
@@ -88,22 +92,75 @@ def test_killed_in_the_middle_of_a_call(probe: Path, program: Program) -> None:
         assert running.process.poll() is None
 
 
-def test_counters_are_complete_when_the_agent_dies_with_process_1(probe: Path, program: Program) -> None:
+def as_process_1(probe: Path, words: Sequence[str], *options: str) -> tuple[int, Collector, list[Record]]:
     """As in a container: the agent is killed when process 1 of its PID namespace ends."""
-    name = f"tw-test-{os.getpid()}-one"
-    script = f'exec 3<&0; {probe} agent --socket {name} <&3 & exec "$@" 3<&- >/dev/null'
-    words = [str(probe), "init", "--socket", name, "--", str(program("many")), "same", "777"]
-    command = ["unshare", "--pid", "--fork", "--mount-proc", "/bin/sh", "-c", script, "sh", *words]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    name = f"tw-test-{secrets.token_hex(8)}"
+    script = (
+        'exec 3<&0; probe=$1 name=$2 options=$3; shift 3; "$probe" agent --socket "$name" $options <&3 & '
+    )
+    script += 'exec "$probe" init --socket "$name" -- "$@" 3<&- >/dev/null'
+    shell = ["/bin/sh", "-c", script, "sh", str(probe), name, " ".join(options), *words]
+    namespaces = ["unshare", "--pid", "--fork", "--mount-proc"]
+    with subprocess.Popen([*namespaces, *shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         data = process.stdout.read()
-    assert process.returncode == 0
     collector = Collector()
-    records = collector.feed(data)
+    return process.returncode, collector, collector.feed(data)
+
+
+def test_counters_are_complete_when_the_agent_dies_with_process_1(probe: Path, program: Program) -> None:
+    status, collector, records = as_process_1(probe, [str(program("many")), "same", "777"])
     collector.finish()
+    assert status == 0
     assert isinstance([r for r in records if not isinstance(r, Gone)][-1], Counted)
     assert collector.counters.repeated == 776
     assert collector.started[0].errno == 0
+
+
+@pytest.mark.parametrize("number", [1, 2, 7, 100, 1234])
+def test_nothing_is_lost_when_process_1_crashes(
+    probe: Path, program: Program, tmp_path: Path, number: int
+) -> None:
+    """It asks for so many paths and dies of a fault: none is missing, with a journal and without."""
+    words = [str(program("many")), "crash", str(number)]
+    status, plain, _ = as_process_1(probe, words)
+    assert status != 0
+    plain.finish()
+    journal = tmp_path / "journal"
+    _, journaled, _ = as_process_1(probe, words, "--journal", str(journal))
+    journaled.recover(journal.read_bytes())
+    journaled.finish()
+    for collector in (plain, journaled):
+        asked = {event.path for event in collector.events}
+        assert {path for path in asked if path.startswith("/many/")} == {f"/many/{n}" for n in range(number)}
+        assert collector.counters.lost == 0
+
+
+def test_a_journal_or_a_buffer_changes_nothing_else(probe: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-c", "import json, subprocess; subprocess.run(['/bin/true'])"]
+    told = []
+    for options in ([], ["--journal", str(tmp_path / "journal")], ["--buffer"]):
+        with agent(probe, *options) as running:
+            assert running.run(command).returncode == 0
+        told.append((running.collector.events, running.collector.execs, running.collector.started))
+        features = running.collector.features
+        assert features is not None
+        assert bool(features & Feature.JOURNAL) == ("--journal" in options)
+    assert told[0] == told[1] == told[2]
+    with agent(probe, "--journal", str(tmp_path / "journal")) as running:
+        running.run(command)
+    assert running.collector.features is not None
+    assert not running.collector.features & Feature.JOURNAL, "a journal that is there already is not ours"
+
+
+@pytest.mark.parametrize("options", [[], ["--buffer"]])
+def test_records_come_while_the_program_is_idle(probe: Path, options: list[str]) -> None:
+    with (
+        agent(probe, *options) as running,
+        subprocess.Popen(running.command(["/bin/sleep", "60"])) as process,
+    ):
+        running.until(lambda record: isinstance(record, Accessed) and "libc" in record.path)
+        process.kill()
 
 
 def test_counters_on_demand(probe: Path) -> None:

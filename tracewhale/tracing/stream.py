@@ -6,110 +6,50 @@ import os
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from enum import IntFlag
 
 from tracewhale.errors import TraceLost
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Unresolved
+from tracewhale.tracing.records import (
+    Accessed,
+    Counted,
+    Executed,
+    Failed,
+    Feature,
+    Gone,
+    Hello,
+    Listening,
+    Program,
+    Record,
+    Started,
+)
+
+__all__ = [
+    "Accessed",
+    "Collector",
+    "Counted",
+    "Decoder",
+    "Executed",
+    "Failed",
+    "Feature",
+    "Gone",
+    "Hello",
+    "Listening",
+    "Program",
+    "Record",
+    "Started",
+    "decode",
+]
 
 PROTOCOL_VERSION = 1
 RECORD_LIMIT = 1 << 20
 """Bytes that a record may have; the probe's own buffer is not larger."""
 
+JOURNAL_MAGIC = b"twjrnl1\n"
+_JOURNAL = struct.Struct("<8sQQ")
+
 ACCESSES = tuple(Access)
 PRESENT, NOFOLLOW = 1, 2
 
-
-class Feature(IntFlag):
-    """What the kernel under the probe can do; without them tracing is slower, and loses nothing."""
-
-    WAIT_KILLABLE = 1
-    SYNC_WAKE_UP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Hello:
-    """The first listener has arrived."""
-
-    version: int
-    features: Feature
-
-
-@dataclass(frozen=True, slots=True)
-class Program:
-    """The real path of an executable ("" when it could not be learnt), and the number that stands for it."""
-
-    number: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Accessed:
-    """A path was asked for. ``received`` counts the notifications so far, this one included."""
-
-    access: Access
-    present: bool
-    follow: bool
-    pid: int
-    program: int
-    received: int
-    path: str
-    real: str
-    root: str
-
-
-@dataclass(frozen=True, slots=True)
-class Executed:
-    """A program was executed by ``program``, with these ``LD_*`` variables."""
-
-    pid: int
-    program: int
-    path: str
-    environment: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A notification named no usable path."""
-
-    access: Access
-    pid: int
-    program: int
-    errno: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A program entered the target (``errno`` 0), or failed to at ``stage``."""
-
-    listener: int
-    errno: int
-    stage: str
-
-
-@dataclass(frozen=True, slots=True)
-class Gone:
-    """No process is left under this listener's filter."""
-
-    listener: int
-
-
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """A TCP socket now listens on this port."""
-
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The counters at this point of the stream."""
-
-    counters: Counters
-
-
-Record = Hello | Program | Accessed | Executed | Failed | Started | Gone | Listening | Counted
 
 _HINT = "Trace it again; if that happens again, please report it with the version of your kernel."
 
@@ -139,7 +79,7 @@ def _hello(body: bytes) -> Hello:
             f"The probe speaks version {version} of its protocol, this program up to {PROTOCOL_VERSION}.",
             "The probe and the program are of different installations: install TraceWhale again.",
         )
-    return Hello(version, Feature(features & 3))
+    return Hello(version, Feature(features & 7))
 
 
 def _program(body: bytes) -> Program:
@@ -207,11 +147,14 @@ class Decoder:
     """Records from the chunks of a byte stream, however they are cut."""
 
     def __init__(self) -> None:
+        self.position = 0
+        """Bytes of the stream so far."""
         self._rest = b""
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
         """The records that this chunk completes, in order. Raises TraceLost at a malformed one."""
         data, offset = self._rest + chunk, 0
+        self.position += len(chunk)
         self._rest = b""
         try:
             while len(data) - offset >= 4:
@@ -281,6 +224,20 @@ class Collector:
                 self._check(counters)
             case Hello(_, features):
                 self.features = features
+
+    def recover(self, journal: bytes) -> list[Record]:
+        """Add what the probe had not written yet when it was killed, from its journal; the records of it.
+
+        Raises TraceLost when the journal is damaged or begins behind the end of the stream.
+        """
+        try:
+            magic, written, waiting = _JOURNAL.unpack_from(journal)
+        except struct.error:
+            raise _lost("its journal is cut") from None
+        known = self._decoder.position - written
+        if magic != JOURNAL_MAGIC or known < 0 or len(journal) < _JOURNAL.size + waiting:
+            raise _lost("its journal does not follow it")
+        return self.feed(journal[_JOURNAL.size : _JOURNAL.size + waiting][known:])
 
     def finish(self) -> None:
         """Tell that the stream has ended. Raises TraceLost when it was cut."""

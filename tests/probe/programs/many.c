@@ -1,4 +1,4 @@
-/* many same N: asks N times for one path. many other N: asks for N paths. */
+/* many same N: asks N times for one path. many other N: asks for N paths. many crash N: that, and a fault. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,5 +10,7 @@ int main(int argc, char **argv) {
         snprintf(path, sizeof path, "/many/%d", argv[1][0] == 's' ? 0 : i);
         stat(path, &status);
     }
+    if (argv[1][0] == 'c')
+        __builtin_trap();
     return 0;
 }

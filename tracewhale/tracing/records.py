@@ -1,0 +1,101 @@
+"""The records of the native probe's event stream, as ``probes/protocol.h`` has them (part 1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+
+from tracewhale.tracing.events import Access, Counters
+
+
+class Feature(IntFlag):
+    """What the kernel under the probe can do, and its journal; without them tracing is slower, not worse."""
+
+    WAIT_KILLABLE = 1
+    SYNC_WAKE_UP = 2
+    JOURNAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first listener has arrived."""
+
+    version: int
+    features: Feature
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """The real path of an executable ("" when it could not be learnt), and the number that stands for it."""
+
+    number: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accessed:
+    """A path was asked for. ``received`` counts the notifications so far, this one included."""
+
+    access: Access
+    present: bool
+    follow: bool
+    pid: int
+    program: int
+    received: int
+    path: str
+    real: str
+    root: str
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A program was executed by ``program``, with these ``LD_*`` variables."""
+
+    pid: int
+    program: int
+    path: str
+    environment: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A notification named no usable path."""
+
+    access: Access
+    pid: int
+    program: int
+    errno: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A program entered the target (``errno`` 0), or failed to at ``stage``."""
+
+    listener: int
+    errno: int
+    stage: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """No process is left under this listener's filter."""
+
+    listener: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A TCP socket now listens on this port."""
+
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The counters at this point of the stream."""
+
+    counters: Counters
+
+
+Record = Hello | Program | Accessed | Executed | Failed | Started | Gone | Listening | Counted
