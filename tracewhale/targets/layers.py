@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -127,12 +128,17 @@ def open_layers(image: StoredImage, limit: int = SIZE_LIMIT) -> Iterator[LayerTr
     """
     with spool() as file:
         layers: list[Blob] = []
+        checks: list[tuple[Blob, str]] = []
         for stored in image.layers:
             layer = plain(stored.blob, file, limit, sum(layer.size for layer in layers))
             if stored.digest and layer is not stored.blob:
-                check_digest(stored.blob, stored.digest, "a layer")
-            check_digest(layer, stored.diff_id, "a layer")
+                checks.append((stored.blob, stored.digest))
+            checks.append((layer, stored.diff_id))
             layers.append(layer)
+        # Hashing takes longer than all else here, and lets other threads run meanwhile.
+        with ThreadPoolExecutor() as pool:
+            for _ in pool.map(lambda check: check_digest(check[0], check[1], "a layer"), checks):
+                pass
         yield LayerTree(layers, limit)
 
 
