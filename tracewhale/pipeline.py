@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from tracewhale.errors import UsageError, VerificationFailed
+from tracewhale.errors import CommandKilled, CommandNotFound, UsageError, VerificationFailed, WorkloadFailed
 from tracewhale.image import write_image
 from tracewhale.packing import packed
 from tracewhale.plan import Options, Plan, make_plan
@@ -207,10 +207,21 @@ class _Maker:
 
     def _quietly(self, target: Target, trace: Trace, text: str) -> Trace:
         """Repeat the traced run, with the same input; its output is compared, not shown."""
-        quiet, handle, progress = Console(), self.session.handle, self.session.progress
-        steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
         with target.tree() as tree, self.session.stage("verification run", text):
-            return target.trace(tree, steps, quiet, handle, progress, repeating=trace)
+            try:
+                return target.trace(
+                    tree, _again(trace), Console(), Handle(), self.session.progress, repeating=trace
+                )
+            except (CommandNotFound, CommandKilled, WorkloadFailed) as error:
+                raise VerificationFailed(f"{text} failed: {error.what}", error.hint) from error
+
+
+def _again(trace: Trace) -> tuple[Step, ...]:
+    """The steps that repeat a run; one that the user ended by hand runs as long again."""
+    steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
+    if not steps and trace.outcome is not None and trace.outcome.stopped:
+        return (Step("for", f"{trace.seconds:.1f}"),)
+    return steps
 
 
 def _hold(

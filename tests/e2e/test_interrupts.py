@@ -1,0 +1,75 @@
+"""Ctrl-C: once ends the trace and goes on to build, twice gives up; nothing is left either way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from docker import DockerClient
+
+from tracewhale.errors import ExitCode
+
+Image = Callable[[str], str]
+SECONDS = 120
+
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
+
+
+def start(*words: str) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tracewhale", *words]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ))
+
+
+def wait_for(process: subprocess.Popen[bytes], word: bytes) -> None:
+    """Read what the command prints until a word of it is there."""
+    assert process.stdout is not None
+    deadline = time.monotonic() + SECONDS
+    seen = b""
+    while word not in seen:
+        assert time.monotonic() < deadline
+        piece = os.read(process.stdout.fileno(), 4096)
+        assert piece, process.communicate()
+        seen += piece
+
+
+COMMAND = ("--", "sh", "-c", "cat /etc/debian_version; echo running; exec sleep 1000")
+
+
+def test_once_ends_the_trace_and_builds(
+    docker_client: DockerClient, image: Image, new_tag: Callable[[], str]
+) -> None:
+    slim = new_tag()
+    process = start("run", "-t", slim, image("base"), *COMMAND)
+    wait_for(process, b"running")
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 0, errors
+    assert b"verified     yes" in errors
+    assert docker_client.containers.run(slim, ["cat", "/etc/debian_version"], remove=True)
+
+
+def test_twice_gives_up(docker_client: DockerClient, image: Image) -> None:
+    process = start("run", "-t", "twtest-made/never", image("base"), *COMMAND)
+    wait_for(process, b"running")
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == ExitCode.INTERRUPTED, errors
+    assert b"Traceback" not in errors
+    assert not docker_client.images.list("twtest-made/never")
+
+
+def test_a_signal_reaches_the_command(image: Image, new_tag: Callable[[], str]) -> None:
+    script = "trap 'echo told; exit 7' TERM; echo running; while :; do sleep 0.1; done"
+    process = start("run", "--no-verify", "-t", new_tag(), image("base"), "--", "bash", "-c", script)
+    wait_for(process, b"running")
+    process.send_signal(signal.SIGTERM)
+    output, errors = process.communicate(timeout=SECONDS)
+    assert (process.returncode, output) == (0, b"told\n"), errors
+    assert b"ended with status 7" in errors
