@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from tracewhale.closure.model import Elf
@@ -40,6 +41,10 @@ CACHE_FLAGS: dict[tuple[int, int], int] = {
     (EM_RISCV, 64): 0x1003,
 }
 """Flags of a cache entry by machine and class (sysdeps/generic/ldconfig.h)."""
+
+PATH_MAX = 4096
+MAX_CANDIDATES = 1024
+"""Places in a loader's data that are looked at for its directories, and directories taken of one."""
 
 MUSL_RESERVED = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
 """After ``lib``: names that musl answers with itself (ldso/dynlink.c, load_library)."""
@@ -107,11 +112,18 @@ def _musl(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
 
 def _system_directories(data: bytes) -> tuple[str, ...]:
     """The trusted directories: glibc keeps them as one array of strings that end in a slash."""
-    runs = re.findall(rb"(?<=\0)(?:/(?:[^\0/]+/)+\0){2,}", data)
-    for run in runs:
-        found = tuple(os.fsdecode(d) for d in run.split(b"\0") if d)
-        if all("lib" in directory for directory in found):
-            return found
+    for match in islice(re.finditer(rb"/\0/", data), MAX_CANDIDATES):
+        before = data.rfind(b"\0", max(0, match.start() - PATH_MAX), match.start()) + 1
+        found = [data[data.find(b"/", before) : match.start() + 1]]
+        at = match.start() + 2
+        while data[at : at + 1] == b"/" and len(found) < MAX_CANDIDATES:
+            end = data.find(b"\0", at, at + PATH_MAX)
+            if end < 0 or data[end - 1 : end] != b"/":
+                break
+            found.append(data[at:end])
+            at = end + 1
+        if len(found) > 1 and all(b"lib" in directory for directory in found):
+            return tuple(map(os.fsdecode, found))
     return ()
 
 
