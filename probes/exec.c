@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "calls.h"
 #include "set.h"
@@ -10,7 +11,7 @@
 #include "target.h"
 
 /* Bounds on what a hostile program makes us read: Linux itself allows 6 MiB of strings (execve(2)). */
-enum { ENVIRONMENT_LIMIT = 16384, STRINGS_LIMIT = 512 << 10, CHUNK = 512 };
+enum { ENVIRONMENT_LIMIT = 16384, STRINGS_LIMIT = 512 << 10, CHUNK = 128, BATCH = 64, PREFIX = 3 };
 
 static char strings[STRINGS_LIMIT];
 static size_t used;
@@ -32,22 +33,43 @@ static void add_string(uint32_t pid, uint64_t address) {
     used = start;
 }
 
+/* Reads the first bytes of strings, as many strings as one call can; how many. */
+static size_t read_starts(uint32_t pid, const uint64_t *pointers, size_t count, char (*starts)[PREFIX]) {
+    struct iovec local = {starts, count * PREFIX}, remote[BATCH];
+    for (size_t i = 0; i < count; i++)
+        remote[i] = (struct iovec){(void *)(uintptr_t)pointers[i], PREFIX};
+    ssize_t got = process_vm_readv(pid, &local, 1, remote, count, 0);
+    return got > 0 ? got / PREFIX : target_read(pid, pointers[0], starts, PREFIX) == PREFIX;
+}
+
+static void add_loader_variables(uint32_t pid, const uint64_t *pointers, size_t count) {
+    char starts[BATCH][PREFIX];
+    for (size_t done = 0; done < count;) {
+        size_t want = count - done < BATCH ? count - done : BATCH;
+        size_t have = read_starts(pid, pointers + done, want, starts);
+        for (size_t i = 0; i < have; i++)
+            if (!memcmp(starts[i], "LD_", PREFIX))
+                add_string(pid, pointers[done + i]);
+        done += have ? have : 1; /* one that is shorter, or none */
+    }
+}
+
 /* Collects the LD_* strings of an environment whose pointers have `width` bytes. */
 static void read_environment(uint32_t pid, uint64_t address, size_t width) {
-    unsigned char pointers[CHUNK * 8];
+    unsigned char raw[CHUNK * 8];
     used = 0;
     for (size_t done = 0; done < ENVIRONMENT_LIMIT; done += CHUNK) {
-        ssize_t got = target_read(pid, address + done * width, pointers, CHUNK * width);
-        for (ssize_t at = 0; at + (ssize_t)width <= got; at += width) {
-            uint64_t pointer = 0;
-            char start[3];
-            memcpy(&pointer, pointers + at, width);
-            if (!pointer)
-                return;
-            if (target_read(pid, pointer, start, 3) == 3 && !memcmp(start, "LD_", 3))
-                add_string(pid, pointer);
+        uint64_t pointers[CHUNK];
+        ssize_t got = target_read(pid, address + done * width, raw, CHUNK * width);
+        size_t count = 0, whole = got > 0 ? got / width : 0;
+        for (; count < whole; count++) {
+            pointers[count] = 0;
+            memcpy(&pointers[count], raw + count * width, width);
+            if (!pointers[count])
+                break;
         }
-        if (got < (ssize_t)(CHUNK * width))
+        add_loader_variables(pid, pointers, count);
+        if (count < CHUNK)
             return;
     }
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -78,19 +79,26 @@ ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_
     return size;
 }
 
-uint32_t target_status(uint32_t pid, const char *field) {
+bool target_is_of(uint32_t process, uint32_t tid) {
+    return syscall(SYS_tgkill, process, tid, 0) == 0 || errno == EPERM;
+}
+
+/* The first thread of its group, which has the group's number; 0 when that cannot be learnt. */
+static uint32_t group_of(uint32_t tid) {
+    static const char field[] = "\nTgid:\t";
     char text[2048], path[64];
-    proc_path(path, pid, "status", -1);
+    if (target_is_of(tid, tid))
+        return tid;
+    proc_path(path, tid, "status", -1);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return 0;
-    ssize_t size = read(fd, text, sizeof text - 1);
-    close(fd);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
     text[size > 0 ? size : 0] = 0;
     const char *at = strstr(text, field);
     uint32_t number = 0;
-    for (at = at ? at + strlen(field) : ""; *at == '\t' || (*at >= '0' && *at <= '9'); at++)
-        number = *at == '\t' ? number : number * 10 + (*at - '0');
+    for (at = at ? at + sizeof field - 1 : ""; *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (*at - '0');
     return number;
 }
 
@@ -143,10 +151,13 @@ uint32_t target_program(uint32_t tid) {
 }
 
 void target_forget(uint32_t tid) {
-    uint32_t group = target_status(tid, "\nTgid:");
-    if (cache[tid % CACHE].tid == tid)
+    uint32_t group = group_of(tid);
+    if (!group)
+        for (unsigned i = 0; i < CACHE; i++)
+            cache[i].until = 0;
+    else if (cache[tid % CACHE].tid == tid)
         cache[tid % CACHE].until = 0;
-    if (group != tid) {
+    if (group && group != tid) {
         typeof(*cache) *entry = &cache[group % CACHE];
         entry->tid = group;
         entry->known = false;

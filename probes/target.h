@@ -20,8 +20,8 @@ ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]);
  * errno. */
 ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]);
 
-/* A number in /proc/PID/status, such as "Tgid:"; 0 when it is not there. */
-uint32_t target_status(uint32_t pid, const char *field);
+/* Whether a thread is one of this process. */
+bool target_is_of(uint32_t process, uint32_t tid);
 
 /* The id of the program that it executes, from a cache that target_forget() keeps true. Writes a program's
  * record the first time. Id 0 is an unknown one. */
