@@ -173,7 +173,6 @@ static _Noreturn void agent(struct sandbox *sandbox, int ready, int proc) {
     mounts_replace_proc(proc);
     dup2(sandbox->input, 0);
     dup2(sandbox->events, 1);
-    dup2(sandbox->errors, 2);
     close_others(true);
     char *argv[] = {"--socket", sandbox->socket, sandbox->ports ? "--ports" : NULL, sandbox->ports, NULL};
     leave(agent_main(argv));
@@ -222,6 +221,8 @@ static _Noreturn void keep(struct sandbox *sandbox) {
     close(sandbox->events);
     close(sandbox->errors);
     close(sandbox->input);
+    close(sandbox->own_errors);
+    signal(SIGPIPE, SIG_IGN); /* who started us may be gone */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3; fd++)
         dup2(null, fd);
@@ -246,5 +247,8 @@ int sandbox_main(char **argv) {
         sandbox_enter(&sandbox);
     if (!sandbox.stage || !sandbox.socket || !sandbox.mounts)
         fail(EXIT_USAGE, "sandbox: --stage, --socket and --mounts are needed");
+    sandbox.own_errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
+    if (sandbox.own_errors < 0 || dup2(sandbox.errors, 2) < 0)
+        fail(EXIT_PROBE, "sandbox: --errors: ", strerror(errno));
     keep(&sandbox);
 }

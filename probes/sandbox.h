@@ -12,6 +12,7 @@ struct sandbox {
     bool user, own_network, read_only, no_new_privileges;
     uint32_t uid, gid; /* in the user name space; outside they are the caller's */
     int lifeline, status, events, input, errors, terminal;
+    int own_errors; /* the command's standard error: ours is `errors` until it starts */
     char **mounts, **init;
     pid_t enter;
 };

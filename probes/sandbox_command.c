@@ -104,6 +104,8 @@ _Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
     setsid();
     if (sandbox->terminal >= 0)
         open_terminal(sandbox->terminal);
+    else
+        dup2(sandbox->own_errors, 2);
     if (!write_all(ready, "r", 1))
         fail(EXIT_PROBE, "sandbox: the agent went away");
     close_others(true);

@@ -16,8 +16,10 @@ from tracewhale.image import write_image
 from tracewhale.packing import packed
 from tracewhale.plan import Options, Plan, make_plan
 from tracewhale.report.model import Built, Report, Verification
+from tracewhale.targets import output
 from tracewhale.targets.base import Engine, Progress, Rebuilt, Request, Target
 from tracewhale.targets.console import Console, Handle
+from tracewhale.targets.names import DOCKER, Name
 from tracewhale.tracing.events import Step, Trace, merge
 from tracewhale.tree import Tree, View
 from tracewhale.verify import Comparison, Output, compare, listed
@@ -80,15 +82,17 @@ def plan(engine: Engine, traces: Sequence[Trace], options: Options, session: Ses
     return replace(_report("plan", target, session, merged), plan=made)
 
 
-def build(engine: Engine, traces: Sequence[Trace], options: Options, name: str, session: Session) -> Report:
+def build(
+    engine: Engine, traces: Sequence[Trace], options: Options, destination: Name | None, session: Session
+) -> Report:
     """The image of one or several traces, not verified."""
     merged = _merged(traces)
-    name = engine.check_name(name) if name else ""
+    destination = destination and output.check(destination)
     with ExitStack() as held:
         target, tree = _hold(held, session, merged.target, lambda: engine.reopen(merged))
         maker = _Maker(target, tree, options, session)
         made = maker.plan(merged)
-        built = maker.publish(held.enter_context(maker.image(made)), name)
+        built = maker.publish(held.enter_context(maker.image(made)), destination)
     return replace(_report("build", target, session, merged), plan=made, built=built)
 
 
@@ -114,7 +118,7 @@ def run(
     options: Options,
     session: Session,
     *,
-    new_name: str = "",
+    destination: Name | None = None,
     verified: bool = True,
     on_trace: Callable[[Trace], None] = lambda trace: None,
 ) -> Report:
@@ -122,7 +126,7 @@ def run(
 
     Raises VerificationFailed, and leaves no image, when the new image does not behave the same.
     """
-    new_name = engine.check_name(new_name) if new_name else ""
+    destination = destination and output.check(destination)
     with ExitStack() as held:
         target, tree = _hold(held, session, job.name, lambda: engine.open(job.name, job.request))
         found = _trace(target, tree, job, session)
@@ -136,7 +140,7 @@ def run(
         report = replace(_report("run", target, session, found), plan=made)
         if verification is not None:
             report = _judged(report, verification)
-        return replace(report, built=maker.publish(rebuilt, new_name))
+        return replace(report, built=maker.publish(rebuilt, destination))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +172,11 @@ class _Maker:
                 rebuilt = held.enter_context(self.target.rebuilt(image))
             yield rebuilt
 
-    def publish(self, rebuilt: Rebuilt, name: str) -> Built:
-        name = name or self.target.default_name
-        rebuilt.publish(name)
+    def publish(self, rebuilt: Rebuilt, destination: Name | None) -> Built:
+        place = destination or self.target.default_destination
+        with self.session.stage("write", f"writing {place}"):
+            rebuilt.publish(place)
+        name = place.place if place.kind == DOCKER else str(place)
         return Built(name, rebuilt.target.image, rebuilt.target.size, self.target.size)
 
     def make_verified(self, trace: Trace, held: ExitStack) -> tuple[Plan, Rebuilt, Verification]:

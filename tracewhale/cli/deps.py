@@ -18,7 +18,7 @@ from tracewhale.errors import ExitCode, UsageError
 from tracewhale.targets.archive import open_docker_archive, open_oci
 from tracewhale.targets.base import Request
 from tracewhale.targets.directory import DirectoryTree
-from tracewhale.targets.docker.adapter import DockerEngine
+from tracewhale.targets.engines import Engines
 from tracewhale.targets.layers import open_layers
 from tracewhale.tree import Tree, View
 
@@ -40,7 +40,7 @@ def open_files(name: str) -> Iterator[Tree]:
             yield stack.enter_context(open_layers(stack.enter_context(opener(place))))
         else:
             progress = Progress()
-            target = stack.enter_context(DockerEngine(progress).open(name, Request(command=("true",))))
+            target = stack.enter_context(Engines(progress).open(name, Request(command=("true",))))
             tree = stack.enter_context(target.tree())
             progress.clear()
             yield tree

@@ -13,6 +13,7 @@ from tracewhale.errors import UsageError
 from tracewhale.pipeline import Job
 from tracewhale.plan import Options
 from tracewhale.targets.base import Request
+from tracewhale.targets.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
 from tracewhale.targets.options import parse_options
 from tracewhale.tracing.events import Step
 
@@ -138,6 +139,18 @@ plan_options = _apply(
     many("--no-rule", metavar="NAME", help="Do not apply this rule."),
 )
 
+output_options = _apply(
+    click.option("-t", "--tag", metavar="NAME", default="", help="Name of the new image [skinny-NAME]."),
+    click.option(
+        "-o",
+        "--output",
+        metavar="PLACE",
+        default="",
+        help="Where it goes: docker-daemon:NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE or "
+        "rootfs:DIR [the Docker engine; for a target that is not in one, oci:skinny-NAME].",
+    ),
+)
+
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
@@ -160,6 +173,20 @@ def job(target: str, given: dict[str, Any]) -> Job:
         keep_changes=given["keep_changes"],
         base=given["base"],
     )
+
+
+def destination(output: str, tag: str) -> Name | None:
+    """Where the new image goes, None for the target's own choice. Raises UsageError."""
+    if not output:
+        return Name(DOCKER, tag) if tag else None
+    if ":" not in output:
+        raise UsageError(f"-o {output} does not say of what kind it is", f"give one of {OUTPUTS}")
+    place = parse(output)
+    if not tag:
+        return place
+    if place.kind in (DOCKER, ROOTFS) or place.reference:
+        raise UsageError(f"-t {tag} and -o {output} contradict each other", "leave one of them out")
+    return Name(place.kind, place.place, tag)
 
 
 def plan_settings(given: dict[str, Any]) -> Options:

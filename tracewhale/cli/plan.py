@@ -10,7 +10,7 @@ from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import echo, session, show, verb
 from tracewhale.report.text import render_plan
-from tracewhale.targets.docker.adapter import DockerEngine
+from tracewhale.targets.engines import Engines
 from tracewhale.tracing import tracefile
 
 
@@ -24,7 +24,7 @@ def plan(traces: tuple[str, ...], as_json: bool, **given: Any) -> None:
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     with session(as_json=as_json) as current:
-        report = pipeline.plan(DockerEngine(current.progress), found, settings, current)
+        report = pipeline.plan(Engines(current.progress), found, settings, current)
         if not as_json and report.plan is not None:
             echo(render_plan(report.plan))
         show(report, current, as_json=as_json)

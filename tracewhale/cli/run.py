@@ -9,13 +9,13 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import session, show, verb
-from tracewhale.targets.docker.adapter import DockerEngine
+from tracewhale.targets.engines import Engines
 from tracewhale.tracing import tracefile
 
 
 @click.command("run", cls=options.TargetCommand)
 @click.argument("target")
-@click.option("-t", "--tag", metavar="NAME", default="", help="Name of the new image [skinny-NAME:TAG].")
+@options.output_options
 @options.step_options
 @options.change_options
 @options.plan_options
@@ -24,7 +24,9 @@ from tracewhale.tracing import tracefile
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
 @options.json_option
 @verb
-def run(target: str, tag: str, no_verify: bool, trace_out: str | None, as_json: bool, **given: Any) -> None:
+def run(
+    target: str, tag: str, output: str, no_verify: bool, trace_out: str | None, as_json: bool, **given: Any
+) -> None:
     """Run a command of TARGET under the tracer and make a minimal image that behaves the same.
 
     TARGET is an image, or a container by id or name, which is taken as it is now. ARG... means what it
@@ -32,13 +34,14 @@ def run(target: str, tag: str, no_verify: bool, trace_out: str | None, as_json: 
     """
     job = options.job(target, given)
     settings = options.plan_settings(given)
+    destination = options.destination(output, tag)
     with session(as_json=as_json, interactive=given["interactive"]) as current:
         report = pipeline.run(
-            DockerEngine(current.progress),
+            Engines(current.progress),
             job,
             settings,
             current,
-            new_name=tag,
+            destination=destination,
             verified=not no_verify,
             on_trace=lambda trace: tracefile.write(trace, trace_out) if trace_out else None,
         )

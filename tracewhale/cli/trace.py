@@ -9,7 +9,7 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import session, show, verb
-from tracewhale.targets.docker.adapter import DockerEngine
+from tracewhale.targets.engines import Engines
 from tracewhale.tracing import tracefile
 
 
@@ -25,6 +25,6 @@ def trace(target: str, trace_out: str, as_json: bool, **given: Any) -> None:
     """Run a command of TARGET under the tracer and write the trace to a file; nothing is built."""
     job = options.job(target, given)
     with session(as_json=as_json, interactive=given["interactive"]) as current:
-        report, found = pipeline.trace(DockerEngine(current.progress), job, current)
+        report, found = pipeline.trace(Engines(current.progress), job, current)
         tracefile.write(found, trace_out)
         show(report, current, as_json=as_json)

@@ -9,7 +9,7 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import session, show, verb
-from tracewhale.targets.docker.adapter import DockerEngine
+from tracewhale.targets.engines import Engines
 from tracewhale.tracing import tracefile
 
 
@@ -24,5 +24,5 @@ def verify(image: str, traces: tuple[str, ...], as_json: bool, **given: Any) -> 
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     with session(as_json=as_json) as current:
-        report = pipeline.verify(DockerEngine(current.progress), image, found, settings, current)
+        report = pipeline.verify(Engines(current.progress), image, found, settings, current)
         show(report, current, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from tracewhale.image import Image
 from tracewhale.targets.console import Console, Handle
+from tracewhale.targets.names import Name
 from tracewhale.targets.options import RunOptions
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
@@ -49,8 +50,8 @@ class Target(Protocol):
         ...
 
     @property
-    def default_name(self) -> str:
-        """How the new image is called when the user does not say."""
+    def default_destination(self) -> Name:
+        """Where the new image goes when the user does not say."""
         ...
 
     @property
@@ -99,8 +100,8 @@ class Rebuilt(Protocol):
         """The new image with the same request: what verification runs."""
         ...
 
-    def publish(self, name: str) -> None:
-        """Give it its name; an image that had that name before, and has no other, is removed."""
+    def publish(self, destination: Name) -> None:
+        """Write it to where it is to be; in a Docker engine an image of the same name loses that."""
         ...
 
 
@@ -113,8 +114,4 @@ class Engine(Protocol):
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
         """What a trace was made of, or another image by name, with the request that the trace holds."""
-        ...
-
-    def check_name(self, name: str) -> str:
-        """A name for a new image, made whole. Raises InvalidTag."""
         ...

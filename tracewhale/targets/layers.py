@@ -49,6 +49,11 @@ class LayerTree:
             self._overlay.apply(members(BlobSource(layer)))
         self._overlay.count_links()
 
+    @property
+    def size(self) -> int:
+        """Bytes of the layers, not compressed."""
+        return sum(layer.size for layer in self._layers)
+
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
         """Entries of each directory by name; None for one that is absent or not a directory."""
         return {directory: self._listing(directory) for directory in directories}

@@ -16,17 +16,20 @@ from tracewhale.errors import TargetNotFound, UsageError
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 from tracewhale.image.config import from_inspect
+from tracewhale.targets import output
 from tracewhale.targets.base import Progress, Request
 from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker import driver
 from tracewhale.targets.docker.containers import served_tree
-from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image, tag
+from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image
 from tracewhale.targets.docker.identity import identity, read_user_database
 from tracewhale.targets.docker.payload import user_of
-from tracewhale.targets.docker.reference import check_tag, normalized
+from tracewhale.targets.docker.publish import name_image
+from tracewhale.targets.docker.reference import normalized
 from tracewhale.targets.docker.run import Run
 from tracewhale.targets.docker.target import changes, prepared, save
 from tracewhale.targets.layers import changed_paths
+from tracewhale.targets.names import DOCKER, Name
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
 
@@ -46,7 +49,7 @@ class DockerTarget:
         self.image = f"{CONTAINER}{found.container}" if found.container else run.image
         self.size = int(self._inspected["Size"])
         self.config: Mapping[str, Any] = from_inspect(self._inspected)
-        self.default_name = skinny_name(found)
+        self.default_destination = Name(DOCKER, skinny_name(found))
         self.notes = (found.note,) if found.note else ()
 
     @property
@@ -106,10 +109,10 @@ class DockerTarget:
         loaded = load(self._client, docker_archive(image))
         try:
             config = inspect_image(self._client, loaded)["Config"]
-            new = DockerRebuilt(self._client, self._run.on(loaded, config))
+            new = DockerRebuilt(self._client, self._run.on(loaded, config), image)
             yield new
         finally:
-            # Named, it stays: the engine untags nothing when an image is removed by its id while it has a name.
+            # Named, it stays: an image that is removed by its id loses its name otherwise.
             if not inspect_image(self._client, loaded)["RepoTags"]:
                 remove_image(self._client, loaded)
 
@@ -138,15 +141,16 @@ class _Chunks(io.RawIOBase):
 class DockerRebuilt:
     """An image that the engine has loaded and that has no name yet."""
 
-    def __init__(self, client: APIClient, run: Run) -> None:
+    def __init__(self, client: APIClient, run: Run, image: Image) -> None:
         self._client = client
+        self._image = image
         self.target = DockerTarget(client, run, Found(run.target, run.image))
 
-    def publish(self, name: str) -> None:
-        before = _named(self._client, name)
-        tag(self._client, self.target.image, name)
-        if before is not None and before["Id"] != self.target.image and before["RepoTags"] == [name]:
-            remove_image(self._client, before["Id"])
+    def publish(self, destination: Name) -> None:
+        if destination.kind == DOCKER:
+            name_image(self._client, self.target.image, destination.place)
+        else:
+            output.write(self._image, destination)
 
 
 class DockerEngine:
@@ -188,16 +192,6 @@ class DockerEngine:
                 raise UsageError(f"{name} is a container, and only images can be verified", "name an image")
             config = inspect_image(self._client, other.image)["Config"]
             yield DockerTarget(self._client, run.on(other.image, config), other)
-
-    def check_name(self, name: str) -> str:
-        return check_tag(name)
-
-
-def _named(client: APIClient, name: str) -> dict[str, Any] | None:
-    try:
-        return inspect_image(client, name)
-    except TargetNotFound:
-        return None
 
 
 def skinny_name(found: Found) -> str:

@@ -1,0 +1,128 @@
+"""Archives, layouts, directories and this machine as the pipeline's targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from tracewhale.errors import TargetNotFound, UsageError
+from tracewhale.image import Image
+from tracewhale.targets import output
+from tracewhale.targets.base import Progress, Request
+from tracewhale.targets.console import Console, Handle
+from tracewhale.targets.docker.identity import identity, read_user_database
+from tracewhale.targets.docker.payload import user_of
+from tracewhale.targets.docker.run import Run
+from tracewhale.targets.embedded import driver
+from tracewhale.targets.embedded.command import workdir_of
+from tracewhale.targets.embedded.machine import this_machine
+from tracewhale.targets.embedded.session import Refused
+from tracewhale.targets.embedded.sources import Source, of_image, opened
+from tracewhale.targets.names import OCI, Name, parse
+from tracewhale.tracing.events import Step, Trace
+from tracewhale.tree import Tree
+
+
+class EmbeddedTarget:
+    """Files with a configuration, and the run that is asked of them in a sandbox."""
+
+    def __init__(self, source: Source, run: Run) -> None:
+        self._source = source
+        self._run = run
+        self.name = run.target
+        self.image = source.identity
+        self.size = source.size
+        self.config: Mapping[str, Any] = source.config
+        self.notes: tuple[str, ...] = ()
+
+    @property
+    def default_destination(self) -> Name:
+        """Beside us, in a form that every tool reads."""
+        return Name(OCI, self._source.default_name)
+
+    def tree(self) -> AbstractContextManager[Tree]:
+        return nullcontext(self._source.tree)
+
+    def trace(
+        self,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None = None,
+    ) -> Trace:
+        run = self._run
+        if repeating is not None:
+            recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
+            run = replace(run, input=recorded.input)
+        for place in self._source.places():
+            try:
+                return driver.trace(
+                    run,
+                    self._source.machine,
+                    place,
+                    tree=tree,
+                    steps=steps,
+                    console=console,
+                    handle=handle,
+                    progress=progress,
+                )
+            except Refused:
+                continue
+        raise AssertionError("places end with an error")
+
+    def untraced(self) -> Trace:
+        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset())
+
+    def changes(self, base: str) -> tuple[str, ...]:
+        raise UsageError(f"--keep-changes needs an image or a container of Docker's, not {self.name}.")
+
+    def directories(self, tree: Tree) -> tuple[str, ...]:
+        who = identity(user_of(self._run), *read_user_database(tree))
+        return (workdir_of(self._run), who.home)
+
+    @contextmanager
+    def rebuilt(self, image: Image) -> Iterator[EmbeddedRebuilt]:
+        with of_image(image, self._source.machine) as source:
+            run = self._run.on(source.identity, source.config.get("config") or {})
+            yield EmbeddedRebuilt(EmbeddedTarget(source, run), image)
+
+
+class EmbeddedRebuilt:
+    """An image that is nowhere but in our own files."""
+
+    def __init__(self, target: EmbeddedTarget, image: Image) -> None:
+        self.target = target
+        self._image = image
+
+    def publish(self, destination: Name) -> None:
+        output.write(self._image, destination)
+
+
+class EmbeddedEngine:
+    """The probe's own sandbox."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @contextmanager
+    def open(self, name: str, request: Request) -> Iterator[EmbeddedTarget]:
+        with opened(parse(name), request, this_machine()) as source:
+            run = Run(
+                name, source.identity, source.config.get("config") or {}, request.options, request.command
+            )
+            yield EmbeddedTarget(source, run)
+
+    @contextmanager
+    def reopen(self, trace: Trace, name: str = "") -> Iterator[EmbeddedTarget]:
+        request = Run.from_json(trace.request, trace.target, trace.image, {})
+        with self.open(name or trace.target, Request(request.options, request.command)) as target:
+            if not name and target.image != trace.image:
+                raise TargetNotFound(
+                    f"{trace.target} is not what was traced: it is {target.image} now, not {trace.image}.",
+                    "Trace it again.",
+                )
+            yield target

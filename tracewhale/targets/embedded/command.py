@@ -1,0 +1,185 @@
+"""What the sandbox of a run is told, so that its command is what it would be in a container of Docker's."""
+
+from __future__ import annotations
+
+import os
+import resource
+import secrets
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracewhale.errors import UsageError
+from tracewhale.targets.docker.capabilities import PROBE as PROBE_CAPABILITIES
+from tracewhale.targets.docker.capabilities import effective, mask
+from tracewhale.targets.docker.identity import Identity
+from tracewhale.targets.docker.payload import environment_of
+from tracewhale.targets.docker.run import Run
+from tracewhale.targets.embedded.layout import Files, container
+from tracewhale.targets.embedded.machine import Machine
+from tracewhale.targets.embedded.session import Sandbox
+from tracewhale.targets.options import RunOptions
+from tracewhale.targets.steps import ports_of
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What Docker sets where an image sets no PATH."""
+
+LOCALHOST = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+
+LIMITS = {
+    **{
+        name.removeprefix("RLIMIT_").lower(): getattr(resource, name)
+        for name in dir(resource)
+        if name.startswith("RLIMIT_")
+    },
+    "locks": 10,
+}
+"""Limits by the names that ``--ulimit`` takes (getrlimit(2))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run happens: the root, a directory of our own for small files, and one for what is written."""
+
+    root: tuple[str, ...]
+    directory: str
+    upper: str = ""
+
+
+def sandbox_of(
+    run: Run,
+    machine: Machine,
+    place: Place,
+    who: Identity,
+    hostname: str,
+    path: str,
+    descriptor: int,
+) -> Sandbox:
+    options = run.options
+    socket = f"tracewhale-{secrets.token_hex(8)}"
+    files = _write_files(place.directory, options, hostname)
+    words = ["--stage", os.path.join(place.directory, "stage"), "--socket", socket, "--hostname", hostname]
+    words += ["--upper", place.upper] if place.upper else []
+    words += ["--user", str(who.uid), "--group", str(who.gid)] if machine.user else []
+    words += ["--own-network"] if options.network == "none" else []
+    words += ["--read-only"] if options.read_only else []
+    ports = ports_of(run.config.get("ExposedPorts"))
+    words += ["--ports", ",".join(str(port) for port in ports)] if ports else []
+    common = ["--workdir", workdir_of(run)]
+    common += ["--no-new-privileges"] if _no_new_privileges(options) else []
+    for name, soft, hard in options.ulimit:
+        common += ["--limit", f"{LIMITS[name]}:{soft % (1 << 64)}:{hard % (1 << 64)}"]
+    environment = environment_of_process(run, who, hostname)
+    init = _init_words(options, who, machine, socket)
+    return Sandbox(
+        program=path,
+        descriptor=descriptor,
+        options=tuple(words),
+        common=tuple(common),
+        mounts=(*place.root, *container(options, files)),
+        init=lambda argv: [*init, "--", *argv],
+        environment=environment,
+    )
+
+
+def _init_words(options: RunOptions, who: Identity, machine: Machine, socket: str) -> list[str]:
+    """What the process that is to become the command is told: to be what it is in a container of Docker's."""
+    held = effective(options.cap_add, options.cap_drop)
+    words = ["--socket", socket, "--uid", str(who.uid), "--gid", str(who.gid)]
+    # A user name space of one user has one group, and no others can be had.
+    words += [] if machine.user else ["--groups", ",".join(str(group) for group in who.groups)]
+    words += ["--bounding", f"{mask(held):x}", "--inheritable", "0", "--ambient", "0"]
+    if who.uid == 0:
+        words += ["--permitted", f"{mask(held):x}", "--effective", f"{mask(held):x}"]
+    return [*words, "--deny-added", f"{mask(PROBE_CAPABILITIES - held):x}"]
+
+
+def workdir_of(run: Run) -> str:
+    """The directory in which the command starts."""
+    return str(run.options.workdir or run.config.get("WorkingDir") or "/")
+
+
+def environment_of_process(run: Run, who: Identity, hostname: str) -> dict[str, str]:
+    """All variables of the command's environment, as Docker and runc set them."""
+    environment = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
+    if run.options.tty:
+        environment["TERM"] = "xterm"
+    environment |= environment_of(run)
+    return {**environment, "HOME": environment.get("HOME") or who.home}
+
+
+def hostname_of(options: RunOptions, machine: Machine) -> str:
+    """As Docker's: a random one, this machine's with its network."""
+    own = secrets.token_hex(6) if options.network == "none" else machine.hostname
+    return options.hostname or own
+
+
+def _write_files(directory: str, options: RunOptions, hostname: str) -> Files:
+    os.makedirs(os.path.join(directory, "stage"), exist_ok=True)
+    added = "".join(f"{ip}\t{name}\n" for name, _, ip in (each.partition(":") for each in options.add_host))
+    hosts = LOCALHOST if options.network == "none" else _read("/etc/hosts")
+    contents = {
+        "hostname": f"{hostname}\n".encode(),
+        "hosts": hosts + added.encode(),
+        "resolv.conf": _read("/etc/resolv.conf"),
+    }
+    paths = {name: os.path.join(directory, name) for name in contents}
+    for name, data in contents.items():
+        with open(paths[name], "wb") as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(data)
+    return Files(paths["hostname"], paths["hosts"], paths["resolv.conf"])
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def stop_signal(config: Mapping[str, Any]) -> int:
+    """The image's StopSignal as a number; SIGTERM when it has none that is known here."""
+    text = str(config.get("StopSignal") or "SIGTERM").upper()
+    if text.isdigit():
+        return int(text)
+    name = text if text.startswith("SIG") else f"SIG{text}"
+    return int(getattr(signal, name, signal.SIGTERM))
+
+
+def _no_new_privileges(options: RunOptions) -> bool:
+    words = {"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"}
+    return bool(words & set(options.security_opt))
+
+
+def check(options: RunOptions) -> None:
+    """Raises UsageError for an option that only a container engine can give."""
+    given = {
+        "-p": bool(options.publish),
+        "--gpus": bool(options.gpus),
+        "--init": options.init,
+        f"--network {options.network}": options.network not in (None, "host", "none"),
+    }
+    for name in (name for name, present in given.items() if present):
+        raise UsageError(
+            f"{name} needs a container engine, which does not run this target.",
+            "A server is reached on its own port; --network host (the default) and none are possible.",
+        )
+    for each in options.security_opt:
+        name, _, value = each.replace(":", "=", 1).partition("=")
+        harmless = value in ("unconfined", "disable") and name in (
+            "seccomp",
+            "apparmor",
+            "label",
+            "systempaths",
+        )
+        if name != "no-new-privileges" and not harmless:
+            raise UsageError(f"--security-opt {name} needs a container engine.", "Leave it out.")
+    for name, _, hard in options.ulimit:
+        allowed = resource.getrlimit(LIMITS[name])[1] if name in LIMITS else 0
+        if name not in LIMITS or (os.geteuid() and allowed >= 0 and not 0 <= hard <= allowed):
+            raise UsageError(
+                f"--ulimit {name}={hard}: this user may have {allowed} at most.", "Ask for less."
+            )

@@ -1,0 +1,296 @@
+"""A command in a sandbox while it runs: its streams, its agent, and the process that keeps the sandbox.
+
+``probe sandbox`` (probes/sandbox.c) is told everything by its arguments. It says on one pipe which process
+the command is and how it ended, on others what the agent and it have to say; it ends what it keeps when the
+pipe that is its lifeline does, which it does with this process, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import signal
+import socket
+import struct
+import subprocess
+import termios
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import IO
+
+from tracewhale.errors import EngineError, ProbeError
+from tracewhale.targets import session
+from tracewhale.targets.console import Console, Handle
+from tracewhale.targets.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, Process
+
+NO_OVERLAY = 71
+"""The probe's exit status where the kernel mounts no overlay (probes/sandbox_mounts.h)."""
+
+END_SECONDS = 10.0
+"""How long the sandbox may take to end when it is told to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What ``probe sandbox`` is told, but for its pipes.
+
+    ``program`` is the probe as a path, good in a child that gets the descriptor ``descriptor``. ``options``
+    make the sandbox, ``common`` are for every command in it; ``init`` gives a command's words for ``probe
+    init``.
+    """
+
+    program: str
+    descriptor: int
+    options: tuple[str, ...]
+    common: tuple[str, ...]
+    mounts: tuple[str, ...]
+    init: Callable[[Sequence[str]], list[str]]
+    environment: Mapping[str, str]
+
+
+class Refused(Exception):
+    """The kernel mounts no overlay here: another way to the files must be tried."""
+
+
+class Session(session.Session):
+    """One sandbox, from before its start to after its end."""
+
+    def __init__(self, sandbox: Sandbox, console: Console, handle: Handle) -> None:
+        super().__init__(console, handle)
+        self._sandbox = sandbox
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._lifeline: IO[bytes] | None = None
+        self._agent_input: IO[bytes] | None = None
+        self._terminal: io.FileIO | None = None
+        self._handle_of_command = -1
+        self._errors_ended = False
+        self.pid = 0  # of the command, as this machine counts
+
+    # Start to end.
+
+    def start(self, argv: Sequence[str], *, interactive: bool, terminal: bool, recorded: bytes) -> None:
+        """Make the sandbox and wait until the command is executed or could not be.
+
+        Raises Refused, EngineError, ProbeError.
+        """
+        pipes = {"--lifeline": os.pipe(), "--input": os.pipe()}
+        told = {"--status": os.pipe(), "--events": os.pipe(), "--errors": os.pipe()}
+        theirs = {name: pair[0] for name, pair in pipes.items()} | {
+            name: pair[1] for name, pair in told.items()
+        }
+        self._lifeline = os.fdopen(pipes["--lifeline"][1], "wb", buffering=0)
+        self._agent_input = os.fdopen(pipes["--input"][1], "wb", buffering=0)
+        ours: socket.socket | None = None
+        if terminal:
+            ours, other = socket.socketpair()
+            theirs["--terminal"] = other.detach()
+        try:
+            self._keeper = self._popen(
+                [*self._sandbox.options, *(word for name, fd in theirs.items() for word in (name, str(fd)))],
+                ["--mounts", *self._sandbox.mounts],
+                argv,
+                stdin=subprocess.PIPE if interactive and not terminal else subprocess.DEVNULL,
+                output=subprocess.DEVNULL if terminal else subprocess.PIPE,
+                descriptors=tuple(theirs.values()),
+            )
+        finally:
+            for descriptor in theirs.values():
+                os.close(descriptor)
+        self._listen(told["--events"][0], lambda data: self.later(partial(self.learn, data)), "agent_ended")
+        self._listen(told["--errors"][0], self.agent_errors.extend, "_errors_ended")
+        self._listen(told["--status"][0], self._hear_keeper, "")
+        keeper = self._keeper
+        if ours is not None:
+            self.spawn(lambda: self._use_terminal(ours, interactive=interactive, recorded=recorded))
+        else:
+            self._pump(keeper, self.command)
+            if interactive:
+                assert keeper.stdin is not None
+                self.spawn(partial(self._feed, keeper.stdin, recorded, close=True))
+        if not self.wait(lambda: 0 in self.collector.started or self.agent_ended, READY_SECONDS):
+            raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
+        if 0 not in self.collector.started:
+            self.wait(lambda: self._errors_ended, DRAIN_SECONDS)
+            self._check_made()
+
+    def _check_made(self) -> None:
+        words = bytes(self.agent_errors).decode(errors="replace").strip()
+        reason = words.rpartition("probe: sandbox: ")[2]
+        if self.status == NO_OVERLAY:
+            raise Refused(reason)
+        if reason != words:
+            raise EngineError(f"The command cannot run in a sandbox: {reason}.", HINT)
+
+    def _popen(
+        self,
+        options: Sequence[str],
+        mounts: Sequence[str],
+        argv: Sequence[str],
+        *,
+        stdin: int,
+        output: int,
+        descriptors: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        box = self._sandbox
+        return subprocess.Popen(
+            [box.program, "sandbox", *box.common, *options, *mounts, "--", *box.init(argv)],
+            stdin=stdin,
+            stdout=output,
+            stderr=output,
+            pass_fds=(box.descriptor, *descriptors),
+            env=dict(box.environment),
+            bufsize=0,
+        )
+
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
+        """Run another process in the sandbox, traced; returns it with its exit status."""
+        process = self.entering()
+        running = self._popen(
+            ["--enter", str(self.pid)], (), argv, stdin=subprocess.DEVNULL, output=subprocess.PIPE
+        )
+        self._processes.append(running)
+        self._pump(running, process)
+        ended: list[int] = []
+        self.spawn(lambda: self._await(running, ended))
+        if not self.wait(lambda: bool(ended), seconds):
+            return process, -1
+        self.wait(lambda: process.drained, 1.0)
+        return process, ended[0]
+
+    def _await(self, running: subprocess.Popen[bytes], ended: list[int]) -> None:
+        status = running.wait()
+        self.later(lambda: ended.append(status if status >= 0 else 128 - status))
+
+    def kill(self, number: int) -> None:
+        """Send a signal to the command; it may have ended in this moment."""
+        with suppress(OSError):
+            signal.pidfd_send_signal(self._handle_of_command, number)
+
+    def resize(self) -> None:
+        """Give the command's terminal the size of the user's."""
+        size = self.console.size() if self._terminal is not None else None
+        if self._terminal is not None and size is not None:
+            with suppress(OSError, ValueError):
+                fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+
+    def tell_agent(self, data: bytes) -> bool:
+        """Write to the agent's standard input; whether there is an agent."""
+        with suppress(OSError, ValueError):
+            if self._agent_input is not None:
+                self._agent_input.write(data)
+                return True
+        return False
+
+    def stop_with(self, number: int, seconds: float) -> None:
+        """Send the command a signal, and after a time a kill; wait for its end."""
+        self.kill(number)
+        if not self.wait(lambda: self.status is not None, seconds):
+            self.kill(signal.SIGKILL)
+            self.wait(lambda: self.status is not None)
+
+    def drain(self) -> None:
+        """After the command's end: wait for the rest of its output and of the agent's events."""
+        self.wait(lambda: self.command.drained, DRAIN_SECONDS)
+        if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
+            raise ProbeError("The probe did not end after the command had.")
+
+    def close(self) -> None:
+        """End whatever still runs in the sandbox, and let go of it."""
+        self.handle.connect(None)
+        for file in (self._agent_input, self._lifeline):
+            if file is not None:
+                file.close()
+        for process in filter(None, (self._keeper, *self._processes)):
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.close()
+        if self._handle_of_command >= 0:
+            os.close(self._handle_of_command)
+
+    # What the threads do.
+
+    def _listen(self, descriptor: int, take: Callable[[bytes], object], ended: str) -> None:
+        """Read a pipe to its end in a thread, which is then told by an attribute."""
+
+        def listen() -> None:
+            with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+                while data := pipe.read(CHUNK):
+                    take(data)
+            if ended:
+                self.later(lambda: setattr(self, ended, True))
+
+        self.spawn(listen)
+
+    def _hear_keeper(self, data: bytes) -> None:
+        for line in data.decode().splitlines():
+            word, _, number = line.partition(" ")
+            if word == "pid":
+                self.pid = int(number)
+                with suppress(OSError):
+                    self._handle_of_command = os.pidfd_open(self.pid)
+            elif word == "exit":
+                self.later(partial(self._command_ended, int(number)))
+
+    def _command_ended(self, status: int) -> None:
+        """Nobody can enter any more: the agent may end when it has told everything."""
+        self.status = status
+        if self._agent_input is not None:
+            self._agent_input.close()
+
+    def _pump(self, running: subprocess.Popen[bytes], process: Process) -> None:
+        left = [STDOUT, STDERR]
+
+        def done(stream: int) -> None:
+            left.remove(stream)
+            process.drained = not left
+
+        def pump(pipe: IO[bytes], stream: int) -> None:
+            with pipe:
+                while data := pipe.read(CHUNK):
+                    self.output(process, stream, data)
+            self.later(partial(done, stream))
+
+        assert running.stdout is not None
+        assert running.stderr is not None
+        self.spawn(partial(pump, running.stdout, STDOUT))
+        self.spawn(partial(pump, running.stderr, STDERR))
+
+    def _feed(self, pipe: IO[bytes], recorded: bytes, *, close: bool) -> None:
+        def write(data: bytes) -> None:
+            view = memoryview(data)
+            while view:
+                view = view[pipe.write(view) :]
+
+        with suppress(OSError, ValueError):  # the command closed its input, or ended
+            self.feed(write, recorded)
+            if close:
+                pipe.close()
+
+    def _use_terminal(self, ours: socket.socket, *, interactive: bool, recorded: bytes) -> None:
+        """Take the other end of the command's terminal, and move what comes and goes through it."""
+        with ours:
+            _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+        if descriptors:
+            with io.FileIO(descriptors[0], "r+") as terminal, suppress(OSError):  # EIO: nobody has it open
+                self._terminal = terminal
+                self.later(self.resize)
+                if interactive:
+                    self.spawn(partial(self._feed, terminal, recorded, close=False))
+                while data := terminal.read(CHUNK):
+                    self.output(self.command, STDOUT, data)
+        self.later(lambda: setattr(self.command, "drained", True))
+
+
+HINT = (
+    "As root it works everywhere; for other users the kernel must allow user name spaces "
+    "(sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)."
+)

@@ -1,0 +1,224 @@
+"""What a target's name leads to: its files, its configuration, and how a sandbox gets at them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracewhale.errors import EmptyImage, EngineError, PlatformMismatch, TargetNotFound
+from tracewhale.image import Image
+from tracewhale.image.blobs import Blob
+from tracewhale.image.rootfs import write_rootfs
+from tracewhale.targets.archive import StoredImage, open_docker_archive, open_oci
+from tracewhale.targets.base import Request
+from tracewhale.targets.directory import DirectoryTree
+from tracewhale.targets.embedded.command import DEFAULT_PATH, Place
+from tracewhale.targets.embedded.layout import copied_root, host_root, overlay_root
+from tracewhale.targets.embedded.machine import RUNTIME, Machine
+from tracewhale.targets.embedded.workspace import workspace
+from tracewhale.targets.layers import LayerTree, open_layers
+from tracewhale.targets.names import ARCHIVE, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
+from tracewhale.tree import Entry, Tree
+
+HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
+"""What a command on this machine keeps of our environment: others hold secrets, and images are passed on."""
+
+
+@dataclass(slots=True)
+class Source:
+    """An opened target. ``config`` is an image configuration (OCI image-spec, config.md).
+
+    ``directory`` holds the files, empty where they are to be unpacked first; ``size`` is in bytes, 0 when
+    it is not known.
+    """
+
+    kind: str
+    identity: str
+    config: Mapping[str, Any]
+    size: int
+    default_name: str
+    tree: Tree
+    machine: Machine
+    directory: str = ""
+    _work: str = ""
+    _held: ExitStack = field(default_factory=ExitStack)
+    _runs: int = 0
+    _way: int = 0
+
+    def places(self) -> Iterator[Place]:
+        """Ways to have the files in a sandbox, the best first; each is made when it is asked for.
+
+        A way that the kernel refused is not tried again. Raises EngineError when none is left.
+        """
+        if not self._work:
+            self._work = self._held.enter_context(workspace())
+        for way in range(self._way, 3):
+            self._way = way
+            if self.kind == HOST and way == 1:
+                break
+            self._runs += 1
+            directory = os.path.join(self._work, str(self._runs))
+            os.mkdir(directory, 0o700)
+            yield self._place(way, directory)
+        raise EngineError(
+            "This kernel mounts no overlay of this machine's files, so they cannot be kept from changes.",
+            "Run as root, or on Linux 5.11 or newer.",
+        )
+
+    def _place(self, way: int, directory: str) -> Place:
+        if self.kind == HOST:
+            return Place(host_root(self.machine, self._listing), directory)
+        if way == 2:
+            return Place(copied_root(self._copy(os.path.join(directory, "root"))), directory)
+        upper = os.path.join(directory, "written") if way == 0 else ""
+        if upper:
+            os.mkdir(upper, 0o700)
+        return Place(overlay_root(self._lower(), self.machine.user), directory, upper)
+
+    def _listing(self, directory: str) -> list[Entry]:
+        return list((self.tree.scan([directory])[directory] or {}).values())
+
+    def _lower(self) -> str:
+        if not self.directory:
+            self.directory = self._copy(os.path.join(self._work, "root"))
+        return self.directory
+
+    def _copy(self, directory: str) -> str:
+        if isinstance(self.tree, LayerTree):
+            self.tree.unpack_to(directory)
+        else:
+            write_rootfs(
+                self.tree.pack(sorted(_all_paths(self.tree), key=os.fsencode)), directory, devices=False
+            )
+        return directory
+
+    def close(self) -> None:
+        """Remove what was made on disk."""
+        self._held.close()
+
+
+def _all_paths(tree: Tree) -> Iterator[str]:
+    pending = ["/"]
+    while pending:
+        directory = pending.pop()
+        yield directory
+        for entry in (tree.scan([directory])[directory] or {}).values():
+            if entry.kind.value == "directory":
+                pending.append(entry.path)
+            else:
+                yield entry.path
+
+
+@contextmanager
+def opened(name: Name, request: Request, machine: Machine) -> Iterator[Source]:
+    """Open a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, ImageContentError, UsageError."""
+    with ExitStack() as held:
+        if name.kind in (ARCHIVE, OCI, OCI_ARCHIVE):
+            source = _stored(name, request, machine, held)
+        elif name.kind == ROOTFS:
+            source = _rootfs(name, request, machine, held)
+        else:
+            source = _host(request, machine, held)
+        held.callback(source.close)
+        yield source
+
+
+@contextmanager
+def of_image(image: Image, machine: Machine) -> Iterator[Source]:
+    """A new image that is nowhere yet, from its spooled layers."""
+    tree = LayerTree([Blob(file, 0, layer.size) for layer, file in image.layers])
+    source = Source("image", image.digest, json.loads(image.config), tree.size, "", tree, machine)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def _stored(name: Name, request: Request, machine: Machine, held: ExitStack) -> Source:
+    platform = request.options.platform or ""
+    if name.kind == ARCHIVE:
+        image = held.enter_context(open_docker_archive(name.place, name.reference))
+    else:
+        image = held.enter_context(open_oci(name.place, name.reference, platform))
+    _check_platform(image, name, machine)
+    tree = held.enter_context(open_layers(image))
+    return Source(name.kind, image.digest, image.config, tree.size, _default_name(image, name), tree, machine)
+
+
+def _check_platform(image: StoredImage, name: Name, machine: Machine) -> None:
+    told = (image.config.get("os") or "linux", image.config.get("architecture") or machine.architecture)
+    if told != ("linux", machine.architecture):
+        raise PlatformMismatch(
+            f"{name} is for {'/'.join(told)}, and this machine runs linux/{machine.architecture}.",
+            "Trace it on a machine of its own architecture.",
+        )
+
+
+def _default_name(image: StoredImage, name: Name) -> str:
+    called = (
+        image.names[0] if image.names and name.kind == ARCHIVE else os.path.basename(name.place.rstrip("/"))
+    )
+    base = called.rpartition("/")[2].partition(":")[0].partition("@")[0]
+    for suffix in (".gz", ".zst", ".tar", ".tgz"):
+        base = base.removesuffix(suffix)
+    return f"skinny-{base or 'image'}"
+
+
+def _rootfs(name: Name, request: Request, machine: Machine, held: ExitStack) -> Source:
+    directory = os.path.abspath(name.place)
+    if not os.path.isdir(directory):
+        raise TargetNotFound(
+            f"There is no directory {name.place}.", "Name one with an unpacked root file system."
+        )
+    tree = held.enter_context(DirectoryTree(directory, one_file_system=True))
+    if not tree.scan(["/"])["/"]:
+        raise EmptyImage(
+            f"{name.place} is empty: there are no files in it.", "Name an unpacked root file system."
+        )
+    config = made_config(request, machine, {"PATH": DEFAULT_PATH}, "", "")
+    base = os.path.basename(directory) or "root"
+    return Source(ROOTFS, f"rootfs:{directory}", config, 0, f"skinny-{base}", tree, machine, directory)
+
+
+def _host(request: Request, machine: Machine, held: ExitStack) -> Source:
+    hidden = [mount.point for mount in machine.mounts if not mount.real]
+    tree = held.enter_context(DirectoryTree("/", hidden={*RUNTIME, *hidden}))
+    environment = {name: os.environ[name] for name in HOST_VARIABLES if os.environ.get(name)}
+    user = ""
+    if machine.user:
+        user = f"{machine.uid}:{machine.gid}"
+        environment["HOME"] = os.path.expanduser("~")
+    config = made_config(request, machine, {"PATH": DEFAULT_PATH, **environment}, user, os.getcwd())
+    words = [*([request.options.entrypoint] if request.options.entrypoint else []), *request.command]
+    base = os.path.basename(words[0]) if words else "host"
+    return Source(HOST, HOST, config, 0, f"skinny-{base}", tree, machine, "/")
+
+
+def made_config(
+    request: Request, machine: Machine, environment: Mapping[str, str], user: str, workdir: str
+) -> dict[str, Any]:
+    """The configuration of what has none: the traced command becomes the image's own, as it was asked for."""
+    options = request.options
+    merged = dict(environment)
+    for each in options.env:
+        variable, equals, value = each.partition("=")
+        if equals:
+            merged[variable] = value
+        else:
+            merged.pop(variable, None)
+    config: dict[str, Any] = {
+        "Env": [f"{variable}={value}" for variable, value in merged.items()],
+        "User": options.user if options.user is not None else user,
+        "WorkingDir": options.workdir or workdir,
+        "Entrypoint": [options.entrypoint] if options.entrypoint else None,
+        "Cmd": list(request.command) or None,
+    }
+    return {
+        "architecture": machine.architecture,
+        "os": "linux",
+        "config": {key: value for key, value in config.items() if value},
+    }

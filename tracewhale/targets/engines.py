@@ -1,0 +1,36 @@
+"""Which engine a target is for: its name says it."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+
+from tracewhale.targets.base import Progress, Request, Target
+from tracewhale.targets.docker.adapter import DockerEngine
+from tracewhale.targets.docker.run import Run
+from tracewhale.targets.embedded.adapter import EmbeddedEngine
+from tracewhale.targets.names import DOCKER, parse
+from tracewhale.tracing.events import Trace
+
+
+class Engines:
+    """Docker's engine for images and containers of its own, the embedded one for everything else."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._docker, self._embedded = DockerEngine(progress), EmbeddedEngine(progress)
+
+    def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
+        """Find a target. Raises what its engine does."""
+        found = parse(name)
+        if found.kind != DOCKER:
+            return self._embedded.open(name, request)
+        return self._docker.open(found.place, request)
+
+    def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
+        """What a trace was made of, or another image by name, with the request that the trace holds."""
+        kinds = [parse(each).kind == DOCKER for each in (trace.target, name or trace.target)]
+        if all(kinds):
+            return self._docker.reopen(trace, name and parse(name).place)
+        if not any(kinds):
+            return self._embedded.reopen(trace, name)
+        request = Run.from_json(trace.request, trace.target, trace.image, {})
+        return self.open(name, Request(request.options, request.command))
