@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from docker import APIClient
 
-from tracewhale.targets.docker.console import Console, Handle, Reader
+from tracewhale.targets.console import Console, Handle, Reader
 from tracewhale.targets.docker.containers import served_tree
 from tracewhale.targets.docker.driver import trace
 from tracewhale.targets.docker.engine import connect, find
@@ -25,6 +25,11 @@ def api(probe: Path) -> Iterator[APIClient]:
     """A client as the program has it."""
     with closing(connect()) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def probe_bytes(probe: Path) -> bytes:
+    return probe.read_bytes()
 
 
 @dataclass
@@ -63,5 +68,5 @@ class Runner:
 
 
 @pytest.fixture
-def runner(api: APIClient, probe: Path, image: Callable[[str], str]) -> Runner:
-    return Runner(api, probe.read_bytes(), image)
+def runner(api: APIClient, probe_bytes: bytes, image: Callable[[str], str]) -> Runner:
+    return Runner(api, probe_bytes, image)

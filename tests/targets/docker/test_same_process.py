@@ -63,7 +63,7 @@ SCRIPT = r"""
 for pid in 1 self; do
     while IFS= read -r line; do
         case $line in
-        Umask*|TracerPid*|[UG]id*|Groups*|Sig[PBIC]*|Shd*|Cap*|NoNew*|Seccomp:*|Spec*|Cpus*|Threads*) echo "$line"
+        Umask*|Tracer*|[UG]id*|Groups*|Sig[PBIC]*|Shd*|Cap*|NoNew*|Seccomp:*|Spec*|Cpus*|Thr*) echo "$line"
         esac
     done < /proc/$pid/status
     cat /proc/$pid/limits /proc/$pid/oom_score_adj /proc/$pid/timerslack_ns /proc/$pid/personality 2>&1
@@ -93,7 +93,7 @@ def whale(docker_client: DockerClient, image: Any) -> Any:
         base.put_archive("/", archive({"etc/passwd": (passwd, 0o644), "etc/group": (group, 0o644)}))
         made = base.commit(tag)
         yield made.id
-        docker_client.images.remove(made.id, force=True)
+        docker_client.images.remove(str(made.id), force=True)
     finally:
         base.remove(v=True)
 

@@ -145,7 +145,9 @@ def copied_volumes(
                 client.put_archive(holder, os.path.dirname(destination.rstrip("/")), cast(Any, chunks))
         with api_errors("look at the volumes"):
             held = cast("dict[str, Any]", cast(Any, client).inspect_container(holder))["Mounts"]
-        yield holder, {each["Destination"]: each["Name"] for each in held if each["Type"] == "volume"}
+        # The image may declare more volumes, on which the run has something else.
+        names = {each["Destination"]: each.get("Name", "") for each in held}
+        yield holder, {destination: names[destination] for destination in destinations}
 
 
 class PristineTree:

@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Any, cast
 import requests
 import urllib3
 from docker import APIClient
+from docker.constants import DEFAULT_UNIX_SOCKET
 from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
@@ -24,6 +26,9 @@ from tracewhale.targets.docker.reference import check_tag, normalized
 NEWEST_API = (1, 44)
 """The newest version of the engine's API that we were written for; older and newer engines both speak it."""
 
+BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError)
+"""What a connection that fails or breaks raises through the SDK, besides the SDK's own exceptions."""
+
 CONNECT_SECONDS = 15
 ANSWER_SECONDS = 900
 """How long one answer may take: a commit or a load of some gigabytes on a slow disk."""
@@ -33,7 +38,7 @@ RUNS_TOO = {"amd64": {"386"}, "arm64": {"arm"}}
 
 START_HINT = (
     "Start it (`sudo systemctl start docker`, or Docker Desktop), or point to another one with DOCKER_HOST "
-    "or `docker context use`."
+    "or `docker context use`. No engine is needed for docker-archive:FILE, oci:DIR, rootfs:DIR and host."
 )
 
 
@@ -57,14 +62,18 @@ def connect(environ: Mapping[str, str] = os.environ) -> APIClient:
     Raises EngineError, which says how to start one or point to one.
     """
     where: dict[str, Any] = {}
+    context = environ.get("DOCKER_CONTEXT", "")
     try:
         where = dict(kwargs_from_env(dict(environ)) if environ.get("DOCKER_HOST") else {})
+        if not where and context and ContextAPI.get_context(context) is None:
+            raise EngineError(f"There is no Docker context {context!r}.", START_HINT)
         if not where:
             where = dict(ContextAPI.kwargs_from_context(environment=environ))
+        _reach(where.get("base_url") or DEFAULT_UNIX_SOCKET)
         with closing(APIClient(**where, version="1.24", timeout=CONNECT_SECONDS)) as first:
             version = _api_version(first.version(api_version=False))
         return APIClient(**where, version=version, timeout=ANSWER_SECONDS)
-    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (DockerException, *BROKEN, OSError, ValueError) as error:
         host = where.get("base_url") or "the default socket"
         if _cause(error, PermissionError):
             raise EngineError(
@@ -72,6 +81,15 @@ def connect(environ: Mapping[str, str] = os.environ) -> APIClient:
                 "Add the user to the `docker` group, or run as root.",
             ) from error
         raise EngineError(f"No Docker engine answers at {host}.", START_HINT) from error
+
+
+def _reach(url: str) -> None:
+    """Connect to a local socket and let go: the SDK leaves its own open when that fails. Raises OSError."""
+    scheme, _, path = url.partition("://")
+    if scheme in ("unix", "http+unix"):
+        with closing(socket.socket(socket.AF_UNIX)) as local:
+            local.settimeout(CONNECT_SECONDS)
+            local.connect(path)
 
 
 def _api_version(server: Mapping[str, Any]) -> str:
@@ -103,7 +121,7 @@ def api_errors(doing: str) -> Iterator[None]:
         yield
     except APIError as error:
         raise api_error(doing, error.status_code or 0, str(error.explanation or error)) from error
-    except (DockerException, requests.RequestException, urllib3.exceptions.HTTPError) as error:
+    except (DockerException, *BROKEN) as error:
         if _cause(error, requests.exceptions.Timeout) or _cause(error, TimeoutError):
             raise EngineError(f"The Docker engine did not answer when it should {doing}.") from error
         raise EngineError(
@@ -148,6 +166,8 @@ def find(
     An exact name or id is preferred to the beginning of an id, and then an image to a container.
     Raises TargetNotFound (also when ids of several begin so), PlatformMismatch, EmptyImage, EngineError.
     """
+    if not name.strip():
+        raise TargetNotFound("There is no image or container without a name.")
     image, container = _lookup_image(client, name), _lookup_container(client, name)
     note = ""
     if image and container:
@@ -263,13 +283,14 @@ def load(client: APIClient, archive: Iterable[bytes]) -> str:
     """
     loaded = ""
     with api_errors("load the image"):
-        response = post(client, "/images/load", data=iter(archive), params={"quiet": 1})
-        for line in response.iter_lines():
-            message = json.loads(line)
-            if "error" in message:
-                raise api_error("load the image", 500, str(message["error"]))
-            if match := re.match(r"Loaded image(?: ID)?: (\S+)", message.get("stream", "")):
-                loaded = match.group(1)
+        answer = post(client, "/images/load", data=iter(archive), params={"quiet": 1})
+        with closing(answer):
+            for line in answer.iter_lines():
+                message = json.loads(line)
+                if "error" in message:
+                    raise api_error("load the image", 500, str(message["error"]))
+                if match := re.match(r"Loaded image(?: ID)?: (\S+)", message.get("stream", "")):
+                    loaded = match.group(1)
     if not loaded:
         raise EngineError("Docker loaded the image but did not say which one it is.")
     return str(inspect_image(client, loaded)["Id"])
