@@ -279,6 +279,13 @@ def test_a_program_of_32_bits(probe: Path, program: Program) -> None:
     assert {path for _, path in traced.asked if "narrow/" in path} == {path for _, path in expected}
 
 
+def test_numbers_of_x32(probe: Path) -> None:
+    """Where the kernel has no x32 the calls fail, after the filter has seen them."""
+    code = "import ctypes; libc = ctypes.CDLL(None); bit = 1 << 30\n"
+    code += "libc.syscall(bit | 257, -100, b'/x32/openat', 0); libc.syscall(bit | 520, b'/x32/execve', 0, 0)"
+    assert {("read", "/x32/openat"), ("exec", "/x32/execve")} <= python(probe, code).asked
+
+
 def test_signals_restart_no_call(probe: Path, program: Program) -> None:
     traced = trace(probe, [str(program("storm")), "2000"])
     assert traced.status == 0

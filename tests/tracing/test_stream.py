@@ -164,6 +164,7 @@ def test_a_program_without_a_name() -> None:
         STREAM[2] + b"x\0",
         b"A" + struct.pack("<BBIIQ", len(Access), 0, 1, 0, 1) + strings(b"/x", b"", b""),
         STREAM[1] + strings(b"/y"),
+        STREAM[1][:5],
         counted(1, 1, 0, 0, 0)[:-1],
         counted(1, 1, 0, 0, 0) + b"\0",
         STREAM[8] + b"\0",

@@ -59,10 +59,10 @@ def _lost(what: str) -> TraceLost:
 
 
 def _strings(body: bytes, offset: int) -> list[str]:
-    """The NUL-terminated strings from an offset to the end of a record."""
-    if not body.endswith(b"\0") and offset < len(body):
+    """The NUL-terminated strings, one or more, from an offset to the end of a record."""
+    if len(body) <= offset or body[-1]:
         raise _lost("a string does not end")
-    return [os.fsdecode(part) for part in body[offset:].split(b"\0")[:-1]]
+    return os.fsdecode(body[offset:-1]).split("\0")
 
 
 def _exactly(body: bytes, offset: int, count: int) -> list[str]:
