@@ -15,6 +15,7 @@ from tracewhale.packages import Written
 from tracewhale.tree import Entry, Kind, View, parent
 
 LOADER_CACHE = "/etc/ld.so.cache"
+LICENCE = "licence"
 SECOND = 1_000_000_000
 
 
@@ -36,6 +37,7 @@ def generate(
         if wanted(each.path):
             reason = Reason(Why.PACKAGE.value, each.whom, each.what)
             made[each.path] = _file(each.path, each.content, each.mtime_ns, reason, epoch)
+    made |= share_licences(view, kept)
     if LOADER_CACHE in kept:
         made |= loader_cache(view, kept, epoch)
     for path in sorted(made):
@@ -62,6 +64,35 @@ def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dic
     again = _file(LOADER_CACHE, content, original.entry.mtime_ns, reason, epoch)
     entry = replace(again.entry, mode=original.entry.mode, uid=original.entry.uid, gid=original.entry.gid)
     return {LOADER_CACHE: Kept(entry, (*original.reasons, reason), content)}
+
+
+def share_licences(view: View, kept: Mapping[str, Kept]) -> dict[str, Kept]:
+    """Licences that are equal in contents and metadata, as one file of several names (hard links).
+
+    Packages made from one source have the same; what the program itself asked for stays as it was.
+    """
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for path, each in sorted(kept.items()):
+        e = each.entry
+        licence = all(reason.why == Why.PACKAGE.value and reason.detail == LICENCE for reason in each.reasons)
+        if licence and e.kind is Kind.FILE and e.nlink == 1 and e.size:
+            alike.setdefault((e.size, e.mtime_ns, e.mode, e.uid, e.gid), []).append(path)
+    paths = [path for some in alike.values() if len(some) > 1 for path in some]
+    contents = view.tree.read([(path, 0, kept[path].entry.size) for path in paths]) if paths else []
+    same: dict[tuple[int, bytes], list[str]] = {}
+    for path, content in zip(paths, contents, strict=True):
+        if content is not None:
+            same.setdefault((kept[path].entry.mtime_ns, content), []).append(path)
+    return {
+        path: replace(kept[path], entry=_linked(kept[path].entry, kept[names[0]].entry, len(names)))
+        for names in same.values()
+        if len(names) > 1
+        for path in names
+    }
+
+
+def _linked(entry: Entry, first: Entry, names: int) -> Entry:
+    return replace(entry, device=first.device, inode=first.inode, nlink=names)
 
 
 def _file(path: str, content: bytes, mtime_ns: int, reason: Reason, epoch: int | None) -> Kept:

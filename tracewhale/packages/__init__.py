@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from tracewhale.packages.apk import Apk
 from tracewhale.packages.distribution import distribution, documents
 from tracewhale.packages.dpkg import Dpkg
 from tracewhale.packages.files import Files
+from tracewhale.packages.java import Java
 from tracewhale.packages.model import (
     Distribution,
     Document,
@@ -17,6 +19,10 @@ from tracewhale.packages.model import (
     Package,
     Written,
 )
+from tracewhale.packages.node import Node
+from tracewhale.packages.python import Python
+from tracewhale.packages.rpm import Rpm
+from tracewhale.packages.ruby import Ruby
 from tracewhale.tree import Entry, View
 
 __all__ = ["Databases", "Distribution", "Document", "Inventory", "Owned", "Package", "Written"]
@@ -34,9 +40,9 @@ class Databases:
     """All package metadata of a tree: pure but for what it reads, and the same answer each time."""
 
     def __init__(self, view: View) -> None:
-        self._files = Files(view)
-        self._systems: tuple[Database, ...] = (Dpkg(self._files),)
-        self._languages: tuple[Database, ...] = ()
+        files = self._files = Files(view)
+        self._systems: tuple[Database, ...] = (Dpkg(files), Apk(files), Rpm(files))
+        self._languages: tuple[Database, ...] = (Python(files), Node(files), Ruby(files), Java(files))
 
     def find(
         self, kept: Mapping[str, Entry], *, licences: bool = True

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracewhale.packages.files import Files, Missing, Names, decode, encode, normal
+from tracewhale.packages.files import Files, Missing, Names, decode, encode, normal, owes_licence, substance
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
 from tracewhale.tree import Entry, Kind, parent
 
@@ -64,16 +64,17 @@ class Dpkg:
             for name in self._names.of(entry.path)
         }
         paths = {number: self._owned(record, wanted) for number, record in enumerate(self._records)}
-        there = [number for number, some in paths.items() if some]
+        there = [number for number, some in paths.items() if substance(some)]
         whole = Missing(self._files.view).whole(
             {number: self._lacking(self._records[number], kept) for number in there}
         )
         owned = [Owned(self._records[n].package, paths[n], n in whole) for n in there]
         records = [self._records[number] for number in there]
+        owing = [self._records[n].package.name for n in there if owes_licence(paths[n], kept)]
         return Found(
             kept=tuple(sorted(owned)),
-            left_out=tuple(sorted(r.package for n, r in enumerate(self._records) if not paths[n])),
-            documents=tuple(sorted(self._documents(records, licences))),
+            left_out=tuple(sorted(r.package for n, r in enumerate(self._records) if n not in there)),
+            documents=tuple(sorted(self._documents(records, owing if licences else []))),
             written=tuple(sorted(self._written(records, kept))),
         )
 
@@ -141,13 +142,13 @@ class Dpkg:
 
     # ---- what the new image carries -----------------------------------------------------------------
 
-    def _documents(self, records: list[_Record], licences: bool) -> Iterator[Document]:
-        if licences:
-            self._files.view.prefetch(f"{DOCUMENTATION}/{record.package.name}" for record in records)
+    def _documents(self, records: list[_Record], owing: list[str]) -> Iterator[Document]:
+        self._files.view.prefetch(f"{DOCUMENTATION}/{name}" for name in owing)
+        for name in owing:
+            if self._files.physical(f"{DOCUMENTATION}/{name}/copyright"):
+                yield Document(f"{DOCUMENTATION}/{name}/copyright", name, "licence")
         for record in records:
             name = record.package.name
-            if licences and self._files.physical(f"{DOCUMENTATION}/{name}/copyright"):
-                yield Document(f"{DOCUMENTATION}/{name}/copyright", name, "licence")
             if self._distroless:
                 for ending in ("", ".md5sums"):
                     place = f"{self._base}/status.d/{record.base}{ending}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping
 
-from tracewhale.tree import Kind, View, parent
+from tracewhale.tree import Entry, Kind, View, parent
 
 FILE_LIMIT = 256 << 20
 """Bytes of one file: the largest databases of packages have a tenth of that."""
@@ -101,6 +102,22 @@ def encode(text: str) -> bytes:
 def normal(path: str) -> str:
     """A path as databases should have it: absolute, without ``.``, ``..`` and doubled slashes."""
     return posixpath.normpath("/" + path.lstrip("/"))
+
+
+ABOUT = re.compile(r"/usr/share/(doc|licen[cs]es)/.*|.*\.(dist|egg)-info(/.*)?", re.DOTALL)
+"""What only tells of a package: with nothing else of it, the package is not there."""
+
+
+def substance(paths: Iterable[str]) -> bool:
+    """Whether some kept paths of a package are more than what tells of it."""
+    return any(not ABOUT.fullmatch(path) for path in paths)
+
+
+def owes_licence(paths: Iterable[str], kept: Mapping[str, Entry]) -> bool:
+    """Whether some kept paths of a package have contents that somebody wrote."""
+    return any(
+        kept[path].size and kept[path].kind is Kind.FILE and not ABOUT.fullmatch(path) for path in paths
+    )
 
 
 class Missing:

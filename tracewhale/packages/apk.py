@@ -1,0 +1,119 @@
+"""Packages of apk (Alpine): one file with a record a package (apk wiki, "Apk spec", installed database v2).
+
+A record's ``P:`` and ``V:`` name the package; its files follow as ``F:`` (a directory) and ``R:`` (a name in
+it), each with lines of its own (``M:``, ``a:``, ``Z:``). The new image's file has the records of the packages
+that are there with the files that are kept, in the place where Trivy (pkg/fanal/analyzer/pkg/apk) and Syft
+(syft/pkg/cataloger/alpine) read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tracewhale.packages.files import Files, Missing, Names, encode, normal, substance
+from tracewhale.packages.model import NOTHING, Found, Owned, Package, Written
+from tracewhale.tree import Entry, Kind
+
+DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
+"""Before and since apk-tools 3 on merged-/usr Alpine; the first is a name of the second there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    package: Package
+    lines: tuple[str, ...]
+    paths: frozenset[str]
+
+
+class Apk:
+    """The database of installed packages, read as a whole."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._place = next((place for asked in DATABASES if (place := files.physical(asked))), "")
+        self._records: tuple[_Record, ...] = ()
+        if self._place:
+            self._names = Names(files.aliases())
+            self._records = tuple(self._read(files.text(self._place)))
+
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+        """The packages of some kept paths, and a database of just them. Alpine's have no licence files."""
+        if not self._records:
+            return NOTHING
+        files = {path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY}
+        there = [record for record in self._records if substance(record.paths & files)]
+        gone = [record.package for record in self._records if not substance(record.paths & files)]
+        lacking = {number: sorted(record.paths - kept.keys()) for number, record in enumerate(there)}
+        whole = Missing(self._files.view).whole(lacking)
+        owned = [
+            Owned(record.package, tuple(sorted(record.paths & files)), number in whole)
+            for number, record in enumerate(there)
+        ]
+        return Found(
+            kept=tuple(sorted(owned)),
+            left_out=tuple(sorted(gone)),
+            written=() if self._place in kept or not there else (self._written(there, files),),
+        )
+
+    def _read(self, text: str) -> Iterator[_Record]:
+        for block in text.split("\n\n"):
+            lines = tuple(line for line in block.split("\n") if line)
+            fields = {line[0]: line[2:] for line in reversed(lines) if line[1:2] == ":"}
+            if fields.get("P") and fields.get("V"):
+                paths = frozenset(self._names.physical(path) for path, _ in _files(lines))
+                yield _Record(_package(fields), lines, paths)
+
+    def _written(self, records: list[_Record], files: set[str]) -> Written:
+        blocks = ["".join(f"{line}\n" for line in self._lines(record, files)) for record in records]
+        content = encode("".join(f"{block}\n" for block in blocks))
+        return Written(self._place, content, self._files.modified(self._place), "apk", "database")
+
+    def _lines(self, record: _Record, files: set[str]) -> Iterator[str]:
+        """A record's lines without directories and files that are not kept."""
+        of_package = next(
+            (at for at, line in enumerate(record.lines) if line.startswith("F:")), len(record.lines)
+        )
+        yield from record.lines[:of_package]
+        shown: list[str] = []
+        for path, lines in _files(record.lines):
+            if self._names.physical(path) in files:
+                directory, own = lines
+                if directory != shown:
+                    yield from directory
+                    shown = directory
+                yield from own
+
+
+def _files(lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:
+    """Each file's absolute path with the lines of its directory and its own."""
+    directory: list[str] = []
+    file: list[str] = []
+    path = ""
+    for line in lines:
+        if line.startswith(("F:", "R:")) and file:
+            yield path, (directory, file)
+            file = []
+        if line.startswith("F:"):
+            directory = [line]
+        elif line.startswith("R:") and directory:
+            file = [line]
+            path = normal(f"{directory[0][2:]}/{line[2:]}")
+        elif file:
+            file.append(line)
+        elif directory:
+            directory.append(line)
+    if file:
+        yield path, (directory, file)
+
+
+def _package(fields: Mapping[str, str]) -> Package:
+    return Package(
+        kind="apk",
+        name=fields["P"],
+        version=fields["V"],
+        architecture=fields.get("A", ""),
+        source=fields.get("o", "") if fields.get("o") != fields["P"] else "",
+        licence=fields.get("L", ""),
+        supplier=fields.get("m", ""),
+    )

@@ -1,0 +1,120 @@
+"""Packages of Node: directories with a ``package.json`` that has a name and a version (docs.npmjs.com).
+
+Trivy (language/nodejs/pkg) and Syft (cataloger/javascript) read every ``package.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tracewhale.packages.files import Files
+from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
+from tracewhale.packages.walk import above, whole
+from tracewhale.packages.walk import licences as licence_files
+from tracewhale.tree import Entry, Kind, View, join
+
+CODE = (".js", ".mjs", ".cjs", ".json", ".node", ".wasm")
+
+
+class Node:
+    """Packages in the directories above kept files of Node."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+        """The packages of some kept paths, and their ``package.json``."""
+        view = self._files.view
+        files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
+        candidates = {
+            directory
+            for path in files
+            if path.endswith(CODE)
+            for directory in above(path)
+            if directory != "/" and "package.json" in (view.listing(directory) or {})
+        }
+        packages = self._packages(candidates)
+        if not packages:
+            return NOTHING
+        paths: dict[str, list[str]] = {}
+        for path in files:
+            directory = next((each for each in above(path) if each in packages), None)
+            if directory is not None:
+                paths.setdefault(directory, []).append(path)
+        complete = whole(view, kept, {directory: [directory] for directory in paths})
+        documents = [
+            Document(join(directory, "package.json"), packages[directory].title, "metadata")
+            for directory in paths
+        ]
+        if licences:
+            documents += [
+                Document(path, packages[directory].title, "licence")
+                for directory in paths
+                for path in licence_files(view, directory)
+            ]
+        owned = [
+            Owned(packages[directory], tuple(sorted(some)), directory in complete)
+            for directory, some in paths.items()
+        ]
+        left_out = _siblings(view, set(paths))
+        return Found(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+
+    def _packages(self, directories: set[str]) -> dict[str, Package]:
+        contents = self._files.read(join(directory, "package.json") for directory in sorted(directories))
+        found = {}
+        for path, content in contents.items():
+            package = _package(content)
+            if package is not None:
+                found[path.rpartition("/")[0] or "/"] = package
+        return found
+
+
+def _siblings(view: View, directories: set[str]) -> set[Package]:
+    """Packages beside these in the same ``node_modules`` or, as Debian has it, ``nodejs``: by their names,
+    as their versions would have to be read."""
+    homes = {
+        home
+        for directory in directories
+        for home in above(directory)
+        if home.endswith(("/node_modules", "/share/nodejs", "/lib/nodejs"))
+    }
+    found: set[Package] = set()
+    for home in homes:
+        for name, entry in (view.listing(home) or {}).items():
+            below = view.listing(entry.path) if name.startswith("@") else None
+            for each in (entry,) if below is None else below.values():
+                if each.kind is Kind.DIRECTORY and each.path not in directories and name[0] != ".":
+                    plain = each.path.rpartition("/")[2]
+                    found.add(Package("npm", plain, "", namespace="" if below is None else name))
+    return found
+
+
+def _package(content: bytes) -> Package | None:
+    try:
+        value = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict):
+        return None
+    name, version = value.get("name"), value.get("version")
+    if not (isinstance(name, str) and isinstance(version, str) and name and version):
+        return None
+    scope, slash, plain = name.partition("/")
+    scoped = bool(slash) and scope.startswith("@")
+    return Package(
+        kind="npm",
+        name=plain if scoped else name,
+        version=version,
+        namespace=scope if scoped else "",
+        licence=_text(value.get("license"), "type"),
+        supplier=_text(value.get("author"), "name"),
+    )
+
+
+def _text(value: Any, member: str) -> str:
+    """A text, or an older form's object with one."""
+    if isinstance(value, dict):
+        value = value.get(member)
+    return value if isinstance(value, str) else ""

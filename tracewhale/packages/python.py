@@ -1,0 +1,161 @@
+"""Distributions of Python: ``*.dist-info`` (PyPA, "Recording installed projects") and ``*.egg-info``.
+
+Whose a file is tells RECORD, or pip's ``installed-files.txt``; where a distribution's packager left these
+out, the packages that ``top_level.txt`` names. Trivy (language/python/packaging) and Syft
+(cataloger/python) read METADATA and PKG-INFO.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from email.parser import HeaderParser
+
+from tracewhale.packages.files import Files, decode, normal, substance
+from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
+from tracewhale.packages.walk import licences as licence_files
+from tracewhale.packages.walk import whole
+from tracewhale.tree import Entry, Kind, join, parent
+
+INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-py[\d.]+)?(-[^-]+)?\.(dist|egg)-info|.+\.egg-info")
+COMPILED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.[^/]*\.pyc")
+
+
+@dataclass(frozen=True, slots=True)
+class _Distribution:
+    """One ``*-info`` with the directory it is in, the file with its metadata, and what is its."""
+
+    info: Entry
+    base: str
+    metadata: str
+    record: frozenset[str]
+    tops: tuple[str, ...]
+
+
+class Python:
+    """Distributions in the directories that hold kept files."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._known: dict[str, list[_Distribution]] = {}
+
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+        """The distributions of some kept paths, and their metadata."""
+        distributions = [each for base in self._bases(kept) for each in self._known[base]]
+        if not distributions:
+            return NOTHING
+        files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
+        paths = _assigned(distributions, files)
+        there = [each for each in distributions if substance(paths.get(each.info.path, ()))]
+        complete = whole(
+            self._files.view,
+            kept,
+            {each.info.path: [*(each.record or each.tops), each.info.path] for each in there},
+        )
+        metadata = self._files.read(each.metadata for each in there)
+        owned, documents = [], []
+        for each in there:
+            package = _package(each.info, decode(metadata.get(each.metadata, b"")))
+            owned.append(Owned(package, tuple(sorted(paths[each.info.path])), each.info.path in complete))
+            documents.append(Document(each.metadata, package.name, "metadata"))
+            if licences and each.info.kind is Kind.DIRECTORY:
+                found = licence_files(self._files.view, each.info.path)
+                documents += [Document(path, package.name, "licence") for path in found]
+        left_out = [_package(each.info, "") for each in distributions if each not in there]
+        return Found(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+
+    def _bases(self, kept: Mapping[str, Entry]) -> list[str]:
+        """Kept directories with distributions in them, which are read if they are not known yet."""
+        view = self._files.view
+        bases = [
+            path
+            for path, entry in kept.items()
+            if entry.kind is Kind.DIRECTORY
+            and any(name.endswith("-info") and INFO.fullmatch(name) for name in view.listing(path) or {})
+        ]
+        unknown = [base for base in bases if base not in self._known]
+        infos = [
+            entry
+            for base in unknown
+            for name, entry in (view.listing(base) or {}).items()
+            if INFO.fullmatch(name) and entry.kind in (Kind.FILE, Kind.DIRECTORY)
+        ]
+        view.prefetch(entry.path for entry in infos if entry.kind is Kind.DIRECTORY)
+        names = ("RECORD", "installed-files.txt", "top_level.txt")
+        contents = self._files.read(join(info.path, name) for info in infos for name in names)
+        for base in unknown:
+            self._known[base] = []
+        for info in infos:
+            texts = [decode(contents.get(join(info.path, name), b"")) for name in names]
+            self._known[parent(info.path)].append(_distribution(info, *texts))
+        return bases
+
+
+def _distribution(info: Entry, record: str, installed: str, top_level: str) -> _Distribution:
+    base = parent(info.path)
+    if info.kind is Kind.FILE:
+        metadata = info.path
+    else:
+        metadata = join(info.path, "METADATA" if info.path.endswith(".dist-info") else "PKG-INFO")
+    listed = {normal(f"{base}/{row[0]}") for row in _rows(record) if row and row[0]}
+    listed |= {normal(f"{info.path}/{line}") for line in installed.splitlines() if line}
+    tops = top_level.split() or [_package(info, "").name.lower().replace("-", "_")]
+    return _Distribution(
+        info,
+        base,
+        metadata,
+        frozenset(listed),
+        tuple(join(base, normal(top)[1:] + ending) for top in tops for ending in ("", ".py")),
+    )
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    try:
+        yield from csv.reader(text.splitlines())
+    except csv.Error:
+        return
+
+
+def _assigned(distributions: Iterable[_Distribution], files: Iterable[str]) -> dict[str, set[str]]:
+    """The kept files of each distribution, by the path of its ``*-info``."""
+    recorded: dict[str, list[str]] = {}
+    tops: dict[str, list[str]] = {}
+    for each in distributions:
+        for path in each.record:
+            recorded.setdefault(path, []).append(each.info.path)
+        for path in () if each.record else each.tops:
+            tops.setdefault(path, []).append(each.info.path)
+        tops.setdefault(each.info.path, []).append(each.info.path)
+    found: dict[str, set[str]] = {}
+    for path in files:
+        compiled = COMPILED.fullmatch(path)
+        source = f"{compiled['directory']}/{compiled['module']}.py" if compiled else path
+        owners = recorded.get(path) or recorded.get(source)
+        if not owners:
+            owners = next((tops[p] for p in _upwards(source) if p in tops), [])
+        for owner in owners:
+            found.setdefault(owner, set()).add(path)
+    return found
+
+
+def _upwards(path: str) -> Iterator[str]:
+    while path != "/":
+        yield path
+        path = parent(path)
+
+
+def _package(info: Entry, metadata: str) -> Package:
+    """From the core metadata (packaging.python.org), else from the name of the ``*-info``."""
+    name = info.path.rpartition("/")[2]
+    parts = INFO.fullmatch(name)
+    fields = HeaderParser().parsestr(metadata.partition("\n\n")[0])
+    plain = name.removesuffix(".egg-info").removesuffix(".dist-info")
+    return Package(
+        kind="pypi",
+        name=str(fields.get("Name") or (parts and parts["name"]) or plain).strip(),
+        version=str(fields.get("Version") or (parts and parts["version"]) or "").strip(),
+        licence=str(fields.get("License-Expression") or fields.get("License") or "").strip().split("\n")[0],
+        supplier=str(fields.get("Author") or fields.get("Author-email") or "").strip().split("\n")[0],
+    )

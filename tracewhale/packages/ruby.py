@@ -1,0 +1,74 @@
+"""Gems of Ruby: ``gems/NAME-VERSION[-PLATFORM]/`` with ``specifications/NAME-VERSION[-PLATFORM].gemspec``.
+
+Trivy (language/ruby/gemspec) and Syft (cataloger/ruby) read the specifications.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from tracewhale.packages.files import Files, decode
+from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
+from tracewhale.packages.walk import licences as licence_files
+from tracewhale.packages.walk import whole
+from tracewhale.tree import Entry, Kind
+
+FILE = re.compile(r"(?P<home>.*)/gems/(?P<full>[^/]+-\d[^/]*)/.+", re.DOTALL)
+FULL_NAME = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*)(-(?P<platform>.+))?")
+LICENCE = re.compile(r"\.licenses?\s*=\s*\[?\s*[\"']([^\"']+)[\"']")
+AUTHORS = re.compile(r"\.authors?\s*=\s*\[?\s*[\"']([^\"']+)[\"']")
+
+
+class Ruby:
+    """Gems in the directories of kept files."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+        """The gems of some kept paths, and their specifications."""
+        view = self._files.view
+        gems: dict[tuple[str, str], list[str]] = {}
+        for path, entry in kept.items():
+            match = FILE.fullmatch(path) if entry.kind is not Kind.DIRECTORY else None
+            if match:
+                gems.setdefault((match["home"], match["full"]), []).append(path)
+        homes = {home for home, _ in gems}
+        view.prefetch(f"{home}/specifications" for home in homes)
+        known = {
+            (home, name.removesuffix(".gemspec")): f"{home}/specifications/{name}"
+            for home in homes
+            for name in view.listing(f"{home}/specifications") or {}
+            if name.endswith(".gemspec")
+        }
+        there = {gem: known[gem] for gem in gems if gem in known}
+        if not there:
+            return NOTHING
+        contents = self._files.read(there.values())
+        directories = {gem: f"{gem[0]}/gems/{gem[1]}" for gem in there}
+        complete = whole(view, kept, {directory: [directory] for directory in directories.values()})
+        owned, documents = [], []
+        for gem, specification in there.items():
+            package = _package(gem[1], decode(contents.get(specification, b"")))
+            own = [specification] if specification in kept else []
+            owned.append(Owned(package, tuple(sorted(gems[gem] + own)), directories[gem] in complete))
+            documents.append(Document(specification, package.name, "metadata"))
+            if licences:
+                found = licence_files(view, directories[gem])
+                documents += [Document(path, package.name, "licence") for path in found]
+        left_out = {_package(full, "") for home, full in known if (home, full) not in there}
+        return Found(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+
+
+def _package(full: str, specification: str) -> Package:
+    parts = FULL_NAME.fullmatch(full)
+    licence, author = LICENCE.search(specification), AUTHORS.search(specification)
+    return Package(
+        kind="gem",
+        name=parts["name"] if parts else full,
+        version=parts["version"] if parts else "",
+        architecture=(parts["platform"] or "") if parts else "",
+        licence=licence[1] if licence else "",
+        supplier=author[1] if author else "",
+    )
