@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import struct
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
+JUDGE = os.environ.get("TRACEWHALE_TEST_LOADER", LOADER)
+"""The file that is the loader in the cases: this machine's, or another glibc's to judge by."""
+
 LIBC = "/lib/x86_64-linux-gnu/libc.so.6"
 MUSL = "/lib/ld-musl-x86_64.so.1"
 START = '.globl _start\n_start: ret\n.section .note.GNU-stack,"",@progbits\n.text\n'
@@ -59,7 +63,7 @@ def load(folder: Path) -> Case:
 
 def build(case: Case, root: Path, work: Path, musl: Path) -> None:
     """Make everything that a case names below ``root``, with this machine's loader or musl's file."""
-    copies = {LOADER: LOADER} | ({LIBC: LIBC} if case.libc else {})
+    copies = {LOADER: JUDGE} | ({LIBC: LIBC} if case.libc else {})
     for path, source in ({MUSL: str(musl)} if case.musl else copies).items():
         shutil.copy2(source, beneath(root, path))
     for directory in case.directories:

@@ -14,6 +14,9 @@ LEVELS = (
 )
 """The levels of the x86-64 psABI by the names that Linux gives their features in /proc/cpuinfo."""
 
+HWCAPS_VERSION, LEGACY_GONE = (2, 33), (2, 37)
+"""Versions of glibc that began with ``glibc-hwcaps``, and that left the older capabilities behind."""
+
 HASWELL = frozenset("avx2 bmi1 bmi2 abm movbe popcnt fma".split())
 
 
@@ -35,8 +38,8 @@ class Cpu:
 
         Before 2.37 every combination of capabilities, platform and ``tls`` comes too (dl-hwcaps.c).
         """
-        named = tuple(f"glibc-hwcaps/{level}/" for level in self.levels) if version >= (2, 33) else ()
-        if version >= (2, 37):
+        named = tuple(f"glibc-hwcaps/{level}/" for level in self.levels) if version >= HWCAPS_VERSION else ()
+        if version >= LEGACY_GONE:
             return (*named, "")
         parts = ("tls", *([platform] if platform else []), *reversed(self.legacy))
         combined = (

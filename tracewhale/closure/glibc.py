@@ -18,6 +18,8 @@ OUTSIDE = frozenset({Kind.PRELOAD, Kind.PRELOAD_FILE, Kind.AUDIT})
 """What comes from outside of the program, and is mistrusted in a secure process."""
 
 MAX_PRELOADS = 1024
+AUDIT_TAGS, ALWAYS_LISTED = (2, 32), (2, 41)
+"""Versions of glibc since which DT_AUDIT counts, and the loader is listed though nothing needs it."""
 
 
 class Namespace:
@@ -83,8 +85,8 @@ class Process:
         self.interpreter = Map(self.loader.elf, self.loader.path, self.loader.physical, "/")
         self.base.add(self.main, None)
         self.base.add(self.interpreter, None, program.elf.interpreter or self.loader.path)
-        self.findings.objects[self.loader.physical] = self.loader.elf
         if program.elf.interpreter:
+            self.findings.objects[self.loader.physical] = self.loader.elf
             path = self.loader.path
             edge = Edge(program.physical, program.elf.interpreter, path, Kind.INTERPRETER, How.PATH)
             self.findings.edges[edge] = None
@@ -132,11 +134,14 @@ class Process:
         needs."""
         needed = [made for made in self.base.order[1:] if made is not self.interpreter]
         at = self._interpreter_at
+        if at is None and self.loader.version >= ALWAYS_LISTED:
+            at = len(needed)
         return _listed(needed if at is None else [*needed[:at], self.interpreter, *needed[at:]])
 
     def _audit_names(self, elf: Elf) -> Iterator[str]:
         environment = dict(self.search.root.environment)
-        for text in (environment.get("LD_AUDIT"), elf.audit, elf.depaudit):
+        tags = (elf.audit, elf.depaudit) if self.loader.version >= AUDIT_TAGS else ()
+        for text in (environment.get("LD_AUDIT"), *tags):
             for name in (text or "").split(":"):
                 if name and not (self.search.root.secure and "/" in name):
                     yield name
@@ -195,6 +200,7 @@ class Process:
             self._edge(needer, name, known.path, kind, How.LOADED)
             if known is self.interpreter and self._interpreter_at is None:
                 self._interpreter_at = len(self.base.order) - 2
+                self.findings.objects[self.loader.physical] = self.loader.elf
             return known
         if asked in VDSO:
             return None

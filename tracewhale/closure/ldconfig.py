@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from tracewhale.closure.cpu import LEGACY_GONE
 from tracewhale.closure.disk import Disk
 from tracewhale.closure.headers import ET_DYN
 from tracewhale.closure.ldcache import Cache, CacheEntry, compare, encode, ordered
@@ -81,7 +82,7 @@ class _Scanner:
         self.disk, self.loader, self.keep = disk, loader, keep
         self.generator = loader.banner.replace("ld.so", "ldconfig", 1).rstrip(".")
         self.names: dict[str, None] = {}
-        old = loader.version < (2, 37)
+        old = loader.version < LEGACY_GONE
         x86 = loader.elf.machine in (EM_X86_64, EM_386)
         self.legacy = (LEGACY if x86 else {}) | TLS if old else {}
         self._places: dict[str, Place] = {}

@@ -84,7 +84,6 @@ def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
     if "musl" in path or (elf.soname or "").startswith("libc.") or b"/etc/ld-musl-" in data:
         return _musl(path, physical, elf, data)
     directories = _system_directories(data) or _usual(elf)
-    version = re.search(rb"release version (\d+)\.(\d+)", data)
     banner = re.search(rb"\0(ld\.so \([^\0\n]{1,200}release version [\d.]+\d)", data)
     cache = re.search(rb"\0(/[^\0]{0,4000}/ld\.so\.cache)\0", data)
     return Loader(
@@ -96,8 +95,18 @@ def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
         lib=_lib(directories[0], data),
         conf=os.fsdecode(cache[1]) if cache else "/etc/ld.so.cache",
         banner=os.fsdecode(banner[1]) if banner else "",
-        version=(int(version[1]), int(version[2])) if version else (2, 36),
+        version=_version(physical, data),
     )
+
+
+def _version(physical: str, data: bytes) -> tuple[int, int]:
+    """glibc's version: its banner, which stands in loaders since 2.33, or Debian's file name before."""
+    said = re.search(rb"release version (\d+)\.(\d+)", data)
+    named = re.search(r"/ld-(\d+)\.(\d+)[^/]*\.so$", physical)
+    if said or named:
+        major, minor = (said or named).groups()  # type: ignore[union-attr]
+        return int(major), int(minor)
+    return (2, 36) if b"glibc-hwcaps" in data else (2, 31)
 
 
 def _musl(path: str, physical: str, elf: Elf, data: bytes) -> Loader:

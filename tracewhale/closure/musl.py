@@ -40,8 +40,8 @@ class Process:
         self._opened: list[Dso] = []
         self._system: tuple[How, tuple[str, ...]] | None = None
         findings.objects[program.physical] = program.elf
-        findings.objects[loader.physical] = loader.elf
         if program.elf.interpreter:
+            findings.objects[loader.physical] = loader.elf
             edge = Edge(program.physical, program.elf.interpreter, loader.path, Kind.INTERPRETER, How.PATH)
             findings.edges[edge] = None
         queue = [self.main]
@@ -113,6 +113,7 @@ class Process:
         located, how = outcome.located, outcome.how
         self.findings.edges[Edge(physical, name, located.path, kind, how)] = None
         if how is How.LOADED and located.physical == self.loader.physical:
+            self.findings.objects[located.physical] = located.elf
             if all(dso is not self.interpreter for _, dso in space):
                 space.append((name, self.interpreter))
             return

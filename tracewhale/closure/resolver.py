@@ -73,10 +73,13 @@ class Resolver:
                 program = self._locate(start.path, findings, unreadable)
                 processes[start] = self._process(program, start, findings) if program else None
             process = processes[start]
-            if process is None:
-                findings.objects.setdefault(located.physical, located.elf)
-            elif root.program is None:
-                loaded[root] = process.loaded
+            findings.objects.setdefault(located.physical, located.elf)
+            if process is None and root.program is not None:
+                # What a static program opens is loaded by a loader of its own.
+                process = processes[root] = self._process(located, replace(root, program=None), findings)
+                loaded[root] = process.loaded if process else ()
+            elif process is None or root.program is None:
+                loaded[root] = process.loaded if process else ()
             else:
                 loaded[root] = process.open(located)
                 names = opened.setdefault(start, {})
@@ -84,8 +87,9 @@ class Resolver:
                 if located.elf.soname:
                     names.setdefault(located.elf.soname, located.path)
         self._settle(findings, opened)
+        found = {edge.path for edge in findings.edges}
         for search in self._searches.values():
-            findings.variants |= search.variants
+            findings.variants |= {v: None for v in search.variants if v.baseline in found}
         unreadable |= self._unreadable()
         return Closure(
             findings.objects,
@@ -106,7 +110,8 @@ class Resolver:
         return tuple(dict.fromkeys(edge for process in processes for edge in process.possible(names)))
 
     def _process(self, program: Located, root: Root, findings: Findings) -> Process | None:
-        if not program.elf.dynamic and program.elf.interpreter is None:
+        """The process of a program, None when no loader has a part in it: it is static."""
+        if program.elf.interpreter is None and not program.elf.dependencies:
             return None
         loader = self._loader(program, findings)
         if loader is None:

@@ -19,8 +19,10 @@ def interpreter(head: bytes) -> tuple[str, str] | None:
         return None
     head = head[:HEAD]
     line, newline, _ = head[2:].partition(b"\n")
-    if not newline and len(head) == HEAD and not re.match(rb"[ \t]*[^ \t\0]+[ \t\0]", line):
-        return None
+    if not newline and len(head) == HEAD:
+        if not re.match(rb"[ \t]*[^ \t\0]+[ \t\0]", line):
+            return None
+        line = line[:-1]  # where the kernel puts a NUL
     line = line.split(b"\0")[0].strip(b" \t")
     if not line:
         return None

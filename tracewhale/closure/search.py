@@ -7,7 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tracewhale.closure.cpu import Cpu
+from tracewhale.closure.cpu import HWCAPS_VERSION, LEGACY_GONE, Cpu
 from tracewhale.closure.disk import Disk, Found, Located, Lost, Outcome, Refused, Verdict
 from tracewhale.closure.elf import DF_1_NODEFLIB
 from tracewhale.closure.ldcache import Cache, lookup, parse
@@ -18,6 +18,9 @@ from tracewhale.closure.tokens import Tokens, directories, expand
 HWCAPS = "glibc-hwcaps"
 LEGACY_BITS = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "tls": 1 << 63, "haswell": 1 << 50, "xeon_phi": 1 << 51}
 """Bits of a cache entry's hwcap before glibc 2.37 (sysdeps/x86/dl-hwcap.h, dl-procinfo.h)."""
+
+AUDIT_RUNPATH = (2, 35)
+"""glibc since which an audit module is found in the program's DT_RUNPATH."""
 
 MAX_CACHE = 64 << 20
 """Bytes of a cache file that is read; the largest known have one."""
@@ -63,8 +66,9 @@ class Search:
         own = cpu if wide else Cpu()
         self.platform = own.platform or loader.platform
         self.subdirectories = own.subdirectories(self.platform, loader.version)
-        self.priorities = {level: i for i, level in enumerate(own.levels, 1)}
-        usable = (*own.legacy, "tls", own.platform) if loader.version < (2, 37) else ()
+        levels = own.levels if loader.version >= HWCAPS_VERSION else ()
+        self.priorities = {level: i for i, level in enumerate(levels, 1)}
+        usable = (*own.legacy, "tls", own.platform) if loader.version < LEGACY_GONE else ()
         self.isa_levels = (2 << len(own.levels)) - 1
         self.usable_hwcap = sum(LEGACY_BITS.get(name, 0) for name in usable)
         self.variants: dict[Variant, None] = {}
@@ -120,7 +124,7 @@ class Search:
                 ancestor = ancestor.parent
             if not seen_main and main.rpath:
                 yield How.RPATH, main.rpath
-            if audit and not seen_main and main.runpath:
+            if audit and not seen_main and main.runpath and self.loader.version >= AUDIT_RUNPATH:
                 yield How.RUNPATH, main.runpath
         if self._library_path:
             yield How.LIBRARY_PATH, self._library_path
