@@ -19,6 +19,7 @@ from tracewhale.generated import generate
 from tracewhale.packages import Databases, Inventory
 from tracewhale.roots import Starts
 from tracewhale.rules import Rule
+from tracewhale.surface import Surface, surface
 from tracewhale.tracing.events import Trace
 from tracewhale.tree import ROOT, Kind, View, join, parent
 
@@ -37,6 +38,7 @@ class Plan:
     excluded: tuple[str, ...] = ()
     closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
     packages: Inventory = field(default_factory=Inventory)
+    surface: Surface = field(default_factory=Surface)
 
     def __post_init__(self) -> None:
         for path in self.kept:
@@ -108,7 +110,7 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
         return not draft.is_outside(path) and not _is_excluded(path, options.exclude)
 
     kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch)
-    return Plan(kept, tuple(absent), excluded, closure, packages)
+    return Plan(kept, tuple(absent), excluded, closure, packages, surface(view, entries))
 
 
 def _prefetch(view: View, trace: Trace) -> None:

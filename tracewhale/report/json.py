@@ -8,6 +8,7 @@ from typing import Any
 
 from tracewhale import __version__
 from tracewhale.errors import TraceWhaleError
+from tracewhale.packages import Package
 from tracewhale.plan import Absent, Plan
 from tracewhale.report.model import Report, absent_paths, libraries, missed
 from tracewhale.tree import Kind
@@ -65,6 +66,8 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "uid": kept.entry.uid,
                 "gid": kept.entry.gid,
                 "reasons": [{"why": r.why, "by": r.by, "detail": r.detail} for r in kept.reasons],
+                "packages": [package_id(package) for package in plan.packages.owners.get(path, ())],
+                "generated": kept.content is not None,
             }
             for path, kept in sorted(plan.kept.items())
         ],
@@ -81,8 +84,43 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 for miss in missed(plan)
             ],
         },
+        "packages": {
+            "distribution": {
+                "id": plan.packages.distribution.id,
+                "version": plan.packages.distribution.version,
+            },
+            "kept": [
+                {**_package(owned.package), "whole": owned.whole, "files": len(owned.paths)}
+                for owned in plan.packages.kept
+            ],
+            "left_out": [_package(package) for package in plan.packages.left_out],
+        },
+        "surface": {
+            kind: {"before": list(change.before), "left": list(change.left)}
+            for kind, change in (
+                ("setuid", plan.surface.setuid),
+                ("shells", plan.surface.shells),
+                ("package_managers", plan.surface.package_managers),
+                ("compilers", plan.surface.compilers),
+            )
+        },
         "unreadable": {each.path: each.reason for each in plan.closure.unreadable},
         "excluded": list(plan.excluded),
+    }
+
+
+def package_id(package: Package) -> str:
+    """What a file's ``packages`` call a package: ``TYPE:NAME@VERSION``."""
+    return f"{package.kind}:{package.title}@{package.version}"
+
+
+def _package(package: Package) -> dict[str, str]:
+    return {
+        "id": package_id(package),
+        "type": package.kind,
+        "name": package.title,
+        "version": package.version,
+        "architecture": package.architecture,
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tracewhale.plan import Plan, Reason, Why
 from tracewhale.report.model import Report, absent_paths, libraries, missed
@@ -65,6 +65,8 @@ def _contents(plan: Plan) -> Iterator[str]:
     )
     yield from _names("  trace", found.traced)
     yield from _names("  closure", found.closure)
+    yield from _packages(plan)
+    yield from _surface(plan)
     absent = absent_paths(plan)
     yield f"missing      {len(absent)} paths were asked for that the original does not have either"
     for miss in missed(plan):
@@ -73,6 +75,40 @@ def _contents(plan: Plan) -> Iterator[str]:
         yield f"  {printable(unreadable.path)} is not a readable ELF file: {unreadable.reason}"
     if plan.excluded:
         yield f"excluded     {len(plan.excluded)} paths"
+
+
+def _packages(plan: Plan) -> Iterator[str]:
+    kept, left_out = plan.packages.kept, plan.packages.left_out
+    if not kept and not left_out:
+        return
+    parts = [owned.package.title for owned in kept if not owned.whole]
+    whole = [owned.package.title for owned in kept if owned.whole]
+    yield f"packages     {len(kept)} of {len(kept) + len(left_out)}"
+    for title, names in (
+        ("whole", whole),
+        ("in part", parts),
+        ("left out", [package.title for package in left_out]),
+    ):
+        if names:
+            yield f"  {len(names)} {title}: {_some(names)}"
+
+
+def _surface(plan: Plan) -> Iterator[str]:
+    kinds = (
+        ("setuid files", plan.surface.setuid),
+        ("shells", plan.surface.shells),
+        ("package managers", plan.surface.package_managers),
+        ("compilers", plan.surface.compilers),
+    )
+    yield "surface      " + ", ".join(f"{name} {len(c.before)} -> {len(c.left)}" for name, c in kinds)
+    for name, change in kinds:
+        if change.left:
+            yield f"  {name} left: {_some(change.left)}"
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(printable(name) for name in names[:MOST]) + rest
 
 
 def _ended(report: Report) -> str:
