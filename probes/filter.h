@@ -9,7 +9,9 @@
 int filter_notify(uint32_t *features);
 
 /* Installs a filter that denies what Docker's default profile denies a container that does not have the
- * capabilities in `added` (bits as in capabilities(7)). Returns 0, or -1 with errno. */
-int filter_deny(uint64_t added);
+ * capabilities in `added` (bits as in capabilities(7)) but has those in `held`, and the calls of a list of
+ * names, of those that older profiles denied: name_to_handle_at, process_vm_readv, process_vm_writev. Returns
+ * 0, or -1 with errno. */
+int filter_deny(uint64_t added, uint64_t held, const char *names);
 
 #endif

@@ -22,7 +22,7 @@
 extern char **environ;
 
 struct options {
-    const char *socket, *home;
+    const char *socket, *home, *denied_names;
     uint64_t denied;
     struct identity identity;
     char **argv;
@@ -89,6 +89,8 @@ static void parse(struct options *options, char **argv) {
             options->home = argv[1];
         else if (!strcmp(*argv, "--deny-added"))
             options->denied = number(*argv, argv[1], 16, UINT64_MAX);
+        else if (!strcmp(*argv, "--deny"))
+            options->denied_names = argv[1];
         else if (!parse_identity(&options->identity, *argv, argv[1]))
             fail(EXIT_USAGE, "init: unknown option ", *argv);
     }
@@ -149,7 +151,8 @@ int init_main(char **argv) {
     if (error)
         give_up(agent, error, "find", command);
     chown_streams(&options.identity);
-    if (options.denied && filter_deny(options.denied) < 0)
+    uint64_t held = options.identity.given >> SET_BOUNDING & 1 ? options.identity.sets[SET_BOUNDING] : 0;
+    if (filter_deny(options.denied, held, options.denied_names) < 0)
         give_up(agent, errno, "filter", "what the untraced container may not do");
     uint32_t features;
     int listener = filter_notify(&features);

@@ -158,6 +158,28 @@ def test_calls_that_the_untraced_container_is_denied(probe: Path) -> None:
     assert only.stdout.splitlines()[2:] == ["EPERM", "thread"]
 
 
+def test_calls_that_another_capability_allows(probe: Path) -> None:
+    """syslog is denied for the SYS_ADMIN that was added, but not to who has SYSLOG (bit 34) anyway."""
+    code = (
+        "import ctypes; libc = ctypes.CDLL(None, use_errno=True); print(libc.syscall(103, 10, None, 0) > 0)"
+    )
+    command = [sys.executable, "-I", "-S", "-c", code]
+    denied = ["--deny-added", f"{1 << 21:x}", "--bounding", DOCKER]
+    assert trace(probe, command, denied).stdout == "False\n"
+    denied[-1] = f"{int(DOCKER, 16) | 1 << 34:x}"
+    assert trace(probe, command, denied).stdout == "True\n"
+
+
+def test_calls_that_are_denied_by_name(probe: Path) -> None:
+    """What the default profiles of older engines denied."""
+    code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)\n"
+    code += "for n in (303, 310, 311): libc.syscall(n, -1, 0, 0, 0, 0, 0); print(ctypes.get_errno() == 1)"
+    command = [sys.executable, "-I", "-S", "-c", code]
+    denied = trace(probe, command, ["--deny", "name_to_handle_at,process_vm_writev"])
+    assert denied.stdout.split() == ["True", "False", "True"]
+    assert trace(probe, command).stdout.split() == ["False"] * 3
+
+
 def test_without_an_agent_it_fails_clearly(probe: Path) -> None:
     command = [str(probe), "init", "--socket", "", "--", "/bin/true"]
     done = subprocess.run(command, capture_output=True, text=True)
