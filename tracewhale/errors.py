@@ -79,13 +79,19 @@ class CommandNotFound(TraceWhaleError):
     exit_code = ExitCode.COMMAND_NOT_FOUND
 
 
-class CommandKilled(TraceWhaleError):
+class RunFailed(TraceWhaleError):
+    """A traced run went wrong; ``trace`` is what it had asked for by then, where that is known."""
+
+    trace: object = None
+
+
+class CommandKilled(RunFailed):
     """The traced command was killed by a signal that TraceWhale did not send."""
 
     exit_code = ExitCode.COMMAND_KILLED
 
 
-class WorkloadFailed(TraceWhaleError):
+class WorkloadFailed(RunFailed):
     """A --workload or --exec command, or the image's health check, failed."""
 
     exit_code = ExitCode.WORKLOAD

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from tracewhale.errors import CommandKilled, CommandNotFound, UsageError, VerificationFailed, WorkloadFailed
+from tracewhale.errors import CommandNotFound, RunFailed, UsageError, VerificationFailed
 from tracewhale.image import write_image
 from tracewhale.packing import packed
 from tracewhale.plan import Options, Plan, make_plan
@@ -204,9 +204,15 @@ class _Maker:
         self, new: Target, trace: Trace, plan: Plan, has: Callable[[str], bool]
     ) -> tuple[Comparison, Trace]:
         """Run the new image and compare; where it prints otherwise, run the original once more, too."""
-        again = self._quietly(new, trace, "running the new image")
-        comparison = compare(self.view, has, plan.excluded, trace, again)
-        if comparison.output is Output.DIFFERENT and not comparison.missing:
+        failure = ""
+        try:
+            again = self._quietly(new, trace, "running the new image")
+        except RunFailed as error:
+            if not isinstance(error.trace, Trace):
+                raise
+            again, failure = error.trace, error.what
+        comparison = compare(self.view, has, plan.excluded, trace, again, failure=failure)
+        if comparison.output is Output.DIFFERENT and not (comparison.missing or failure):
             second = self._quietly(self.target, trace, "running the original again, as the output differs")
             comparison = compare(self.view, has, plan.excluded, trace, again, second.outcome)
         return comparison, again
@@ -218,7 +224,7 @@ class _Maker:
                 return target.trace(
                     tree, _again(trace), Console(), Handle(), self.session.progress, repeating=trace
                 )
-            except (CommandNotFound, CommandKilled, WorkloadFailed) as error:
+            except CommandNotFound as error:
                 raise VerificationFailed(f"{text} failed: {error.what}", error.hint) from error
 
 
@@ -272,7 +278,9 @@ def _judged(report: Report, verification: Verification) -> Report:
     comparison = verification.comparison
     if comparison.same:
         return report
-    if comparison.missing:
+    if comparison.failure:
+        what = f"the new image does not run as the original did: {comparison.failure}"
+    elif comparison.missing:
         names = ", ".join(absent.path for absent in comparison.missing[:10])
         what = f"the new image lacks {len(comparison.missing)} paths that were asked for: {names}"
     elif comparison.status[0] != comparison.status[1]:

@@ -41,16 +41,21 @@ class Output(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What verification found: the paths missing in the new image, and how the two runs differ."""
+    """What verification found: the paths missing in the new image, and how the two runs differ.
+
+    ``failure`` says what went wrong when the new image's run could not be ended.
+    """
 
     missing: tuple[Absent, ...]
     status: tuple[int, int]
     output: Output
     difference: str = ""
+    failure: str = ""
 
     @property
     def same(self) -> bool:
-        return not self.missing and self.status[0] == self.status[1] and self.output is not Output.DIFFERENT
+        ended_alike = self.status[0] == self.status[1] and not self.failure
+        return ended_alike and not self.missing and self.output is not Output.DIFFERENT
 
 
 def compare(
@@ -60,6 +65,7 @@ def compare(
     original: Trace,
     again: Trace,
     second: Outcome | None = None,
+    failure: str = "",
 ) -> Comparison:
     """Compare the new image's trace ``again`` with the original's.
 
@@ -74,7 +80,7 @@ def compare(
     # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
     if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
         status = (status[0], status[0])
-    return Comparison(missing(view, has, excluded, again), status, output, difference)
+    return Comparison(missing(view, has, excluded, again), status, output, difference, failure)
 
 
 def missing(

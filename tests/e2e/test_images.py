@@ -167,3 +167,26 @@ def test_the_base_image_that_skinnywhale_made(
     docker_client.images.build(path=str(tmp_path), tag=derived, rm=True)
     printed = docker_client.containers.run(derived, ["resolve", "localhost"], remove=True)
     assert printed.startswith(b"localhost/127.0.0.1")
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+def test_what_only_the_second_run_asks_for_is_added(
+    docker_client: DockerClient, image: Image, new_tag: NewTag, tmp_path: Path
+) -> None:
+    """The workload fails on the first image, and what was asked for by then says why."""
+    slim, flag = new_tag(), tmp_path / "asked"
+    flag.write_text("")
+    get = (
+        "import os, sys, urllib.request as u; path = open(sys.argv[2]).read() or '/';"
+        " open(sys.argv[2], 'w').write('/other.txt'); u.urlopen(sys.argv[1] + path)"
+    )
+    workload = f'python3 -c "{get}" http://$TRACEWHALE_IP {flag}'
+    with running(docker_client, image("nginx")) as container:
+        container.exec_run(["sh", "-c", "echo other > /var/www/html/other.txt"])
+        words = ("--workload", workload, container.short_id, "--", "nginx", "-g", "daemon off;")
+        found = report("run", "-t", slim, *words)
+    assert found["verification"]["verified"]
+    assert found["verification"]["rounds"] == 2
+    assert "/var/www/html/other.txt" in found["verification"]["added"]
+    with running(docker_client, slim) as new:
+        assert answer(new, 80, "/other.txt") == (200, b"other\n")

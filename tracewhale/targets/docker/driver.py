@@ -10,7 +10,7 @@ from typing import Any
 
 from docker import APIClient
 
-from tracewhale.errors import CommandKilled, CommandNotFound
+from tracewhale.errors import CommandKilled, CommandNotFound, RunFailed
 from tracewhale.targets.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
 from tracewhale.targets.docker.identity import identity, read_user_database
@@ -92,19 +92,33 @@ def _traced(
     options = run.options
     session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
     ports = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
-    with session.console.raw() if options.tty else nullcontext():
-        session.start(ports)
-        check_start(session, payload.argv[0])
-        progress("tracing")
-        addresses = addresses_of(session.state)
-        own = {
-            "TRACEWHALE_CONTAINER": session.container,
-            "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
-        }
-        taken, stopped = drive(session, run.config, wanted, ports, {**environment, **own})
-    session.drain()
-    if not stopped:
-        _check_end(session, payload)
+    try:
+        with session.console.raw() if options.tty else nullcontext():
+            session.start(ports)
+            check_start(session, payload.argv[0])
+            progress("tracing")
+            addresses = addresses_of(session.state)
+            own = {
+                "TRACEWHALE_CONTAINER": session.container,
+                "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
+            }
+            taken, stopped = drive(session, run.config, wanted, ports, {**environment, **own})
+        session.drain()
+        if not stopped:
+            _check_end(session, payload)
+    except RunFailed as error:
+        # What it had asked for by then tells what it lacked.
+        session.stop()
+        session.drain()
+        error.trace = _record(session, run, payload, (), True, began)
+        raise
+    return _record(session, run, payload, taken, stopped, began)
+
+
+def _record(
+    session: Session, run: Run, payload: CreatePayload, taken: Sequence[Step], stopped: bool, began: float
+) -> Trace:
+    """What a run told that is over. Raises TraceLost."""
     session.collector.finish()
     return Trace(
         target=run.target,
@@ -121,7 +135,7 @@ def _traced(
             stdout=bytes(session.command.captured.stdout),
             stderr=bytes(session.command.captured.stderr),
             hostname=str(session.state["Config"].get("Hostname", "")),
-            addresses=addresses,
+            addresses=addresses_of(session.state),
         ),
         steps=tuple(taken),
         mounts=mounts_of(payload),
