@@ -16,6 +16,7 @@ from tracewhale.closure.loader import Loader
 from tracewhale.targets.directory import DirectoryTree
 from tracewhale.tree import View
 
+CACHES = Path(__file__).parent / "caches"
 ELFS: list[dict[str, Any]] = [
     {"path": "/usr/lib/x86_64-linux-gnu/libz.so.1.2", "soname": "libz.so.1"},
     {"path": "/usr/lib/libplain.so", "soname": ""},
@@ -124,6 +125,15 @@ def test_rewritten_cache_equals_ldconfigs(root: Path, form: str) -> None:
     (root / "opt/two/liba.so.1").unlink()
     gone = {"/lib/libeven.so.7", "/opt/two/liba.so.1"}
     assert ldcache.rewritten(data, lambda path: path not in gone) == _ldconfig(root, form)
+
+
+@pytest.mark.parametrize("name", ["glibc-2.31-new", "glibc-2.31-compat", "glibc-2.41-new"])
+def test_rewritten_cache_of_other_versions(name: str) -> None:
+    """The files are what those ldconfigs wrote for this tree, and for it without three libraries."""
+    data, fewer = ((CACHES / f"{name}{suffix}").read_bytes() for suffix in ("", "-fewer"))
+    gone = {"/lib/libeven.so.7", "/opt/two/liba.so.1"}
+    assert ldcache.rewritten(data, lambda path: True) == data
+    assert ldcache.rewritten(data, lambda path: path not in gone) == fewer
 
 
 def test_cache_of_what_is_kept(root: Path, view: View) -> None:

@@ -23,7 +23,8 @@ from tracewhale.closure import (
     from_cpuinfo,
     resolve,
 )  # fmt: skip
-from tracewhale.closure.ldcache import Cache, CacheEntry, encode, ordered
+from tracewhale.closure.cache import Cache, CacheEntry, ordered
+from tracewhale.closure.ldcache import encode
 from tracewhale.tree import View
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"

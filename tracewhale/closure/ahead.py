@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
+from tracewhale.closure.cache import Cache
 from tracewhale.closure.disk import Disk, Located
-from tracewhale.closure.ldcache import Cache
 from tracewhale.closure.loader import Loader
 from tracewhale.closure.model import Elf, Root
 from tracewhale.closure.tokens import Tokens, directories

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cmp_to_key
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+from tracewhale.closure.cache import LITTLE_ENDIAN, Cache, CacheEntry
 
 OLD_MAGIC = b"ld.so-1.7.0"
 NEW_MAGIC = b"glibc-ld.so.cache1.1"
@@ -23,117 +24,10 @@ EXTENSION_MAGIC = 0xEAA42174
 EXTENSION_HEADER = struct.Struct("<II")
 EXTENSION_SECTION = struct.Struct("<IIII")
 TAG_GENERATOR, TAG_HWCAPS = 0, 1
-LITTLE_ENDIAN = 2
 HWCAP_EXTENSION = 1 << 62
 ISA_LEVEL_MASK = 0x3FF
 MAX_ENTRIES = 1 << 17
 MAX_STRINGS = 32 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
-    """One library: the name asked for, the path it is at, and what it is for.
-
-    ``flags`` is the class and machine (0x303 is x86-64 and libc6). ``subdirectory`` is the name below
-    ``glibc-hwcaps``, empty for none; ``isa_level`` are the ISA bits that the library itself needs;
-    ``hwcap`` is the older mask of hardware capabilities.
-    """
-
-    name: str
-    path: str
-    flags: int
-    subdirectory: str = ""
-    isa_level: int = 0
-    hwcap: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Cache:
-    """The entries in the order of the file, which is that of ``ordering``; ``form`` is old, new or compat."""
-
-    entries: tuple[CacheEntry, ...] = ()
-    form: str = "new"
-    generator: str = ""
-
-    def named(self, name: str) -> tuple[CacheEntry, ...]:
-        """Entries for a name, found by binary search as the loader does it (dl-cache.c, search_cache)."""
-        left, right = 0, len(self.entries) - 1
-        while left <= right:
-            middle = (left + right) // 2
-            compared = compare(name, self.entries[middle].name)
-            if compared == 0:
-                first = last = middle
-                while first > 0 and compare(name, self.entries[first - 1].name) == 0:
-                    first -= 1
-                while last < right and compare(name, self.entries[last + 1].name) == 0:
-                    last += 1
-                return self.entries[first : last + 1]
-            if compared < 0:
-                left = middle + 1
-            else:
-                right = middle - 1
-        return ()
-
-
-def lookup(
-    entries: Sequence[CacheEntry],
-    flags: frozenset[int],
-    priorities: Mapping[str, int],
-    usable_hwcap: int = 0,
-    isa_levels: int = 1,
-) -> CacheEntry | None:
-    """Which of the entries for a name the loader takes.
-
-    ``flags`` are those it accepts, the largest being its own; ``priorities`` maps the subdirectories
-    of ``glibc-hwcaps`` that are in use to their rank (1 is best); ``usable_hwcap`` masks the older
-    capabilities and platforms that this CPU has, 0 for a loader that has forgotten them (2.37);
-    ``isa_levels`` are the bits of the levels that it has.
-    """
-    best: CacheEntry | None = None
-    best_priority = 0
-    for entry in entries:
-        if entry.flags not in flags:
-            continue
-        if entry.subdirectory:
-            priority = priorities.get(entry.subdirectory, 0)
-            usable = priority and not entry.isa_level & ~isa_levels
-            if usable and (best is None or priority < best_priority):
-                best, best_priority = entry, priority
-            continue
-        if best is not None and best.subdirectory:
-            break
-        if entry.hwcap & ~usable_hwcap:
-            continue
-        best = entry
-        if entry.flags == max(flags):
-            break
-    return best
-
-
-def compare(a: str, b: str) -> int:
-    """Order of names in which numbers count as numbers (glibc, _dl_cache_libcmp)."""
-    i = j = 0
-    while i < len(a):
-        x, y = a[i], b[j] if j < len(b) else "\0"
-        if "0" <= x <= "9":
-            if not "0" <= y <= "9":
-                return 1
-            k, m = i, j
-            while i < len(a) and "0" <= a[i] <= "9":
-                i += 1
-            while j < len(b) and "0" <= b[j] <= "9":
-                j += 1
-            difference = int(a[k:i][:64]) - int(b[m:j][:64])
-            if difference:
-                return difference
-        elif "0" <= y <= "9":
-            return -1
-        elif x != y:
-            return ord(x) - ord(y)
-        else:
-            i += 1
-            j += 1
-    return -ord(b[j]) if j < len(b) else 0
 
 
 def parse(data: bytes) -> Cache:
@@ -170,15 +64,15 @@ def _parse_new(data: bytes, base: int, form: str) -> Cache:
     text = _reader(data, base)
     generator, subdirectories = _extensions(data, extension)
     entries: list[CacheEntry] = []
-    for flags, key, value, _, hwcap in NEW_ENTRY.iter_unpack(data[start:end]):
+    for flags, key, value, osversion, hwcap in NEW_ENTRY.iter_unpack(data[start:end]):
         subdirectory, level = "", 0
         if (hwcap >> 32) & ~ISA_LEVEL_MASK == HWCAP_EXTENSION >> 32:
             index = hwcap & 0xFFFFFFFF
             # A name that is no subdirectory's keeps such an entry from ever being chosen.
             subdirectory = subdirectories[index] if index < len(subdirectories) else "?"
             level, hwcap = (hwcap >> 32) & ISA_LEVEL_MASK, 0
-        entries.append(CacheEntry(text(key), text(value), flags, subdirectory, level, hwcap))
-    return Cache(tuple(entries), form, generator)
+        entries.append(CacheEntry(text(key), text(value), flags, subdirectory, level, hwcap, osversion))
+    return Cache(tuple(entries), form, generator, endian)
 
 
 def _extensions(data: bytes, offset: int) -> tuple[str, list[str]]:
@@ -220,64 +114,12 @@ def _reader(data: bytes, base: int) -> Callable[[int], str]:
     return text
 
 
-def ordered(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
-    """Entries in the order of the file, which the loader's binary search relies on (cache.c, compare)."""
-    return tuple(sorted(entries, key=cmp_to_key(_before)))
-
-
-def _before(a: CacheEntry, b: CacheEntry) -> int:
-    difference = compare(b.name, a.name) or b.flags - a.flags
-    if difference:
-        return difference
-    if bool(a.subdirectory) != bool(b.subdirectory):
-        return -1 if a.subdirectory else 1
-    if a.subdirectory != b.subdirectory:
-        return -1 if os.fsencode(a.subdirectory) < os.fsencode(b.subdirectory) else 1
-    return b.hwcap.bit_count() - a.hwcap.bit_count() or b.hwcap - a.hwcap
-
-
 def rewritten(data: bytes, exists: Callable[[str], bool]) -> bytes:
     """A cache file without the entries whose path ``exists`` denies, in the same form and otherwise as
     ldconfig(8) would write it for what is left."""
     cache = parse(data)
     kept = tuple(entry for entry in cache.entries if exists(entry.path))
-    return encode(Cache(kept, cache.form, cache.generator))
-
-
-def encode(cache: Cache, names: Iterable[str] = ()) -> bytes:
-    """The file that ldconfig(8) writes for these entries, byte for byte (glibc 2.36, cache.c).
-
-    ``names`` are subdirectories of ``glibc-hwcaps`` that hold nothing: ldconfig keeps their names among
-    the strings. Without a generator there is no extension section, as before glibc 2.33.
-    """
-    texts, offsets = _strings(cache.entries, names)
-    subdirectories = sorted({e.subdirectory for e in cache.entries if e.subdirectory}, key=os.fsencode)
-    start = NEW_HEADER.size + len(cache.entries) * NEW_ENTRY.size
-    old = _old(cache, offsets, 0 if cache.form == "old" else start)
-    if cache.form == "old":
-        return old + texts
-    rows = b"".join(
-        NEW_ENTRY.pack(
-            entry.flags,
-            start + offsets[entry.name],
-            start + offsets[entry.path],
-            0,
-            HWCAP_EXTENSION | entry.isa_level << 32 | subdirectories.index(entry.subdirectory)
-            if entry.subdirectory
-            else entry.hwcap,
-        )
-        for entry in cache.entries
-    )
-    end = len(old) + start + len(texts)
-    extension = -(-end // 4) * 4 if cache.generator else 0
-    header = NEW_HEADER.pack(NEW_MAGIC, len(cache.entries), len(texts), LITTLE_ENDIAN, extension)
-    written = old + header + rows + texts
-    if not extension:
-        return written
-    # ldconfig forgets that the strings stand after the old part: a loader of the combined form
-    # finds its subdirectories only where there is none.
-    listed = b"".join(struct.pack("<I", start + offsets[name]) for name in subdirectories)
-    return written.ljust(extension, b"\0") + _sections(extension, listed, os.fsencode(cache.generator))
+    return encode(replace(cache, entries=kept))
 
 
 def _sections(at: int, subdirectories: bytes, generator: bytes) -> bytes:
@@ -289,21 +131,75 @@ def _sections(at: int, subdirectories: bytes, generator: bytes) -> bytes:
     return EXTENSION_HEADER.pack(EXTENSION_MAGIC, count) + sections + subdirectories + generator
 
 
-def _old(cache: Cache, offsets: Mapping[str, int], start: int) -> bytes:
+def encode(cache: Cache, names: Iterable[str] = ()) -> bytes:
+    """The file that ldconfig(8) writes for these entries, byte for byte (glibc, elf/cache.c).
+
+    ``names`` are subdirectories of ``glibc-hwcaps`` that hold nothing: ldconfig keeps their names among
+    the strings. Without a generator it is the file of glibc before 2.33: no extension section, and no
+    string that is the end of another.
+    """
+    texts, places, offsets = (
+        _shared(cache, names) if cache.generator or cache.form == "old" else _apart(cache)
+    )
+    subdirectories = sorted({e.subdirectory for e in cache.entries if e.subdirectory}, key=os.fsencode)
+    start = NEW_HEADER.size + len(cache.entries) * NEW_ENTRY.size
+    old = _old(cache, places, 0 if cache.form == "old" else start)
+    if cache.form == "old":
+        return old + texts
+    rows = (
+        NEW_ENTRY.pack(e.flags, start + key, start + value, e.osversion, _hwcap(e, subdirectories))
+        for e, (key, value) in zip(cache.entries, places, strict=True)
+    )
+    end = len(old) + start + len(texts)
+    extension = -(-end // 4) * 4 if cache.generator else 0
+    header = NEW_HEADER.pack(NEW_MAGIC, len(cache.entries), len(texts), cache.flags, extension)
+    written = b"".join((old, header, *rows, texts))
+    if not extension:
+        return written
+    # ldconfig forgets that the strings stand after the old part: a loader of the combined form
+    # finds its subdirectories only where there is none.
+    listed = b"".join(struct.pack("<I", start + offsets[name]) for name in subdirectories)
+    return written.ljust(extension, b"\0") + _sections(extension, listed, os.fsencode(cache.generator))
+
+
+def _hwcap(entry: CacheEntry, subdirectories: Sequence[str]) -> int:
+    if not entry.subdirectory:
+        return entry.hwcap
+    return HWCAP_EXTENSION | entry.isa_level << 32 | subdirectories.index(entry.subdirectory)
+
+
+def _old(cache: Cache, places: Sequence[tuple[int, int]], start: int) -> bytes:
     """The old part, padded to where the new one may begin; an even number of entries before one."""
     if cache.form == "new":
         return b""
-    plain = [e for e in cache.entries if not e.hwcap]
-    rows = [OLD_ENTRY.pack(e.flags, start + offsets[e.name], start + offsets[e.path]) for e in plain]
-    if cache.form == "compat" and len(rows) % 2:
-        rows.append(rows[-1])
-    written = OLD_HEADER.pack(OLD_MAGIC, len(rows)) + b"".join(rows)
-    return written if cache.form == "old" else written.ljust(-(-len(written) // 8) * 8, b"\0")
+    plain = [(e, place) for e, place in zip(cache.entries, places, strict=True) if not e.hwcap]
+    if cache.form == "compat" and len(plain) % 2:
+        plain.append(plain[-1])
+    size = OLD_HEADER.size + len(plain) * OLD_ENTRY.size
+    padding = -size % 8 if cache.form == "compat" else 0
+    start += 0 if cache.generator else padding
+    rows = (OLD_ENTRY.pack(e.flags, start + key, start + value) for e, (key, value) in plain)
+    return OLD_HEADER.pack(OLD_MAGIC, len(plain)) + b"".join(rows) + b"\0" * padding
 
 
-def _strings(entries: Iterable[CacheEntry], names: Iterable[str]) -> tuple[bytes, dict[str, int]]:
-    """The table of strings, of which one may be the end of another (glibc, elf/stringtable.c)."""
-    texts = {text for e in entries for text in (e.name, e.path, e.subdirectory) if text} | set(names)
+Table = tuple[bytes, list[tuple[int, int]], dict[str, int]]
+"""Strings; where each entry's name and path are among them; where each string is."""
+
+
+def _apart(cache: Cache) -> Table:
+    """Every name followed by its path."""
+    table = bytearray()
+    places: list[tuple[int, int]] = []
+    for entry in cache.entries:
+        name, path = os.fsencode(entry.name) + b"\0", os.fsencode(entry.path) + b"\0"
+        places.append((len(table), len(table) + len(name)))
+        table += name + path
+    return bytes(table), places, {}
+
+
+def _shared(cache: Cache, names: Iterable[str]) -> Table:
+    """Each string once, of which one may be the end of another (glibc, elf/stringtable.c)."""
+    texts = {text for e in cache.entries for text in (e.name, e.path, e.subdirectory) if text} | set(names)
     table = bytearray()
     offsets: dict[str, int] = {}
     previous = b""
@@ -315,4 +211,4 @@ def _strings(entries: Iterable[CacheEntry], names: Iterable[str]) -> tuple[bytes
         else:
             offsets[text] = len(table) - 1 - len(encoded)
         previous = encoded
-    return bytes(table), offsets
+    return bytes(table), [(offsets[e.name], offsets[e.path]) for e in cache.entries], offsets

@@ -13,10 +13,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from tracewhale.closure.cache import Cache, CacheEntry, compare, ordered
 from tracewhale.closure.cpu import LEGACY_GONE
 from tracewhale.closure.disk import Disk
 from tracewhale.closure.headers import ET_DYN
-from tracewhale.closure.ldcache import Cache, CacheEntry, compare, encode, ordered
+from tracewhale.closure.ldcache import encode
 from tracewhale.closure.loader import CACHE_FLAGS, EM_386, EM_AARCH64, EM_X86_64, Loader
 from tracewhale.closure.model import Elf
 from tracewhale.tree import Entry, Kind, View

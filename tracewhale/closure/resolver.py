@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from tracewhale.closure import glibc, musl
 from tracewhale.closure.ahead import read_ahead
+from tracewhale.closure.cache import Cache
 from tracewhale.closure.cpu import BASELINE, Cpu
 from tracewhale.closure.disk import Disk, Findings, Located
-from tracewhale.closure.ldcache import Cache
 from tracewhale.closure.literals import literals
 from tracewhale.closure.loader import KNOWN, Loader, identify
 from tracewhale.closure.model import (

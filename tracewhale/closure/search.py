@@ -7,10 +7,11 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tracewhale.closure.cache import Cache, lookup
 from tracewhale.closure.cpu import HWCAPS_VERSION, LEGACY_GONE, Cpu
 from tracewhale.closure.disk import Disk, Found, Located, Lost, Outcome, Refused, Verdict
 from tracewhale.closure.elf import DF_1_NODEFLIB
-from tracewhale.closure.ldcache import Cache, lookup, parse
+from tracewhale.closure.ldcache import parse
 from tracewhale.closure.loader import EM_X86_64, Loader
 from tracewhale.closure.model import Attempt, Elf, How, Root, Variant
 from tracewhale.closure.tokens import Tokens, directories, expand

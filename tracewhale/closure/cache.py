@@ -1,0 +1,136 @@
+"""What the loader's cache holds: libraries by name, in the order that its search relies on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cmp_to_key
+
+LITTLE_ENDIAN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One library: the name asked for, the path it is at, and what it is for.
+
+    ``flags`` is the class and machine (0x303 is x86-64 and libc6). ``subdirectory`` is the name below
+    ``glibc-hwcaps``, empty for none; ``isa_level`` are the ISA bits that the library itself needs;
+    ``hwcap`` is the older mask of hardware capabilities, ``osversion`` the kernel that it needs, which
+    the loader stopped to look at with glibc 2.36.
+    """
+
+    name: str
+    path: str
+    flags: int
+    subdirectory: str = ""
+    isa_level: int = 0
+    hwcap: int = 0
+    osversion: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """The entries in the order of the file, which is that of ``ordered``; ``form`` is old, new or compat,
+    ``generator`` what wrote it, which no file before glibc 2.33 tells; ``flags`` its byte order."""
+
+    entries: tuple[CacheEntry, ...] = ()
+    form: str = "new"
+    generator: str = ""
+    flags: int = LITTLE_ENDIAN
+
+    def named(self, name: str) -> tuple[CacheEntry, ...]:
+        """Entries for a name, found by binary search as the loader does it (dl-cache.c, search_cache)."""
+        left, right = 0, len(self.entries) - 1
+        while left <= right:
+            middle = (left + right) // 2
+            compared = compare(name, self.entries[middle].name)
+            if compared == 0:
+                first = last = middle
+                while first > 0 and compare(name, self.entries[first - 1].name) == 0:
+                    first -= 1
+                while last < right and compare(name, self.entries[last + 1].name) == 0:
+                    last += 1
+                return self.entries[first : last + 1]
+            if compared < 0:
+                left = middle + 1
+            else:
+                right = middle - 1
+        return ()
+
+
+def lookup(
+    entries: Sequence[CacheEntry],
+    flags: frozenset[int],
+    priorities: Mapping[str, int],
+    usable_hwcap: int = 0,
+    isa_levels: int = 1,
+) -> CacheEntry | None:
+    """Which of the entries for a name the loader takes.
+
+    ``flags`` are those it accepts, the largest being its own; ``priorities`` maps the subdirectories
+    of ``glibc-hwcaps`` that are in use to their rank (1 is best); ``usable_hwcap`` masks the older
+    capabilities and platforms that this CPU has, 0 for a loader that has forgotten them (2.37);
+    ``isa_levels`` are the bits of the levels that it has.
+    """
+    best: CacheEntry | None = None
+    best_priority = 0
+    for entry in entries:
+        if entry.flags not in flags:
+            continue
+        if entry.subdirectory:
+            priority = priorities.get(entry.subdirectory, 0)
+            usable = priority and not entry.isa_level & ~isa_levels
+            if usable and (best is None or priority < best_priority):
+                best, best_priority = entry, priority
+            continue
+        if best is not None and best.subdirectory:
+            break
+        if entry.hwcap & ~usable_hwcap:
+            continue
+        best = entry
+        if entry.flags == max(flags):
+            break
+    return best
+
+
+def compare(a: str, b: str) -> int:
+    """Order of names in which numbers count as numbers (glibc, _dl_cache_libcmp)."""
+    i = j = 0
+    while i < len(a):
+        x, y = a[i], b[j] if j < len(b) else "\0"
+        if "0" <= x <= "9":
+            if not "0" <= y <= "9":
+                return 1
+            k, m = i, j
+            while i < len(a) and "0" <= a[i] <= "9":
+                i += 1
+            while j < len(b) and "0" <= b[j] <= "9":
+                j += 1
+            difference = int(a[k:i][:64]) - int(b[m:j][:64])
+            if difference:
+                return difference
+        elif "0" <= y <= "9":
+            return -1
+        elif x != y:
+            return ord(x) - ord(y)
+        else:
+            i += 1
+            j += 1
+    return -ord(b[j]) if j < len(b) else 0
+
+
+def ordered(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
+    """Entries in the order of the file, which the loader's binary search relies on (cache.c, compare)."""
+    return tuple(sorted(entries, key=cmp_to_key(_before)))
+
+
+def _before(a: CacheEntry, b: CacheEntry) -> int:
+    difference = compare(b.name, a.name) or b.flags - a.flags
+    if difference:
+        return difference
+    if bool(a.subdirectory) != bool(b.subdirectory):
+        return -1 if a.subdirectory else 1
+    if a.subdirectory != b.subdirectory:
+        return -1 if os.fsencode(a.subdirectory) < os.fsencode(b.subdirectory) else 1
+    return b.hwcap.bit_count() - a.hwcap.bit_count() or b.hwcap - a.hwcap
