@@ -85,7 +85,6 @@ static void open_terminal(int socket) {
 }
 
 static _Noreturn void become_init(struct sandbox *sandbox) {
-    enter_workdir(sandbox->workdir);
     if (sandbox->no_new_privileges)
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
@@ -101,6 +100,7 @@ static void do_mounts(const struct sandbox *sandbox) {
 
 _Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
     do_mounts(sandbox);
+    enter_workdir(sandbox->workdir);
     setsid();
     if (sandbox->terminal >= 0)
         open_terminal(sandbox->terminal);
@@ -133,6 +133,7 @@ _Noreturn void sandbox_enter(struct sandbox *sandbox) {
             fail(EXIT_PROBE, "sandbox: cannot enter ", names[i], ": ", strerror(errno));
     pid_t child = forked();
     if (!child) {
+        enter_workdir(sandbox->workdir);
         setsid();
         close_others(true);
         become_init(sandbox);

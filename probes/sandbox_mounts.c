@@ -183,9 +183,12 @@ static int overlay(int lower, bool in_user_namespace) {
     struct stat status;
     if (up < 0 || work < 0 || fstat(lower, &status) < 0)
         return -1;
-    fchmodat(AT_FDCWD, descriptor_path(path, up), status.st_mode & 07777, 0);
-    if (fchownat(up, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) == 0)
-        fchmodat(AT_FDCWD, path, status.st_mode & 07777, 0);
+    /* The overlay's own directory has the owner and mode of this one. One that cannot be given to its owner
+     * allows us, who have it then, no more than it does others. */
+    mode_t mode = status.st_mode & 07777;
+    if (fchownat(up, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0 && status.st_uid != geteuid())
+        mode = (mode & 07077) | (mode & 07) << 6;
+    fchmodat(AT_FDCWD, descriptor_path(path, up), mode, 0);
     char *end = append(append(options, "lowerdir="), descriptor_path(path, lower));
     end = append(append(end, ",upperdir="), descriptor_path(path, up));
     end = append(append(end, ",workdir="), descriptor_path(path, work));
@@ -199,25 +202,34 @@ static int overlay(int lower, bool in_user_namespace) {
     return made;
 }
 
-static void do_overlay(const char *target, const char *source, bool in_user_namespace) {
-    int lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (lower < 0)
-        cannot("open", source);
-    int made = overlay(lower, in_user_namespace);
-    if (made < 0) {
-        complain("sandbox: cannot mount an overlay of ", source, ": ", strerror(errno), NULL);
-        leave(EXIT_OVERLAY);
-    }
-    close(lower);
+/* What is optional is left out where it cannot be had: the place is then as it is below. */
+static bool optional(const char *mode) { return strchr(mode, '?'); }
+
+static void do_bind(const char *target, const char *source, const char *mode) {
+    int made = clone_mount(source);
+    if (made < 0 && optional(mode))
+        return;
+    if (made < 0)
+        cannot("bind", source);
+    set_attributes(made, MOUNT_ATTR_NODEV | (*mode == 'r' && mode[1] == 'o' ? MOUNT_ATTR_RDONLY : 0), source);
     attach(made, target);
 }
 
-static void do_bind(const char *target, const char *source, const char *flags) {
-    int made = clone_mount(source);
-    if (made < 0)
-        cannot("bind", source);
-    set_attributes(made, MOUNT_ATTR_NODEV | (strcmp(flags, "ro") ? 0 : MOUNT_ATTR_RDONLY), source);
-    attach(made, target);
+/* `mode` is "root", or "user" in a user name space. */
+static void do_overlay(const char *target, const char *source, const char *mode) {
+    int lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (lower < 0 && !optional(mode))
+        cannot("open", source);
+    int made = lower < 0 ? -1 : overlay(lower, *mode == 'u');
+    if (made < 0 && optional(mode)) {
+        do_bind(target, source, "ro?");
+    } else if (made < 0) {
+        complain("sandbox: cannot mount an overlay of ", source, ": ", strerror(errno), NULL);
+        leave(EXIT_OVERLAY);
+    } else {
+        attach(made, target);
+    }
+    close(lower);
 }
 
 /* `flags`: letters of s(nosuid) x(noexec) r(ead-only). */
@@ -252,7 +264,7 @@ static void do_symlink(const char *path, const char *text) {
     close(parent);
 }
 
-static void option_overlay(char **v) { do_overlay(v[0], v[1], !strcmp(v[2], "user")); }
+static void option_overlay(char **v) { do_overlay(v[0], v[1], v[2]); }
 static void option_bind(char **v) { do_bind(v[0], v[1], v[2]); }
 static void option_tmpfs(char **v) { do_new("tmpfs", v[0], v[1], v[2]); }
 static void option_proc(char **v) { (void)v, mount_proc(); }

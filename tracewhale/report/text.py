@@ -31,8 +31,10 @@ def _lines(report: Report) -> Iterator[str]:
     yield from report.notes
     built = report.built
     if built is not None:
-        share = f", {100 * built.size / built.original_size:.0f} %" if built.original_size else ""
-        sizes = f"{megabytes(built.original_size)} -> {megabytes(built.size)}{share}"
+        sizes = megabytes(built.size)
+        if built.original_size:  # a directory's is not known
+            share = 100 * built.size / built.original_size
+            sizes = f"{megabytes(built.original_size)} -> {sizes}, {share:.0f} %"
         yield f"image        {built.name}  ({sizes})"
     if report.plan is not None:
         yield from _contents(report.plan)

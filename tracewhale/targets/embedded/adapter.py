@@ -12,7 +12,7 @@ from tracewhale.image import Image
 from tracewhale.targets import output
 from tracewhale.targets.base import Progress, Request
 from tracewhale.targets.console import Console, Handle
-from tracewhale.targets.docker.identity import identity, read_user_database
+from tracewhale.targets.docker.identity import Identity, identity, read_user_database
 from tracewhale.targets.docker.payload import user_of
 from tracewhale.targets.docker.run import Run
 from tracewhale.targets.embedded import driver
@@ -58,7 +58,7 @@ class EmbeddedTarget:
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
             run = replace(run, input=recorded.input)
-        for place in self._source.places():
+        for place in self._source.places(self._who(tree).uid):
             try:
                 return driver.trace(
                     run,
@@ -81,8 +81,10 @@ class EmbeddedTarget:
         raise UsageError(f"--keep-changes needs an image or a container of Docker's, not {self.name}.")
 
     def directories(self, tree: Tree) -> tuple[str, ...]:
-        who = identity(user_of(self._run), *read_user_database(tree))
-        return (workdir_of(self._run), who.home)
+        return (workdir_of(self._run), self._who(tree).home)
+
+    def _who(self, tree: Tree) -> Identity:
+        return identity(user_of(self._run), *read_user_database(tree))
 
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[EmbeddedRebuilt]:

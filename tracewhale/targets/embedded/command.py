@@ -92,7 +92,9 @@ def _init_words(options: RunOptions, who: Identity, machine: Machine, socket: st
     words += ["--bounding", f"{mask(held):x}", "--inheritable", "0", "--ambient", "0"]
     if who.uid == 0:
         words += ["--permitted", f"{mask(held):x}", "--effective", f"{mask(held):x}"]
-    return [*words, "--deny-added", f"{mask(PROBE_CAPABILITIES - held):x}"]
+    if "seccomp=unconfined" not in options.security_opt:
+        words += ["--deny-added", f"{mask(PROBE_CAPABILITIES - held):x}"]
+    return words
 
 
 def workdir_of(run: Run) -> str:

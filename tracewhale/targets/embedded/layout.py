@@ -7,10 +7,10 @@ memory, or a copy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracewhale.errors import UsageError
-from tracewhale.targets.embedded.machine import RUNTIME, Machine, Mount, is_below
+from tracewhale.targets.embedded.machine import RUNTIME, Machine, is_below
 from tracewhale.targets.options import RunOptions
 from tracewhale.tree import Entry, Kind, join
 
@@ -60,26 +60,34 @@ def host_root(machine: Machine, listing: Listing) -> tuple[str, ...]:
         for mount in real:
             words += ["--overlay", mount.point, mount.point, "root?"]
         return (*words, "--tmpfs", "/run", "mode=755", "s")
-    return ("--tmpfs", "/", "mode=755", "", *_split("/", machine.mounts, listing))
+    return ("--tmpfs", "/", "mode=555", "", *_split("/", machine, listing))
 
 
-def _split(directory: str, mounts: Sequence[Mount], listing: Listing) -> list[str]:
+def _split(directory: str, machine: Machine, listing: Listing) -> list[str]:
     words: list[str] = []
     for entry in listing(directory):
         path = join(directory, entry.path.rpartition("/")[2])
-        at = [mount for mount in mounts if mount.point == path]
-        inside = [mount for mount in mounts if is_below(mount.point, [path]) and mount.point != path]
+        at = [mount for mount in machine.mounts if mount.point == path]
+        inside = [mount for mount in machine.mounts if is_below(mount.point, [path]) and mount.point != path]
+        mode = restricted(entry, machine.uid).mode
         if entry.kind is Kind.SYMLINK:
             words += ["--symlink", path, entry.target]
         elif entry.kind is Kind.DIRECTORY and (path in RUNTIME or (at and not at[0].real)):
-            words += ["--directory", path, f"{entry.mode:o}"]
+            words += ["--directory", path, f"{mode:o}"]
         elif entry.kind is Kind.DIRECTORY and inside:
-            words += ["--directory", path, f"{entry.mode:o}", *_split(path, mounts, listing)]
+            words += ["--directory", path, f"{mode:o}", *_split(path, machine, listing)]
         elif entry.kind is Kind.DIRECTORY:
             words += ["--overlay", path, path, "user?"]
         elif entry.kind is Kind.FILE:
             words += ["--bind", path, path, "ro?"]
     return words
+
+
+def restricted(entry: Entry, uid: int) -> Entry:
+    """An entry with a mode that allows its owner no more than others, but where this user is the owner."""
+    if entry.uid == uid or entry.kind is Kind.SYMLINK:
+        return entry
+    return replace(entry, mode=entry.mode & 0o7077 | (entry.mode & 0o7) << 6)
 
 
 def container(options: RunOptions, files: Files) -> tuple[str, ...]:

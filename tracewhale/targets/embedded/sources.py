@@ -4,25 +4,26 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tracewhale.errors import EmptyImage, EngineError, PlatformMismatch, TargetNotFound
 from tracewhale.image import Image
 from tracewhale.image.blobs import Blob
+from tracewhale.image.layer import layer_order
 from tracewhale.image.rootfs import write_rootfs
 from tracewhale.targets.archive import StoredImage, open_docker_archive, open_oci
 from tracewhale.targets.base import Request
 from tracewhale.targets.directory import DirectoryTree
 from tracewhale.targets.embedded.command import DEFAULT_PATH, Place
-from tracewhale.targets.embedded.layout import copied_root, host_root, overlay_root
+from tracewhale.targets.embedded.layout import copied_root, host_root, overlay_root, restricted
 from tracewhale.targets.embedded.machine import RUNTIME, Machine
 from tracewhale.targets.embedded.workspace import workspace
 from tracewhale.targets.layers import LayerTree, open_layers
 from tracewhale.targets.names import ARCHIVE, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
-from tracewhale.tree import Entry, Tree
+from tracewhale.tree import Entry, Kind, Packed, Tree
 
 HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 """What a command on this machine keeps of our environment: others hold secrets, and images are passed on."""
@@ -49,8 +50,8 @@ class Source:
     _runs: int = 0
     _way: int = 0
 
-    def places(self) -> Iterator[Place]:
-        """Ways to have the files in a sandbox, the best first; each is made when it is asked for.
+    def places(self, uid: int) -> Iterator[Place]:
+        """Ways to have the files in a sandbox of this user, the best first, each made when it is asked for.
 
         A way that the kernel refused is not tried again. Raises EngineError when none is left.
         """
@@ -63,37 +64,38 @@ class Source:
             self._runs += 1
             directory = os.path.join(self._work, str(self._runs))
             os.mkdir(directory, 0o700)
-            yield self._place(way, directory)
+            yield self._place(way, directory, uid)
         raise EngineError(
             "This kernel mounts no overlay of this machine's files, so they cannot be kept from changes.",
             "Run as root, or on Linux 5.11 or newer.",
         )
 
-    def _place(self, way: int, directory: str) -> Place:
+    def _place(self, way: int, directory: str, uid: int) -> Place:
         if self.kind == HOST:
             return Place(host_root(self.machine, self._listing), directory)
         if way == 2:
-            return Place(copied_root(self._copy(os.path.join(directory, "root"))), directory)
+            return Place(copied_root(self._copy(os.path.join(directory, "root"), uid)), directory)
         upper = os.path.join(directory, "written") if way == 0 else ""
         if upper:
             os.mkdir(upper, 0o700)
-        return Place(overlay_root(self._lower(), self.machine.user), directory, upper)
+        return Place(overlay_root(self._lower(uid), self.machine.user), directory, upper)
 
     def _listing(self, directory: str) -> list[Entry]:
         return list((self.tree.scan([directory])[directory] or {}).values())
 
-    def _lower(self) -> str:
+    def _lower(self, uid: int) -> str:
         if not self.directory:
-            self.directory = self._copy(os.path.join(self._work, "root"))
+            self.directory = self._copy(os.path.join(self._work, "root"), uid)
         return self.directory
 
-    def _copy(self, directory: str) -> str:
-        if isinstance(self.tree, LayerTree):
-            self.tree.unpack_to(directory)
-        else:
-            write_rootfs(
-                self.tree.pack(sorted(_all_paths(self.tree), key=os.fsencode)), directory, devices=False
-            )
+    def _copy(self, directory: str, uid: int) -> str:
+        """The files in a directory of our own; what is others' allows this user, who owns all, what it did."""
+        tree = self.tree
+        paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
+        packed: Iterable[Packed] = tree.pack(paths)
+        if self.machine.user and uid:
+            packed = (replace(each, entry=restricted(each.entry, uid)) for each in packed)
+        write_rootfs(packed, directory, devices=False)
         return directory
 
     def close(self) -> None:
@@ -107,7 +109,7 @@ def _all_paths(tree: Tree) -> Iterator[str]:
         directory = pending.pop()
         yield directory
         for entry in (tree.scan([directory])[directory] or {}).values():
-            if entry.kind.value == "directory":
+            if entry.kind is Kind.DIRECTORY:
                 pending.append(entry.path)
             else:
                 yield entry.path
