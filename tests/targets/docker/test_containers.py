@@ -9,7 +9,7 @@ from docker import APIClient, DockerClient
 from docker.models.containers import Container
 
 from tests.targets.docker.conftest import Runner
-from tracewhale.errors import UsageError
+from tracewhale.errors import CommandKilled, UsageError
 from tracewhale.targets.docker.containers import (
     LABEL,
     container,
@@ -163,6 +163,19 @@ def test_a_container_that_never_ran(
         assert runner.stdout == b"own\n"
         made.reload()
         assert made.status == "created"
+    finally:
+        made.remove(v=True)
+
+
+def test_a_command_that_needs_more_memory_than_its_container_has(
+    runner: Runner, docker_client: DockerClient, image: Callable[[str], str]
+) -> None:
+    made = docker_client.containers.create(
+        image("base"), ["tail", "/dev/zero"], mem_limit="24m", memswap_limit="24m"
+    )
+    try:
+        with pytest.raises(CommandKilled, match="signal 9 for using more memory"):
+            runner(str(made.id))
     finally:
         made.remove(v=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import sys
 import threading
 import time
@@ -271,6 +272,29 @@ def test_a_static_program_in_an_image_of_nothing_else(runner: Runner) -> None:
     assert trace.outcome is not None
     assert trace.outcome.status == 0
     assert len(trace.execs) == 1
+
+
+PROBES_OWN = ("mount", "open_tree", "process_vm_readv", "pidfd_getfd", "ptrace", "setns", "kcmp", "unshare")
+    "mount",
+    "open_tree",
+    "process_vm_readv",
+    "pidfd_getfd",
+    "ptrace",
+    "setns",
+    "kcmp",
+    "bpf",
+    "unshare",
+)
+
+
+def test_a_profile_that_refuses_what_only_the_probe_may(runner: Runner, tmp_path: Path) -> None:
+    rule = {"names": PROBES_OWN, "action": "SCMP_ACT_ERRNO"}
+    profile = tmp_path / "profile.json"
+    profile.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [rule]}))
+    command = ("sh", "-c", "cat /etc/debian_version; unshare -m true || cat /etc/passwd")
+    trace = runner("base", *command, security_opt=[f"seccomp={profile}"])
+    assert {"/etc/debian_version", "/etc/passwd"} <= paths(trace, "/cat")
+    assert trace.unresolved == ()
 
 
 def test_what_the_engine_refuses(runner: Runner) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any, cast
 
@@ -13,10 +13,34 @@ import requests
 from docker import APIClient
 
 from tracewhale.targets.docker.engine import api_errors, post
+from tracewhale.targets.session import CHUNK, STDOUT
 
-STDOUT, STDERR = 1, 2
 _HEADER = struct.Struct(">BxxxL")
-CHUNK = 1 << 16
+PIECE = 1 << 18
+"""Bytes taken from the connection at once: of the image's files there may be many."""
+
+
+def demultiplexed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The bytes of both streams as they come, out of frames that may be cut anywhere.
+
+    A frame has a header, of which the first byte names the stream and the last four are the size.
+    """
+    header, stream, left = b"", STDOUT, 0
+    for piece in pieces:
+        offset = 0
+        while offset < len(piece):
+            if left == 0:
+                start = offset
+                offset += _HEADER.size - len(header)
+                header += piece[start:offset]
+                if len(header) == _HEADER.size:
+                    stream, left = _HEADER.unpack(header)
+                    header = b""
+            else:
+                data = piece[offset : offset + left]
+                offset += len(data)
+                left -= len(data)
+                yield stream, data
 
 
 class Attached:
@@ -38,22 +62,14 @@ class Attached:
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Output as it comes, as (STDOUT or STDERR, bytes), to its end."""
+        pieces = iter(self._read, b"")
+        yield from ((STDOUT, piece) for piece in pieces) if self._terminal else demultiplexed(pieces)
+
+    def _read(self) -> bytes:
         try:
-            while True:
-                if self._terminal:
-                    data = self._reader.read1(CHUNK)
-                    stream = STDOUT
-                else:
-                    header = self._reader.read(_HEADER.size)
-                    if len(header) < _HEADER.size:
-                        return
-                    stream, size = _HEADER.unpack(header)
-                    data = self._reader.read(size)
-                if not data:
-                    return
-                yield stream, data
+            return cast(bytes, self._reader.read1(PIECE))
         except (OSError, ValueError):  # closed by another thread, or by the engine's end
-            return
+            return b""
 
     def write(self, data: bytes) -> None:
         """Write to the process's standard input. Raises OSError (EPIPE) when it is gone."""
