@@ -207,6 +207,24 @@ def test_an_agent_that_cannot_write_says_so(probe: Path) -> None:
         assert b"cannot write events: Broken pipe" in process.stderr.read()
 
 
+def test_memory_is_read_through_proc_where_it_must_be(probe: Path, program: Program) -> None:
+    """An agent that may not use process_vm_readv: here it is itself traced, by another."""
+    name = f"tw-test-{secrets.token_hex(8)}"
+    with agent(probe) as outer:
+        words = outer.command([str(probe), "agent", "--socket", name], ["--deny", "process_vm_readv"])
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as inner:
+            command = [str(probe), "init", "--socket", name, "--", str(program("edges"))]
+            environment = {"LD_LIBRARY_PATH": "/x", "HOME": "/"}
+            assert subprocess.run(command, timeout=SECONDS, env=environment).returncode == 0
+            output, _ = inner.communicate(timeout=SECONDS)
+    collector = Collector()
+    collector.feed(output)
+    collector.finish()
+    assert {"/edge/last-in-the-page", "/edge/across-two-pages"} <= {e.path for e in collector.events}
+    assert collector.counters.unresolved == 3
+    assert {e.loader_environment for e in collector.execs} == {(("LD_LIBRARY_PATH", "/x"),)}
+
+
 def test_this_kernel_has_what_makes_it_fast(probe: Path) -> None:
     with agent(probe) as running:
         running.run(["/bin/true"])
