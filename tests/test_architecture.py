@@ -29,12 +29,12 @@ LAYERS = {
     "generated": "errors tree closure packages draft",
     "plan": "errors tree tracing closure rules roots packages surface draft generated",
     "packing": "errors tree packages plan",
+    "recipe": "errors tree image plan packing",
     "verify": "errors tree tracing plan",
     "report": "errors tree tracing packages surface plan verify",
     "targets": "errors tree tracing probe image",
-    "pipeline": "errors tree tracing closure rules image roots packages plan packing verify report targets",
-    "cli": "errors tree tracing probe closure rules image roots packages plan packing verify report targets "
-    "pipeline",
+    "pipeline": "errors tree tracing closure rules image roots plan recipe verify report targets",
+    "cli": "errors tree tracing probe closure rules image roots plan recipe verify report targets pipeline",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

@@ -26,11 +26,12 @@ def generate(
     *,
     wanted: Callable[[str], bool] = lambda path: True,
     epoch: int | None = None,
+    shorten: bool = True,
 ) -> dict[str, Kept]:
     """What is generated for a plan, by path, with the directories that it needs and that are not kept.
 
     ``wanted`` tells whether a path may be in the image; ``epoch`` is SOURCE_DATE_EPOCH in seconds, which
-    all times become when it is given.
+    all times become when it is given; ``shorten`` leaves out of ``ld.so.cache`` what is not kept.
     """
     made: dict[str, Kept] = {}
     for each in written:
@@ -38,7 +39,7 @@ def generate(
             reason = Reason(Why.PACKAGE.value, each.whom, each.what)
             made[each.path] = _file(each.path, each.content, each.mtime_ns, reason, epoch)
     made |= share_licences(view, kept)
-    if LOADER_CACHE in kept:
+    if shorten and LOADER_CACHE in kept:
         made |= loader_cache(view, kept, epoch)
     for path in sorted(made):
         made |= _parents(view, kept, made, path)

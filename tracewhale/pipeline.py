@@ -11,21 +11,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
+from tracewhale import recipe as recipes
 from tracewhale.errors import CommandNotFound, RunFailed, UsageError, VerificationFailed
-from tracewhale.image import write_image
-from tracewhale.packing import packed
+from tracewhale.image import Image
 from tracewhale.plan import Options, Plan, make_plan
+from tracewhale.recipe import PLAIN, Original, Recipe
 from tracewhale.report.model import Built, Report, Verification
 from tracewhale.targets import output
 from tracewhale.targets.base import Engine, Progress, Rebuilt, Request, Target
 from tracewhale.targets.console import Console, Handle
-from tracewhale.targets.names import DOCKER, Name
+from tracewhale.targets.names import DOCKER, Name, parse
 from tracewhale.tracing.events import Step, Trace, merge
 from tracewhale.tree import Tree, View
 from tracewhale.verify import Comparison, Output, compare, listed
 
 ROUNDS = 4
 """How often an image is built and run before verification gives up."""
+
+
+DIGEST = "sha256:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,17 +87,22 @@ def plan(engine: Engine, traces: Sequence[Trace], options: Options, session: Ses
 
 
 def build(
-    engine: Engine, traces: Sequence[Trace], options: Options, destination: Name | None, session: Session
+    engine: Engine,
+    traces: Sequence[Trace],
+    options: Options,
+    destination: Name | None,
+    session: Session,
+    recipe: Recipe = PLAIN,
 ) -> Report:
     """The image of one or several traces, not verified."""
     merged = _merged(traces)
     destination = destination and output.check(destination)
     with ExitStack() as held:
         target, tree = _hold(held, session, merged.target, lambda: engine.reopen(merged))
-        maker = _Maker(target, tree, options, session)
-        made = maker.plan(merged)
-        built = maker.publish(held.enter_context(maker.image(made)), destination)
-    return replace(_report("build", target, session, merged), plan=made, built=built)
+        maker = _Maker(target, tree, options, session, recipe)
+        made = held.enter_context(maker.image(maker.plan(merged)))
+        built = maker.publish(made, destination)
+    return replace(_report("build", target, session, merged), plan=made.plan, built=built)
 
 
 def verify(engine: Engine, name: str, traces: Sequence[Trace], options: Options, session: Session) -> Report:
@@ -119,6 +128,7 @@ def run(
     session: Session,
     *,
     destination: Name | None = None,
+    recipe: Recipe = PLAIN,
     verified: bool = True,
     on_trace: Callable[[Trace], None] = lambda trace: None,
 ) -> Report:
@@ -131,16 +141,24 @@ def run(
         target, tree = _hold(held, session, job.name, lambda: engine.open(job.name, job.request))
         found = _trace(target, tree, job, session)
         on_trace(found)
-        maker = _Maker(target, tree, options, session)
+        maker = _Maker(target, tree, options, session, recipe)
         if verified and found.outcome is not None:
-            made, rebuilt, verification = maker.make_verified(found, held)
+            made, verification = maker.make_verified(found, held)
         else:
-            made, verification = maker.plan(found), None
-            rebuilt = held.enter_context(maker.image(made))
-        report = replace(_report("run", target, session, found), plan=made)
+            made, verification = held.enter_context(maker.image(maker.plan(found))), None
+        report = replace(_report("run", target, session, found), plan=made.plan)
         if verification is not None:
             report = _judged(report, verification)
-        return replace(report, built=maker.publish(rebuilt, destination))
+        return replace(report, built=maker.publish(made, destination))
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A plan, the image that was written of it, and that image where it can be run."""
+
+    plan: Plan
+    image: Image
+    rebuilt: Rebuilt
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +169,7 @@ class _Maker:
     tree: Tree
     options: Options
     session: Session
+    recipe: Recipe = PLAIN
     view: View = field(init=False)
 
     def __post_init__(self) -> None:
@@ -163,38 +182,42 @@ class _Maker:
             return make_plan(self.view, trace, options)
 
     @contextmanager
-    def image(self, plan: Plan) -> Iterator[Rebuilt]:
+    def image(self, plan: Plan) -> Iterator[_Made]:
         with ExitStack() as held:
             with self.session.stage("image", f"copying {len(plan.paths)} paths"):
-                entries = packed(self.tree, plan, plan.paths)
-                image = held.enter_context(write_image(entries, self.target.config))
+                written = recipes.write(self.tree, plan, _original(self.target), self.recipe)
+                image = held.enter_context(written)
             with self.session.stage("load", "loading the new image"):
                 rebuilt = held.enter_context(self.target.rebuilt(image))
-            yield rebuilt
+            yield _Made(plan, image, rebuilt)
 
-    def publish(self, rebuilt: Rebuilt, destination: Name | None) -> Built:
+    def publish(self, made: _Made, destination: Name | None) -> Built:
+        """Give the image its name, and the configuration that the user wants in place of the original's."""
         place = destination or self.target.default_destination
-        with self.session.stage("write", f"writing {place}"):
+        with self.session.stage("write", f"writing {place}"), ExitStack() as held:
+            image = recipes.overridden(made.image, self.recipe)
+            rebuilt = held.enter_context(self.target.rebuilt(image)) if image else made.rebuilt
             rebuilt.publish(place)
-        name = place.place if place.kind == DOCKER else str(place)
-        return Built(name, rebuilt.target.image, rebuilt.target.size, self.target.size)
+            name = place.place if place.kind == DOCKER else str(place)
+            return Built(name, rebuilt.target.image, rebuilt.target.size, self.target.size)
 
-    def make_verified(self, trace: Trace, held: ExitStack) -> tuple[Plan, Rebuilt, Verification]:
+    def make_verified(self, trace: Trace, held: ExitStack) -> tuple[_Made, Verification]:
         """Build and run until nothing is missing, adding what each run missed; at most ROUNDS times."""
         added: list[str] = []
         known, listings = trace, False
         for rounds in range(1, ROUNDS + 1):
             plan = self.plan(known, listings=listings)
             with ExitStack() as building:
-                rebuilt = building.enter_context(self.image(plan))
-                comparison, again = self.compare(rebuilt.target, trace, plan, plan.kept.__contains__)
+                made = building.enter_context(self.image(plan))
+                comparison, again = self.compare(made.rebuilt.target, trace, plan, plan.kept.__contains__)
                 more = {absent.path for absent in comparison.missing} - set(added)
                 # Where nothing is missing and the output differs still, the names that a directory
-                # lists may be what the command prints.
-                unlisted = comparison.output is Output.DIFFERENT and not listings and listed(again)
+                # lists, or the libraries that ld.so.cache does, may be what the command prints.
+                shorter = not listings and (listed(again) or plan.shortened)
+                unlisted = comparison.output is Output.DIFFERENT and shorter
                 if comparison.same or rounds == ROUNDS or not (more or unlisted):
                     held.push(building.pop_all())
-                    return plan, rebuilt, Verification(comparison.same, rounds, tuple(added), comparison)
+                    return made, Verification(comparison.same, rounds, tuple(added), comparison)
             added += sorted(more)
             listings = listings or not more
             known = merge((known, again))
@@ -226,6 +249,14 @@ class _Maker:
                 )
             except CommandNotFound as error:
                 raise VerificationFailed(f"{text} failed: {error.what}", error.hint) from error
+
+
+def _original(target: Target) -> Original:
+    """What labels may tell of the target: of a container nothing, of a file not where it is."""
+    digest = target.image if target.image.startswith(DIGEST) else ""
+    is_id = digest.removeprefix(DIGEST).startswith(target.name.removeprefix(DIGEST))
+    named = bool(digest) and not is_id and parse(target.name).kind == DOCKER
+    return Original(target.name if named else "", digest, target.config)
 
 
 def _again(trace: Trace) -> tuple[Step, ...]:

@@ -52,6 +52,11 @@ class Plan:
         return tuple(sorted(self.kept, key=os.fsencode))
 
     @cached_property
+    def shortened(self) -> bool:
+        """Whether a file that lists others (``ld.so.cache``) names less than the original's."""
+        return any(r.why == Why.GENERATED.value for kept in self.kept.values() for r in kept.reasons)
+
+    @cached_property
     def size(self) -> int:
         """Bytes of the kept regular files, a hard-linked file once."""
         files = {
@@ -67,8 +72,9 @@ class Options:
     """What the user adds to and takes from a plan.
 
     ``include`` are paths (a directory with all that is in it), ``exclude`` globs; ``listings`` keeps
-    every entry of the directories that the program listed; ``directories`` are kept empty. ``licences``
-    keeps what a redistributed image owes: copyright and licence files of the packages that are there.
+    every entry of the directories that the program listed, and ``ld.so.cache`` as it is; ``directories``
+    are kept empty. ``licences`` keeps what a redistributed image owes: copyright and licence files of the
+    packages that are there.
     ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
     """
 
@@ -109,7 +115,7 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
     def wanted(path: str) -> bool:
         return not draft.is_outside(path) and not _is_excluded(path, options.exclude)
 
-    kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch)
+    kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch, shorten=not options.listings)
     return Plan(kept, tuple(absent), excluded, closure, packages, surface(view, entries))
 
 

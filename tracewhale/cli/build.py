@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracewhale import pipeline
-from tracewhale.cli import options
+from tracewhale.cli import making, options
 from tracewhale.cli.session import session, show, verb
 from tracewhale.targets.engines import Engines
 from tracewhale.tracing import tracefile
@@ -17,6 +17,7 @@ from tracewhale.tracing import tracefile
 @options.trace_arguments
 @options.output_options
 @options.plan_options
+@making.making_options
 @options.json_option
 @verb
 def build(traces: tuple[str, ...], tag: str, output: str, as_json: bool, **given: Any) -> None:
@@ -24,6 +25,7 @@ def build(traces: tuple[str, ...], tag: str, output: str, as_json: bool, **given
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     destination = options.destination(output, tag)
+    recipe = making.recipe(given)
     with session(as_json=as_json) as current:
-        report = pipeline.build(Engines(current.progress), found, settings, destination, current)
+        report = pipeline.build(Engines(current.progress), found, settings, destination, current, recipe)
         show(report, current, as_json=as_json)

@@ -10,6 +10,7 @@ import click
 
 from tracewhale import rules
 from tracewhale.errors import UsageError
+from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan import Options
 from tracewhale.targets.base import Request
@@ -21,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 STEPS = ("workload", "exec", "for")
 """Options that drive a target: their order on the command line is the order in which they run."""
+
+LICENCES = "licences"
 
 DOCKER_RUN = (
     "env env_file volume mount tmpfs user workdir entrypoint network add_host publish hostname cap_add "
@@ -75,7 +78,9 @@ def _ordered_steps(args: list[str]) -> list[str]:
     return ordered
 
 
-def _apply(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+def apply(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, in their order."""
+
     def decorate(function: F) -> F:
         for decorator in reversed(decorators):
             function = decorator(function)
@@ -89,7 +94,7 @@ def many(*names: str, **settings: Any) -> Callable[[F], F]:
     return click.option(*names, multiple=True, **settings)
 
 
-docker_run_options = _apply(
+docker_run_options = apply(
     many("-e", "--env", metavar="NAME[=VALUE]", help="Set an environment variable."),
     many("--env-file", metavar="FILE", help="Read environment variables from a file."),
     many("-v", "--volume", metavar="SOURCE:PATH[:MODE]", help="Mount a directory or volume; never copied."),
@@ -118,28 +123,35 @@ docker_run_options = _apply(
 )
 """Options of ``docker run`` that change what a program sees, with the same names and meaning."""
 
-step_options = _apply(
+step_options = apply(
     many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
     many("--exec", "exec_", metavar="CMD", help="Run CMD inside the container, traced too."),
     many("--for", "for_", metavar="SECONDS", help="Let the target run for SECONDS."),
     many("--step", hidden=True),
 )
 
-change_options = _apply(
+change_options = apply(
     click.option("--keep-changes", is_flag=True, help="Keep all of the container's change layer."),
     click.option("--base", metavar="IMAGE", default="", help="With --keep-changes: the layers above IMAGE."),
 )
 
-plan_options = _apply(
+plan_options = apply(
     many("--include", metavar="PATH", help="Keep PATH, a directory with all that is in it."),
     many("--include-from", metavar="FILE", help="Read --include paths from a file, one a line."),
     many("--exclude", metavar="GLOB", help="Leave out what matches."),
     many("--exclude-from", metavar="FILE", help="Read --exclude globs from a file, one a line."),
     many("--rules", "rule_files", metavar="FILE", help="Add rules from a TOML file."),
     many("--no-rule", metavar="NAME", help="Do not apply this rule."),
+    click.option(
+        "--keep-package-docs",
+        type=click.Choice([LICENCES, "none"]),
+        default=LICENCES,
+        show_default=True,
+        help="Keep copyright and licence files of the packages that are there.",
+    ),
 )
 
-output_options = _apply(
+output_options = apply(
     click.option("-t", "--tag", metavar="NAME", default="", help="Name of the new image [skinny-NAME]."),
     click.option(
         "-o",
@@ -201,6 +213,8 @@ def plan_settings(given: dict[str, Any]) -> Options:
         exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
         rules=known,
         without_rules=tuple(given["no_rule"]),
+        licences=given["keep_package_docs"] == LICENCES,
+        epoch=source_date_epoch(os.environ),
     )
 
 

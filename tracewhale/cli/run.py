@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracewhale import pipeline
-from tracewhale.cli import options
+from tracewhale.cli import making, options
 from tracewhale.cli.session import session, show, verb
 from tracewhale.targets.engines import Engines
 from tracewhale.tracing import tracefile
@@ -19,6 +19,7 @@ from tracewhale.tracing import tracefile
 @options.step_options
 @options.change_options
 @options.plan_options
+@making.making_options
 @options.docker_run_options
 @click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
@@ -35,6 +36,7 @@ def run(
     job = options.job(target, given)
     settings = options.plan_settings(given)
     destination = options.destination(output, tag)
+    recipe = making.recipe(given)
     with session(as_json=as_json, interactive=given["interactive"]) as current:
         report = pipeline.run(
             Engines(current.progress),
@@ -42,6 +44,7 @@ def run(
             settings,
             current,
             destination=destination,
+            recipe=recipe,
             verified=not no_verify,
             on_trace=lambda trace: tracefile.write(trace, trace_out) if trace_out else None,
         )

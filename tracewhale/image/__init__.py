@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
-from tracewhale.image.config import AS_IT_WAS, Overrides, created_time, digest, new_config
+from tracewhale.image.config import AS_IT_WAS, Overrides, created_time, digest, new_config, overridden
 from tracewhale.image.layer import Layer, layer_order, pack_layer, with_parents, write_layer
 from tracewhale.image.spool import spool
 from tracewhale.tree import Packed
@@ -22,20 +23,30 @@ __all__ = [
     "with_parents",
     "write_image",
     "write_layer",
+    "write_layers",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image ready to be handed over: its configuration's bytes, and its layers with their open tars."""
+    """An image ready to be handed over: its configuration's bytes, and its layers with their open tars.
+
+    ``annotations`` are for its manifest, where the form in which it is handed over has one.
+    """
 
     config: bytes
     layers: tuple[tuple[Layer, BinaryIO], ...]
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
         """The image's identity, as Docker has it: the digest of its configuration."""
         return digest(self.config)
+
+    def configured(self, overrides: Overrides) -> Image:
+        """The same layers under a configuration of which some is said otherwise."""
+        config = json.loads(self.config)
+        return replace(self, config=overridden(config, overrides))
 
     @property
     def left_out(self) -> tuple[tuple[str, str], ...]:
@@ -52,15 +63,34 @@ def write_image(
     overrides: Overrides = AS_IT_WAS,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[Image]:
-    """Make an image of packed entries (in `layer_order`) and an original's configuration.
+    """Make an image of one layer of packed entries: see `write_layers`."""
+    with write_layers(
+        [packed], original, created_by=created_by, overrides=overrides, environ=environ
+    ) as image:
+        yield image
 
-    Its layer is spooled to a file without a name that is gone after the ``with`` statement. Of the
+
+@contextmanager
+def write_layers(
+    groups: Iterable[Iterable[Packed]],
+    original: Mapping[str, Any],
+    *,
+    created_by: str = "tracewhale",
+    overrides: Overrides = AS_IT_WAS,
+    environ: Mapping[str, str] = os.environ,
+    annotations: Mapping[str, str] = {},
+) -> Iterator[Image]:
+    """Make an image of layers, each of packed entries in `layer_order`, and an original's configuration.
+
+    Its layers are spooled to files without names that are gone after the ``with`` statement. Of the
     environment SOURCE_DATE_EPOCH counts. Raises NoSpace, ImageContentError, UsageError.
     """
     created = created_time(original, environ)
-    with spool() as file:
-        layer = write_layer(packed, file)
-        config = new_config(
-            original, [layer.diff_id], created=created, created_by=created_by, overrides=overrides
-        )
-        yield Image(config, ((layer, file),))
+    with ExitStack() as held:
+        layers: list[tuple[Layer, BinaryIO]] = []
+        for packed in groups:
+            file = held.enter_context(spool())
+            layers.append((write_layer(packed, file), file))
+        diff_ids = [layer.diff_id for layer, _ in layers]
+        config = new_config(original, diff_ids, created=created, created_by=created_by, overrides=overrides)
+        yield Image(config, tuple(layers), dict(annotations))

@@ -106,8 +106,8 @@ def _oci(image: Image, tag: str, annotations: Mapping[str, str]) -> tuple[dict[s
         "config": {"mediaType": CONFIG_TYPE, "digest": image.digest, "size": len(image.config)},
         "layers": layers,
     }
-    if annotations:
-        manifest["annotations"] = dict(annotations)
+    if image.annotations or annotations:
+        manifest["annotations"] = {**image.annotations, **annotations}
     written = canonical(manifest)
     descriptor: dict[str, Any] = {"mediaType": MANIFEST_TYPE, "digest": digest(written), "size": len(written)}
     config = json.loads(image.config)

@@ -86,22 +86,39 @@ def new_config(
     return canonical(config)
 
 
+def overridden(config: Mapping[str, Any], overrides: Overrides) -> bytes:
+    """A configuration of which some is said otherwise."""
+    return canonical({**config, "config": _overridden(config.get("config") or {}, overrides)})
+
+
 def created_time(original: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
     """When the new image says that it was made: SOURCE_DATE_EPOCH, else the original's own time.
 
+    Raises UsageError.
+    """
+    epoch = source_date_epoch(environ)
+    if epoch is None:
+        return original.get("created")
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def source_date_epoch(environ: Mapping[str, str]) -> int | None:
+    """The time that everything made here is to have, in seconds; None when nobody says one.
+
     Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises UsageError.
     """
-    epoch = environ.get("SOURCE_DATE_EPOCH", "")
-    if not epoch:
-        return original.get("created")
+    text = environ.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return None
     try:
-        moment = datetime.fromtimestamp(int(epoch), UTC)
+        epoch = int(text)
+        datetime.fromtimestamp(epoch, UTC)
     except (ValueError, OverflowError, OSError) as error:
         raise UsageError(
-            f"SOURCE_DATE_EPOCH is {epoch!r}, which is not a number of seconds since 1970.",
+            f"SOURCE_DATE_EPOCH is {text!r}, which is not a number of seconds since 1970.",
             "Unset it, or correct it.",
         ) from error
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return epoch
 
 
 def canonical(value: object) -> bytes:

@@ -1,0 +1,99 @@
+"""Options that say how the new image is made and what its configuration says, for the verbs that make one."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+import click
+
+from tracewhale.cli.options import LICENCES, apply, many
+from tracewhale.errors import UsageError
+from tracewhale.image import Overrides
+from tracewhale.recipe import Recipe
+
+SHOWN = ("include", "exclude", "no_rule")
+"""Options that are in the new image's label as they were given: those that name nothing outside of it."""
+
+making_options = apply(
+    click.option(
+        "--layers",
+        type=click.IntRange(1, 100),
+        default=1,
+        show_default=True,
+        metavar="N",
+        help="At most so many layers, by package: images made from one base share them.",
+    ),
+    many("--image-label", metavar="NAME=VALUE", help="Add a label to the new image."),
+    many("--image-env", metavar="NAME=VALUE", help="Set an environment variable in the new image."),
+    click.option("--image-entrypoint", metavar="WORDS", help="The new image's ENTRYPOINT, or a JSON list."),
+    click.option("--image-cmd", metavar="WORDS", help="The new image's CMD, or a JSON list."),
+    click.option("--image-user", metavar="USER[:GROUP]", help="The new image's USER."),
+    click.option("--image-workdir", metavar="DIR", help="The new image's WORKDIR."),
+    many("--image-expose", metavar="PORT[/PROTOCOL]", help="Expose a port in the new image."),
+)
+"""Options of the verbs that make an image. ``--image-`` is of its configuration, not of the traced run."""
+
+
+def recipe(given: dict[str, Any]) -> Recipe:
+    """How the new image is to be made. Raises UsageError for a value that makes no sense."""
+    return Recipe(
+        overrides=Overrides(
+            labels=_pairs("--image-label", given["image_label"]),
+            env=_pairs("--image-env", given["image_env"]),
+            entrypoint=_words("--image-entrypoint", given["image_entrypoint"]),
+            cmd=_words("--image-cmd", given["image_cmd"]),
+            user=given["image_user"],
+            workdir=given["image_workdir"],
+            expose=tuple(_port(port) for port in given["image_expose"]),
+        ),
+        layers=given["layers"],
+        words=_shown(given),
+    )
+
+
+def _shown(given: dict[str, Any]) -> tuple[str, ...]:
+    words = [
+        word
+        for name in SHOWN
+        for value in sorted(given[name])
+        for word in (f"--{name.replace('_', '-')}", value)
+    ]
+    if given["keep_package_docs"] != LICENCES:
+        words += ["--keep-package-docs", given["keep_package_docs"]]
+    if given["layers"] != 1:
+        words += ["--layers", str(given["layers"])]
+    return tuple(words)
+
+
+def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not name or not equals:
+            raise UsageError(f"{option} {value} is not of the form NAME=VALUE", "give both, such as A=b")
+        pairs[name] = rest
+    return pairs
+
+
+def _words(option: str, value: str | None) -> tuple[str, ...] | None:
+    """Words as a shell would split them, or those of a JSON list; none of an empty text."""
+    if value is None:
+        return None
+    try:
+        words = json.loads(value) if value.lstrip().startswith("[") else shlex.split(value)
+    except ValueError as error:
+        raise UsageError(f"{option} {value}: {error}", 'quote it, or give a JSON list: ["a", "b"]') from error
+    if not all(isinstance(word, str) for word in words):
+        raise UsageError(f"{option} {value} is no list of texts", 'give a JSON list such as ["a", "b"]')
+    return tuple(words)
+
+
+def _port(text: str) -> str:
+    port, slash, protocol = text.partition("/")
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536) or (
+        slash and protocol not in ("tcp", "udp", "sctp")
+    ):
+        raise UsageError(f"--image-expose {text} is no port", "give one such as 8080 or 53/udp")
+    return text
