@@ -275,16 +275,6 @@ def test_a_static_program_in_an_image_of_nothing_else(runner: Runner) -> None:
 
 
 PROBES_OWN = ("mount", "open_tree", "process_vm_readv", "pidfd_getfd", "ptrace", "setns", "kcmp", "unshare")
-    "mount",
-    "open_tree",
-    "process_vm_readv",
-    "pidfd_getfd",
-    "ptrace",
-    "setns",
-    "kcmp",
-    "bpf",
-    "unshare",
-)
 
 
 def test_a_profile_that_refuses_what_only_the_probe_may(runner: Runner, tmp_path: Path) -> None:
