@@ -121,8 +121,8 @@ static bool hear_listener(int listener) {
         return false;
     handle(listener, notification, &counters);
     struct seccomp_notif_resp answer = {.id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
-    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND,
-          &answer); /* ENOENT: it is gone; what it asked for is recorded */
+    /* ENOENT: it is gone; what it asked for is recorded. */
+    ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     return true;
 }
 
@@ -233,10 +233,14 @@ static void serve_clients(const struct pollfd *entries, unsigned polled) {
             hear_client(client);
             gone |= client->socket < 0;
         }
+        bool alive = !listener->revents || listener->revents & POLLIN; /* POLLHUP: no process is left */
         if (listener->revents & POLLIN) {
-            if (hear_listener(client->listener) && only_one())
+            if (!hear_listener(client->listener))
+                alive = errno == ENOENT || errno == EINTR || errno == EAGAIN; /* else it is no listener */
+            else if (only_one())
                 hear_stream(client->listener);
-        } else if (listener->revents) { /* POLLHUP: no process is left under the filter */
+        }
+        if (!alive) {
             close(client->listener);
             client->listener = -1;
             gone = true;

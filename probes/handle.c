@@ -242,7 +242,8 @@ void handle(int listener, const struct seccomp_notif *notification, struct count
         write_unresolved(&request);
     uint64_t *count[] = {&counters->ignored, &counters->repeated, &counters->unresolved, &counters->recorded};
     ++*count[outcome];
-    /* The agent may end with process 1, and any thread of it can end it by exit_group. */
-    if (call && (call->kind == CALL_EXIT_GROUP || call->kind == CALL_EXIT) && target_is_of(1, request.pid))
+    /* The agent may end with process 1, and any thread of that can end it by exit_group. */
+    if (call && ((call->kind == CALL_EXIT_GROUP && target_is_of(1, request.pid)) ||
+                 (call->kind == CALL_EXIT && request.pid == 1)))
         record_counters(counters);
 }
