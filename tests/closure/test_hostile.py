@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from tests.closure import elfs
 from tests.closure.elfs import DYNAMIC, LOAD, NEEDED, NOTE, RPATH, RUNPATH, SONAME, VERNEED, ElfTree, elf
-from tracewhale.closure import Closure, Elf, Root, UnreadableElf, resolve
+from tracewhale.closure import Closure, Elf, Root, UnreadableElf, ldcache, resolve
+from tracewhale.closure.cache import Cache, CacheEntry, lookup, ordered
 from tracewhale.closure.files import Files
+from tracewhale.closure.ldcache import encode
 from tracewhale.closure.literals import literals
 from tracewhale.tree import View
 
@@ -131,6 +133,59 @@ def test_odd_sections(
     data = elf([(tag, text) for tag, text in strings], values, extra=extra)
     verdict(data)
     closure(data)
+
+
+CACHE = encode(
+    Cache(
+        ordered(
+            [
+                CacheEntry("liba.so.1", "/lib/liba.so.1", 0x303),
+                CacheEntry("liba.so.1", "/lib/glibc-hwcaps/x86-64-v2/liba.so.1", 0x303, "x86-64-v2"),
+                CacheEntry("libb.so.22", "/lib/libb.so.22", 0x303),
+            ]
+        ),
+        "new",
+        "ldconfig",
+    )
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, len(CACHE) - 1), st.integers(0, 255)), max_size=8),
+    st.integers(0, len(CACHE)),
+)
+def test_changed_cache(changes: list[tuple[int, int]], size: int) -> None:
+    data = bytearray(CACHE)
+    for at, value in changes:
+        data[at] = value
+    for cut in (bytes(data), bytes(data[:size])):
+        cache = ldcache.parse(cut)
+        lookup(cache.named("liba.so.1"), frozenset([0x303]), {"x86-64-v2": 1})
+        ldcache.rewritten(cut, lambda path: True)
+
+
+def test_cache_of_one_long_string_shared_by_all() -> None:
+    count = 100_000
+    head = ldcache.NEW_HEADER.pack(ldcache.NEW_MAGIC, count, 0, 2, 0)
+    strings = 48 + 24 * count
+    rows = b"".join(ldcache.NEW_ENTRY.pack(0x303, strings + i, strings + i, 0, 0) for i in range(count))
+    tracemalloc.start()
+    try:
+        cache = ldcache.parse(head + rows + b"a" * 4000 * 2 + b"\0" + (b"a" * 4000 + b"\0") * 30)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert cache == Cache()
+    assert peak < 2 * MEMORY
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=2000))
+def test_loader_of_noise(noise: bytes) -> None:
+    loader = elfs.library("ld.so") + b"\0/lib/\0" + noise + b"/\0/lib/x/\0release version 2." + noise
+    tree = ElfTree({"/bin/p": GOOD, "/lib64/ld-linux-x86-64.so.2": loader, "/etc/ld.so.preload": noise})
+    resolve(View(tree), [Root("/bin/p")])
 
 
 def test_a_hostile_file_does_not_stop_the_others() -> None:

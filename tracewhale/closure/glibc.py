@@ -103,10 +103,10 @@ class Process:
 
     def open(self, located: Located) -> tuple[tuple[str, str], ...]:
         """Load a library into the running process, as dlopen(3) does; what is new by it, in order."""
-        edge = Edge(self.main.physical, located.path, located.path, Kind.OPENED, How.PATH)
-        self.findings.edges[edge] = None
         if self.base.same_file(located.identity) or located.physical == self.loader.physical:
             return ()
+        edge = Edge(self.main.physical, located.path, located.path, Kind.OPENED, How.PATH)
+        self.findings.edges[edge] = None
         space = Namespace(self.base)
         made = self.search.map(located, None)
         self.findings.objects[located.physical] = located.elf

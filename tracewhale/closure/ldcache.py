@@ -199,13 +199,14 @@ def _apart(cache: Cache) -> Table:
 
 def _shared(cache: Cache, names: Iterable[str]) -> Table:
     """Each string once, of which one may be the end of another (glibc, elf/stringtable.c)."""
-    texts = {text for e in cache.entries for text in (e.name, e.path, e.subdirectory) if text} | set(names)
+    texts = {text for e in cache.entries for text in (e.name, e.path)} | set(names)
+    texts |= {e.subdirectory for e in cache.entries if e.subdirectory}
     table = bytearray()
     offsets: dict[str, int] = {}
     previous = b""
     for text in sorted(texts, key=lambda t: os.fsencode(t)[::-1], reverse=True):
         encoded = os.fsencode(text)
-        if not previous.endswith(encoded):
+        if not table or not previous.endswith(encoded):
             offsets[text] = len(table)
             table += encoded + b"\0"
         else:

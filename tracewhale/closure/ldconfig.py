@@ -85,6 +85,7 @@ class _Scanner:
         self.names: dict[str, None] = {}
         old = loader.version < LEGACY_GONE
         x86 = loader.elf.machine in (EM_X86_64, EM_386)
+        self.typed = old
         self.legacy = (LEGACY if x86 else {}) | TLS if old else {}
         self._places: dict[str, Place] = {}
 
@@ -100,7 +101,8 @@ class _Scanner:
             yield from self._scan(place, queue)
 
     def _add(self, line: str) -> None:
-        path, equals, kind = line.partition("=")
+        # Types of directories, and what is of no libc known to be libc6's, went with libc5 itself.
+        path, equals, kind = line.partition("=") if self.typed else (line, "", "")
         path = path.rstrip().rstrip("/")
         physical = self.disk.directory(path) if path.startswith("/") else None
         if physical is None or not self.keep(physical):
@@ -184,6 +186,8 @@ class _Scanner:
             link = name.endswith(".so") and soname.startswith(name)
         if link:
             soname = name
+        if flags == ELF and not self.typed:
+            flags = LIBC6
         if flags == ELF and place.type in (LIBC5, LIBC6):
             flags = place.type
         known = libraries.get(soname)

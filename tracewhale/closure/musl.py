@@ -54,11 +54,11 @@ class Process:
 
     def open(self, located: Located) -> tuple[tuple[str, str], ...]:
         """Load a library into the running process; what is new by it, in order."""
-        edge = Edge(self.main.located.physical, located.path, located.path, Kind.OPENED, How.PATH)
-        self.findings.edges[edge] = None
         known = {dso.located.physical for _, dso in self.base}
         if located.physical in known or located.physical == self.loader.physical:
             return ()
+        edge = Edge(self.main.located.physical, located.path, located.path, Kind.OPENED, How.PATH)
+        self.findings.edges[edge] = None
         space = list(self.base)
         self.findings.objects[located.physical] = located.elf
         dso = Dso(located, self.main, self._rpath(located), "")
