@@ -156,6 +156,23 @@ def _no_new_privileges(options: RunOptions) -> bool:
     return bool(words & set(options.security_opt))
 
 
+def make_sources(options: RunOptions) -> None:
+    """Make the directories that ``-v`` mounts where they are not there, as Docker does; for good.
+
+    Raises UsageError for one that cannot be made, and for what ``--mount`` names in vain.
+    """
+    for text in options.volumes:
+        source, colon, _ = text.partition(":")
+        if colon and source.startswith("/") and not os.path.lexists(source):
+            try:
+                os.makedirs(source)
+            except OSError as error:
+                raise UsageError(f"-v {text}: {source} cannot be made: {error.strerror}.") from error
+    for mount in options.mounts:
+        if mount["Type"] == "bind" and not os.path.lexists(mount["Source"]):
+            raise UsageError(f"--mount type=bind: there is no {mount['Source']}.", "Name what is there.")
+
+
 def check(options: RunOptions) -> None:
     """Raises UsageError for an option that only a container engine can give."""
     given = {

@@ -16,7 +16,14 @@ from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker.identity import identity, read_user_database
 from tracewhale.targets.docker.payload import argv_of, user_of
 from tracewhale.targets.docker.run import Run
-from tracewhale.targets.embedded.command import Place, check, hostname_of, sandbox_of, stop_signal
+from tracewhale.targets.embedded.command import (
+    Place,
+    check,
+    hostname_of,
+    make_sources,
+    sandbox_of,
+    stop_signal,
+)
 from tracewhale.targets.embedded.layout import user_mounts
 from tracewhale.targets.embedded.machine import Machine
 from tracewhale.targets.embedded.session import Sandbox, Session
@@ -53,6 +60,7 @@ def trace(
     wanted = checked(steps)
     began = time.monotonic()
     argv = argv_of(run)
+    make_sources(run.options)
     who = identity(user_of(run), *read_user_database(tree))
     hostname = hostname_of(run.options, machine)
     with program(machine) as (path, descriptor):

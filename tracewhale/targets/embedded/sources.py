@@ -48,7 +48,7 @@ class Source:
     _work: str = ""
     _held: ExitStack = field(default_factory=ExitStack)
     _runs: int = 0
-    _way: int = 0
+    way: int = 0
 
     def places(self, uid: int) -> Iterator[Place]:
         """Ways to have the files in a sandbox of this user, the best first, each made when it is asked for.
@@ -57,8 +57,8 @@ class Source:
         """
         if not self._work:
             self._work = self._held.enter_context(workspace())
-        for way in range(self._way, 3):
-            self._way = way
+        for way in range(self.way, 3):
+            self.way = way
             if self.kind == HOST and way == 1:
                 break
             self._runs += 1
@@ -89,7 +89,7 @@ class Source:
         return self.directory
 
     def _copy(self, directory: str, uid: int) -> str:
-        """The files in a directory of our own; what is others' allows this user, who owns all, what it did."""
+        """The files in a directory of our own; what was others' allows this user no more than it did."""
         tree = self.tree
         paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
         packed: Iterable[Packed] = tree.pack(paths)
