@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,23 +32,30 @@ Listing = dict[str, str]
 Image = Callable[[str], str]
 
 
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory that is gone after the test: pytest would keep those of several runs, and they are large."""
+    with tempfile.TemporaryDirectory(prefix="twtest-") as path:
+        yield Path(path)
+
+
 @pytest.mark.parametrize("name", ["curl", "flask", "java", "nginx", "node", "postgres"])
-def test_image_resolves_as_its_loader_does(name: str, image: Image, tmp_path: Path) -> None:
+def test_image_resolves_as_its_loader_does(name: str, image: Image, directory: Path) -> None:
     reference = image(name)
-    _unpack(reference, tmp_path)
-    closures = _closures(tmp_path)
+    _unpack(reference, directory)
+    closures = _closures(directory)
     listing = _list_in_container(reference, list(closures))
     assert len(closures) > 250
     assert _differences(closures, listing) == []
 
 
-def test_musl_wheels_resolve_as_musl_does(tmp_path: Path, musl_loader: Path) -> None:
-    root = tmp_path / "root"
+def test_musl_wheels_resolve_as_musl_does(directory: Path, musl_loader: Path) -> None:
+    root = directory / "root"
     target = recipes.beneath(root, recipes.MUSL)
     target.write_bytes(musl_loader.read_bytes())
     target.chmod(0o755)
     (root / "proc").mkdir()
-    for wheel in _wheels(tmp_path):
+    for wheel in _wheels(directory):
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(root / "usr/lib/python3.11/site-packages")
     closures = _closures(root)
