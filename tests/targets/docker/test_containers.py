@@ -33,6 +33,9 @@ def test_an_image_is_read_as_it_is(api: APIClient, probe_bytes: bytes, image: Ca
         root = view.listing("/")
         assert root is not None
         assert not {".tracewhale", ".dockerenv"} & set(root)
+        settings = tree.scan(["/etc"])["/etc"]
+        assert settings is not None
+        assert not {"hosts", "hostname", "resolv.conf", "mtab"} & set(settings)  # the engine makes them
         assert view.listing("/proc") == {} == view.listing("/sys")
         shell = view.resolve("/bin/sh").entry
         assert shell is not None

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import secrets
+import sys
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from tracewhale.targets.docker.attached import Input, Output, attach
 from tracewhale.targets.docker.engine import api_errors
 from tracewhale.targets.docker.payload import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
 from tracewhale.targets.serve import ServedTree
-from tracewhale.tree import Entry, Packed, Tree, View
+from tracewhale.tree import Entry, Kind, Packed, Tree, View
 
 LABEL = "tracewhale.run"
 """On everything that we make in the engine: the token of the run that made it."""
@@ -150,13 +151,22 @@ def copied_volumes(
         yield holder, {destination: names[destination] for destination in destinations}
 
 
+SAME_MOMENT = 1_000_000_000
+"""Nanoseconds within which the engine makes all that it makes in a container's root."""
+
+
 class PristineTree:
     """A served container's tree as the image has it: without what the engine and we put into it."""
 
     ADDED = frozenset({PROBE_DIRECTORY.lstrip("/"), ".dockerenv"})
+    MADE = frozenset({"hosts", "hostname", "resolv.conf", "mtab"})
+    """What the engine makes in /etc where the image has none (moby, daemon/initlayer): empty, or a link."""
 
     def __init__(self, served: Tree) -> None:
         self._served = served
+        root = served.scan(["/"])["/"] or {}
+        # It makes that one at the same moment.
+        self._begun = root[".dockerenv"].mtime_ns if ".dockerenv" in root else sys.maxsize
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
         """As Tree.scan."""
@@ -164,7 +174,14 @@ class PristineTree:
         root = found.get("/")
         if root is not None:
             found["/"] = {name: entry for name, entry in root.items() if name not in self.ADDED}
+        settings = found.get("/etc")
+        if settings is not None:
+            found["/etc"] = {name: each for name, each in settings.items() if not self._made(name, each)}
         return found
+
+    def _made(self, name: str, entry: Entry) -> bool:
+        bare = (entry.kind is Kind.FILE and not entry.size) or entry.target == "/proc/mounts"
+        return name in self.MADE and bare and entry.mtime_ns >= self._begun - SAME_MOMENT
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """As Tree.read."""
