@@ -34,7 +34,7 @@ Image = Callable[[str], str]
 
 @pytest.fixture
 def directory() -> Iterator[Path]:
-    """A directory that is gone after the test: pytest would keep those of several runs, and they are large."""
+    """Gone after the test: pytest would keep those of several runs, and they are large."""
     with tempfile.TemporaryDirectory(prefix="twtest-") as path:
         yield Path(path)
 
