@@ -75,6 +75,7 @@ class Options:
     every entry of the directories that the program listed, and ``ld.so.cache`` as it is; ``directories``
     are kept empty. ``licences`` keeps what a redistributed image owes: copyright and licence files of the
     packages that are there.
+    ``guess_dlopen`` keeps libraries whose names stand among the string literals of kept ELF files.
     ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
     """
 
@@ -85,6 +86,7 @@ class Options:
     listings: bool = False
     directories: tuple[str, ...] = ()
     licences: bool = True
+    guess_dlopen: bool = False
     epoch: int | None = None
 
 
@@ -137,15 +139,21 @@ def _fixpoint(draft: Draft, trace: Trace, options: Options) -> loader.Closure:
         for script in scripts:
             draft.keep(script.interpreter, Reason(Why.INTERPRETER.value, script.path, script.interpreter))
         closure = resolver.resolve(roots)
-        for edge in closure.edges:
+        guessed = resolver.possible() if options.guess_dlopen else ()
+        for edge in (*closure.edges, *guessed):
             why = Why.INTERPRETER if edge.kind is loader.Kind.INTERPRETER else Why.NEEDED
-            draft.keep(edge.path, Reason(why.value, edge.needer, f"{edge.name} ({edge.how.value})"))
+            draft.keep(edge.path, Reason(why.value, edge.needer, _asked(edge)))
         for addition in knowledge.apply(
             draft.view, set(draft.entries), closure.objects, options.rules, frozenset(options.without_rules)
         ):
             draft.keep(addition.path, Reason(Why.RULE.value, addition.rule, addition.because), follow=False)
         if before == set(draft.entries):
             return closure
+
+
+def _asked(edge: loader.Edge) -> str:
+    guess = f"{edge.kind.value}, " if edge.kind is loader.Kind.POSSIBLE else ""
+    return f"{edge.name} ({guess}{edge.how.value})"
 
 
 def _document(draft: Draft, databases: Databases, options: Options) -> None:

@@ -143,6 +143,11 @@ plan_options = apply(
     many("--rules", "rule_files", metavar="FILE", help="Add rules from a TOML file."),
     many("--no-rule", metavar="NAME", help="Do not apply this rule."),
     click.option(
+        "--guess-dlopen",
+        is_flag=True,
+        help="Keep libraries whose names are string literals of kept programs and libraries.",
+    ),
+    click.option(
         "--keep-package-docs",
         type=click.Choice([LICENCES, "none"]),
         default=LICENCES,
@@ -213,6 +218,7 @@ def plan_settings(given: dict[str, Any]) -> Options:
         exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
         rules=known,
         without_rules=tuple(given["no_rule"]),
+        guess_dlopen=given["guess_dlopen"],
         licences=given["keep_package_docs"] == LICENCES,
         epoch=source_date_epoch(os.environ),
     )
