@@ -15,6 +15,7 @@ from tracewhale.errors import EngineError, ExitCode
 from tracewhale.pipeline import Job
 from tracewhale.plan import Options
 from tracewhale.report.json import schema
+from tracewhale.targets.names import ARCHIVE, DOCKER, OCI, ROOTFS, Name
 
 
 class Called(Exception):
@@ -57,7 +58,7 @@ def test_options_stand_on_either_side_of_the_target(asked: Asked, words: tuple[s
         ("java", "-jar", "app.jar"),
         ("A=1",),
     )
-    assert more["new_name"] == "x:slim"
+    assert more["destination"] == Name(DOCKER, "x:slim")
 
 
 def test_what_follows_the_dashes_is_never_ours(asked: Asked) -> None:
@@ -97,7 +98,38 @@ def test_t_is_a_tag_unless_it_is_dockers(
 ) -> None:
     job, _, more = asked(*words, "--", "sh")
     options = job.request.options
-    assert (job.name, options.interactive, options.tty, more["new_name"]) == ("img", interactive, tty, tag)
+    assert (job.name, options.interactive, options.tty) == ("img", interactive, tty)
+    assert more["destination"] == (Name(DOCKER, tag) if tag else None)
+
+
+@pytest.mark.parametrize(
+    ("words", "destination"),
+    [
+        ((), None),
+        (("-o", "oci:dir"), Name(OCI, "dir")),
+        (("-o", "oci:dir:v1"), Name(OCI, "dir", "v1")),
+        (("-o", "oci:dir", "-t", "v1"), Name(OCI, "dir", "v1")),
+        (("-o", "docker-archive:a.tar", "-t", "x:y"), Name(ARCHIVE, "a.tar", "x:y")),
+        (("-o", "docker-daemon:x:y"), Name(DOCKER, "x:y")),
+        (("--output=rootfs:/r",), Name(ROOTFS, "/r")),
+    ],
+)
+def test_where_the_image_goes(asked: Asked, words: tuple[str, ...], destination: Name | None) -> None:
+    assert asked("rootfs:/", *words, "--", "sh")[2]["destination"] == destination
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-o", "somewhere"),
+        ("-o", "oci:"),
+        ("-o", "oci:dir:v1", "-t", "v2"),
+        ("-o", "rootfs:/r", "-t", "x"),
+        ("-o", "docker-daemon:x", "-t", "y"),
+    ],
+)
+def test_an_output_that_makes_no_sense(words: tuple[str, ...]) -> None:
+    assert fail("run", "img", *words).exit_code == ExitCode.USAGE
 
 
 def test_includes_and_excludes_come_from_files_too(asked: Asked, tmp_path: Any) -> None:

@@ -266,7 +266,7 @@ def test_everything_survives_the_trace_file() -> None:
 
 
 def vars_of(options: RunOptions) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in RunOptions.__slots__}  # type: ignore[attr-defined]
+    return {name: getattr(options, name) for name in RunOptions.__slots__}
 
 
 def test_defaults_are_not_written() -> None:

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager
 
 from tracewhale.targets.base import Progress, Request, Target
 from tracewhale.targets.docker.adapter import DockerEngine
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.embedded.adapter import EmbeddedEngine
 from tracewhale.targets.names import DOCKER, parse
+from tracewhale.targets.run import Run
 from tracewhale.tracing.events import Trace
 
 

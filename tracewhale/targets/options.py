@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tracewhale.errors import TraceFileError, UsageError
-from tracewhale.targets.docker import capabilities, flags, mounts
+from tracewhale.targets import capabilities, flags, mounts
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,16 @@ from typing import Any
 import pytest
 
 from tracewhale.errors import EmptyImage, TraceFileError
-from tracewhale.targets.docker.identity import Identity
 from tracewhale.targets.docker.payload import (
     DOCKER_INIT,
     PROBE,
-    argv_of,
-    environment_of,
     filled,
     traced,
     untraced,
 )
-from tracewhale.targets.docker.run import Run
+from tracewhale.targets.identity import Identity
 from tracewhale.targets.options import RunOptions
+from tracewhale.targets.run import Run, argv_of, environment_of
 
 IMAGE = "sha256:" + "1" * 64
 CONFIG = {"Entrypoint": ["/entry"], "Cmd": ["a", "b"], "Env": ["PATH=/bin", "X=image"], "User": "app"}

@@ -13,8 +13,8 @@ from tests.targets.docker.conftest import Runner
 from tracewhale.targets.docker.containers import archive, token
 from tracewhale.targets.docker.engine import inspect_image
 from tracewhale.targets.docker.payload import untraced
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.options import parse_options
+from tracewhale.targets.run import Run
 from tracewhale.tracing.events import Step
 
 PROFILE = {

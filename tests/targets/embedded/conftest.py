@@ -17,7 +17,6 @@ from docker import DockerClient
 from tracewhale.targets.archive import open_docker_archive
 from tracewhale.targets.base import Request
 from tracewhale.targets.console import Console, Handle, Reader
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.embedded import driver
 from tracewhale.targets.embedded.machine import this_machine
 from tracewhale.targets.embedded.session import Refused
@@ -25,6 +24,7 @@ from tracewhale.targets.embedded.sources import opened
 from tracewhale.targets.layers import open_layers
 from tracewhale.targets.names import ROOTFS, Name
 from tracewhale.targets.options import parse_options
+from tracewhale.targets.run import Run
 from tracewhale.tracing.events import Step, Trace
 
 GONE_SECONDS = 10

@@ -22,14 +22,13 @@ from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker import driver
 from tracewhale.targets.docker.containers import served_tree
 from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image
-from tracewhale.targets.docker.identity import identity, read_user_database
-from tracewhale.targets.docker.payload import user_of
 from tracewhale.targets.docker.publish import name_image
 from tracewhale.targets.docker.reference import normalized
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.docker.target import changes, prepared, save
+from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.layers import changed_paths
 from tracewhale.targets.names import DOCKER, Name
+from tracewhale.targets.run import Run, user_of
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
 

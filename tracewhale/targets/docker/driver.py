@@ -13,7 +13,6 @@ from docker import APIClient
 from tracewhale.errors import CommandKilled, CommandNotFound, RunFailed
 from tracewhale.targets.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
-from tracewhale.targets.docker.identity import identity, read_user_database
 from tracewhale.targets.docker.payload import (
     DOCKER_INIT,
     PROBE,
@@ -23,10 +22,10 @@ from tracewhale.targets.docker.payload import (
     init_path,
     traced,
     untraced,
-    user_of,
 )
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.docker.session import Session
+from tracewhale.targets.identity import identity, read_user_database
+from tracewhale.targets.run import Run, user_of
 from tracewhale.targets.steps import check_start, checked, drive, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tree import Tree

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracewhale.errors import EmptyImage
-from tracewhale.targets.docker.capabilities import PROBE as PROBE_CAPABILITIES
-from tracewhale.targets.docker.capabilities import effective, mask, resolved_profile, widened
-from tracewhale.targets.docker.identity import Identity
-from tracewhale.targets.docker.run import Run
+from tracewhale.targets.capabilities import PROBE as PROBE_CAPABILITIES
+from tracewhale.targets.capabilities import effective, mask, resolved_profile, widened
+from tracewhale.targets.identity import Identity
 from tracewhale.targets.options import RunOptions
+from tracewhale.targets.run import Run, argv_of, command_words, environment_of
 
 PROBE_DIRECTORY = "/.tracewhale"
 PROBE = f"{PROBE_DIRECTORY}/probe"
@@ -74,52 +73,6 @@ class Entry:
         words += ["--home", self.home] if self.home else []
         words += ["--deny-added", f"{self.added:x}"] if self.added else []
         return [*words, "--", *argv]
-
-
-def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
-    """``Entrypoint`` and ``Cmd`` to ask for; None leaves the image's own."""
-    given = list(run.command) or None
-    if run.options.entrypoint is not None:
-        return [run.options.entrypoint], given
-    if run.container and given:
-        return [""], given
-    return None, given
-
-
-def argv_of(run: Run) -> tuple[str, ...]:
-    """The words that the engine executes (moby's merge of the image's configuration). Raises EmptyImage."""
-    entrypoint, command = command_words(run)
-    if entrypoint is None:
-        entrypoint = list(run.config.get("Entrypoint") or ())
-        command = command if command is not None else list(run.config.get("Cmd") or ())
-    words = [*([] if entrypoint == [""] else entrypoint), *(command or ())]
-    if not words:
-        raise EmptyImage(
-            f"{run.target} has no command of its own, and none was given.",
-            "Give one after `--`: ... -- COMMAND ARG...",
-        )
-    return tuple(words)
-
-
-def user_of(run: Run) -> str:
-    """The USER string in force."""
-    return str(run.options.user if run.options.user is not None else run.config.get("User") or "")
-
-
-def environment_of(run: Run) -> dict[str, str]:
-    """Variables that the image and the options set, by name, as the engine merges them."""
-    merged = dict(_pair(each) for each in run.config.get("Env") or ())
-    for each in run.options.env:
-        if "=" in each:
-            merged.update([_pair(each)])
-        else:
-            merged.pop(each, None)
-    return merged
-
-
-def _pair(assignment: str) -> tuple[str, str]:
-    name, _, value = assignment.partition("=")
-    return name, value
 
 
 def untraced(run: Run) -> CreatePayload:

@@ -11,8 +11,8 @@ from docker import APIClient
 from tracewhale.errors import UsageError
 from tracewhale.targets.docker.containers import copied_volumes
 from tracewhale.targets.docker.engine import Found, api_errors, image_config, inspect_image, remove_image
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.options import RunOptions
+from tracewhale.targets.run import Run
 
 CHANGED, ADDED = 0, 1
 """``Kind`` in the engine's answer to /containers/ID/changes; 2 is a deletion."""

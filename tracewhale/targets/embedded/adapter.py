@@ -12,15 +12,14 @@ from tracewhale.image import Image
 from tracewhale.targets import output
 from tracewhale.targets.base import Progress, Request
 from tracewhale.targets.console import Console, Handle
-from tracewhale.targets.docker.identity import Identity, identity, read_user_database
-from tracewhale.targets.docker.payload import user_of
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.embedded import driver
 from tracewhale.targets.embedded.command import workdir_of
 from tracewhale.targets.embedded.machine import this_machine
 from tracewhale.targets.embedded.session import Refused
 from tracewhale.targets.embedded.sources import Source, of_image, opened
+from tracewhale.targets.identity import Identity, identity, read_user_database
 from tracewhale.targets.names import OCI, Name, parse
+from tracewhale.targets.run import Run, user_of
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
 

@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tracewhale.errors import UsageError
-from tracewhale.targets.docker.capabilities import PROBE as PROBE_CAPABILITIES
-from tracewhale.targets.docker.capabilities import effective, mask
-from tracewhale.targets.docker.identity import Identity
-from tracewhale.targets.docker.payload import environment_of
-from tracewhale.targets.docker.run import Run
+from tracewhale.targets.capabilities import PROBE as PROBE_CAPABILITIES
+from tracewhale.targets.capabilities import effective, mask
 from tracewhale.targets.embedded.layout import Files, container
 from tracewhale.targets.embedded.machine import Machine
 from tracewhale.targets.embedded.session import Sandbox
+from tracewhale.targets.identity import Identity
 from tracewhale.targets.options import RunOptions
+from tracewhale.targets.run import Run, environment_of
 from tracewhale.targets.steps import ports_of
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

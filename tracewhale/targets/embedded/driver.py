@@ -13,9 +13,6 @@ from tracewhale import probe
 from tracewhale.errors import CommandKilled
 from tracewhale.targets.base import Progress
 from tracewhale.targets.console import Console, Handle
-from tracewhale.targets.docker.identity import identity, read_user_database
-from tracewhale.targets.docker.payload import argv_of, user_of
-from tracewhale.targets.docker.run import Run
 from tracewhale.targets.embedded.command import (
     Place,
     check,
@@ -27,6 +24,8 @@ from tracewhale.targets.embedded.command import (
 from tracewhale.targets.embedded.layout import user_mounts
 from tracewhale.targets.embedded.machine import Machine
 from tracewhale.targets.embedded.session import Sandbox, Session
+from tracewhale.targets.identity import identity, read_user_database
+from tracewhale.targets.run import Run, argv_of, user_of
 from tracewhale.targets.steps import check_start, checked, drive, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tree import Tree

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracewhale.errors import UsageError
-from tracewhale.targets.docker.flags import fields, size
+from tracewhale.targets.flags import fields, size
 
 MODES = frozenset("ro rw z Z nocopy consistent cached delegated".split())
 PROPAGATIONS = frozenset("private rprivate shared rshared slave rslave".split())

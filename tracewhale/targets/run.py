@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tracewhale.errors import TraceFileError
+from tracewhale.errors import EmptyImage, TraceFileError
 from tracewhale.targets.options import RunOptions
 
 
@@ -64,3 +64,49 @@ class Run:
             )
         except (TypeError, ValueError, AttributeError) as error:
             raise TraceFileError(f"The trace's request is not one of this program's: {error}.") from error
+
+
+def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
+    """``Entrypoint`` and ``Cmd`` to ask for; None leaves the image's own."""
+    given = list(run.command) or None
+    if run.options.entrypoint is not None:
+        return [run.options.entrypoint], given
+    if run.container and given:
+        return [""], given
+    return None, given
+
+
+def argv_of(run: Run) -> tuple[str, ...]:
+    """The words that the engine executes (moby's merge of the image's configuration). Raises EmptyImage."""
+    entrypoint, command = command_words(run)
+    if entrypoint is None:
+        entrypoint = list(run.config.get("Entrypoint") or ())
+        command = command if command is not None else list(run.config.get("Cmd") or ())
+    words = [*([] if entrypoint == [""] else entrypoint), *(command or ())]
+    if not words:
+        raise EmptyImage(
+            f"{run.target} has no command of its own, and none was given.",
+            "Give one after `--`: ... -- COMMAND ARG...",
+        )
+    return tuple(words)
+
+
+def user_of(run: Run) -> str:
+    """The USER string in force."""
+    return str(run.options.user if run.options.user is not None else run.config.get("User") or "")
+
+
+def environment_of(run: Run) -> dict[str, str]:
+    """Variables that the image and the options set, by name, as the engine merges them."""
+    merged = dict(_pair(each) for each in run.config.get("Env") or ())
+    for each in run.options.env:
+        if "=" in each:
+            merged.update([_pair(each)])
+        else:
+            merged.pop(each, None)
+    return merged
+
+
+def _pair(assignment: str) -> tuple[str, str]:
+    name, _, value = assignment.partition("=")
+    return name, value

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.trees import MemoryTree
 from tracewhale.errors import UsageError
-from tracewhale.targets.docker.identity import Identity, identity, read_user_database
+from tracewhale.targets.identity import Identity, identity, read_user_database
 
 PASSWD = """
 root:x:0:0:root user:/root:/bin/bash

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracewhale.errors import UsageError
-from tracewhale.targets.docker.capabilities import (
+from tracewhale.targets.capabilities import (
     DEFAULT,
     NAMES,
     PROBE,
