@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,8 +18,11 @@ from tracewhale.targets import session
 from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker.attached import Attached, attach, execute
 from tracewhale.targets.docker.engine import api_errors
-from tracewhale.targets.docker.payload import PROBE, Entry
+from tracewhale.targets.docker.payload import PROBE, PROBE_DIRECTORY, Entry
 from tracewhale.targets.session import DRAIN_SECONDS, READY_SECONDS, STDOUT, Process
+from tracewhale.tracing.records import Feature
+
+JOURNAL = f"{PROBE_DIRECTORY}/journal"
 
 
 class Session(session.Session):
@@ -65,7 +70,7 @@ class Session(session.Session):
         self.resize()
         self.spawn(self._await_end)
         watched = ["--ports", ",".join(str(port) for port in ports)] if ports else []
-        argv = [PROBE, "agent", "--socket", self.socket, *watched]
+        argv = [PROBE, "agent", "--socket", self.socket, "--journal", JOURNAL, *watched]
         _, self._agent = execute(self.client, self.container, argv, stdin=True)
         self._open.append(self._agent)
         agent = self._agent
@@ -127,6 +132,17 @@ class Session(session.Session):
             self._agent.close_write()
         if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
             raise EngineError("The engine did not close the agent's stream after the container had ended.")
+        if Feature.JOURNAL in self.collector.features:
+            self.learn_journal()
+
+    def learn_journal(self) -> None:
+        """Read what the agent had recorded and not written yet when it was killed with process 1."""
+        with api_errors("read the probe's journal"):
+            chunks, _ = self.client.get_archive(self.container, JOURNAL)
+            packed = io.BytesIO(b"".join(chunks))
+        with tarfile.open(fileobj=packed) as archive:
+            journal = archive.extractfile(archive.getmembers()[0])
+            self.collector.recover(journal.read() if journal is not None else b"")
 
     def close(self) -> None:
         """Let go of every connection."""
