@@ -28,18 +28,28 @@ LAYERS = {
     "draft": "errors tree tracing",
     "generated": "errors tree closure packages draft",
     "plan": "errors tree tracing closure rules roots packages surface draft generated",
-    "packing": "errors tree packages plan",
-    "recipe": "errors tree image plan packing",
     "verify": "errors tree tracing plan",
     "report": "errors tree tracing packages surface plan verify",
+    "packing": "errors tree packages plan",
+    "sbom": "errors tree packages plan report",
+    "recipe": "errors tree image generated plan packing sbom",
     "targets": "errors tree tracing probe image",
-    "pipeline": "errors tree tracing closure rules image roots plan recipe verify report targets",
-    "cli": "errors tree tracing probe closure rules image roots plan recipe verify report targets pipeline",
+    "pipeline": "errors tree tracing closure rules image roots plan sbom recipe verify report targets",
+    "cli": "errors tree tracing probe closure rules image roots plan sbom recipe verify report targets pipeline",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""
 
-LIBRARIES = {"click": "cli", "docker": "targets.docker", "elftools": "closure", "ptrace": "tracing"}
+LIBRARIES = {
+    "click": "cli",
+    "cyclonedx": "sbom",
+    "docker": "targets.docker",
+    "elftools": "closure",
+    "license_expression": "sbom",
+    "packageurl": "sbom",
+    "ptrace": "tracing",
+    "spdx_tools": "sbom",
+}
 """Third-party libraries, each with the one part that knows it."""
 
 SPEAKING = {"print", "input", "exit", "quit", "breakpoint"}

@@ -46,6 +46,14 @@ def generate(
     return made
 
 
+def added(
+    view: View, kept: Mapping[str, Kept], path: str, reason: Reason, content: bytes, mtime_ns: int
+) -> dict[str, Kept]:
+    """One more generated file, with the directories that it needs and that are not kept."""
+    made = {path: _file(path, content, mtime_ns, reason, None)}
+    return made | _parents(view, kept, made, path)
+
+
 def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dict[str, Kept]:
     """``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
     ``ldconfig -p`` with all that ask it."""

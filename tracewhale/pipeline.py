@@ -13,9 +13,8 @@ from dataclasses import dataclass, field, replace
 
 from tracewhale import recipe as recipes
 from tracewhale.errors import CommandNotFound, RunFailed, UsageError, VerificationFailed
-from tracewhale.image import Image
 from tracewhale.plan import Options, Plan, make_plan
-from tracewhale.recipe import PLAIN, Original, Recipe
+from tracewhale.recipe import PLAIN, Original, Recipe, Written
 from tracewhale.report.model import Built, Report, Verification
 from tracewhale.targets import output
 from tracewhale.targets.base import Engine, Progress, Rebuilt, Request, Target
@@ -154,11 +153,14 @@ def run(
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """A plan, the image that was written of it, and that image where it can be run."""
+    """A new image with its plan, and where it can be run."""
 
-    plan: Plan
-    image: Image
+    written: Written
     rebuilt: Rebuilt
+
+    @property
+    def plan(self) -> Plan:
+        return self.written.plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,20 +187,21 @@ class _Maker:
     def image(self, plan: Plan) -> Iterator[_Made]:
         with ExitStack() as held:
             with self.session.stage("image", f"copying {len(plan.paths)} paths"):
-                written = recipes.write(self.tree, plan, _original(self.target), self.recipe)
-                image = held.enter_context(written)
+                writing = recipes.write(self.view, plan, _original(self.target), self.recipe)
+                written = held.enter_context(writing)
             with self.session.stage("load", "loading the new image"):
-                rebuilt = held.enter_context(self.target.rebuilt(image))
-            yield _Made(plan, image, rebuilt)
+                rebuilt = held.enter_context(self.target.rebuilt(written.image))
+            yield _Made(written, rebuilt)
 
     def publish(self, made: _Made, destination: Name | None) -> Built:
         """Give the image its name, and the configuration that the user wants in place of the original's."""
         place = destination or self.target.default_destination
         with self.session.stage("write", f"writing {place}"), ExitStack() as held:
-            image = recipes.overridden(made.image, self.recipe)
+            image = recipes.overridden(made.written.image, self.recipe)
             rebuilt = held.enter_context(self.target.rebuilt(image)) if image else made.rebuilt
-            rebuilt.publish(place)
             name = place.place if place.kind == DOCKER else str(place)
+            recipes.write_bill(made.written, _original(self.target), self.recipe, name, rebuilt.target.image)
+            rebuilt.publish(place)
             return Built(name, rebuilt.target.image, rebuilt.target.size, self.target.size)
 
     def make_verified(self, trace: Trace, held: ExitStack) -> tuple[_Made, Verification]:
@@ -209,7 +212,9 @@ class _Maker:
             plan = self.plan(known, listings=listings)
             with ExitStack() as building:
                 made = building.enter_context(self.image(plan))
-                comparison, again = self.compare(made.rebuilt.target, trace, plan, plan.kept.__contains__)
+                comparison, again = self.compare(
+                    made.rebuilt.target, trace, made.plan, made.plan.kept.__contains__
+                )
                 more = {absent.path for absent in comparison.missing} - set(added)
                 # Where nothing is missing and the output differs still, the names that a directory
                 # lists, or the libraries that ld.so.cache does, may be what the command prints.

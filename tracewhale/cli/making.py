@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tracewhale import sbom
 from tracewhale.cli.options import LICENCES, apply, many
 from tracewhale.errors import UsageError
 from tracewhale.image import Overrides
@@ -25,6 +26,13 @@ making_options = apply(
         metavar="N",
         help="At most so many layers, by package: images made from one base share them.",
     ),
+    click.option("--sbom", metavar="FILE", default="", help="Write a bill of materials of the new image."),
+    click.option("--sbom-in-image", is_flag=True, help="Put a bill of materials into the new image."),
+    click.option(
+        "--sbom-format",
+        type=click.Choice(sbom.FORMATS),
+        help="SPDX 2.3 or CycloneDX 1.6, in JSON [cyclonedx for FILEs such as *.cdx.json, else spdx].",
+    ),
     many("--image-label", metavar="NAME=VALUE", help="Add a label to the new image."),
     many("--image-env", metavar="NAME=VALUE", help="Set an environment variable in the new image."),
     click.option("--image-entrypoint", metavar="WORDS", help="The new image's ENTRYPOINT, or a JSON list."),
@@ -38,6 +46,11 @@ making_options = apply(
 
 def recipe(given: dict[str, Any]) -> Recipe:
     """How the new image is to be made. Raises UsageError for a value that makes no sense."""
+    if given["sbom_format"] and not (given["sbom"] or given["sbom_in_image"]):
+        raise UsageError("--sbom-format says how, but not where", "add --sbom FILE or --sbom-in-image")
+    form = given["sbom_format"] or sbom.form_of(given["sbom"])
+    if given["sbom"] or given["sbom_in_image"]:
+        sbom.check(form)
     return Recipe(
         overrides=Overrides(
             labels=_pairs("--image-label", given["image_label"]),
@@ -49,11 +62,14 @@ def recipe(given: dict[str, Any]) -> Recipe:
             expose=tuple(_port(port) for port in given["image_expose"]),
         ),
         layers=given["layers"],
-        words=_shown(given),
+        bill=given["sbom"],
+        bill_inside=given["sbom_in_image"],
+        form=form,
+        words=_shown(given, form),
     )
 
 
-def _shown(given: dict[str, Any]) -> tuple[str, ...]:
+def _shown(given: dict[str, Any], form: str) -> tuple[str, ...]:
     words = [
         word
         for name in SHOWN
@@ -64,6 +80,8 @@ def _shown(given: dict[str, Any]) -> tuple[str, ...]:
         words += ["--keep-package-docs", given["keep_package_docs"]]
     if given["layers"] != 1:
         words += ["--layers", str(given["layers"])]
+    if given["sbom_in_image"]:
+        words += ["--sbom-in-image", "--sbom-format", form]
     return tuple(words)
 
 
