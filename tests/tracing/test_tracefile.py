@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,19 @@ def test_a_line_taken_out_is_noticed() -> None:
     lines = text()
     with pytest.raises(TraceFileError, match="its end is missing"):
         tracefile.loads(iter([*lines[:2], *lines[3:]]))
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        tracefile.write(TRACE, str(pipe))
+        assert os.read(reader, 1 << 16).decode() == "".join(tracefile.dumps(TRACE))
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert os.listdir(tmp_path) == ["pipe"]
 
 
 def test_errors_name_the_file_and_have_their_exit_code(tmp_path: Path) -> None:

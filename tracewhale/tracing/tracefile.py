@@ -30,13 +30,17 @@ def dumps(trace: Trace) -> Iterator[str]:
 def write(trace: Trace, path: str) -> None:
     """Write a trace file, whole or not at all (a temporary name beside it, then rename(2)).
 
-    Raises NoSpace, or TraceFileError when the place cannot be written.
+    A pipe or a device is written to, not replaced. Raises NoSpace, or TraceFileError when the place cannot
+    be written.
     """
+    special = os.path.exists(path) and not os.path.isfile(path)
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "x", encoding="utf-8", newline="\n") as file:
+        place, mode = (path, "w") if special else (temporary, "x")
+        with open(place, mode, encoding="utf-8", newline="\n") as file:
             file.writelines(dumps(trace))
-        os.replace(temporary, path)
+        if not special:
+            os.replace(temporary, path)
     except OSError as error:
         _unlink(temporary)
         if error.errno == 28:
