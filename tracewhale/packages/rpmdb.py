@@ -20,6 +20,9 @@ INDEXES = frozenset(
 )
 """Tables of SQLite's form beside ``Packages``: keys and the numbers of the packages that have them."""
 
+BINARY = frozenset({"Installtid", "Sigmd5"})
+"""Those of them whose keys are not text."""
+
 OTHER_COLUMNS = "hnum INTEGER NOT NULL, idx INTEGER NOT NULL, FOREIGN KEY (hnum) REFERENCES 'Packages'(hnum)"
 
 STEPS = 50_000_000
@@ -57,25 +60,21 @@ def subset(data: bytes, chosen: Mapping[int, tuple[str, bytes]]) -> bytes:
 
     The same packages give the same bytes: nothing in it tells which SQLite wrote it.
     """
-    rows: Mapping[str, list[Row]] = {}
+    rows: Mapping[str, list[Row]] = {"Name": [(name, number, 0) for number, (name, _) in chosen.items()]}
     if data.startswith(b"SQLite format 3\0"):
-        rows = {
-            table: [row for row in found if row[1] in chosen] for table, found in _sqlite(data)[1].items()
-        }
-    if not rows:
-        rows = {"Name": [(name, number, 0) for number, (name, _) in sorted(chosen.items())]}
+        rows = _sqlite(data)[1]
     with closing(sqlite3.connect(":memory:")) as made:
-        made.execute("PRAGMA page_size = 4096")
+        made.execute("PRAGMA page_size = 512")
         made.execute("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
         made.executemany(
             "INSERT INTO Packages VALUES (?, ?)", [(n, blob) for n, (_, blob) in sorted(chosen.items())]
         )
-        for table in sorted(rows):
-            kind = "BLOB" if any(isinstance(row[0], bytes) for row in rows[table]) else "TEXT"
+        for table in sorted(INDEXES):
+            kind = "BLOB" if table in BINARY else "TEXT"
             made.execute(f"CREATE TABLE '{table}' (key '{kind}' NOT NULL, {OTHER_COLUMNS})")
-            made.executemany(f"INSERT INTO '{table}' VALUES (?, ?, ?)", _in_order(rows[table]))
+            own = _in_order([row for row in rows.get(table, []) if row[1] in chosen])
+            made.executemany(f"INSERT INTO '{table}' VALUES (?, ?, ?)", own)
             made.execute(f"CREATE INDEX '{table}_key_idx' ON '{table}'(key ASC)")
-            made.execute(f"CREATE INDEX '{table}_hnum_idx' ON '{table}'(hnum ASC)")
         made.commit()
         written = bytearray(made.serialize())
     written[CHANGE_COUNTER] = written[VALID_FOR] = (1).to_bytes(4, "big")
