@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from tracewhale.closure.ldcache import rewritten
+from tracewhale.closure.ldcache import parse, rewritten
 from tracewhale.draft import Kept, Reason, Why
 from tracewhale.packages import Written
 from tracewhale.tree import Entry, Kind, View, parent
@@ -66,7 +66,7 @@ def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dic
         return found.entry is not None and all(step in kept for step in (*found.steps, found.entry.path))
 
     data = view.tree.read([(LOADER_CACHE, 0, original.entry.size)])[0] or b""
-    content = rewritten(data, exists)
+    content = rewritten(data, exists) if parse(data).entries else data
     if content == data:
         return {}
     reason = Reason(Why.GENERATED.value, "ld.so.cache", "without what is not kept")

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tests.trees import MemoryTree
 from tracewhale.packages import Databases, Inventory, Written
-from tracewhale.tree import ROOT, Entry, Kind, View, parent
+from tracewhale.tree import ROOT, Entry, Packed, View, parent
 
 MODIFIED = 1_600_000_000 * 1_000_000_000
+
+
+class CountingTree(MemoryTree):
+    """A tree that counts the bytes that are read of it."""
+
+    bytes_read = 0
+
+    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+        answers = super().read(wanted)
+        self.bytes_read += sum(len(answer or b"") for answer in answers)
+        return answers
+
+    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+        for path in paths:
+            yield Packed(ROOT, {}, iter(())) if path == "/" else next(super().pack([path]))
 
 
 class Image:
     """A tree whose files have any contents, and the answers about some of its paths."""
 
-    def __init__(self, text: str, files: dict[str, str | bytes] | None = None) -> None:
+    def __init__(self, text: str, files: Mapping[str, str | bytes] | None = None) -> None:
         contents = {path: c.encode() if isinstance(c, str) else c for path, c in (files or {}).items()}
-        self.tree = MemoryTree("\n".join([text.strip(), *(f"{path}: -" for path in contents)]))
+        self.tree = CountingTree("\n".join([text.strip(), *(f"{path}: -" for path in contents)]))
         for path, content in contents.items():
             self.tree.contents[path] = content
             self.tree.entries[path] = replace(self.tree.entries[path], size=len(content))
@@ -70,8 +85,3 @@ class Answer:
     @property
     def left_out(self) -> list[str]:
         return [package.title for package in self.inventory.left_out]
-
-
-def files_of(image: Image) -> list[str]:
-    """Every file of an image."""
-    return [path for path, entry in image.tree.entries.items() if entry.kind is Kind.FILE]
