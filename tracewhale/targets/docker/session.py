@@ -132,7 +132,8 @@ class Session(session.Session):
             self._agent.close_write()
         if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
             raise EngineError("The engine did not close the agent's stream after the container had ended.")
-        if Feature.JOURNAL in self.collector.features:
+        features = self.collector.features
+        if features is not None and Feature.JOURNAL in features:
             self.learn_journal()
 
     def learn_journal(self) -> None:
