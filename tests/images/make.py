@@ -142,10 +142,14 @@ def _remove(client: DockerClient, identifier: str) -> None:
             raise
 
 
+MMDEBSTRAP = ("mmdebstrap", "--quiet", '--aptopt=Acquire::Retries "5"')
+"""A mirror may fail for a moment: apt tries again, in the order of seconds."""
+
+
 def _base(scratch: Path, architecture: str) -> Path:
     """Debian bookworm, what debootstrap's minbase has."""
     archive = scratch / "base.tar"
-    _run("mmdebstrap", "--quiet", "--variant=minbase", _debian(architecture), "bookworm", archive, *SOURCES)
+    _run(*MMDEBSTRAP, "--variant=minbase", _debian(architecture), "bookworm", archive, *SOURCES)
     return archive
 
 
@@ -168,7 +172,7 @@ def _musl(scratch: Path, architecture: str) -> Path:
     """Debian's musl package alone, and a program linked to it that has a library of its own."""
     archive = scratch / "musl.tar"
     choice = ("--variant=extract", "--include=musl", _debian(architecture))
-    _run("mmdebstrap", "--quiet", *choice, "bookworm", archive, SOURCES[0])
+    _run(*MMDEBSTRAP, *choice, "bookworm", archive, SOURCES[0])
     library, program = scratch / "libwhale.so.1", scratch / "hello"
     sources = HERE / "musl"
     _compile(
