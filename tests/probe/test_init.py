@@ -173,7 +173,8 @@ def test_calls_that_another_capability_allows(probe: Path) -> None:
 def test_calls_that_are_denied_by_name(probe: Path) -> None:
     """What the default profiles of older engines denied."""
     # Whole words as arguments, and no error left from the call before: one that succeeds sets none.
-    code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); libc.syscall.argtypes = [ctypes.c_long] * 7\n"
+    code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)\n"
+    code += "libc.syscall.argtypes = [ctypes.c_long] * 7\n"
     code += "for n in (303, 310, 311):\n"
     code += " ctypes.set_errno(0); libc.syscall(n, -1, 0, 0, 0, 0, 0); print(ctypes.get_errno() == 1)"
     command = [sys.executable, "-I", "-S", "-c", code]
