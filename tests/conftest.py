@@ -5,12 +5,14 @@ A test that needs an engine fails without one: nothing here skips.
 
 from __future__ import annotations
 
+import os
 import platform
 import secrets
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -20,6 +22,8 @@ from docker.errors import DockerException, ImageNotFound
 from probes.build import OUTPUT, BuildError, build
 from tests.images.make import SECONDS, ensure
 from tests.presence import presence
+from tracewhale.targets.archive import open_docker_archive
+from tracewhale.targets.layers import open_layers
 
 GONE_SECONDS = 10
 """How long something may take to vanish after the call that removed it has returned."""
@@ -89,3 +93,68 @@ def leaves_nothing(
         if time.monotonic() > deadline:
             pytest.fail(f"left behind: {left}", pytrace=False)
         time.sleep(0.2)
+
+
+@pytest.fixture(scope="session")
+def archive(
+    docker_client: DockerClient, image: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """``archive("base")`` is the file that ``docker save`` writes of a sample image."""
+    directory = tmp_path_factory.mktemp("archives")
+
+    def save(name: str) -> Path:
+        path = directory / f"{name}.tar"
+        if not path.exists():
+            with path.open("wb") as file:
+                file.writelines(docker_client.images.get(image(name)).save(named=True))
+        return path
+
+    return save
+
+
+@pytest.fixture(scope="session")
+def unpacked(
+    archive: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], tuple[str, Mapping[str, Any]]]:
+    """``unpacked("base")`` is a directory with a sample image's files, and its ``Config``."""
+    found: dict[str, tuple[str, Mapping[str, Any]]] = {}
+
+    def unpack(name: str) -> tuple[str, Mapping[str, Any]]:
+        if name not in found:
+            directory = str(tmp_path_factory.mktemp("unpacked") / name)
+            with open_docker_archive(str(archive(name))) as image, open_layers(image) as tree:
+                tree.unpack_to(directory)
+                found[name] = (directory, image.config["config"])
+        return found[name]
+
+    return unpack
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The temporary directory during a test, which fails when a file, mount or process is left of it."""
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    directory.chmod(0o1777)
+    monkeypatch.setenv("TMPDIR", str(directory))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    yield directory
+    deadline = time.monotonic() + GONE_SECONDS
+    while left := left_of(directory):
+        if time.monotonic() > deadline:
+            pytest.fail(f"left behind: {left}", pytrace=False)
+        time.sleep(0.1)
+
+
+def left_of(directory: Path) -> list[str]:
+    """What is in a directory, mounted in it, or running with it."""
+    left = os.listdir(directory)
+    left += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(directory) in line]
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (process / "cmdline").read_bytes()
+        except OSError:  # gone
+            continue
+        if os.fsencode(directory) in words:
+            left.append(words.decode(errors="replace").replace("\0", " "))
+    return left

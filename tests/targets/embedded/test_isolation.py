@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.targets.embedded.conftest import Runner, Unpacked, left_of
+from tests.conftest import left_of
+from tests.targets.embedded.conftest import Runner, Unpacked
 from tracewhale.errors import EngineError
 
 LONG = 60
@@ -147,8 +148,9 @@ def test_only_its_own_processes_are_seen(runner: Runner) -> None:
 
 
 def tracing(target: str, script: str) -> subprocess.Popen[bytes]:
-    words = ["-m", "tracewhale", "trace", "-o", os.devnull, target, "--", "/bin/sh", "-c", script]
-    return subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    trace = f"{os.environ['TMPDIR']}/../trace"
+    words = [sys.executable, "-m", "tracewhale", "trace", "-o", trace, target, "--", "/bin/sh", "-c", script]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("user", ["", "games"])
