@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracewhale.packages.files import Files, Missing, Names, encode, normal, substance
+from tracewhale.packages.files import Files, Missing, Names, encode, normal, substance, words
 from tracewhale.packages.model import NOTHING, Found, Owned, Package, Written
 from tracewhale.tree import Entry, Kind
 
@@ -59,7 +59,7 @@ class Apk:
     def _read(self, text: str) -> Iterator[_Record]:
         for block in text.split("\n\n"):
             lines = tuple(line for line in block.split("\n") if line)
-            fields = {line[0]: line[2:] for line in reversed(lines) if line[1:2] == ":"}
+            fields = {line[0]: words(encode(line[2:])) for line in reversed(lines) if line[1:2] == ":"}
             if fields.get("P") and fields.get("V"):
                 paths = frozenset(self._names.physical(path) for path, _ in _files(lines))
                 yield _Record(_package(fields), lines, paths)

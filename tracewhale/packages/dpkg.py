@@ -12,7 +12,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracewhale.packages.files import Files, Missing, Names, decode, encode, normal, owes_licence, substance
+from tracewhale.packages.files import (
+    Files,
+    Missing,
+    Names,
+    decode,
+    encode,
+    normal,
+    owes_licence,
+    substance,
+    words,
+)
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
 from tracewhale.tree import Entry, Kind, parent
 
@@ -90,7 +100,7 @@ class Dpkg:
             fields = parse(stanza)
             if not _is_package(fields) or fields.get("Status", "").split()[-1:] in NOT_THERE:
                 continue
-            package = _package(fields)
+            package = _package(parse(words(encode(stanza))))
             base = next(
                 (b for b in (package.name, f"{package.name}:{package.architecture}") if b in places), ""
             )
@@ -110,7 +120,7 @@ class Dpkg:
                 if _is_package(fields):
                     sums = decode(contents.get(f"{place}/{name}.md5sums", b""))
                     paths = frozenset(path for path, _ in digests(sums))
-                    yield _Record(_package(fields), stanza, name, paths)
+                    yield _Record(_package(parse(words(encode(stanza)))), stanza, name, paths)
 
     def _read_diversions(self) -> dict[str, tuple[str, str]]:
         """Where a file lies that a package wants elsewhere (dpkg-divert(1)): name, place, by whom."""

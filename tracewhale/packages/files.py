@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
@@ -90,13 +91,18 @@ class Names:
 
 
 def decode(data: bytes) -> str:
-    """Bytes of a database as text that holds names as paths have them."""
-    return data.decode("utf-8", "surrogateescape")
+    """Bytes of a database as text in which names are as paths are, whatever the locale."""
+    return os.fsdecode(data)
 
 
 def encode(text: str) -> bytes:
     """Text as it was in a database."""
-    return text.encode("utf-8", "surrogateescape")
+    return os.fsencode(text)
+
+
+def words(data: bytes) -> str:
+    """What a database says to people: the same in any locale, and text that any reader takes."""
+    return data.decode("utf-8", "backslashreplace")
 
 
 def normal(path: str) -> str:

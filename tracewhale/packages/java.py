@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from tracewhale.packages.files import Files, decode
+from tracewhale.packages.files import Files, encode, words
 from tracewhale.packages.model import NOTHING, Found, Owned, Package
 from tracewhale.tree import Entry, Kind, Tree
 
@@ -155,7 +155,7 @@ def _own(path: str, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipI
                     licence=licence, supplier=supplier,
                 )  # fmt: skip
     if not found:
-        named = NAMED.fullmatch(PurePosixPath(path).stem)
+        named = NAMED.fullmatch(words(encode(PurePosixPath(path).stem)))
         title = manifest.get("Implementation-Title") or manifest.get("Bundle-SymbolicName", "").split(";")[0]
         name = named["name"] if named else title
         version = manifest.get("Implementation-Version") or manifest.get("Bundle-Version")
@@ -169,7 +169,7 @@ def _member(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], na
     member = members.get(name)
     if member is None or member.file_size > MEMBER_LIMIT:
         return ""
-    return decode(archive.read(member))
+    return words(archive.read(member))
 
 
 def _fields(text: str, between: str) -> dict[str, str]:

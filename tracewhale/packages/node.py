@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tracewhale.packages.files import Files
+from tracewhale.packages.files import Files, encode, words
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
 from tracewhale.packages.walk import above, whole
 from tracewhale.packages.walk import licences as licence_files
@@ -86,8 +86,9 @@ def _siblings(view: View, directories: set[str]) -> set[Package]:
             below = view.listing(entry.path) if name.startswith("@") else None
             for each in (entry,) if below is None else below.values():
                 if each.kind is Kind.DIRECTORY and each.path not in directories and name[0] != ".":
-                    plain = each.path.rpartition("/")[2]
-                    found.add(Package("npm", plain, "", namespace="" if below is None else name))
+                    plain = words(encode(each.path.rpartition("/")[2]))
+                    scope = "" if below is None else words(encode(name))
+                    found.add(Package("npm", plain, "", namespace=scope))
     return found
 
 
@@ -101,6 +102,7 @@ def _package(content: bytes) -> Package | None:
     name, version = value.get("name"), value.get("version")
     if not (isinstance(name, str) and isinstance(version, str) and name and version):
         return None
+    name, version = clean(name), clean(version)
     scope, slash, plain = name.partition("/")
     scoped = bool(slash) and scope.startswith("@")
     return Package(
@@ -117,4 +119,9 @@ def _text(value: Any, member: str) -> str:
     """A text, or an older form's object with one."""
     if isinstance(value, dict):
         value = value.get(member)
-    return value if isinstance(value, str) else ""
+    return clean(value) if isinstance(value, str) else ""
+
+
+def clean(text: str) -> str:
+    """Text without halves of characters, which JSON can name."""
+    return text.encode("utf-8", "backslashreplace").decode()

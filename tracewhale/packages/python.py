@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from tracewhale.packages.files import Files, decode, normal, substance
+from tracewhale.packages.files import Files, decode, encode, normal, substance, words
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.packages.walk import whole
@@ -57,7 +57,7 @@ class Python:
         metadata = self._files.read(each.metadata for each in there)
         owned, documents = [], []
         for each in there:
-            package = _package(each.info, decode(metadata.get(each.metadata, b"")))
+            package = _package(each.info, words(metadata.get(each.metadata, b"")))
             owned.append(Owned(package, tuple(sorted(paths[each.info.path])), each.info.path in complete))
             documents.append(Document(each.metadata, package.name, "metadata"))
             if licences and each.info.kind is Kind.DIRECTORY:
@@ -148,7 +148,7 @@ def _upwards(path: str) -> Iterator[str]:
 
 def _package(info: Entry, metadata: str) -> Package:
     """From the core metadata (packaging.python.org), else from the name of the ``*-info``."""
-    name = info.path.rpartition("/")[2]
+    name = words(encode(info.path.rpartition("/")[2]))
     parts = INFO.fullmatch(name)
     fields = HeaderParser().parsestr(metadata.partition("\n\n")[0])
     plain = name.removesuffix(".egg-info").removesuffix(".dist-info")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tracewhale.packages import rpmdb
-from tracewhale.packages.files import Files, Missing, Names, decode, owes_licence, substance
+from tracewhale.packages.files import Files, Missing, Names, decode, encode, owes_licence, substance, words
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
 from tracewhale.tree import Entry, Kind
 
@@ -158,4 +158,4 @@ def _package(fields: Mapping[int, Value]) -> Package:
 
 def _text(fields: Mapping[int, Value], tag: int) -> str:
     value = fields.get(tag, ())
-    return str(value[0]) if value else ""
+    return words(encode(str(value[0]))) if value else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tracewhale.packages.files import Files, decode
+from tracewhale.packages.files import Files, encode, words
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.packages.walk import whole
@@ -50,7 +50,7 @@ class Ruby:
         complete = whole(view, kept, {directory: [directory] for directory in directories.values()})
         owned, documents = [], []
         for gem, specification in there.items():
-            package = _package(gem[1], decode(contents.get(specification, b"")))
+            package = _package(gem[1], words(contents.get(specification, b"")))
             own = [specification] if specification in kept else []
             owned.append(Owned(package, tuple(sorted(gems[gem] + own)), directories[gem] in complete))
             documents.append(Document(specification, package.name, "metadata"))
@@ -62,6 +62,7 @@ class Ruby:
 
 
 def _package(full: str, specification: str) -> Package:
+    full = words(encode(full))
     parts = FULL_NAME.fullmatch(full)
     licence, author = LICENCE.search(specification), AUTHORS.search(specification)
     return Package(

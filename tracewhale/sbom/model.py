@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tracewhale.packages import Distribution, Owned
-from tracewhale.plan import Plan
+from tracewhale.plan import Plan, Reason
 from tracewhale.report.text import explain
 from tracewhale.tree import Kind, Packed
 
@@ -116,14 +116,14 @@ def bill(
         path: File(
             text(path),
             digests[path],
-            tuple(explain(reason) for reason in kept.reasons),
+            tuple(explain(Reason(r.why, text(r.by), text(r.detail))) for r in kept.reasons),
             path in plan.packages.owners,
         )
         for path, kept in plan.kept.items()
         if path in digests
     }
     parts = [
-        Part(owned, tuple(files[path] for path in owned.paths if path in files))
+        Part(owned, tuple(sorted(files[path] for path in owned.paths if path in files)))
         for owned in plan.packages.kept
     ]
     return Bill(
