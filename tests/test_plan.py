@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.trees import MemoryTree
@@ -20,6 +22,8 @@ TREE = """
     /opt/app/data/x: x
     /opt/link -> app/data
     /proc/
+    /loop/a -> b
+    /loop/b -> ../loop/a
     /usr/bin/env: env
     /usr/bin/sh -> dash
     /usr/bin/dash: dash
@@ -61,6 +65,10 @@ def reasons(made: Plan, path: str) -> list[str]:
         (event("/var/lib/app/new", "create", present=False), "/var /var/lib /var/lib/app"),
         (event("/var/lib/app/new", "mkdir", present=False), "/var /var/lib /var/lib/app"),
         (event("/nowhere/at/all", present=False), ""),
+        (event("/usr/bin/none", present=False), ""),
+        (event("/loop/a", present=False), "/loop /loop/a /loop/b"),
+        (event("/bin/env/x", present=False), "/bin /usr /usr/bin /usr/bin/env"),
+        (event("/bin/env/", present=False), "/bin /usr /usr/bin /usr/bin/env"),
         (event("/proc/self/maps"), ""),
         (event("/proc", "stat"), "/proc"),
         (event("/data/mounted"), ""),
@@ -72,6 +80,13 @@ def reasons(made: Plan, path: str) -> list[str]:
 )
 def test_what_an_access_keeps(asked: Event, expected: str) -> None:
     assert kept(plan(asked)) == expected
+
+
+def test_a_directory_that_not_all_may_search_is_kept_for_what_it_refuses() -> None:
+    tree = MemoryTree("/closed/")
+    tree.entries["/closed"] = replace(tree.entries["/closed"], mode=0o700)
+    made = make_plan(View(tree), trace(event("/closed/none/at/all", present=False)), Options())
+    assert kept(made) == "/closed"
 
 
 def test_every_path_says_why() -> None:

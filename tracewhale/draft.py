@@ -12,6 +12,9 @@ from tracewhale.tree import Entry, Kind, View, parent
 RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
 """What the runtime mounts in every container, and the probe's own directory: never the image's."""
 
+SEARCH = 0o111
+"""The mode of a directory that everybody may search."""
+
 
 class Why(Enum):
     """The kinds of reason, in the order in which a reader wants them."""
@@ -132,7 +135,24 @@ class Draft:
         dangling = self.view.resolve(event.path, follow=False, root=event.root).entry
         if dangling is not None:
             self.keep(event.path, reason, follow=False, root=event.root)
+        self._keep_refusal(event, reason)
         return () if event.present else (Absent(event.path, event.access, event.program),)
+
+    def _keep_refusal(self, event: Event, reason: Reason) -> None:
+        """Keep what fails a path otherwise than by its absence, as path_resolution(7) has it.
+
+        A loop of links (ELOOP), a file on the way (ENOTDIR), a directory that not all may search (EACCES).
+        """
+        found = self.view.resolve(event.path, follow=event.follow, root=event.root)
+        refusing = [found.blocked] if found.blocked else list(found.steps) if found.loop else []
+        for step in found.steps:
+            entry = self.view.lstat(step)
+            if entry is not None and entry.kind is Kind.DIRECTORY and entry.mode & SEARCH != SEARCH:
+                refusing.append(step)
+        if refusing:
+            self._keep_steps(found.steps, refusing[-1])
+        for path in refusing:
+            self.keep(path, reason, follow=False)
 
     def include(self, path: str) -> bool:
         """Keep a path that the user named and, of a directory, everything below it."""

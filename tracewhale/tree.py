@@ -97,12 +97,14 @@ class Resolution:
 
     ``steps`` are the physical paths of every directory and symbolic link passed, in order and without
     the final entry; ``entry`` is where the path ends, None when it does not exist; ``loop`` tells that
-    it does not for having too many symbolic links (ELOOP).
+    it does not for having too many symbolic links (ELOOP), ``blocked`` is the file that stands where it
+    needs a directory (ENOTDIR).
     """
 
     steps: tuple[str, ...]
     entry: Entry | None
     loop: bool = False
+    blocked: str = ""
 
     @property
     def exists(self) -> bool:
@@ -161,7 +163,7 @@ class View:
         links = 0
         while pending:
             if entry is None or entry.kind is not Kind.DIRECTORY:
-                return Resolution(tuple(steps), None)
+                return Resolution(tuple(steps), None, blocked=entry.path if entry else "")
             steps[here] = None
             name = pending.pop()
             if name == "..":
@@ -183,5 +185,5 @@ class View:
                 continue
             here, entry = found.path, found
         if must_be_directory and entry is not None and entry.kind is not Kind.DIRECTORY:
-            return Resolution(tuple(steps), None)
+            return Resolution(tuple(steps), None, blocked=entry.path)
         return Resolution(tuple(steps), entry)
