@@ -1,0 +1,61 @@
+"""What a report says of packages and of what an attacker has left."""
+
+from __future__ import annotations
+
+import json
+
+import jsonschema
+
+from tests.made import planned
+from tracewhale.report.json import dumps, schema
+from tracewhale.report.model import Report
+from tracewhale.report.text import render, render_plan
+
+
+def test_the_text_counts_and_names_packages() -> None:
+    lines = render(Report("plan", "t", "i", plan=planned()[1])).splitlines()
+    at = next(n for n, line in enumerate(lines) if line.startswith("packages"))
+    assert lines[at : at + 4] == [
+        "packages     5 of 6",
+        "  4 whole: libb, libc6, x, y",
+        "  1 in part: tool",
+        "  1 left out: unused",
+    ]
+
+
+def test_the_text_counts_what_is_left_to_attackers() -> None:
+    (line,) = (
+        each
+        for each in render(Report("plan", "t", "i", plan=planned()[1])).splitlines()
+        if each.startswith("surface")
+    )
+    assert line == (
+        "surface      setuid files 0 -> 0, shells 0 -> 0, package managers 0 -> 0, compilers 0 -> 0"
+    )
+
+
+def test_reasons_of_what_is_carried_are_clauses() -> None:
+    text = render_plan(planned()[1])
+    assert "licence of libc6" in text
+    assert "record of libc6" in text
+    assert "name and release of distribution" in text
+
+
+def test_the_object_has_packages_and_obeys_its_schema() -> None:
+    found = json.loads(dumps(Report("plan", "t", "i", plan=planned()[1])))
+    jsonschema.validate(found, schema())
+    packages = found["plan"]["packages"]
+    assert packages["distribution"] == {"id": "debian", "version": ""}
+    assert [(p["id"], p["whole"]) for p in packages["kept"]] == [
+        ("deb:libb@1:1.0", True),
+        ("deb:libc6@2.36-9", True),
+        ("deb:tool@3", False),
+        ("npm:x@1.0", True),
+        ("npm:y@1.0", True),
+    ]
+    assert [p["name"] for p in packages["left_out"]] == ["unused"]
+    files = {each["path"]: each for each in found["plan"]["files"]}
+    assert files["/usr/lib/libc.so.6"]["packages"] == ["deb:libc6@2.36-9"]
+    assert files["/opt/app/main"]["packages"] == []
+    assert files["/var/lib/dpkg/status.d/tool"]["generated"]
+    assert not files["/var/lib/dpkg"]["generated"]
