@@ -24,7 +24,14 @@ from tracewhale.targets.steps import ports_of
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker sets where an image sets no PATH."""
 
-LOCALHOST = b"127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+LOCALHOST = b"""127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+"""
+"""Docker's /etc/hosts where it does not take this machine's (libnetwork/etchosts)."""
 
 LIMITS = {
     **{
@@ -118,8 +125,9 @@ def hostname_of(options: RunOptions, machine: Machine) -> str:
 
 def _write_files(directory: str, options: RunOptions, hostname: str) -> Files:
     os.makedirs(os.path.join(directory, "stage"), exist_ok=True)
-    added = "".join(f"{ip}\t{name}\n" for name, _, ip in (each.partition(":") for each in options.add_host))
-    hosts = LOCALHOST if options.network == "none" else _read("/etc/hosts")
+    pairs = [each.partition(":")[::2] for each in options.add_host]
+    added = "".join(f"{ip.replace('host-gateway', '127.0.0.1')}\t{name}\n" for name, ip in pairs)
+    hosts = LOCALHOST if options.add_host or options.network == "none" else _read("/etc/hosts")
     contents = {
         "hostname": f"{hostname}\n".encode(),
         "hosts": hosts + added.encode(),
