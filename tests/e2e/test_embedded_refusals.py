@@ -191,7 +191,7 @@ def test_a_full_disk(saved: str, small_disk: Path) -> None:
 
 def test_with_json_an_error_is_an_object(base: str) -> None:
     done = tracewhale("run", "--json", base, "--", "/nope")
-    assert json.loads(done.stdout)["error"]["exit_code"] == ExitCode.COMMAND_NOT_FOUND
+    assert json.loads(done.stdout)["error"]["code"] == ExitCode.COMMAND_NOT_FOUND
 
 
 @pytest.fixture
