@@ -20,6 +20,7 @@ from tracewhale.targets.base import Request
 from tracewhale.targets.directory import DirectoryTree
 from tracewhale.targets.engines import Engines
 from tracewhale.targets.layers import open_layers
+from tracewhale.targets.names import ARCHIVE, DOCKER, HOST, ROOTFS, parse
 from tracewhale.tree import Tree, View
 
 Opener = Callable[[str], AbstractContextManager[Tree]]
@@ -27,23 +28,21 @@ Opener = Callable[[str], AbstractContextManager[Tree]]
 
 @contextmanager
 def open_files(name: str) -> Iterator[Tree]:
-    """The files of a target: an image or container, ``docker-archive:FILE``, ``oci:DIRECTORY``,
-    ``rootfs:DIRECTORY``, or ``host`` for this machine's own."""
-    scheme, _, place = name.partition(":")
+    """The files of a target of the other verbs, whichever machine it is for."""
+    found = parse(name)
     with ExitStack() as stack:
-        if name == "host":
-            yield stack.enter_context(DirectoryTree("/"))
-        elif scheme == "rootfs":
-            yield stack.enter_context(DirectoryTree(place))
-        elif scheme in ("docker-archive", "oci"):
-            opener = open_oci if scheme == "oci" else open_docker_archive
-            yield stack.enter_context(open_layers(stack.enter_context(opener(place))))
-        else:
+        if found.kind in (HOST, ROOTFS):
+            yield stack.enter_context(DirectoryTree(found.place or "/"))
+        elif found.kind == DOCKER:
             progress = Progress()
             target = stack.enter_context(Engines(progress).open(name, Request(command=("true",))))
             tree = stack.enter_context(target.tree())
             progress.clear()
             yield tree
+        else:
+            opener = open_docker_archive if found.kind == ARCHIVE else open_oci
+            image = stack.enter_context(opener(found.place, found.reference))
+            yield stack.enter_context(open_layers(image))
 
 
 def command(open_tree: Opener = open_files) -> click.Command:
