@@ -26,6 +26,7 @@ LAYERS = {
     "packages": "errors tree",
     "surface": "tree",
     "draft": "errors tree tracing",
+    "adoption": "tree tracing",
     "generated": "errors tree closure packages draft",
     "plan": "errors tree tracing closure rules roots packages surface draft generated",
     "verify": "errors tree tracing plan",
@@ -34,8 +35,10 @@ LAYERS = {
     "sbom": "errors tree packages plan report",
     "recipe": "errors tree image generated plan packing sbom",
     "targets": "errors tree tracing probe image",
-    "pipeline": "errors tree tracing closure rules image roots plan sbom recipe verify report targets",
-    "cli": "errors tree tracing probe closure rules image roots plan sbom recipe verify report targets pipeline",
+    "pipeline": "errors tree tracing closure rules image roots adoption plan sbom recipe verify report "
+    "targets",
+    "cli": "errors tree tracing probe closure rules image roots plan sbom recipe verify report targets "
+    "pipeline",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

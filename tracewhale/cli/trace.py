@@ -1,7 +1,8 @@
-"""``tracewhale trace``: run the command traced, and write what it asked for to a file."""
+"""``tracewhale trace``: run the command traced, or read what traced it, and write what it asked for."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -9,22 +10,61 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import session, show, verb
+from tracewhale.errors import UsageError
 from tracewhale.targets.engines import Engines
+from tracewhale.targets.names import HOST
 from tracewhale.tracing import tracefile
+from tracewhale.tracing.events import merge
+from tracewhale.tracing.strace import Start, parse, runs_of
+
+FROM_STRACE = "--from-strace"
 
 
-@click.command("trace", cls=options.TargetCommand)
-@click.argument("target")
+class TraceCommand(options.TargetCommand):
+    """``--from-strace LOG...``: each word up to the next option is a log, as a shell's ``*`` gives them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        return super().parse_args(ctx, [*_each_log(args[:at]), *args[at:]])
+
+
+def _each_log(args: list[str]) -> Iterator[str]:
+    listing = False
+    for word in args:
+        if listing and not word.startswith("-"):
+            yield f"{FROM_STRACE}={word}"
+            continue
+        listing = word == FROM_STRACE
+        if not listing:
+            yield word
+
+
+@click.command("trace", cls=TraceCommand)
+@click.argument("target", required=False)
 @click.option("-o", "--trace-out", metavar="FILE", required=True, help="Where the trace goes.")
+@options.many(
+    FROM_STRACE,
+    "logs",
+    metavar="LOG...",
+    help="Run nothing, but read what strace -f (or -ff) wrote; TARGET is whose files they tell of [host].",
+)
 @options.step_options
 @options.change_options
 @options.docker_run_options
 @options.json_option
 @verb
-def trace(target: str, trace_out: str, as_json: bool, **given: Any) -> None:
+def trace(target: str | None, trace_out: str, logs: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Run a command of TARGET under the tracer and write the trace to a file; nothing is built."""
-    job = options.job(target, given)
+    if target is None and not logs:
+        raise UsageError("nothing to trace was named", "say: tracewhale trace -o FILE TARGET")
+    job = options.job(target or HOST, given)
     with session(as_json=as_json, interactive=given["interactive"]) as current:
-        report, found = pipeline.trace(Engines(current.progress), job, current)
+        engines = Engines(current.progress)
+        if logs:
+            first = Start(directory=given["workdir"] or "")
+            told = merge(parse(run, first=first) for run in runs_of(logs))
+            report, found = pipeline.adopt(engines, job, told, current)
+        else:
+            report, found = pipeline.trace(engines, job, current)
         tracefile.write(found, trace_out)
         show(report, current, as_json=as_json)

@@ -1,0 +1,87 @@
+"""How calls that succeeded change their process: its directory, root, descriptors and program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracewhale.tracing.strace import lines
+from tracewhale.tracing.strace.lines import Malformed, Result
+from tracewhale.tracing.strace.processes import Asked, Open, Process
+
+DUPLICATES = frozenset({"dup", "dup2", "dup3"})
+FCNTL = frozenset({"fcntl", "fcntl64"})
+EFFECTS = DUPLICATES | FCNTL | {"fchdir", "getcwd", "close", "unshare", "setns", "pivot_root"}
+"""Calls that name no path, and matter."""
+
+OPENS = frozenset({"open", "openat", "openat2", "creat", "open_tree"})
+LONGEST = 1 << 16
+"""Characters of a directory's name, which grows by each relative chdir(2)."""
+
+
+class Unknown(Exception):
+    """What the log does not tell, though it is needed; and what to do about it."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
+def affect(
+    process: Process, name: str, arguments: Sequence[str], asked: Sequence[Asked | None], result: Result
+) -> None:
+    """Change a process by a call that succeeded. Raises Malformed; Unknown for what cannot be followed."""
+    path = asked[0] if asked else None
+    if name in OPENS and result.value is not None:
+        opened = result.path or (path.whole if path else "")
+        process.files[result.value] = Open(opened, process.pid)
+    elif name == "chdir" and path is not None:
+        _move(process, path.whole)
+    elif name == "fchdir":
+        _move(process, _file(process, arguments))
+    elif name == "chroot" and path is not None:
+        process.place.root = path.whole.rstrip("/") or "/"
+    elif name == "getcwd":
+        _tell_directory(process, arguments)
+    elif name in ("execve", "execveat") and path is not None:
+        process.program = path.whole
+        process.unshare(place=False, files=True)
+    elif name == "close":
+        process.files.pop(lines.descriptor(_first(arguments))[0] or 0, None)
+    elif name in DUPLICATES or (name in FCNTL and arguments[1:2] in (["F_DUPFD"], ["F_DUPFD_CLOEXEC"])):
+        if result.value is not None:
+            process.files[result.value] = Open(_file(process, arguments), process.pid)
+    elif name == "unshare":
+        flags = lines.flags(_first(arguments))
+        process.unshare(
+            place=bool(flags & {"CLONE_FS", "CLONE_NEWNS", "CLONE_NEWUSER"}), files="CLONE_FILES" in flags
+        )
+    elif name == "pivot_root" or (name == "setns" and "CLONE_NEWNS" in "|".join(arguments[1:])):
+        raise Unknown(
+            "goes on in other mounts, and what paths mean there the log does not tell",
+            "Trace what runs inside by itself.",
+        )
+
+
+def _first(arguments: Sequence[str]) -> str:
+    if not arguments:
+        raise Malformed("has no arguments")
+    return arguments[0]
+
+
+def _file(process: Process, arguments: Sequence[str]) -> str:
+    """The path of a descriptor that is the first argument; "" when it is not known."""
+    number, told = lines.descriptor(_first(arguments))
+    found = process.files.get(number) if number is not None else None
+    return told or (found.path if found else "")
+
+
+def _move(process: Process, directory: str) -> None:
+    """A name that has become too long is not known any more: it is only asked for if it is needed."""
+    process.place.directory = directory if len(directory) < LONGEST else ""
+
+
+def _tell_directory(process: Process, arguments: Sequence[str]) -> None:
+    """getcwd(2) tells the directory inside of the root."""
+    told = lines.string(_first(arguments))
+    if told is not None and told.startswith("/"):
+        process.place.directory = Asked(told.removesuffix(" (deleted)"), process.place.root).whole

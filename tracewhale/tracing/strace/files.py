@@ -1,0 +1,53 @@
+"""Logs on a disk."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tracewhale.errors import TraceFileError
+from tracewhale.tracing.strace.log import Log
+
+SMALL = 1 << 20
+"""Bytes of a file that is read at once: with ``-ff`` there may be more files than may be open."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileLines:
+    """The lines of a file, read anew each time that they are gone through."""
+
+    path: str
+
+    def __iter__(self) -> Iterator[str]:
+        try:
+            with open(self.path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+                if os.fstat(file.fileno()).st_size > SMALL:
+                    yield from file
+                    return
+                lines = file.readlines()
+        except OSError as error:
+            raise TraceFileError(
+                f"The log {self.path} cannot be read: {error.strerror}.", "Name files that strace wrote."
+            ) from error
+        yield from lines
+
+
+def runs_of(names: Sequence[str]) -> list[list[Log]]:
+    """The logs of these names, those together that are of one run: all of ``NAME.PID``, as of ``-ff``.
+
+    A name that is no file stands for them, as it did when strace was told ``-ff -o NAME``.
+    """
+    runs: dict[tuple[str, str], list[Log]] = {}
+    for path in (path for name in names for path in _paths(name)):
+        prefix, _, pid = path.rpartition(".")
+        key = (prefix, "") if pid.isdecimal() else ("", path)
+        runs.setdefault(key, []).append(Log(path, FileLines(path)))
+    return list(runs.values())
+
+
+def _paths(name: str) -> list[str]:
+    found = [] if os.path.exists(name) else glob.glob(f"{glob.escape(name)}.*")
+    pids = [path for path in found if path.rpartition(".")[2].isdecimal()]
+    return sorted(pids, key=lambda path: int(path.rpartition(".")[2])) or [name]

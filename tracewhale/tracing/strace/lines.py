@@ -1,0 +1,279 @@
+"""One line of a log of strace(1): which process, and what it tells. Pure, and for any text.
+
+Known are the forms that strace has given its lines since 4.8, with ``-f``, ``-y``/``-yy``, ``-Y``,
+``-t``/``-tt``/``-ttt``/``-r``, ``-i``, ``-n``, ``-T``, ``-x``/``-xx`` and ``--decode-pids=pidns``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+_HEAD = re.compile(
+    r"(?:\[pid +(?P<bracketed>\d+)(?:<[^>]*>)?\] +|(?P<plain>\d+)(?:<[^>]*>)? +(?=\D|\d+[.:]))?"
+    r"(?:(?P<clock>\d\d:\d\d:\d\d(?:\.\d+)?|\d+\.\d+)(?: \(\+ *\d+\.\d+\))? +)?"
+    r"(?: *\d+\.\d+ +)?"
+    r"(?:\[ *(?:[0-9a-f]+|\?+)\] +)*"
+)
+_NOISE = re.compile(
+    r"strace: |Process \d+ (?:attached|detached|resumed|suspended)|\[ Process PID=|"
+    r"--- .* ---$|\+\+\+ superseded by execve|\+\+\+ .*\+\+\+$| > |$"
+)
+_END = re.compile(r"\+\+\+ (?:exited with \d+|killed by \w+(?: \(core dumped\))?) \+\+\+$")
+_CALL = re.compile(r"(?P<name>[a-z_][a-z0-9_]*|syscall_0x[0-9a-f]+)\(")
+_RESUMED = re.compile(r"<\.\.\. (?P<name>\w+) resumed> ?")
+_CUT = re.compile(r" ?<(?:unfinished \.\.\.|pid changed to (?P<changed>\d+) \.\.\.)>$")
+_RESULT = re.compile(
+    r"\) *= (?P<value>-?\d+|0x[0-9a-f]+|\?)(?:<(?P<name>.*?)>(?:\(deleted\))?(?=$| ))?"
+    r"(?: (?P<errno>E[A-Z0-9]+)\b)?(?:.*?/\* (?P<outside>\d+) in strace's PID NS \*/)?",
+    re.IGNORECASE,
+)
+_SPECIAL = re.compile(r'["()\[\]{},]|(?<=[\dD])<(?!<)|/\*')
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_PATH_END = re.compile(r">")
+_OTHER_END = re.compile(r"(?<!-)>")
+_COMMENT_END = re.compile(r"\*/")
+_ESCAPE = re.compile(rb"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
+_PLAIN = {
+    b"n": b"\n",
+    b"t": b"\t",
+    b"r": b"\r",
+    b"v": b"\v",
+    b"f": b"\f",
+    b"a": b"\a",
+    b"b": b"\b",
+    b"e": b"\33",
+}
+_FILE = re.compile(
+    r"(?P<number>AT_FDCWD|-?\d+|0x[0-9a-f]+)(?:<(?P<name>.*)>(?P<deleted>\(deleted\))?)?$", re.DOTALL
+)
+_MESSAGE = re.compile(r"strace: Process \d+ \w+$")
+_CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
+
+
+CUT = "\0"
+"""In place of a line with no end: strace writes no such character."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call returned: a number (None when it did not return), an error's name, a file's own path."""
+
+    value: int | None
+    errno: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line. ``pid`` is None where it has none, ``clock`` the seconds that it tells (``-tt``: of a day).
+
+    ``kind`` is ``call`` (whole), ``start`` (cut by another process's line), ``rest`` (of one that was
+    cut), ``end`` (of the process) or ``noise``. ``text`` begins with a call's arguments; ``changed`` is the
+    process that a thread's execve goes on as.
+    """
+
+    kind: str
+    pid: int | None
+    clock: float | None = None
+    epoch: bool = False
+    name: str = ""
+    text: str = ""
+    changed: int | None = None
+
+
+class Malformed(ValueError):
+    """What makes a line, or an argument, one that cannot be understood; never one of strace's own."""
+
+
+def whole(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Lines with their numbers, those together that a message of strace's (without ``-o``) has torn.
+
+    Each must have its newline: one that has not gets a mark that makes it malformed.
+    """
+    torn = ""
+    for number, text in enumerate(texts, start=1):
+        kept = torn + (text.rstrip("\r\n") if text.endswith("\n") else CUT)
+        torn = ""
+        if kept.endswith("ed") and (message := _MESSAGE.search(kept)) and message.start():
+            torn = kept[: message.start()]
+        else:
+            yield number, kept
+    if torn:
+        yield number, torn
+
+
+def line(text: str) -> Line:
+    """Take a line apart. Raises Malformed for what strace does not write."""
+    if text.endswith(CUT):
+        raise Malformed("is cut")
+    head = _HEAD.match(text)
+    assert head is not None  # every part of it may be absent
+    number = head["bracketed"] or head["plain"]
+    pid = int(number) if number else None
+    clock, epoch = _seconds(head["clock"])
+    rest = text[head.end() :]
+    if _END.match(rest):
+        return Line("end", pid, clock, epoch)
+    if found := _CALL.match(rest):
+        body = rest[found.end() :]
+        cut = _CUT.search(body)
+        if cut:
+            changed = int(cut["changed"]) if cut["changed"] else None
+            return Line("start", pid, clock, epoch, found["name"], body[: cut.start()], changed)
+        return Line("call", pid, clock, epoch, found["name"], body)
+    if found := _RESUMED.match(rest):
+        return Line("rest", pid, clock, epoch, found["name"], rest[found.end() :])
+    if _NOISE.match(rest) or _NOISE.match(text):
+        return Line("noise", pid, clock, epoch)
+    raise Malformed("is not one of strace's")
+
+
+def _seconds(clock: str | None) -> tuple[float | None, bool]:
+    if clock is None:
+        return None, False
+    if found := _CLOCK.fullmatch(clock):
+        hours, minutes, seconds = found.groups()
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds), False
+    seconds = float(clock)
+    return (seconds, True) if seconds > 1e8 else (None, False)  # -r tells what has passed since the last line
+
+
+def arguments(text: str) -> tuple[list[str], int]:
+    """The arguments at the beginning of ``text``, and where the ``)`` after them is (-1: there is none)."""
+    found: list[str] = []
+    begin = at = depth = 0
+    missing: set[str] = set()  # ends that are not there, so that each is looked for once
+    while special := _SPECIAL.search(text, at):
+        word, at = special[0], special.end()
+        if word in "([{":
+            depth += 1
+        elif word == "," and depth == 0:
+            found.append(text[begin : at - 1].strip())
+            begin = at
+        elif word in ")]}" and depth == 0:
+            return _with_last(found, text[begin : at - 1]), at - 1
+        elif word in ")]}":
+            depth -= 1
+        elif word == '"':
+            string = _STRING.match(text, at - 1)
+            if string is None:
+                break
+            at = string.end()
+        elif word != ",":
+            at = _skipped(text, at, word, missing)
+    return _with_last(found, text[begin:]), -1
+
+
+def _with_last(found: list[str], last: str) -> list[str]:
+    return [*found, last.strip()] if found or last.strip() else []
+
+
+def _skipped(text: str, at: int, word: str, missing: set[str]) -> int:
+    """Behind a comment, or behind what ``-y`` tells of a descriptor, in which a socket may have ``->``."""
+    of_descriptor = _PATH_END if text.startswith("/", at) else _OTHER_END
+    ending = of_descriptor if word == "<" else _COMMENT_END
+    end = None if ending.pattern in missing else ending.search(text, at)
+    if end is None:
+        missing.add(ending.pattern)
+        return at
+    return end.end()
+
+
+def result(text: str) -> Result:
+    """What follows the arguments, from their ``)`` on. Raises Malformed."""
+    found = _RESULT.match(text)
+    if found is None:
+        if text.startswith(") = ?") or "<detached ...>" in text:
+            return Result(None)
+        raise Malformed("has no result")
+    value = None if found["value"] == "?" else int(found["outside"] or found["value"], 0)
+    return Result(value, found["errno"] or "", _told(found["name"]))
+
+
+def string(argument: str) -> str | None:
+    """The string that an argument is, None when it is none. Raises Malformed for one that is cut."""
+    if argument.endswith('"...'):
+        raise Malformed("has a path that is cut")
+    if len(argument) < 2 or not argument.startswith('"') or not argument.endswith('"'):
+        return None
+    return _unquoted(argument[1:-1])
+
+
+def _unquoted(text: str) -> str:
+    """Without strace's escapes: ``\\n``, ``\\57`` and ``\\x2f``. Raises Malformed for a NUL."""
+    unescaped = _unescaped(text)
+    if "\0" in unescaped:
+        raise Malformed("has a character that no path can have")
+    return unescaped
+
+
+def _unescaped(text: str) -> str:
+    if "\\" not in text:
+        return text
+
+    def byte(found: re.Match[bytes]) -> bytes:
+        hexadecimal, octal, other = found.groups()
+        if other is not None:
+            return _PLAIN.get(other, other)
+        return bytes([(int(hexadecimal, 16) if hexadecimal else int(octal, 8)) & 0xFF])
+
+    return os.fsdecode(_ESCAPE.sub(byte, os.fsencode(text)))
+
+
+def descriptor(argument: str) -> tuple[int | None, str]:
+    """A file descriptor (None: AT_FDCWD) and the path that ``-y`` tells of it, or "". Raises Malformed."""
+    found = _FILE.match(argument)
+    if found is None:
+        raise Malformed("has no file descriptor where there is one")
+    number = None if found["number"] == "AT_FDCWD" else int(found["number"], 0)
+    return (None if number in (-100, 0xFFFFFF9C) else number), _told(found["name"])
+
+
+def _told(name: str | None) -> str:
+    """The path that ``-y`` tells of a descriptor; "" for sockets, pipes and the like.
+
+    With ``-yy`` the kind of a device stands behind it in brackets of its own.
+    """
+    path = _unquoted((name or "").partition("<")[0]).removesuffix(" (deleted)")
+    return path if path.startswith("/") else ""
+
+
+def flags(argument: str) -> frozenset[str]:
+    """The names of an argument's flags. Raises Malformed for numbers, which differ between machines."""
+    names = frozenset(argument.split("|"))
+    if any(name[:1].isdigit() and name != "0" for name in names):
+        raise Malformed("has a number where there are flags (-X raw)")
+    return names
+
+
+def has(argument: str, name: str, bit: int) -> bool:
+    """Whether a flag is set, by its name or its bit (``-X raw``)."""
+    for word in argument.split("|"):
+        if word == name:
+            return True
+        if word[:1].isdigit():
+            try:
+                if int(word, 0) & bit:
+                    return True
+            except ValueError:
+                continue
+    return False
+
+
+def field(argument: str, name: str) -> str:
+    """The text of a field of a structure: ``flags`` in ``{flags=O_RDONLY, mode=0}``; "" when absent."""
+    for each in structure(argument):
+        key, equals, value = each.partition("=")
+        if equals and key == name:
+            return value
+    return ""
+
+
+def structure(argument: str) -> list[str]:
+    """The members of a structure or an array, in order; none of anything else."""
+    if argument[:1] not in ("{", "["):
+        return []
+    return arguments(argument[1:])[0]

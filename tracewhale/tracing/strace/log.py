@@ -1,0 +1,117 @@
+"""Logs of strace(1) as a trace: lines in, a Trace out, and a TraceFileError for what cannot be trusted."""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from tracewhale.errors import TraceFileError
+from tracewhale.tracing.events import Trace
+from tracewhale.tracing.strace import lines
+from tracewhale.tracing.strace.effects import Unknown
+from tracewhale.tracing.strace.families import Families, Place
+from tracewhale.tracing.strace.lines import Line, Malformed
+from tracewhale.tracing.strace.machine import Machine
+from tracewhale.tracing.strace.processes import Start
+
+NOTHING = Start()
+"""Of a process of which nothing is known before its first line."""
+
+HALF_DAY = 43200
+_SUFFIX = re.compile(r"\.(\d{1,10})$")
+_AGAIN = "Trace again: strace -f -y -o LOG COMMAND..."
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log's name and its lines, which are gone through twice. With ``-ff`` its name ends in ``.PID``."""
+
+    name: str
+    lines: Iterable[str]
+
+
+def parse(logs: Sequence[Log], *, first: Start = NOTHING, starts: Mapping[int, Start] | None = None) -> Trace:
+    """The trace that the logs of one run tell: ``target``, ``image`` and ``request`` are left empty.
+
+    One log with all processes (``-f``), or one for each (``-ff``), in any order. ``first`` is what is known
+    of the process that the first line is of, ``starts`` of others that were there before, by number.
+    Programs of events are as they were executed: symbolic links in them are not resolved. Raises
+    TraceFileError where a log is cut, damaged or none, or does not tell what a relative path is relative to.
+    """
+    families = Families()
+    timed = len(logs) > 1
+    for place, line in _read_all(logs):
+        families.take(place, line)
+        timed = timed and line.clock is not None
+    ordered = _by_time(logs) if timed else _by_birth(logs, families)
+    machine = Machine(first, starts or {}, frozenset() if timed or len(logs) == 1 else families.unordered())
+    for place, line in ordered:
+        try:
+            machine.take(line, families.births.get(place))
+        except (Malformed, Unknown) as error:
+            raise _refused(logs, place, error) from None
+    trace = machine.trace()
+    if not trace.counters.received:
+        names = ", ".join(log.name for log in logs) or "nothing"
+        raise TraceFileError(f"There is no system call that names a path in {names}.", _AGAIN)
+    return trace
+
+
+def _refused(logs: Sequence[Log], place: Place, error: Malformed | Unknown) -> TraceFileError:
+    hint = error.hint if isinstance(error, Unknown) else f"A log is whole when -o wrote it. {_AGAIN}"
+    return TraceFileError(f"{logs[place[0]].name}: line {place[1]} {error}.", hint)
+
+
+def _read(logs: Sequence[Log], index: int) -> Iterator[tuple[Place, Line]]:
+    """A log's lines but for noise, with the process that wrote each, where the log says so."""
+    suffix = _SUFFIX.search(logs[index].name)
+    own = int(suffix[1]) if suffix else None
+    for number, text in lines.whole(logs[index].lines):
+        place = (index, number)
+        try:
+            line = lines.line(text)
+        except Malformed as error:
+            raise _refused(logs, place, error) from None
+        if line.kind != "noise":
+            yield place, replace(line, pid=own) if line.pid is None and own is not None else line
+
+
+def _read_all(logs: Sequence[Log]) -> Iterator[tuple[Place, Line]]:
+    for index in range(len(logs)):
+        yield from _read(logs, index)
+
+
+def _by_time(logs: Sequence[Log]) -> Iterator[tuple[Place, Line]]:
+    def clocked(index: int) -> Iterator[tuple[float, Place, Line]]:
+        passed, last = 0.0, 0.0
+        for place, line in _read(logs, index):
+            clock = line.clock or 0.0
+            if clock < last - HALF_DAY:  # past midnight
+                passed += 2 * HALF_DAY
+            last = clock
+            yield passed + clock, place, line
+
+    streams = [clocked(index) for index in range(len(logs))]
+    for _, place, line in heapq.merge(*streams, key=lambda each: each[0]):
+        yield place, line
+
+
+def _by_birth(logs: Sequence[Log], families: Families) -> Iterator[tuple[Place, Line]]:
+    """Each log after that of the process that made its own."""
+    pids = [_SUFFIX.search(log.name) for log in logs]
+    of_pid = {int(found[1]): index for index, found in enumerate(pids) if found}
+    children: dict[int, list[int]] = {}
+    for (parent, _), child in families.births.items():
+        if child in of_pid and of_pid[child] != parent:
+            children.setdefault(parent, []).append(of_pid[child])
+    born = {child for each in children.values() for child in each}
+    waiting = [index for index in reversed(range(len(logs))) if index not in born]
+    done: set[int] = set()
+    while waiting or len(done) < len(logs):
+        index = waiting.pop() if waiting else next(i for i in range(len(logs)) if i not in done)
+        if index not in done:
+            done.add(index)
+            yield from _read(logs, index)
+            waiting += reversed(children.get(index, []))

@@ -1,0 +1,249 @@
+"""What the lines of a log mean, one after the other: events, and how they change their process."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+
+from tracewhale.tracing.calls import BY_NAME, Call, Kind, Name
+from tracewhale.tracing.events import Counters, Event, Exec, Trace, Unresolved
+from tracewhale.tracing.strace import lines
+from tracewhale.tracing.strace.effects import EFFECTS, Unknown, affect
+from tracewhale.tracing.strace.families import clone_flags
+from tracewhale.tracing.strace.lines import Line, Malformed, Result
+from tracewhale.tracing.strace.meaning import loader_environment, use, was_present
+from tracewhale.tracing.strace.processes import Asked, Process, Start, joined
+
+BAD_ADDRESS = Asked("")
+"""For a path that the kernel could not read either."""
+
+ORDER = ("ignored", "repeated", "unresolved", "recorded")
+"""What a call counts as when its two paths differ: the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A call that has begun: its text so far, what its paths are relative to, and its process's root."""
+
+    name: str
+    text: str
+    bases: Sequence[str | Unknown]
+    root: str
+
+
+class Machine:
+    """Takes lines in order. ``starts`` are processes that were there before, ``first`` the first of others.
+
+    ``unordered`` are processes whose working directory others change at times that nobody knows.
+    """
+
+    def __init__(
+        self, first: Start, starts: Mapping[int, Start], unordered: Set[int | None] = frozenset()
+    ) -> None:
+        self._first: Start | None = first
+        self._starts = dict(starts)
+        self._unordered = unordered
+        self._processes: dict[int | None, Process] = {}
+        self._heard: set[int | None] = set()
+        self._pending: dict[int | None, Pending] = {}
+        self._events: set[Event] = set()
+        self._execs: set[Exec] = set()
+        self._failures: Counter[tuple[str, str, str]] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    def trace(self) -> Trace:
+        """All that the lines so far told."""
+        recorded, repeated, unresolved, ignored = (
+            self._counts[kind] for kind in ("recorded", "repeated", "unresolved", "ignored")
+        )
+        return Trace(
+            target="",
+            image="",
+            probe="strace",
+            request={},
+            events=frozenset(self._events),
+            execs=frozenset(self._execs),
+            unresolved=tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items())),
+            counters=Counters(
+                recorded + repeated + unresolved + ignored, recorded, repeated, unresolved, ignored
+            ),
+        )
+
+    def take(self, line: Line, child: int | None = None) -> None:
+        """One line; ``child`` is the process that its call makes. Raises Malformed, Unknown."""
+        process = self._process(line.pid)
+        self._heard.add(process.pid)
+        match line.kind:
+            case "end":
+                self._processes.pop(process.pid, None)
+                self._pending.pop(process.pid, None)
+                self._heard.discard(process.pid)
+            case "start":
+                arguments, _ = lines.arguments(line.text)
+                self._begin(process, line, arguments, child)
+            case "call":
+                arguments, end = lines.arguments(line.text)
+                self._begin(process, line, arguments, child)
+                self._finish(process, line.text, arguments, end)
+            case "rest":
+                self._resume(process, line)
+
+    def _resume(self, process: Process, line: Line) -> None:
+        begun = self._pending.get(process.pid)
+        if begun is None:
+            return  # it began before the log did
+        if begun.name != line.name and begun.name != "restart_syscall":
+            raise Malformed(f"goes on with {line.name}, where {begun.name} had begun")
+        text = begun.text + line.text
+        self._finish(process, text, *lines.arguments(text))
+
+    # Which process a line is of.
+
+    def _process(self, pid: int | None) -> Process:
+        if pid in self._processes:
+            return self._processes[pid]
+        if pid is None and len(self._heard) == 1:  # a new process counts once strace has found it
+            return self._processes[next(iter(self._heard))]
+        if pid is None and self._processes:
+            raise Unknown("does not say which process it is of", "Trace again with -f -o LOG.")
+        if None in self._processes:  # it had no number as long as it was the only one
+            return self._renumbered(self._processes[None], pid)
+        start = self._starts.pop(pid, None) if pid is not None else None
+        if start is None:
+            start, self._first = self._first or Start(), None
+        self._processes[pid] = Process.started(pid, start)
+        return self._processes[pid]
+
+    def _renumbered(self, process: Process, pid: int | None) -> Process:
+        del self._processes[process.pid]
+        self._heard.discard(process.pid)
+        if process.pid in self._pending:
+            self._pending[pid] = self._pending.pop(process.pid)
+        process.pid = pid
+        self._processes[pid] = process
+        self._heard.add(pid)
+        return process
+
+    # What a call begins with.
+
+    def _begin(self, process: Process, line: Line, arguments: Sequence[str], child: int | None) -> None:
+        call = BY_NAME.get(line.name)
+        bases = [self._base(process, name, arguments) for name in call.names] if call else []
+        if line.changed is not None:  # a thread's execve goes on as its group's first
+            self._pending.pop(process.pid, None)
+            self._renumbered(process, line.changed)
+        self._pending[process.pid] = Pending(line.name, line.text, bases, process.place.root)
+        if child is not None:
+            flags = clone_flags(arguments)
+            self._processes[child] = process.child(
+                child, shares_place="CLONE_FS" in flags, shares_files="CLONE_FILES" in flags
+            )
+
+    def _base(self, process: Process, name: Name, arguments: Sequence[str]) -> str | Unknown:
+        """What a path is relative to, whole; Unknown is raised only where the path is relative."""
+        if 0 <= name.dirfd < len(arguments):
+            number, told = lines.descriptor(arguments[name.dirfd])
+            if number is not None:
+                return told or self._opened(process, number)
+            if told:
+                process.place.directory = told
+                return told
+        if process.pid in self._unordered:
+            return Unknown(
+                "has a path relative to a directory that threads change, and the logs do not tell when",
+                "Trace again with -ttt, or into one log: strace -f -y -o LOG COMMAND...",
+            )
+        return process.place.directory or Unknown(
+            "has a path relative to a working directory that the log does not tell",
+            "Say where the command was started with -w DIRECTORY, or trace again with -f -y.",
+        )
+
+    def _opened(self, process: Process, number: int) -> str | Unknown:
+        found = process.files.get(number)
+        if found is None or not found.path:
+            what = f"uses descriptor {number}, and the log does not tell what that is"
+        elif process.pid in self._unordered and found.pid != process.pid:
+            what = f"uses descriptor {number} of another thread, and the logs do not tell when it was opened"
+        else:
+            return found.path
+        return Unknown(what, "Trace again with -f -y, which tell it.")
+
+    # What it ends with.
+
+    def _finish(self, process: Process, text: str, arguments: Sequence[str], end: int) -> None:
+        begun = self._pending.pop(process.pid)
+        call = BY_NAME.get(begun.name)
+        if call is None and begun.name not in EFFECTS:
+            return
+        if end < 0:
+            raise Malformed("is cut")
+        result = lines.result(text[end:])
+        asked = []
+        if call is not None and call.names:
+            asked = [
+                _asked(call, name, base, begun.root, arguments, result)
+                for name, base in zip(call.names, begun.bases, strict=True)
+            ]
+            self._count(process, call, arguments, asked, result)
+        if result.value is not None and not result.errno:
+            affect(process, begun.name, arguments, asked, result)
+
+    def _count(
+        self,
+        process: Process,
+        call: Call,
+        arguments: Sequence[str],
+        asked: Sequence[Asked | None],
+        result: Result,
+    ) -> None:
+        outcomes = []
+        for name, path in zip(call.names, asked, strict=True):
+            access, follow = use(call, name, arguments)
+            if path is None:
+                outcomes.append("ignored")
+            elif path is BAD_ADDRESS:
+                self._failures[access.value, process.program, "Bad address"] += 1
+                outcomes.append("unresolved")
+            else:
+                present = was_present(access, result, arguments)
+                real = "" if result.path == path.whole else result.path
+                event = Event(path.path, access.value, process.program, present, follow, real, path.root)
+                outcomes.append("repeated" if event in self._events else "recorded")
+                self._events.add(event)
+        self._counts[max(outcomes, key=ORDER.index)] += 1
+        if call.kind is Kind.EXEC and result.value == 0 and asked[0] is not None:
+            self._execs.add(Exec(asked[0].whole, loader_environment(arguments)))
+
+
+def _asked(
+    call: Call, name: Name, base: str | Unknown, root: str, arguments: Sequence[str], result: Result
+) -> Asked | None:
+    """The path that a call names; None when it names none. Raises Malformed; Unknown for its base."""
+    if name.path < 0:
+        return Asked.of_whole(_known(base), root)
+    if name.path >= len(arguments):
+        raise Malformed(f"has no argument {name.path + 1}")
+    argument = arguments[name.path]
+    if call.kind is Kind.SOCKET:
+        argument = lines.field(argument, "sun_path") or "NULL"
+    path = lines.string(argument)
+    if path is None:
+        if not argument.startswith("0x"):
+            return None  # NULL, and the name of a socket that is no file
+        if result.errno == "EFAULT" or result.value is None:
+            return BAD_ADDRESS
+        raise Malformed("has an address where there is a path (-e raw)")
+    if not path:
+        return Asked.of_whole(_known(base), root) if call.kind is Kind.EXEC and name.dirfd >= 0 else None
+    if call.kind is Kind.OPENAT2 and "RESOLVE_IN_ROOT" in "".join(arguments[2:]):
+        path = path.lstrip("/") or "."
+    if path.startswith("/"):
+        return Asked(path, root)
+    return Asked.of_whole(joined(_known(base), path), root)
+
+
+def _known(base: str | Unknown) -> str:
+    if isinstance(base, Unknown):
+        raise base
+    return base

@@ -1,0 +1,46 @@
+"""What the arguments and the result of a call say of a path: how it is used, and whether it was there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracewhale.tracing.calls import Call, Kind, Name, opens
+from tracewhale.tracing.events import CREATING, Access
+from tracewhale.tracing.strace import lines
+from tracewhale.tracing.strace.lines import Malformed, Result
+
+ABSENT = frozenset({"ENOENT", "ENOTDIR", "ENAMETOOLONG"})
+
+
+def use(call: Call, name: Name, arguments: Sequence[str]) -> tuple[Access, bool]:
+    """How a call uses one of its paths, and whether it follows a final symbolic link. Raises Malformed."""
+    flags = arguments[name.flags] if 0 <= name.flags < len(arguments) else ""
+    if call.kind in (Kind.OPEN, Kind.OPENAT2):
+        if not flags:
+            raise Malformed("has no flags")
+        return opens(lines.flags(lines.field(flags, "flags") if call.kind is Kind.OPENAT2 else flags))
+    toggled = bool(name.toggle.name) and lines.has(flags, name.toggle.name, name.toggle.bit)
+    return name.access, name.follow ^ toggled
+
+
+def was_present(access: Access, result: Result, arguments: Sequence[str]) -> bool:
+    """Whether the path existed before the call, as far as its result tells.
+
+    A name that a call made was not there; open(2) that may create one, and did not fail, tells nothing.
+    """
+    if result.value is None or result.errno in ABSENT:
+        return False
+    if access is Access.CREATE:
+        return bool(result.errno) or not any("O_EXCL" in argument for argument in arguments)
+    return bool(result.errno) or access not in CREATING
+
+
+def loader_environment(arguments: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The ``LD_*`` variables of execve(2), which a log has with ``-v`` only. Raises Malformed."""
+    found = []
+    for argument in arguments[2:]:
+        for each in lines.structure(argument):
+            if each.startswith('"LD_'):
+                name, _, value = (lines.string(each) or "").partition("=")
+                found.append((name, value))
+    return tuple(found)

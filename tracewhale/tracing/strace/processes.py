@@ -1,0 +1,92 @@
+"""The processes of a log: what each knows of its directory, root, descriptors and program at a line.
+
+A *whole* path begins at the outermost root, an *asked* one at the process's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A path as asked for in a root."""
+
+    path: str
+    root: str = "/"
+
+    @property
+    def whole(self) -> str:
+        """With the root before it."""
+        return self.path if self.root == "/" else self.root + self.path
+
+    @staticmethod
+    def of_whole(path: str, root: str) -> Asked:
+        """As a process with this root calls it: outside of it (chroot(2) leaves the directory) by all."""
+        if root != "/" and f"{path}/".startswith(f"{root}/"):
+            return Asked(path[len(root) :] or "/", root)
+        return Asked(path)
+
+
+@dataclass(slots=True)
+class Place:
+    """A working directory (whole; "" is not known) and a root, which threads share (CLONE_FS)."""
+
+    directory: str = ""
+    root: str = "/"
+
+    def copy(self) -> Place:
+        return Place(self.directory, self.root)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """An open file: its path (whole; "" is not known, or none), and the thread that opened it."""
+
+    path: str
+    pid: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What is known of a process before the first line of its log."""
+
+    directory: str = ""
+    root: str = "/"
+    program: str = ""
+    files: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Process:
+    """A thread, by the log's number; ``files`` are its descriptors, which threads share (CLONE_FILES)."""
+
+    pid: int | None
+    place: Place
+    files: dict[int, Open]
+    program: str = ""
+
+    @staticmethod
+    def started(pid: int | None, start: Start) -> Process:
+        """One that was there before the log."""
+        files = {number: Open(path, pid) for number, path in start.files.items()}
+        return Process(pid, Place(start.directory, start.root), files, start.program)
+
+    def child(self, pid: int | None, *, shares_place: bool, shares_files: bool) -> Process:
+        """What fork(2) or clone(2) makes of it."""
+        place = self.place if shares_place else self.place.copy()
+        files = self.files if shares_files else dict(self.files)
+        return Process(pid, place, files, self.program)
+
+    def unshare(self, *, place: bool, files: bool) -> None:
+        """unshare(2), and what execve(2) does to descriptors."""
+        self.place = self.place.copy() if place else self.place
+        self.files = dict(self.files) if files else self.files
+
+
+def joined(directory: str, path: str) -> str:
+    """A relative path as a whole one: nothing in it is resolved, and ``.`` leads nowhere else."""
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return directory if path in (".", "") else f"{directory.rstrip('/')}/{path}"
