@@ -165,6 +165,13 @@ def test_md5sums_name_what_is_there() -> None:
     assert found.written["/var/lib/dpkg/status.d/libc6.md5sums"] == "0123  lib/libc.so.6\n"
 
 
+def test_md5sums_name_a_file_where_it_can_be_found() -> None:
+    """``bin/dash`` is no name of it in an image that has no ``/bin``."""
+    place = "/var/lib/dpkg/status.d/dash.md5sums"
+    assert image().find("/bin/dash").written[place] == "cdef  bin/dash\n"
+    assert image().find("/usr/bin/dash").written[place] == "cdef  usr/bin/dash\n"
+
+
 def test_two_architectures_of_a_package_are_two() -> None:
     both = image().find("/usr/lib/amd64/libx.so", "/usr/lib/i386/libx.so")
     assert sorted(both.written) == ["/var/lib/dpkg/status.d/libx:amd64", "/var/lib/dpkg/status.d/libx:i386"]

@@ -178,10 +178,19 @@ class Dpkg:
             place = f"{self._base}/status.d/{name}"
             yield Written(place, encode(self._stanza(record, kept)), modified, package.name, "record")
             text = decode(sums.get(f"{self._base}/info/{record.base}.md5sums", b""))
-            lines = [line for path, line in digests(text) if self._names.physical(path) in kept]
-            if lines:
-                content = encode("".join(f"{line}\n" for line in lines))
+            lines = [self._line(path, line, kept) for path, line in digests(text)]
+            if any(lines):
+                content = encode("".join(f"{line}\n" for line in lines if line))
                 yield Written(f"{place}.md5sums", content, modified, package.name, "record")
+
+    def _line(self, path: str, line: str, kept: Mapping[str, Entry]) -> str:
+        """A line of ``.md5sums``, empty for what is not kept; by the file's own place where the link that the
+        package's name goes through (``/bin``) is not."""
+        physical = self._names.physical(path)
+        if physical not in kept:
+            return ""
+        steps = self._files.view.resolve(path, follow=False).steps
+        return line if all(step in kept for step in steps) else f"{line.split()[0]}  {physical[1:]}"
 
     def _stanza(self, record: _Record, kept: Mapping[str, Entry]) -> str:
         """A stanza as in the package itself: without its state here, and without conffiles that are gone."""
