@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,8 +52,8 @@ class Runner:
         with ExitStack() as held:
             source = held.enter_context(opened(Name(ROOTFS, directory), Request(), this_machine()))
             source.way = first_way
-            for place in source.places(0):
-                try:
+            for place in held.enter_context(closing(source.places(0))):
+                with suppress(Refused):
                     return driver.trace(
                         run,
                         source.machine,
@@ -64,8 +64,6 @@ class Runner:
                         handle=handle or Handle(),
                         progress=lambda text: None,
                     )
-                except Refused:
-                    continue
         raise AssertionError("places end with an error")
 
 

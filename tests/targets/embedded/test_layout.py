@@ -48,7 +48,7 @@ MOUNTS = (
 
 
 def machine(uid: int) -> Machine:
-    return Machine(uid, uid, "here", "amd64", MOUNTS)
+    return Machine(uid, uid, uid != 0, "here", "amd64", MOUNTS)
 
 
 def lines(words: tuple[str, ...]) -> list[str]:

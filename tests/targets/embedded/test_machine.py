@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from tracewhale.targets.embedded.machine import Mount, is_below, parse_mountinfo, this_machine
+from tracewhale.targets.embedded.machine import Mount, is_below, may_mount, parse_mountinfo, this_machine
 
 LINES = rb"""
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -55,4 +55,17 @@ def test_this_machine_is_what_the_kernel_says() -> None:
     machine = this_machine()
     assert (machine.uid, machine.gid, machine.hostname) == (os.geteuid(), os.getegid(), os.uname().nodename)
     assert "/proc" in [mount.point for mount in machine.mounts]
-    assert machine.user == (os.geteuid() != 0)
+    assert not machine.user  # these tests run as root
+
+
+@pytest.mark.parametrize(
+    ("status", "may"),
+    [
+        ("CapPrm:\t000001ffffffffff\nCapEff:\t000001ffffffffff\n", True),
+        ("CapPrm:\t000001ffffffffff\nCapEff:\t00000000a80425fb\n", False),
+        ("CapEff:\t0000000000000000\n", False),
+        ("Name:\tx\n", False),
+    ],
+)
+def test_who_may_mount(status: str, may: bool) -> None:
+    assert may_mount(status) is may

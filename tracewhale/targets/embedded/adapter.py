@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -57,20 +57,19 @@ class EmbeddedTarget:
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
             run = replace(run, input=recorded.input)
-        for place in self._source.places(self._who(tree).uid):
-            try:
-                return driver.trace(
-                    run,
-                    self._source.machine,
-                    place,
-                    tree=tree,
-                    steps=steps,
-                    console=console,
-                    handle=handle,
-                    progress=progress,
-                )
-            except Refused:
-                continue
+        with closing(self._source.places(self._who(tree).uid)) as places:
+            for place in places:
+                with suppress(Refused):
+                    return driver.trace(
+                        run,
+                        self._source.machine,
+                        place,
+                        tree=tree,
+                        steps=steps,
+                        console=console,
+                        handle=handle,
+                        progress=progress,
+                    )
         raise AssertionError("places end with an error")
 
     def untraced(self) -> Trace:

@@ -17,6 +17,9 @@ PSEUDO = frozenset(
 RUNTIME = ("/proc", "/sys", "/dev", "/run")
 """What a container has of its own."""
 
+SYS_ADMIN = 21
+"""The number of CAP_SYS_ADMIN (capability.h)."""
+
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
@@ -35,17 +38,14 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``user`` tells that we are an ordinary one, who needs a user name space."""
+    """``user`` tells that we may not mount, and need a user name space in which we may."""
 
     uid: int
     gid: int
+    user: bool
     hostname: str
     architecture: str
     mounts: tuple[Mount, ...]
-
-    @property
-    def user(self) -> bool:
-        return self.uid != 0
 
 
 def this_machine() -> Machine:
@@ -53,7 +53,16 @@ def this_machine() -> Machine:
     machine = platform.machine()
     with open("/proc/self/mountinfo", "rb") as file:
         mounts = parse_mountinfo(file)
-    return Machine(os.geteuid(), os.getegid(), platform.node(), _ARCHITECTURES.get(machine, machine), mounts)
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        user = not may_mount(file.read())
+    architecture = _ARCHITECTURES.get(machine, machine)
+    return Machine(os.geteuid(), os.getegid(), user, platform.node(), architecture, mounts)
+
+
+def may_mount(status: str) -> bool:
+    """Whether a process has CAP_SYS_ADMIN, by its /proc/PID/status: in most containers root has it not."""
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(found and int(found[1], 16) >> SYS_ADMIN & 1)
 
 
 def parse_mountinfo(lines: Iterable[bytes]) -> tuple[Mount, ...]:

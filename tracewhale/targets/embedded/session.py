@@ -194,7 +194,7 @@ class Session(session.Session):
 
     def drain(self) -> None:
         """After the command's end: wait for the rest of its output and of the agent's events."""
-        self.wait(lambda: self.command.drained, DRAIN_SECONDS)
+        self.await_output(self.command)
         if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
             raise ProbeError("The probe did not end after the command had.")
 
@@ -291,6 +291,7 @@ class Session(session.Session):
 
 
 HINT = (
-    "As root it works everywhere; for other users the kernel must allow user name spaces "
-    "(sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns)."
+    "It takes root, in a container CAP_SYS_ADMIN too; or a kernel that lets every user make user name spaces "
+    "(sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=1000 "
+    "kernel.apparmor_restrict_unprivileged_userns=0)."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,10 +20,13 @@ from tracewhale.targets.directory import DirectoryTree
 from tracewhale.targets.embedded.command import DEFAULT_PATH, Place
 from tracewhale.targets.embedded.layout import copied_root, host_root, overlay_root, restricted
 from tracewhale.targets.embedded.machine import RUNTIME, Machine
-from tracewhale.targets.embedded.workspace import workspace
+from tracewhale.targets.embedded.workspace import remove, workspace
 from tracewhale.targets.layers import LayerTree, open_layers
 from tracewhale.targets.names import ARCHIVE, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
 from tracewhale.tree import Entry, Kind, Packed, Tree
+
+UNSEEN = "/dev/shm"
+"""Of this machine, and in no sandbox, which has one of its own."""
 
 HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 """What a command on this machine keeps of our environment: others hold secrets, and images are passed on."""
@@ -34,7 +37,7 @@ class Source:
     """An opened target. ``config`` is an image configuration (OCI image-spec, config.md).
 
     ``directory`` holds the files, empty where they are to be unpacked first; ``size`` is in bytes, 0 when
-    it is not known.
+    it is not known. ``way`` is the first way to have the files in a sandbox that the kernel did not refuse.
     """
 
     kind: str
@@ -45,40 +48,56 @@ class Source:
     tree: Tree
     machine: Machine
     directory: str = ""
+    way: int = 0
     _work: str = ""
     _held: ExitStack = field(default_factory=ExitStack)
-    _runs: int = 0
-    way: int = 0
 
-    def places(self, uid: int) -> Iterator[Place]:
+    def places(self, uid: int) -> Generator[Place, None, None]:
         """Ways to have the files in a sandbox of this user, the best first, each made when it is asked for.
 
-        A way that the kernel refused is not tried again. Raises EngineError when none is left.
+        What is written there is gone when the next one is asked for, or the iterator is closed. Raises
+        EngineError when no way is left.
         """
         if not self._work:
-            self._work = self._held.enter_context(workspace())
-        for way in range(self.way, 3):
-            self.way = way
-            if self.kind == HOST and way == 1:
-                break
-            self._runs += 1
-            directory = os.path.join(self._work, str(self._runs))
-            os.mkdir(directory, 0o700)
-            yield self._place(way, directory, uid)
+            self._work = self._held.enter_context(workspace(self._where()))
+        directory = os.path.join(self._work, "run")
+        for way, make in enumerate(self._ways()):
+            if way >= self.way:
+                self.way = way
+                os.mkdir(directory, 0o700)
+                try:
+                    yield make(directory, uid)
+                finally:
+                    remove(directory)
         raise EngineError(
             "This kernel mounts no overlay of this machine's files, so they cannot be kept from changes.",
             "Run as root, or on Linux 5.11 or newer.",
         )
 
-    def _place(self, way: int, directory: str, uid: int) -> Place:
+    def _where(self) -> str | None:
+        """The directory for files of our own: none that the sandbox sees, where there is a choice."""
+        unseen = self.kind == HOST and os.access(UNSEEN, os.W_OK | os.X_OK)
+        return UNSEEN if unseen else None
+
+    def _ways(self) -> Sequence[Callable[[str, int], Place]]:
         if self.kind == HOST:
-            return Place(host_root(self.machine, self._listing), directory)
-        if way == 2:
-            return Place(copied_root(self._copy(os.path.join(directory, "root"), uid)), directory)
-        upper = os.path.join(directory, "written") if way == 0 else ""
-        if upper:
-            os.mkdir(upper, 0o700)
-        return Place(overlay_root(self._lower(uid), self.machine.user), directory, upper)
+            return (self._host,)
+        overlays = (self._overlay_on_disk, self._overlay_in_memory)
+        return overlays if self.directory == "/" else (*overlays, self._copied)
+
+    def _host(self, directory: str, uid: int) -> Place:
+        return Place(host_root(self.machine, self._listing), directory)
+
+    def _overlay_on_disk(self, directory: str, uid: int) -> Place:
+        upper = os.path.join(directory, "written")
+        os.mkdir(upper, 0o700)
+        return replace(self._overlay_in_memory(directory, uid), upper=upper)
+
+    def _overlay_in_memory(self, directory: str, uid: int) -> Place:
+        return Place(overlay_root(self._lower(uid), self.machine.user), directory)
+
+    def _copied(self, directory: str, uid: int) -> Place:
+        return Place(copied_root(self._copy(os.path.join(directory, "root"), uid)), directory)
 
     def _listing(self, directory: str) -> list[Entry]:
         return list((self.tree.scan([directory])[directory] or {}).values())
@@ -191,7 +210,7 @@ def _host(request: Request, machine: Machine, held: ExitStack) -> Source:
     tree = held.enter_context(DirectoryTree("/", hidden={*RUNTIME, *hidden}))
     environment = {name: os.environ[name] for name in HOST_VARIABLES if os.environ.get(name)}
     user = ""
-    if machine.user:
+    if machine.uid:
         user = f"{machine.uid}:{machine.gid}"
         environment["HOME"] = os.path.expanduser("~")
     config = made_config(request, machine, {"PATH": DEFAULT_PATH, **environment}, user, os.getcwd())
