@@ -255,6 +255,13 @@ def test_every_verb(archive: Archive, tmp_path: Path) -> None:
     assert report("verify", layout, trace)["verification"]["verified"]
 
 
+def test_a_trace_of_docker_is_verified_without_it(image: Any, tmp_path: Path) -> None:
+    trace, layout = str(tmp_path / "trace"), f"oci:{tmp_path}/out"
+    report("trace", "-o", trace, image("base"), "--", "cat", "/etc/debian_version")
+    report("build", "-o", layout, trace)
+    assert report("verify", layout, trace)["verification"]["output"] == "same"
+
+
 def test_a_directory_becomes_an_image_that_runs_what_was_traced(
     docker_client: DockerClient, base: str, into_docker: Callable[[Path], str], tmp_path: Path
 ) -> None:

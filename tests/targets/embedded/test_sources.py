@@ -26,8 +26,11 @@ from tracewhale.targets.options import RunOptions
 from tracewhale.tracing.events import Trace
 
 
+PLAIN = RunOptions()
+
+
 @contextmanager
-def source(name: str, *command: str, options: RunOptions = RunOptions()) -> Iterator[Source]:
+def source(name: str, *command: str, options: RunOptions = PLAIN) -> Iterator[Source]:
     with opened(parse(name), Request(options, command), this_machine()) as found:
         yield found
 
@@ -92,9 +95,9 @@ def test_this_machines_runtime_files_are_no_images() -> None:
 
 
 def run(target: str, *command: str) -> Trace:
-    with EmbeddedEngine(lambda text: None).open(target, Request(RunOptions(), command)) as found:
-        with found.tree() as tree:
-            return found.trace(tree, (), Console(), Handle(), lambda text: None)
+    engine = EmbeddedEngine(lambda text: None)
+    with engine.open(target, Request(PLAIN, command)) as found, found.tree() as tree:
+        return found.trace(tree, (), Console(), Handle(), lambda text: None)
 
 
 @pytest.mark.usefixtures("probe")
@@ -128,7 +131,7 @@ def test_files_that_no_place_can_be_made_of(
     monkeypatch.setattr(sources, "UNSEEN", str(temporary))
     for name, ways in ((f"rootfs:{tmp_path}/root", 3), ("host", 1), ("rootfs:/", 2)):
         with source(name, "true") as found, closing(found.places(0)) as places:
-            seen = []
+            seen: list[str] = []
             with pytest.raises(EngineError, match="mounts no overlay"):
                 seen.extend(place.root[0] for place in places)
             assert len(seen) == ways
