@@ -25,7 +25,6 @@ from tracewhale.targets.names import parse
 from tracewhale.targets.options import RunOptions
 from tracewhale.tracing.events import Trace
 
-
 PLAIN = RunOptions()
 
 
