@@ -73,3 +73,15 @@ def test_a_signal_reaches_the_command(image: Image, new_tag: Callable[[], str]) 
     output, errors = process.communicate(timeout=SECONDS)
     assert (process.returncode, output) == (0, b"told\n"), errors
     assert b"ended with status 7" in errors
+
+
+def test_a_reader_that_goes_away_is_no_success(image: Image) -> None:
+    process = start("run", "-t", "twtest-made/never", image("base"), "--", "seq", "1000000")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    wait_for(process, b"1\n")
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait(SECONDS) == ExitCode.INTERRUPTED
+    assert b"nobody reads" in errors
+    process.stderr.close()

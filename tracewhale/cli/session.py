@@ -76,14 +76,19 @@ def verb(function: F) -> F:
 
 
 def _fail(error: TraceWhaleError, given: dict[str, Any]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt, but the exit status
     report = error.report if isinstance(error, VerificationFailed) else None
     if given.get("as_json"):
         sys.stdout.write(json_report.dumps_error(error, report if isinstance(report, Report) else None))
     elif isinstance(report, Report):
         sys.stderr.write(text_report.render(report))
-    sys.stderr.write(f"tracewhale: {text_report.printable(error.what)}\n")
-    if error.hint:
-        sys.stderr.write(f"tracewhale: {text_report.printable(error.hint)}\n")
+    try:
+        sys.stderr.write(f"tracewhale: {text_report.printable(error.what)}\n")
+        if error.hint:
+            sys.stderr.write(f"tracewhale: {text_report.printable(error.hint)}\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     sys.exit(error.exit_code)
 
 
@@ -96,7 +101,12 @@ def session(*, as_json: bool, interactive: bool = False) -> Iterator[Session]:
     def write(descriptor: int) -> Callable[[bytes], None]:
         def writer(data: bytes) -> None:
             progress.clear()
-            _write_all(descriptor, data)
+            try:
+                _write_all(descriptor, data)
+            except BrokenPipeError as error:
+                raise Interrupted(
+                    "interrupted: nobody reads the command's output any more", "nothing was left behind"
+                ) from error
 
         return writer
 

@@ -27,6 +27,8 @@ READY_SECONDS = 30.0
 DRAIN_SECONDS = 20.0
 """How long the streams may take to end after the process did."""
 
+GIVEN_UP = "Interrupted: given up, and cleaned up."
+
 
 class StopEarly(Exception):
     """The user ended the trace (Ctrl-C once)."""
@@ -64,6 +66,9 @@ class Process:
     listener: int
     captured: Captured = field(default_factory=Captured)
     drained: bool = False
+    pieces: int = 0
+    """How often output came; ``passing`` tells that its reader has not taken the last of it yet."""
+    passing: bool = False
 
 
 class Session(ABC):
@@ -81,8 +86,12 @@ class Session(ABC):
         self.signalled: set[int] = set()
         self.recorded_input = bytearray()
         self.stoppable = False
+        self.interrupted = False
+        """Once: the command is to end, which it may do only when ``stoppable``."""
         self._entered = 1
         handle.connect(self.queue)
+        if handle.interrupts:
+            raise Interrupted(GIVEN_UP)
 
     # Threads.
 
@@ -124,9 +133,11 @@ class Session(ABC):
             case Call(action):
                 action()
             case Interrupt():
-                if self.handle.interrupts > 1 or not self.stoppable:
-                    raise Interrupted("Interrupted: given up, and cleaned up.")
-                raise StopEarly
+                if self.handle.interrupts > 1:
+                    raise Interrupted(GIVEN_UP)
+                self.interrupted = True
+                if self.stoppable:
+                    raise StopEarly
             case Forward(number):
                 self.signalled.add(number)
                 self.kill(number)
@@ -155,7 +166,21 @@ class Session(ABC):
     def output(self, process: Process, stream: int, data: bytes) -> None:
         """Keep and pass on what a process printed; called in a thread."""
         process.captured.add(stream, data)
+        process.pieces += 1
+        process.passing = True
         (self.console.stderr if stream == STDERR else self.console.stdout)(data)
+        process.passing = False
+
+    def await_output(self, process: Process, seconds: float = DRAIN_SECONDS) -> None:
+        """After a process's end: wait for the rest of its output, for ``seconds`` where nothing comes.
+
+        Whoever reads what is passed on may take any time.
+        """
+        before = process.pieces
+        while not self.wait(lambda: process.drained, seconds):
+            if process.pieces == before and not process.passing:
+                return
+            before = process.pieces
 
     def feed(self, write: Callable[[bytes], None], recorded: bytes) -> None:
         """Give the command its input, as it comes or as it was recorded; called in a thread."""

@@ -109,6 +109,8 @@ def drive(
         driver = Driver(session, environment, ports, started)
         try:
             session.stoppable = True
+            if session.interrupted:
+                raise StopEarly
             driver.take(steps, taken)
             if not steps:
                 session.wait(driver.ended)
