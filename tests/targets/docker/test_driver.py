@@ -305,3 +305,21 @@ def test_an_output_that_cannot_be_written_is_an_error(runner: Runner) -> None:
     runner.stdout = type("Broken", (bytearray,), {"extend": lambda self, data: full(data)})()
     with pytest.raises(BrokenPipeError):
         runner("base", "sh", "-c", "echo x; sleep 60")
+
+
+def test_a_container_that_shares_anothers_processes(runner: Runner, docker_client: DockerClient) -> None:
+    other = docker_client.containers.create(runner.image("base"), ["sleep", "1000"])
+    try:
+        other.start()
+        command = ["cat", "/proc/1/comm", "/etc/debian_version"]
+        image, mode = runner.image("base"), f"container:{other.id}"
+        shared = docker_client.containers.create(image, command, pid_mode=mode)
+        try:
+            trace = runner(shared.id)
+        finally:
+            shared.remove(force=True)
+    finally:
+        other.remove(force=True)
+    assert trace.outcome is not None
+    assert trace.outcome.stdout.startswith(b"sleep\n")
+    assert {"/proc/1/comm", "/etc/debian_version"} <= paths(trace, "/cat")

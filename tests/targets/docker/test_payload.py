@@ -172,6 +172,12 @@ def test_a_host_name_that_is_the_containers_own_id_is_not_given() -> None:
     assert "Hostname" not in untraced(of_container(base=base)).config
 
 
+@pytest.mark.parametrize("host", [{"NetworkMode": "container:abc"}, {"UTSMode": "host"}])
+def test_a_host_name_that_is_another_ones_is_not_given(host: dict[str, str]) -> None:
+    base = {"Config": {"Hostname": "theirs"}, "HostConfig": host}
+    assert "Hostname" not in untraced(of_container(base=base)).config
+
+
 def test_the_traced_container_starts_the_probe_as_root() -> None:
     payload, entry = traced(untraced(run()), Identity(5, 60, (60, 7), "/home/app"), "name", run())
     assert payload.config["User"] == "0"

@@ -112,9 +112,16 @@ def untraced(run: Run) -> CreatePayload:
 
 
 def _own_hostname(run: Run) -> bool:
-    """Whether a container that is the target was given its host name, not the beginning of its id."""
+    """Whether a container that is the target was given its host name, not the beginning of its id.
+
+    With the network of another container or the host's own name it says theirs, which the engine refuses
+    to be given.
+    """
     hostname = (run.base.get("Config") or {}).get("Hostname") or ""
-    return bool(hostname) and not run.container.startswith(hostname)
+    host = run.base.get("HostConfig") or {}
+    network = run.options.network or host.get("NetworkMode") or ""
+    shared = network.startswith("container:") or host.get("UTSMode") == "host"
+    return bool(hostname) and not shared and not run.container.startswith(hostname)
 
 
 def _host(run: Run) -> dict[str, Any]:

@@ -24,6 +24,9 @@ from tracewhale.tracing.records import Feature
 
 JOURNAL = f"{PROBE_DIRECTORY}/journal"
 
+QUIET_SECONDS = 2.0
+"""How long nothing may come from an agent that has ended, before its stream is taken as ended."""
+
 
 class Session(session.Session):
     """One traced container, from before its start to after its end. ``entry`` is for its processes."""
@@ -37,6 +40,7 @@ class Session(session.Session):
         self.terminal = False
         self._open: list[Attached] = []
         self._agent: Attached | None = None
+        self._heard = 0  # bytes
 
     def kill(self, number: int) -> None:
         """Send a signal to the command; it may have ended in this moment."""
@@ -127,14 +131,28 @@ class Session(session.Session):
 
     def drain(self) -> None:
         """After the command's end: wait for the rest of its output and of the agent's events."""
-        self.wait(lambda: self.command.drained, DRAIN_SECONDS)
+        self.await_output(self.command)
         if self._agent is not None:
             self._agent.close_write()
-        if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
-            raise EngineError("The engine did not close the agent's stream after the container had ended.")
         features = self.collector.features
-        if features is not None and Feature.JOURNAL in features:
+        journaled = features is not None and Feature.JOURNAL in features
+        self._await_agent(QUIET_SECONDS if journaled else DRAIN_SECONDS, closing=journaled)
+        if journaled:
             self.learn_journal()
+
+    def _await_agent(self, seconds: float, *, closing: bool) -> None:
+        """Wait for the end of the agent's stream; ``closing``: end it when nothing comes for ``seconds``.
+
+        Where the container shares the processes of another one, or of the host, the engine never ends it.
+        """
+        before = -1
+        while not self.wait(lambda: self.agent_ended, seconds):
+            if not closing or self._agent is None:
+                raise EngineError("The engine did not close the agent's stream when the container had ended.")
+            if self._heard == before:
+                self._agent.close()
+                closing = False
+            before = self._heard
 
     def learn_journal(self) -> None:
         """Read what the agent had recorded and not written yet when it was killed with process 1."""
@@ -166,6 +184,7 @@ class Session(session.Session):
 
     def _collect(self, agent: Attached) -> None:
         for stream, data in agent.frames():
+            self._heard += len(data)
             if stream == STDOUT:
                 self.later(partial(self.learn, data))
             else:
