@@ -22,6 +22,7 @@ from tracewhale.errors import (
     WorkloadFailed,
 )
 from tracewhale.targets.console import Handle
+from tracewhale.targets.embedded.session import catches
 from tracewhale.tracing.events import Step, Trace
 
 WAIT = "trap 'exit 0' TERM; while :; do sleep 0.1; done"
@@ -81,6 +82,27 @@ def test_a_server_is_driven_once_it_listens(runner: Runner) -> None:
     assert trace.outcome is not None
     assert trace.outcome.stopped
     assert any(path.endswith(("index.html", "/html/")) for path in paths(trace, "nginx"))
+
+
+def test_a_command_that_no_signal_stops_is_not_waited_for(runner: Runner, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tracewhale.targets.embedded.driver.STOP_SECONDS", 1e9)
+    trace = runner("base", "sleep", "1000", steps=[Step("for", "0.1")])
+    assert trace.outcome is not None
+    assert (trace.outcome.status, trace.outcome.stopped) == (137, True)
+
+
+@pytest.mark.parametrize(
+    ("status", "number", "caught"),
+    [
+        ("SigIgn:\t0000000000001000\nSigCgt:\t0000000180004002\n", 15, True),
+        ("SigCgt:\t0000000180004002\n", 2, True),
+        ("SigCgt:\t0000000180004002\n", 3, False),
+        ("SigCgt:\t0000000000000000\n", 15, False),
+        ("Name:\tx\n", 15, True),
+    ],
+)
+def test_which_signals_are_caught(status: str, number: int, caught: bool) -> None:
+    assert catches(status, number) is caught
 
 
 @pytest.mark.parametrize(
