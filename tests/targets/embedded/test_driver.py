@@ -18,6 +18,7 @@ from tracewhale.errors import (
     CommandNotFound,
     EmptyImage,
     Interrupted,
+    ProbeError,
     UsageError,
     WorkloadFailed,
 )
@@ -147,6 +148,18 @@ def test_a_command_that_cannot_be_executed(
 ) -> None:
     with pytest.raises(CommandNotFound, match=f"'{command}'.*({reason})"):
         runner("base", command, **options)
+
+
+def test_a_command_that_is_too_long(runner: Runner) -> None:
+    with pytest.raises(CommandNotFound, match="'echo' cannot be executed: Argument list too long"):
+        runner("base", "echo", "x" * (1 << 18))
+
+
+@pytest.mark.parametrize("user", ["root", "games"])
+def test_a_sandbox_whose_keeper_is_killed(runner: Runner, user: str) -> None:
+    step = Step("workload", "kill -9 $(ps -o ppid= -p $TRACEWHALE_PID)")
+    with pytest.raises(ProbeError, match="The process that keeps the sandbox was killed"):
+        runner("base", "sh", "-c", WAIT, user=user, steps=[step, Step("for", "60")])
 
 
 def test_a_command_that_is_killed(runner: Runner) -> None:

@@ -177,7 +177,7 @@ def test_a_run_that_is_killed_takes_all_with_it(unpacked: Unpacked, temporary: P
 
 def test_a_run_that_is_told_to_end_leaves_nothing(unpacked: Unpacked, temporary: Path) -> None:
     directory, _ = unpacked("base")
-    process = tracing(f"rootfs:{directory}", "trap '' TERM INT; echo ready; while :; do sleep 0.1; done")
+    process = tracing(f"rootfs:{directory}", "trap : TERM INT; echo ready; while :; do sleep 0.1; done")
     assert process.stdout is not None
     with process, process.stdout:
         assert process.stdout.readline() == b"ready\n"

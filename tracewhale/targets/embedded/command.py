@@ -15,7 +15,7 @@ from tracewhale.targets.capabilities import PROBE as PROBE_CAPABILITIES
 from tracewhale.targets.capabilities import effective, mask
 from tracewhale.targets.embedded.layout import Files, container
 from tracewhale.targets.embedded.machine import Machine
-from tracewhale.targets.embedded.session import Sandbox
+from tracewhale.targets.embedded.sandbox import Sandbox
 from tracewhale.targets.identity import Identity
 from tracewhale.targets.options import RunOptions
 from tracewhale.targets.run import Run, environment_of
@@ -23,15 +23,6 @@ from tracewhale.targets.steps import ports_of
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker sets where an image sets no PATH."""
-
-LOCALHOST = b"""127.0.0.1\tlocalhost
-::1\tlocalhost ip6-localhost ip6-loopback
-fe00::0\tip6-localnet
-ff00::0\tip6-mcastprefix
-ff02::1\tip6-allnodes
-ff02::2\tip6-allrouters
-"""
-"""Docker's /etc/hosts where it does not take this machine's (libnetwork/etchosts)."""
 
 LIMITS = {
     **{
@@ -46,11 +37,19 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run happens: the root, a directory of our own for small files, and one for what is written."""
+    """Where a run happens: the root, a directory for files of our own, and one for what is written.
+
+    ``upper`` is empty where that is in memory, or in the root itself.
+    """
 
     root: tuple[str, ...]
     directory: str
     upper: str = ""
+
+    @property
+    def stage(self) -> str:
+        """Where the sandbox's root is put together: a directory that nobody else may enter."""
+        return os.path.join(self.directory, "stage")
 
 
 def sandbox_of(
@@ -59,13 +58,13 @@ def sandbox_of(
     place: Place,
     who: Identity,
     hostname: str,
-    path: str,
-    descriptor: int,
+    files: Files,
+    program: tuple[str, int],
 ) -> Sandbox:
+    """All that the sandbox of a run is told; ``program`` is the probe's path and its descriptor."""
     options = run.options
     socket = f"tracewhale-{secrets.token_hex(8)}"
-    files = _write_files(place.directory, options, hostname)
-    words = ["--stage", os.path.join(place.directory, "stage"), "--socket", socket, "--hostname", hostname]
+    words = ["--stage", place.stage, "--socket", socket, "--hostname", hostname]
     words += ["--upper", place.upper] if place.upper else []
     words += ["--user", str(who.uid), "--group", str(who.gid)] if machine.user else []
     words += ["--own-network"] if options.network == "none" else []
@@ -79,8 +78,8 @@ def sandbox_of(
     environment = environment_of_process(run, who, hostname)
     init = _init_words(options, who, machine, socket)
     return Sandbox(
-        program=path,
-        descriptor=descriptor,
+        program=program[0],
+        descriptor=program[1],
         options=tuple(words),
         common=tuple(common),
         mounts=(*place.root, *container(options, files)),
@@ -123,32 +122,6 @@ def hostname_of(options: RunOptions, machine: Machine) -> str:
     return options.hostname or own
 
 
-def _write_files(directory: str, options: RunOptions, hostname: str) -> Files:
-    os.makedirs(os.path.join(directory, "stage"), exist_ok=True)
-    pairs = [each.partition(":")[::2] for each in options.add_host]
-    added = "".join(f"{ip.replace('host-gateway', '127.0.0.1')}\t{name}\n" for name, ip in pairs)
-    hosts = LOCALHOST if options.add_host or options.network == "none" else _read("/etc/hosts")
-    contents = {
-        "hostname": f"{hostname}\n".encode(),
-        "hosts": hosts + added.encode(),
-        "resolv.conf": _read("/etc/resolv.conf"),
-    }
-    paths = {name: os.path.join(directory, name) for name in contents}
-    for name, data in contents.items():
-        with open(paths[name], "wb") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(data)
-    return Files(paths["hostname"], paths["hosts"], paths["resolv.conf"])
-
-
-def _read(path: str) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
 def stop_signal(config: Mapping[str, Any]) -> int:
     """The image's StopSignal as a number; SIGTERM when it has none that is known here."""
     text = str(config.get("StopSignal") or "SIGTERM").upper()
@@ -161,23 +134,6 @@ def stop_signal(config: Mapping[str, Any]) -> int:
 def _no_new_privileges(options: RunOptions) -> bool:
     words = {"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"}
     return bool(words & set(options.security_opt))
-
-
-def make_sources(options: RunOptions) -> None:
-    """Make the directories that ``-v`` mounts where they are not there, as Docker does; for good.
-
-    Raises UsageError for one that cannot be made, and for what ``--mount`` names in vain.
-    """
-    for text in options.volumes:
-        source, colon, _ = text.partition(":")
-        if colon and source.startswith("/") and not os.path.lexists(source):
-            try:
-                os.makedirs(source)
-            except OSError as error:
-                raise UsageError(f"-v {text}: {source} cannot be made: {error.strerror}.") from error
-    for mount in options.mounts:
-        if mount["Type"] == "bind" and not os.path.lexists(mount["Source"]):
-            raise UsageError(f"--mount type=bind: there is no {mount['Source']}.", "Name what is there.")
 
 
 def check(options: RunOptions) -> None:

@@ -17,13 +17,14 @@ from tracewhale.targets.embedded.command import (
     Place,
     check,
     hostname_of,
-    make_sources,
     sandbox_of,
     stop_signal,
 )
+from tracewhale.targets.embedded.files import make_sources, write_files
 from tracewhale.targets.embedded.layout import user_mounts
 from tracewhale.targets.embedded.machine import Machine
-from tracewhale.targets.embedded.session import Sandbox, Session
+from tracewhale.targets.embedded.sandbox import Sandbox
+from tracewhale.targets.embedded.session import Session
 from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.run import Run, argv_of, user_of
 from tracewhale.targets.steps import check_start, checked, drive, ports_of
@@ -62,8 +63,10 @@ def trace(
     make_sources(run.options)
     who = identity(user_of(run), *read_user_database(tree))
     hostname = hostname_of(run.options, machine)
-    with program(machine) as (path, descriptor):
-        sandbox = sandbox_of(run, machine, place, who, hostname, path, descriptor)
+    os.mkdir(place.stage, 0o700)
+    files = write_files(place.directory, run.options, hostname)
+    with program(machine) as probe_file:
+        sandbox = sandbox_of(run, machine, place, who, hostname, files, probe_file)
         session = EmbeddedSession(sandbox, console, handle, run)
         try:
             with console.raw() if run.options.tty else nullcontext():

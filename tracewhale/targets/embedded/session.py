@@ -16,15 +16,15 @@ import socket
 import struct
 import subprocess
 import termios
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import IO
 
 from tracewhale.errors import EngineError, ProbeError
 from tracewhale.targets import session
 from tracewhale.targets.console import Console, Handle
+from tracewhale.targets.embedded.sandbox import Sandbox
 from tracewhale.targets.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, Process
 
 NO_OVERLAY = 71
@@ -32,24 +32,6 @@ NO_OVERLAY = 71
 
 END_SECONDS = 10.0
 """How long the sandbox may take to end when it is told to."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox:
-    """What ``probe sandbox`` is told, but for its pipes.
-
-    ``program`` is the probe as a path, good in a child that gets the descriptor ``descriptor``. ``options``
-    make the sandbox, ``common`` are for every command in it; ``init`` gives a command's words for ``probe
-    init``.
-    """
-
-    program: str
-    descriptor: int
-    options: tuple[str, ...]
-    common: tuple[str, ...]
-    mounts: tuple[str, ...]
-    init: Callable[[Sequence[str]], list[str]]
-    environment: Mapping[str, str]
 
 
 class Refused(Exception):
@@ -76,21 +58,20 @@ class Session(session.Session):
     def start(self, argv: Sequence[str], *, interactive: bool, terminal: bool, recorded: bytes) -> None:
         """Make the sandbox and wait until the command is executed or could not be.
 
-        Raises Refused, EngineError, ProbeError.
+        Raises Refused, CommandNotFound, EngineError, ProbeError.
         """
-        pipes = {"--lifeline": os.pipe(), "--input": os.pipe()}
-        told = {"--status": os.pipe(), "--events": os.pipe(), "--errors": os.pipe()}
-        theirs = {name: pair[0] for name, pair in pipes.items()} | {
-            name: pair[1] for name, pair in told.items()
-        }
-        self._lifeline = os.fdopen(pipes["--lifeline"][1], "wb", buffering=0)
-        self._agent_input = os.fdopen(pipes["--input"][1], "wb", buffering=0)
+        theirs: dict[str, int] = {}
+        self._lifeline = self._writer(theirs, "--lifeline")
+        self._agent_input = self._writer(theirs, "--input")
+        self._listen(theirs, "--events", lambda data: self.later(partial(self.learn, data)), self._agent_gone)
+        self._listen(theirs, "--errors", self.agent_errors.extend, self._errors_gone)
+        self._listen(theirs, "--status", self._hear_keeper, self._keeper_gone)
         ours: socket.socket | None = None
         if terminal:
             ours, other = socket.socketpair()
             theirs["--terminal"] = other.detach()
         try:
-            self._keeper = self._popen(
+            self._keeper = self._sandbox.popen(
                 [*self._sandbox.options, *(word for name, fd in theirs.items() for word in (name, str(fd)))],
                 ["--mounts", *self._sandbox.mounts],
                 argv,
@@ -101,9 +82,6 @@ class Session(session.Session):
         finally:
             for descriptor in theirs.values():
                 os.close(descriptor)
-        self._listen(told["--events"][0], lambda data: self.later(partial(self.learn, data)), "agent_ended")
-        self._listen(told["--errors"][0], self.agent_errors.extend, "_errors_ended")
-        self._listen(told["--status"][0], self._hear_keeper, "")
         keeper = self._keeper
         if ours is not None:
             self.spawn(lambda: self._use_terminal(ours, interactive=interactive, recorded=recorded))
@@ -112,11 +90,14 @@ class Session(session.Session):
             if interactive:
                 assert keeper.stdin is not None
                 self.spawn(partial(self._feed, keeper.stdin, recorded, close=True))
-        if not self.wait(lambda: 0 in self.collector.started or self.agent_ended, READY_SECONDS):
+        if not self.wait(self._settled, READY_SECONDS):
             raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
         if 0 not in self.collector.started:
             self.wait(lambda: self._errors_ended, DRAIN_SECONDS)
             self._check_made()
+
+    def _settled(self) -> bool:
+        return self.agent_ended or (0 in self.collector.started and self.pid > 0)
 
     def _check_made(self) -> None:
         words = bytes(self.agent_errors).decode(errors="replace").strip()
@@ -126,31 +107,10 @@ class Session(session.Session):
         if reason != words:
             raise EngineError(f"The command cannot run in a sandbox: {reason}.", HINT)
 
-    def _popen(
-        self,
-        options: Sequence[str],
-        mounts: Sequence[str],
-        argv: Sequence[str],
-        *,
-        stdin: int,
-        output: int,
-        descriptors: Sequence[int] = (),
-    ) -> subprocess.Popen[bytes]:
-        box = self._sandbox
-        return subprocess.Popen(
-            [box.program, "sandbox", *box.common, *options, *mounts, "--", *box.init(argv)],
-            stdin=stdin,
-            stdout=output,
-            stderr=output,
-            pass_fds=(box.descriptor, *descriptors),
-            env=dict(box.environment),
-            bufsize=0,
-        )
-
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
         """Run another process in the sandbox, traced; returns it with its exit status."""
         process = self.entering()
-        running = self._popen(
+        running = self._sandbox.popen(
             ["--enter", str(self.pid)], (), argv, stdin=subprocess.DEVNULL, output=subprocess.PIPE
         )
         self._processes.append(running)
@@ -230,25 +190,48 @@ class Session(session.Session):
 
     # What the threads do.
 
-    def _listen(self, descriptor: int, take: Callable[[bytes], object], ended: str) -> None:
-        """Read a pipe to its end in a thread, which is then told by an attribute."""
+    def _writer(self, theirs: dict[str, int], name: str) -> IO[bytes]:
+        """Our end of a new pipe to the sandbox; the other joins those that it is told of."""
+        theirs[name], end = os.pipe()
+        return os.fdopen(end, "wb", buffering=0)
+
+    def _listen(
+        self,
+        theirs: dict[str, int],
+        name: str,
+        take: Callable[[bytes], object],
+        gone: Callable[[], None],
+    ) -> None:
+        """Read a new pipe from the sandbox to its end in a thread; the one that waits does ``gone`` then."""
+        end, theirs[name] = os.pipe()
 
         def listen() -> None:
-            with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+            with os.fdopen(end, "rb", buffering=0) as pipe:
                 while data := pipe.read(CHUNK):
                     take(data)
-            if ended:
-                self.later(lambda: setattr(self, ended, True))
+            self.later(gone)
 
         self.spawn(listen)
+
+    def _agent_gone(self) -> None:
+        self.agent_ended = True
+
+    def _errors_gone(self) -> None:
+        self._errors_ended = True
+
+    def _keeper_gone(self) -> None:
+        """Whoever kills it has killed the command too, unless that became another user."""
+        if self.status is None and self.pid:
+            self.kill(signal.SIGKILL)
+            raise ProbeError("The process that keeps the sandbox was killed.")
 
     def _hear_keeper(self, data: bytes) -> None:
         for line in data.decode().splitlines():
             word, _, number = line.partition(" ")
             if word == "pid":
-                self.pid = int(number)
                 with suppress(OSError):
-                    self._handle_of_command = os.pidfd_open(self.pid)
+                    self._handle_of_command = os.pidfd_open(int(number))
+                self.later(partial(setattr, self, "pid", int(number)))
             elif word == "exit":
                 self.later(partial(self._command_ended, int(number)))
 

@@ -1,0 +1,55 @@
+"""What ``probe sandbox`` (probes/sandbox.c) is told, and the processes that it starts."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tracewhale.errors import CommandNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What ``probe sandbox`` is told, but for its pipes.
+
+    ``program`` is the probe as a path, good in a child that gets the descriptor ``descriptor``. ``options``
+    make the sandbox, ``common`` are for every command in it; ``init`` gives a command's words for ``probe
+    init``.
+    """
+
+    program: str
+    descriptor: int
+    options: tuple[str, ...]
+    common: tuple[str, ...]
+    mounts: tuple[str, ...]
+    init: Callable[[Sequence[str]], list[str]]
+    environment: Mapping[str, str]
+
+    def popen(
+        self,
+        options: Sequence[str],
+        mounts: Sequence[str],
+        argv: Sequence[str],
+        *,
+        stdin: int,
+        output: int,
+        descriptors: Sequence[int] = (),
+    ) -> subprocess.Popen[bytes]:
+        """Start it: with mounts a new sandbox, else what the options say. Raises CommandNotFound."""
+        try:
+            return subprocess.Popen(
+                [self.program, "sandbox", *self.common, *options, *mounts, "--", *self.init(argv)],
+                stdin=stdin,
+                stdout=output,
+                stderr=output,
+                pass_fds=(self.descriptor, *descriptors),
+                env=dict(self.environment),
+                bufsize=0,
+            )
+        except OSError as error:
+            if error.errno != errno.E2BIG:
+                raise
+            word = argv[0][:200]
+            raise CommandNotFound(f"The command {word!r} cannot be executed: {error.strerror}.") from error
