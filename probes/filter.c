@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -16,16 +15,35 @@
 
 enum { IO_URING_SETUP = 425 }; /* on every architecture */
 
+static void add_calls(struct rules *native, struct rules *compat, uint32_t action, bool exits) {
+    for (size_t i = 0; i < calls_count; i++) {
+        if (!exits && (calls[i].kind == CALL_EXIT || calls[i].kind == CALL_EXIT_GROUP))
+            continue;
+        enum rule_test test = calls[i].kind == CALL_SOCKETCALL ? TEST_SOCKETCALL : TEST_NONE;
+        rules_add(native, calls[i].number[NATIVE_ARCH], action, test);
+        rules_add(compat, calls[i].number[COMPAT_ARCH], action, test);
+    }
+}
+
+/* What io_uring opens, no filter and no tracer sees. Docker denies it too, since 25.0, and libraries do
+ * without. */
+static void deny_io_uring(struct rules *native, struct rules *compat) {
+    rules_add(native, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
+    rules_add(compat, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
+}
+
+int filter_hold(bool traced) {
+    static struct rules native = {.arch = NATIVE_ARCH}, compat = {.arch = COMPAT_ARCH};
+    if (traced)
+        add_calls(&native, &compat, SECCOMP_RET_TRACE, false);
+    deny_io_uring(&native, &compat);
+    return bpf_install(&native, &compat, SAME_MITIGATIONS);
+}
+
 int filter_notify(uint32_t *features) {
     static struct rules native = {.arch = NATIVE_ARCH}, compat = {.arch = COMPAT_ARCH};
-    for (size_t i = 0; i < calls_count; i++) {
-        enum rule_test test = calls[i].kind == CALL_SOCKETCALL ? TEST_SOCKETCALL : TEST_NONE;
-        rules_add(&native, calls[i].number[NATIVE_ARCH], SECCOMP_RET_USER_NOTIF, test);
-        rules_add(&compat, calls[i].number[COMPAT_ARCH], SECCOMP_RET_USER_NOTIF, test);
-    }
-    /* What io_uring opens, no filter sees. Docker denies it too, since 25.0, and libraries do without. */
-    rules_add(&native, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
-    rules_add(&compat, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
+    add_calls(&native, &compat, SECCOMP_RET_USER_NOTIF, true);
+    deny_io_uring(&native, &compat);
     unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SAME_MITIGATIONS;
     *features = FEATURE_WAIT_KILLABLE;
     int listener = bpf_install(&native, &compat, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV);

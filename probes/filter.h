@@ -1,12 +1,18 @@
-/* The two filters that init installs. */
+/* The filters that init installs. */
 #ifndef FILTER_H
 #define FILTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Installs the filter that notifies of every call of calls.c and denies io_uring_setup. Returns the listener,
  * or -1 with errno. `features` becomes FEATURE_* of what the kernel could do. */
 int filter_notify(uint32_t *features);
+
+/* Installs the filter for a tracer outside: it denies io_uring_setup and, where `traced`, stops a tracee at
+ * every call of calls.c (PTRACE_O_TRACESECCOMP); with no tracer those calls fail. Returns 0, or -1 with
+ * errno. */
+int filter_hold(bool traced);
 
 /* Installs a filter that denies what Docker's default profile denies a container that does not have the
  * capabilities in `added` (bits as in capabilities(7)) but has those in `held`, and the calls of a list of

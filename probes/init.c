@@ -1,7 +1,9 @@
 /* `probe init`: puts itself under the filter, gives the listener to the agent, becomes the user that the
- * image asked for, and executes the command. */
+ * image asked for, and executes the command. With --hold there is no agent inside: a tracer outside sends
+ * SIGUSR1 when it has taken the process. */
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,7 +24,8 @@
 extern char **environ;
 
 struct options {
-    const char *socket, *home, *denied_names;
+    const char *socket, *hold, *home, *denied_names;
+    bool traced;
     uint64_t denied;
     struct identity identity;
     char **argv;
@@ -85,7 +88,10 @@ static void parse(struct options *options, char **argv) {
             fail(EXIT_USAGE, "init: ", *argv, " needs a value");
         if (!strcmp(*argv, "--socket"))
             options->socket = argv[1];
-        else if (!strcmp(*argv, "--home"))
+        else if (!strcmp(*argv, "--hold") || !strcmp(*argv, "--hold-traced")) {
+            options->hold = argv[1]; /* a name by which the tracer knows that it is this process */
+            options->traced = argv[0][6];
+        } else if (!strcmp(*argv, "--home"))
             options->home = argv[1];
         else if (!strcmp(*argv, "--deny-added"))
             options->denied = number(*argv, argv[1], 16, UINT64_MAX);
@@ -94,8 +100,9 @@ static void parse(struct options *options, char **argv) {
         else if (!parse_identity(&options->identity, *argv, argv[1]))
             fail(EXIT_USAGE, "init: unknown option ", *argv);
     }
-    if (!options->socket || !*argv || !argv[1])
-        fail(EXIT_USAGE, "usage: probe init --socket NAME [OPTION VALUE]... -- COMMAND [ARGUMENT]...");
+    if (!options->socket == !options->hold || !*argv || !argv[1])
+        fail(EXIT_USAGE, "usage: probe init --socket NAME|--hold[-traced] NAME [OPTION VALUE]... -- COMMAND "
+                         "[ARGUMENT]...");
     options->argv = argv + 1;
 }
 
@@ -132,28 +139,35 @@ static _Noreturn void give_up(int agent, int error, const char *stage, const cha
     char message[64];
     memcpy(message, &(uint32_t){error}, 4);
     char *end = append(message + 4, stage);
-    write_all(agent, message, end - message + 1);
     struct pollfd entry = {agent, POLLIN, 0};
-    poll(&entry, 1, 5000);
+    if (agent >= 0 && write_all(agent, message, end - message + 1))
+        poll(&entry, 1, 5000);
     complain("cannot ", stage, " ", what, ": ", strerror(error), NULL);
     leave(error == ENOENT ? 127 : 126);
 }
 
-int init_main(char **argv) {
-    static struct options options;
-    parse(&options, argv);
-    const char *command = options.argv[0];
-    if (options.home && setenv("HOME", options.home, 1) < 0)
-        fail(EXIT_PROBE, "init: setenv: ", strerror(errno));
-    int agent = connect_agent(options.socket);
-    static char program[LOOKUP_LIMIT];
-    int error = lookup(&options.identity, command, program);
-    if (error)
-        give_up(agent, error, "find", command);
-    chown_streams(&options.identity);
-    uint64_t held = options.identity.given >> SET_BOUNDING & 1 ? options.identity.sets[SET_BOUNDING] : 0;
-    if (filter_deny(options.denied, held, options.denied_names) < 0)
-        give_up(agent, errno, "filter", "what the untraced container may not do");
+/* Waits for the tracer outside, which sees in /proc/PID/status that SIGUSR2 is blocked: SIGUSR1 is not, as
+ * long as it is waited for. */
+static void hold(void) {
+    sigset_t go, blocked, before;
+    sigemptyset(&go);
+    sigaddset(&go, SIGUSR1);
+    blocked = go;
+    sigaddset(&blocked, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    while (sigtimedwait(&go, NULL, &(struct timespec){60, 0}) < 0)
+        if (errno != EINTR)
+            fail(EXIT_PROBE, "init: nobody outside let it go on within a minute");
+    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Gives the listener to the agent; without one, installs what a tracer outside needs. */
+static void enter_filter(int agent, bool traced, const char *command) {
+    if (agent < 0) {
+        if (filter_hold(traced) < 0)
+            give_up(agent, errno, "filter", command);
+        return;
+    }
     uint32_t features;
     int listener = filter_notify(&features);
     if (listener < 0)
@@ -163,9 +177,29 @@ int init_main(char **argv) {
     close(listener); /* as long as it is open here, a call that nobody answers waits */
     if (!heard)
         fail(EXIT_PROBE, "init: the agent went away");
+}
+
+int init_main(char **argv) {
+    static struct options options;
+    parse(&options, argv);
+    const char *command = options.argv[0];
+    if (options.home && setenv("HOME", options.home, 1) < 0)
+        fail(EXIT_PROBE, "init: setenv: ", strerror(errno));
+    int agent = options.socket ? connect_agent(options.socket) : -1;
+    static char program[LOOKUP_LIMIT];
+    int error = lookup(&options.identity, command, program);
+    if (error)
+        give_up(agent, error, "find", command);
+    chown_streams(&options.identity);
+    uint64_t held = options.identity.given >> SET_BOUNDING & 1 ? options.identity.sets[SET_BOUNDING] : 0;
+    if (filter_deny(options.denied, held, options.denied_names) < 0)
+        give_up(agent, errno, "filter", "what the untraced container may not do");
+    enter_filter(agent, options.traced, command);
     const char *failed = become(&options.identity);
     if (failed)
         give_up(agent, errno, failed, command);
+    if (options.hold)
+        hold();
     execve(program, options.argv, environ);
     give_up(agent, errno, "execute", program);
 }

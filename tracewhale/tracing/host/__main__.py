@@ -1,0 +1,31 @@
+"""``python -m tracewhale.tracing.host NAME``: an agent of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from tracewhale.tracing.host.control import Control
+from tracewhale.tracing.host.recorder import Recorder
+from tracewhale.tracing.records import Feature, Hello
+from tracewhale.tracing.stream import PROTOCOL_VERSION
+
+
+def write(data: bytes) -> None:
+    """All of it to the standard output."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(1, rest) :]
+
+
+def main(name: str) -> None:
+    recorder = Recorder(write)
+    control = Control(recorder)
+    recorder.tell(Hello(PROTOCOL_VERSION, Feature(0)))
+    if name == "ptrace":
+        from tracewhale.tracing.host.ptracer import Tracer
+
+        Tracer(recorder, control).run()
+
+
+main(sys.argv[1])

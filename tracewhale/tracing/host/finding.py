@@ -1,0 +1,30 @@
+"""Whether a path is there for another process, and where it really leads."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from tracewhale.tracing.host import kernel
+from tracewhale.tracing.strace.processes import Asked
+
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ESRCH})
+
+
+def find(pid: int, asked: Asked, *, follow: bool) -> tuple[bool, str]:
+    """Whether a path exists in the root of a process, and its real path where that is another one."""
+    try:
+        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False, ""
+    try:
+        found = kernel.open_in(root, asked.path, follow=follow)
+    except OSError as error:
+        return error.errno not in ABSENT, ""
+    finally:
+        os.close(root)
+    try:
+        real = os.readlink(f"/proc/self/fd/{found}")
+    finally:
+        os.close(found)
+    return True, real if real.startswith("/") and real != asked.whole else ""

@@ -1,0 +1,123 @@
+"""What /proc tells of another process (proc(5)), which may be gone at any moment: then it tells nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from contextlib import suppress
+
+from tracewhale.tracing.strace.processes import Asked
+
+_DELETED = " (deleted)"
+_LISTEN = "0A"
+_BLOCKED = re.compile(rb"^SigBlk:\t([0-9a-f]+)$", re.MULTILINE)
+_FLAGS = re.compile(rb"^flags:\t([0-7]+)$", re.MULTILINE)
+_TRACER = re.compile(rb"^TracerPid:\t(\d+)$", re.MULTILINE)
+
+
+def link(pid: int, name: str) -> str:
+    """Where ``/proc/PID/NAME`` leads, without the mark of what has been deleted. Raises OSError."""
+    target = os.readlink(f"/proc/{pid}/{name}")
+    return target.removesuffix(_DELETED) if target.startswith("/") else target
+
+
+def program(pid: int) -> str:
+    """The executable's path in the process's mounts, "" when it is gone or a thread of the kernel's."""
+    try:
+        return link(pid, "exe")
+    except OSError:
+        return ""
+
+
+def _contents(pid: int, name: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
+
+
+def is_held(pid: int, token: str) -> bool | None:
+    """Whether ``probe init --hold TOKEN`` waits for its signal there; None when that is not there."""
+    words = _contents(pid, "cmdline").split(b"\0")
+    if token.encode() not in words:
+        return None
+    found = _BLOCKED.search(_contents(pid, "status"))
+    return bool(found and int(found[1], 16) >> (signal.SIGUSR2 - 1) & 1)
+
+
+def tracer(pid: int) -> int:
+    """The process that traces this one, 0 when none does."""
+    found = _TRACER.search(_contents(pid, "status"))
+    return int(found[1]) if found else 0
+
+
+def threads(pid: int) -> list[int]:
+    """The threads of a process now."""
+    with suppress(OSError):
+        return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
+    return []
+
+
+def mapped(pid: int) -> list[str]:
+    """Files that a process maps, sorted."""
+    fields = (line.split(b" ", 5) for line in _contents(pid, "maps").splitlines())
+    paths = {os.fsdecode(each[5].strip()) for each in fields if len(each) == 6}
+    return sorted(_unescaped(path).removesuffix(_DELETED) for path in paths if path.startswith("/"))
+
+
+def _unescaped(path: str) -> str:
+    """The kernel writes a newline in a mapped file's name as ``\\012``."""
+    return path.replace("\\012", "\n")
+
+
+def opened(pid: int) -> dict[int, tuple[str, int]]:
+    """Paths and open(2)'s flags of descriptors, those of no path left out."""
+    found = {}
+    with suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(OSError):
+                target = link(pid, f"fd/{name}")
+                flags = _FLAGS.search(_contents(pid, f"fdinfo/{name}"))
+                if target.startswith("/"):
+                    found[int(name)] = target, int(flags[1], 8) if flags else 0
+    return found
+
+
+def loader_environment(pid: int) -> tuple[tuple[str, str], ...]:
+    """The ``LD_*`` variables with which a process was executed."""
+    variables = (os.fsdecode(each).partition("=") for each in _contents(pid, "environ").split(b"\0"))
+    return tuple((name, value) for name, _, value in variables if name.startswith("LD_"))
+
+
+def root(pid: int) -> str:
+    """A process's root directory in its mounts. Raises OSError."""
+    return link(pid, "root")
+
+
+def asked(pid: int, path: str, directory: str, base_root: str) -> Asked:
+    """A path as a process means it: ``directory`` is the link that a relative one starts from.
+
+    Raises OSError: ENOTDIR where that is no path, ENOENT for a descriptor that is not open.
+    """
+    if path.startswith("/"):
+        return Asked(path, base_root)
+    base = link(pid, directory)
+    if not base.startswith("/"):
+        raise NotADirectoryError(20, "Not a directory")
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    whole = base if path in ("", ".") else f"{base.rstrip('/')}/{path}"
+    return Asked.of_whole(whole, base_root)
+
+
+def listening(pid: int) -> set[int]:
+    """TCP ports on which a socket listens in the process's network."""
+    ports = set()
+    for name in ("net/tcp", "net/tcp6"):
+        for line in _contents(pid, name).decode("ascii", "replace").splitlines()[1:]:
+            fields = line.split()
+            if len(fields) > 3 and fields[3] == _LISTEN:
+                ports.add(int(fields[1].rpartition(":")[2], 16))
+    return ports

@@ -1,0 +1,220 @@
+"""The ``ptrace`` probe: python-ptrace, which is under the GPL and imported nowhere else."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import ClassVar
+
+from ptrace import PtraceError
+from ptrace.binding import func
+
+from tracewhale.tracing.calls import Kind, flag_names, opens
+from tracewhale.tracing.events import Access
+from tracewhale.tracing.host import finding, proc
+from tracewhale.tracing.host.control import Control, Take
+from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
+from tracewhale.tracing.host.request import Request, request
+from tracewhale.tracing.records import Started
+from tracewhale.tracing.strace.processes import Asked
+
+# ptrace(2); python-ptrace is older than these.
+SEIZE, INTERRUPT, LISTEN, GET_SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
+CONT, SYSCALL, DETACH = func.PTRACE_CONT, func.PTRACE_SYSCALL, func.PTRACE_DETACH
+O_TRACESECCOMP = 0x80
+EVENT_EXEC, EVENT_SECCOMP, EVENT_STOP = 4, 7, 128
+OPTIONS = (
+    func.PTRACE_O_TRACESYSGOOD
+    | func.PTRACE_O_TRACEFORK
+    | func.PTRACE_O_TRACEVFORK
+    | func.PTRACE_O_TRACECLONE
+    | func.PTRACE_O_TRACEEXEC
+)
+WALL = 0x40000000
+SYSCALL_STOP = signal.SIGTRAP | 0x80
+GROUP_STOPS = frozenset({signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU})
+ENTRY, SECCOMP = 1, 3
+
+
+class _Info(ctypes.Structure):
+    """struct ptrace_syscall_info at an entry (ptrace(2))."""
+
+    _fields_: ClassVar = [
+        ("op", ctypes.c_uint8),
+        ("pad", ctypes.c_uint8 * 3),
+        ("arch", ctypes.c_uint32),
+        ("instruction_pointer", ctypes.c_uint64),
+        ("stack_pointer", ctypes.c_uint64),
+        ("number", ctypes.c_uint64),
+        ("arguments", ctypes.c_uint64 * 6),
+        ("ret_data", ctypes.c_uint32),
+    ]
+
+
+class Tracer:
+    """Follows processes and all their children, until they end or it lets them go."""
+
+    def __init__(self, recorder: Recorder, control: Control) -> None:
+        self._recorder, self._control = recorder, control
+        self._programs: dict[int, int] = {}
+        """The program of each thread that is followed."""
+        self._held: dict[int, Take] = {}
+        self._resume = CONT
+        self._roots_differ = False
+        self._info = _Info()
+        self._letting_go = False
+
+    def run(self) -> None:
+        """Until nothing is left to follow and nothing more will come."""
+        while not (self._control.ended and not self._programs):
+            while (stopped := _stopped()) is not None:
+                self._handle(*stopped)
+            for take in self._control.orders():
+                self._take(take)
+            if self._control.ended and not self._letting_go:
+                self._let_go()
+            if self._programs or not self._control.ended:
+                self._control.wait()
+        self._recorder.count()
+
+    # Beginning and end.
+
+    def _take(self, take: Take) -> None:
+        options = OPTIONS
+        if take.token:
+            options |= O_TRACESECCOMP
+            self._held[take.pid] = take
+        else:
+            self._resume = SYSCALL
+        found = False
+        while new := [tid for tid in proc.threads(take.pid) if tid not in self._programs]:
+            before = len(self._programs)
+            for tid in new:
+                if _ptrace(SEIZE, tid, 0, options):
+                    self._programs[tid] = self._recorder.program(proc.program(tid))
+                    _ptrace(INTERRUPT, tid)
+            found |= len(self._programs) > before
+            if take.token or len(self._programs) == before:
+                break
+        if not take.token and found:
+            self._tell_present(take.pid)
+            self._recorder.tell(Started(take.listener, 0, ""))
+
+    def _tell_present(self, pid: int) -> None:
+        """What a running process has: its program, what it maps and has open, where it is."""
+        program = self._programs.get(pid, self._recorder.program(proc.program(pid)))
+        executable = proc.program(pid)
+        root, uses = "/", []
+        with suppress(OSError):
+            root = proc.root(pid)
+            uses.append(Use(Access.CHDIR, True, Asked.of_whole(proc.link(pid, "cwd"), root)))
+        if root != "/":
+            self._roots_differ = True
+            uses.append(Use(Access.CHROOT, True, Asked(root)))
+        if executable:
+            uses.append(Use(Access.EXEC, True, Asked.of_whole(executable, root)))
+            self._recorder.executed(pid, program, executable, proc.loader_environment(pid))
+        uses += [Use(Access.MAP, True, Asked.of_whole(path, root)) for path in proc.mapped(pid)]
+        for path, flags in proc.opened(pid).values():
+            uses.append(Use(opens(flag_names(flags))[0], True, Asked.of_whole(path, root)))
+        for use in uses:
+            self._call(pid, program, [use])
+
+    def _let_go(self) -> None:
+        """Stop each thread for a moment: only one that is stopped can be let go."""
+        self._letting_go = True
+        for tid in list(self._programs):
+            if not _ptrace(INTERRUPT, tid) and not os.path.exists(f"/proc/{tid}"):
+                del self._programs[tid]
+
+    # Stops.
+
+    def _handle(self, tid: int, status: int) -> None:
+        if os.WIFEXITED(status) or os.WIFSIGNALED(status):
+            self._programs.pop(tid, None)
+            self._held.pop(tid, None)
+            return
+        if tid not in self._programs:  # a child, maybe before its parent's call has told of it
+            self._programs[tid] = self._recorder.program(proc.program(tid))
+        number, event = os.WSTOPSIG(status), status >> 16
+        delivered = 0
+        if number == SYSCALL_STOP or event == EVENT_SECCOMP:
+            self._enter(tid)
+        elif event == EVENT_EXEC:
+            self._executed(tid)
+        elif event == EVENT_STOP and number in GROUP_STOPS and not self._letting_go:
+            _ptrace(LISTEN, tid)
+            return
+        elif event == 0:
+            delivered = number
+        if self._letting_go:
+            del self._programs[tid]
+            _ptrace(DETACH, tid, 0, delivered)
+            return
+        _ptrace(self._resume, tid, 0, delivered)
+        if event == EVENT_STOP and tid in self._held and not delivered:
+            with suppress(ProcessLookupError):
+                os.kill(tid, signal.SIGUSR1)
+
+    def _executed(self, tid: int) -> None:
+        former = ctypes.c_ulong()
+        _ptrace(func.PTRACE_GETEVENTMSG, tid, 0, ctypes.addressof(former))
+        if former.value != tid:  # a thread that is not its group's first takes the first one's number
+            self._programs.pop(former.value, None)
+        self._programs[tid] = self._recorder.program(proc.program(tid))
+        take = self._held.pop(tid, None)
+        if take is not None:
+            self._recorder.tell(Started(take.listener, 0, ""))
+
+    def _enter(self, tid: int) -> None:
+        info = self._info
+        if not _ptrace(GET_SYSCALL_INFO, tid, ctypes.sizeof(info), ctypes.addressof(info)):
+            return
+        if info.op not in (ENTRY, SECCOMP):
+            return
+        root = "/"
+        if self._roots_differ:
+            with suppress(OSError):
+                root = proc.root(tid)
+        found = request(tid, info.arch, info.number, info.arguments[:], root)
+        if found is None or (tid in self._held and found.call.kind is not Kind.EXEC):
+            return
+        self._request(tid, found)
+
+    def _request(self, tid: int, found: Request) -> None:
+        call, program = found.call, self._programs[tid]
+        if call.kind is Kind.LISTEN:
+            self._control.saw_listen()
+        named = found.named()
+        self._call(tid, program, named)
+        self._roots_differ |= call.roots
+        if call.kind is Kind.EXEC and isinstance(named[0], Use):
+            present, _ = finding.find(tid, named[0].asked, follow=named[0].follow)
+            if present:
+                self._recorder.executed(tid, program, named[0].asked.whole, found.environment())
+
+    def _call(self, tid: int, program: int, named: Sequence[Use | Nothing]) -> None:
+        self._recorder.call(
+            tid, program, named, lambda asked, follow: finding.find(tid, asked, follow=follow)
+        )
+
+
+def _stopped() -> tuple[int, int] | None:
+    """A child that has stopped or ended, and its status."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG | WALL)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+def _ptrace(order: int, tid: int, address: int = 0, data: int = 0) -> bool:
+    """Whether it could be done; it cannot when the thread was killed in this moment."""
+    try:
+        func.ptrace(order, tid, address, data)
+    except PtraceError:
+        return False
+    return True

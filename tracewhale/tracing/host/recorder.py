@@ -1,0 +1,105 @@
+"""What an agent has told already, and its counters: each record is written once, and before it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tracewhale.tracing.events import Access, Counters
+from tracewhale.tracing.host.encode import encode
+from tracewhale.tracing.records import Accessed, Counted, Executed, Failed, Program, Record
+from tracewhale.tracing.strace.processes import Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A path that a call names, and how."""
+
+    access: Access
+    follow: bool
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """What a call named cannot be told (``errno`` not 0), or names nothing."""
+
+    access: Access
+    errno: int = 0
+    reason: str = ""
+
+
+class Recorder:
+    """Writes records through ``write``, whole ones."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self._programs: dict[str, int] = {}
+        self._known: set[tuple[Use, int]] = set()
+        self._execs: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        self._counts = [0, 0, 0, 0]  # ignored, repeated, unresolved, recorded
+        self.told = Counters()
+
+    def tell(self, record: Record) -> None:
+        """Write a record."""
+        self._write(encode(record))
+
+    def program(self, path: str) -> int:
+        """The number of a program, which is told before its first use."""
+        number = self._programs.get(path)
+        if number is None:
+            number = self._programs[path] = len(self._programs)
+            self.tell(Program(number, path))
+        return number
+
+    def call(
+        self,
+        pid: int,
+        program: int,
+        named: Sequence[Use | Nothing],
+        find: Callable[[Asked, bool], tuple[bool, str]],
+    ) -> None:
+        """Count a call and tell what it named that is new.
+
+        ``find`` says of a path (and whether a final link is followed) whether it is there, and its real
+        path where that is another one.
+        """
+        outcome = 0
+        for each in named:
+            if isinstance(each, Use):
+                outcome = max(outcome, self._use(pid, program, each, find))
+            elif each.errno:
+                self.tell(Failed(each.access, pid, program, each.errno, each.reason))
+                outcome = max(outcome, 2)
+        self._counts[outcome] += 1
+
+    def _use(self, pid: int, program: int, use: Use, find: Callable[[Asked, bool], tuple[bool, str]]) -> int:
+        if (use, program) in self._known:
+            return 1
+        self._known.add((use, program))
+        present, real = find(use.asked, use.follow)
+        received = sum(self._counts) + 1
+        asked = use.asked
+        self.tell(
+            Accessed(use.access, present, use.follow, pid, program, received, asked.path, real, asked.root)
+        )
+        return 3
+
+    def executed(self, pid: int, program: int, path: str, environment: Sequence[tuple[str, str]]) -> None:
+        """Tell an execution, once with each environment."""
+        key = (path, tuple(environment))
+        if key not in self._execs:
+            self._execs.add(key)
+            self.tell(Executed(pid, program, *key))
+
+    @property
+    def counters(self) -> Counters:
+        """So far."""
+        ignored, repeated, unresolved, recorded = self._counts
+        return Counters(sum(self._counts), recorded, repeated, unresolved, ignored)
+
+    def count(self, *, always: bool = True) -> None:
+        """Tell the counters; if not ``always``, only where they have changed."""
+        if always or self.counters != self.told:
+            self.told = self.counters
+            self.tell(Counted(self.told))

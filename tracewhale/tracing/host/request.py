@@ -1,0 +1,146 @@
+"""A trapped call's arguments, and what they name: read from the registers and memory of its process."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tracewhale.tracing.calls import CALLS, Call, Kind, Name, flag_names, opens
+from tracewhale.tracing.events import Access
+from tracewhale.tracing.host import kernel, proc
+from tracewhale.tracing.host.recorder import Nothing, Use
+
+ARCHITECTURES = {0xC000003E: 0, 0x40000003: 1, 0xC00000B7: 2, 0x40000028: 3}
+"""AUDIT_ARCH_* (linux/audit.h) of x86-64, i386, ARM64 and ARM: the columns of the table."""
+
+X32 = 1 << 30
+NARROW = frozenset({1, 3})
+IN_ROOT = 0x10
+AF_UNIX = 1
+SOCKETCALL_BIND, SOCKETCALL_CONNECT = 2, 3
+ENVIRONMENT = 16384
+"""Pointers of an environment that are looked at: a bound on what a hostile program makes us read."""
+
+_BY_NUMBER = {
+    (column, call.numbers[column]): call for call in CALLS for column in range(4) if call.numbers[column] >= 0
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call of the thread ``pid`` before it is made. ``root`` is the root directory of its process."""
+
+    pid: int
+    call: Call
+    arguments: Sequence[int]
+    narrow: bool = False
+    root: str = "/"
+
+    def named(self) -> list[Use | Nothing]:
+        """What it names; nothing for a call whose paths are descriptors."""
+        if self.call.kind is Kind.SOCKETCALL:
+            return [self._socketcall()]
+        return [self._name(name) for name in self.call.names]
+
+    def environment(self) -> tuple[tuple[str, str], ...]:
+        """The ``LD_*`` variables of an execve, or of none that can be read."""
+        width, form = (4, "<I") if self.narrow else (8, "<Q")
+        found = []
+        address = self.arguments[self.call.names[0].path + 2]
+        try:
+            for index in range(ENVIRONMENT if address else 0):
+                (pointer,) = struct.unpack(form, kernel.read(self.pid, address + index * width, width))
+                if not pointer:
+                    break
+                if kernel.read(self.pid, pointer, 3) == b"LD_":
+                    name, _, value = os.fsdecode(kernel.string(self.pid, pointer)).partition("=")
+                    found.append((name, value))
+        except (OSError, struct.error):
+            pass
+        return tuple(found)
+
+    def _name(self, name: Name) -> Use | Nothing:
+        access = name.access
+        try:
+            access, follow = self._use(name)
+            path = self._path(name)
+            if path is None:
+                return Nothing(access)
+            return Use(access, follow, proc.asked(self.pid, path, self._directory(name), self.root))
+        except OSError as error:
+            return Nothing(access, error.errno or 5, os.strerror(error.errno or 5))
+
+    def _path(self, name: Name) -> str | None:
+        """The path as it is in memory, "" for the descriptor itself, None where none is named."""
+        if name.path < 0:
+            return ""
+        address = self.arguments[name.path]
+        if self.call.kind is Kind.SOCKET:
+            return self._address(address, self.arguments[name.flags])
+        if not address and name.dirfd >= 0:
+            return None
+        path = os.fsdecode(kernel.string(self.pid, address))
+        if not path:
+            return path if self.call.kind is Kind.EXEC and name.dirfd >= 0 else None
+        if self.call.kind is Kind.OPENAT2 and self._how()[2] & IN_ROOT:
+            return path.lstrip("/") or "."
+        return path
+
+    def _directory(self, name: Name) -> str:
+        if name.dirfd < 0:
+            return "cwd"
+        number = self.arguments[name.dirfd] & 0xFFFFFFFF
+        return "cwd" if number == 0xFFFFFF9C else f"fd/{number}"
+
+    def _how(self) -> tuple[int, int, int]:
+        how = kernel.read(self.pid, self.arguments[2], 24)
+        if len(how) < 24:
+            raise OSError(14, os.strerror(14))
+        flags, mode, resolve = struct.unpack("<3Q", how)
+        return flags, mode, resolve
+
+    def _use(self, name: Name) -> tuple[Access, bool]:
+        if self.call.kind is Kind.OPEN:
+            return opens(flag_names(self.arguments[name.flags]))
+        if self.call.kind is Kind.OPENAT2:
+            return opens(flag_names(self._how()[0]))
+        toggled = name.flags >= 0 and bool(self.arguments[name.flags] & name.toggle.bit)
+        return name.access, name.follow ^ toggled
+
+    def _address(self, address: int, size: int) -> str | None:
+        """The path in a socket's address (unix(7)); None for one that is no path."""
+        size &= 0xFFFFFFFF
+        if size <= 2:
+            return None
+        name = kernel.read(self.pid, address, min(size, 110))
+        if len(name) <= 2 or struct.unpack("<H", name[:2])[0] != AF_UNIX or name[2] == 0:
+            return None
+        return os.fsdecode(name[2:].partition(b"\0")[0])
+
+    def _socketcall(self) -> Use | Nothing:
+        """socketcall(2) of i386."""
+        number = self.arguments[0]
+        access = Access.BIND if number == SOCKETCALL_BIND else Access.CONNECT
+        if number not in (SOCKETCALL_BIND, SOCKETCALL_CONNECT):
+            return Nothing(access)
+        try:
+            _, address, size = struct.unpack("<3I", kernel.read(self.pid, self.arguments[1], 12))
+            path = self._address(address, size)
+            if path is None:
+                return Nothing(access)
+            return Use(access, access is Access.CONNECT, proc.asked(self.pid, path, "cwd", self.root))
+        except (OSError, struct.error) as error:
+            number = getattr(error, "errno", None) or 14
+            return Nothing(access, number, os.strerror(number))
+
+
+def request(pid: int, architecture: int, number: int, arguments: Sequence[int], root: str) -> Request | None:
+    """The request of a trapped call (``architecture`` as AUDIT_ARCH_*); None for one that names no path."""
+    column = ARCHITECTURES.get(architecture)
+    if column is None:
+        return None
+    narrow = column in NARROW or (column == 0 and number & X32 != 0)
+    call = _BY_NUMBER.get((column, number & ~X32 if column == 0 else number))
+    return Request(pid, call, arguments, narrow, root) if call else None
