@@ -157,7 +157,7 @@ def test_a_command_that_is_too_long(runner: Runner) -> None:
 
 @pytest.mark.parametrize("user", ["root", "games"])
 def test_a_sandbox_whose_keeper_is_killed(runner: Runner, user: str) -> None:
-    step = Step("workload", "kill -9 $(ps -o ppid= -p $TRACEWHALE_PID)")
+    step = Step("workload", "kill -9 $(sed -n 's/^PPid:.//p' /proc/$TRACEWHALE_PID/status)")
     with pytest.raises(ProbeError, match="The process that keeps the sandbox was killed"):
         runner("base", "sh", "-c", WAIT, user=user, steps=[step, Step("for", "60")])
 
