@@ -39,8 +39,8 @@ int new_mount(const char *type, const char *options, unsigned attributes) {
     char text[PATH_LIMIT];
     bool fine = strlen(options ? options : "") < sizeof text &&
                 syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", type, 0) == 0;
-    for (char *at = append(text, fine && options ? options : "") - strlen(text), *next; fine && *at;
-         at = next) {
+    append(text, fine && options ? options : "");
+    for (char *at = text, *next; fine && *at; at = next) {
         next = strchrnul(at, ',');
         next += *next ? (*next = 0, 1) : 0;
         char *value = strchr(at, '=');
