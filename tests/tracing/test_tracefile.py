@@ -149,3 +149,11 @@ def test_traces_add_up() -> None:
     assert merged.mounts == ("/data", "/m")
     assert merged.counters.received == 20
     assert merged.outcome == TRACE.outcome
+
+
+@pytest.mark.parametrize("place", ["none/trace", ""])
+def test_a_place_that_cannot_be_written_is_known_before(tmp_path: Path, place: str) -> None:
+    with pytest.raises(TraceFileError, match="cannot be written"):
+        tracefile.check_place(str(tmp_path / place))
+    tracefile.check_place(str(tmp_path / "trace"))
+    tracefile.check_place("/dev/null")

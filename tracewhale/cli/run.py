@@ -37,6 +37,8 @@ def run(
     settings = options.plan_settings(given)
     destination = options.destination(output, tag)
     recipe = making.recipe(given)
+    if trace_out:
+        tracefile.check_place(trace_out)
     with session(as_json=as_json, interactive=given["interactive"]) as current:
         report = pipeline.run(
             Engines(current.progress),

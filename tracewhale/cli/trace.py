@@ -58,6 +58,7 @@ def trace(target: str | None, trace_out: str, logs: tuple[str, ...], as_json: bo
     if target is None and not logs:
         raise UsageError("nothing to trace was named", "say: tracewhale trace -o FILE TARGET")
     job = options.job(target or HOST, given)
+    tracefile.check_place(trace_out)
     with session(as_json=as_json, interactive=given["interactive"]) as current:
         engines = Engines(current.progress)
         if logs:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,20 @@ def dumps(trace: Trace) -> Iterator[str]:
     yield json.dumps(end, sort_keys=True, separators=(",", ":")) + "\n"
 
 
+def check_place(path: str) -> None:
+    """Tell before a run that its trace could not be written. Raises TraceFileError."""
+    directory = os.path.dirname(path) or "."
+    reason = ""
+    if os.path.isdir(path):
+        reason = os.strerror(errno.EISDIR)
+    elif not os.path.isdir(directory):
+        reason = os.strerror(errno.ENOENT)
+    elif not os.access(path if os.path.exists(path) else directory, os.W_OK):
+        reason = os.strerror(errno.EACCES)
+    if reason:
+        raise TraceFileError(f"the trace file {path} cannot be written: {reason}", "name another place")
+
+
 def write(trace: Trace, path: str) -> None:
     """Write a trace file, whole or not at all (a temporary name beside it, then rename(2)).
 
@@ -43,7 +58,7 @@ def write(trace: Trace, path: str) -> None:
             os.replace(temporary, path)
     except OSError as error:
         _unlink(temporary)
-        if error.errno == 28:
+        if error.errno == errno.ENOSPC:
             raise NoSpace(f"no space left to write the trace file {path}", "free some space") from error
         raise TraceFileError(
             f"the trace file {path} cannot be written: {error.strerror}", "name another place"
