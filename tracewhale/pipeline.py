@@ -189,6 +189,7 @@ class _Maker:
     def plan(self, trace: Trace, *, listings: bool = False) -> Plan:
         with self.session.stage("plan", "working out what to keep"):
             directories = (*self.options.directories, *self.target.directories(self.tree))
+            listings = listings or self.options.listings
             options = replace(self.options, directories=directories, listings=listings)
             return make_plan(self.view, trace, options)
 
@@ -334,4 +335,7 @@ def _judged(report: Report, verification: Verification) -> Report:
         )
     else:
         what = f"the output differs: {comparison.difference}"
-    raise VerificationFailed(what, "--include what it needs, or build with --no-verify and look", report)
+    hint = "--include what it needs, or build with --no-verify and look"
+    if report.command == "verify" and report.trace and listed(report.trace):  # `run` has tried it
+        hint = "build with --keep-listings: what a directory lists may be what the command prints"
+    raise VerificationFailed(what, hint, report)

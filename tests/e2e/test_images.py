@@ -14,7 +14,8 @@ import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
-from tests.e2e.tool import report
+from tests.e2e.tool import refusal, report
+from tracewhale.errors import ExitCode
 
 NewTag = Callable[[], str]
 Image = Callable[[str], str]
@@ -190,3 +191,14 @@ def test_what_only_the_second_run_asks_for_is_added(
     assert "/var/www/html/other.txt" in found["verification"]["added"]
     with running(docker_client, slim) as new:
         assert answer(new, 80, "/other.txt") == (200, b"other\n")
+
+
+def test_the_stages_alone_keep_what_a_listing_prints(image: Image, new_tag: NewTag, tmp_path: Path) -> None:
+    trace, slim = str(tmp_path / "trace"), new_tag()
+    report("trace", "-o", trace, image("base"), "--", "ls", "/etc/apt")
+    report("build", "-t", slim, trace)
+    status, words = refusal("verify", slim, trace)
+    assert status == ExitCode.VERIFICATION
+    assert "--keep-listings" in words
+    report("build", "--keep-listings", "-t", slim, trace)
+    assert report("verify", slim, trace)["verification"]["verified"]

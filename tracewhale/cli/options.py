@@ -140,6 +140,9 @@ plan_options = apply(
     many("--include-from", metavar="FILE", help="Read --include paths from a file, one a line."),
     many("--exclude", metavar="GLOB", help="Leave out what matches."),
     many("--exclude-from", metavar="FILE", help="Read --exclude globs from a file, one a line."),
+    click.option(
+        "--keep-listings", is_flag=True, help="Keep every entry of the directories that the program listed."
+    ),
     many("--rules", "rule_files", metavar="FILE", help="Add rules from a TOML file."),
     many("--no-rule", metavar="NAME", help="Do not apply this rule."),
     click.option(
@@ -218,6 +221,7 @@ def plan_settings(given: dict[str, Any]) -> Options:
         exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
         rules=known,
         without_rules=tuple(given["no_rule"]),
+        listings=given["keep_listings"],
         guess_dlopen=given["guess_dlopen"],
         licences=given["keep_package_docs"] == LICENCES,
         epoch=source_date_epoch(os.environ),
