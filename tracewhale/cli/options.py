@@ -16,6 +16,7 @@ from tracewhale.plan import Options
 from tracewhale.targets.base import Request
 from tracewhale.targets.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
 from tracewhale.targets.options import parse_options
+from tracewhale.targets.probes import Probe
 from tracewhale.tracing.events import Step
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -123,6 +124,14 @@ docker_run_options = apply(
 )
 """Options of ``docker run`` that change what a program sees, with the same names and meaning."""
 
+probe_option = click.option(
+    "--probe",
+    type=click.Choice([probe.value for probe in Probe]),
+    default=Probe.AUTO.value,
+    show_default=True,
+    help="What watches the command; `tracewhale doctor` tells which can work here.",
+)
+
 step_options = apply(
     many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
     many("--exec", "exec_", metavar="CMD", help="Run CMD inside the container, traced too."),
@@ -188,6 +197,7 @@ def job(target: str, given: dict[str, Any]) -> Job:
         request=Request(
             parse_options(**options, environ=os.environ),
             click.get_current_context().obj["arguments"],
+            Probe(given["probe"]),
         ),
         steps=tuple(_step(text) for text in given["step"]),
         keep_changes=given["keep_changes"],

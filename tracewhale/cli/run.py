@@ -21,6 +21,7 @@ from tracewhale.tracing import tracefile
 @options.plan_options
 @making.making_options
 @options.docker_run_options
+@options.probe_option
 @click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
 @options.json_option

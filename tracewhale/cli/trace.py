@@ -51,6 +51,7 @@ def _each_log(args: list[str]) -> Iterator[str]:
 @options.step_options
 @options.change_options
 @options.docker_run_options
+@options.probe_option
 @options.json_option
 @verb
 def trace(target: str | None, trace_out: str, logs: tuple[str, ...], as_json: bool, **given: Any) -> None:

@@ -11,6 +11,7 @@ from tracewhale.image import Image
 from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.names import Name
 from tracewhale.targets.options import RunOptions
+from tracewhale.targets.probes import Probe
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
 
@@ -20,10 +21,11 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked to be run: options of ``docker run``, a command (empty: the target's own)."""
+    """What the user asked to be run: options of ``docker run``, a command (empty: the target's own), how."""
 
     options: RunOptions = RunOptions()
     command: tuple[str, ...] = ()
+    probe: Probe = Probe.AUTO
 
 
 class Target(Protocol):

@@ -22,12 +22,14 @@ from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker import driver
 from tracewhale.targets.docker.containers import served_tree
 from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image
+from tracewhale.targets.docker.facts import facts
 from tracewhale.targets.docker.publish import name_image
 from tracewhale.targets.docker.reference import normalized
 from tracewhale.targets.docker.target import changes, prepared, save
 from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.layers import changed_paths
 from tracewhale.targets.names import DOCKER, Name
+from tracewhale.targets.probes import Probe, choose
 from tracewhale.targets.run import Run, user_of
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
@@ -39,10 +41,11 @@ CONTAINER = "container:"
 class DockerTarget:
     """An image of the engine (a container's, for a container) with the run that is asked of it."""
 
-    def __init__(self, client: APIClient, run: Run, found: Found) -> None:
+    def __init__(self, client: APIClient, run: Run, found: Found, probe: Probe = Probe.AUTO) -> None:
         self._client = client
         self._run = run
         self._found = found
+        self._kind = probe
         self._inspected = inspect_image(client, run.image)
         self.name = run.target
         self.image = f"{CONTAINER}{found.container}" if found.container else run.image
@@ -71,6 +74,8 @@ class DockerTarget:
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
             run = replace(run, input=recorded.input)
+        chosen = choose(self._kind, facts(self._client))
+        progress(f"tracing with {chosen.probe.value}: {chosen.why}")
         made = driver.trace(
             self._client,
             run,
@@ -80,6 +85,7 @@ class DockerTarget:
             console=console,
             handle=handle,
             progress=progress,
+            kind=chosen.probe,
         )
         return replace(made, image=self.image)
 
@@ -108,7 +114,7 @@ class DockerTarget:
         loaded = load(self._client, docker_archive(image))
         try:
             config = inspect_image(self._client, loaded)["Config"]
-            new = DockerRebuilt(self._client, self._run.on(loaded, config), image)
+            new = DockerRebuilt(self._client, self._run.on(loaded, config), image, self._kind)
             yield new
         finally:
             # Named, it stays: an image that is removed by its id loses its name otherwise.
@@ -140,10 +146,10 @@ class _Chunks(io.RawIOBase):
 class DockerRebuilt:
     """An image that the engine has loaded and that has no name yet."""
 
-    def __init__(self, client: APIClient, run: Run, image: Image) -> None:
+    def __init__(self, client: APIClient, run: Run, image: Image, probe: Probe) -> None:
         self._client = client
         self._image = image
-        self.target = DockerTarget(client, run, Found(run.target, run.image))
+        self.target = DockerTarget(client, run, Found(run.target, run.image), probe)
 
     def publish(self, destination: Name) -> None:
         if destination.kind == DOCKER:
@@ -170,7 +176,7 @@ class DockerEngine:
         options = request.options
         found = find(self._client, name, platform=options.platform or "", progress=self._progress)
         with prepared(self._client, found, options, request.command) as run:
-            yield DockerTarget(self._client, run, found)
+            yield DockerTarget(self._client, run, found, request.probe)
 
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:

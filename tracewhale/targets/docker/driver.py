@@ -13,6 +13,7 @@ from docker import APIClient
 from tracewhale.errors import CommandKilled, CommandNotFound, RunFailed
 from tracewhale.targets.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
+from tracewhale.targets.docker.hosted import HostedSession, agent_words
 from tracewhale.targets.docker.payload import (
     DOCKER_INIT,
     PROBE,
@@ -25,10 +26,14 @@ from tracewhale.targets.docker.payload import (
 )
 from tracewhale.targets.docker.session import Session
 from tracewhale.targets.identity import identity, read_user_database
+from tracewhale.targets.probes import Probe
 from tracewhale.targets.run import Run, user_of
 from tracewhale.targets.steps import check_start, checked, drive, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tree import Tree
+
+DOORS = dict.fromkeys(Probe, "--hold") | {Probe.SECCOMP: "--socket", Probe.PTRACE: "--hold-traced"}
+"""How `probe init` is told who traces what it executes."""
 
 SIGNALS = range(129, 193)
 """Exit statuses that tell of a signal: 128 + its number."""
@@ -45,13 +50,14 @@ def trace(
     handle: Handle | None = None,
     progress: Callable[[str], None] = lambda line: None,
     environment: Mapping[str, str] | None = None,
+    kind: Probe = Probe.SECCOMP,
 ) -> Trace:
     """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
 
     ``tree`` is the file system of ``run.image`` (for its user data base); ``probe`` the probe's binary for
     the engine's architecture; ``steps`` drive the target, in order, of kind ``workload``, ``exec`` or
     ``for`` (others are ignored: the image's health check always runs, last). ``environment`` is added to
-    that of a workload. With no steps the run ends when the command does.
+    that of a workload. With no steps the run ends when the command does. ``kind`` is which probe watches.
 
     Raises UsageError, EmptyImage, CommandNotFound, CommandKilled, WorkloadFailed, TraceLost, ProbeError,
     Interrupted, EngineError; whatever happens, no container or volume is left.
@@ -66,17 +72,22 @@ def trace(
     with ExitStack() as stack:
         source = run.volumes_from or run.container
         _, volumes = stack.enter_context(copied_volumes(client, run.image, source, plain.copied))
-        payload, entry = traced(filled(plain, volumes), who, name, run)
+        payload, entry = traced(filled(plain, volumes), who, name, run, DOORS[kind])
         identifier = stack.enter_context(container(client, payload, name))
         programs = {PROBE: probe}
         if payload.init:
             programs[init_path(payload)] = docker_init(client, run.image, probe)
         put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
-        session = Session(client, identifier, name, entry, console, handle or Handle())
+        if kind is Probe.SECCOMP:
+            session = Session(client, identifier, name, entry, console, handle or Handle())
+        else:
+            words = stack.enter_context(agent_words(kind, probe))
+            session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
         try:
-            return _traced(session, run, payload, wanted, progress, environment or {}, began)
+            made = _traced(session, run, payload, wanted, progress, environment or {}, began)
         finally:
             session.close()
+        return replace(made, probe=kind.value)
 
 
 def _traced(
@@ -122,7 +133,7 @@ def _record(
     return Trace(
         target=run.target,
         image=run.image,
-        probe="native",
+        probe=Probe.SECCOMP.value,
         request=replace(run, input=bytes(session.recorded_input)).to_json(),
         events=frozenset(session.collector.events),
         execs=frozenset(session.collector.execs),

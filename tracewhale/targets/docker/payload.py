@@ -54,18 +54,20 @@ class Entry:
 
     ``capabilities`` are those of the untraced container, as a mask; ``added`` those that only the traced one
     has, as far as the probe must refuse what the engine's seccomp profile allows for their sake. ``home`` is
-    what HOME becomes, empty to leave it.
+    what HOME becomes, empty to leave it. ``door`` is the option before the name of who traces it: an agent
+    inside, or one outside, for which the process waits.
     """
 
     identity: Identity
     capabilities: int
     added: int = 0
     home: str = ""
+    door: str = "--socket"
 
     def arguments(self, socket: str, argv: Sequence[str]) -> list[str]:
         """The words that start the probe, as PID 1 or in an exec; ``socket`` is the agent's."""
         who = self.identity
-        words = [PROBE, "init", "--socket", socket, "--uid", str(who.uid), "--gid", str(who.gid)]
+        words = [PROBE, "init", self.door, socket, "--uid", str(who.uid), "--gid", str(who.gid)]
         words += ["--groups", ",".join(str(group) for group in who.groups)]
         words += ["--bounding", f"{self.capabilities:x}", "--inheritable", "0", "--ambient", "0"]
         if who.uid == 0:
@@ -229,7 +231,9 @@ def destination_of(volume: str) -> str:
     return parts[0] if len(parts) == 1 else parts[1]
 
 
-def traced(payload: CreatePayload, identity: Identity, socket: str, run: Run) -> tuple[CreatePayload, Entry]:
+def traced(
+    payload: CreatePayload, identity: Identity, socket: str, run: Run, door: str = "--socket"
+) -> tuple[CreatePayload, Entry]:
     """The traced container, and what its processes must become to be what the untraced one's are."""
     host = dict(payload.host)
     add, drop = host.get("CapAdd") or (), host.get("CapDrop") or ()
@@ -243,6 +247,7 @@ def traced(payload: CreatePayload, identity: Identity, socket: str, run: Run) ->
         capabilities=mask(held),
         home="" if environment_of(run).get("HOME") else identity.home,
         added=mask(PROBE_CAPABILITIES - held) if deny_added and not privileged else 0,
+        door=door,
     )
     argv = (init_path(payload), "--", *payload.argv) if payload.init else payload.argv
     config = {

@@ -73,6 +73,10 @@ class Session(session.Session):
         self.state = self.inspect()
         self.resize()
         self.spawn(self._await_end)
+        self.begin(ports)
+
+    def begin(self, ports: Sequence[int]) -> None:
+        """Start the agent, beside which the probe waits, and wait until it has executed the command."""
         watched = ["--ports", ",".join(str(port) for port in ports)] if ports else []
         argv = [PROBE, "agent", "--socket", self.socket, "--journal", JOURNAL, *watched]
         _, self._agent = execute(self.client, self.container, argv, stdin=True)
@@ -94,6 +98,7 @@ class Session(session.Session):
         identifier, attached = execute(self.client, self.container, words)
         self._open.append(attached)
         self.spawn(lambda: self._pump(attached, process))
+        self.entered(identifier, process)
         deadline = None if seconds is None else time.monotonic() + seconds
         while not self.wait(lambda: process.drained, 1.0):
             if not self._inspect_exec(identifier)["Running"]:
@@ -105,6 +110,9 @@ class Session(session.Session):
             if not answer["Running"]:
                 return process, int(answer["ExitCode"] or 0)
             self.wait(lambda: False, 0.05)
+
+    def entered(self, identifier: str, process: Process) -> None:
+        """What is to be done for a process that an exec has just started."""
 
     def _inspect_exec(self, identifier: str) -> dict[str, Any]:
         with api_errors("look at an exec"):
@@ -132,6 +140,10 @@ class Session(session.Session):
     def drain(self) -> None:
         """After the command's end: wait for the rest of its output and of the agent's events."""
         self.await_output(self.command)
+        self.finish_agent()
+
+    def finish_agent(self) -> None:
+        """Wait for the rest of the agent's events."""
         if self._agent is not None:
             self._agent.close_write()
         features = self.collector.features

@@ -19,6 +19,7 @@ from tracewhale.targets.embedded.session import Refused
 from tracewhale.targets.embedded.sources import Source, of_image, opened
 from tracewhale.targets.identity import Identity, identity, read_user_database
 from tracewhale.targets.names import OCI, Name, parse
+from tracewhale.targets.probes import Probe
 from tracewhale.targets.run import Run, user_of
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
@@ -110,6 +111,11 @@ class EmbeddedEngine:
 
     @contextmanager
     def open(self, name: str, request: Request) -> Iterator[EmbeddedTarget]:
+        if request.probe not in (Probe.AUTO, Probe.SECCOMP):
+            raise UsageError(
+                f"--probe {request.probe.value} traces containers of Docker's, not {name}.",
+                "Leave it out: without an engine the seccomp probe is the only one.",
+            )
         with opened(parse(name), request, this_machine()) as source:
             run = Run(
                 name, source.identity, source.config.get("config") or {}, request.options, request.command

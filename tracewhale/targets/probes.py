@@ -1,0 +1,151 @@
+"""The probes, what each needs of the machine, and which is the best that works. Pure.
+
+The order is that of preference. An eBPF probe, for loads that must not be slowed, has its place between
+``seccomp`` and ``ptrace``: it needs one more member here and an agent that writes the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from tracewhale.errors import ProbeError
+
+
+class Probe(Enum):
+    """What watches a command."""
+
+    AUTO = "auto"
+    SECCOMP = "seccomp"
+    PTRACE = "ptrace"
+    STRACE = "strace"
+    FANOTIFY = "fanotify"
+
+
+REAL = tuple(probe for probe in Probe if probe is not Probe.AUTO)
+SEES_ALL = (Probe.SECCOMP, Probe.PTRACE, Probe.STRACE)
+"""``auto`` takes no other: fanotify sees only what is opened."""
+
+CAP_SYS_PTRACE, CAP_SYS_ADMIN = 1 << 19, 1 << 21
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the probes depend on. ``kernel`` is the engine's; the rest is of this machine.
+
+    ``here`` tells whether the engine's processes are processes of this machine, ``capabilities`` is this
+    process's effective set, ``strace`` the version of the strace that is installed, (0, 0) for none.
+    """
+
+    kernel: tuple[int, int]
+    filters: bool
+    here: bool
+    capabilities: int
+    python_ptrace: bool
+    strace: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a probe should work, why or why not, and what to do if not."""
+
+    probe: Probe
+    works: bool
+    why: str
+    remedy: str = ""
+
+
+def judge(probe: Probe, facts: Facts) -> Verdict:
+    """What is known of a probe without trying it."""
+    for needed, why, remedy in _NEEDS[probe](facts):
+        if not needed:
+            return Verdict(probe, False, why, remedy)
+    return Verdict(probe, True, _WHY[probe])
+
+
+def choose(probe: Probe, facts: Facts) -> Verdict:
+    """The probe to use: the one that was asked for, or the best that works. Raises ProbeError for none."""
+    if probe is not Probe.AUTO:
+        verdict = judge(probe, facts)
+        if not verdict.works:
+            raise ProbeError(f"The {probe.value} probe cannot work here: {verdict.why}.", verdict.remedy)
+        return verdict
+    verdicts = [judge(each, facts) for each in SEES_ALL]
+    for verdict in verdicts:
+        if verdict.works:
+            return verdict
+    reasons = "; ".join(f"{verdict.probe.value}: {verdict.why}" for verdict in verdicts)
+    raise ProbeError(f"No probe can work here ({reasons}).", verdicts[0].remedy)
+
+
+_WHY = {
+    Probe.SECCOMP: "the kernel notifies of each call that names a path",
+    Probe.PTRACE: "this process may trace the container's processes from outside",
+    Probe.STRACE: "strace may trace the container's processes from outside",
+    Probe.FANOTIFY: "the kernel tells what is opened, and nothing else",
+}
+
+_HERE = (
+    "the engine's processes are not processes of this machine",
+    "run TraceWhale on the engine's own machine, outside of any container",
+)
+_ROOT = ("it needs CAP_SYS_PTRACE on this machine", "run TraceWhale as root")
+
+Need = tuple[bool, str, str]
+
+
+def _seccomp(facts: Facts) -> list[Need]:
+    version = ".".join(map(str, facts.kernel))
+    return [
+        (facts.filters, "the engine's kernel has no seccomp filters", "take another probe: ptrace or strace"),
+        (
+            facts.kernel >= (5, 0),
+            f"the engine's kernel is Linux {version}, and seccomp notifies since 5.0",
+            "use a newer kernel, or take another probe: ptrace or strace",
+        ),
+    ]
+
+
+def _outside(facts: Facts) -> list[Need]:
+    return [(facts.here, *_HERE), (bool(facts.capabilities & CAP_SYS_PTRACE), *_ROOT)]
+
+
+def _ptrace(facts: Facts) -> list[Need]:
+    return [
+        (facts.python_ptrace, "python-ptrace is not installed", "pip install tracewhale[ptrace]"),
+        *_outside(facts),
+        (facts.kernel >= (5, 3), "it needs Linux 5.3 (PTRACE_GET_SYSCALL_INFO)", "take strace"),
+    ]
+
+
+def _strace(facts: Facts) -> list[Need]:
+    return [
+        (facts.strace > (0, 0), "strace is not installed", "install it, for example: apt-get install strace"),
+        (
+            facts.strace >= (5, 9),
+            f"strace {'.'.join(map(str, facts.strace))} cannot translate a container's process ids",
+            "install strace 5.9 or newer",
+        ),
+        *_outside(facts),
+    ]
+
+
+def _fanotify(facts: Facts) -> list[Need]:
+    return [
+        (facts.here, *_HERE),
+        (
+            bool(facts.capabilities & CAP_SYS_ADMIN),
+            "it needs CAP_SYS_ADMIN on this machine",
+            "run TraceWhale as root",
+        ),
+        (facts.kernel >= (5, 1), "it needs Linux 5.1 (FAN_OPEN_EXEC on a file system)", "take strace"),
+    ]
+
+
+_NEEDS: dict[Probe, Callable[[Facts], list[Need]]] = {
+    Probe.SECCOMP: _seccomp,
+    Probe.PTRACE: _ptrace,
+    Probe.STRACE: _strace,
+    Probe.FANOTIFY: _fanotify,
+}
