@@ -37,6 +37,19 @@ def wait_for(process: subprocess.Popen[bytes], word: bytes) -> None:
         seen += piece
 
 
+INTERRUPTED_LOADING = """
+import builtins, os, signal
+from tracewhale.__main__ import start
+
+def load(name, *more, real=builtins.__import__):
+    if name == "tracewhale.cli":
+        os.kill(os.getpid(), signal.SIGINT)
+    return real(name, *more)
+
+builtins.__import__ = load
+start()
+"""
+
 COMMAND = ("--", "sh", "-c", "cat /etc/debian_version; echo running; exec sleep 1000")
 
 
@@ -85,3 +98,10 @@ def test_a_reader_that_goes_away_is_no_success(image: Image) -> None:
     assert process.wait(SECONDS) == ExitCode.INTERRUPTED
     assert b"nobody reads" in errors
     process.stderr.close()
+
+
+def test_an_interrupt_while_modules_load_is_silent() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_LOADING], capture_output=True, check=False, timeout=SECONDS
+    )
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

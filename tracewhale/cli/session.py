@@ -76,7 +76,8 @@ def verb(function: F) -> F:
 
 
 def _fail(error: TraceWhaleError, given: dict[str, Any]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # there is nothing left to interrupt, but the exit status
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
     report = error.report if isinstance(error, VerificationFailed) else None
     if given.get("as_json"):
         sys.stdout.write(json_report.dumps_error(error, report if isinstance(report, Report) else None))
