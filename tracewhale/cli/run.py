@@ -31,8 +31,9 @@ def run(
 ) -> None:
     """Run a command of TARGET under the tracer and make a minimal image that behaves the same.
 
-    TARGET is an image, or a container by id or name, which is taken as it is now. ARG... means what it
-    means to `docker run`; for a container it is the command itself, as with `docker exec`.
+    TARGET is an image, or a container by id or name, which is taken as it is now; or, with no engine,
+    docker-archive:FILE, oci:DIR[:TAG], rootfs:DIR or host, this very machine. ARG... means what it means to
+    `docker run`; for a container it is the command itself, as with `docker exec`.
     """
     job = options.job(target, given)
     settings = options.plan_settings(given)
