@@ -315,7 +315,7 @@ def test_a_container_that_shares_anothers_processes(runner: Runner, docker_clien
         image, mode = runner.image("base"), f"container:{other.id}"
         shared = docker_client.containers.create(image, command, pid_mode=mode)
         try:
-            trace = runner(shared.id)
+            trace = runner(str(shared.id))
         finally:
             shared.remove(force=True)
     finally:
