@@ -143,16 +143,25 @@ def show(report: Report, current: Session, *, as_json: bool, stream: Any = None)
 def _signals(current: Session) -> Iterator[None]:
     """Ctrl-C ends a trace and goes on to build; at any other time, and the second time, it gives up."""
 
-    def interrupt(number: int, frame: object) -> None:
-        if not current.running:
+    given_up = 0
+
+    def give_up() -> None:
+        nonlocal given_up
+        given_up += 1
+        if given_up != 2:  # the next one would end the cleaning up; whoever insists may
             raise KeyboardInterrupt
-        current.handle.interrupt()
+
+    def interrupt(number: int, frame: object) -> None:
+        if current.running:
+            current.handle.interrupt()
+        else:
+            give_up()
 
     def proxy(number: int, frame: object) -> None:
         if current.running:
             current.handle.signal(number)
         elif number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            raise KeyboardInterrupt
+            give_up()
 
     handlers: dict[int, Callable[[int, object], None]] = {signal.SIGINT: interrupt}
     handlers |= dict.fromkeys(PROXIED, proxy)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from docker import APIClient
@@ -26,6 +27,7 @@ from tracewhale.targets.docker.facts import facts
 from tracewhale.targets.docker.publish import name_image
 from tracewhale.targets.docker.reference import normalized
 from tracewhale.targets.docker.target import changes, prepared, save
+from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.layers import changed_paths
 from tracewhale.targets.names import DOCKER, Name
@@ -111,15 +113,20 @@ class DockerTarget:
 
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[DockerRebuilt]:
-        loaded = load(self._client, docker_archive(image))
+        made: list[str] = []
         try:
-            config = inspect_image(self._client, loaded)["Config"]
-            new = DockerRebuilt(self._client, self._run.on(loaded, config), image, self._kind)
+            whole(lambda: made.append(load(self._client, docker_archive(image))))
+            config = inspect_image(self._client, made[0])["Config"]
+            new = DockerRebuilt(self._client, self._run.on(made[0], config), image, self._kind)
             yield new
         finally:
-            # Named, it stays: an image that is removed by its id loses its name otherwise.
-            if not inspect_image(self._client, loaded)["RepoTags"]:
-                remove_image(self._client, loaded)
+            for loaded in made:
+                whole(partial(self._remove_nameless, loaded))
+
+    def _remove_nameless(self, image: str) -> None:
+        # Named, it stays: an image that is removed by its id loses its name otherwise.
+        if not inspect_image(self._client, image)["RepoTags"]:
+            remove_image(self._client, image)
 
 
 class _Chunks(io.RawIOBase):

@@ -10,6 +10,7 @@ import sys
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 from docker import APIClient
@@ -19,6 +20,7 @@ from tracewhale.errors import EngineError
 from tracewhale.targets.docker.attached import Input, Output, attach
 from tracewhale.targets.docker.engine import api_errors
 from tracewhale.targets.docker.payload import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
+from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.serve import ServedTree
 from tracewhale.tree import Entry, Kind, Packed, Tree, View
 
@@ -45,17 +47,15 @@ def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[s
         fresh = [volume for volume in _named_volumes(payload) if not _exists(client, volume)]
     try:
         with api_errors("create the container"):
-            created = cast(Any, client).create_container_from_config(body, name, payload.platform or None)
+            create = cast(Any, client).create_container_from_config
+            created = whole(partial(create, body, name, payload.platform or None))
         yield str(created["Id"])
     finally:
         try:
-            remove(client, name)
-        except KeyboardInterrupt:
-            remove(client, name)
-            raise
+            whole(partial(remove, client, name))
         finally:
             for volume in fresh:
-                _remove_volume(client, volume)
+                whole(partial(_remove_volume, client, volume))
 
 
 def remove(client: APIClient, name: str) -> None:

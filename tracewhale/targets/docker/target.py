@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, cast
 
 from docker import APIClient
@@ -11,6 +12,7 @@ from docker import APIClient
 from tracewhale.errors import UsageError
 from tracewhale.targets.docker.containers import copied_volumes
 from tracewhale.targets.docker.engine import Found, api_errors, image_config, inspect_image, remove_image
+from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.options import RunOptions
 from tracewhale.targets.run import Run
 
@@ -36,17 +38,18 @@ def prepared(client: APIClient, found: Found, options: RunOptions, command: Sequ
         return
     state = inspect_container(client, found.container)
     base = {key: state.get(key) for key in ("Config", "HostConfig", "Mounts")}
-    image = ""
+    made: list[str] = []
     try:
-        image = _commit(client, found.container)
+        whole(lambda: made.append(_commit(client, found.container)))
+        image = made[0]
         volumes = [each["Destination"] for each in state["Mounts"] if each["Type"] == "volume"]
         with copied_volumes(client, image, found.container, volumes) as (holder, _):
             config = image_config(client, image)
             yield Run(found.name, image, config, options, words, found.container, base, volumes_from=holder)
     finally:
-        if image:
+        for image in made:
             with api_errors("remove the container's temporary image"):
-                remove_image(client, image)
+                whole(partial(remove_image, client, image))
 
 
 def _commit(client: APIClient, identifier: str) -> str:
