@@ -34,7 +34,7 @@ LAYERS = {
     "packing": "errors tree packages plan",
     "sbom": "errors tree packages plan report",
     "recipe": "errors tree image generated plan packing sbom",
-    "targets": "errors tree tracing probe image",
+    "targets": "errors tree tracing probe image adoption",
     "pipeline": "errors tree tracing closure rules image roots adoption plan sbom recipe verify report "
     "targets",
     "cli": "errors tree tracing probe closure rules image roots plan sbom recipe verify report targets "

@@ -9,21 +9,30 @@ from tracewhale.tree import View
 
 
 def adopt(view: View, untraced: Trace, found: Trace) -> Trace:
-    """What was found, as of the target and request of ``untraced``.
-
-    ``view`` is of the target's files: programs, which are known as they were executed, get their real
-    paths. Raises nothing: a program that the target does not have keeps its name.
-    """
-    programs = {event.program for event in found.events} | {each.program for each in found.unresolved}
-    real = {program: _real(view, program) for program in programs}
+    """What was found, as of the target and request of ``untraced``; ``view`` is of the target's files."""
+    known = with_real_programs(view, found)
     return replace(
         untraced,
-        probe=found.probe,
-        events=frozenset(_of(event, real[event.program]) for event in found.events),
-        execs=found.execs,
-        unresolved=tuple(sorted(replace(each, program=real[each.program]) for each in found.unresolved)),
-        counters=found.counters,
-        seconds=found.seconds,
+        probe=known.probe,
+        events=known.events,
+        execs=known.execs,
+        unresolved=known.unresolved,
+        counters=known.counters,
+        seconds=known.seconds,
+    )
+
+
+def with_real_programs(view: View, trace: Trace) -> Trace:
+    """The trace with the real paths of programs that it knows as they were executed.
+
+    One that the target does not have keeps its name.
+    """
+    programs = {event.program for event in trace.events} | {each.program for each in trace.unresolved}
+    real = {program: _real(view, program) for program in programs}
+    return replace(
+        trace,
+        events=frozenset(_of(event, real[event.program]) for event in trace.events),
+        unresolved=tuple(sorted(replace(each, program=real[each.program]) for each in trace.unresolved)),
     )
 
 

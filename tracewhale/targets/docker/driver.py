@@ -10,6 +10,7 @@ from typing import Any
 
 from docker import APIClient
 
+from tracewhale.adoption import with_real_programs
 from tracewhale.errors import CommandKilled, CommandNotFound, RunFailed
 from tracewhale.targets.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
@@ -30,7 +31,7 @@ from tracewhale.targets.probes import Probe
 from tracewhale.targets.run import Run, user_of
 from tracewhale.targets.steps import check_start, checked, drive, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
-from tracewhale.tree import Tree
+from tracewhale.tree import Tree, View
 
 DOORS = dict.fromkeys(Probe, "--hold") | {Probe.SECCOMP: "--socket", Probe.PTRACE: "--hold-traced"}
 """How `probe init` is told who traces what it executes."""
@@ -87,6 +88,8 @@ def trace(
             made = _traced(session, run, payload, wanted, progress, environment or {}, began)
         finally:
             session.close()
+        if kind is Probe.STRACE:
+            made = with_real_programs(View(tree), made)
         return replace(made, probe=kind.value)
 
 

@@ -65,6 +65,8 @@ class HostedSession(Session):
         self.wait(
             lambda: 0 in self.collector.started or self.agent_ended or self.status is not None, READY_SECONDS
         )
+        if not self.collector.started and self.status is not None:
+            self.finish_agent()  # it ended at once: what the agent has to tell says whether it had started
         if not self.collector.started and process.poll() is not None:
             raise ProbeError(f"The probe could not be started: {self.probe_words() or 'no reason given'}.")
 

@@ -7,6 +7,7 @@ import sys
 
 from tracewhale.tracing.host.control import Control
 from tracewhale.tracing.host.recorder import Recorder
+from tracewhale.tracing.host.straced import Straced
 from tracewhale.tracing.records import Feature, Hello
 from tracewhale.tracing.stream import PROTOCOL_VERSION
 
@@ -19,13 +20,17 @@ def write(data: bytes) -> None:
 
 
 def main(name: str) -> None:
+    """Be an agent until there is nothing left to do."""
     recorder = Recorder(write)
     control = Control(recorder)
     recorder.tell(Hello(PROTOCOL_VERSION, Feature(0)))
-    if name == "ptrace":
+    if name == "ptrace":  # imported only where it is asked for: python-ptrace need not be installed
         from tracewhale.tracing.host.ptracer import Tracer
 
         Tracer(recorder, control).run()
+    else:
+        Straced(recorder, control).run()
 
 
-main(sys.argv[1])
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -59,12 +59,16 @@ class Control:
         """A socket is about to listen."""
         self._listens_until = time.monotonic() + LISTENS_WITHIN
 
-    def wait(self) -> None:
-        """Wait for a child or an order, or until something is due."""
-        busy = self._waiting or self._listens_until or self._recorder.counters != self._recorder.told
-        if not self._orders.empty():
-            return
-        signal.sigtimedwait({WAKE, signal.SIGCHLD}, SOON if self._waiting else EVERY if busy else 3600)
+    def wait(self, *, soon: bool = False) -> None:
+        """Wait for a child or an order, or until something is due (``soon``: within some milliseconds)."""
+        busy = self._listens_until or self._recorder.counters != self._recorder.told
+        if self._orders.empty():
+            seconds = SOON if soon or self._waiting else EVERY if busy else 3600
+            signal.sigtimedwait({WAKE, signal.SIGCHLD}, seconds)
+
+    def pause(self) -> None:
+        """A few milliseconds."""
+        time.sleep(SOON)
 
     def orders(self) -> Iterator[Take]:
         """Processes to take now. Does what else is due."""

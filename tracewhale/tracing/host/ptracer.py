@@ -12,14 +12,12 @@ from typing import ClassVar
 from ptrace import PtraceError
 from ptrace.binding import func
 
-from tracewhale.tracing.calls import Kind, flag_names, opens
-from tracewhale.tracing.events import Access
-from tracewhale.tracing.host import finding, proc
+from tracewhale.tracing.calls import Kind
+from tracewhale.tracing.host import finding, present, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.host.request import Request, request
 from tracewhale.tracing.records import Started
-from tracewhale.tracing.strace.processes import Asked
 
 # ptrace(2); python-ptrace is older than these.
 SEIZE, INTERRUPT, LISTEN, GET_SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
@@ -100,28 +98,8 @@ class Tracer:
             if take.token or len(self._programs) == before:
                 break
         if not take.token and found:
-            self._tell_present(take.pid)
+            self._roots_differ |= present.tell(self._recorder, take.pid)
             self._recorder.tell(Started(take.listener, 0, ""))
-
-    def _tell_present(self, pid: int) -> None:
-        """What a running process has: its program, what it maps and has open, where it is."""
-        program = self._programs.get(pid, self._recorder.program(proc.program(pid)))
-        executable = proc.program(pid)
-        root, uses = "/", []
-        with suppress(OSError):
-            root = proc.root(pid)
-            uses.append(Use(Access.CHDIR, True, Asked.of_whole(proc.link(pid, "cwd"), root)))
-        if root != "/":
-            self._roots_differ = True
-            uses.append(Use(Access.CHROOT, True, Asked(root)))
-        if executable:
-            uses.append(Use(Access.EXEC, True, Asked.of_whole(executable, root)))
-            self._recorder.executed(pid, program, executable, proc.loader_environment(pid))
-        uses += [Use(Access.MAP, True, Asked.of_whole(path, root)) for path in proc.mapped(pid)]
-        for path, flags in proc.opened(pid).values():
-            uses.append(Use(opens(flag_names(flags))[0], True, Asked.of_whole(path, root)))
-        for use in uses:
-            self._call(pid, program, [use])
 
     def _let_go(self) -> None:
         """Stop each thread for a moment: only one that is stopped can be let go."""

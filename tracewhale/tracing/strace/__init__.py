@@ -1,7 +1,8 @@
 """Logs of strace(1), whoever made them: ``parse(run)`` is the trace of each of ``runs_of(names)``."""
 
-from tracewhale.tracing.strace.files import runs_of
-from tracewhale.tracing.strace.log import Log, parse
+from tracewhale.tracing.strace.files import FileLines, runs_of
+from tracewhale.tracing.strace.log import Log, parse, read
+from tracewhale.tracing.strace.machine import Failure
 from tracewhale.tracing.strace.processes import Start
 
-__all__ = ["Log", "Start", "parse", "runs_of"]
+__all__ = ["Failure", "FileLines", "Log", "Start", "parse", "read", "runs_of"]

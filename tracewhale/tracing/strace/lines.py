@@ -26,7 +26,7 @@ _CALL = re.compile(r"(?P<name>[a-z_][a-z0-9_]*|syscall_0x[0-9a-f]+)\(")
 _RESUMED = re.compile(r"<\.\.\. (?P<name>\w+) resumed> ?")
 _CUT = re.compile(r" ?<(?:unfinished \.\.\.|pid changed to (?P<changed>\d+) \.\.\.)>$")
 _RESULT = re.compile(
-    r"\) *= (?P<value>-?\d+|0x[0-9a-f]+|\?)(?:<(?P<name>.*?)>(?:\(deleted\))?(?=$| ))?"
+    r"\) *= (?P<value>0x[0-9a-f]+|-?[0-9]+|\?)(?:<(?P<name>.*?)>(?:\(deleted\))?(?=$| ))?"
     r"(?: (?P<errno>E[A-Z0-9]+)\b)?(?:.*?/\* (?P<outside>\d+) in strace's PID NS \*/)?",
     re.IGNORECASE,
 )
@@ -47,7 +47,7 @@ _PLAIN = {
     b"e": b"\33",
 }
 _FILE = re.compile(
-    r"(?P<number>AT_FDCWD|-?\d+|0x[0-9a-f]+)(?:<(?P<name>.*)>(?P<deleted>\(deleted\))?)?$", re.DOTALL
+    r"(?P<number>AT_FDCWD|-?[0-9]+|0x[0-9a-f]+)(?:<(?P<name>.*)>(?:\(deleted\))?)?$", re.DOTALL
 )
 _MESSAGE = re.compile(r"strace: Process \d+ \w+$")
 _CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
@@ -189,8 +189,12 @@ def result(text: str) -> Result:
         if text.startswith(") = ?") or "<detached ...>" in text:
             return Result(None)
         raise Malformed("has no result")
-    value = None if found["value"] == "?" else int(found["outside"] or found["value"], 0)
+    value = None if found["value"] == "?" else _number(found["outside"] or found["value"])
     return Result(value, found["errno"] or "", _told(found["name"]))
+
+
+def _number(text: str) -> int:
+    return int(text, 16 if text.startswith("0x") else 10)
 
 
 def string(argument: str) -> str | None:
@@ -228,7 +232,7 @@ def descriptor(argument: str) -> tuple[int | None, str]:
     found = _FILE.match(argument)
     if found is None:
         raise Malformed("has no file descriptor where there is one")
-    number = None if found["number"] == "AT_FDCWD" else int(found["number"], 0)
+    number = None if found["number"] == "AT_FDCWD" else _number(found["number"])
     return (None if number in (-100, 0xFFFFFF9C) else number), _told(found["name"])
 
 

@@ -12,8 +12,9 @@ from tracewhale.tracing.events import Trace
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.effects import Unknown
 from tracewhale.tracing.strace.families import Families, Place
+from tracewhale.tracing.strace.gathered import Gathered
 from tracewhale.tracing.strace.lines import Line, Malformed
-from tracewhale.tracing.strace.machine import Machine
+from tracewhale.tracing.strace.machine import Machine, Sink
 from tracewhale.tracing.strace.processes import Start
 
 NOTHING = Start()
@@ -40,23 +41,32 @@ def parse(logs: Sequence[Log], *, first: Start = NOTHING, starts: Mapping[int, S
     Programs of events are as they were executed: symbolic links in them are not resolved. Raises
     TraceFileError where a log is cut, damaged or none, or does not tell what a relative path is relative to.
     """
+    gathered = Gathered()
+    read(logs, gathered, first=first, starts=starts)
+    trace = gathered.trace()
+    if not trace.counters.received:
+        names = ", ".join(log.name for log in logs) or "nothing"
+        raise TraceFileError(f"There is no system call that names a path in {names}.", _AGAIN)
+    return trace
+
+
+def read(
+    logs: Sequence[Log], sink: Sink, *, first: Start = NOTHING, starts: Mapping[int, Start] | None = None
+) -> None:
+    """As ``parse``, but tells a sink; also of logs in which there is nothing."""
     families = Families()
     timed = len(logs) > 1
     for place, line in _read_all(logs):
         families.take(place, line)
         timed = timed and line.clock is not None
     ordered = _by_time(logs) if timed else _by_birth(logs, families)
-    machine = Machine(first, starts or {}, frozenset() if timed or len(logs) == 1 else families.unordered())
+    unordered = frozenset() if timed or len(logs) == 1 else families.unordered()
+    machine = Machine(sink, first, starts or {}, unordered)
     for place, line in ordered:
         try:
             machine.take(line, families.births.get(place))
         except (Malformed, Unknown) as error:
             raise _refused(logs, place, error) from None
-    trace = machine.trace()
-    if not trace.counters.received:
-        names = ", ".join(log.name for log in logs) or "nothing"
-        raise TraceFileError(f"There is no system call that names a path in {names}.", _AGAIN)
-    return trace
 
 
 def _refused(logs: Sequence[Log], place: Place, error: Malformed | Unknown) -> TraceFileError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from typing import Protocol
 
 from tracewhale.tracing.calls import BY_NAME, Call, Kind, Name
-from tracewhale.tracing.events import Counters, Event, Exec, Trace, Unresolved
+from tracewhale.tracing.events import Access, Event, Exec
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.effects import EFFECTS, Unknown, affect
 from tracewhale.tracing.strace.families import clone_flags
@@ -18,8 +18,23 @@ from tracewhale.tracing.strace.processes import Asked, Process, Start, joined
 BAD_ADDRESS = Asked("")
 """For a path that the kernel could not read either."""
 
-ORDER = ("ignored", "repeated", "unresolved", "recorded")
-"""What a call counts as when its two paths differ: the last."""
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A path that the kernel could not read either (EFAULT)."""
+
+    access: Access
+    program: str
+
+
+class Sink(Protocol):
+    """Who is told what the lines mean. Processes have the log's numbers, 0 where it has none."""
+
+    def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
+        """A call: each of its paths, None for one that it does not name."""
+
+    def executed(self, pid: int, program: str, execution: Exec) -> None:
+        """An execution, by a program, that succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +54,19 @@ class Machine:
     """
 
     def __init__(
-        self, first: Start, starts: Mapping[int, Start], unordered: Set[int | None] = frozenset()
+        self,
+        sink: Sink,
+        first: Start,
+        starts: Mapping[int, Start],
+        unordered: Set[int | None] = frozenset(),
     ) -> None:
+        self._sink = sink
         self._first: Start | None = first
         self._starts = dict(starts)
         self._unordered = unordered
         self._processes: dict[int | None, Process] = {}
         self._heard: set[int | None] = set()
         self._pending: dict[int | None, Pending] = {}
-        self._events: set[Event] = set()
-        self._execs: set[Exec] = set()
-        self._failures: Counter[tuple[str, str, str]] = Counter()
-        self._counts: Counter[str] = Counter()
-
-    def trace(self) -> Trace:
-        """All that the lines so far told."""
-        recorded, repeated, unresolved, ignored = (
-            self._counts[kind] for kind in ("recorded", "repeated", "unresolved", "ignored")
-        )
-        return Trace(
-            target="",
-            image="",
-            probe="strace",
-            request={},
-            events=frozenset(self._events),
-            execs=frozenset(self._execs),
-            unresolved=tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items())),
-            counters=Counters(
-                recorded + repeated + unresolved + ignored, recorded, repeated, unresolved, ignored
-            ),
-        )
 
     def take(self, line: Line, child: int | None = None) -> None:
         """One line; ``child`` is the process that its call makes. Raises Malformed, Unknown."""
@@ -185,11 +183,11 @@ class Machine:
                 _asked(call, name, base, begun.root, arguments, result)
                 for name, base in zip(call.names, begun.bases, strict=True)
             ]
-            self._count(process, call, arguments, asked, result)
+            self._tell(process, call, arguments, asked, result)
         if result.value is not None and not result.errno:
             affect(process, begun.name, arguments, asked, result)
 
-    def _count(
+    def _tell(
         self,
         process: Process,
         call: Call,
@@ -197,23 +195,21 @@ class Machine:
         asked: Sequence[Asked | None],
         result: Result,
     ) -> None:
-        outcomes = []
+        told: list[Event | Failure | None] = []
         for name, path in zip(call.names, asked, strict=True):
             access, follow = use(call, name, arguments)
             if path is None:
-                outcomes.append("ignored")
+                told.append(None)
             elif path is BAD_ADDRESS:
-                self._failures[access.value, process.program, "Bad address"] += 1
-                outcomes.append("unresolved")
+                told.append(Failure(access, process.program))
             else:
                 present = was_present(access, result, arguments)
                 real = "" if result.path == path.whole else result.path
-                event = Event(path.path, access.value, process.program, present, follow, real, path.root)
-                outcomes.append("repeated" if event in self._events else "recorded")
-                self._events.add(event)
-        self._counts[max(outcomes, key=ORDER.index)] += 1
+                told.append(Event(path.path, access.value, process.program, present, follow, real, path.root))
+        self._sink.call(process.pid or 0, told)
         if call.kind is Kind.EXEC and result.value == 0 and asked[0] is not None:
-            self._execs.add(Exec(asked[0].whole, loader_environment(arguments)))
+            execution = Exec(asked[0].whole, loader_environment(arguments))
+            self._sink.executed(process.pid or 0, process.program, execution)
 
 
 def _asked(

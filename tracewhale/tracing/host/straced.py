@@ -1,0 +1,161 @@
+"""The ``strace`` probe: the strace(1) of this machine, attached from outside; its logs are read at the end.
+
+``--seccomp-bpf`` would make it faster, but strace installs that filter only in programs that it starts
+itself (it says so: "--seccomp-bpf is not enabled for processes attached with -p"), and sets no_new_privs on
+them, which changes what setuid programs do.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracewhale.tracing.calls import BY_NAME
+from tracewhale.tracing.events import Access, Event, Exec
+from tracewhale.tracing.host import present, proc
+from tracewhale.tracing.host.control import Control, Take
+from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
+from tracewhale.tracing.records import Started
+from tracewhale.tracing.strace import Failure, FileLines, Log, Start, read
+from tracewhale.tracing.strace.effects import EFFECTS
+from tracewhale.tracing.strace.families import CLONES
+from tracewhale.tracing.strace.processes import Asked
+
+OPTIONS = [
+    "-f",
+    "-y",
+    "--decode-pids=pidns",
+    "--string-limit=65536",
+    "--abbrev=!execve,execveat",
+    "--trace=" + ",".join(f"?{name}" for name in sorted({*BY_NAME, *EFFECTS, *CLONES})),
+]
+ATTACHES_WITHIN = 2000
+"""Looks at a process, 5 ms each, until strace has it."""
+
+
+ENDS_WITHIN = 2.0
+"""Seconds that strace may take to end after what it was attached to; some child may still run."""
+
+
+@dataclass(slots=True)
+class Run:
+    """A strace that runs, and what was known of its processes before."""
+
+    take: Take
+    process: subprocess.Popen[bytes]
+    log: Path
+    starts: dict[int, Start]
+    started: bool = False
+
+
+class Straced:
+    """One strace for each process that is taken, with all its children."""
+
+    def __init__(self, recorder: Recorder, control: Control) -> None:
+        self._recorder, self._control = recorder, control
+        self._runs: list[Run] = []
+
+    def run(self) -> None:
+        """Until nothing is left to follow and nothing more will come."""
+        with tempfile.TemporaryDirectory(prefix="tracewhale-strace-") as directory:
+            while not self._control.ended:
+                for take in self._control.orders():
+                    self._take(take, Path(directory) / str(len(self._runs)))
+                for run in self._runs:
+                    self._look_whether_started(run)
+                    self._control.saw_listen()  # nobody tells when one does
+                if not self._control.ended:
+                    self._control.wait(soon=any(run.take.token and not run.started for run in self._runs))
+            for run in self._runs:
+                self._finish(run)
+        self._recorder.count()
+
+    def _take(self, take: Take, log: Path) -> None:
+        strace = shutil.which("strace")
+        if strace is None:
+            raise FileNotFoundError("strace is not installed")
+        start = _start(take.pid)
+        threads = proc.threads(take.pid) or [take.pid]
+        words = [strace, *OPTIONS, "-o", str(log), "-p", str(take.pid)]
+        # Its messages name processes only; what matters makes it end, and is told then.
+        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        run = Run(take, process, log, dict.fromkeys(threads, start))
+        self._runs.append(run)
+        for _ in range(ATTACHES_WITHIN):
+            if proc.tracer(take.pid) or process.poll() is not None:
+                break
+            self._control.pause()
+        if take.token:
+            with suppress(ProcessLookupError):
+                os.kill(take.pid, signal.SIGUSR1)
+        else:
+            present.tell(self._recorder, take.pid)
+            self._tell_started(run)
+
+    def _look_whether_started(self, run: Run) -> None:
+        """One that ends at once is seen to have started in the log only."""
+        take = run.take
+        if not run.started and proc.is_held(take.pid, take.token) is None and proc.program(take.pid):
+            self._tell_started(run)
+
+    def _tell_started(self, run: Run) -> None:
+        if not run.started:
+            run.started = True
+            self._recorder.tell(Started(run.take.listener, 0, ""))
+
+    def _finish(self, run: Run) -> None:
+        """Let go of what still runs, and read the log. Raises TraceFileError."""
+        try:
+            run.process.wait(0 if proc.tracer(run.take.pid) else ENDS_WITHIN)
+        except subprocess.TimeoutExpired:
+            run.process.terminate()
+        _, errors = run.process.communicate()
+        if not run.log.exists():
+            raise RuntimeError(errors.decode(errors="replace").strip() or "strace wrote no log")
+        told = Told(self._recorder)
+        read([Log("strace's log", FileLines(str(run.log)))], told, starts=run.starts)
+        if told.executions:
+            self._tell_started(run)
+
+
+class Told:
+    """A sink that hands on what a log tells to a recorder."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self.executions = 0
+
+    def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
+        """As Sink.call."""
+        program = self._recorder.program(next((each.program for each in told if each is not None), ""))
+        found: dict[Asked, tuple[bool, str]] = {}
+        named: list[Use | Nothing] = []
+        for each in told:
+            if isinstance(each, Event):
+                asked = Asked(each.path, each.root)
+                found[asked] = each.present, each.real
+                named.append(Use(Access(each.access), each.follow, asked))
+            elif each is not None:
+                named.append(Nothing(each.access, 14, os.strerror(14)))
+        self._recorder.call(pid, program, named, lambda asked, follow: found[asked])
+
+    def executed(self, pid: int, program: str, execution: Exec) -> None:
+        """As Sink.executed."""
+        self.executions += 1
+        number = self._recorder.program(program)
+        self._recorder.executed(pid, number, execution.path, execution.loader_environment)
+
+
+def _start(pid: int) -> Start:
+    try:
+        files = {number: path for number, (path, _) in proc.opened(pid).items()}
+        return Start(proc.link(pid, "cwd"), proc.root(pid), proc.program(pid), files)
+    except OSError:
+        return Start()

@@ -1,0 +1,52 @@
+"""All that a log tells, as a trace."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from tracewhale.tracing.events import Counters, Event, Exec, Trace, Unresolved
+from tracewhale.tracing.strace.machine import Failure
+
+IGNORED, REPEATED, UNRESOLVED, RECORDED = range(4)
+"""What a call counts as; when its two paths differ, the last."""
+
+
+class Gathered:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self._events: set[Event] = set()
+        self._execs: set[Exec] = set()
+        self._failures: Counter[tuple[str, str, str]] = Counter()
+        self._counts = [0, 0, 0, 0]
+
+    def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
+        """As Sink.call."""
+        outcome = IGNORED
+        for each in told:
+            if isinstance(each, Failure):
+                self._failures[each.access.value, each.program, "Bad address"] += 1
+                outcome = max(outcome, UNRESOLVED)
+            elif each is not None:
+                outcome = max(outcome, REPEATED if each in self._events else RECORDED)
+                self._events.add(each)
+        self._counts[outcome] += 1
+
+    def executed(self, pid: int, program: str, execution: Exec) -> None:
+        """As Sink.executed."""
+        self._execs.add(execution)
+
+    def trace(self) -> Trace:
+        """So far; ``target``, ``image`` and ``request`` are empty."""
+        ignored, repeated, unresolved, recorded = self._counts
+        return Trace(
+            target="",
+            image="",
+            probe="strace",
+            request={},
+            events=frozenset(self._events),
+            execs=frozenset(self._execs),
+            unresolved=tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items())),
+            counters=Counters(sum(self._counts), recorded, repeated, unresolved, ignored),
+        )
