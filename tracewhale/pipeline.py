@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from tracewhale import adoption
 from tracewhale import recipe as recipes
 from tracewhale.errors import CommandNotFound, RunFailed, UsageError, VerificationFailed
 from tracewhale.plan import Options, Plan, make_plan
@@ -75,14 +74,6 @@ def trace(engine: Engine, job: Job, session: Session) -> tuple[Report, Trace]:
         target, tree = _hold(held, session, job.name, lambda: engine.open(job.name, job.request))
         found = _trace(target, tree, job, session)
     return _report("trace", target, session, found), found
-
-
-def adopt(engine: Engine, job: Job, found: Trace, session: Session) -> tuple[Report, Trace]:
-    """Take a trace that was made elsewhere for one of a target; nothing is run."""
-    with ExitStack() as held:
-        target, tree = _hold(held, session, job.name, lambda: engine.open(job.name, job.request))
-        adopted = adoption.adopt(View(tree), target.untraced(), found)
-    return _report("trace", target, session, adopted), adopted
 
 
 def plan(engine: Engine, traces: Sequence[Trace], options: Options, session: Session) -> Report:

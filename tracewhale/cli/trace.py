@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tracewhale import pipeline
+from tracewhale import elsewhere, pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import session, show, verb
 from tracewhale.errors import UsageError
@@ -48,13 +48,16 @@ def _each_log(args: list[str]) -> Iterator[str]:
     metavar="LOG...",
     help="Run nothing, but read what strace -f (or -ff) wrote; TARGET is whose files they tell of [host].",
 )
+@click.option("--attach", "attached", is_flag=True, help="TARGET is a container that runs, and goes on.")
 @options.step_options
 @options.change_options
 @options.docker_run_options
 @options.probe_option
 @options.json_option
 @verb
-def trace(target: str | None, trace_out: str, logs: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def trace(
+    target: str | None, trace_out: str, logs: tuple[str, ...], attached: bool, as_json: bool, **given: Any
+) -> None:
     """Run a command of TARGET under the tracer and write the trace to a file; nothing is built."""
     if target is None and not logs:
         raise UsageError("nothing to trace was named", "say: tracewhale trace -o FILE TARGET")
@@ -65,7 +68,9 @@ def trace(target: str | None, trace_out: str, logs: tuple[str, ...], as_json: bo
         if logs:
             first = Start(directory=given["workdir"] or "")
             told = merge(parse(run, first=first) for run in runs_of(logs))
-            report, found = pipeline.adopt(engines, job, told, current)
+            report, found = elsewhere.from_logs(engines, job, told, current)
+        elif attached:
+            report, found = elsewhere.attach(engines, job, current)
         else:
             report, found = pipeline.trace(engines, job, current)
         tracefile.write(found, trace_out)

@@ -117,3 +117,9 @@ class Engine(Protocol):
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
         """What a trace was made of, or another image by name, with the request that the trace holds."""
         ...
+
+    def attach(
+        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+    ) -> Trace:
+        """Trace a container that runs, which goes on. Raises UsageError for what does not run."""
+        ...

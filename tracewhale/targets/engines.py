@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
+from tracewhale.errors import UsageError
 from tracewhale.targets.base import Progress, Request, Target
+from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker.adapter import DockerEngine
 from tracewhale.targets.embedded.adapter import EmbeddedEngine
 from tracewhale.targets.names import DOCKER, parse
 from tracewhale.targets.run import Run
-from tracewhale.tracing.events import Trace
+from tracewhale.tracing.events import Step, Trace
 
 
 class Engines:
@@ -24,6 +27,15 @@ class Engines:
         if found.kind != DOCKER:
             return self._embedded.open(name, request)
         return self._docker.open(found.place, request)
+
+    def attach(
+        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+    ) -> Trace:
+        """Trace a container that runs, which goes on."""
+        found = parse(name)
+        if found.kind != DOCKER:
+            raise UsageError(f"{name} does not run, and --attach takes a running container.", "Leave it out.")
+        return self._docker.attach(found.place, request, steps, console, handle)
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
         """What a trace was made of, or another image by name, with the request that the trace holds."""

@@ -6,11 +6,11 @@ The order is that of preference. An eBPF probe, for loads that must not be slowe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from tracewhale.errors import ProbeError
+from tracewhale.errors import ProbeError, UsageError
 
 
 class Probe(Enum):
@@ -64,14 +64,21 @@ def judge(probe: Probe, facts: Facts) -> Verdict:
     return Verdict(probe, True, _WHY[probe])
 
 
-def choose(probe: Probe, facts: Facts) -> Verdict:
-    """The probe to use: the one that was asked for, or the best that works. Raises ProbeError for none."""
+def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> Verdict:
+    """The probe to use: the one that was asked for, or the best that works and sees all.
+
+    ``fit`` are those that can do what is asked for. Raises UsageError for another one, ProbeError when none
+    works.
+    """
     if probe is not Probe.AUTO:
+        if probe not in fit:
+            names = " or ".join(each.value for each in fit)
+            raise UsageError(f"The {probe.value} probe cannot do that.", f"Take {names}.")
         verdict = judge(probe, facts)
         if not verdict.works:
             raise ProbeError(f"The {probe.value} probe cannot work here: {verdict.why}.", verdict.remedy)
         return verdict
-    verdicts = [judge(each, facts) for each in SEES_ALL]
+    verdicts = [judge(each, facts) for each in SEES_ALL if each in fit]
     for verdict in verdicts:
         if verdict.works:
             return verdict

@@ -22,10 +22,19 @@ from tracewhale.targets.base import Progress, Request
 from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker import driver
 from tracewhale.targets.docker.containers import served_tree
-from tracewhale.targets.docker.engine import Found, connect, find, inspect_image, load, remove_image
+from tracewhale.targets.docker.engine import (
+    CONTAINER,
+    Found,
+    connect,
+    find,
+    inspect_image,
+    load,
+    remove_image,
+)
 from tracewhale.targets.docker.facts import facts
 from tracewhale.targets.docker.publish import name_image
 from tracewhale.targets.docker.reference import normalized
+from tracewhale.targets.docker.running import attach
 from tracewhale.targets.docker.target import changes, prepared, save
 from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.identity import identity, read_user_database
@@ -35,9 +44,6 @@ from tracewhale.targets.probes import Probe, choose
 from tracewhale.targets.run import Run, user_of
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
-
-CONTAINER = "container:"
-"""Before a container's id where an image's digest would stand: it has none of its own."""
 
 
 class DockerTarget:
@@ -184,6 +190,21 @@ class DockerEngine:
         found = find(self._client, name, platform=options.platform or "", progress=self._progress)
         with prepared(self._client, found, options, request.command) as run:
             yield DockerTarget(self._client, run, found, request.probe)
+
+    def attach(
+        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+    ) -> Trace:
+        """Trace a container that runs, which goes on. Raises what ``running.attach`` does."""
+        found = find(self._client, name, progress=self._progress)
+        return attach(
+            self._client,
+            found,
+            kind=request.probe,
+            steps=steps,
+            console=console,
+            handle=handle,
+            progress=self._progress,
+        )
 
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:

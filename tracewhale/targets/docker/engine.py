@@ -42,6 +42,10 @@ START_HINT = (
 )
 
 
+CONTAINER = "container:"
+"""Before a container's id where an image's digest would stand: it has none of its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """An image or a container of that name.

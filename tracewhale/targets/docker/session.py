@@ -72,8 +72,12 @@ class Session(session.Session):
         # While the probe waits for the agent the container runs for sure: later it may have ended.
         self.state = self.inspect()
         self.resize()
-        self.spawn(self._await_end)
+        self.watch()
         self.begin(ports)
+
+    def watch(self) -> None:
+        """Have the container's end noticed."""
+        self.spawn(self._await_end)
 
     def begin(self, ports: Sequence[int]) -> None:
         """Start the agent, beside which the probe waits, and wait until it has executed the command."""

@@ -92,6 +92,7 @@ class Control:
             self._recorder.count()
         elif words[0] == "A":
             self._pid = self._pid or int(words[1])
+            self.saw_listen()
             yield Take(int(words[1]))
         elif words[0] == "a":
             self._pid = self._pid or int(words[1])

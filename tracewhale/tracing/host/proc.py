@@ -47,6 +47,12 @@ def is_held(pid: int, token: str) -> bool | None:
     return bool(found and int(found[1], 16) >> (signal.SIGUSR2 - 1) & 1)
 
 
+def is_of_container(pid: int, container: str) -> bool:
+    """Whether a process is one of the container of this id: its control groups or its mounts have it."""
+    name = container.encode()
+    return name in _contents(pid, "cgroup") or name in _contents(pid, "mountinfo")
+
+
 def tracer(pid: int) -> int:
     """The process that traces this one, 0 when none does."""
     found = _TRACER.search(_contents(pid, "status"))
