@@ -87,7 +87,9 @@ def into_docker(docker_client: DockerClient, new_tag: Callable[[], str]) -> Call
 
     def load(layout: Path) -> str:
         tag = new_tag()
-        run("skopeo", "copy", f"oci:{layout}", f"docker-daemon:{tag}")
+        # skopeo does not look at DOCKER_HOST.
+        engine = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        run("skopeo", "copy", "--dest-daemon-host", engine, f"oci:{layout}", f"docker-daemon:{tag}")
         return tag
 
     return load
