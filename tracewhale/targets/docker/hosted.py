@@ -29,14 +29,15 @@ LOCATE_SECONDS = 10.0
 @contextmanager
 def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
     """The words that start the agent of a probe; ``binary`` is ours for this machine's architecture."""
+    words = [sys.executable, "-m", "tracewhale.tracing.host", probe.value]
     if probe is not Probe.FANOTIFY:
-        yield [sys.executable, "-m", "tracewhale.tracing.host", probe.value]
+        yield words
         return
     with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
         path = Path(directory) / "probe"
         path.write_bytes(binary)
         path.chmod(0o700)
-        yield [str(path), "fanotify"]
+        yield [*words, str(path)]
 
 
 class HostedSession(Session):
@@ -67,7 +68,7 @@ class HostedSession(Session):
         )
         if not self.collector.started and self.status is not None:
             self.finish_agent()  # it ended at once: what the agent has to tell says whether it had started
-        if not self.collector.started and process.poll() is not None:
+        if not self.collector.started and process.poll():
             raise ProbeError(f"The probe could not be started: {self.probe_words() or 'no reason given'}.")
 
     def attach_to(self, pids: Sequence[int]) -> None:

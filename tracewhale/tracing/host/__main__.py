@@ -6,6 +6,7 @@ import os
 import sys
 
 from tracewhale.tracing.host.control import Control
+from tracewhale.tracing.host.fanotified import Fanotified
 from tracewhale.tracing.host.recorder import Recorder
 from tracewhale.tracing.host.straced import Straced
 from tracewhale.tracing.records import Feature, Hello
@@ -19,8 +20,8 @@ def write(data: bytes) -> None:
         rest = rest[os.write(1, rest) :]
 
 
-def main(name: str) -> None:
-    """Be an agent until there is nothing left to do."""
+def main(name: str, *words: str) -> None:
+    """Be an agent until there is nothing left to do; ``fanotify`` needs the path of the probe's binary."""
     recorder = Recorder(write)
     control = Control(recorder)
     recorder.tell(Hello(PROTOCOL_VERSION, Feature(0)))
@@ -28,9 +29,11 @@ def main(name: str) -> None:
         from tracewhale.tracing.host.ptracer import Tracer
 
         Tracer(recorder, control).run()
+    elif name == "fanotify":
+        Fanotified(recorder, control, *words).run()
     else:
         Straced(recorder, control).run()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
