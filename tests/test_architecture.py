@@ -36,9 +36,10 @@ LAYERS = {
     "recipe": "errors tree image generated plan packing sbom",
     "targets": "errors tree tracing probe image adoption",
     "pipeline": "errors tree tracing closure rules image roots plan sbom recipe verify report targets",
+    "doctor": "errors probe targets",
     "elsewhere": "tree tracing adoption report targets pipeline",
     "cli": "errors tree tracing probe closure rules image roots plan sbom recipe verify report targets "
-    "pipeline elsewhere",
+    "doctor pipeline elsewhere",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

@@ -7,6 +7,7 @@ import click
 from tracewhale import __version__
 from tracewhale.cli.build import build
 from tracewhale.cli.deps import deps
+from tracewhale.cli.doctor import doctor
 from tracewhale.cli.plan import plan
 from tracewhale.cli.run import run
 from tracewhale.cli.trace import trace
@@ -22,5 +23,5 @@ def main() -> None:
     """
 
 
-for verb in (run, trace, plan, build, verify, deps):
+for verb in (run, trace, plan, build, verify, deps, doctor):
     main.add_command(verb)

@@ -32,12 +32,14 @@ CAP_SYS_PTRACE, CAP_SYS_ADMIN = 1 << 19, 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the probes depend on. ``kernel`` is the engine's; the rest is of this machine.
+    """What the probes depend on. ``architecture``, ``kernel`` and ``filters`` (whether it has seccomp) are
+    the engine's; the rest is of this machine.
 
     ``here`` tells whether the engine's processes are processes of this machine, ``capabilities`` is this
     process's effective set, ``strace`` the version of the strace that is installed, (0, 0) for none.
     """
 
+    architecture: str
     kernel: tuple[int, int]
     filters: bool
     here: bool
@@ -88,9 +90,9 @@ def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> Verdict:
 
 _WHY = {
     Probe.SECCOMP: "the kernel notifies of each call that names a path",
-    Probe.PTRACE: "this process may trace the container's processes from outside",
-    Probe.STRACE: "strace may trace the container's processes from outside",
-    Probe.FANOTIFY: "the kernel tells what is opened, and nothing else",
+    Probe.PTRACE: "traces the container's processes from outside; a target that uses ptrace itself cannot",
+    Probe.STRACE: "traces the container's processes from outside; a target that uses ptrace itself cannot",
+    Probe.FANOTIFY: "sees what is opened, and neither what is only looked at nor what is not there",
 }
 
 _HERE = (

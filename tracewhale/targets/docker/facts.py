@@ -22,6 +22,7 @@ def facts(client: APIClient) -> Facts:
     with api_errors("ask the engine about itself"):
         info = client.info()
     return Facts(
+        architecture=str(info.get("Architecture", "")),
         kernel=_version(str(info.get("KernelVersion", ""))),
         filters=any("seccomp" in option for option in info.get("SecurityOptions") or ()),
         here=_is_here(client, info),

@@ -1,0 +1,101 @@
+"""Which probes work on this machine and its engine, by trying each, and what to do where one does not."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tracewhale.errors import ProbeError, TraceWhaleError
+from tracewhale.probe import binary
+from tracewhale.targets.base import Progress, Request
+from tracewhale.targets.console import NO_CONSOLE, Handle
+from tracewhale.targets.docker.engine import connect
+from tracewhale.targets.docker.facts import facts
+from tracewhale.targets.docker.trial import attempt, trial_image
+from tracewhale.targets.embedded.adapter import EmbeddedEngine
+from tracewhale.targets.names import ROOTFS
+from tracewhale.targets.probes import REAL, SEES_ALL, Probe, Verdict, judge
+
+SANDBOX = "sandbox"
+"""The seccomp probe without an engine: for targets that are no Docker images."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Of one probe. ``remedy`` is empty where it works; ``seconds`` is what the trial took."""
+
+    probe: str
+    works: bool
+    why: str
+    remedy: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """All of them in order of preference, and what to do if there is no engine to try them with."""
+
+    engine: str
+    diagnoses: tuple[Diagnosis, ...]
+    remedy: str = ""
+
+    @property
+    def auto(self) -> str:
+        """What ``--probe auto`` takes, "" when none works."""
+        sees_all = {probe.value for probe in SEES_ALL}
+        return next((each.probe for each in self.diagnoses if each.works and each.probe in sees_all), "")
+
+
+def examine(progress: Progress = lambda text: None) -> Examination:
+    """Try every probe. An engine that does not answer is a finding, no error."""
+    remedy = ""
+    try:
+        with closing(connect(os.environ)) as client:
+            known = facts(client)
+            place = "on this machine" if known.here else "on another machine"
+            engine = f"Docker, Linux {'.'.join(map(str, known.kernel))}, {place}"
+            probe = binary(known.architecture)
+            with trial_image(client, probe) as image:
+                found = [
+                    _diagnosis(judge(kind, known), partial(attempt, client, image, probe, kind), progress)
+                    for kind in REAL
+                ]
+    except TraceWhaleError as error:
+        engine, remedy = f"none: {error.what}", error.hint
+        found = [Diagnosis(kind.value, False, "there is no engine to try it with") for kind in REAL]
+    verdict = Verdict(Probe.SECCOMP, True, "no engine is needed: docker-archive, oci, rootfs and host")
+    sandbox = _diagnosis(verdict, _sandbox, progress, name=SANDBOX)
+    return Examination(engine, (*found, sandbox), remedy)
+
+
+def _diagnosis(verdict: Verdict, trial: Callable[[], None], progress: Progress, name: str = "") -> Diagnosis:
+    name = name or verdict.probe.value
+    if not verdict.works:
+        return Diagnosis(name, False, verdict.why, verdict.remedy)
+    progress(f"trying {name}")
+    began = time.monotonic()
+    try:
+        trial()
+    except TraceWhaleError as error:
+        return Diagnosis(name, False, error.what.rstrip("."), error.hint, time.monotonic() - began)
+    return Diagnosis(name, True, verdict.why, seconds=time.monotonic() - began)
+
+
+def _sandbox() -> None:
+    """Trace a command of a directory that holds nothing but the probe's binary. Raises what a trace does."""
+    with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
+        program = Path(directory) / "trial"
+        program.write_bytes(binary(os.uname().machine))
+        program.chmod(0o755)
+        engine = EmbeddedEngine(lambda text: None)
+        request = Request(command=("/trial",))
+        with engine.open(f"{ROOTFS}:{directory}", request) as target, target.tree() as tree:
+            trace = target.trace(tree, (), NO_CONSOLE, Handle(), lambda text: None)
+    if not any(event.path == "/trial" for event in trace.events):
+        raise ProbeError("The sandbox ran and its probe saw nothing.", "Please report it with your kernel.")
