@@ -66,26 +66,22 @@ def judge(probe: Probe, facts: Facts) -> Verdict:
     return Verdict(probe, True, _WHY[probe])
 
 
-def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> Verdict:
-    """The probe to use: the one that was asked for, or the best that works and sees all.
+def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> list[Verdict]:
+    """The probe that was asked for, or those that should work and see all, the best first.
 
     ``fit`` are those that can do what is asked for. Raises UsageError for another one, ProbeError when none
     works.
     """
-    if probe is not Probe.AUTO:
-        if probe not in fit:
-            names = " or ".join(each.value for each in fit)
-            raise UsageError(f"The {probe.value} probe cannot do that.", f"Take {names}.")
-        verdict = judge(probe, facts)
-        if not verdict.works:
-            raise ProbeError(f"The {probe.value} probe cannot work here: {verdict.why}.", verdict.remedy)
-        return verdict
-    verdicts = [judge(each, facts) for each in SEES_ALL if each in fit]
-    for verdict in verdicts:
-        if verdict.works:
-            return verdict
-    reasons = "; ".join(f"{verdict.probe.value}: {verdict.why}" for verdict in verdicts)
-    raise ProbeError(f"No probe can work here ({reasons}).", verdicts[0].remedy)
+    if probe not in (*fit, Probe.AUTO):
+        names = " or ".join(each.value for each in fit)
+        raise UsageError(f"The {probe.value} probe cannot do that.", f"Take {names}.")
+    wanted = [each for each in SEES_ALL if each in fit] if probe is Probe.AUTO else [probe]
+    verdicts = [judge(each, facts) for each in wanted]
+    working = [verdict for verdict in verdicts if verdict.works]
+    if not working:
+        reasons = "; ".join(f"{verdict.probe.value}: {verdict.why}" for verdict in verdicts)
+        raise ProbeError(f"No probe can work here ({reasons}).", verdicts[0].remedy)
+    return working
 
 
 _WHY = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -13,7 +13,7 @@ from typing import Any
 from docker import APIClient
 
 from tracewhale import probe
-from tracewhale.errors import TargetNotFound, UsageError
+from tracewhale.errors import ProbeError, TargetNotFound, UsageError
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 from tracewhale.image.config import from_inspect
@@ -40,7 +40,7 @@ from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.layers import changed_paths
 from tracewhale.targets.names import DOCKER, Name
-from tracewhale.targets.probes import Probe, choose
+from tracewhale.targets.probes import Probe, Verdict, choose
 from tracewhale.targets.run import Run, user_of
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tree import Tree
@@ -82,19 +82,21 @@ class DockerTarget:
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
             run = replace(run, input=recorded.input)
-        chosen = choose(self._kind, facts(self._client))
-        progress(f"tracing with {chosen.probe.value}: {chosen.why}")
-        made = driver.trace(
-            self._client,
-            run,
-            tree=tree,
-            probe=self._probe,
-            steps=steps,
-            console=console,
-            handle=handle,
-            progress=progress,
-            kind=chosen.probe,
-        )
+
+        def traced(kind: Probe) -> Trace:
+            return driver.trace(
+                self._client,
+                run,
+                tree=tree,
+                probe=self._probe,
+                steps=steps,
+                console=console,
+                handle=handle,
+                progress=progress,
+                kind=kind,
+            )
+
+        made = first_working(choose(self._kind, facts(self._client)), traced, progress)
         return replace(made, image=self.image)
 
     def untraced(self) -> Trace:
@@ -133,6 +135,19 @@ class DockerTarget:
         # Named, it stays: an image that is removed by its id loses its name otherwise.
         if not inspect_image(self._client, image)["RepoTags"]:
             remove_image(self._client, image)
+
+
+def first_working(verdicts: Sequence[Verdict], traced: Callable[[Probe], Trace], progress: Progress) -> Trace:
+    """Trace with the first probe that can be started. Raises the first one's ProbeError when none can."""
+    failed: ProbeError | None = None
+    for verdict in verdicts:
+        progress(f"tracing with {verdict.probe.value}: {verdict.why}")
+        try:
+            return traced(verdict.probe)
+        except ProbeError as error:
+            failed = failed or error
+            progress(f"{verdict.probe.value} does not work here: {error.what}")
+    raise failed or AssertionError("there is a verdict")
 
 
 class _Chunks(io.RawIOBase):

@@ -60,7 +60,7 @@ def attach(
             "Drive it with --workload, for example: --workload 'docker exec CONTAINER COMMAND'.",
         )
     state = _running(client, found)
-    chosen = choose(kind, facts(client), ATTACHING)
+    chosen = choose(kind, facts(client), ATTACHING)[0]
     progress(f"tracing with {chosen.probe.value}: {chosen.why}")
     began = time.monotonic()
     with ExitStack() as stack:
