@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,13 @@ from tracewhale.targets.layers import open_layers
 
 GONE_SECONDS = 10
 """How long something may take to vanish after the call that removed it has returned."""
+
+
+def pytest_configure() -> None:
+    """Signals as a terminal's user has them: a run in the background inherits that they are ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
