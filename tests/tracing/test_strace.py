@@ -115,9 +115,14 @@ def test_what_names_nothing_is_ignored(line: str) -> None:
 def test_a_bad_address_is_unresolved() -> None:
     found = trace("stat(0x8, 0x7ffd) = -1 EFAULT (Bad address)\nstat(NULL, 0x7f) = -1 EFAULT (x)\n")
     assert [(each.access, each.reason, each.count) for each in found.unresolved] == [
-        ("stat", "Bad address", 1)
+        ("stat", "Bad address", 2)
     ]
-    assert (found.counters.unresolved, found.counters.ignored) == (1, 1)
+    assert (found.counters.unresolved, found.counters.ignored) == (2, 0)
+
+
+def test_a_path_that_is_too_long_for_the_kernel_is_unresolved() -> None:
+    found = trace(f'stat("{"/" * 4095}"..., 0x7f) = -1 ENAMETOOLONG (File name too long)\n')
+    assert [each.reason for each in found.unresolved] == ["File name too long"]
 
 
 @pytest.mark.parametrize(
@@ -255,10 +260,10 @@ def test_directories_of_descriptors() -> None:
         ("/usr", "read"),
         ("/usr/lib", "read"),
         ("/usr/lib/a", "stat"),
-        ("/usr/lib/b", "stat"),
+        ("/usr/lib/./b", "stat"),
         ("/usr", "list"),
         ("/usr/lib/c", "stat"),
-        ("/usr/lib", "stat"),
+        ("/usr/lib/.", "stat"),
         ("/usr/lib64/d", "stat"),
         ("/usr/lib", "exec"),
     }
@@ -490,3 +495,9 @@ def test_counters_add_up() -> None:
     found = trace('12 stat("/a", 0x7f) = 0\n' * 3 + '12 rename("/a", "/b") = 0\n')
     assert (found.counters.received, found.counters.recorded, found.counters.repeated) == (4, 2, 2)
     assert found.counters.lost == 0
+
+
+def test_flags_without_a_name() -> None:
+    clone = "clone(child_stack=0x7f, flags=CLONE_VM|CLONE_FS|0x400000, parent_tid=[13]) = 13"
+    found = trace(f'12 {clone}\n13 chdir("/a/.") = 0\n12 stat("x", 0x7f) = 0\n')
+    assert "/a/x" in {event.path for event in found.events}

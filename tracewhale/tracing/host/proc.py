@@ -7,7 +7,7 @@ import re
 import signal
 from contextlib import suppress
 
-from tracewhale.tracing.strace.processes import Asked
+from tracewhale.tracing.strace.processes import Asked, joined
 
 _DELETED = " (deleted)"
 _LISTEN = "0A"
@@ -112,10 +112,7 @@ def asked(pid: int, path: str, directory: str, base_root: str) -> Asked:
     base = link(pid, directory)
     if not base.startswith("/"):
         raise NotADirectoryError(20, "Not a directory")
-    while path.startswith("./"):
-        path = path[2:].lstrip("/")
-    whole = base if path in ("", ".") else f"{base.rstrip('/')}/{path}"
-    return Asked.of_whole(whole, base_root)
+    return Asked.of_whole(joined(base, path) if path else base, base_root)
 
 
 def listening(pid: int) -> set[int]:

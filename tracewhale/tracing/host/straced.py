@@ -143,7 +143,7 @@ class Told:
                 found[asked] = each.present, each.real
                 named.append(Use(Access(each.access), each.follow, asked))
             elif each is not None:
-                named.append(Nothing(each.access, 14, os.strerror(14)))
+                named.append(Nothing(each.access, each.errno, each.reason))
         self._recorder.call(pid, program, named, lambda asked, follow: found[asked])
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:

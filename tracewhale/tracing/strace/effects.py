@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.lines import Malformed, Result
-from tracewhale.tracing.strace.processes import Asked, Open, Process
+from tracewhale.tracing.strace.processes import Asked, Open, Process, without_dots
 
 DUPLICATES = frozenset({"dup", "dup2", "dup3"})
 FCNTL = frozenset({"fcntl", "fcntl64"})
@@ -27,19 +27,19 @@ class Unknown(Exception):
 
 
 def affect(
-    process: Process, name: str, arguments: Sequence[str], asked: Sequence[Asked | None], result: Result
+    process: Process, name: str, arguments: Sequence[str], asked: Sequence[Asked | int | None], result: Result
 ) -> None:
     """Change a process by a call that succeeded. Raises Malformed; Unknown for what cannot be followed."""
-    path = asked[0] if asked else None
+    path = asked[0] if asked and isinstance(asked[0], Asked) else None
     if name in OPENS and result.value is not None:
-        opened = result.path or (path.whole if path else "")
+        opened = result.path or (without_dots(path.whole) if path else "")
         process.files[result.value] = Open(opened, process.pid)
     elif name == "chdir" and path is not None:
         _move(process, path.whole)
     elif name == "fchdir":
         _move(process, _file(process, arguments))
     elif name == "chroot" and path is not None:
-        process.place.root = path.whole.rstrip("/") or "/"
+        process.place.root = without_dots(path.whole)
     elif name == "getcwd":
         _tell_directory(process, arguments)
     elif name in ("execve", "execveat") and path is not None:
@@ -77,7 +77,7 @@ def _file(process: Process, arguments: Sequence[str]) -> str:
 
 def _move(process: Process, directory: str) -> None:
     """A name that has become too long is not known any more: it is only asked for if it is needed."""
-    process.place.directory = directory if len(directory) < LONGEST else ""
+    process.place.directory = without_dots(directory) if 0 < len(directory) < LONGEST else ""
 
 
 def _tell_directory(process: Process, arguments: Sequence[str]) -> None:

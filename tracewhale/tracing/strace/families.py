@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tracewhale.tracing.strace import lines
-from tracewhale.tracing.strace.lines import Line, Malformed
+from tracewhale.tracing.strace.lines import Line
 
 CLONES = frozenset({"fork", "vfork", "clone", "clone3"})
 MOVES = frozenset({"chdir", "fchdir", "chroot", "unshare"})
@@ -26,7 +26,10 @@ class Families:
     _started: dict[int | None, tuple[Place, Line]] = field(default_factory=dict)
 
     def take(self, place: Place, line: Line) -> None:
-        """One line. A child's first lines may stand before its parent's call has returned."""
+        """One line. A child's first lines may stand before its parent's call has returned.
+
+        Raises Malformed.
+        """
         if line.kind == "start" and line.name in CLONES:
             self._started[line.pid] = (place, line)
         elif line.kind == "call" and line.name in CLONES:
@@ -40,11 +43,8 @@ class Families:
 
     def _birth(self, place: Place, parent: int | None, text: str) -> None:
         arguments, end = lines.arguments(text)
-        try:
-            child = lines.result(text[end:]).value if end >= 0 else None
-            flags = clone_flags(arguments)
-        except Malformed:
-            return  # the second reading says so
+        child = lines.result(text[end:]).value if end >= 0 else None
+        flags = clone_flags(arguments)
         if child is None or child <= 0:
             return
         self.births[place] = child

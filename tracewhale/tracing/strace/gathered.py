@@ -26,7 +26,7 @@ class Gathered:
         outcome = IGNORED
         for each in told:
             if isinstance(each, Failure):
-                self._failures[each.access.value, each.program, "Bad address"] += 1
+                self._failures[each.access.value, each.program, each.reason] += 1
                 outcome = max(outcome, UNRESOLVED)
             elif each is not None:
                 outcome = max(outcome, REPEATED if each in self._events else RECORDED)

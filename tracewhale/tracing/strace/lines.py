@@ -246,11 +246,13 @@ def _told(name: str | None) -> str:
 
 
 def flags(argument: str) -> frozenset[str]:
-    """The names of an argument's flags. Raises Malformed for numbers, which differ between machines."""
-    names = frozenset(argument.split("|"))
-    if any(name[:1].isdigit() and name != "0" for name in names):
+    """The names of an argument's flags, and a number for those that have none.
+
+    Raises Malformed for nothing but a number, since numbers differ between machines.
+    """
+    if argument[:1].isdigit() and argument != "0":
         raise Malformed("has a number where there are flags (-X raw)")
-    return names
+    return frozenset(argument.split("|"))
 
 
 def has(argument: str, name: str, bit: int) -> bool:

@@ -57,7 +57,10 @@ def read(
     families = Families()
     timed = len(logs) > 1
     for place, line in _read_all(logs):
-        families.take(place, line)
+        try:
+            families.take(place, line)
+        except Malformed as error:
+            raise _refused(logs, place, error) from None
         timed = timed and line.clock is not None
     ordered = _by_time(logs) if timed else _by_birth(logs, families)
     unordered = frozenset() if timed or len(logs) == 1 else families.unordered()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,16 +17,19 @@ from tracewhale.tracing.strace.lines import Line, Malformed, Result
 from tracewhale.tracing.strace.meaning import loader_environment, use, was_present
 from tracewhale.tracing.strace.processes import Asked, Process, Start, joined
 
-BAD_ADDRESS = Asked("")
-"""For a path that the kernel could not read either."""
-
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A path that the kernel could not read either (EFAULT)."""
+    """A path that the kernel could not read either: EFAULT, ENAMETOOLONG."""
 
     access: Access
     program: str
+    errno: int = errno.EFAULT
+
+    @property
+    def reason(self) -> str:
+        """In words."""
+        return os.strerror(self.errno)
 
 
 class Sink(Protocol):
@@ -177,7 +182,7 @@ class Machine:
         if end < 0:
             raise Malformed("is cut")
         result = lines.result(text[end:])
-        asked = []
+        asked: list[Asked | int | None] = []
         if call is not None and call.names:
             asked = [
                 _asked(call, name, base, begun.root, arguments, result)
@@ -192,7 +197,7 @@ class Machine:
         process: Process,
         call: Call,
         arguments: Sequence[str],
-        asked: Sequence[Asked | None],
+        asked: Sequence[Asked | int | None],
         result: Result,
     ) -> None:
         told: list[Event | Failure | None] = []
@@ -200,22 +205,25 @@ class Machine:
             access, follow = use(call, name, arguments)
             if path is None:
                 told.append(None)
-            elif path is BAD_ADDRESS:
-                told.append(Failure(access, process.program))
+            elif isinstance(path, int):
+                told.append(Failure(access, process.program, path))
             else:
                 present = was_present(access, result, arguments)
                 real = "" if result.path == path.whole else result.path
                 told.append(Event(path.path, access.value, process.program, present, follow, real, path.root))
         self._sink.call(process.pid or 0, told)
-        if call.kind is Kind.EXEC and result.value == 0 and asked[0] is not None:
+        if call.kind is Kind.EXEC and result.value == 0 and isinstance(asked[0], Asked):
             execution = Exec(asked[0].whole, loader_environment(arguments))
             self._sink.executed(process.pid or 0, process.program, execution)
 
 
 def _asked(
     call: Call, name: Name, base: str | Unknown, root: str, arguments: Sequence[str], result: Result
-) -> Asked | None:
-    """The path that a call names; None when it names none. Raises Malformed; Unknown for its base."""
+) -> Asked | int | None:
+    """The path that a call names, None when it names none, an errno when the kernel could not read it.
+
+    Raises Malformed, and Unknown where the path is relative to what is not known.
+    """
     if name.path < 0:
         return Asked.of_whole(_known(base), root)
     if name.path >= len(arguments):
@@ -223,12 +231,16 @@ def _asked(
     argument = arguments[name.path]
     if call.kind is Kind.SOCKET:
         argument = lines.field(argument, "sun_path") or "NULL"
+    elif argument == "NULL" and name.dirfd < 0:
+        return errno.EFAULT
+    if result.errno == "ENAMETOOLONG" and argument.endswith('"...'):
+        return errno.ENAMETOOLONG
     path = lines.string(argument)
     if path is None:
         if not argument.startswith("0x"):
-            return None  # NULL, and the name of a socket that is no file
+            return None  # the descriptor itself, and the name of a socket that is no file
         if result.errno == "EFAULT" or result.value is None:
-            return BAD_ADDRESS
+            return errno.EFAULT
         raise Malformed("has an address where there is a path (-e raw)")
     if not path:
         return Asked.of_whole(_known(base), root) if call.kind is Kind.EXEC and name.dirfd >= 0 else None

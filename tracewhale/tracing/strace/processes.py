@@ -86,7 +86,10 @@ class Process:
 
 
 def joined(directory: str, path: str) -> str:
-    """A relative path as a whole one: nothing in it is resolved, and ``.`` leads nowhere else."""
-    while path.startswith("./"):
-        path = path[2:].lstrip("/")
-    return directory if path in (".", "") else f"{directory.rstrip('/')}/{path}"
+    """A relative path as a whole one, as it was asked for: nothing in it is resolved."""
+    return f"{directory.rstrip('/')}/{path}"
+
+
+def without_dots(path: str) -> str:
+    """An absolute path without ``.`` and double slashes; ``..`` stays, for before it may be a link."""
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))

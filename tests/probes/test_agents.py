@@ -1,0 +1,296 @@
+"""The agents of the host, beside the native one: the same program asks for the same, whoever watches."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.probe import traced as native
+from tests.probe.traced import Traced
+from tests.probes.hosted import agent, trace
+from tracewhale.tracing.events import Event
+from tracewhale.tracing.host import proc
+from tracewhale.tracing.records import Failed, Listening, Started
+
+Program = Callable[..., Path]
+AGENTS = ["ptrace", "strace"]
+
+SCRIPT = """
+cd /usr/share && for f in *; do [ -e "$f" ] && [ -x "$f/x" ]; done
+cat /etc/passwd | grep root | (cd /etc; sort -u) >/dev/null
+mkdir -p "$1/a/b" && cd "$1/a" && : > b/file && ln -s b/file link && cp link copy && mv copy b/moved
+find . -newer b/file >/dev/null; tar -cf all.tar b && tar -tf all.tar >/dev/null; rm -r "$1/a"
+test -e ./none || exit 3
+"""
+PYTHON = r"""
+import os, socket, sys, threading
+os.chdir(sys.argv[1])
+open("made", "w").close(); os.mkdir("directory"); os.symlink("made", "link"); os.link("made", "hard")
+os.rename("hard", "renamed"); os.truncate("renamed", 3); os.chmod("link", 0o600); os.unlink("renamed")
+os.readlink("link"); os.statvfs("."); os.listdir("directory"); os.access("link", 4); os.utime("made")
+os.stat("made", dir_fd=os.open(".", os.O_RDONLY), follow_symlinks=False)
+os.open("link", os.O_PATH | os.O_NOFOLLOW)
+for call in (os.getxattr, os.listxattr):
+    try: call("link", *(["user.none"] if call is os.getxattr else []))
+    except OSError: pass
+one, two = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+one.bind("socket"); one.listen(); two.connect("./socket")
+two.close(); socket.socket(socket.AF_UNIX).bind("\0abstract")
+for name in ("none", "made/below", "x" * 300):
+    os.path.exists(name)
+if os.fork() == 0:
+    os.chroot("directory"); os.path.exists("../made"); os.chdir("/"); os.path.exists("inside"); os._exit(0)
+os.wait()
+os.posix_spawn("/bin/true", ["true"], {"LD_LIBRARY_PATH": "/none:/usr/lib"}); os.wait()
+"""
+
+
+def comparable(event: Event) -> Event:
+    """What every probe can tell: strace knows programs as they were executed, and few real paths."""
+    return replace(event, program=os.path.realpath(event.program), real="")
+
+
+def asked(found: Traced, *, present: bool) -> set[Event]:
+    events = {comparable(event) for event in found.collector.events}
+    return events if present else {replace(event, present=True) for event in events}
+
+
+@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize("code", ["shell", "python"])
+def test_a_program_is_told_as_by_the_native_probe(name: str, code: str, probe: Path, tmp_path: Path) -> None:
+    words = {
+        "shell": ["/bin/sh", "-c", SCRIPT, "sh"],
+        "python": [sys.executable, "-I", "-S", "-c", PYTHON],
+    }[code]
+    place = tmp_path.resolve() / "place"
+    place.mkdir()
+    expected = native.trace(probe, [*words, str(place)])
+    shutil.rmtree(place)
+    place.mkdir()
+    found = trace(name, probe, [*words, str(place)])
+    assert (found.status, found.stderr) == (expected.status, expected.stderr)
+    assert found.status == (3 if code == "shell" else 0)
+    # What a call makes is there afterwards, and that is when strace knows of it.
+    same = name == "ptrace"
+    assert asked(found, present=same) == asked(expected, present=same)
+    assert {each.path for each in found.collector.execs} == {each.path for each in expected.collector.execs}
+    if name == "ptrace":
+        mine, theirs = (
+            {event for event in each.collector.events if not event.real.startswith("/proc/")}
+            for each in (found, expected)
+        )
+        assert mine == theirs
+        assert found.collector.execs == expected.collector.execs
+    assert found.collector.started == {0: Started(0, 0, "")}
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_memory_edges(name: str, probe: Path, program: Program) -> None:
+    found = trace(name, probe, [str(program("edges"))])
+    assert found.status == 0
+    paths = {event.path for event in found.collector.events}
+    assert {"/edge/last-in-the-page", "/edge/across-two-pages"} <= paths
+    assert any(path.endswith("/edge/after-many-slashes") for path in paths)
+    if name == "ptrace":
+        failed = [record for record in found.records if isinstance(record, Failed)]
+        assert sorted(record.reason for record in failed) == [
+            "Bad address",
+            "Bad address",
+            "File name too long",
+        ]
+
+
+def test_a_narrow_program(probe: Path, program: Program) -> None:
+    narrow = program("narrow", "-target", "x86-linux-musl", "-nostdlib", "-ffreestanding", "-fno-builtin")
+    found = trace("ptrace", probe, [str(narrow)], cwd=Path("/"))
+    assert {
+        ("read", "/narrow/open"),
+        ("read", "/narrow/openat"),
+        ("stat", "/narrow/stat64"),
+        ("link-from", "/narrow/from"),
+        ("link-to", "/narrow/to"),
+        ("connect", "/narrow/socket"),
+        ("mount", "/narrow/mount"),
+    } <= found.asked
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_threads_that_move_and_execute(name: str, probe: Path, program: Program, tmp_path: Path) -> None:
+    expected = native.trace(probe, [str(program("threads")), str(program("threads"))])
+    found = trace(name, probe, [str(program("threads")), str(program("threads"))])
+    assert (found.status, found.stderr) == (expected.status, expected.stderr)
+    assert found.asked == expected.asked
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_storm_of_processes(name: str, probe: Path, program: Program) -> None:
+    expected = native.trace(probe, [str(program("storm")), "200"])
+    found = trace(name, probe, [str(program("storm")), "200"])
+    assert (found.status, found.asked) == (expected.status, expected.asked)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["/bin/sh", "-c", "exit 7"], 7),
+        (["/bin/sh", "-c", "kill -SEGV $$"], -signal.SIGSEGV),
+        (["/bin/sh", "-c", "trap 'exit 9' USR1; kill -USR1 $$; sleep 9"], 9),
+        (["/bin/sh", "-c", "(sleep 0.1; kill -CONT $$) & kill -STOP $$; exit 5"], 5),
+    ],
+    ids=["exit", "crash", "signal", "stop"],
+)
+def test_how_a_command_ends(name: str, command: list[str], status: int, probe: Path) -> None:
+    assert trace(name, probe, command).status == status
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_what_cannot_be_executed(name: str, probe: Path, tmp_path: Path) -> None:
+    found = trace(name, probe, ["/none"])
+    assert (found.status, found.collector.started) == (127, {})
+    assert found.stderr == "probe: cannot find /none: No such file or directory\n"
+    broken = tmp_path / "broken"
+    broken.write_text("\0")
+    broken.chmod(0o755)
+    found = trace(name, probe, [str(broken)])
+    assert (found.status, found.collector.started) == (126, {})
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_several_enter(name: str, probe: Path) -> None:
+    with agent(name, probe) as running:
+        first = running.start(["/bin/sleep", "60"], listener=1)
+        running.until(lambda: 1 in running.collector.started)
+        second = running.start(["/bin/cat", "/etc/passwd"], listener=2)
+        assert (second.communicate(timeout=60)[0] or "").startswith("root:")
+        first.terminate()
+        first.communicate(timeout=60)
+        assert first.returncode == -signal.SIGTERM
+    assert set(running.collector.started) == {1, 2}
+    assert ("read", "/etc/passwd") in {(event.access, event.path) for event in running.collector.events}
+
+
+SERVER = """
+import os, socket, sys, threading, time
+os.chdir(sys.argv[1])
+kept = open("kept")
+listening = socket.create_server(("127.0.0.1", 0))
+print(os.getpid(), listening.getsockname()[1], flush=True)
+def work(n):
+    while True:
+        os.path.exists(f"asked-{n}"); time.sleep(0.01)
+for n in range(3): threading.Thread(target=work, args=(n,), daemon=True).start()
+while True:
+    if os.fork() == 0: os.execv("/bin/cat", ["cat", "kept"])
+    os.wait(); time.sleep(0.05)
+"""
+
+
+@contextmanager
+def server(place: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A process with threads and children that runs until the end, and the port on which it listens."""
+    (place / "kept").write_text("")
+    words = [sys.executable, "-I", "-S", "-c", SERVER, str(place)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            yield process, int(process.stdout.readline().split()[1])
+        finally:
+            process.kill()
+
+
+def states(pid: int) -> set[tuple[str, str]]:
+    """State and tracer of each thread of a process."""
+    found = set()
+    for tid in proc.threads(pid):
+        lines = Path(f"/proc/{tid}/status").read_text().splitlines()
+        values = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+        found.add((values["State"][0], values["TracerPid"]))
+    return found
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_process_that_runs_is_taken_and_let_go(name: str, probe: Path, tmp_path: Path) -> None:
+    place = tmp_path.resolve()
+    with server(place) as (process, port):
+        with agent(name, probe) as running:
+            running.order(f"A {process.pid}")
+            running.until(lambda: bool(running.collector.started))
+            assert all(tracer != "0" for _, tracer in states(process.pid))
+            running.until(lambda: Listening(port) in running.records)
+            time.sleep(0.5)
+        assert {tracer for _, tracer in states(process.pid)} == {"0"}
+        assert process.poll() is None
+        time.sleep(0.1)
+        assert {state for state, _ in states(process.pid)} <= set("SRD")
+    told = {(event.access, event.path, event.present) for event in running.collector.events}
+    assert {
+        ("exec", os.path.realpath(sys.executable), True),
+        ("chdir", str(place), True),
+        ("read", f"{place}/kept", True),
+        *(("stat", f"{place}/asked-{n}", False) for n in range(3)),
+        ("exec", "/bin/cat", True),
+    } <= told
+    assert any(access == "map" and "libc" in path for access, path, _ in told)
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_one_that_is_stopped_stays_so(name: str, probe: Path) -> None:
+    with subprocess.Popen(["/bin/sleep", "60"]) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        with agent(name, probe) as running:
+            running.order(f"A {process.pid}")
+            running.until(lambda: bool(running.collector.started))
+        deadline = time.monotonic() + 20
+        while states(process.pid) != {("T", "0")}:
+            assert time.monotonic() < deadline, states(process.pid)
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGCONT)
+        process.terminate()
+        assert process.wait(20) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_counters_when_they_are_asked_for(name: str, probe: Path) -> None:
+    with agent(name, probe) as running:
+        running.order("c")
+        running.until(lambda: any(type(record).__name__ == "Counted" for record in running.records))
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_another_process_is_not_let_go(name: str, probe: Path) -> None:
+    with subprocess.Popen(["/bin/sleep", "60"]) as process, agent(name, probe) as running:
+        running.order(f"a {process.pid} 0 another-token")
+        time.sleep(0.3)
+        assert process.poll() is None  # SIGUSR1 would have ended it
+        process.kill()
+    assert running.collector.started == {}
+
+
+def test_nobody_outside(probe: Path) -> None:
+    words = [str(probe), "init", "--hold", "token", "--", "/bin/true"]
+    process = subprocess.Popen(words)
+    deadline = time.monotonic() + 20
+    while not proc.is_held(process.pid, "token"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert proc.is_held(process.pid, "other") is None
+    process.send_signal(signal.SIGUSR1)
+    assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize("words", [[], ["--hold", "x"], ["--hold", "x", "--socket", "y", "--", "/bin/true"]])
+def test_how_init_is_asked(words: list[str], probe: Path) -> None:
+    done = subprocess.run([str(probe), "init", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 64
+    assert "usage: probe init --socket NAME|--hold[-traced] NAME" in done.stderr
