@@ -1,0 +1,193 @@
+"""What the host's agents are made of: records as bytes, what is told once, memory and paths of others."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracewhale.tracing.events import Access, Counters
+from tracewhale.tracing.host import finding, kernel, proc
+from tracewhale.tracing.host.encode import encode
+from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
+from tracewhale.tracing.records import (
+    Accessed,
+    Counted,
+    Executed,
+    Failed,
+    Feature,
+    Gone,
+    Hello,
+    Listening,
+    Program,
+    Record,
+    Started,
+)
+from tracewhale.tracing.strace.processes import Asked
+from tracewhale.tracing.stream import Decoder
+
+TEXT = st.binary(max_size=30).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"")))
+PATH = TEXT.map(lambda text: f"/{text}")
+U16, U32, U64 = (st.integers(0, (1 << bits) - 1) for bits in (16, 32, 64))
+NAME = st.text("ABC_", min_size=1).map(lambda name: f"LD_{name}")
+RECORDS = st.one_of(
+    st.builds(Hello, st.just(1), st.sampled_from(list(Feature))),
+    st.builds(Program, U32, TEXT),
+    st.builds(
+        Accessed, st.sampled_from(list(Access)), st.booleans(), st.booleans(), U32, U32, U64, PATH, TEXT, PATH
+    ).filter(lambda record: record.root != "/"),
+    st.builds(Executed, U32, U32, PATH, st.lists(st.tuples(NAME, TEXT), max_size=3).map(tuple)),
+    st.builds(Failed, st.sampled_from(list(Access)), U32, U32, U32, TEXT),
+    st.builds(Started, U32, U32, TEXT),
+    st.builds(Gone, U32),
+    st.builds(Listening, U16),
+    st.builds(Counted, st.builds(Counters, U64, U64, U64, U64, U64)),
+)
+
+
+@given(st.lists(RECORDS, max_size=5))
+def test_records_are_read_as_they_were_written(records: list[Record]) -> None:
+    decoder = Decoder()
+    assert list(decoder.feed(b"".join(map(encode, records)))) == records
+    decoder.finish()
+
+
+def test_no_root_of_its_own_is_not_written() -> None:
+    record = Accessed(Access.STAT, True, True, 1, 0, 1, "/a", "", "/")
+    (read,) = Decoder().feed(encode(record))
+    assert isinstance(read, Accessed)
+    assert read.root == ""
+
+
+def test_each_thing_is_told_once_and_every_call_is_counted() -> None:
+    told: list[Record] = []
+    decoder = Decoder()
+    recorder = Recorder(lambda data: told.extend(decoder.feed(data)))
+    one, two = (Use(Access.STAT, True, Asked(path)) for path in ("/1", "/2"))
+
+    def find(asked: Asked, follow: bool) -> tuple[bool, str]:
+        return asked.path == "/1", "/real" if follow else ""
+
+    number = recorder.program("/bin/a")
+    assert recorder.program("/bin/a") == number != recorder.program("/bin/b")
+    recorder.call(7, number, [one, two], find)
+    recorder.call(7, number, [one], find)
+    recorder.call(7, number + 1, [one], find)
+    recorder.call(7, number, [Nothing(Access.STAT)], find)
+    recorder.call(7, number, [one, Nothing(Access.STAT, 14, "Bad address")], find)
+    recorder.executed(7, number, "/bin/x", [("LD_A", "1")])
+    recorder.executed(8, number, "/bin/x", [("LD_A", "1")])
+    recorder.count(always=False)
+    recorder.count(always=False)
+    assert [(r.path, r.program, r.present, r.received) for r in told if isinstance(r, Accessed)] == [
+        ("/1", 0, True, 1),
+        ("/2", 0, False, 1),
+        ("/1", 1, True, 3),
+    ]
+    assert [r for r in told if isinstance(r, Executed)] == [Executed(7, 0, "/bin/x", (("LD_A", "1"),))]
+    assert [r for r in told if isinstance(r, Counted)] == [Counted(Counters(5, 2, 1, 1, 1))]
+
+
+@pytest.fixture
+def pages() -> object:
+    """Three pages of this process's own memory, of which the last cannot be read, and their address."""
+    memory = mmap.mmap(-1, 3 * mmap.PAGESIZE)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.mprotect(ctypes.c_void_p(address + 2 * mmap.PAGESIZE), mmap.PAGESIZE, 0) == 0
+    return memory, address
+
+
+def test_strings_at_the_edges_of_memory(pages: tuple[mmap.mmap, int]) -> None:
+    memory, address = pages
+    pid, size = os.getpid(), mmap.PAGESIZE
+    memory[size - 5 : size + 4] = b"/across\0x"
+    assert kernel.string(pid, address + size - 5) == b"/across"
+    memory[2 * size - 6 : 2 * size] = b"/last\0"
+    assert kernel.string(pid, address + 2 * size - 6) == b"/last"
+    memory[2 * size - 3 : 2 * size] = b"end"
+    with pytest.raises(OSError, match="Bad address"):
+        kernel.string(pid, address + 2 * size - 3)
+    with pytest.raises(OSError, match="Bad address"):
+        kernel.string(pid, 8)
+    assert kernel.read(pid, address + 2 * size - 3, 100) == b"end"
+    memory[: 2 * size] = b"x" * (2 * size)
+    with pytest.raises(OSError, match="File name too long"):
+        kernel.string(pid, address)
+    with pytest.raises(ProcessLookupError):
+        kernel.string(1 << 22, address)
+
+
+def test_where_a_path_leads(tmp_path: Path) -> None:
+    place = tmp_path.resolve()
+    (place / "file").write_text("")
+    (place / "link").symlink_to("file")
+    (place / "loop").symlink_to("loop")
+    (place / "nowhere").symlink_to("none")
+    pid = os.getpid()
+
+    def found(name: str, *, follow: bool = True) -> tuple[bool, str]:
+        return finding.find(pid, Asked(f"{place}/{name}"), follow=follow)
+
+    assert found("file") == (True, "")
+    assert found("link") == (True, f"{place}/file")
+    assert found("link", follow=False) == (True, "")
+    assert found("../" + place.name) == (True, str(place))
+    assert found("nowhere") == found("none") == found("file/x") == (False, "")
+    assert found("loop") == (True, "")
+    assert finding.find(1 << 22, Asked("/"), follow=True) == (False, "")
+
+
+CODE = """
+import os, sys
+os.chdir(sys.argv[1]); kept = open("kept"); gone = open("gone"); os.unlink("gone")
+writing = os.open("kept", os.O_WRONLY | os.O_APPEND); pipe = os.pipe()
+print("ready", flush=True); sys.stdin.read()
+"""
+
+
+def test_what_a_process_has(tmp_path: Path) -> None:
+    place = tmp_path.resolve()
+    for name in ("kept", "gone"):
+        (place / name).write_text("")
+    words = [sys.executable, "-I", "-S", "-c", CODE, str(place)]
+    environment = {**os.environ, "LD_DEBUG_OUTPUT": "a=b", "OTHER": "x"}
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        pid = process.pid
+        assert proc.program(pid) == os.path.realpath(sys.executable)
+        assert (proc.link(pid, "cwd"), proc.root(pid), proc.tracer(pid)) == (str(place), "/", 0)
+        assert proc.threads(pid) == [pid]
+        opened = sorted(proc.opened(pid).values())
+        kept = [flags & os.O_ACCMODE for path, flags in opened if path == f"{place}/kept"]
+        assert sorted(kept) == [os.O_RDONLY, os.O_WRONLY]
+        assert f"{place}/gone" in {path for path, _ in opened}
+        assert os.path.realpath(sys.executable) in proc.mapped(pid)
+        assert proc.loader_environment(pid) == (("LD_DEBUG_OUTPUT", "a=b"),)
+        assert proc.asked(pid, "x", "cwd", "/") == Asked(f"{place}/x")
+        assert proc.asked(pid, "/x", "cwd", "/r") == Asked("/x", "/r")
+        assert proc.asked(pid, "x", "cwd", str(place)) == Asked("/x", str(place))
+        with pytest.raises(FileNotFoundError):
+            proc.asked(pid, "x", "fd/999", "/")
+        assert proc.is_held(pid, "-S") is False
+        assert proc.is_held(pid, "token") is None
+        assert not proc.is_of_container(pid, "f" * 64)
+        process.communicate("")
+    assert (proc.program(pid), proc.threads(pid), proc.opened(pid), proc.mapped(pid)) == ("", [], {}, [])
+
+
+def test_ports_that_are_listened_on() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        assert server.getsockname()[1] in proc.listening(os.getpid())
