@@ -1,15 +1,18 @@
 """What tracing costs a program: each command untraced, under our probe and under strace, in one session.
 
-    python benchmarks/probes.py [--runs N] [COMMAND-NAME...]
+    python benchmarks/probes.py [--runs N] [--probe NAME]... [--json] [COMMAND-NAME...]
 
-Prints a table of ratios to the untraced run: medians of N runs of each, taken in turns, so that a noisy
-machine is noisy for all of them. Times are taken inside the container, around the command alone. Needs a
-Docker engine, and `wrk` for the web server. The image is made from twtest/base (python -m tests.images).
+Prints a table of ratios to the untraced run: medians of N runs of each, taken in turns after one that is
+not counted, so that a noisy machine is noisy for all of them and its caches are warm for all. Times are
+taken inside the container, around the command alone; all containers have the engine's default profile.
+Needs a Docker engine, and `wrk` for the web server. The image is made from twtest/base (python -m
+tests.images).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
 import shutil
@@ -18,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 IMAGE = "twtest/bench"
@@ -37,7 +40,7 @@ COMMANDS = {
 }
 SECONDS = 300
 STRACE = {"strace --seccomp-bpf": "-f --seccomp-bpf -e trace=%file,getdents64", "strace -f": "-f"}
-UNTRACED, OURS = "untraced", "tracewhale"
+UNTRACED = "untraced"
 
 
 def output(*words: str) -> str:
@@ -55,14 +58,14 @@ def timed(command: str) -> str:
 
 
 def docker_run(*words: str) -> str:
-    options = ("--rm", "--cap-add", "SYS_PTRACE", "--security-opt", "seccomp=unconfined")
-    return output("docker", "run", *options, IMAGE, *words)
+    return output("docker", "run", "--rm", "--cap-add", "SYS_PTRACE", IMAGE, *words)
 
 
-def tracewhale(*words: str) -> str:
+def tracewhale(probe: str, *words: str) -> str:
     with tempfile.TemporaryDirectory() as directory:
         where = f"{directory}/trace"
-        return output(sys.executable, "-m", "tracewhale", "trace", "-o", where, IMAGE, *words)
+        command = (sys.executable, "-m", "tracewhale", "trace", "--probe", probe, "-o", where)
+        return output(*command, IMAGE, *words)
 
 
 def seconds(printed: str) -> float:
@@ -72,7 +75,7 @@ def seconds(printed: str) -> float:
     return float(found[1])
 
 
-def command_times(command: str) -> dict[str, Callable[[], float]]:
+def command_times(command: str, probes: Sequence[str]) -> dict[str, Callable[[], float]]:
     """How to measure a command's seconds under each mechanism."""
     strace = "strace {} -o /dev/null bash -c {}"
 
@@ -82,7 +85,10 @@ def command_times(command: str) -> dict[str, Callable[[], float]]:
 
     return {
         UNTRACED: lambda: seconds(docker_run("bash", "-c", timed(command))),
-        OURS: lambda: seconds(tracewhale("--", "bash", "-c", timed(command))),
+        **{
+            probe: lambda probe=probe: seconds(tracewhale(probe, "--", "bash", "-c", timed(command)))  # type: ignore[misc]
+            for probe in probes
+        },
         **{name: under(options) for name, options in STRACE.items()},
     }
 
@@ -95,14 +101,14 @@ def served(printed: str) -> float:
     return 1 / float(found[1])
 
 
-def nginx_times() -> dict[str, Callable[[], float]]:
+def nginx_times(probes: Sequence[str]) -> dict[str, Callable[[], float]]:
     """How to measure nginx's seconds a request under each mechanism."""
     wrk = "sleep 1; wrk -t1 -c8 -d4s http://{}/"
     serve = "nginx -g 'daemon off;'"
 
     def container(command: str) -> float:
-        options = ("--cap-add", "SYS_PTRACE", "--security-opt", "seccomp=unconfined")
-        name = output("docker", "run", "-d", *options, IMAGE, "bash", "-c", f"exec {command}").strip()
+        options = ("-d", "--cap-add", "SYS_PTRACE")
+        name = output("docker", "run", *options, IMAGE, "bash", "-c", f"exec {command}").strip()
         try:
             address = output("docker", "inspect", "-f", "{{.NetworkSettings.IPAddress}}", name).strip()
             return served(output("sh", "-c", wrk.format(address)))
@@ -112,7 +118,12 @@ def nginx_times() -> dict[str, Callable[[], float]]:
     workload = ("--workload", wrk.format("$TRACEWHALE_IP"))
     return {
         UNTRACED: lambda: container(serve),
-        OURS: lambda: served(tracewhale(*workload, "--", "nginx", "-g", "daemon off;")),
+        **{
+            probe: lambda probe=probe: served(  # type: ignore[misc]
+                tracewhale(probe, *workload, "--", "nginx", "-g", "daemon off;")
+            )
+            for probe in probes
+        },
         **{
             name: lambda options=options: container(f"strace {options} -o /dev/null {serve}")  # type: ignore[misc]
             for name, options in STRACE.items()
@@ -120,9 +131,22 @@ def nginx_times() -> dict[str, Callable[[], float]]:
     }
 
 
+def measured(measure: Mapping[str, Callable[[], float]], runs: int) -> dict[str, tuple[float, float, float]]:
+    """Lowest, median and highest of each mechanism. Every other round goes the other way round."""
+    taken: dict[str, list[float]] = {mechanism: [] for mechanism in measure}
+    for turn in range(runs + 1):
+        for mechanism in list(measure) if turn % 2 else reversed(measure):
+            value = measure[mechanism]()
+            if turn:
+                taken[mechanism].append(value)
+    return {name: (min(times), statistics.median(times), max(times)) for name, times in taken.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--probe", action="append", choices=["seccomp", "ptrace", "strace", "fanotify"])
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("names", nargs="*", choices=[*COMMANDS, "nginx", []])
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
@@ -131,21 +155,24 @@ def main() -> None:
             ["docker", "build", "-q", "--network", "host", "-t", IMAGE, directory],
             check=True, timeout=900, stdout=subprocess.DEVNULL,
         )  # fmt: skip
-    names = given.names or [*COMMANDS, *(["nginx"] if shutil.which("wrk") else [])]
-    mechanisms = (UNTRACED, OURS, *STRACE)
-    print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, medians of {given.runs} runs in turns")
-    print(f"{'':8}{UNTRACED:>14}" + "".join(f"{name:>22}" for name in mechanisms[1:]))
-    for name in names:
-        measure = nginx_times() if name == "nginx" else command_times(COMMANDS[name])
-        taken: dict[str, list[float]] = {mechanism: [] for mechanism in mechanisms}
-        for _ in range(given.runs):
-            for mechanism in mechanisms:
-                taken[mechanism].append(measure[mechanism]())
-        medians = {mechanism: statistics.median(times) for mechanism, times in taken.items()}
-        base = medians[UNTRACED]
-        own = f"{1 / base:.0f}/s" if name == "nginx" else f"{base * 1000:.0f} ms"
-        ratios = "".join(f"{medians[mechanism] / base:>21.2f}x" for mechanism in mechanisms[1:])
-        print(f"{name:8}{own:>14}{ratios}", flush=True)
+    probes = given.probe or ["seccomp"]
+    mechanisms = (UNTRACED, *(f"--probe {probe}" for probe in probes), *STRACE)
+    if not given.json:
+        print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, medians of {given.runs} runs in turns")
+        print(f"{'':8}{UNTRACED:>14}" + "".join(f"{name:>22}" for name in mechanisms[1:]))
+    found = {}
+    for name in given.names or [*COMMANDS, *(["nginx"] if shutil.which("wrk") else [])]:
+        measure = nginx_times(probes) if name == "nginx" else command_times(COMMANDS[name], probes)
+        load = os.getloadavg()[0]
+        times = measured(measure, given.runs)
+        base = times[UNTRACED][1]
+        found[name] = {"load": load, "seconds": times, "ratios": {k: v[1] / base for k, v in times.items()}}
+        if not given.json:
+            own = f"{1 / base:.0f}/s" if name == "nginx" else f"{base * 1000:.0f} ms"
+            ratios = "".join(f"{each[1] / base:>21.2f}x" for each in list(times.values())[1:])
+            print(f"{name:8}{own:>14}{ratios}   load {load:.1f}", flush=True)
+    if given.json:
+        print(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":
