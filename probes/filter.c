@@ -32,10 +32,15 @@ static void deny_io_uring(struct rules *native, struct rules *compat) {
     rules_add(compat, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
 }
 
+static const int16_t ptrace_numbers[ARCH_COUNT] = {101, 26, 117, 26};
+
 int filter_hold(bool traced) {
     static struct rules native = {.arch = NATIVE_ARCH}, compat = {.arch = COMPAT_ARCH};
-    if (traced)
+    if (traced) {
         add_calls(&native, &compat, SECCOMP_RET_TRACE, false);
+        rules_add(&native, ptrace_numbers[NATIVE_ARCH], SECCOMP_RET_TRACE, TEST_NONE);
+        rules_add(&compat, ptrace_numbers[COMPAT_ARCH], SECCOMP_RET_TRACE, TEST_NONE);
+    }
     deny_io_uring(&native, &compat);
     return bpf_install(&native, &compat, SAME_MITIGATIONS);
 }

@@ -10,8 +10,8 @@
 int filter_notify(uint32_t *features);
 
 /* Installs the filter for a tracer outside: it denies io_uring_setup and, where `traced`, stops a tracee at
- * every call of calls.c (PTRACE_O_TRACESECCOMP); with no tracer those calls fail. Returns 0, or -1 with
- * errno. */
+ * every call of calls.c and at ptrace (PTRACE_O_TRACESECCOMP); with no tracer those calls fail. Returns 0, or
+ * -1 with errno. */
 int filter_hold(bool traced);
 
 /* Installs a filter that denies what Docker's default profile denies a container that does not have the

@@ -294,3 +294,13 @@ def test_how_init_is_asked(words: list[str], probe: Path) -> None:
     done = subprocess.run([str(probe), "init", *words], capture_output=True, text=True, timeout=60)
     assert done.returncode == 64
     assert "usage: probe init --socket NAME|--hold[-traced] NAME" in done.stderr
+
+
+@pytest.mark.parametrize("name", AGENTS)
+def test_a_target_that_is_a_tracer_itself_is_refused(name: str, probe: Path) -> None:
+    with agent(name, probe, status=1) as running:
+        running.start(["/usr/bin/strace", "-o", "/dev/null", "/bin/true"]).communicate(timeout=60)
+    assert running.errors.decode() == (
+        "the target uses ptrace itself, which this probe does not leave to it: take --probe seccomp, or "
+        "fanotify\n"
+    )

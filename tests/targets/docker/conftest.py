@@ -17,6 +17,7 @@ from tracewhale.targets.docker.driver import trace
 from tracewhale.targets.docker.engine import connect, find
 from tracewhale.targets.docker.target import prepared
 from tracewhale.targets.options import parse_options
+from tracewhale.targets.probes import Probe
 from tracewhale.tracing.events import Step, Trace
 
 
@@ -41,6 +42,7 @@ class Runner:
     image: Callable[[str], str]
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
+    kind: Probe = Probe.SECCOMP
 
     def __call__(
         self,
@@ -63,7 +65,14 @@ class Runner:
         ):
             asked = replace(run, input=recorded, config={**run.config, **(config or {})})
             return trace(
-                self.api, asked, tree=tree, probe=self.probe, steps=steps, console=console, handle=handle
+                self.api,
+                asked,
+                tree=tree,
+                probe=self.probe,
+                steps=steps,
+                console=console,
+                handle=handle,
+                kind=self.kind,
             )
 
 

@@ -141,7 +141,8 @@ class HostedSession(Session):
                 self._process.stdin.close()
         self.wait(lambda: self.agent_ended)
         if self._process.wait():
-            raise ProbeError(f"The probe stopped working: {self.probe_words() or 'no reason given'}.")
+            words = bytes(self.agent_errors).decode(errors="replace").strip()
+            raise ProbeError(f"The probe stopped working: {words or 'no reason given'}.")
 
     def close(self) -> None:
         """Let go of the agent too, which lets go of what it still follows."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from tracewhale.errors import TraceWhaleError
 from tracewhale.tracing.host.control import Control
 from tracewhale.tracing.host.fanotified import Fanotified
 from tracewhale.tracing.host.recorder import Recorder
+from tracewhale.tracing.host.request import Refused
 from tracewhale.tracing.host.straced import Straced
 from tracewhale.tracing.records import Feature, Hello
 from tracewhale.tracing.stream import PROTOCOL_VERSION
@@ -35,5 +37,14 @@ def main(name: str, *words: str) -> None:
         Straced(recorder, control).run()
 
 
+def say(kind: type[BaseException], error: BaseException, trace: object) -> None:
+    """An error that has a sentence is told by that alone."""
+    if isinstance(error, Refused | TraceWhaleError):
+        os.write(2, f"{error}\n".encode(errors="backslashreplace"))
+    else:
+        sys.__excepthook__(kind, error, error.__traceback__)
+
+
 if __name__ == "__main__":
+    sys.excepthook = say
     main(*sys.argv[1:])

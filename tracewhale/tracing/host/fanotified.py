@@ -10,6 +10,7 @@ from contextlib import suppress
 from tracewhale.tracing.host import proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Recorder
+from tracewhale.tracing.host.request import Refused
 from tracewhale.tracing.records import Hello, Started
 from tracewhale.tracing.stream import Decoder
 
@@ -29,7 +30,7 @@ class Fanotified:
         control.count = self._ask
 
     def run(self) -> None:
-        """Until there is nothing more to come. Raises RuntimeError when the kernel had to drop events."""
+        """Until there is nothing more to come. Raises Refused when the kernel had to drop events."""
         while not self._control.ended:
             for take in self._control.orders():
                 self._start(take.pid)
@@ -71,7 +72,7 @@ class Fanotified:
     def _look_after(self) -> None:
         """Let those go on that wait, once the marks are there, and see which have executed their command."""
         if self._child is not None and self._child.poll() is not None:
-            raise RuntimeError("`probe fanotify` ended")
+            raise Refused("`probe fanotify` ended")
         if self._ready:
             for take in self._held:
                 with suppress(ProcessLookupError):
@@ -94,4 +95,4 @@ class Fanotified:
         self._read()
         self._decoder.finish()
         if self._child.wait():
-            raise RuntimeError("`probe fanotify` ended with an error")
+            raise Refused("`probe fanotify` ended with an error")

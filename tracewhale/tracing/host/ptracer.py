@@ -16,7 +16,7 @@ from tracewhale.tracing.calls import Kind
 from tracewhale.tracing.host import finding, present, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
-from tracewhale.tracing.host.request import Request, request
+from tracewhale.tracing.host.request import OWN_TRACER, Refused, Request, becomes_tracer, request
 from tracewhale.tracing.records import Started
 
 # ptrace(2); python-ptrace is older than these.
@@ -66,7 +66,7 @@ class Tracer:
         self._letting_go = False
 
     def run(self) -> None:
-        """Until nothing is left to follow and nothing more will come."""
+        """Until nothing is left to follow and nothing more will come. Raises Refused."""
         while not (self._control.ended and not self._programs):
             while (stopped := _stopped()) is not None:
                 self._handle(*stopped)
@@ -153,6 +153,8 @@ class Tracer:
             return
         if info.op not in (ENTRY, SECCOMP):
             return
+        if becomes_tracer(info.arch, info.number, info.arguments):
+            raise Refused(OWN_TRACER)
         root = "/"
         if self._roots_differ:
             with suppress(OSError):

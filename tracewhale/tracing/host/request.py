@@ -15,6 +15,14 @@ from tracewhale.tracing.host.recorder import Nothing, Use
 ARCHITECTURES = {0xC000003E: 0, 0x40000003: 1, 0xC00000B7: 2, 0x40000028: 3}
 """AUDIT_ARCH_* (linux/audit.h) of x86-64, i386, ARM64 and ARM: the columns of the table."""
 
+PTRACE = (101, 26, 117, 26)
+"""The number of ptrace(2), in the same columns."""
+
+TRACEME, ATTACH, SEIZE = 0, 16, 0x4206
+OWN_TRACER = (
+    "the target uses ptrace itself, which this probe does not leave to it: take --probe seccomp, or fanotify"
+)
+
 X32 = 1 << 30
 NARROW = frozenset({1, 3})
 IN_ROOT = 0x10
@@ -26,6 +34,10 @@ ENVIRONMENT = 16384
 _BY_NUMBER = {
     (column, call.numbers[column]): call for call in CALLS for column in range(4) if call.numbers[column] >= 0
 }
+
+
+class Refused(Exception):
+    """What a probe cannot do, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +156,9 @@ def request(pid: int, architecture: int, number: int, arguments: Sequence[int], 
     narrow = column in NARROW or (column == 0 and number & X32 != 0)
     call = _BY_NUMBER.get((column, number & ~X32 if column == 0 else number))
     return Request(pid, call, arguments, narrow, root) if call else None
+
+
+def becomes_tracer(architecture: int, number: int, arguments: Sequence[int]) -> bool:
+    """Whether a call is one by which a process begins to trace another, or is to be traced."""
+    column = ARCHITECTURES.get(architecture)
+    return column is not None and number == PTRACE[column] and arguments[0] in (TRACEME, ATTACH, SEIZE)

@@ -8,6 +8,7 @@ them, which changes what setuid programs do.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -22,11 +23,15 @@ from tracewhale.tracing.events import Access, Event, Exec
 from tracewhale.tracing.host import present, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
+from tracewhale.tracing.host.request import OWN_TRACER, Refused
 from tracewhale.tracing.records import Started
 from tracewhale.tracing.strace import Failure, FileLines, Log, Start, read
 from tracewhale.tracing.strace.effects import EFFECTS
 from tracewhale.tracing.strace.families import CLONES
 from tracewhale.tracing.strace.processes import Asked
+
+PTRACE = "ptrace"
+TRACING = re.compile(r"ptrace\(PTRACE_(TRACEME|ATTACH|SEIZE)")
 
 OPTIONS = [
     "-f",
@@ -34,7 +39,7 @@ OPTIONS = [
     "--decode-pids=pidns",
     "--string-limit=65536",
     "--abbrev=!execve,execveat",
-    "--trace=" + ",".join(f"?{name}" for name in sorted({*BY_NAME, *EFFECTS, *CLONES})),
+    "--trace=" + ",".join(f"?{name}" for name in sorted({*BY_NAME, *EFFECTS, *CLONES, PTRACE})),
 ]
 ATTACHES_WITHIN = 2000
 """Looks at a process, 5 ms each, until strace has it."""
@@ -63,7 +68,7 @@ class Straced:
         self._runs: list[Run] = []
 
     def run(self) -> None:
-        """Until nothing is left to follow and nothing more will come."""
+        """Until nothing is left to follow and nothing more will come. Raises Refused, TraceFileError."""
         with tempfile.TemporaryDirectory(prefix="tracewhale-strace-") as directory:
             while not self._control.ended:
                 for take in self._control.orders():
@@ -80,7 +85,7 @@ class Straced:
     def _take(self, take: Take, log: Path) -> None:
         strace = shutil.which("strace")
         if strace is None:
-            raise FileNotFoundError("strace is not installed")
+            raise Refused("strace is not installed")
         start = _start(take.pid)
         threads = proc.threads(take.pid) or [take.pid]
         words = [strace, *OPTIONS, "-o", str(log), "-p", str(take.pid)]
@@ -118,9 +123,12 @@ class Straced:
             run.process.terminate()
         _, errors = run.process.communicate()
         if not run.log.exists():
-            raise RuntimeError(errors.decode(errors="replace").strip() or "strace wrote no log")
+            raise Refused(errors.decode(errors="replace").strip() or "strace wrote no log")
+        lines = FileLines(str(run.log))
+        if any(TRACING.search(line) for line in lines if PTRACE in line):
+            raise Refused(OWN_TRACER)
         told = Told(self._recorder)
-        read([Log("strace's log", FileLines(str(run.log)))], told, starts=run.starts)
+        read([Log("strace's log", lines)], told, starts=run.starts)
         if told.executions:
             self._tell_started(run)
 
