@@ -2,8 +2,9 @@
 
     python benchmarks/probes.py [--runs N] [--probe NAME]... [--json] [COMMAND-NAME...]
 
-Prints a table of ratios to the untraced run: medians of N runs of each, taken in turns after one that is
-not counted, so that a noisy machine is noisy for all of them and its caches are warm for all. Times are
+Prints a table of ratios to the untraced run: medians of N runs of each (and, in brackets, the best of each),
+taken in turns after one that is not counted, so that a noisy machine is noisy for all of them and its caches
+are warm for all. Times are
 taken inside the container, around the command alone; all containers have the engine's default profile.
 Needs a Docker engine, and `wrk` for the web server. The image is made from twtest/base (python -m
 tests.images).
@@ -169,7 +170,9 @@ def main() -> None:
         found[name] = {"load": load, "seconds": times, "ratios": {k: v[1] / base for k, v in times.items()}}
         if not given.json:
             own = f"{1 / base:.0f}/s" if name == "nginx" else f"{base * 1000:.0f} ms"
-            ratios = "".join(f"{each[1] / base:>21.2f}x" for each in list(times.values())[1:])
+            best = times[UNTRACED][0]
+            pairs = [f"{each[1] / base:.2f}x ({each[0] / best:.2f}x)" for each in list(times.values())[1:]]
+            ratios = "".join(f"{pair:>22}" for pair in pairs)
             print(f"{name:8}{own:>14}{ratios}   load {load:.1f}", flush=True)
     if given.json:
         print(json.dumps(found, indent=2))
