@@ -354,6 +354,25 @@ def test_a_threads_execve_goes_on_as_the_first_of_its_group() -> None:
     assert (event.path, event.program) == ("/start/x", "/bin/b")
 
 
+@pytest.mark.parametrize(
+    "killed",
+    [
+        "12 ???()                             = ?\n12 +++ superseded by execve in pid 13 +++",
+        "12 ???(12 +++ superseded by execve in pid 13 +++",
+        "[pid    12] ???([pid    12] +++ superseded by execve in pid 13 +++",
+        "12 ???( <unfinished ...>\n12 <... ??? resumed>) = ?\n12 +++ superseded by execve in pid 13 +++",
+        '12 ???(12 ???(12 stat("/kept", {...}) = 0',
+    ],
+)
+def test_a_thread_that_is_killed_on_its_way_into_a_call(killed: str) -> None:
+    lines = ["12 clone(child_stack=0x7f, flags=CLONE_VM|CLONE_FS|CLONE_THREAD) = 13"]
+    lines += ['13 execve("/bin/b", ["b"], 0x7f /* 2 vars */ <pid changed to 12 ...>', *killed.splitlines()]
+    lines += ["12 <... execve resumed>)             = 0", '12 stat("x", {...}) = 0']
+    found = trace("\n".join(lines) + "\n")
+    assert {event.path for event in found.events if event.access == "stat"} - {"/kept"} == {"/start/x"}
+    assert ("/kept" in {event.path for event in found.events}) == ("/kept" in killed)
+
+
 def test_numbers_are_used_again() -> None:
     found = trace(
         """

@@ -19,7 +19,7 @@ _HEAD = re.compile(
 )
 _NOISE = re.compile(
     r"strace: |Process \d+ (?:attached|detached|resumed|suspended)|\[ Process PID=|"
-    r"--- .* ---$|\+\+\+ superseded by execve|\+\+\+ .*\+\+\+$| > |$"
+    r"--- .* ---$|<\.\.\. \?+ resumed>|\+\+\+ superseded by execve|\+\+\+ .*\+\+\+$| > |$"
 )
 _END = re.compile(r"\+\+\+ (?:exited with \d+|killed by \w+(?: \(core dumped\))?) \+\+\+$")
 _CALL = re.compile(r"(?P<name>[a-z_][a-z0-9_]*|syscall_0x[0-9a-f]+)\(")
@@ -52,6 +52,12 @@ _FILE = re.compile(
 _MESSAGE = re.compile(r"strace: Process \d+ \w+$")
 _CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
 
+
+UNREADABLE = "???("
+"""The call of a thread that another's execve killed on its way into it: strace could not look at it."""
+
+SHOWN = 120
+"""Characters of a strange line in the message about it."""
 
 CUT = "\0"
 """In place of a line with no end: strace writes no such character."""
@@ -115,6 +121,10 @@ def line(text: str) -> Line:
     pid = int(number) if number else None
     clock, epoch = _seconds(head["clock"])
     rest = text[head.end() :]
+    if rest.startswith(UNREADABLE):
+        # Nor was its line always ended: the next one may stand in it.
+        behind = rest.rpartition(UNREADABLE)[2]
+        return line(behind) if behind[:1].isdigit() or behind.startswith("[pid") else Line("noise", pid)
     if _END.match(rest):
         return Line("end", pid, clock, epoch)
     if found := _CALL.match(rest):
@@ -128,7 +138,7 @@ def line(text: str) -> Line:
         return Line("rest", pid, clock, epoch, found["name"], rest[found.end() :])
     if _NOISE.match(rest) or _NOISE.match(text):
         return Line("noise", pid, clock, epoch)
-    raise Malformed("is not one of strace's")
+    raise Malformed(f"is not one of strace's: {text[:SHOWN]!a}")
 
 
 def _seconds(clock: str | None) -> tuple[float | None, bool]:
