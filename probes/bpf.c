@@ -33,15 +33,14 @@ static void give(uint32_t action) { emit(BPF_RET | BPF_K, action, 0, 0); }
 static void jump_equal(uint32_t k, unsigned yes, unsigned no) { emit(BPF_JMP | BPF_JEQ | BPF_K, k, yes, no); }
 static void jump_above(uint32_t k, unsigned yes, unsigned no) { emit(BPF_JMP | BPF_JGE | BPF_K, k, yes, no); }
 
-/* The low half of the first argument: little-endian, as both architectures are. */
+/* The low halves of arguments: little-endian, as both architectures are. */
 static const size_t first_argument = offsetof(struct seccomp_data, args);
+static const size_t second_argument = offsetof(struct seccomp_data, args) + 8;
 
 /* All CLONE_NEW* that are flags of clone(2), as in Docker's default profile. */
 enum { CLONE_NEW_NAMESPACES = 0x7e020000 };
 
-static unsigned action_size(const struct interval *interval) {
-    return interval->test == TEST_SOCKETCALL ? 5 : interval->test == TEST_CLONE ? 5 : 1;
-}
+static unsigned action_size(const struct interval *interval) { return interval->test == TEST_NONE ? 1 : 5; }
 
 static void emit_action(const struct interval *interval) {
     if (interval->test == TEST_SOCKETCALL) {
@@ -50,9 +49,11 @@ static void emit_action(const struct interval *interval) {
         jump_above(AFTER_LAST, 1, 0);
         jump_above(FIRST, 1, 0);
         give(SECCOMP_RET_ALLOW);
-    } else if (interval->test == TEST_CLONE) {
-        load(first_argument);
-        emit(BPF_ALU | BPF_AND | BPF_K, CLONE_NEW_NAMESPACES, 0, 0);
+    } else if (interval->test != TEST_NONE) {
+        bool clone = interval->test == TEST_CLONE;
+        load(clone ? first_argument : second_argument);
+        emit(BPF_ALU | BPF_AND | BPF_K, clone ? CLONE_NEW_NAMESPACES : SECCOMP_FILTER_FLAG_NEW_LISTENER, 0,
+             0);
         jump_equal(0, 0, 1);
         give(SECCOMP_RET_ALLOW);
     }

@@ -10,6 +10,7 @@ enum rule_test {
     TEST_NONE,
     TEST_SOCKETCALL, /* only SYS_BIND, SYS_CONNECT and SYS_LISTEN */
     TEST_CLONE,      /* only with flags that make namespaces */
+    TEST_LISTENER,   /* only with SECCOMP_FILTER_FLAG_NEW_LISTENER */
 };
 
 struct rule {

@@ -15,11 +15,17 @@
 
 enum { IO_URING_SETUP = 425 }; /* on every architecture */
 
-static void add_calls(struct rules *native, struct rules *compat, uint32_t action, bool exits) {
+static enum rule_test test_of(enum call_kind kind) {
+    return kind == CALL_SOCKETCALL ? TEST_SOCKETCALL : kind == CALL_FILTER ? TEST_LISTENER : TEST_NONE;
+}
+
+/* `ours`: what matters to a listener only. */
+static void add_calls(struct rules *native, struct rules *compat, uint32_t action, bool ours) {
     for (size_t i = 0; i < calls_count; i++) {
-        if (!exits && (calls[i].kind == CALL_EXIT || calls[i].kind == CALL_EXIT_GROUP))
+        enum call_kind kind = calls[i].kind;
+        if (!ours && (kind == CALL_EXIT || kind == CALL_EXIT_GROUP || kind == CALL_FILTER))
             continue;
-        enum rule_test test = calls[i].kind == CALL_SOCKETCALL ? TEST_SOCKETCALL : TEST_NONE;
+        enum rule_test test = test_of(kind);
         rules_add(native, calls[i].number[NATIVE_ARCH], action, test);
         rules_add(compat, calls[i].number[COMPAT_ARCH], action, test);
     }

@@ -224,6 +224,19 @@ static void write_unresolved(const struct request *request) {
     record_end();
 }
 
+/* The call will fail with EBUSY. One without a filter only asks whether the kernel knows the flag. */
+static void write_refused(const struct request *request) {
+    static bool told;
+    if (told || !request->argument[2])
+        return;
+    told = true;
+    uint32_t program = target_program(request->pid);
+    record_begin('B');
+    record_u32(request->pid);
+    record_u32(program);
+    record_end();
+}
+
 void handle(int listener, const struct seccomp_notif *notification, struct counters *counters) {
     struct request request = {.listener = listener, .notification = notification, .pid = notification->pid};
     const struct seccomp_data *data = &notification->data;
@@ -236,6 +249,8 @@ void handle(int listener, const struct seccomp_notif *notification, struct count
         outcome = dispatch(&request, call);
     }
     saw_listen |= call && call->kind == CALL_LISTEN;
+    if (call && call->kind == CALL_FILTER)
+        write_refused(&request);
     if (call && call->roots)
         roots_may_differ();
     if (outcome == UNRESOLVED)

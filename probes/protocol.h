@@ -23,6 +23,7 @@
  *                    done, as a verb: "find", "filter", "set the user of", "execute"...
  *    G  gone:        u32 listener: no process is left under this filter
  *    L  listening:   u16 port: a TCP socket now listens on it
+ *    B  busy:        u32 pid, u32 program: it asked for a listener of its own, which it cannot have
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
  *
  *    A record is written whole, or is in the journal (3), before the call that it tells of is allowed to

@@ -153,6 +153,32 @@ def test_a_target_with_filters_of_its_own(kind: Probe, runner: Runner) -> None:
     assert any(event.path == "/etc/debian_version" for event in trace.events)
 
 
+LISTENER = r"""
+import ctypes, os, struct, sys
+libc = ctypes.CDLL(None, use_errno=True)
+seccomp = {"x86_64": 317, "aarch64": 277}[os.uname().machine]
+buffer = ctypes.create_string_buffer(struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000))
+class Program(ctypes.Structure): _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+program = Program(1, ctypes.addressof(buffer))
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.syscall(seccomp, 1, 8, None) == -1 and ctypes.get_errno() in (14, 16)  # as libseccomp asks
+if len(sys.argv) > 1:
+    print("listens" if libc.syscall(seccomp, 1, 8, ctypes.byref(program)) >= 0 else ctypes.get_errno())
+"""
+
+
+@KINDS
+def test_a_target_with_a_listener_of_its_own(kind: Probe, runner: Runner) -> None:
+    runner.kind = kind
+    command = ("python3", "-I", "-S", "-c", LISTENER)
+    assert outcome(runner("flask", *command)) == (0, False, b"")
+    if kind is Probe.SECCOMP:
+        with pytest.raises(ProbeError, match=r"python3\S* asked for seccomp notifications of its own"):
+            runner("flask", *command, "listen")
+    else:
+        assert outcome(runner("flask", *command, "listen")) == (0, False, b"listens\n")
+
+
 @KINDS
 def test_a_target_in_a_user_name_space(kind: Probe, runner: Runner) -> None:
     runner.kind = kind

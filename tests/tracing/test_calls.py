@@ -42,7 +42,7 @@ def in_c() -> list[Row]:
             paths = []
         numbers = tuple(int(number) for number in row["numbers"].split(","))
         rows.append((name[0], numbers, row["kind"], row["roots"] == "1", tuple(paths)))
-    return [row for row in rows if not row[2].startswith("EXIT")]
+    return [row for row in rows if not row[2].startswith(("EXIT", "FILTER"))]
 
 
 def in_python() -> list[Row]:

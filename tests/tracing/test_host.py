@@ -21,6 +21,7 @@ from tracewhale.tracing.host.encode import encode
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.records import (
     Accessed,
+    Busy,
     Counted,
     Executed,
     Failed,
@@ -47,6 +48,7 @@ RECORDS = st.one_of(
     ).filter(lambda record: record.root != "/"),
     st.builds(Executed, U32, U32, PATH, st.lists(st.tuples(NAME, TEXT), max_size=3).map(tuple)),
     st.builds(Failed, st.sampled_from(list(Access)), U32, U32, U32, TEXT),
+    st.builds(Busy, U32, U32),
     st.builds(Started, U32, U32, TEXT),
     st.builds(Gone, U32),
     st.builds(Listening, U16),

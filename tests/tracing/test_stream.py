@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracewhale.errors import TraceLost
+from tracewhale.errors import ProbeError, TraceLost
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Unresolved
 from tracewhale.tracing.stream import (
     JOURNAL_MAGIC,
     RECORD_LIMIT,
     Accessed,
+    Busy,
     Collector,
     Counted,
     Decoder,
@@ -97,6 +98,14 @@ def test_a_stream_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
         records += decoder.feed(stream[start:end])
     decoder.finish()
     assert tuple(records) == RECORDS
+
+
+def test_a_target_that_wants_a_listener_too() -> None:
+    collector = Collector()
+    busy = b"B" + struct.pack("<II", 7, 0)
+    assert Busy(7, 0) in collector.feed(framed(hello(), program(0, b"/usr/bin/runc"), busy))
+    with pytest.raises(ProbeError, match=r"^/usr/bin/runc asked for seccomp notifications of its own"):
+        collector.finish()
 
 
 def test_what_a_stream_adds_up_to() -> None:

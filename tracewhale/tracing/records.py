@@ -69,6 +69,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Busy:
+    """A program asked for a seccomp listener of its own, which fails (EBUSY): it has the probe's."""
+
+    pid: int
+    program: int
+
+
+@dataclass(frozen=True, slots=True)
 class Started:
     """A program entered the target (``errno`` 0), or failed to at ``stage``."""
 
@@ -98,4 +106,4 @@ class Counted:
     counters: Counters
 
 
-Record = Hello | Program | Accessed | Executed | Failed | Started | Gone | Listening | Counted
+Record = Hello | Program | Accessed | Executed | Failed | Busy | Started | Gone | Listening | Counted

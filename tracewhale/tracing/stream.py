@@ -7,10 +7,11 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from tracewhale.errors import TraceLost
+from tracewhale.errors import ProbeError, TraceLost
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Unresolved
 from tracewhale.tracing.records import (
     Accessed,
+    Busy,
     Counted,
     Executed,
     Failed,
@@ -25,6 +26,7 @@ from tracewhale.tracing.records import (
 
 __all__ = [
     "Accessed",
+    "Busy",
     "Collector",
     "Counted",
     "Decoder",
@@ -105,6 +107,10 @@ def _failed(body: bytes) -> Failed:
     return Failed(ACCESSES[access], pid, program, errno, *_exactly(body, 14, 1))
 
 
+def _busy(body: bytes) -> Busy:
+    return Busy(*struct.unpack("<II", body[1:]))
+
+
 def _started(body: bytes) -> Started:
     listener, errno = struct.unpack_from("<II", body, 1)
     return Started(listener, errno, *_exactly(body, 9, 1))
@@ -128,6 +134,7 @@ _DECODERS: dict[int, Callable[[bytes], Record]] = {
     ord("A"): _accessed,
     ord("E"): _executed,
     ord("U"): _failed,
+    ord("B"): _busy,
     ord("S"): _started,
     ord("G"): _gone,
     ord("L"): _listening,
@@ -188,6 +195,7 @@ class Collector:
         self.started: dict[int, Started] = {}
         self.gone: set[int] = set()
         self.listening: set[int] = set()
+        self._busy = ""
         self._programs: dict[int, str] = {}
         self._failures: Counter[tuple[str, str, str]] = Counter()
         self._counted = Counters()
@@ -214,6 +222,8 @@ class Collector:
             case Failed(access, _, program, _, reason):
                 self._unresolved += 1
                 self._failures[access.value, self._program(program), reason] += 1
+            case Busy(_, program):
+                self._busy = self._program(program) or "a program"
             case Started(listener):
                 self.started[listener] = record
             case Gone(listener):
@@ -240,8 +250,17 @@ class Collector:
         return self.feed(journal[_JOURNAL.size : _JOURNAL.size + waiting][known:])
 
     def finish(self) -> None:
-        """Tell that the stream has ended. Raises TraceLost when it was cut."""
+        """Tell that the stream has ended.
+
+        Raises TraceLost when it was cut, ProbeError when the target asked for what the probe has taken.
+        """
         self._decoder.finish()
+        if self._busy:
+            raise ProbeError(
+                f"{self._busy} asked for seccomp notifications of its own, and the probe has taken them: "
+                "a process has one listener.",
+                "Take --probe ptrace, strace or fanotify.",
+            )
 
     @property
     def unresolved(self) -> tuple[Unresolved, ...]:

@@ -8,6 +8,7 @@ import struct
 from tracewhale.tracing.events import Access
 from tracewhale.tracing.records import (
     Accessed,
+    Busy,
     Counted,
     Executed,
     Failed,
@@ -44,6 +45,8 @@ def _body(record: Record) -> bytes:
             return b"E" + struct.pack("<II", pid, program) + _strings(path, *variables)
         case Failed(access, pid, program, errno, reason):
             return b"U" + struct.pack("<BIII", _NUMBERS[access], pid, program, errno) + _strings(reason)
+        case Busy(pid, program):
+            return b"B" + struct.pack("<II", pid, program)
         case Program(number, path):
             return b"P" + struct.pack("<I", number) + _strings(path)
         case Started(listener, errno, stage):
