@@ -26,6 +26,7 @@ from tracewhale.targets.embedded.machine import Machine
 from tracewhale.targets.embedded.sandbox import Sandbox
 from tracewhale.targets.embedded.session import Session
 from tracewhale.targets.identity import identity, read_user_database
+from tracewhale.targets.probes import Probe
 from tracewhale.targets.run import Run, argv_of, user_of
 from tracewhale.targets.steps import check_start, checked, drive, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
@@ -103,7 +104,7 @@ def _result(
     return Trace(
         target=run.target,
         image=run.image,
-        probe="native",
+        probe=Probe.SECCOMP.value,
         request=replace(run, input=bytes(session.recorded_input)).to_json(),
         events=frozenset(session.collector.events),
         execs=frozenset(session.collector.execs),
