@@ -30,11 +30,23 @@ GONE_SECONDS = 10
 """How long something may take to vanish after the call that removed it has returned."""
 
 
-def pytest_configure() -> None:
-    """Signals as a terminal's user has them: a run in the background inherits that they are ignored."""
-    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+ENDING: dict[int, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGHUP: signal.SIG_DFL,
+    signal.SIGQUIT: signal.SIG_DFL,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+
+
+@pytest.fixture(autouse=True)
+def signals_of_a_terminal() -> None:
+    """Signals as a terminal's user has them, for the test and what it starts.
+
+    A run in the background inherits that they are ignored, and a command line that has failed ignores them
+    to the end of its process, which is ours where a test calls it.
+    """
+    for number, handler in ENDING.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
