@@ -9,9 +9,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "calls.h"
 #include "exec.h"
+#include "interpreter.h"
 #include "paths.h"
 #include "protocol.h"
 #include "set.h"
@@ -20,6 +22,9 @@
 
 /* In the order of what a call counts as when its two paths differ: the last wins. */
 enum outcome { IGNORED, REPEATED, UNRESOLVED, RECORDED };
+
+/* Of fanotify_mark(2): FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM; FAN_PRE_ACCESS (Linux 6.14). */
+enum { PERMISSION_EVENTS = 0x170000 };
 
 struct request {
     int listener;
@@ -34,6 +39,7 @@ struct request {
 
 static struct set seen;
 static bool saw_listen;
+static bool opens_are_judged; /* by somebody who may wait for us to answer */
 
 bool handle_saw_listen(void) {
     bool saw = saw_listen;
@@ -118,9 +124,13 @@ static enum outcome handle_path(struct request *request, const struct call_name 
     return error ? unresolved(request, access, error) : record(request, access, nofollow, &asked);
 }
 
-static enum outcome handle_name(struct request *request, const struct call_name *name) {
+static bool is_nofollow(const struct request *request, const struct call_name *name) {
     bool toggled = name->flags >= 0 && request->argument[name->flags] & name->toggle;
-    return handle_path(request, name, name->access, name->nofollow ^ toggled);
+    return name->nofollow ^ toggled;
+}
+
+static enum outcome handle_name(struct request *request, const struct call_name *name) {
+    return handle_path(request, name, name->access, is_nofollow(request, name));
 }
 
 static enum outcome handle_open(struct request *request, const struct call *call) {
@@ -175,16 +185,46 @@ static enum outcome handle_socketcall(struct request *request) {
     return handle_address(request, access, arguments[1], arguments[2]);
 }
 
+static enum outcome later(enum outcome first, enum outcome second) { return first > second ? first : second; }
+
+/* What the kernel opens besides an executed file, which is open with O_PATH and is closed; its interpreter,
+ * and if that is a script, too, the next. They are looked up each time: a script may have been written anew.
+ */
+static enum outcome handle_interpreters(struct request *request, int file) {
+    enum outcome outcome = IGNORED;
+    char name[PATH_LIMIT];
+    for (int depth = 0; file >= 0 && depth < INTERPRETER_DEPTH; depth++) {
+        enum interpreter kind = opens_are_judged ? INTERPRETER_NONE : interpreter_of(file, name);
+        close(file);
+        file = -1;
+        if (kind == INTERPRETER_NONE)
+            break;
+        int error = path_ask(&asked, request->pid, WORKING_DIRECTORY, name, strlen(name));
+        outcome = later(outcome, error ? unresolved(request, ACCESS_EXEC, error)
+                                       : record(request, ACCESS_EXEC, false, &asked));
+        if (!error && kind == INTERPRETER_OF_SCRIPT)
+            file = path_open(&asked, request->pid, false);
+    }
+    if (file >= 0)
+        close(file);
+    return outcome;
+}
+
 static enum outcome handle_exec(struct request *request, const struct call_name *name) {
     enum outcome outcome = handle_name(request, name);
-    if (outcome == IGNORED && name->dirfd >= 0) { /* fexecve(3) */
+    bool itself = outcome == IGNORED && name->dirfd >= 0; /* fexecve(3) */
+    if (itself) {
         int error = path_of_descriptor(&asked, request->pid, descriptor(request, name->dirfd));
         outcome =
             error ? unresolved(request, name->access, error) : record(request, name->access, false, &asked);
     }
     uint64_t environment = request->argument[name->path + 2];
-    if (outcome == RECORDED || outcome == REPEATED)
+    if (outcome == RECORDED || outcome == REPEATED) {
         exec_record(&asked, request->pid, request->program, environment, request->notification);
+        int file = itself ? target_open(request->pid, descriptor(request, name->dirfd))
+                          : path_open(&asked, request->pid, is_nofollow(request, name));
+        outcome = later(outcome, handle_interpreters(request, file));
+    }
     target_forget(request->pid);
     return outcome;
 }
@@ -206,9 +246,11 @@ static enum outcome dispatch(struct request *request, const struct call *call) {
     case CALL_SOCKETCALL:
         return handle_socketcall(request);
     case CALL_PATH:
+        if (name->access == ACCESS_WATCH && name->dirfd >= 0 && request->argument[2] & PERMISSION_EVENTS)
+            opens_are_judged = true;
         first = handle_name(request, name);
         second = name[1].path >= 0 ? handle_name(request, name + 1) : IGNORED;
-        return first > second ? first : second;
+        return later(first, second);
     default:
         return IGNORED;
     }

@@ -154,8 +154,9 @@ static int open_in_its_root(const char *asked, uint32_t pid, int flags) {
     return fd;
 }
 
-static int open_asked(const struct asked *asked, uint32_t pid, int flags) {
+int path_open(const struct asked *asked, uint32_t pid, bool nofollow) {
     char path[PATH_LIMIT];
+    int flags = nofollow ? O_NOFOLLOW : 0;
     if (asked->size >= PATH_LIMIT)
         return errno = ENAMETOOLONG, -1;
     if (may_differ && (asked->root || is_elsewhere(pid)))
@@ -199,7 +200,7 @@ void path_find(struct found *found, const struct asked *asked, uint32_t pid, boo
     found->real[0] = 0;
     if (find_quickly(found, asked, nofollow))
         return;
-    int fd = open_asked(asked, pid, nofollow ? O_NOFOLLOW : 0);
+    int fd = path_open(asked, pid, nofollow);
     if (fd < 0) {
         /* ELOOP is a magic link or too many links; what may not be opened is there. */
         struct stat status;

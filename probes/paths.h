@@ -37,6 +37,9 @@ int path_ask(struct asked *asked, uint32_t pid, int dirfd, const char *path, siz
 /* The path of a descriptor of the process. Returns 0 or an errno. */
 int path_of_descriptor(struct asked *asked, uint32_t pid, int fd);
 
+/* Opens (O_PATH) what it leads to; with `nofollow`, a final symbolic link itself. -1 with errno. */
+int path_open(const struct asked *asked, uint32_t pid, bool nofollow);
+
 /* Looks where it leads, following a final symbolic link or not. */
 void path_find(struct found *found, const struct asked *asked, uint32_t pid, bool nofollow);
 

@@ -29,10 +29,11 @@
  *    A record is written whole, or is in the journal (3), before the call that it tells of is allowed to
  *    go on.
  *    `received` in A counts the notifications so far, this one included; a call with two paths has two
- *    records with the same. `recorded` in C counts notifications with at least one A record, `repeated`
- *    those that named nothing new, `ignored` those that name nothing (AT_EMPTY_PATH, sockets that are no
- *    files, exit_group...). A C record is written when they change, ten times a second at most, at each
- *    exit_group, when standard input has a byte 'c', and at the end.
+ *    records with the same, and an execution has one more for each interpreter that the kernel opens for it.
+ *    `recorded` in C counts notifications with at least one A record, `repeated` those that named nothing
+ *    new, `ignored` those that name nothing (AT_EMPTY_PATH, sockets that are no files, exit_group...). A C
+ *    record is written when they change, ten times a second at most, at each exit_group, when standard input
+ *    has a byte 'c', and at the end.
  *
  * 2. `probe serve` answers requests in order, each
  *

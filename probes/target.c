@@ -79,6 +79,12 @@ ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_
     return size;
 }
 
+int target_open(uint32_t pid, int number) {
+    char path[64];
+    proc_path(path, pid, "fd", number);
+    return open(path, O_PATH | O_CLOEXEC);
+}
+
 bool target_is_of(uint32_t process, uint32_t tid) {
     return syscall(SYS_tgkill, process, tid, 0) == 0 || errno == EPERM;
 }

@@ -20,6 +20,9 @@ ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]);
  * errno. */
 ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]);
 
+/* Opens (O_PATH) what a descriptor of the process refers to. -1 with errno. */
+int target_open(uint32_t pid, int number);
+
 /* Whether a thread is one of this process. */
 bool target_is_of(uint32_t process, uint32_t tid);
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.probe.traced import SECONDS, agent, trace
+from tracewhale.tracing.events import Access
 from tracewhale.tracing.stream import (
     Accessed,
     Collector,
@@ -75,9 +76,11 @@ def test_several_programs_of_one_agent(probe: Path) -> None:
 def test_a_start_is_told_before_what_the_program_does(probe: Path) -> None:
     traced = trace(probe, ["/bin/true"])
     kinds = [r for r in traced.records if isinstance(r, Started | Accessed)]
-    (exec_, started, *_) = kinds
+    (exec_, interpreter, started, *_) = kinds
     assert isinstance(exec_, Accessed)
-    assert exec_.access.value == "exec"
+    assert isinstance(interpreter, Accessed)
+    assert {exec_.access, interpreter.access} == {Access.EXEC}
+    assert exec_.received == interpreter.received
     assert isinstance(started, Started)
 
 

@@ -11,18 +11,21 @@ from tracewhale.tracing.strace.processes import Asked
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ESRCH})
 
 
+def opened(pid: int, asked: Asked, *, follow: bool) -> int:
+    """Open (O_PATH) a path in the root of a process. Raises OSError."""
+    root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return kernel.open_in(root, asked.path, follow=follow)
+    finally:
+        os.close(root)
+
+
 def find(pid: int, asked: Asked, *, follow: bool) -> tuple[bool, str]:
     """Whether a path exists in the root of a process, and its real path where that is another one."""
     try:
-        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return False, ""
-    try:
-        found = kernel.open_in(root, asked.path, follow=follow)
+        found = opened(pid, asked, follow=follow)
     except OSError as error:
         return error.errno not in ABSENT, ""
-    finally:
-        os.close(root)
     try:
         real = os.readlink(f"/proc/self/fd/{found}")
     finally:

@@ -15,6 +15,7 @@ from ptrace.binding import func
 from tracewhale.tracing.calls import Kind
 from tracewhale.tracing.host import finding, present, proc
 from tracewhale.tracing.host.control import Control, Take
+from tracewhale.tracing.host.interpreters import interpreters
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.host.request import OWN_TRACER, Refused, Request, becomes_tracer, request
 from tracewhale.tracing.records import Started
@@ -62,6 +63,8 @@ class Tracer:
         self._held: dict[int, Take] = {}
         self._resume = CONT
         self._roots_differ = False
+        self._opens_are_judged = False
+        """By somebody who may wait for us to let it go on."""
         self._info = _Info()
         self._letting_go = False
 
@@ -169,12 +172,17 @@ class Tracer:
         if call.kind is Kind.LISTEN:
             self._control.saw_listen()
         named = found.named()
+        executed = named[0] if call.kind is Kind.EXEC else None
+        self._opens_are_judged |= found.judges_opens
+        if isinstance(executed, Use) and not self._opens_are_judged:
+            with suppress(OSError):
+                named += interpreters(tid, found.open_executed(executed), found.root)
         self._call(tid, program, named)
         self._roots_differ |= call.roots
-        if call.kind is Kind.EXEC and isinstance(named[0], Use):
-            present, _ = finding.find(tid, named[0].asked, follow=named[0].follow)
+        if isinstance(executed, Use):
+            present, _ = finding.find(tid, executed.asked, follow=executed.follow)
             if present:
-                self._recorder.executed(tid, program, named[0].asked.whole, found.environment())
+                self._recorder.executed(tid, program, executed.asked.whole, found.environment())
 
     def _call(self, tid: int, program: int, named: Sequence[Use | Nothing]) -> None:
         self._recorder.call(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tracewhale.tracing.calls import CALLS, Call, Kind, Name, flag_names, opens
 from tracewhale.tracing.events import Access
-from tracewhale.tracing.host import kernel, proc
+from tracewhale.tracing.host import finding, kernel, proc
 from tracewhale.tracing.host.recorder import Nothing, Use
 
 ARCHITECTURES = {0xC000003E: 0, 0x40000003: 1, 0xC00000B7: 2, 0x40000028: 3}
@@ -28,6 +28,9 @@ NARROW = frozenset({1, 3})
 IN_ROOT = 0x10
 AF_UNIX = 1
 SOCKETCALL_BIND, SOCKETCALL_CONNECT = 2, 3
+PERMISSION_EVENTS = 0x170000
+"""FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM, and FAN_PRE_ACCESS of Linux 6.14."""
+
 ENVIRONMENT = 16384
 """Pointers of an environment that are looked at: a bound on what a hostile program makes us read."""
 
@@ -72,6 +75,18 @@ class Request:
         except (OSError, struct.error):
             pass
         return tuple(found)
+
+    @property
+    def judges_opens(self) -> bool:
+        """Whether it makes every later open wait for an answer of this process (fanotify_mark(2))."""
+        return self.call.name == "fanotify_mark" and bool(self.arguments[2] & PERMISSION_EVENTS)
+
+    def open_executed(self, use: Use) -> int:
+        """Open (O_PATH) the file that an execve, which names ``use``, executes. Raises OSError."""
+        name = self.call.names[0]
+        if name.dirfd >= 0 and not self._path(name):
+            return os.open(f"/proc/{self.pid}/{self._directory(name)}", os.O_PATH | os.O_CLOEXEC)
+        return finding.opened(self.pid, use.asked, follow=use.follow)
 
     def _name(self, name: Name) -> Use | Nothing:
         access = name.access

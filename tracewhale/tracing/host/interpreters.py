@@ -1,0 +1,96 @@
+"""The interpreters of programs, which no system call names and the kernel opens (as probes/interpreter.c)."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import stat
+import struct
+from collections.abc import Iterator
+
+from tracewhale.tracing.events import Access
+from tracewhale.tracing.host import finding, proc
+from tracewhale.tracing.host.recorder import Use
+
+HEAD = 256
+"""Bytes of a file that the kernel looks at (BINPRM_BUF_SIZE)."""
+
+DEPTH = 6
+"""How many files it looks at, each but the first the interpreter of the one before (exec_binprm)."""
+
+TABLE = 65536
+"""Bytes of program headers that it takes (fs/binfmt_elf.c)."""
+
+PATH_MAX = 4096
+PT_INTERP = 3
+ET_EXEC, ET_DYN = 2, 3
+MACHINES = {"x86_64": (62, 3), "aarch64": (183, 40)}
+"""``e_machine`` of what each machine executes by itself."""
+
+_LINE = re.compile(rb"#![ \t]*([^ \t\n\0]+)[ \t\n\0]")
+"""As fs/binfmt_script.c reads a head: a name that nothing ends may be cut."""
+
+_HEADERS = {
+    b"\x7fELF\1": (struct.Struct("<16xHH4x4xI4x4x2xHH"), struct.Struct("<II8xI12x")),
+    b"\x7fELF\2": (struct.Struct("<16xHH4x8xQ8x4x2xHH"), struct.Struct("<I4xQ16xQ16x")),
+}
+"""By class, of the file: type, machine, where the table is, size and number of its entries; of a segment:
+type, where it is, size (elf(5))."""
+
+
+def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
+    """What the kernel opens besides a file that a process with this root executes, if it executes it.
+
+    ``file`` is open with O_PATH and is closed. A FIFO or device is not opened, no lease waited for.
+    """
+    for _ in range(DEPTH):
+        try:
+            name, script = _interpreter(file)
+            use = Use(Access.EXEC, True, proc.asked(pid, name, "cwd", root)) if name else None
+        except (OSError, struct.error):
+            return
+        finally:
+            os.close(file)
+        if use is None:
+            return
+        yield use
+        if not script:
+            return
+        try:
+            file = finding.opened(pid, use.asked, follow=True)
+        except OSError:
+            return
+    os.close(file)
+
+
+def _interpreter(file: int) -> tuple[str, bool]:
+    """The interpreter of a file ("": it has none) and whether it is a script's. Raises OSError."""
+    status = os.fstat(file)
+    if not (stat.S_ISREG(status.st_mode) and status.st_mode & 0o111 and status.st_size):
+        return "", False
+    fd = os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        head = os.pread(fd, HEAD, 0)
+        found = _LINE.match(head if len(head) == HEAD else head + b"\0")
+        return (os.fsdecode(found[1]), True) if found else (_of_elf(fd, head), False)
+    finally:
+        os.close(fd)
+
+
+def _of_elf(fd: int, head: bytes) -> str:
+    """The first PT_INTERP. Raises OSError and struct.error for headers that are none."""
+    if head[:5] not in _HEADERS:
+        return ""
+    header, segment = _HEADERS[head[:5]]
+    kind, machine, offset, each, count = header.unpack_from(head)
+    table = each * count
+    executed = kind in (ET_EXEC, ET_DYN) and machine in MACHINES.get(platform.machine(), ())
+    if not executed or each != segment.size or table > TABLE or offset >= 1 << 63:
+        return ""
+    for number, start, size in segment.iter_unpack(os.pread(fd, table, offset)):
+        if number == PT_INTERP:
+            name = os.pread(fd, size, start) if 2 <= size <= PATH_MAX and start < 1 << 63 else b""
+            whole = len(name) == size and name.endswith(b"\0")
+            return os.fsdecode(name.partition(b"\0")[0]) if whole else ""
+    return ""
