@@ -131,9 +131,14 @@ def parse(blob: Blob, what: str) -> Any:
 
 
 def parse_text(data: bytes, what: str) -> Any:
-    """The JSON value in some bytes. Raises ImageContentError."""
+    """The JSON value in some bytes, which can be written as JSON again. Raises ImageContentError.
+
+    What Python reads beyond RFC 8259 it would write, too: half of a surrogate pair, NaN, an infinity.
+    """
     try:
-        return json.loads(data)
+        value = json.loads(data)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        return value
     except (ValueError, RecursionError) as error:
         raise ImageContentError(f"{what} is not JSON: {error}.", HINT) from error
 

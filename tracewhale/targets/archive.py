@@ -30,6 +30,7 @@ from tracewhale.image.store import (
     string,
     strings,
 )
+from tracewhale.image.valid import checked
 
 SIZE_LIMIT = 64 << 30
 """Bytes that an archive, or the layers of one image, may have without their compression."""
@@ -183,7 +184,7 @@ def _image(store: Store, names: Sequence[str], config_name: str, layer_names: Se
     digest = digest_of(blob.chunks())
     if _told_digest(config_name) not in ("", digest):
         check_digest(blob, _told_digest(config_name), "the configuration")
-    config = mapping(parse(blob, "The configuration"), "the configuration")
+    config = checked(mapping(parse(blob, "The configuration"), "the configuration"))
     rootfs = mapping(config.get("rootfs"), "the configuration")
     diff_ids = strings(rootfs.get("diff_ids"), "the configuration")
     if len(diff_ids) != len(layer_names):

@@ -21,6 +21,7 @@ EXPOSED_SECONDS = 30.0
 ANY_PORT_SECONDS = 3.0
 """How long to wait for any port when none is exposed: it may be no server."""
 NANOSECONDS = 1_000_000_000
+PORTS = range(1, 65536)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,8 @@ def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
     """The TCP ports in some ``ExposedPorts`` objects, sorted."""
     names = {name for each in exposed for name in each or ()}
     ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
-    return tuple(sorted(int(port) for port in ports if port.isdigit()))
+    numbers = {int(port) for port in ports if re.fullmatch("[0-9]{1,5}", port)}
+    return tuple(sorted(number for number in numbers if number in PORTS))
 
 
 @dataclass(slots=True)
