@@ -120,6 +120,14 @@ def test_lists_of_merged_usr_name_files_where_they_are_not() -> None:
     )
 
 
+def test_a_link_that_is_a_directory_to_any_package_is_of_none() -> None:
+    """Packages name directories in which they have nothing: cpp and libunwind8 of Debian 12 name ``/lib``."""
+    empty = image(**{"/var/lib/dpkg/info/doc-base.list": "/.\n/lib\n/usr\n/usr/share\n"})
+    found = empty.find("/lib/libc.so.6")
+    assert found.kept == ["libc6 2.36-9 part /usr/lib/libc.so.6 /usr/share/doc/libc6/copyright"]
+    assert "/var/lib/dpkg/status.d/doc-base" not in found.written
+
+
 def test_a_package_with_all_that_the_image_has_of_it_is_whole() -> None:
     found = image().find("/bin/sh")
     assert found.kept == ["dash 0.5.12-2 whole /usr/bin/dash /usr/bin/sh /usr/share/doc/dash"]

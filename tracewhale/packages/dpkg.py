@@ -62,6 +62,7 @@ class Dpkg:
         records = tuple(self._read_installed())
         self._distroless = not records
         self._records = records or tuple(self._read_distroless())
+        self._directories = {parent(name) for record in self._records for name in record.names}
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
         """The packages of some kept paths, what to keep for them, and their ``status.d``."""
@@ -133,10 +134,9 @@ class Dpkg:
         found = set()
         for name in self._diverted(record, wanted.keys() & record.names, wanted):
             entry = wanted[name]
-            # A directory of a package may be a link in the image: /lib on merged-/usr systems.
-            if entry.kind is Kind.SYMLINK and any(other.startswith(f"{name}/") for other in record.names):
-                continue
-            found.add(entry.path)
+            # What packages have as a directory may be a link in the image: /lib on merged-/usr systems.
+            if entry.kind is not Kind.SYMLINK or name not in self._directories:
+                found.add(entry.path)
         return tuple(sorted(found))
 
     def _diverted(self, record: _Record, names: set[str], wanted: Mapping[str, Entry]) -> set[str]:
