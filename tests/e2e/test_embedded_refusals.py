@@ -80,6 +80,14 @@ def test_another_architecture(made: Callable[..., str]) -> None:
     assert "linux/s390x" in said
 
 
+@pytest.mark.parametrize("target", ["image", "directory", "host"])
+def test_another_platform_than_asked_for(made: Callable[..., str], base: str, target: str) -> None:
+    name = {"image": made("/x: x"), "directory": base, "host": "host"}[target]
+    status, said = refusal("run", "--platform", "linux/arm64", name, "--", "/x")
+    assert status == ExitCode.PLATFORM
+    assert "not for linux/arm64" in said
+
+
 def test_an_empty_image(made: Callable[..., str]) -> None:
     assert refusal("run", made(""))[0] == ExitCode.EMPTY_IMAGE
 

@@ -25,7 +25,7 @@ from tests.image.tars import (
 )
 from tracewhale.errors import EmptyImage, ImageContentError, PlatformMismatch, TargetNotFound, TraceWhaleError
 from tracewhale.image.archive import INDEX_TYPE, REFERENCE
-from tracewhale.targets.archive import default_platform, open_docker_archive, open_oci
+from tracewhale.targets.archive import open_docker_archive, open_oci
 from tracewhale.targets.layers import open_layers
 
 ONE = tar(Item("one", b"1"))
@@ -171,17 +171,67 @@ def multi_platform(tmp_path: Path) -> str:
     return str(tmp_path / "layout")
 
 
-@pytest.mark.parametrize(("platform", "number"), [("linux/amd64", 0), ("linux/arm/v7", 1), ("linux/arm", 1)])
+@pytest.mark.parametrize(
+    ("platform", "number"),
+    [("linux/amd64", 0), ("x86_64", 0), ("linux/arm/v7", 1), ("linux/arm", 1), ("arm", 1)],
+)
 def test_an_image_for_each_platform(tmp_path: Path, platform: str, number: int) -> None:
     with open_oci(multi_platform(tmp_path), "v1", platform) as image:
         assert image.config["number"] == number
 
 
-def test_the_platform_is_this_machines_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    assert default_platform() == "linux/amd64"
+@pytest.mark.parametrize(("machine", "number"), [("x86_64", 0), ("armv7l", 1), ("aarch64", 1)])
+def test_the_platform_is_what_this_machine_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, number: int
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
     with open_oci(multi_platform(tmp_path)) as image:
-        assert image.config["number"] == 0
+        assert image.config["number"] == number
+
+
+def test_an_index_of_several_platforms_that_is_the_layouts_own(tmp_path: Path) -> None:
+    configs = [config_of([ONE], number=number) for number in range(2)]
+    manifests = [manifest_of(config, ONE) for config in configs]
+    index = {
+        "manifests": [
+            {**tagged(manifest, "v1"), "platform": {"os": "linux", "architecture": architecture}}
+            for manifest, architecture in zip(manifests, ("arm64", "amd64"), strict=True)
+        ]
+    }
+    write_layout(tmp_path / "layout", index, *configs, *manifests, ONE)
+    for tag in ("", "v1"):
+        with open_oci(str(tmp_path / "layout"), tag, "linux/amd64") as image:
+            assert image.config["number"] == 1
+
+
+def test_several_names_of_one_image_are_no_choice(tmp_path: Path) -> None:
+    config = config_of([ONE])
+    manifest = manifest_of(config, ONE)
+    index = {"manifests": [tagged(manifest, "v1"), tagged(manifest, "latest")]}
+    write_layout(tmp_path / "layout", index, config, manifest, ONE)
+    with open_oci(str(tmp_path / "layout")) as image:
+        assert image.config["rootfs"]["diff_ids"]
+
+
+def test_an_image_without_a_name_is_told_by_its_digest(tmp_path: Path) -> None:
+    configs = [config_of([layer]) for layer in (ONE, TWO)]
+    manifests = [manifest_of(config, layer) for config, layer in zip(configs, (ONE, TWO), strict=True)]
+    index = {"manifests": [tagged(manifests[0], "v1"), descriptor(manifests[1])]}
+    write_layout(tmp_path / "layout", index, *configs, *manifests, ONE, TWO)
+    digest = f"sha256:{sha256(manifests[1])}"
+    with pytest.raises(TargetNotFound) as raised, open_oci(str(tmp_path / "layout")):
+        pass
+    assert f"it has {digest}, v1" in raised.value.hint
+    with open_oci(str(tmp_path / "layout"), digest) as image, open_layers(image) as tree:
+        assert tree.paths() == ["/", "/two"]
+
+
+def test_an_image_of_an_archive_by_its_id(tmp_path: Path) -> None:
+    path = two_images(tmp_path)
+    with open_docker_archive(path, "two") as image:
+        digest = image.digest
+    with open_docker_archive(path, digest) as image, open_layers(image) as tree:
+        assert tree.paths() == ["/", "/two"]
 
 
 @pytest.mark.parametrize("platform", ["linux/s390x", "linux/am", "windows/amd64"])

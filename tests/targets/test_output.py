@@ -22,13 +22,23 @@ from tracewhale.targets.output import check, write
         (Name(ARCHIVE, "a.tar"), Name(ARCHIVE, "a.tar")),
         (Name(OCI, "dir", "v1"), Name(OCI, "dir", "v1")),
         (Name(OCI_ARCHIVE, "a.tar", "v1"), Name(OCI_ARCHIVE, "a.tar", "v1")),
+        (Name(OCI, "dir", "Host:5000/a--b/c:v1"), Name(OCI, "dir", "Host:5000/a--b/c:v1")),
     ],
 )
 def test_names_are_made_whole(destination: Name, whole: Name) -> None:
     assert check(destination) == whole
 
 
-@pytest.mark.parametrize("destination", [Name(DOCKER, "UPPER"), Name(ARCHIVE, "a.tar", "a b")])
+@pytest.mark.parametrize(
+    "destination",
+    [
+        Name(DOCKER, "UPPER"),
+        Name(ARCHIVE, "a.tar", "a b"),
+        Name(OCI, "dir", "a b"),
+        Name(OCI, "dir", "a/../b"),
+        Name(OCI_ARCHIVE, "a.tar", ".a"),
+    ],
+)
 def test_names_that_are_none(destination: Name) -> None:
     with pytest.raises(InvalidTag):
         check(destination)

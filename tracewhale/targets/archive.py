@@ -8,9 +8,8 @@ ImageContentError.
 from __future__ import annotations
 
 import os
-import platform as machine
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,13 +30,13 @@ from tracewhale.image.store import (
     strings,
 )
 from tracewhale.image.valid import checked
+from tracewhale.targets import platforms
 
 SIZE_LIMIT = 64 << 30
 """Bytes that an archive, or the layers of one image, may have without their compression."""
 
 _INDEX_TYPES = (INDEX_TYPE, "application/vnd.docker.distribution.manifest.list.v2+json")
 _INDEX_DEPTH = 4
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
 _BLOB = re.compile("blobs/(sha256|sha512)/([0-9a-f]+)")
 _CONFIG = re.compile(r"([0-9a-f]{64})\.json")
 
@@ -72,41 +71,47 @@ class StoredImage:
         return sum(layer.blob.size for layer in self.layers)
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One of the images in a file; ``digest`` tells it from others; an empty platform is not told."""
+
+    value: Json
+    names: tuple[str, ...]
+    digest: str
+    platform: str = ""
+
+
 @contextmanager
 def open_docker_archive(path: str, reference: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
-    """The image in what ``docker save`` wrote, plain or compressed; ``reference`` picks one of several.
+    """The image in what ``docker save`` wrote, plain or compressed; ``reference``, a name or the image's
+    id, picks one of several.
 
     Raises TargetNotFound, ImageContentError, EmptyImage, NoSpace.
     """
     with open_tar_store(path, limit) as store:
         what = f"manifest.json of {path}"
-        entry = _one(
-            path, mappings(parse(_entrance(store, "manifest.json"), what), what), _repo_tags, reference
-        )
-        config = string(entry.get("Config"), what)
-        yield _image(store, _repo_tags(entry), config, strings(entry.get("Layers"), what))
+        entries = mappings(parse(_entrance(store, "manifest.json"), what), what)
+        found = _one(path, [_saved(entry, what) for entry in entries], reference)
+        config, layers = string(found.value.get("Config"), what), strings(found.value.get("Layers"), what)
+        yield _image(store, found.names, config, layers)
 
 
 @contextmanager
 def open_oci(path: str, tag: str = "", platform: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
     """The image in an OCI layout, a directory or a tar of it.
 
-    ``tag`` picks one of several by its annotation ``org.opencontainers.image.ref.name``; ``platform``
-    (``OS/ARCHITECTURE[/VARIANT]``, by default Linux on this machine's) one of a multi-platform image.
+    ``tag`` picks one of several by its annotation ``org.opencontainers.image.ref.name`` or its digest;
+    ``platform`` (see ``platforms.matches``; by default what this machine runs) one of a multi-platform image.
     Raises TargetNotFound, PlatformMismatch, ImageContentError, EmptyImage, NoSpace.
     """
     with open_directory_store(path) if os.path.isdir(path) else open_tar_store(path, limit) as store:
         index = mapping(parse(_entrance(store, "index.json"), f"index.json of {path}"), "index.json")
-        found = _one(path, mappings(index.get("manifests"), "index.json"), _reference, tag)
-        manifest = _manifest(store, found, platform or default_platform())
+        described = [_described(each) for each in mappings(index.get("manifests"), "index.json")]
+        found = _one(path, described, tag, platform)
+        manifest = _manifest(store, found.value, platform)
         config = _place(mapping(manifest.get("config"), "the manifest"))
         layers = [_place(layer) for layer in mappings(manifest.get("layers"), "the manifest")]
-        yield _image(store, _reference(found), config, layers)
-
-
-def default_platform() -> str:
-    """Linux on this machine's architecture, as image indexes write it (Go's GOOS/GOARCH)."""
-    return f"linux/{_ARCHITECTURES.get(machine.machine(), machine.machine())}"
+        yield _image(store, found.names, config, layers)
 
 
 def _entrance(store: Store, name: str) -> Blob:
@@ -119,28 +124,47 @@ def _entrance(store: Store, name: str) -> Blob:
     return blob
 
 
-def _one(path: str, found: Sequence[Json], names_of: Callable[[Json], list[str]], wanted: str) -> Json:
-    """The one of that name, or the only one."""
-    if not found:
+def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "") -> _Choice:
+    """The one of that name or digest, or the only one, under however many names and platforms it is there.
+
+    An index has images for several platforms in an index of their own, or itself (image-layout.md).
+    """
+    if not choices:
         raise EmptyImage(f"{path} holds no image.", "Name an archive or a layout that holds one.")
-    matching = [each for each in found if not wanted or {wanted, f"{wanted}:latest"} & set(names_of(each))]
-    if len(matching) == 1:
-        return matching[0]
-    names = ", ".join(sorted({name for each in found for name in names_of(each)})) or "no names"
+    asked = {wanted, f"{wanted}:latest"}
+    matching = [each for each in choices if not wanted or asked & {*each.names, each.digest}]
+    different = {each.digest: each for each in matching}
+    if len(different) > 1:
+        different = {each.digest: each for each in _fitting(matching, platform)} or different
+    if len(different) == 1:
+        return next(iter(different.values()))
+    names = ", ".join(sorted({name for each in choices for name in each.names or (each.digest,)}))
     if not matching:
         raise TargetNotFound(f"{path} holds no image called {wanted!r}.", f"It has {names}.")
     raise TargetNotFound(
-        f"{path} holds {len(matching)} images.", f"Say which one after a colon; it has {names}."
+        f"{path} holds {len(different)} images.", f"Say which one after a colon; it has {names}."
     )
 
 
-def _repo_tags(entry: Json) -> list[str]:
-    return strings(entry.get("RepoTags"), "manifest.json")
+def _saved(entry: Json, what: str) -> _Choice:
+    config = string(entry.get("Config"), what)
+    return _Choice(entry, tuple(strings(entry.get("RepoTags"), what)), _told_digest(config) or config)
 
 
-def _reference(descriptor: Json) -> list[str]:
+def _described(descriptor: Json) -> _Choice:
     name = string(mapping(descriptor.get("annotations"), "index.json").get(REFERENCE), "index.json")
-    return [name] if name else []
+    platform = mapping(descriptor.get("platform"), "an index")
+    parts = [string(platform.get(part), "an index") for part in ("os", "architecture", "variant")]
+    digest = string(descriptor.get("digest"), "a descriptor")
+    return _Choice(descriptor, (name,) if name else (), digest, "/".join(filter(None, parts)))
+
+
+def _fitting(choices: Sequence[_Choice], platform: str) -> list[_Choice]:
+    """Those for a platform, by default for the best that this machine runs."""
+    for wanted in (platform,) if platform else platforms.here():
+        if found := [each for each in choices if platforms.matches(wanted, each.platform)]:
+            return found
+    return []
 
 
 def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
@@ -151,25 +175,16 @@ def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
         value = mapping(parse(blob, "A manifest"), "a manifest")
         if descriptor.get("mediaType") not in _INDEX_TYPES and "manifests" not in value:
             return value
-        choices = mappings(value.get("manifests"), "an index")
-        fitting = [choice for choice in choices if _fits(choice, platform)]
+        choices = [_described(each) for each in mappings(value.get("manifests"), "an index")]
+        fitting = _fitting(choices, platform)
         if not fitting:
-            known = ", ".join(sorted({_platform(choice) for choice in choices})) or "none"
+            known = ", ".join(sorted({each.platform for each in choices} - {""})) or "none"
             raise PlatformMismatch(
-                f"The image is not made for {platform}.", f"It is for {known}: see --platform."
+                f"The image is not made for {platform or platforms.here()[0]}.",
+                f"It is for {known}: see --platform.",
             )
-        descriptor = fitting[0]
+        descriptor = fitting[0].value
     raise ImageContentError("The image's indexes contain each other.", HINT)
-
-
-def _fits(descriptor: Json, platform: str) -> bool:
-    return f"{_platform(descriptor)}/".startswith(f"{platform}/")
-
-
-def _platform(descriptor: Json) -> str:
-    platform = mapping(descriptor.get("platform"), "an index")
-    parts = [string(platform.get(name), "an index") for name in ("os", "architecture", "variant")]
-    return "/".join(filter(None, parts))
 
 
 def _place(descriptor: Json) -> str:

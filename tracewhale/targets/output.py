@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 
-from tracewhale.errors import UsageError
+from tracewhale.errors import InvalidTag, UsageError
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive, oci_archive, write_archive, write_oci_layout
 from tracewhale.image.blobs import Blob
@@ -12,6 +13,10 @@ from tracewhale.targets.docker.publish import publish
 from tracewhale.targets.docker.reference import check_tag
 from tracewhale.targets.layers import LayerTree
 from tracewhale.targets.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
+
+_WORD = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
+_TAG = re.compile(rf"{_WORD}(?:/{_WORD})*")
+"""What an OCI layout may call an image (annotations.md, ``org.opencontainers.image.ref.name``)."""
 
 
 def check(destination: Name) -> Name:
@@ -28,6 +33,11 @@ def check(destination: Name) -> Name:
         return Name(DOCKER, check_tag(place))
     elif destination.kind == ARCHIVE and destination.reference:
         return Name(ARCHIVE, place, check_tag(destination.reference))
+    elif destination.reference and not _TAG.fullmatch(destination.reference):
+        raise InvalidTag(
+            f"{destination.reference!r} is not a valid name for an image in an OCI layout.",
+            "A name is of letters and digits, with single . _ - : @ + or / between them.",
+        )
     return destination
 
 

@@ -34,7 +34,6 @@ from tracewhale.targets.docker.engine import (
     image_config,
     inspect_image,
     load,
-    matches,
     remove_image,
     tag,
 )
@@ -220,14 +219,6 @@ def test_images_that_cannot_run_here() -> None:
     with pytest.raises(EmptyImage):
         find(cast(APIClient, Elsewhere(RootFS={"Type": "layers"})), "a")
     assert find(cast(APIClient, Elsewhere(Architecture="386")), "a").image == "sha256:1"
-
-
-@pytest.mark.parametrize(
-    ("platform", "fits"),
-    [("linux", True), ("linux/amd64", True), ("amd64", True), ("linux/x86_64", True), ("linux/arm64", False)],
-)
-def test_platforms(platform: str, fits: bool) -> None:
-    assert matches(platform, {"Os": "linux", "Architecture": "amd64"}) is fits
 
 
 @pytest.mark.usefixtures("leaves_nothing")

@@ -22,6 +22,7 @@ from docker.utils import kwargs_from_env
 
 from tracewhale.errors import EmptyImage, EngineError, NoSpace, PlatformMismatch, TargetNotFound, UsageError
 from tracewhale.targets.docker.reference import check_tag, normalized
+from tracewhale.targets.platforms import matches, runs
 
 NEWEST_API = (1, 44)
 """The newest version of the engine's API that we were written for; older and newer engines both speak it."""
@@ -33,7 +34,6 @@ CONNECT_SECONDS = 15
 ANSWER_SECONDS = 900
 """How long one answer may take: a commit or a load of some gigabytes on a slow disk."""
 
-RUNS_TOO = {"amd64": {"386"}, "arm64": {"arm"}}
 """Architectures that a processor runs besides its own."""
 
 START_HINT = (
@@ -181,11 +181,10 @@ def find(
         image, container = (image, None) if is_image else (None, container)
     if container:
         return Found(name, container["Image"], container["Id"], note)
-    if image is None or (platform and not matches(platform, image)):
+    if image is None or (platform and not matches(platform, f"{image['Os']}/{image['Architecture']}")):
         image = _pull(client, name, platform, progress)
     server = client.version()
-    runs = {server["Arch"], "", *RUNS_TOO.get(server["Arch"], ())}
-    if image["Os"] != server["Os"] or image["Architecture"] not in runs:
+    if image["Os"] != server["Os"] or not runs(image["Architecture"], server["Arch"]):
         raise PlatformMismatch(
             f"{name} is for {image['Os']}/{image['Architecture']}, and the Docker engine runs "
             f"{server['Os']}/{server['Arch']}.",
@@ -207,12 +206,6 @@ def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:
 def container_is_exact(name: str, container: Mapping[str, Any]) -> bool:
     """Whether a name is the container's own name or its whole id, not the beginning of it."""
     return name.lstrip("/") in (container["Id"], container["Name"].lstrip("/"))
-
-
-def matches(platform: str, image: Mapping[str, Any]) -> bool:
-    """Whether an image is of a platform as ``--platform`` names it: OS, ARCH or OS/ARCH[/VARIANT]."""
-    wanted = platform.lower().replace("x86_64", "amd64").replace("aarch64", "arm64").split("/")
-    return set(wanted[:2]) <= {image["Os"], image["Architecture"]}
 
 
 def _lookup_image(client: APIClient, name: str) -> dict[str, Any] | None:

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tracewhale.targets.platforms import architecture
+
 PSEUDO = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fuse.lxcfs fusectl "
     "hugetlbfs mqueue nsfs overlay proc pstore rpc_pipefs securityfs selinuxfs sysfs tracefs".split()
@@ -19,8 +21,6 @@ RUNTIME = ("/proc", "/sys", "/dev", "/run")
 
 SYS_ADMIN = 21
 """The number of CAP_SYS_ADMIN (capability.h)."""
-
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,11 @@ class Machine:
 
 def this_machine() -> Machine:
     """Look. The architecture is named as images name it (Go's GOARCH)."""
-    machine = platform.machine()
     with open("/proc/self/mountinfo", "rb") as file:
         mounts = parse_mountinfo(file)
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
         user = not may_mount(file.read())
-    architecture = _ARCHITECTURES.get(machine, machine)
-    return Machine(os.geteuid(), os.getegid(), user, platform.node(), architecture, mounts)
+    return Machine(os.geteuid(), os.getegid(), user, platform.node(), architecture(), mounts)
 
 
 def may_mount(status: str) -> bool:

@@ -23,6 +23,7 @@ from tracewhale.targets.embedded.machine import RUNTIME, Machine
 from tracewhale.targets.embedded.workspace import remove, workspace
 from tracewhale.targets.layers import LayerTree, open_layers
 from tracewhale.targets.names import ARCHIVE, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
+from tracewhale.targets.platforms import matches, runs
 from tracewhale.tree import Entry, Kind, Packed, Tree
 
 UNSEEN = "/dev/shm"
@@ -160,23 +161,26 @@ def of_image(image: Image, machine: Machine) -> Iterator[Source]:
 
 
 def _stored(name: Name, request: Request, machine: Machine, held: ExitStack) -> Source:
-    platform = request.options.platform or ""
     if name.kind == ARCHIVE:
         image = held.enter_context(open_docker_archive(name.place, name.reference))
     else:
-        image = held.enter_context(open_oci(name.place, name.reference, platform))
-    _check_platform(image, name, machine)
+        image = held.enter_context(open_oci(name.place, name.reference, request.options.platform or ""))
+    _check_platform(image.config, name, request, machine)
     tree = held.enter_context(open_layers(image))
     return Source(name.kind, image.digest, image.config, tree.size, _default_name(image, name), tree, machine)
 
 
-def _check_platform(image: StoredImage, name: Name, machine: Machine) -> None:
-    told = (image.config.get("os") or "linux", image.config.get("architecture") or machine.architecture)
-    if told != ("linux", machine.architecture):
+def _check_platform(config: Mapping[str, Any], name: Name, request: Request, machine: Machine) -> None:
+    system, architecture = config.get("os") or "linux", config.get("architecture") or machine.architecture
+    told = "/".join(filter(None, (system, architecture, config.get("variant"))))
+    if system != "linux" or not runs(architecture, machine.architecture):
         raise PlatformMismatch(
-            f"{name} is for {'/'.join(told)}, and this machine runs linux/{machine.architecture}.",
+            f"{name} is for {told}, and this machine runs linux/{machine.architecture}.",
             "Trace it on a machine of its own architecture.",
         )
+    asked = request.options.platform
+    if asked and not matches(asked, told):
+        raise PlatformMismatch(f"{name} is for {told}, and not for {asked}.", "Leave --platform out.")
 
 
 def _default_name(image: StoredImage, name: Name) -> str:
@@ -201,6 +205,7 @@ def _rootfs(name: Name, request: Request, machine: Machine, held: ExitStack) -> 
             f"{name.place} is empty: there are no files in it.", "Name an unpacked root file system."
         )
     config = made_config(request, machine, {"PATH": DEFAULT_PATH}, "", "")
+    _check_platform(config, name, request, machine)
     base = os.path.basename(directory) or "root"
     return Source(ROOTFS, f"rootfs:{directory}", config, 0, f"skinny-{base}", tree, machine, directory)
 
@@ -214,6 +219,7 @@ def _host(request: Request, machine: Machine, held: ExitStack) -> Source:
         user = f"{machine.uid}:{machine.gid}"
         environment["HOME"] = os.path.expanduser("~")
     config = made_config(request, machine, {"PATH": DEFAULT_PATH, **environment}, user, os.getcwd())
+    _check_platform(config, Name(HOST), request, machine)
     words = [*([request.options.entrypoint] if request.options.entrypoint else []), *request.command]
     base = os.path.basename(words[0]) if words else "host"
     return Source(HOST, HOST, config, 0, f"skinny-{base}", tree, machine, "/")

@@ -1,0 +1,44 @@
+"""Platforms of images: operating system, architecture and variant, as Go calls them (GOOS, GOARCH, GOARM).
+
+OCI image-spec, image-index.md and config.md; ``--platform`` names them as ``docker run`` takes it.
+"""
+
+from __future__ import annotations
+
+import platform
+
+RUNS_TOO = {"amd64": ("386",), "arm64": ("arm",)}
+"""What a kernel for an architecture runs beside its own."""
+
+_OF_MACHINE = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
+"""What uname(2) calls an architecture."""
+
+
+def architecture() -> str:
+    """This machine's."""
+    machine = platform.machine()
+    return _OF_MACHINE.get(machine, machine)
+
+
+def here() -> tuple[str, ...]:
+    """What this machine runs, the best first: ``linux/amd64``, ``linux/386``."""
+    own = architecture()
+    return tuple(f"linux/{each}" for each in (own, *RUNS_TOO.get(own, ())))
+
+
+def runs(told: str, on: str) -> bool:
+    """Whether a machine executes programs of an architecture; an image that names none is for any."""
+    return told in ("", on, *RUNS_TOO.get(on, ()))
+
+
+def matches(wanted: str, told: str) -> bool:
+    """Whether ``OS/ARCH[/VARIANT]`` is what ``--platform`` names: OS, ARCH or OS/ARCH[/VARIANT].
+
+    A variant counts where both have one.
+    """
+    words = [_OF_MACHINE.get(word, word) for word in wanted.lower().split("/")]
+    system, _, rest = told.partition("/")
+    machine, _, variant = rest.partition("/")
+    if not set(words[:2]) <= {system, machine}:
+        return False
+    return not variant or words[2:] in ([], [variant])
