@@ -169,3 +169,16 @@ def test_other_words_are_another_file() -> None:
     files: dict[str, str | bytes] = {"/usr/share/doc/liba/copyright": "some words"}
     _, made = plan("/lib/liba.so.1", "/lib/libb.so.1", files=files)
     assert made.kept["/usr/share/doc/liba/copyright"].entry.nlink == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    ["/var/lib/dpkg/status.d -> /etc", "/var/lib/dpkg/status.d: a file", "/var/lib/dpkg/status.d/liba/x: x"],
+)
+def test_what_has_no_place_is_not_generated(odd: str) -> None:
+    image = Image(f"{TREE}\n{odd}", DPKG)
+    asked = ("/usr/lib/liba.so.1", "/etc/debian_version", odd.split()[0].rstrip(":"))
+    events = frozenset(Event(path, "read", "/usr/bin/p", present=True) for path in asked)
+    made = make_plan(image.view, Trace("t", "i", "p", {}, events), Options())
+    assert not any(path.endswith("/liba") and kept.content for path, kept in made.kept.items())
+    assert "/usr/lib/liba.so.1.2" in made.kept

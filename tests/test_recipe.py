@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 
 from tests.made import CONFIG, ORIGINAL, planned, tree_of, written
+from tests.trees import MemoryTree
 from tracewhale import __version__
+from tracewhale.errors import UsageError
 from tracewhale.image import Image, Overrides
 from tracewhale.image.archive import write_oci_layout
 from tracewhale.packing import layers
-from tracewhale.plan import Reason
-from tracewhale.recipe import Original, Recipe, overridden
-from tracewhale.tree import parent
+from tracewhale.plan import Options, Reason, make_plan
+from tracewhale.recipe import Original, Recipe, overridden, write
+from tracewhale.tracing.events import Event, Trace
+from tracewhale.tree import View, parent
 
 
 def config(image: Image) -> dict[str, Any]:
@@ -143,3 +146,14 @@ def test_a_bill_inside_names_all_files_but_itself(form: str, ending: str, most: 
         assert "/opt/app/main" in text
         assert place not in text
         assert tree.paths() == list(tree_of(made.image).paths())
+
+
+@pytest.mark.parametrize("odd", ["/var -> /", "/var/lib/db -> ../../x", "/var/lib/db: a file"])
+def test_a_bill_inside_has_its_place_or_is_refused(odd: str) -> None:
+    view = View(MemoryTree(f"/x: x\n{odd}"))
+    plan = make_plan(view, Trace("t", "i", "p", {}, frozenset({Event("/x", "read", "/x", True)})), Options())
+    with (
+        pytest.raises(UsageError, match="--sbom-in-image: the image has something else where"),
+        write(view, plan, ORIGINAL, Recipe(bill_inside=True)),
+    ):
+        pass

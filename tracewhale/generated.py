@@ -30,12 +30,13 @@ def generate(
 ) -> dict[str, Kept]:
     """What is generated for a plan, by path, with the directories that it needs and that are not kept.
 
-    ``wanted`` tells whether a path may be in the image; ``epoch`` is SOURCE_DATE_EPOCH in seconds, which
-    all times become when it is given; ``shorten`` leaves out of ``ld.so.cache`` what is not kept.
+    ``wanted`` tells whether a path may be in the image; what has no place there is left out. ``epoch`` is
+    SOURCE_DATE_EPOCH in seconds, which all times become when it is given; ``shorten`` leaves out of
+    ``ld.so.cache`` what is not kept.
     """
     made: dict[str, Kept] = {}
     for each in written:
-        if wanted(each.path):
+        if wanted(each.path) and has_place(view, each.path):
             reason = Reason(Why.PACKAGE.value, each.whom, each.what)
             made[each.path] = _file(each.path, each.content, each.mtime_ns, reason, epoch)
     made |= share_licences(view, kept)
@@ -52,6 +53,17 @@ def added(
     """One more generated file, with the directories that it needs and that are not kept."""
     made = {path: _file(path, content, mtime_ns, reason, None)}
     return made | _parents(view, kept, made, path)
+
+
+def has_place(view: View, path: str) -> bool:
+    """Whether a file can be made at a path: all above it is directories, or nothing yet."""
+    above = path
+    while (above := parent(above)) != "/":
+        entry = view.lstat(above)
+        if entry is not None and entry.kind is not Kind.DIRECTORY:
+            return False
+    entry = view.lstat(path)
+    return entry is None or entry.kind is not Kind.DIRECTORY
 
 
 def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dict[str, Kept]:

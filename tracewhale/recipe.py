@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tracewhale import __version__, sbom
-from tracewhale.generated import SECOND, added
+from tracewhale.errors import UsageError
+from tracewhale.generated import SECOND, added, has_place
 from tracewhale.image import Image, Overrides, write_layers
 from tracewhale.image.archive import write_archive
 from tracewhale.image.config import created_time
@@ -105,6 +106,11 @@ class _Layering:
     def groups(self) -> Iterator[Iterator[Packed]]:
         place = f"{BILLS}{sbom.ENDINGS[self._recipe.form]}" if self._recipe.bill_inside else ""
         if place:
+            if not has_place(self._view, place):
+                raise UsageError(
+                    f"--sbom-in-image: the image has something else where {place} should be.",
+                    "Write the bill of materials beside the image: --sbom FILE.",
+                )
             self._add(place, b"")
         paths = layers(self.plan, self._recipe.layers)
         for number, some in enumerate(paths, 1):
