@@ -30,6 +30,23 @@ def test_file_of_this_machine() -> None:
     assert found("host", "env")["libc.so.6"] == recipes.LIBC
 
 
+def test_files_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "link").symlink_to("/usr/bin/env")
+    monkeypatch.chdir(tmp_path)
+    for first in ("/usr/bin/env", "./link", "../" + tmp_path.name + "/link"):
+        result = CliRunner().invoke(deps, [first, "/usr/bin/cat", "link", "--json"])
+        assert result.exit_code == 0, result.output
+        asked = [each["asked"] for each in json.loads(result.stdout)["files"]]
+        assert asked[1:] == ["/usr/bin/cat", str(tmp_path / "link")]
+    result = CliRunner().invoke(deps, ["./none", "/usr/bin/env", "--flat"])
+    assert result.exit_code == 1
+    assert f"{tmp_path}/none => no such file" in result.output
+    for target in ("a/b", "rootfs:/"):
+        result = CliRunner().invoke(deps, [target])
+        assert result.exit_code == 2
+        assert f"no path is given to look at in {target}" in result.output
+
+
 def test_directory(tmp_path: Path) -> None:
     root, work = tmp_path / "root", tmp_path / "work"
     work.mkdir()

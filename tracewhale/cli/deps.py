@@ -23,6 +23,9 @@ from tracewhale.targets.layers import open_layers
 from tracewhale.targets.names import ARCHIVE, DOCKER, HOST, ROOTFS, parse
 from tracewhale.tree import Tree, View
 
+PATHS = ("/", "./", "../")
+"""How a path begins that can be nothing else."""
+
 Opener = Callable[[str], AbstractContextManager[Tree]]
 
 
@@ -70,12 +73,12 @@ def command(open_tree: Opener = open_files) -> click.Command:
     ) -> None:
         """Show what the dynamic loader would load for files of a target, without running anything.
 
-        TARGET is an image or container, docker-archive:FILE, oci:DIRECTORY, rootfs:DIRECTORY or host;
-        or alone a file of this machine. PATH is a file in it, or a command's name. Exits with 1 when
-        something is missing.
+        TARGET is an image or container, docker-archive:FILE, oci:DIRECTORY, rootfs:DIRECTORY or host.
+        PATH is a file in it, or a command's name. Without a TARGET the files are this machine's: the first
+        begins with / or . then, or is the only one. Exits with 1 when something is missing.
         """
-        if not paths:
-            target, paths = "host", (_host_file(target),)
+        if target.startswith(PATHS) or not paths:
+            target, paths = HOST, tuple(_host_file(path, alone=not paths) for path in (target, *paths))
         environment = dict(_variable(text) for text in variables)
         with open_tree(target) as tree:
             resolver = Resolver(View(tree), _cpu() if cpu == "this" else BASELINE)
@@ -95,10 +98,13 @@ def _rendered(listings: list[Listing], *, flat: bool, as_json: bool) -> str:
     return render_tree(listings, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
 
 
-def _host_file(name: str) -> str:
-    if not os.path.exists(name):
+def _host_file(name: str, *, alone: bool) -> str:
+    """A path as the resolver takes it; a name that is none here is a command's, or alone a target's."""
+    if name.startswith(PATHS) or os.path.exists(name):
+        return os.path.abspath(name)
+    if alone:
         raise UsageError(f"no path is given to look at in {name}", "say: tracewhale deps TARGET PATH...")
-    return os.path.abspath(name)
+    return name
 
 
 def _variable(text: str) -> tuple[str, str]:
