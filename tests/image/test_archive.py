@@ -171,3 +171,10 @@ def test_a_pipe_is_written_to_and_not_replaced(image: Image, tmp_path: Path) -> 
         assert reader.stdout is not None
         assert reader.stdout.read() == b"".join(docker_archive(image))
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_is_written_through_and_not_replaced(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    write_archive(docker_archive(image), str(tmp_path / "link"))
+    assert (tmp_path / "file").read_bytes() == b"".join(docker_archive(image))
+    assert (tmp_path / "link").is_symlink()

@@ -125,6 +125,15 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["pipe"]
 
 
+def test_a_link_is_written_through_and_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("file")
+    for _ in range(2):
+        tracefile.write(TRACE, str(tmp_path / "link"))
+        assert (tmp_path / "file").read_text() == "".join(tracefile.dumps(TRACE))
+    assert sorted(os.listdir(tmp_path)) == ["file", "link"]
+    assert (tmp_path / "link").is_symlink()
+
+
 def test_errors_name_the_file_and_have_their_exit_code(tmp_path: Path) -> None:
     with pytest.raises(TraceFileError, match="cannot be read: No such file") as caught:
         tracefile.read(str(tmp_path / "none"))

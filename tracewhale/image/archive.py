@@ -83,12 +83,13 @@ def write_oci_layout(
 
 
 def write_archive(chunks: Iterator[bytes], path: str) -> None:
-    """Write an archive's chunks to a file, there only when it is whole, or into a pipe or device.
+    """Write an archive's chunks to a file, there only when it is whole, or into a pipe, device or link.
 
-    Raises NoSpace, UsageError.
+    /dev/stdout is a link, which must not be replaced. Raises NoSpace, UsageError.
     """
     directory, name = os.path.split(path)
-    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+    special = os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path))
+    if special and not os.path.isdir(path):
         with _writable(path), full_disk(path), open(path, "wb") as out:
             out.writelines(chunks)
     else:

@@ -45,10 +45,10 @@ def check_place(path: str) -> None:
 def write(trace: Trace, path: str) -> None:
     """Write a trace file, whole or not at all (a temporary name beside it, then rename(2)).
 
-    A pipe or a device is written to, not replaced. Raises NoSpace, or TraceFileError when the place cannot
-    be written.
+    A pipe, a device or a link (/dev/stdout is one) is written to, not replaced. Raises NoSpace, or
+    TraceFileError when the place cannot be written.
     """
-    special = os.path.exists(path) and not os.path.isfile(path)
+    special = os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path))
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         place, mode = (path, "w") if special else (temporary, "x")
