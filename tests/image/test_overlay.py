@@ -245,7 +245,7 @@ def test_too_many_names_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         [file("/".join(f"d{number}" for number in range(101)))],
         [file(f".wh.{number}") for number in range(101)],
     ):
-        with pytest.raises(ImageContentError, match="more than 100 names"):
+        with pytest.raises(ImageContentError, match="more names than any image could need"):
             overlay(items)
 
 
@@ -266,3 +266,33 @@ def test_a_maze_of_links_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     maze += [symlink(f"l{number}", f"l{number - 1}") for number in range(1, 20)]
     with pytest.raises(ImageContentError):
         overlay([*maze, *(file(f"l19/f{number}") for number in range(20))])
+
+
+def test_metadata_that_fills_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "METADATA_LIMIT", 10_000)
+    runs = ",".join(f"{2 * number},1" for number in range(100))
+    for item in (
+        Item("f", b"x", pax={"SCHILY.xattr.user.a": "v" * 6_000}),
+        Item("/".join(["d"] * 3_000), b"x"),
+        symlink("l", "t" * 4_000),
+        Item("f", b"x" * 100, pax={"GNU.sparse.map": runs, "GNU.sparse.size": "200"}),
+    ):
+        overlay([item])
+        with pytest.raises(ImageContentError, match="more names than any image could need"):
+            overlay([item, item], [item])
+
+
+def test_links_make_no_path_that_is_longer_than_a_name_could_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATH_LIMIT", 1_000)
+    deep = [file("/".join(["d"] * 400 + ["f"])), symlink("l", "d/" * 400)]
+    overlay(deep)
+    with pytest.raises(ImageContentError, match="impossibly long"):
+        overlay([*deep, file("/".join(["l"] + ["d"] * 400 + ["f"]))])
+
+
+def test_paths_that_are_too_long_together_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATHS_LIMIT", 100_000)
+    deep = [directory("/".join(["d"] * 200)), symlink("l", "d/" * 200)]
+    overlay([*deep, *(file(f"l/{number}") for number in range(50))])
+    with pytest.raises(ImageContentError, match="impossibly long"):
+        overlay([*deep, *(file(f"l/{number}") for number in range(500))])

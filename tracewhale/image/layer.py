@@ -51,7 +51,8 @@ class Layer:
 
 def layer_order(paths: Iterable[str]) -> list[str]:
     """Physical paths in a layer's order: each once, by the bytes of their names, parents first."""
-    return sorted(set(paths), key=lambda path: os.fsencode(path).split(b"/"))
+    # The order of lists of names, in a fraction of their memory: NUL is below every byte of a name.
+    return sorted(set(paths), key=lambda path: os.fsencode(path).replace(b"/", b"\0"))
 
 
 def with_parents(paths: Iterable[str]) -> set[str]:

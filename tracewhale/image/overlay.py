@@ -21,6 +21,15 @@ ENTRY_LIMIT = 4_000_000
 PATH_LIMIT = 32 << 10
 """Bytes of one path: eight times PATH_MAX."""
 
+PATHS_LIMIT = 512 << 20
+"""Bytes of all paths of an image together, each from the root: four million of 128."""
+
+METADATA_LIMIT = 1 << 30
+"""Bytes of names, links, extended attributes and sparse maps that all members of an image have together."""
+
+EXTENT_SIZE = 64
+"""Bytes of memory that each run of a sparse file's data stands for in that."""
+
 NAME_LIMIT = 255
 """Bytes of one name: NAME_MAX of Linux's file systems."""
 
@@ -95,6 +104,7 @@ class Overlay:
     def __init__(self, limit: int) -> None:
         self.root = Inode(1, Kind.DIRECTORY)
         self._left = limit
+        self._metadata = METADATA_LIMIT
         self._inodes = 1
         self._walked = 0
         self._layer = -1
@@ -105,20 +115,20 @@ class Overlay:
         Its whiteouts delete what lower layers have, wherever in the layer they stand.
         """
         self._layer += 1
-        added: list[tuple[list[str], Member]] = []
-        deleted: list[list[str]] = []
+        added: list[Member] = []
+        deleted: list[bytes] = []
         for member in members:
-            names = split(member.name)
-            if is_whiteout(names):
-                deleted.append(names)
+            if is_whiteout(split(member.name)):
+                deleted.append(member.name)
             else:
-                added.append((names, member))
-            if len(added) + len(deleted) > ENTRY_LIMIT:
+                added.append(member)
+            self._metadata -= _size(member)
+            if len(added) + len(deleted) > ENTRY_LIMIT or self._metadata < 0:
                 raise _too_many()
-        for names in deleted:
-            self._delete(names)
-        for names, member in added:
-            self._add(names, member)
+        for name in deleted:
+            self._delete(split(name))
+        for member in added:
+            self._add(split(member.name), member)
 
     def find(self, names: Iterable[str]) -> Inode | None:
         """The inode at a physical path's names."""
@@ -138,17 +148,22 @@ class Overlay:
             pending += [(join(path, name), child) for name, child in inode.children.items()]
 
     def count_links(self) -> None:
-        """Set each file's number of names; to be called once, after the last layer."""
-        for inode in self._all():
-            for child in inode.children.values():
-                child.nlink += 1
+        """Set each file's number of names; to be called once, after the last layer.
 
-    def _all(self) -> Iterator[Inode]:
-        pending = [self.root]
+        Raises ImageContentError for paths that are too long, which links make of short names.
+        """
+        left = PATHS_LIMIT
+        pending = [(self.root, 0)]
         while pending:
-            inode = pending.pop()
-            yield inode
-            pending += [child for child in inode.children.values() if child.kind is Kind.DIRECTORY]
+            inode, above = pending.pop()
+            for name, child in inode.children.items():
+                child.nlink += 1
+                length = above + len(name) + 1
+                left -= length
+                if length > PATH_LIMIT or left < 0:
+                    raise ImageContentError("The paths in the image are impossibly long.", HINT)
+                if child.kind is Kind.DIRECTORY:
+                    pending.append((child, length))
 
     def _delete(self, names: list[str]) -> None:
         # No link is followed: a directory that this layer puts in a link's place deletes what was below
@@ -248,6 +263,12 @@ class Overlay:
         return Inode(self._inodes, kind, layer=self._layer)
 
 
+def _size(member: Member) -> int:
+    """What a member has beside its contents, in bytes."""
+    attributes = sum(len(name) + len(value) for name, value in member.xattrs.items())
+    return len(member.name) + len(member.link) + attributes + EXTENT_SIZE * len(member.extents)
+
+
 def split(name: bytes) -> list[str]:
     """A member's name as names below the root; an absolute one is taken as relative to it.
 
@@ -281,4 +302,4 @@ def text(name: bytes) -> str:
 
 
 def _too_many() -> ImageContentError:
-    return ImageContentError(f"The image's layers have more than {ENTRY_LIMIT} names.", HINT)
+    return ImageContentError("The image's layers have more names than any image could need.", HINT)

@@ -25,7 +25,17 @@ from tracewhale.image.blobs import (
 from tracewhale.image.header import BLOCK
 from tracewhale.image.layer import WHITEOUT_PREFIX, layer_order, with_parents
 from tracewhale.image.members import REGULAR, members
-from tracewhale.image.overlay import BOMB_HINT, ENTRY_LIMIT, HINT, OPAQUE, Inode, Overlay, is_whiteout, split
+from tracewhale.image.overlay import (
+    BOMB_HINT,
+    ENTRY_LIMIT,
+    HINT,
+    OPAQUE,
+    PATHS_LIMIT,
+    Inode,
+    Overlay,
+    is_whiteout,
+    split,
+)
 from tracewhale.image.rootfs import Unpacked, write_rootfs
 from tracewhale.image.spool import CHUNK, contents, spool
 from tracewhale.image.store import mapping, mappings, parse_text, string, strings
@@ -152,7 +162,7 @@ class _Saved:
     """What a stream of ``docker save`` holds: its JSON files by name, its layers' names by diff_id."""
 
     documents: dict[str, bytes] = field(default_factory=dict)
-    layers: dict[str, list[list[str]]] = field(default_factory=dict)
+    layers: dict[str, list[bytes]] = field(default_factory=dict)
 
 
 def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT) -> list[str]:
@@ -182,10 +192,10 @@ def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT
     return layer_order(changed)
 
 
-def _changed(below: Sequence[str], layer: Sequence[list[str]]) -> list[str]:
+def _changed(below: Sequence[str], layer: Sequence[bytes]) -> list[str]:
     """Paths after a layer: those of the layers below that it does not delete, and its own."""
     own, gone, opaque = set(), set(), set()
-    for names in layer:
+    for names in map(split, layer):
         if not is_whiteout(names):
             own.add(_path(names))
         elif names[-1] == OPAQUE:
@@ -234,14 +244,17 @@ def _saved(stream: BinaryIO, limit: int) -> _Saved:
     return saved
 
 
-def _layer_names(read: Read, limit: int, most: int) -> tuple[str, list[list[str]]]:
+def _layer_names(read: Read, limit: int, most: int) -> tuple[str, list[bytes]]:
     """A layer's diff_id and the names of its members, from its bytes as they are stored."""
     hashed = hashlib.sha256()
     source = StreamSource(plain_reader(read), hashed.update)
-    names: list[list[str]] = []
+    names: list[bytes] = []
+    room = PATHS_LIMIT
     for member in members(source):
-        names.append(split(member.name))
-        if len(names) > most or source.position + member.size > limit:
+        split(member.name)
+        names.append(member.name)
+        room -= len(member.name)
+        if len(names) > most or room < 0 or source.position + member.size > limit:
             raise ImageContentError("A layer is larger than the limit.", BOMB_HINT)
     while source.read(CHUNK):
         if source.position > limit:
