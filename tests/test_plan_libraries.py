@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tracewhale.plan import Options, make_plan
+from tracewhale.report.json import plan_json
+from tracewhale.report.text import render_plan
 from tracewhale.targets.directory import DirectoryTree
 from tracewhale.tracing.events import Event, Trace
 from tracewhale.tree import View
@@ -51,3 +53,10 @@ def test_a_library_that_a_literal_names_is_kept_when_asked_for(root: Path, guess
     assert ("libm.so.6" in names) is guess
     if guess:
         assert "possible dlopen" in names["libm.so.6"][0].detail
+    told = [(edge.needer, edge.name) for edge in plan.possible]
+    assert told == ([] if guess else [("/usr/bin/program", "libm.so.6")])
+    assert ("named by /usr/bin/program as libm.so.6" in render_plan(plan)) is not guess
+    assert plan_json(plan)["libraries"]["possible"] == [
+        {"library": name, "path": edge.path, "named_by": needer}
+        for edge, (needer, name) in zip(plan.possible, told, strict=True)
+    ]

@@ -39,6 +39,8 @@ class Plan:
     closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
     packages: Inventory = field(default_factory=Inventory)
     surface: Surface = field(default_factory=Surface)
+    possible: tuple[loader.Edge, ...] = ()
+    """Libraries that string literals of kept ELF files name, and that are not kept."""
 
     def __post_init__(self) -> None:
         for path in self.kept:
@@ -107,7 +109,7 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
             raise UsageError(f"--include {path}: the image has no such path", "give a path that exists in it")
     if options.listings:
         draft.complete_listings(trace)
-    closure = _fixpoint(draft, trace, options)
+    closure, guessed = _fixpoint(draft, trace, options)
     databases = Databases(view)
     _document(draft, databases, options)
     kept, excluded = _exclude(draft.frozen(), options.exclude)
@@ -118,7 +120,8 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
         return not draft.is_outside(path) and not _is_excluded(path, options.exclude)
 
     kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch, shorten=not options.listings)
-    return Plan(kept, tuple(absent), excluded, closure, packages, surface(view, entries))
+    possible = tuple(edge for edge in guessed if _physical(view, edge.path) not in kept)
+    return Plan(kept, tuple(absent), excluded, closure, packages, surface(view, entries), possible)
 
 
 def _prefetch(view: View, trace: Trace) -> None:
@@ -127,10 +130,11 @@ def _prefetch(view: View, trace: Trace) -> None:
     view.prefetch(directory for directory in directories if "/../" not in directory)
 
 
-def _fixpoint(draft: Draft, trace: Trace, options: Options) -> loader.Closure:
+def _fixpoint(draft: Draft, trace: Trace, options: Options) -> tuple[loader.Closure, tuple[loader.Edge, ...]]:
     """Add the closure of every ELF file and script and what the rules say, until nothing is added.
 
-    A rule may keep a library that has a closure of its own, whose libraries trigger rules.
+    A rule may keep a library that has a closure of its own, whose libraries trigger rules. Beside the closure
+    it gives the possible dlopens.
     """
     resolver, starts = loader.Resolver(draft.view), Starts(draft.view, trace)
     while True:
@@ -148,7 +152,12 @@ def _fixpoint(draft: Draft, trace: Trace, options: Options) -> loader.Closure:
         ):
             draft.keep(addition.path, Reason(Why.RULE.value, addition.rule, addition.because), follow=False)
         if before == set(draft.entries):
-            return closure
+            return closure, guessed or resolver.possible()
+
+
+def _physical(view: View, path: str) -> str:
+    entry = view.resolve(path).entry
+    return entry.path if entry is not None else path
 
 
 def _asked(edge: loader.Edge) -> str:

@@ -168,6 +168,7 @@ def test_command_guesses() -> None:
     result = run("image", "--guess-dlopen", "--flat", "/usr/bin/whole", files=with_literal)
     assert "/lib64/liba.so\n" in result.stdout
     assert "/lib64/liba.so" not in run("image", "--flat", "/usr/bin/whole", files=with_literal).stdout
+    assert "possible dlopen by" in run("image", "/usr/bin/whole", files=with_literal).stdout
 
 
 def with_read_only(data: bytes, text: bytes) -> bytes:

@@ -56,7 +56,8 @@ def command(open_tree: Opener = open_files) -> click.Command:
     @click.argument("paths", metavar="[PATH]...", nargs=-1)
     @click.option("--flat", is_flag=True, help="Each path once, a line each.")
     @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
-    @click.option("--guess-dlopen", "guess", is_flag=True, help="Also libraries named by string literals.")
+    @click.option("--guess-dlopen", "guess", is_flag=True,
+                  help="With --flat, also what string literals name.")  # fmt: skip
     @click.option("-e", "--env", "variables", metavar="NAME=VALUE", multiple=True,
                   help="A variable that steers the loader, or PATH for names.")  # fmt: skip
     @click.option("--cpu", type=click.Choice(["this", "baseline"]), default="this", show_default=True,
@@ -82,7 +83,7 @@ def command(open_tree: Opener = open_files) -> click.Command:
         environment = dict(_variable(text) for text in variables)
         with open_tree(target) as tree:
             resolver = Resolver(View(tree), _cpu() if cpu == "this" else BASELINE)
-            listings = [dependencies(resolver, path, environment, guess=guess) for path in paths]
+            listings = [dependencies(resolver, path, environment, guess=guess or not flat) for path in paths]
         echo(_rendered(listings, flat=flat, as_json=as_json))
         if not all(listing.complete for listing in listings):
             sys.exit(ExitCode.MISSING)

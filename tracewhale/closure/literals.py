@@ -6,6 +6,7 @@ import os
 import re
 import struct
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from tracewhale.closure.elf import MAGIC
 from tracewhale.tree import Entry, Kind, View
@@ -14,6 +15,12 @@ NAME = re.compile(rb"\.so(?:\.[A-Za-z0-9._-]{1,40})?\0")
 """The end of a literal that names a library."""
 
 LONGEST = 256
+LIMIT = 64 << 20
+"""Bytes of a file that are looked at: some programs carry gigabytes of data."""
+
+MOST = 4096
+"""Names of a file that count."""
+
 CHUNK = 4 << 20
 SHT_PROGBITS = 1
 SHF_ALLOC_ONLY = 2
@@ -31,9 +38,11 @@ def literals(view: View, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for entry, ranges in zip(entries, _read_only(view, entries), strict=True):
         names: dict[str, None] = {}
+        left = LIMIT
         for start, size in ranges:
-            names |= dict.fromkeys(_names(view, entry.path, start, size))
-        found[entry.path] = tuple(names)
+            names |= dict.fromkeys(islice(_names(view, entry.path, start, min(size, left)), MOST))
+            left -= min(size, left)
+        found[entry.path] = tuple(names)[:MOST]
     return found
 
 

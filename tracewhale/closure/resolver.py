@@ -54,6 +54,7 @@ class Resolver:
         self._caches: dict[str, Cache] = {}
         self._searches: dict[tuple[str, Root], Search] = {}
         self._processes: dict[Root, Process | None] = {}
+        self._literals: dict[str, tuple[str, ...]] = {}
 
     def resolve(self, roots: Iterable[Root]) -> Closure:
         """One closure for all the roots; equal to the union of those of each."""
@@ -106,8 +107,10 @@ class Resolver:
         data. A guess: a literal may never be used, and a name may be put together at run time."""
         processes = [process for process in self._processes.values() if process is not None]
         objects = dict.fromkeys(path for process in processes for path in process.findings.objects)
-        names = literals(self.disk.view, objects)
-        return tuple(dict.fromkeys(edge for process in processes for edge in process.possible(names)))
+        self._literals |= literals(self.disk.view, [each for each in objects if each not in self._literals])
+        return tuple(
+            dict.fromkeys(edge for process in processes for edge in process.possible(self._literals))
+        )
 
     def _process(self, program: Located, root: Root, findings: Findings) -> Process | None:
         """The process of a program, None when no loader has a part in it: it is static."""

@@ -76,6 +76,9 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "closure": list(found.closure),
             "both": list(found.both),
             "other": list(found.other),
+            "possible": [
+                {"library": edge.name, "path": edge.path, "named_by": edge.needer} for edge in plan.possible
+            ],
         },
         "missing": {
             "paths": [_absent(absent) for absent in absent_paths(plan)],

@@ -18,7 +18,7 @@ def render(report: Report) -> str:
 
 
 def render_plan(plan: Plan) -> str:
-    """Every kept path with its size and all its reasons, then what was excluded."""
+    """Every kept path with its size and all its reasons, then what was excluded or may be opened."""
     return "".join(f"{line}\n" for line in _plan_lines(plan))
 
 
@@ -67,6 +67,9 @@ def _contents(plan: Plan) -> Iterator[str]:
     )
     yield from _names("  trace", found.traced)
     yield from _names("  closure", found.closure)
+    if plan.possible:
+        names = _some(list(dict.fromkeys(edge.name for edge in plan.possible)))
+        yield f"  named by string literals, not kept without --guess-dlopen: {names}"
     yield from _packages(plan)
     yield from _surface(plan)
     absent = absent_paths(plan)
@@ -155,6 +158,9 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
             yield f"{'':>10}   and {len(kept.reasons) - MOST} more reasons"
     for path in plan.excluded:
         yield f"{'excluded':>10} {printable(path)}"
+    for edge in plan.possible:
+        yield f"{'possible':>10} {printable(edge.path)}"
+        yield f"{'':>10}   named by {printable(edge.needer)} as {printable(edge.name)}"
 
 
 def explain(reason: Reason) -> str:
