@@ -24,7 +24,7 @@ _NOISE = re.compile(
 _END = re.compile(r"\+\+\+ (?:exited with \d+|killed by \w+(?: \(core dumped\))?) \+\+\+$")
 _CALL = re.compile(r"(?P<name>[a-z_][a-z0-9_]*|syscall_0x[0-9a-f]+)\(")
 _RESUMED = re.compile(r"<\.\.\. (?P<name>\w+) resumed> ?")
-_CUT = re.compile(r" ?<(?:unfinished \.\.\.|pid changed to (?P<changed>\d+) \.\.\.)>$")
+_CUT = re.compile(r" ?<(?:unfinished \.\.\.|detached \.\.\.|pid changed to (?P<changed>\d+) \.\.\.)>$")
 _RESULT = re.compile(
     r"\) *= (?P<value>0x[0-9a-f]+|-?[0-9]+|\?)(?:<(?P<name>.*?)>(?:\(deleted\))?(?=$| ))?"
     r"(?: (?P<errno>E[A-Z0-9]+)\b)?(?:.*?/\* (?P<outside>\d+) in strace's PID NS \*/)?",
@@ -76,9 +76,9 @@ class Result:
 class Line:
     """A line. ``pid`` is None where it has none, ``clock`` the seconds that it tells (``-tt``: of a day).
 
-    ``kind`` is ``call`` (whole), ``start`` (cut by another process's line), ``rest`` (of one that was
-    cut), ``end`` (of the process) or ``noise``. ``text`` begins with a call's arguments; ``changed`` is the
-    process that a thread's execve goes on as.
+    ``kind`` is ``call`` (whole), ``start`` (cut by another process's line, or for ever), ``rest`` (of one
+    that was cut), ``end`` (of the process) or ``noise``. ``text`` begins with a call's arguments; ``changed``
+    is the process that a thread's execve goes on as.
     """
 
     kind: str
@@ -135,6 +135,8 @@ def line(text: str) -> Line:
             return Line("start", pid, clock, epoch, found["name"], body[: cut.start()], changed)
         return Line("call", pid, clock, epoch, found["name"], body)
     if found := _RESUMED.match(rest):
+        if _CUT.search(rest):  # strace let go of the process: what is known of the call stays as it is
+            return Line("noise", pid)
         return Line("rest", pid, clock, epoch, found["name"], rest[found.end() :])
     if _NOISE.match(rest) or _NOISE.match(text):
         return Line("noise", pid, clock, epoch)
@@ -196,7 +198,7 @@ def result(text: str) -> Result:
     """What follows the arguments, from their ``)`` on. Raises Malformed."""
     found = _RESULT.match(text)
     if found is None:
-        if text.startswith(") = ?") or "<detached ...>" in text:
+        if text.startswith(") = ?"):
             return Result(None)
         raise Malformed("has no result")
     value = None if found["value"] == "?" else _number(found["outside"] or found["value"])

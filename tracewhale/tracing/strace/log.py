@@ -65,11 +65,13 @@ def read(
     ordered = _by_time(logs) if timed else _by_birth(logs, families)
     unordered = frozenset() if timed or len(logs) == 1 else families.unordered()
     machine = Machine(sink, first, starts or {}, unordered)
-    for place, line in ordered:
-        try:
+    place = (0, 0)
+    try:
+        for place, line in ordered:
             machine.take(line, families.births.get(place))
-        except (Malformed, Unknown) as error:
-            raise _refused(logs, place, error) from None
+        machine.end()
+    except (Malformed, Unknown) as error:
+        raise _refused(logs, place, error) from None
 
 
 def _refused(logs: Sequence[Log], place: Place, error: Malformed | Unknown) -> TraceFileError:

@@ -79,8 +79,8 @@ class Machine:
         self._heard.add(process.pid)
         match line.kind:
             case "end":
+                self._abandon(process)
                 self._processes.pop(process.pid, None)
-                self._pending.pop(process.pid, None)
                 self._heard.discard(process.pid)
             case "start":
                 arguments, _ = lines.arguments(line.text)
@@ -91,6 +91,11 @@ class Machine:
                 self._finish(process, line.text, arguments, end)
             case "rest":
                 self._resume(process, line)
+
+    def end(self) -> None:
+        """The log has ended: calls that have not were asked for nevertheless. Raises Malformed, Unknown."""
+        for pid in list(self._pending):
+            self._abandon(self._processes[pid])
 
     def _resume(self, process: Process, line: Line) -> None:
         begun = self._pending.get(process.pid)
@@ -134,6 +139,8 @@ class Machine:
         call = BY_NAME.get(line.name)
         bases = [self._base(process, name, arguments) for name in call.names] if call else []
         if line.changed is not None:  # a thread's execve goes on as its group's first
+            if line.changed in self._processes:
+                self._abandon(self._processes[line.changed])
             self._pending.pop(process.pid, None)
             self._renumbered(process, line.changed)
         self._pending[process.pid] = Pending(line.name, line.text, bases, process.place.root)
@@ -176,12 +183,20 @@ class Machine:
 
     def _finish(self, process: Process, text: str, arguments: Sequence[str], end: int) -> None:
         begun = self._pending.pop(process.pid)
-        call = BY_NAME.get(begun.name)
-        if call is None and begun.name not in EFFECTS:
+        if begun.name not in BY_NAME and begun.name not in EFFECTS:
             return
         if end < 0:
             raise Malformed("is cut")
-        result = lines.result(text[end:])
+        self._conclude(process, begun, arguments, lines.result(text[end:]))
+
+    def _abandon(self, process: Process) -> None:
+        """What a process had begun when it was killed, or when strace let go of it, never returned."""
+        begun = self._pending.pop(process.pid, None)
+        if begun is not None:
+            self._conclude(process, begun, lines.arguments(begun.text)[0], Result(None))
+
+    def _conclude(self, process: Process, begun: Pending, arguments: Sequence[str], result: Result) -> None:
+        call = BY_NAME.get(begun.name)
         asked: list[Asked | int | None] = []
         if call is not None and call.names:
             asked = [
