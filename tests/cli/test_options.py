@@ -169,6 +169,53 @@ def test_a_request_that_makes_no_sense_is_refused_in_one_sentence(words: tuple[s
     assert says in result.output
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--privileged",), "docker create --privileged ... IMAGE"),
+        (("-m", "64m"), "docker create -m ... IMAGE"),
+        (("-d",), "--workload"),
+        (("--name", "x"), "TRACEWHALE_CONTAINER"),
+        (("sh", "-c", "true"), "The command to run stands behind `--`"),
+        (("sh",), "The command to run stands behind `--`"),
+        (("--nonsense",), "run -h` shows what it takes"),
+    ],
+)
+def test_what_docker_run_takes_and_we_do_not_has_a_hint(words: tuple[str, ...], says: str) -> None:
+    result = fail("run", "img", *words)
+    assert result.exit_code == ExitCode.USAGE
+    assert says in result.stderr
+    assert all(line.startswith("tracewhale: ") for line in result.stderr.splitlines())
+
+
+def test_a_container_is_always_removed(asked: Asked) -> None:
+    assert asked("--rm", "img")[0].name == "img"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--json"),
+        ("run", "--json", "img", "--nonsense"),
+        ("trace", "img", "--json"),
+        ("plan", "--json"),
+        ("nonsense", "--json"),
+    ],
+)
+def test_with_json_a_command_line_that_cannot_be_read_is_an_object_too(words: tuple[str, ...]) -> None:
+    import jsonschema
+
+    result = fail(*words)
+    assert result.exit_code == ExitCode.USAGE
+    found = json.loads(result.stdout)
+    jsonschema.validate(found, schema())
+    assert found["error"]["code"] == ExitCode.USAGE
+
+
+def test_the_json_behind_the_dashes_is_the_commands() -> None:
+    assert fail("run", "--nonsense", "img", "--", "x", "--json").stdout == ""
+
+
 def test_with_json_an_error_is_an_object_too(monkeypatch: pytest.MonkeyPatch) -> None:
     import jsonschema
 
@@ -181,4 +228,5 @@ def test_with_json_an_error_is_an_object_too(monkeypatch: pytest.MonkeyPatch) ->
     found = json.loads(result.stdout)
     jsonschema.validate(found, schema())
     assert found["error"] == {"code": 3, "what": "no engine answers", "hint": "start one"}
+    assert (found["command"], found["target"]) == ("run", "img")
     assert result.stderr == "tracewhale: no engine answers\ntracewhale: start one\n"

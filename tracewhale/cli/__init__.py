@@ -8,13 +8,16 @@ from tracewhale import __version__
 from tracewhale.cli.build import build
 from tracewhale.cli.deps import deps
 from tracewhale.cli.doctor import doctor
+from tracewhale.cli.group import Verbs, unexpected
 from tracewhale.cli.plan import plan
 from tracewhale.cli.run import run
 from tracewhale.cli.trace import trace
 from tracewhale.cli.verify import verify
 
+__all__ = ["main", "unexpected"]
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="tracewhale")
 def main() -> None:
     """From a container image and a command to a minimal image that behaves the same.

@@ -120,6 +120,7 @@ docker_run_options = apply(
     click.option("--gpus", metavar="REQUEST", help="Give GPUs to the container."),
     click.option("--platform", metavar="OS/ARCH", help="The image's platform."),
     click.option("-i", "--interactive", is_flag=True, help="Pass standard input to the command."),
+    click.option("--rm", is_flag=True, hidden=True, expose_value=False),  # it always is
     click.option("--tty", is_flag=True, help="Give the command a terminal (-it, or -t that names no tag)."),
 )
 """Options of ``docker run`` that change what a program sees, with the same names and meaning."""

@@ -12,8 +12,8 @@ import threading
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, TypeVar, cast
+from functools import partial, wraps
+from typing import Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -30,6 +30,16 @@ PROXIED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal
 """Signals that `docker run` hands on to the command."""
 
 
+@contextmanager
+def read_by_somebody() -> Iterator[None]:
+    """Raises Interrupted where what is written while there is work to do is read by nobody any more."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        what = "interrupted: nobody reads what is written any more"
+        raise Interrupted(what, "nothing was left behind") from error
+
+
 class Progress:
     """What is done now: one line that is written over on a terminal, plain lines elsewhere."""
 
@@ -38,12 +48,10 @@ class Progress:
         self.shown = False
 
     def __call__(self, text: str) -> None:
-        if self.live:
-            sys.stderr.write(f"\r\x1b[K{text} ...")
-            self.shown = True
-        else:
-            sys.stderr.write(f"tracewhale: {text}\n")
-        sys.stderr.flush()
+        with read_by_somebody():
+            sys.stderr.write(f"\r\x1b[K{text} ..." if self.live else f"tracewhale: {text}\n")
+            sys.stderr.flush()
+        self.shown = self.live
 
     def clear(self) -> None:
         """Take the line away before something else is written."""
@@ -58,39 +66,60 @@ def verb(function: F) -> F:
 
     @wraps(function)
     def call(*args: Any, **given: Any) -> None:
+        end = partial(fail, as_json=bool(given.get("as_json")), target=given.get("target") or "")
         try:
             function(*args, **given)
         except TraceWhaleError as error:
-            _fail(error, given)
+            end(error)
         except KeyboardInterrupt:
-            _fail(Interrupted("interrupted", "nothing was left behind"), given)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            end(Interrupted("interrupted", "nothing was left behind"))
+        except BrokenPipeError:  # what was asked for is done, and its report not wanted
+            to_nowhere(1)
+            to_nowhere(2)
             sys.exit(ExitCode.OK)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            _fail(NoSpace("no space left on this machine's disk", "free some space, or set TMPDIR"), given)
+            end(NoSpace("no space left on this machine's disk", "free some space, or set TMPDIR"))
 
     return cast(F, call)
 
 
-def _fail(error: TraceWhaleError, given: dict[str, Any]) -> None:
+def fail(error: TraceWhaleError, *, as_json: bool = False, target: str = "") -> NoReturn:
+    """End with an error's exit code, after telling it: two sentences, and an object where one is wanted."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
     report = error.report if isinstance(error, VerificationFailed) else None
-    if given.get("as_json"):
-        sys.stdout.write(json_report.dumps_error(error, report if isinstance(report, Report) else None))
-    elif isinstance(report, Report):
-        sys.stderr.write(text_report.render(report))
-    try:
-        sys.stderr.write(f"tracewhale: {text_report.printable(error.what)}\n")
-        if error.hint:
-            sys.stderr.write(f"tracewhale: {text_report.printable(error.hint)}\n")
-        sys.stderr.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    known = report if isinstance(report, Report) else Report(_verb(), target, "")
+    if as_json:
+        _tell(1, json_report.dumps_error(error, known))
+    elif known is report:
+        _tell(2, text_report.render(known))
+    sentences = [text_report.printable(text) for text in (error.what, error.hint) if text]
+    _tell(2, "".join(f"tracewhale: {text}\n" for text in sentences))
     sys.exit(error.exit_code)
+
+
+def _verb() -> str:
+    """Which of the verbs that report it is; empty where that is not known."""
+    context = click.get_current_context(silent=True)
+    name = context.info_name if context is not None else ""
+    return name if name in ("run", "trace", "plan", "build", "verify") else ""
+
+
+def _tell(descriptor: int, text: str) -> None:
+    """Write where perhaps nobody reads, or a disk is full: that changes nothing about an error."""
+    stream = sys.stdout if descriptor == 1 else sys.stderr
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        to_nowhere(descriptor)
+
+
+def to_nowhere(descriptor: int) -> None:
+    """Have what is still to be written to a stream vanish."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 @contextmanager
@@ -102,12 +131,8 @@ def session(*, as_json: bool, interactive: bool = False) -> Iterator[Session]:
     def write(descriptor: int) -> Callable[[bytes], None]:
         def writer(data: bytes) -> None:
             progress.clear()
-            try:
+            with read_by_somebody():
                 _write_all(descriptor, data)
-            except BrokenPipeError as error:
-                raise Interrupted(
-                    "interrupted: nobody reads the command's output any more", "nothing was left behind"
-                ) from error
 
         return writer
 
