@@ -27,7 +27,6 @@ from tracewhale.errors import (
 from tracewhale.targets.docker.containers import token
 from tracewhale.targets.docker.engine import (
     _api_version,
-    api_error,
     api_errors,
     connect,
     find,
@@ -37,6 +36,7 @@ from tracewhale.targets.docker.engine import (
     remove_image,
     tag,
 )
+from tracewhale.targets.docker.words import api_error
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,10 @@ def test_the_version_that_both_sides_speak(server: dict[str, str], version: str)
     ("status", "words", "expected"),
     [
         (404, "No such image: x:latest", TargetNotFound),
-        (404, "network x not found", EngineError),
+        (404, "network x not found", UsageError),
+        (500, 'invalid --security-opt 2: "foo=bar"', UsageError),
+        (500, 'invalid tmpfs option ["bogus" "1"]', UsageError),
+        (500, "Cannot mkdir: /etc/passwd is not a directory", UsageError),
         (500, "write /a: no space left on device", NoSpace),
         (400, "invalid mode: foo", UsageError),
         (500, "unable to find user x: no matching entries in passwd file", UsageError),
@@ -109,6 +112,13 @@ def test_what_answers_is_no_engine() -> None:
             connect({"DOCKER_HOST": f"tcp://127.0.0.1:{server.getsockname()[1]}"})
 
 
+def test_a_current_context_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "config.json").write_text('{"currentContext": "none"}')
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    with pytest.raises(EngineError, match="There is no Docker context"):
+        connect({})
+
+
 def test_the_context_that_is_current_leads_to_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,6 +169,34 @@ def test_a_name_of_both_is_the_image_and_it_is_said(
 def test_nothing_of_that_name(api: APIClient, name: str) -> None:
     with pytest.raises(TargetNotFound, match="There is no image or container"):
         find(api, name)
+
+
+@pytest.mark.parametrize("before", ["none/../", "../images/", "./"])
+def test_a_name_is_no_path_of_the_engines_interface(
+    api: APIClient, image: Callable[[str], str], sleeper: Container, before: str
+) -> None:
+    for name in (image("base").removesuffix(":latest"), str(sleeper.name)):
+        with pytest.raises(TargetNotFound, match="There is no image or container"):
+            find(api, before + name)
+    with pytest.raises(TargetNotFound, match="There is no image"):
+        inspect_image(api, before + image("base"))
+
+
+def test_an_image_of_another_platform_than_wanted(api: APIClient, image: Callable[[str], str]) -> None:
+    with pytest.raises(PlatformMismatch, match="here, and cannot be pulled for linux/s390x"):
+        find(api, image("base"), platform="linux/s390x")
+
+
+def test_what_says_nothing_is_left_out_of_the_engines_words() -> None:
+    said = (
+        "failed to create shim task: OCI runtime create failed: runc create failed: unable to start "
+        "container process: unable to apply caps: operation not permitted: unknown"
+    )
+    error = api_error("start the container", 500, said)
+    assert (
+        error.what == "Docker could not start the container: unable to apply caps: operation not permitted."
+    )
+    assert error.hint
 
 
 def test_a_missing_image_is_pulled_as_docker_run_does(api: APIClient) -> None:

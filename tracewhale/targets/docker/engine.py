@@ -20,8 +20,17 @@ from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
-from tracewhale.errors import EmptyImage, EngineError, NoSpace, PlatformMismatch, TargetNotFound, UsageError
+from tracewhale.errors import (
+    EmptyImage,
+    EngineError,
+    NoSpace,
+    PlatformMismatch,
+    TargetNotFound,
+    TraceWhaleError,
+    UsageError,
+)
 from tracewhale.targets.docker.reference import check_tag, normalized
+from tracewhale.targets.docker.words import SHOWS, api_error
 from tracewhale.targets.platforms import matches, runs
 
 NEWEST_API = (1, 44)
@@ -69,8 +78,9 @@ def connect(environ: Mapping[str, str] = os.environ) -> APIClient:
     context = environ.get("DOCKER_CONTEXT", "")
     try:
         where = dict(kwargs_from_env(dict(environ)) if environ.get("DOCKER_HOST") else {})
-        if not where and context and ContextAPI.get_context(context) is None:
-            raise EngineError(f"There is no Docker context {context!r}.", START_HINT)
+        if not where and ContextAPI.get_context(context or None) is None:
+            which = repr(context) if context else "of the name that Docker's configuration has as the current"
+            raise EngineError(f"There is no Docker context {which}.", START_HINT)
         if not where:
             where = dict(ContextAPI.kwargs_from_context(environment=environ))
         _reach(where.get("base_url") or DEFAULT_UNIX_SOCKET)
@@ -137,23 +147,6 @@ def api_errors(doing: str) -> Iterator[None]:
         raise NoSpace(f"No space is left on this machine's disk to {doing}.") from error
 
 
-def api_error(
-    doing: str, status: int, explanation: str
-) -> EngineError | NoSpace | TargetNotFound | UsageError:
-    """Our error for the engine's answer: its HTTP status and its own words."""
-    words = " ".join(explanation.split()).rstrip(".")
-    if "no space left on device" in words.lower() or "disk quota exceeded" in words.lower():
-        return NoSpace(
-            f"No space is left on the Docker engine's disk to {doing}.",
-            "`docker system df` shows what takes it, `docker system prune` frees some.",
-        )
-    if status == 404 and re.search(r"no such (image|container)", words, re.IGNORECASE):
-        return TargetNotFound(f"Docker could not {doing}: {words}.")
-    if status == 400 or "unable to find user" in words or "unable to find group" in words:
-        return UsageError(f"Docker refuses to {doing}: {words}.")
-    return EngineError(f"Docker could not {doing}: {words}.")
-
-
 def post(client: APIClient, path: str, **how: Any) -> requests.Response:
     """POST to the engine where the SDK's own method gives no access to the connection."""
     raw: Any = client
@@ -181,8 +174,9 @@ def find(
         image, container = (image, None) if is_image else (None, container)
     if container:
         return Found(name, container["Image"], container["Id"], note)
-    if image is None or (platform and not matches(platform, f"{image['Os']}/{image['Architecture']}")):
-        image = _pull(client, name, platform, progress)
+    other = f"{image['Os']}/{image['Architecture']}" if image else ""
+    if image is None or (platform and not matches(platform, other)):
+        image = _pull(client, name, platform, progress, other)
     server = client.version()
     if image["Os"] != server["Os"] or not runs(image["Architecture"], server["Arch"]):
         raise PlatformMismatch(
@@ -208,12 +202,21 @@ def container_is_exact(name: str, container: Mapping[str, Any]) -> bool:
     return name.lstrip("/") in (container["Id"], container["Name"].lstrip("/"))
 
 
+def can_be_an_image(name: str) -> bool:
+    """Whether a name can be an image's or the beginning of its id: only then the engine may be asked.
+
+    It becomes part of a URL's path, in which ``a/../b`` is ``b``.
+    """
+    return normalized(name) is not None or bool(re.fullmatch(r"(sha256:)?[0-9a-f]{1,64}", name))
+
+
 def _lookup_image(client: APIClient, name: str) -> dict[str, Any] | None:
-    return _lookup(client.inspect_image, name, "image")
+    return _lookup(client.inspect_image, name, "image") if can_be_an_image(name) else None
 
 
 def _lookup_container(client: APIClient, name: str) -> dict[str, Any] | None:
-    return _lookup(client.inspect_container, name, "container")
+    possible = re.fullmatch(r"/?[a-zA-Z0-9][a-zA-Z0-9_.-]*", name)
+    return _lookup(client.inspect_container, name, "container") if possible else None
 
 
 def _lookup(inspect: Callable[[str], Any], name: str, kind: str) -> dict[str, Any] | None:
@@ -234,36 +237,47 @@ def _lookup(inspect: Callable[[str], Any], name: str, kind: str) -> dict[str, An
         return None
 
 
-def _pull(client: APIClient, name: str, platform: str, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Pull an image as ``docker run`` does. Raises TargetNotFound with the reason."""
+def _pull(
+    client: APIClient, name: str, platform: str, progress: Callable[[str], None], other: str
+) -> dict[str, Any]:
+    """Pull an image as ``docker run`` does; ``other`` is the platform of the one that is here, if one is.
+
+    Raises TargetNotFound with the reason, PlatformMismatch.
+    """
     reference = normalized(name)
     if reference is None or re.fullmatch(r"(sha256:)?[0-9a-f]{64}", name):
-        raise TargetNotFound(f"There is no image or container {name!r}.")
-    progress(f"Unable to find image '{reference}' locally")
+        raise TargetNotFound(f"There is no image or container {name!r}.", SHOWS)
+    progress(f"Unable to find image '{reference}' {f'for {platform} ' if other else ''}locally")
     try:
         for line in client.pull(name, stream=True, decode=True, platform=platform or None):
             if "error" in line:
-                raise TargetNotFound(_not_found(name, str(line["error"])))
+                raise _not_found(name, platform, other, str(line["error"]))
             if "progressDetail" not in line or not line["progressDetail"]:
                 progress(": ".join(str(line[key]) for key in ("id", "status") if line.get(key)))
     except APIError as error:
         words = str(error.explanation)
         if "no space left" in words:
             raise api_error(f"pull {name}", error.status_code or 0, words) from error
-        raise TargetNotFound(_not_found(name, words)) from error
+        raise _not_found(name, platform, other, words) from error
     image = _lookup_image(client, name)
     if image is None:
         raise TargetNotFound(f"{name} was pulled, but the engine does not know it.")
     return image
 
 
-def _not_found(name: str, words: str) -> str:
+def _not_found(name: str, platform: str, other: str, words: str) -> TraceWhaleError:
     reason = words.rstrip(".")
-    return f"There is no image or container {name!r}, and no image of that name can be pulled: {reason}."
+    if other:
+        what = f"{name} is for {other} here, and cannot be pulled for {platform}: {reason}."
+        return PlatformMismatch(what, "Leave --platform out to take the one that is here.")
+    what = f"There is no image or container {name!r}, and no image of that name can be pulled: {reason}."
+    return TargetNotFound(what, SHOWS)
 
 
 def inspect_image(client: APIClient, image: str) -> dict[str, Any]:
     """What ``docker image inspect`` says: ``Id``, ``Config``, ``RootFS``, ``Architecture``, ``Size``, ..."""
+    if not can_be_an_image(image):
+        raise TargetNotFound(f"There is no image {image!r}.", SHOWS)
     with api_errors(f"inspect the image {image}"):
         return cast("dict[str, Any]", cast(Any, client).inspect_image(image))
 
