@@ -15,7 +15,11 @@ from tracewhale.packages import Written
 from tracewhale.tree import Entry, Kind, View, parent
 
 LOADER_CACHE = "/etc/ld.so.cache"
+CACHE_LIMIT = 32 << 20
+"""Bytes of an ``ld.so.cache`` that is rewritten: a hundred times what any system has."""
 LICENCE = "licence"
+LICENCE_LIMIT = 1 << 20
+"""Bytes of a licence that is compared with others."""
 SECOND = 1_000_000_000
 
 
@@ -70,7 +74,7 @@ def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dic
     """``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
     ``ldconfig -p`` with all that ask it."""
     original = kept[LOADER_CACHE]
-    if original.entry.kind is not Kind.FILE:
+    if original.entry.kind is not Kind.FILE or original.entry.size > CACHE_LIMIT:
         return {}
 
     def exists(path: str) -> bool:
@@ -96,7 +100,7 @@ def share_licences(view: View, kept: Mapping[str, Kept]) -> dict[str, Kept]:
     for path, each in sorted(kept.items()):
         e = each.entry
         licence = all(reason.why == Why.PACKAGE.value and reason.detail == LICENCE for reason in each.reasons)
-        if licence and e.kind is Kind.FILE and e.nlink == 1 and e.size:
+        if licence and e.kind is Kind.FILE and e.nlink == 1 and 0 < e.size <= LICENCE_LIMIT:
             alike.setdefault((e.size, e.mtime_ns, e.mode, e.uid, e.gid), []).append(path)
     paths = [path for some in alike.values() if len(some) > 1 for path in some]
     contents = view.tree.read([(path, 0, kept[path].entry.size) for path in paths]) if paths else []

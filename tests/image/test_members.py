@@ -171,6 +171,7 @@ MALFORMED = {
     "a record that is too long": pax(b"999 path=x\n") + END,
     "a record without its newline": pax(b"9 path=x.") + END,
     "a record without a keyword": pax(b"5 =x\n") + END,
+    "a record with NUL in its keyword": pax(b"27 SCHILY.xattr.user.a\0b=1\n") + header(Item("a")) + END,
     "a record with a huge length": pax(b"9" * 1000 + b" a=b\n") + END,
     "a PAX size that is none": pax(b"11 size=-1\n") + header(Item("a")) + END,
     "a PAX size beyond the end": pax(b"15 size=999999\n") + header(Item("a")) + END,

@@ -98,3 +98,17 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
     write_rootfs(items, str(tmp_path / "root"))
     assert os.listdir("/proc/self/fd") == before
     assert (tmp_path / "root/a/b").samefile(tmp_path / "root/c/d")
+
+
+def test_attributes_that_this_machine_would_obey_or_cannot_hold(tmp_path: Path) -> None:
+    attributes = {
+        "trusted.overlay.metacopy": b"",
+        "user.overlay.opaque": b"y",
+        "user.kept": b"1",
+        "user.huge": bytes(1 << 17),
+        "user." + "n" * 300: b"1",
+    }
+    item = packed("/f", data=b"x")
+    written = write_rootfs([replace(item, xattrs=attributes)], str(tmp_path / "root"))
+    assert os.listxattr(tmp_path / "root/f") == ["user.kept"]
+    assert [path for path, _ in written.left_out] == ["/f", "/f"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 
 import pytest
@@ -251,3 +252,21 @@ def test_a_damaged_archive_does_no_harm(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     Image("/app/README: r", {"/app/app.jar": bytes(content)}).find("/app/app.jar")
+
+
+def test_an_archive_that_lies_about_its_sizes_is_not_decompressed() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as jar:
+        jar.writestr("META-INF/MANIFEST.MF", bytes(200 << 20))
+    honest = (200 << 20).to_bytes(4, "little")
+    assert made.getvalue().count(honest) == 2
+    image = Image(
+        "/x: x", {"/opt/liar-1.0.jar": made.getvalue().replace(honest, (100).to_bytes(4, "little"))}
+    )
+    tracemalloc.start()
+    try:
+        image.find("/opt/liar-1.0.jar")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 << 20

@@ -461,3 +461,9 @@ def one_sentence(error: TraceWhaleError) -> None:
     assert error.what.isprintable()
     assert len(error.what) < 500
     assert error.hint
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(TargetNotFound, match="not a regular file"), open_docker_archive(f"{tmp_path}/fifo"):
+        pass

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.trees import MemoryTree
 from tracewhale.errors import UsageError
+from tracewhale.targets import identity as module
 from tracewhale.targets.identity import Identity, identity, read_user_database
 
 PASSWD = """
@@ -85,6 +86,12 @@ def test_the_data_base_is_read_through_symbolic_links() -> None:
         /usr/etc/passwd: a:x:1:2::/a:
     """)
     assert read_user_database(tree) == ("a:x:1:2::/a:", "")
+
+
+def test_no_more_is_read_than_a_data_base_could_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DATABASE_LIMIT", 13)
+    tree = MemoryTree("/etc/passwd: a:x:1:2::/a:and more")
+    assert read_user_database(tree) == ("a:x:1:2::/a:a", "")
 
 
 @given(st.text(max_size=20), st.text(max_size=200), st.text(max_size=200))

@@ -207,7 +207,10 @@ def _records(body: bytes) -> dict[bytes, bytes]:
         length = _natural(body[at:space]) if space > at else 0
         record = body[space + 1 : at + length]
         keyword, equals, value = record.removesuffix(b"\n").partition(b"=")
-        if not (keyword and equals and record.endswith(b"\n") and at + length <= len(body)):
+        if (
+            not (keyword and equals and record.endswith(b"\n") and at + length <= len(body))
+            or b"\0" in keyword
+        ):
             raise _malformed("has an extended header that is not made of records")
         if keyword in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
             sparse.append(value)

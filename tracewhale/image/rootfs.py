@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from tracewhale.errors import ImageContentError, UsageError
 from tracewhale.image.beneath import Beneath
+from tracewhale.image.layer import HOST_XATTRS
 from tracewhale.image.spool import full_disk
 from tracewhale.tree import Entry, Kind, Packed, parent
 
@@ -27,6 +28,8 @@ NODES = {
 _DEVICES = (Kind.CHARACTER, Kind.BLOCK)
 _ZEROS = bytes(1 << 20)
 _REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
+_TOO_LARGE = frozenset({errno.E2BIG, errno.ERANGE, errno.ENOSPC, errno.EDQUOT})
+"""Of an attribute that this file system cannot hold; where the disk is full, what follows says so, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +191,13 @@ class _Writer:
         named = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
         try:
             for attribute, value in item.xattrs.items():
+                # An overlay above this directory would obey its own (trusted.overlay.metacopy).
+                if os.fsencode(attribute).startswith(HOST_XATTRS):
+                    continue
                 try:
                     os.setxattr(f"/proc/self/fd/{named}", attribute, value)
                 except OSError as error:
-                    if error.errno not in _REFUSED:
+                    if error.errno not in _REFUSED | _TOO_LARGE:
                         raise
                     self._left_out.append(
                         (item.entry.path, f"extended attribute {attribute}: {error.strerror}")

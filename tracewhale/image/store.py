@@ -44,7 +44,9 @@ def open_tar_store(path: str, limit: int) -> Iterator[Store]:
     """
     with ExitStack() as held:
         try:
-            file = held.enter_context(open(path, "rb", buffering=0))
+            # Not to wait for whoever may write into a FIFO.
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            file = held.enter_context(open(descriptor, "rb", buffering=0))
         except OSError as error:
             raise TargetNotFound(
                 f"{path} cannot be read: {error.strerror}.", "Name a file that exists."

@@ -33,7 +33,7 @@ MEMBER_LIMIT = 1 << 20
 NESTED_LIMIT = 256 << 20
 """Bytes of a manifest, and of all archives of an image that are decompressed."""
 
-TAIL, BUFFER, READ_LIMIT = 64 << 10, 16 << 10, 64 << 20
+TAIL, BUFFER, READ_LIMIT = 64 << 10, 16 << 10, 16 << 20
 
 MALFORMED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError,
@@ -93,7 +93,7 @@ class Java:
         if member.file_size > self._budget:
             return None
         self._budget -= member.file_size
-        return io.BytesIO(archive.read(member))
+        return io.BytesIO(_contents(archive, member))
 
 
 class _Range(io.RawIOBase):
@@ -169,7 +169,13 @@ def _member(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], na
     member = members.get(name)
     if member is None or member.file_size > MEMBER_LIMIT:
         return ""
-    return words(archive.read(member))
+    return words(_contents(archive, member))
+
+
+def _contents(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
+    """A member's bytes, no more than its directory promises: ``archive.read`` decompresses all there is."""
+    with archive.open(member) as file:
+        return file.read(member.file_size)
 
 
 def _fields(text: str, between: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ from tracewhale.tree import Tree, View
 MAXIMUM = (1 << 31) - 1
 PASSWD = "/etc/passwd"
 GROUP = "/etc/group"
+DATABASE_LIMIT = 32 << 20
+"""Bytes that are read of each: half a million users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def read_user_database(tree: Tree) -> tuple[str, str]:
     """The contents of an image's /etc/passwd and /etc/group, symbolic links followed; empty where absent."""
     view = View(tree)
     entries = [view.resolve(path).entry for path in (PASSWD, GROUP)]
-    contents = tree.read([(entry.path, 0, -1) for entry in entries if entry is not None])
+    contents = tree.read([(entry.path, 0, DATABASE_LIMIT) for entry in entries if entry is not None])
     answers = iter(contents)
     passwd, group = ((next(answers) or b"") if entry is not None else b"" for entry in entries)
     return passwd.decode(errors="surrogateescape"), group.decode(errors="surrogateescape")
