@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracewhale.errors import CommandNotFound, ProbeError, UsageError, WorkloadFailed
+from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError, UsageError, WorkloadFailed
 from tracewhale.targets.session import CHUNK, DRAIN_SECONDS, STDERR, Captured, Session, StopEarly, words_of
 from tracewhale.tracing.events import Step
 
@@ -134,8 +134,15 @@ def check_start(session: Session, word: str) -> None:
     if started is not None and not started.errno:
         return
     if started is not None:
-        reason = f"{os.strerror(started.errno)} (when it was to {started.stage})"
-        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
+        reason = os.strerror(started.errno)
+        if started.stage not in ("find", "execute"):
+            reason = f"cannot {started.stage}: {reason}"
+        raise CommandNotFound(
+            f"The command {word!r} cannot be executed in the image: {reason}.",
+            "Its words are arguments of their own, as in -- echo hello; a whole line is for sh -c."
+            if " " in word
+            else "",
+        )
     # The agent may end with process 1, sometimes before it could tell of the start.
     session.wait(lambda: session.command.drained and session.status is not None, DRAIN_SECONDS)
     words = session.probe_words()
@@ -145,6 +152,19 @@ def check_start(session: Session, word: str) -> None:
         raise ProbeError(
             f"The probe could not start the command in the container: {words or 'no reason given'}."
         )
+
+
+def killed(word: str, status: int, *, out_of_memory: bool = False) -> CommandKilled:
+    """The error for a command that ended with 128 + a signal's number, which need not have been sent."""
+    number = status - 128
+    if out_of_memory:
+        return CommandKilled(f"The command {word!r} was killed by signal {number} for using too much memory.")
+    name = signal.Signals(number).name if number in {*signal.Signals} else "a real-time signal"
+    return CommandKilled(
+        f"The command {word!r} ended with status {status}, as one does that is killed by signal {number} "
+        f"({name}).",
+        "If it ends so by itself, have it end with a status below 129, which no signal gives.",
+    )
 
 
 def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:

@@ -177,7 +177,7 @@ def test_a_command_that_needs_more_memory_than_its_container_has(
         image("base"), ["tail", "/dev/zero"], mem_limit="24m", memswap_limit="24m"
     )
     try:
-        with pytest.raises(CommandKilled, match="signal 9 for using more memory"):
+        with pytest.raises(CommandKilled, match="signal 9 for using too much memory"):
             runner(str(made.id))
     finally:
         made.remove(v=True)

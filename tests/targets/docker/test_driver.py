@@ -139,6 +139,11 @@ def test_a_command_that_is_killed(runner: Runner) -> None:
         runner("base", "sh", "-c", "kill -SEGV $$", init=True)
 
 
+def test_a_status_that_tells_of_a_signal_is_not_said_to_be_one(runner: Runner) -> None:
+    with pytest.raises(CommandKilled, match=r"ended with status 130, as one does .* signal 2 \(SIGINT\)"):
+        runner("base", "sh", "-c", "exit 130")
+
+
 def test_a_command_that_died_of_a_signal_that_was_handed_on(runner: Runner) -> None:
     handle = Handle()
     after(lambda: b"ready" in runner.stdout, lambda: handle.signal(9))

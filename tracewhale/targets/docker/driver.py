@@ -11,7 +11,7 @@ from typing import Any
 from docker import APIClient
 
 from tracewhale.adoption import with_real_programs
-from tracewhale.errors import CommandKilled, CommandNotFound, RunFailed
+from tracewhale.errors import CommandNotFound, RunFailed
 from tracewhale.targets.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
 from tracewhale.targets.docker.hosted import HostedSession, agent_words
@@ -29,7 +29,7 @@ from tracewhale.targets.docker.session import Session
 from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.probes import Probe
 from tracewhale.targets.run import Run, user_of
-from tracewhale.targets.steps import check_start, checked, drive, ports_of
+from tracewhale.targets.steps import check_start, checked, drive, killed, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tree import Tree, View
 
@@ -160,11 +160,7 @@ def _check_end(session: Session, payload: CreatePayload) -> None:
     """Raises CommandKilled for a death that nobody asked for, CommandNotFound when init found nothing."""
     status, word = session.status or 0, payload.argv[0]
     if status in SIGNALS and status - 128 not in session.signalled:
-        out_of_memory = bool(session.inspect()["State"].get("OOMKilled"))
-        raise CommandKilled(
-            f"The command {word!r} was killed by signal {status - 128}"
-            + (" for using more memory than it may." if out_of_memory else ".")
-        )
+        raise killed(word, status, out_of_memory=bool(session.inspect()["State"].get("OOMKilled")))
     if payload.init and status in (126, 127) and len(session.collector.execs) < 2:
         reason = session.command.captured.tail(1)
         raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")

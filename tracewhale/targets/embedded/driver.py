@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from tracewhale import probe
-from tracewhale.errors import CommandKilled
 from tracewhale.targets.base import Progress
 from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.embedded.command import (
@@ -28,7 +27,7 @@ from tracewhale.targets.embedded.session import Session
 from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.probes import Probe
 from tracewhale.targets.run import Run, argv_of, user_of
-from tracewhale.targets.steps import check_start, checked, drive, ports_of
+from tracewhale.targets.steps import check_start, checked, drive, killed, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tree import Tree
 
@@ -127,7 +126,7 @@ def _check_end(session: Session, word: str, stopped: bool) -> None:
     """Raises CommandKilled for a death that nobody asked for."""
     number = (session.status or 0) - 128
     if not stopped and number + 128 in SIGNALS and number not in session.signalled:
-        raise CommandKilled(f"The command {word!r} was killed by signal {number}.")
+        raise killed(word, number + 128)
 
 
 @contextmanager
