@@ -12,7 +12,9 @@ from collections.abc import Callable
 import pytest
 from docker import DockerClient
 
+from tests.e2e.tool import tracewhale
 from tracewhale.errors import ExitCode
+from tracewhale.targets.docker.leftovers import OWNER
 
 Image = Callable[[str], str]
 SECONDS = 120
@@ -105,3 +107,17 @@ def test_an_interrupt_while_modules_load_is_silent() -> None:
         [sys.executable, "-c", INTERRUPTED_LOADING], capture_output=True, check=False, timeout=SECONDS
     )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_what_a_killed_run_left_goes_with_the_next(docker_client: DockerClient, image: Image) -> None:
+    def left() -> list[str]:
+        found = docker_client.api.containers(all=True, filters={"label": OWNER})
+        return [each["Id"] for each in found if each["Labels"][OWNER].split(" ")[2] == str(process.pid)]
+
+    process = start("run", "-t", "twtest-made/never", image("base"), *COMMAND)
+    wait_for(process, b"running")
+    process.kill()
+    process.communicate(timeout=SECONDS)
+    assert left()
+    assert tracewhale("deps", image("base"), "/bin/sh").returncode == 0
+    assert not left()

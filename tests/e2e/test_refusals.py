@@ -99,6 +99,12 @@ def test_a_server_that_ends_before_its_workload(image: Image) -> None:
     assert "ended with status 4" in said
 
 
+def test_a_traced_container_that_somebody_removes(image: Image) -> None:
+    status, said = refusal("run", "--workload", "docker rm -f $TRACEWHALE_CONTAINER", image("nginx"))
+    assert status == ExitCode.ENGINE
+    assert "was removed before its trace was over" in said
+
+
 @pytest.mark.parametrize("name", ["UPPER:x", "a b", "a:b:c", "x@sha256:1", "-x", "a//b"])
 def test_a_name_that_is_none(image: Image, name: str) -> None:
     status, said = refusal("run", f"--tag={name}", image("base"), "--", "true")

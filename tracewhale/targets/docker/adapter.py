@@ -32,6 +32,7 @@ from tracewhale.targets.docker.engine import (
     remove_image,
 )
 from tracewhale.targets.docker.facts import facts
+from tracewhale.targets.docker.leftovers import remove_leftovers
 from tracewhale.targets.docker.publish import name_image
 from tracewhale.targets.docker.reference import normalized
 from tracewhale.targets.docker.running import attach
@@ -197,6 +198,7 @@ class DockerEngine:
     def _client(self) -> APIClient:
         if self._connected is None:
             self._connected = connect(os.environ)
+            remove_leftovers(self._connected)
         return self._connected
 
     @contextmanager

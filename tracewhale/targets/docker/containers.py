@@ -19,6 +19,7 @@ from docker.errors import APIError
 from tracewhale.errors import EngineError
 from tracewhale.targets.docker.attached import Input, Output, attach
 from tracewhale.targets.docker.engine import api_errors
+from tracewhale.targets.docker.leftovers import OWNER, owner
 from tracewhale.targets.docker.payload import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
 from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.serve import ServedTree
@@ -42,7 +43,7 @@ def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[s
     # The name is chosen here: what was created can be removed even when the engine's answer never came.
     name = f"tracewhale-{token()}"
     body = payload.body()
-    body["Labels"] = {**(body.get("Labels") or {}), LABEL: run}
+    body["Labels"] = {**(body.get("Labels") or {}), LABEL: run, OWNER: owner()}
     with api_errors("look at the volumes"):
         fresh = [volume for volume in _named_volumes(payload) if not _exists(client, volume)]
     try:

@@ -11,7 +11,7 @@ from typing import Any
 from docker import APIClient
 
 from tracewhale.adoption import with_real_programs
-from tracewhale.errors import CommandNotFound, RunFailed
+from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNotFound
 from tracewhale.targets.console import NO_CONSOLE, Console, Handle
 from tracewhale.targets.docker.containers import container, copied_volumes, docker_init, put_programs, token
 from tracewhale.targets.docker.hosted import HostedSession, agent_words
@@ -86,6 +86,11 @@ def trace(
             session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
         try:
             made = _traced(session, run, payload, wanted, progress, environment or {}, began)
+        except TargetNotFound as error:
+            raise EngineError(
+                "The traced container was removed before its trace was over, and not by TraceWhale.",
+                "Leave it alone: it goes by itself.",
+            ) from error
         finally:
             session.close()
         if kind is Probe.STRACE:
