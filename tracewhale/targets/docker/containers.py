@@ -21,6 +21,7 @@ from tracewhale.targets.docker.attached import Input, Output, attach
 from tracewhale.targets.docker.engine import api_errors
 from tracewhale.targets.docker.leftovers import OWNER, owner
 from tracewhale.targets.docker.payload import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
+from tracewhale.targets.docker.startable import check_startable
 from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.serve import ServedTree
 from tracewhale.tree import Entry, Kind, Packed, Tree, View
@@ -225,6 +226,7 @@ def served(
         argv=(PROBE,),
     )
     with container(client, payload, token()) as identifier:
+        check_startable(client, identifier)
         put_programs(client, identifier, {PROBE: probe})
         attached = attach(client, identifier, stdin=True)
         try:
