@@ -23,7 +23,8 @@ def packed(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[Packed]:
         if kept.content is None:
             item = next(original)
             # Of several equal licences the plan makes one file of several names.
-            shared = (kept.entry.inode, kept.entry.nlink) != (item.entry.inode, item.entry.nlink)
+            names = (kept.entry.inode, kept.entry.nlink), (item.entry.inode, item.entry.nlink)
+            shared = kept.entry.kind is Kind.FILE and names[0] != names[1]
             yield replace(item, entry=kept.entry) if shared else item
         else:
             yield Packed(kept.entry, {}, iter((kept.content,) if kept.content else ()))

@@ -6,10 +6,9 @@ import io
 import os
 import re
 import secrets
-import sys
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, cast
 
@@ -18,13 +17,14 @@ from docker.errors import APIError
 
 from tracewhale.errors import EngineError
 from tracewhale.targets.docker.attached import Input, Output, attach
-from tracewhale.targets.docker.engine import api_errors
+from tracewhale.targets.docker.engine import api_errors, inspect_image
 from tracewhale.targets.docker.leftovers import OWNER, owner
 from tracewhale.targets.docker.payload import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
+from tracewhale.targets.docker.pristine import Layers, PristineTree, created, directories
 from tracewhale.targets.docker.startable import check_startable
 from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.serve import ServedTree
-from tracewhale.tree import Entry, Kind, Packed, Tree, View
+from tracewhale.tree import Tree, View
 
 LABEL = "tracewhale.run"
 """On everything that we make in the engine: the token of the run that made it."""
@@ -153,47 +153,6 @@ def copied_volumes(
         yield holder, {destination: names[destination] for destination in destinations}
 
 
-SAME_MOMENT = 1_000_000_000
-"""Nanoseconds within which the engine makes all that it makes in a container's root."""
-
-
-class PristineTree:
-    """A served container's tree as the image has it: without what the engine and we put into it."""
-
-    ADDED = frozenset({PROBE_DIRECTORY.lstrip("/"), ".dockerenv"})
-    MADE = frozenset({"hosts", "hostname", "resolv.conf", "mtab"})
-    """What the engine makes in /etc where the image has none (moby, daemon/initlayer): empty, or a link."""
-
-    def __init__(self, served: Tree) -> None:
-        self._served = served
-        root = served.scan(["/"])["/"] or {}
-        # It makes that one at the same moment.
-        self._begun = root[".dockerenv"].mtime_ns if ".dockerenv" in root else sys.maxsize
-
-    def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """As Tree.scan."""
-        found = self._served.scan(directories)
-        root = found.get("/")
-        if root is not None:
-            found["/"] = {name: entry for name, entry in root.items() if name not in self.ADDED}
-        settings = found.get("/etc")
-        if settings is not None:
-            found["/etc"] = {name: each for name, each in settings.items() if not self._made(name, each)}
-        return found
-
-    def _made(self, name: str, entry: Entry) -> bool:
-        bare = (entry.kind is Kind.FILE and not entry.size) or entry.target == "/proc/mounts"
-        return name in self.MADE and bare and entry.mtime_ns >= self._begun - SAME_MOMENT
-
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """As Tree.read."""
-        return self._served.read(wanted)
-
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
-        """As Tree.pack."""
-        return self._served.pack(paths)
-
-
 @contextmanager
 def served(
     client: APIClient, image: str, probe: bytes, *, bare: bool = True, init: bool = False
@@ -254,5 +213,6 @@ def served_tree(client: APIClient, image: str, probe: bytes) -> Iterator[Tree]:
 
     ``probe`` is the probe's binary for the engine's architecture.
     """
-    with served(client, image, probe) as tree:
-        yield PristineTree(tree)
+    inspected = inspect_image(client, image)
+    with served(client, image, probe) as tree, closing(Layers(directories(inspected))) as layers:
+        yield PristineTree(tree, layers, created(inspected))
