@@ -7,7 +7,10 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from tracewhale import __version__
@@ -16,7 +19,9 @@ from tracewhale.tracing.events import Access, Counters, Event, Exec, Outcome, St
 
 FORMAT = "tracewhale-trace"
 VERSION = 1
-ACCESSES = frozenset(access.value for access in Access)
+ACCESSES = {access.value: access.value for access in Access}
+_IN_ORDER = attrgetter(*(field.name for field in fields(Event)))
+"""As events compare, and many times as fast: there may be a million."""
 
 
 def dumps(trace: Trace) -> Iterator[str]:
@@ -91,24 +96,27 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
             f"{name} is of version {header['version']}, and this program knows version {VERSION}",
             "use the TraceWhale that wrote it, or a newer one",
         )
-    found: dict[str, list[dict[str, Any]]] = {
-        kind: [] for kind in ("event", "exec", "unresolved", "step", "outcome")
-    }
+    events: set[Event] = set()
+    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ("exec", "unresolved", "step", "outcome")}
     number, end = 1, None
-    for number, line in enumerate(lines, start=2):
-        value = _parse(line, name, number)
-        if end is not None:
-            raise TraceFileError(f"{name} is damaged: line {number} stands after its end", _AGAIN)
-        if value.get("type") == "end":
-            end = value
-        elif value.get("type") in found:
-            found[value["type"]].append(value)
-        else:
-            raise TraceFileError(f"{name} is damaged: line {number} is of no known type", _AGAIN)
-    if end is None or end.get("lines") != number - 1:
-        raise TraceFileError(f"{name} is cut: its end is missing", _AGAIN)
     try:
-        trace = _trace(header, found, end)
+        for number, line in enumerate(lines, start=2):
+            value = _parse(line, name, number)
+            if end is not None:
+                raise TraceFileError(f"{name} is damaged: line {number} stands after its end", _AGAIN)
+            if value.get("type") == "event":
+                events.add(_event(value))
+            elif value.get("type") == "end":
+                end = value
+            elif value.get("type") in found:
+                found[value["type"]].append(value)
+            else:
+                raise TraceFileError(f"{name} is damaged: line {number} is of no known type", _AGAIN)
+        if end is None or end.get("lines") != number - 1:
+            raise TraceFileError(f"{name} is cut: its end is missing", _AGAIN)
+        trace = _trace(header, events, found, end)
+    except UnicodeDecodeError:
+        raise  # of the file, which is told where it was opened
     except (KeyError, TypeError, ValueError) as error:
         raise TraceFileError(
             f"{name} is damaged: a field is missing or malformed ({error})", _AGAIN
@@ -135,7 +143,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
         "changes": list(trace.changes),
         "seconds": round(trace.seconds, 3),
     }
-    for event in sorted(trace.events):
+    for event in sorted(trace.events, key=_IN_ORDER):
         line: dict[str, Any] = {
             "type": "event",
             "path": event.path,
@@ -195,7 +203,10 @@ def _parse(line: str, name: str, number: int) -> dict[str, Any]:
 
 
 def _trace(
-    header: Mapping[str, Any], found: Mapping[str, list[dict[str, Any]]], end: Mapping[str, Any]
+    header: Mapping[str, Any],
+    events: Set[Event],
+    found: Mapping[str, list[dict[str, Any]]],
+    end: Mapping[str, Any],
 ) -> Trace:
     outcome = None
     for line in found["outcome"][:1]:
@@ -212,7 +223,7 @@ def _trace(
         image=_text(header["image"]),
         probe=_text(header["probe"]),
         request=dict(header["request"]),
-        events=frozenset(_event(line) for line in found["event"]),
+        events=frozenset(events),
         execs=frozenset(
             Exec(_path(run["path"]), tuple((_text(k), _text(v)) for k, v in run["environment"]))
             for run in found["exec"]
@@ -234,7 +245,7 @@ def _event(line: Mapping[str, Any]) -> Event:
     return Event(
         path=_path(line["path"]),
         access=_access(line["access"]),
-        program=_text(line["program"]),
+        program=sys.intern(_text(line["program"])),
         present=bool(line["present"]),
         follow=bool(line.get("follow", True)),
         real=_text(line.get("real", "")),
@@ -255,9 +266,9 @@ def _path(value: object) -> str:
 
 
 def _access(value: object) -> str:
-    if value not in ACCESSES:
+    if _text(value) not in ACCESSES:
         raise ValueError(f"{value!r} is no kind of access")
-    return _text(value)
+    return ACCESSES[_text(value)]
 
 
 def _unlink(path: str) -> None:
