@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from tracewhale import recipe as recipes
 from tracewhale.errors import CommandNotFound, RunFailed, UsageError, VerificationFailed
-from tracewhale.plan import Options, Plan, make_plan
+from tracewhale.plan import Options, Plan, check_included, make_plan
 from tracewhale.recipe import PLAIN, Original, Recipe, Written
 from tracewhale.report.model import Built, Report, Verification
 from tracewhale.targets import output
@@ -138,9 +138,10 @@ def run(
     destination = destination and output.check(destination)
     with ExitStack() as held:
         target, tree = _hold(held, session, job.name, lambda: engine.open(job.name, job.request))
+        maker = _Maker(target, tree, options, session, recipe)
+        check_included(maker.view, options)
         found = _trace(target, tree, job, session)
         on_trace(found)
-        maker = _Maker(target, tree, options, session, recipe)
         if verified and found.outcome is not None:
             made, verification = maker.make_verified(found, held)
         else:

@@ -92,6 +92,13 @@ class Options:
     epoch: int | None = None
 
 
+def check_included(view: View, options: Options) -> None:
+    """Tell before a run what its plan would say after it. Raises UsageError for an unknown --include."""
+    for path in options.include:
+        if view.resolve("/" + path.lstrip("/")).entry is None:
+            raise UsageError(f"--include {path}: the image has no such path", "give a path that exists in it")
+
+
 def make_plan(view: View, trace: Trace, options: Options) -> Plan:
     """The plan for a trace (several: merge them first). Raises UsageError for an unknown --include."""
     draft = Draft(view, (*RUNTIME_PATHS, *trace.mounts))

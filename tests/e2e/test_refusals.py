@@ -99,6 +99,17 @@ def test_a_server_that_ends_before_its_workload(image: Image) -> None:
     assert "ended with status 4" in said
 
 
+def test_what_a_workload_printed_last_is_told_in_lines_of_its_own(image: Image) -> None:
+    done = tracewhale("run", "--workload", "echo one; echo two; exit 3", image("nginx"))
+    assert done.stderr.endswith(b"' failed with status 3:\n    one\n    two\n")
+
+
+def test_an_include_that_is_not_there_is_told_before_the_run(image: Image) -> None:
+    done = tracewhale("run", "--include", "/nope", image("base"), "--", "echo", "ran")
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, b"")
+    assert b"--include /nope" in done.stderr
+
+
 def test_a_traced_container_that_somebody_removes(image: Image) -> None:
     status, said = refusal("run", "--workload", "docker rm -f $TRACEWHALE_CONTAINER", image("nginx"))
     assert status == ExitCode.ENGINE

@@ -39,7 +39,7 @@ def report(*words: str, stdin: bytes = b"", **environment: str) -> dict[str, Any
 
 
 def refusal(*words: str, stdin: bytes = b"", **environment: str) -> tuple[int, str]:
-    """The exit status and the last sentence but the hint of a command that fails."""
+    """The exit status of a command that fails, and its last sentences with what they quote."""
     done = tracewhale(*words, stdin=stdin, **environment)
     lines = [line for line in done.stderr.decode(errors="replace").splitlines() if line]
-    return done.returncode, "\n".join(lines[-2:])
+    return done.returncode, "\n".join(lines[-4:])

@@ -95,9 +95,14 @@ def fail(error: TraceWhaleError, *, as_json: bool = False, target: str = "") -> 
         _tell(1, json_report.dumps_error(error, known))
     elif known is report:
         _tell(2, text_report.render(known))
-    sentences = [text_report.printable(text) for text in (error.what, error.hint) if text]
-    _tell(2, "".join(f"tracewhale: {text}\n" for text in sentences))
+    _tell(2, "".join(map(_sentence, filter(None, (error.what, error.hint)))))
     sys.exit(error.exit_code)
+
+
+def _sentence(text: str) -> str:
+    """One of an error's sentences; what a command printed last may follow it, in lines of their own."""
+    first, *quoted = map(text_report.printable, text.splitlines())
+    return "".join([f"tracewhale: {first}\n", *(f"    {line}\n" for line in quoted)])
 
 
 def _verb() -> str:
