@@ -10,6 +10,8 @@ from docker.models.containers import Container
 
 from tests.targets.docker.conftest import Runner
 from tracewhale.errors import CommandKilled, UsageError
+from tracewhale.targets.base import Request
+from tracewhale.targets.docker.adapter import DockerEngine
 from tracewhale.targets.docker.containers import (
     LABEL,
     container,
@@ -140,6 +142,12 @@ def test_a_container_is_taken_as_it_is_now(runner: Runner, box: Container) -> No
     box.reload()
     assert box.status == "running"
     assert box.exec_run(["cat", "/data/f", "/named/g"]).output == b"anon\nnamed\n"
+
+
+def test_a_container_was_made_when_it_was_made(box: Container) -> None:
+    """Not when we look at it: the same trace of it gives the same image."""
+    with DockerEngine(lambda text: None).open(str(box.id), Request()) as target:
+        assert target.config["created"] == box.attrs["Created"]
 
 
 def test_each_run_of_a_container_finds_the_same(runner: Runner, box: Container) -> None:

@@ -36,7 +36,7 @@ from tracewhale.targets.docker.leftovers import remove_leftovers
 from tracewhale.targets.docker.publish import name_image
 from tracewhale.targets.docker.reference import normalized
 from tracewhale.targets.docker.running import attach
-from tracewhale.targets.docker.target import changes, prepared, save
+from tracewhale.targets.docker.target import changes, inspect_container, prepared, save
 from tracewhale.targets.docker.whole import whole
 from tracewhale.targets.identity import identity, read_user_database
 from tracewhale.targets.layers import changed_paths
@@ -56,6 +56,8 @@ class DockerTarget:
         self._found = found
         self._kind = probe
         self._inspected = inspect_image(client, run.image)
+        if found.container:  # its image is made anew each time that we look
+            self._inspected["Created"] = inspect_container(client, found.container)["Created"]
         self.name = run.target
         self.image = f"{CONTAINER}{found.container}" if found.container else run.image
         self.size = int(self._inspected["Size"])
