@@ -212,3 +212,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "small", str(directory)], check=True, timeout=10)
     yield directory
     subprocess.run(["umount", str(directory)], check=True, timeout=10)
+
+
+@pytest.mark.parametrize(("link", "words"), [("/etc -> /etc", "/etc/resolv.conf"), ("/proc -> etc", "/proc")])
+def test_files_that_no_container_can_be_made_of(made: Callable[..., str], link: str, words: str) -> None:
+    status, said = refusal("run", made(f"/x: x\n{link}"), "--", "/x")
+    assert status == ExitCode.ENGINE
+    assert words in said
+    assert "build the image again" in said

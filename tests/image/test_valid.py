@@ -9,6 +9,7 @@ import pytest
 
 from tests.image.tars import Item, config_of, docker_archive, tar
 from tracewhale.errors import ImageContentError
+from tracewhale.image.config import from_inspect
 from tracewhale.image.store import parse_text
 from tracewhale.image.valid import checked
 from tracewhale.targets.archive import open_docker_archive
@@ -89,6 +90,11 @@ def test_a_process_of_another_form(member: str, values: list[Any]) -> None:
 def test_what_python_reads_and_nobody_else(text: str | bytes) -> None:
     with pytest.raises(ImageContentError, match="is not JSON"):
         parse_text(text if isinstance(text, bytes) else text.encode(), "The configuration")
+
+
+def test_the_configuration_that_an_engine_tells_is_looked_at() -> None:
+    with pytest.raises(ImageContentError, match="has a Cmd that is not a list of strings without NUL"):
+        from_inspect({"Os": "linux", "Config": {"Cmd": ["/bin/\0"]}, "RootFS": {"Layers": []}})
 
 
 def test_the_configuration_of_a_file_is_looked_at(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracewhale.errors import UsageError
+from tracewhale.image.valid import checked
 
 _INSPECTED = {
     "Architecture": "architecture",
@@ -55,10 +56,12 @@ AS_IT_WAS = Overrides()
 def from_inspect(inspected: Mapping[str, Any]) -> dict[str, Any]:
     """An image configuration from the Docker API's ImageInspect (``docker image inspect``).
 
-    Empty members are left out, as the engine does when it writes a configuration.
+    Empty members are left out, as the engine does when it writes a configuration. Raises ImageContentError
+    for what an engine stores and no process can be given: NUL.
     """
     config = {name: inspected[member] for member, name in _INSPECTED.items() if inspected.get(member)}
     config["rootfs"] = {"type": "layers", "diff_ids": (inspected.get("RootFS") or {}).get("Layers") or []}
+    checked(config)
     return config
 
 

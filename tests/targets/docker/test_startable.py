@@ -57,6 +57,11 @@ def test_a_user_data_base_that_is_none(created: Callable[[str, Kind], None], tre
         created(f"/x: x\n{tree}", Kind.FIFO)
 
 
+def test_a_loop(created: Callable[[str, Kind], None]) -> None:
+    with pytest.raises(ImageContentError, match="a loop of symbolic links"):
+        created("/x: x\n/etc/passwd -> group\n/etc/group -> passwd", Kind.FILE)
+
+
 @pytest.mark.parametrize(
     "tree",
     [

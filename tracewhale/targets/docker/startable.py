@@ -20,6 +20,7 @@ NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 1
 """Of a mode as the engine tells it (Go, io/fs.ModeType)."""
 SYMLINK = 1 << 27
 RUNTIME = ("/proc", "/dev", "/sys")
+HINT = "Build the image again with a file there, or with none."
 
 
 def check_startable(client: APIClient, container: str) -> None:
@@ -33,7 +34,7 @@ def check_startable(client: APIClient, container: str) -> None:
         if (status and status["mode"] & NOT_REGULAR) or f"{leads}/".startswith(RUNTIME):
             raise ImageContentError(
                 f"The image's {path} is no file, and an engine that looks a user up there may wait for ever.",
-                "Build the image again with a file there, or with none.",
+                HINT,
             )
 
 
@@ -47,6 +48,11 @@ def _status(client: APIClient, container: str, path: str) -> dict[str, Any] | No
         response = raw.head(raw._url("/containers/{0}/archive", container), params={"path": path})
         if response.status_code == 404:
             return None
+        if response.status_code == 500:  # what the engine makes of a loop; a HEAD has no words with it
+            raise ImageContentError(
+                f"The engine cannot tell what the image's {path} is: it may be a loop of symbolic links.",
+                HINT,
+            )
         raw._raise_for_status(response)
         told = response.headers["X-Docker-Container-Path-Stat"]
     found: dict[str, Any] = json.loads(base64.b64decode(told))

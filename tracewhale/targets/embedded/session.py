@@ -105,7 +105,8 @@ class Session(session.Session):
         if self.status == NO_OVERLAY:
             raise Refused(reason)
         if reason != words:
-            raise EngineError(f"The command cannot run in a sandbox: {reason}.", HINT)
+            hint = PLACE_HINT if PLACES.match(reason) else HINT
+            raise EngineError(f"The command cannot run in a sandbox: {reason}.", hint)
 
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
         """Run another process in the sandbox, traced; returns it with its exit status."""
@@ -290,6 +291,11 @@ def catches(status: str, number: int) -> bool:
     found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return not found or bool(int(found[1], 16) >> (number - 1) & 1)
 
+
+PLACES = re.compile("cannot make a place for |cannot work in |.* is not a directory of its own")
+"""What the probe says where it is not this machine that a sandbox cannot be made on."""
+
+PLACE_HINT = "The files of the target have something else there: mount elsewhere, or build the image again."
 
 HINT = (
     "It takes root, in a container CAP_SYS_ADMIN too; or a kernel that lets every user make user name spaces "
