@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from typing import Any
 
@@ -57,8 +58,8 @@ def recipe(given: dict[str, Any]) -> Recipe:
             env=_pairs("--image-env", given["image_env"]),
             entrypoint=_words("--image-entrypoint", given["image_entrypoint"]),
             cmd=_words("--image-cmd", given["image_cmd"]),
-            user=given["image_user"],
-            workdir=given["image_workdir"],
+            user=_user(given["image_user"]),
+            workdir=_directory(given["image_workdir"]),
             expose=tuple(_port(port) for port in given["image_expose"]),
         ),
         layers=given["layers"],
@@ -106,6 +107,22 @@ def _words(option: str, value: str | None) -> tuple[str, ...] | None:
     if not all(isinstance(word, str) for word in words):
         raise UsageError(f"{option} {value} is no list of texts", 'give a JSON list such as ["a", "b"]')
     return tuple(words)
+
+
+def _user(text: str | None) -> str | None:
+    if text and not re.fullmatch(r"[^\s:]+(:[^\s:]+)?", text):
+        raise UsageError(
+            f"--image-user {text!r} is no user", "give USER or USER:GROUP, each a name or a number"
+        )
+    return text
+
+
+def _directory(text: str | None) -> str | None:
+    if text and not text.startswith("/"):
+        raise UsageError(
+            f"--image-workdir {text} does not begin with /", "give an absolute path in the image"
+        )
+    return text
 
 
 def _port(text: str) -> str:
