@@ -111,17 +111,13 @@ def _words(option: str, value: str | None) -> tuple[str, ...] | None:
 
 def _user(text: str | None) -> str | None:
     if text and not re.fullmatch(r"[^\s:]+(:[^\s:]+)?", text):
-        raise UsageError(
-            f"--image-user {text!r} is no user", "give USER or USER:GROUP, each a name or a number"
-        )
+        raise UsageError(f"--image-user {text!r} is no user", "give USER or USER:GROUP, names or numbers")
     return text
 
 
 def _directory(text: str | None) -> str | None:
     if text and not text.startswith("/"):
-        raise UsageError(
-            f"--image-workdir {text} does not begin with /", "give an absolute path in the image"
-        )
+        raise UsageError(f"--image-workdir {text} does not begin with /", "give an absolute path")
     return text
 
 
