@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
 from tracewhale import recipe as recipes
-from tracewhale.errors import CommandNotFound, RunFailed, UsageError, VerificationFailed
+from tracewhale.errors import CommandNotFound, RunFailed, TargetNotFound, UsageError, VerificationFailed
 from tracewhale.plan import Options, Plan, check_included, make_plan
 from tracewhale.recipe import PLAIN, Original, Recipe, Written
 from tracewhale.report.model import Built, Report, Verification
@@ -109,6 +109,8 @@ def verify(engine: Engine, name: str, traces: Sequence[Trace], options: Options,
     merged = _merged(traces)
     if merged.outcome is None:
         raise UsageError("the trace is of no run, so there is nothing to compare with", "trace a command")
+    if not name.strip():
+        raise TargetNotFound("There is no image without a name.", "Name the image to verify.")
     with ExitStack() as held:
         target, tree = _hold(held, session, merged.target, lambda: engine.reopen(merged))
         new, new_tree = _hold(held, session, name, lambda: engine.reopen(merged, name))

@@ -138,6 +138,11 @@ def test_a_trace_file_that_is_cut_or_too_new(image: Image, tmp_path: Path) -> No
     assert refusal("plan", str(tmp_path / "none"))[0] == ExitCode.TRACE_FILE
 
 
+def test_an_image_without_a_name_is_none_to_verify(image: Image, tmp_path: Path) -> None:
+    assert tracewhale("trace", "-o", str(tmp_path / "t"), image("base"), "--", "true").returncode == 0
+    assert refusal("verify", "", str(tmp_path / "t"))[0] == ExitCode.TARGET
+
+
 def test_an_image_that_does_not_behave_the_same(image: Image, docker_client: DockerClient) -> None:
     words = ("--exclude", "/usr/lib/os-release", "-t", "twtest-made/broken", image("base"))
     status, said = refusal("run", *words, "--", "cat", "/etc/os-release")

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from docker import APIClient
 
 from tracewhale.errors import TargetNotFound
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
-from tracewhale.targets.docker.engine import connect, inspect_image, load, remove_image, tag
+from tracewhale.targets.docker.engine import api_errors, connect, inspect_image, load, remove_image, tag
+
+CREATED_BY = "tracewhale"
+"""What each line of the history of an image says that is made here, and of no image made from one."""
 
 
 def publish(image: Image, name: str) -> None:
@@ -19,10 +22,18 @@ def publish(image: Image, name: str) -> None:
 
 
 def name_image(client: APIClient, image: str, name: str) -> None:
-    """Give an image its name; one that had that name before, and has no other, is removed."""
+    """Give an image its name; one of our own making that had it before, and has no other, is removed.
+
+    Any other loses the name only, as with ``docker tag``: perhaps nobody can make it again.
+    """
     before = named(client, name)
     tag(client, image, name)
-    if before is not None and before["Id"] != image and before["RepoTags"] == [name]:
+    if before is None or before["Id"] == image or before["RepoTags"] != [name]:
+        return
+    with api_errors(f"look at the image that was {name}"):
+        history = cast("list[dict[str, Any]]", cast(Any, client).history(before["Id"]))
+    made_by = {line["CreatedBy"] for line in history}
+    if made_by == {CREATED_BY}:
         remove_image(client, before["Id"])
 
 
