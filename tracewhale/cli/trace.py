@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from tracewhale import elsewhere, pipeline
 from tracewhale.cli import options
@@ -39,6 +40,18 @@ def _each_log(args: list[str]) -> Iterator[str]:
             yield word
 
 
+def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
+    """Raises UsageError for what means nothing beside an option: some others, and a command."""
+    context = click.get_current_context()
+    given = [name for name in others if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    names = {each.name: each.opts[-1] for each in context.command.params}
+    what = "a command" if context.obj["arguments"] else names[given[0]] if given else ""
+    if what == "--step":
+        what = "--workload, --exec or --for"
+    if what:
+        raise UsageError(f"{option} {reason}, so {what} means nothing with it", "leave one of them out")
+
+
 @click.command("trace", cls=TraceCommand)
 @click.argument("target", required=False)
 @click.option("-o", "--trace-out", metavar="FILE", required=True, help="Where the trace goes.")
@@ -61,6 +74,10 @@ def trace(
     """Run a command of TARGET under the tracer and write the trace to a file; nothing is built."""
     if target is None and not logs:
         raise UsageError("nothing to trace was named", "say: tracewhale trace -o FILE TARGET")
+    if logs:
+        _refuse(FROM_STRACE, "runs nothing", ("attached", "step", "keep_changes"))
+    elif attached:
+        _refuse("--attach", "takes a container as it runs", (*options.DOCKER_RUN, "keep_changes"))
     job = options.job(target or HOST, given)
     tracefile.check_place(trace_out)
     with session(as_json=as_json, interactive=given["interactive"]) as current:

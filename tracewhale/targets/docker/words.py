@@ -11,7 +11,7 @@ SHOWS = "`docker image ls` and `docker ps -a` show what there is."
 _NOISE = re.compile(
     r"failed to create (shim )?task( for container)?: |OCI runtime create failed: |runc create failed: |"
     r"unable to start container process: |driver failed programming external connectivity on endpoint "
-    r"\S+ \(\w+\): |failed to set up container networking: |: unknown$"
+    r"\S+ \(\w+\): |failed to set up container networking: |no such image: \S+: (?=No such image)|: unknown$"
 )
 """What stands around the reason and tells a user nothing."""
 
