@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
 from functools import partial
+from http import HTTPStatus
 from typing import Any, cast
 
 from docker import APIClient
 from docker.errors import DockerException
 
-from tracewhale.errors import EngineError, ProbeError
+from tracewhale.errors import EngineError, ImageContentError, ProbeError, TraceLost
+from tracewhale.image.blobs import StreamSource, chunk_reader
+from tracewhale.image.members import REGULAR, members
 from tracewhale.targets import session
 from tracewhale.targets.console import Console, Handle
 from tracewhale.targets.docker.attached import Attached, attach, execute
 from tracewhale.targets.docker.engine import api_errors
 from tracewhale.targets.docker.payload import PROBE, PROBE_DIRECTORY, Entry
-from tracewhale.targets.session import DRAIN_SECONDS, READY_SECONDS, STDOUT, Process
+from tracewhale.targets.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDOUT, Process
 from tracewhale.tracing.records import Feature
 
 JOURNAL = f"{PROBE_DIRECTORY}/journal"
+
+JOURNAL_LIMIT = 1 << 20
+"""Bytes of a journal; the probe's have a quarter (probes/stream.c)."""
+
+CHANGED_HINT = f"What it asked for last is lost: have it leave {PROBE_DIRECTORY} alone."
 
 QUIET_SECONDS = 2.0
 """How long nothing may come from an agent that has ended, before its stream is taken as ended."""
@@ -171,13 +177,26 @@ class Session(session.Session):
             before = self._heard
 
     def learn_journal(self) -> None:
-        """Read what the agent had recorded and not written yet when it was killed with process 1."""
-        with api_errors("read the probe's journal"):
-            chunks, _ = self.client.get_archive(self.container, JOURNAL)
-            packed = io.BytesIO(b"".join(chunks))
-        with tarfile.open(fileobj=packed) as archive:
-            journal = archive.extractfile(archive.getmembers()[0])
-            self.collector.recover(journal.read() if journal is not None else b"")
+        """Read what the agent had recorded and not written yet when it was killed with process 1.
+
+        It lies where the command may do what it likes. Raises TraceLost for what it made of it.
+        """
+        raw: Any = self.client
+        url = raw._url("/containers/{0}/archive", self.container)
+        with (
+            api_errors("read the probe's journal"),
+            # Closed whatever it brings: the engine holds on to the container until then.
+            closing(raw.get(url, params={"path": JOURNAL}, stream=True)) as response,
+        ):
+            if response.status_code == HTTPStatus.NOT_FOUND:
+                raise TraceLost("The command removed the probe's journal.", CHANGED_HINT)
+            raw._raise_for_status(response)
+            journal = only_file(response.iter_content(CHUNK), JOURNAL_LIMIT)
+        if journal is None:
+            raise TraceLost(
+                "The command put something else in the place of the probe's journal.", CHANGED_HINT
+            )
+        self.collector.recover(journal)
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -211,3 +230,13 @@ class Session(session.Session):
         with api_errors("wait for the container's end"):
             answer = cast("dict[str, Any]", self.client.wait(self.container))
         self.later(lambda: setattr(self, "status", int(answer["StatusCode"])))
+
+
+def only_file(archive: Iterable[bytes], limit: int) -> bytes | None:
+    """The contents of the one file in a tar; None when it is no file or has more than ``limit`` bytes."""
+    source = StreamSource(chunk_reader(iter(archive)))
+    with suppress(ImageContentError):
+        for member in members(source):
+            fits = member.type in REGULAR and member.size <= limit
+            return source.read(member.size) if fits else None
+    return None
