@@ -215,6 +215,13 @@ def test_a_terminal_has_its_size(runner: Runner) -> None:
     assert runner.stdout.endswith(b"got line\r\n")
 
 
+def test_ctrl_c_in_a_terminals_input_waits_for_the_command(runner: Runner) -> None:
+    trace = runner("base", "cat", interactive=True, tty=True, recorded=b"\x03" * 9 + b"line\n\x04")
+    assert trace.outcome is not None
+    assert (trace.outcome.status, trace.outcome.stopped) == (0, False)
+    assert runner.stdout.endswith(b"line\r\nline\r\n")
+
+
 def health(*test: str, **more: Any) -> dict[str, Any]:
     return {"Healthcheck": {"Test": list(test), **more}}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from http import HTTPStatus
@@ -47,6 +47,7 @@ class Session(session.Session):
         self._open: list[Attached] = []
         self._agent: Attached | None = None
         self._heard = 0  # bytes
+        self._feeding: Callable[[], None] = lambda: None
 
     def kill(self, number: int) -> None:
         """Send a signal to the command; it may have ended in this moment."""
@@ -69,7 +70,7 @@ class Session(session.Session):
         self._open.append(attached)
         self.spawn(lambda: self._pump(attached, self.command))
         if interactive:
-            self.spawn(lambda: self._feed(attached, terminal=terminal, recorded=recorded))
+            self._feeding = lambda: self._feed(attached, terminal=terminal, recorded=recorded)
 
     def start(self, ports: Sequence[int]) -> None:
         """Start the container and the agent, and wait until the command is executed or could not be."""
@@ -80,6 +81,8 @@ class Session(session.Session):
         self.resize()
         self.watch()
         self.begin(ports)
+        # Not before: a Ctrl-C in a terminal's input would end what is there before the command.
+        self.spawn(self._feeding)
 
     def watch(self) -> None:
         """Have the container's end noticed."""
