@@ -302,3 +302,13 @@ def test_any_text_is_understood_or_refused(text: str, flag: str) -> None:
         return
     assert RunOptions.from_json(options.to_json()) == options
     assert all(os.path.isabs(each.split(":")[0]) or ":" in each for each in options.volumes)
+
+
+def test_a_relative_path_in_a_directory_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(UsageError, match="the current directory is gone"):
+        parse_options(volume=["./x:/x"], environ={})
+    with pytest.raises(UsageError, match="the current directory is gone"):
+        parse_options(mount=["type=bind,src=./x,dst=/x"], environ={})

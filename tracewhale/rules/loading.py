@@ -48,7 +48,8 @@ def _text(file: str | Path) -> str:
     try:
         return Path(file).read_text("utf-8")
     except (OSError, ValueError) as error:
-        raise UsageError(f"{file}: cannot be read as a rule file: {error}", HINT) from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise UsageError(f"{file}: cannot be read as a rule file: {reason}", HINT) from error
 
 
 def _parse(origin: str, text: str) -> list[Rule]:

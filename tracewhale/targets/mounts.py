@@ -16,7 +16,17 @@ _TRUE = frozenset("1 t T TRUE true True".split())
 _FALSE = frozenset("0 f F FALSE false False".split())
 
 
-def volume(value: str, absolute: Callable[[str], str] = os.path.abspath) -> str:
+def absolute_path(path: str) -> str:
+    """A path from the root. Raises UsageError where the current directory was removed."""
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path} is no path: the current directory is gone.", "Change to another."
+        ) from error
+
+
+def volume(value: str, absolute: Callable[[str], str] = absolute_path) -> str:
     """``-v [SOURCE:]DESTINATION[:MODE,...]``, a relative SOURCE made absolute."""
     parts = value.split(":")
     if len(parts) > 3 or not all(parts):
@@ -57,7 +67,7 @@ def _boolean(value: str, key: str, text: str | None) -> bool:
     raise UsageError(f"--mount {value!r}: {key} is true or false, not {text!r}.")
 
 
-def mount(value: str, absolute: Callable[[str], str] = os.path.abspath) -> dict[str, Any]:
+def mount(value: str, absolute: Callable[[str], str] = absolute_path) -> dict[str, Any]:
     """``--mount KEY=VALUE,...`` as the engine's Mount object."""
     made: dict[str, Any] = {"Type": "volume"}
     options: dict[str, dict[str, Any]] = {}
