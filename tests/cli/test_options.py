@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from tracewhale import pipeline
 from tracewhale.cli import main
+from tracewhale.cli.session import Progress
 from tracewhale.errors import EngineError, ExitCode
 from tracewhale.pipeline import Job
 from tracewhale.plan import Options
@@ -235,3 +236,10 @@ def test_with_json_an_error_is_an_object_too(monkeypatch: pytest.MonkeyPatch) ->
     assert found["error"] == {"code": 3, "what": "no engine answers", "hint": "start one"}
     assert (found["command"], found["target"]) == ("run", "img")
     assert result.stderr == "tracewhale: no engine answers\ntracewhale: start one\n"
+
+
+def test_progress_passes_nothing_to_the_terminal_that_it_would_obey(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Progress()("looking for docker-archive:/\x1b[2J\n")
+    assert capsys.readouterr().err == "tracewhale: looking for docker-archive:/\\x1b[2J\\n\n"

@@ -84,3 +84,8 @@ def test_the_document_tells_every_key_and_reader() -> None:
     document = (Path(__file__).parents[2] / "docs" / "rules.md").read_text("utf-8")
     for word in (*KEYS, *READERS, DLOPEN_NOTES):
         assert f"`{word}`" in document
+
+
+def test_a_file_without_an_end_is_not_read_whole() -> None:
+    with pytest.raises(UsageError, match="/dev/zero: cannot be read as a rule file: it has more than 16 MiB"):
+        load(["/dev/zero"])

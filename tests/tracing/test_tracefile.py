@@ -166,3 +166,14 @@ def test_a_place_that_cannot_be_written_is_known_before(tmp_path: Path, place: s
         tracefile.check_place(str(tmp_path / place))
     tracefile.check_place(str(tmp_path / "trace"))
     tracefile.check_place("/dev/null")
+
+
+def test_a_line_that_does_not_end_is_not_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = str(tmp_path / "t")
+    tracefile.write(TRACE, path)
+    tracefile.read(path)
+    monkeypatch.setattr(tracefile, "LINE_LIMIT", 100)
+    with pytest.raises(TraceFileError, match="is cut in line 1"):
+        tracefile.read("/dev/zero")
+    with pytest.raises(TraceFileError, match="is cut in line 1"):
+        tracefile.read(path)

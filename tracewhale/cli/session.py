@@ -48,6 +48,7 @@ class Progress:
         self.shown = False
 
     def __call__(self, text: str) -> None:
+        text = text_report.printable(text)  # it may name what an image or a trace calls itself
         with read_by_somebody():
             sys.stderr.write(f"\r\x1b[K{text} ..." if self.live else f"tracewhale: {text}\n")
             sys.stderr.flush()

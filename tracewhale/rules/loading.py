@@ -18,6 +18,9 @@ KEYS = tuple(field.name for field in fields(Rule))
 TEXTS = ("name", "source", "reader")
 NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 PLACE = re.compile(r"(/|\./|(\.\./)+|\$LIB/).*", re.DOTALL)
+FILE_LIMIT = 16 << 20
+"""Characters of a rule file: thousands of times what ours have."""
+
 HINT = "docs/rules.md tells the form of a rule file"
 
 
@@ -46,7 +49,11 @@ def load(files: Iterable[str | Path] = ()) -> tuple[Rule, ...]:
 
 def _text(file: str | Path) -> str:
     try:
-        return Path(file).read_text("utf-8")
+        with open(file, encoding="utf-8") as opened:
+            text = opened.read(FILE_LIMIT + 1)
+        if len(text) > FILE_LIMIT:
+            raise ValueError(f"it has more than {FILE_LIMIT >> 20} MiB")
+        return text
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise UsageError(f"{file}: cannot be read as a rule file: {reason}", HINT) from error

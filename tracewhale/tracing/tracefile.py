@@ -19,6 +19,8 @@ from tracewhale.tracing.events import Access, Counters, Event, Exec, Outcome, St
 
 FORMAT = "tracewhale-trace"
 VERSION = 1
+LINE_LIMIT = 96 << 20
+"""Characters of a line: an outcome has two outputs of OUTPUT_LIMIT bytes in base64. A longer one is cut."""
 ACCESSES = {access.value: access.value for access in Access}
 _IN_ORDER = attrgetter(*(field.name for field in fields(Event)))
 """As events compare, and many times as fast: there may be a million."""
@@ -77,7 +79,7 @@ def read(path: str) -> Trace:
     """Read a trace file. Raises TraceFileError when it is absent, cut, damaged or too new."""
     try:
         with open(path, encoding="utf-8", newline="\n") as file:
-            return loads(file, path)
+            return loads(iter(lambda: file.readline(LINE_LIMIT), ""), path)
     except UnicodeDecodeError as error:
         raise TraceFileError(f"{path} is not a trace file: it is not UTF-8 text", _AGAIN) from error
     except OSError as error:

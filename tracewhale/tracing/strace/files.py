@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,14 @@ from tracewhale.tracing.strace.log import Log
 
 SMALL = 1 << 20
 """Bytes of a file that is read at once: with ``-ff`` there may be more files than may be open."""
+
+LINE_LIMIT = 64 << 20
+"""Characters of a line; what is longer is cut, and so no line of strace's."""
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Open, not waiting for whoever may write into a FIFO."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +31,20 @@ class FileLines:
 
     def __iter__(self) -> Iterator[str]:
         try:
-            with open(self.path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-                if os.fstat(file.fileno()).st_size > SMALL:
-                    yield from file
+            with open(
+                self.path, encoding="utf-8", errors="surrogateescape", newline="\n", opener=_at_once
+            ) as file:
+                status = os.fstat(file.fileno())
+                if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+                    raise TraceFileError(
+                        f"The log {self.path} is not a regular file, and is read more than once.",
+                        "Write it to a file first.",
+                    )
+                found = iter(lambda: file.readline(LINE_LIMIT), "")
+                if status.st_size > SMALL:
+                    yield from found
                     return
-                lines = file.readlines()
+                lines = list(found)
         except OSError as error:
             raise TraceFileError(
                 f"The log {self.path} cannot be read: {error.strerror}.", "Name files that strace wrote."
