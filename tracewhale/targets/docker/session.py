@@ -192,6 +192,7 @@ class Session(session.Session):
             closing(raw.get(url, params={"path": JOURNAL}, stream=True)) as response,
         ):
             if response.status_code == HTTPStatus.NOT_FOUND:
+                self.inspect()  # raises where it is the container that is not there
                 raise TraceLost("The command removed the probe's journal.", CHANGED_HINT)
             raw._raise_for_status(response)
             journal = only_file(response.iter_content(CHUNK), JOURNAL_LIMIT)
