@@ -19,7 +19,6 @@ from tracewhale.errors import (
     CommandKilled,
     CommandNotFound,
     EmptyImage,
-    EngineError,
     Interrupted,
     UsageError,
     WorkloadFailed,
@@ -302,7 +301,7 @@ def test_a_profile_that_refuses_what_only_the_probe_may(runner: Runner, tmp_path
 def test_what_the_engine_refuses(runner: Runner) -> None:
     with pytest.raises(UsageError, match="unable to find user nobody-here"):
         runner("base", "true", user="nobody-here")
-    with pytest.raises(EngineError, match="network no-such-network"):
+    with pytest.raises(UsageError, match="network no-such-network"):
         runner("base", "true", network="no-such-network")
     with pytest.raises(UsageError, match="/no/such/path"):
         runner("base", "true", mount=["type=bind,src=/no/such/path,dst=/x"])
