@@ -100,7 +100,7 @@ def test_a_server_that_ends_before_its_workload(image: Image) -> None:
 
 
 def test_what_a_workload_printed_last_is_told_in_lines_of_its_own(image: Image) -> None:
-    done = tracewhale("run", "--workload", "echo one; echo two; exit 3", image("nginx"))
+    done = tracewhale("run", "--workload", "echo one; { sleep 0.3; echo two; } & exit 3", image("nginx"))
     assert done.stderr.endswith(b"' failed with status 3:\n    one\n    two\n")
 
 

@@ -20,6 +20,8 @@ EXPOSED_SECONDS = 30.0
 """How long a server may take to listen on a port that its image exposes."""
 ANY_PORT_SECONDS = 3.0
 """How long to wait for any port when none is exposed: it may be no server."""
+LAST_WORDS_SECONDS = 2.0
+"""How long what a failed workload printed may take to arrive."""
 NANOSECONDS = 1_000_000_000
 PORTS = range(1, 65536)
 
@@ -238,11 +240,14 @@ class Driver:
             start_new_session=True,
         )
         self.started.append(process)
-        self.session.spawn(lambda: self._pass_on(process, captured))
         done: list[int] = []
+        ended: list[bool] = []
+        self.session.spawn(lambda: self._pass_on(process, captured, ended))
         self.session.spawn(lambda: self._await(process, done))
         self.session.wait(lambda: bool(done))
         if done[0] != 0:
+            # What it printed last may still be on its way; one that it left behind may hold its output open.
+            self.session.wait(lambda: bool(ended), LAST_WORDS_SECONDS)
             status = done[0] if done[0] > 0 else 128 - done[0]
             died = f" (the command had ended with status {self.session.status})" if self.ended() else ""
             raise WorkloadFailed(_failure("workload", step.argument, status, captured.tail()) + died)
@@ -252,12 +257,13 @@ class Driver:
         status = process.wait()
         self.session.later(lambda: done.append(status))
 
-    def _pass_on(self, process: subprocess.Popen[bytes], captured: Captured) -> None:
+    def _pass_on(self, process: subprocess.Popen[bytes], captured: Captured, ended: list[bool]) -> None:
         assert process.stdout is not None
         with process.stdout as output:
             while data := os.read(output.fileno(), CHUNK):
                 captured.add(STDERR, data)
                 self.session.console.stderr(data)
+        self.session.later(lambda: ended.append(True))
 
     def check_health(self, check: HealthCheck) -> Step:
         """The health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
