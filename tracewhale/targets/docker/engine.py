@@ -43,8 +43,6 @@ CONNECT_SECONDS = 15
 ANSWER_SECONDS = 900
 """How long one answer may take: a commit or a load of some gigabytes on a slow disk."""
 
-"""Architectures that a processor runs besides its own."""
-
 START_HINT = (
     "Start it (`sudo systemctl start docker`, or Docker Desktop), or point to another one with DOCKER_HOST "
     "or `docker context use`. No engine is needed for docker-archive:FILE, oci:DIR, rootfs:DIR and host."
