@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tracewhale.closure import Resolver, Root, from_cpuinfo
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.tree import View
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.tree import View
 
 T = TypeVar("T")
 PLACES = ("/usr/bin", "/usr/sbin", "/usr/lib")

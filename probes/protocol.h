@@ -1,5 +1,5 @@
 /* The two protocols that the probe speaks over its standard input and output. The Python twins are
- * tracewhale/tracing/stream.py (events) and tracewhale/targets/serve.py (files).
+ * tracewhale/tracing/stream.py (events) and tracewhale/rootfs/served_tree.py (files).
  *
  * All integers are little-endian and unaligned. A string is its bytes and a NUL.
  *

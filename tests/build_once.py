@@ -10,14 +10,15 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracewhale import sbom
+from tracewhale.image import sbom
 from tracewhale.image.archive import oci_archive
 from tracewhale.image.config import digest, source_date_epoch
-from tracewhale.plan import Options, make_plan
-from tracewhale.recipe import Original, Recipe, bill, write
-from tracewhale.targets.directory import DirectoryTree
+from tracewhale.image.recipe import Original, Recipe, bill, write
+from tracewhale.plan.model import Options
+from tracewhale.plan.passes import make_plan
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Event, Trace
-from tracewhale.tree import View
 
 CONFIG = {
     "architecture": "amd64",

@@ -23,8 +23,8 @@ from docker.errors import DockerException, ImageNotFound
 from probes.build import OUTPUT, BuildError, build
 from tests.images.make import SECONDS, ensure
 from tests.presence import presence
-from tracewhale.targets.archive import open_docker_archive
-from tracewhale.targets.layers import open_layers
+from tracewhale.rootfs.archive import open_docker_archive
+from tracewhale.rootfs.layers import open_layers
 
 GONE_SECONDS = 10
 """How long something may take to vanish after the call that removed it has returned."""

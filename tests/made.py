@@ -8,10 +8,11 @@ from typing import Any
 
 from tests.packages.images import Image as Made
 from tracewhale.image import Image
-from tracewhale.image.blobs import Blob
-from tracewhale.plan import Options, Plan, make_plan
-from tracewhale.recipe import PLAIN, Original, Recipe, Written, write
-from tracewhale.targets.layers import LayerTree
+from tracewhale.image.recipe import PLAIN, Original, Recipe, Written, write
+from tracewhale.plan.model import Options, Plan
+from tracewhale.plan.passes import make_plan
+from tracewhale.rootfs.blobs import Blob
+from tracewhale.rootfs.layers import LayerTree
 from tracewhale.tracing.events import Event, Trace
 
 TREE = """

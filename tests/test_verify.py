@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.trees import MemoryTree
+from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Event, Outcome, Trace
-from tracewhale.tree import View
 from tracewhale.verify import Output, compare, compare_output
 
 TREE = """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tracewhale.tree import Entry, Kind, Packed, join, parent
+from tracewhale.rootfs.tree import Entry, Kind, Packed, join, parent
 
 
 class MemoryTree:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Event, Trace
-from tracewhale.tree import View
 
 
 def adopt(view: View, untraced: Trace, found: Trace) -> Trace:

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.docker.engine import connect
+from tracewhale.engines.docker.facts import facts
+from tracewhale.engines.docker.selftest import attempt, trial_image
+from tracewhale.engines.embedded.adapter import EmbeddedEngine
+from tracewhale.engines.names import ROOTFS
+from tracewhale.engines.probes import REAL, SEES_ALL, Probe, Verdict, judge
 from tracewhale.errors import ProbeError, TraceWhaleError
 from tracewhale.probe import binary
-from tracewhale.targets.base import Progress, Request
-from tracewhale.targets.console import NO_CONSOLE, Handle
-from tracewhale.targets.docker.engine import connect
-from tracewhale.targets.docker.facts import facts
-from tracewhale.targets.docker.trial import attempt, trial_image
-from tracewhale.targets.embedded.adapter import EmbeddedEngine
-from tracewhale.targets.names import ROOTFS
-from tracewhale.targets.probes import REAL, SEES_ALL, Probe, Verdict, judge
+from tracewhale.running.console import NO_CONSOLE, Handle
 
 SANDBOX = "sandbox"
 """The seccomp probe without an engine: for targets that are no Docker images."""

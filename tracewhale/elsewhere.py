@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from tracewhale.adoption import adopt
+from tracewhale.engines.base import Engine
 from tracewhale.pipeline import Job, Session
 from tracewhale.report.model import Report
-from tracewhale.targets.base import Engine
+from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Trace
-from tracewhale.tree import View
 
 
 def from_logs(engine: Engine, job: Job, told: Trace, session: Session) -> tuple[Report, Trace]:

@@ -11,17 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 
-from tracewhale import recipe as recipes
+from tracewhale.engines import output
+from tracewhale.engines.base import Engine, Progress, Rebuilt, Request, Target
+from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.errors import CommandNotFound, RunFailed, TargetNotFound, UsageError, VerificationFailed
-from tracewhale.plan import Options, Plan, check_included, make_plan
-from tracewhale.recipe import PLAIN, Original, Recipe, Written
+from tracewhale.image import recipe as recipes
+from tracewhale.image.recipe import PLAIN, Original, Recipe, Written
+from tracewhale.plan.model import Options, Plan
+from tracewhale.plan.passes import check_included, make_plan
 from tracewhale.report.model import Built, Report, Verification
-from tracewhale.targets import output
-from tracewhale.targets.base import Engine, Progress, Rebuilt, Request, Target
-from tracewhale.targets.console import Console, Handle
-from tracewhale.targets.names import DOCKER, Name, parse
+from tracewhale.rootfs.tree import Tree, View
+from tracewhale.running.console import Console, Handle
 from tracewhale.tracing.events import Step, Trace, merge
-from tracewhale.tree import Tree, View
 from tracewhale.verify import Comparison, Output, compare, listed
 
 ROUNDS = 4

@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from tracewhale.plan import RUNTIME_PATHS, Absent
+from tracewhale.plan.model import RUNTIME_PATHS, Absent
+from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Access, Outcome, Trace
-from tracewhale.tree import View
 
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 """Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""

@@ -12,9 +12,9 @@ from tracewhale import pipeline
 from tracewhale.cli import main
 from tracewhale.errors import ExitCode
 from tracewhale.image import Overrides
+from tracewhale.image.recipe import PLAIN, Recipe
 from tracewhale.pipeline import Job
-from tracewhale.plan import Options
-from tracewhale.recipe import PLAIN, Recipe
+from tracewhale.plan.model import Options
 
 
 class Called(Exception):

@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from tracewhale import pipeline
 from tracewhale.cli import main
 from tracewhale.cli.session import Progress
+from tracewhale.engines.names import ARCHIVE, DOCKER, OCI, ROOTFS, Name
 from tracewhale.errors import EngineError, ExitCode
 from tracewhale.pipeline import Job
-from tracewhale.plan import Options
+from tracewhale.plan.model import Options
 from tracewhale.report.json import schema
-from tracewhale.targets.names import ARCHIVE, DOCKER, OCI, ROOTFS, Name
 
 
 class Called(Exception):

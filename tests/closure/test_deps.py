@@ -16,7 +16,7 @@ from tracewhale.closure import Closure, Edge, How, Kind, Resolver
 from tracewhale.closure.deps import Listing, Row, dependencies
 from tracewhale.closure.render import printable, render_flat, render_tree
 from tracewhale.errors import TargetNotFound
-from tracewhale.tree import Tree, View
+from tracewhale.rootfs.tree import Tree, View
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 FILES = {

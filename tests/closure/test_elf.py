@@ -21,7 +21,7 @@ from tests.closure.elfs import (
 )  # fmt: skip
 from tracewhale.closure import Dependency, Elf, Kind, Note, VersionNeed
 from tracewhale.closure.files import Files
-from tracewhale.tree import View
+from tracewhale.rootfs.tree import View
 
 
 def read(data: bytes) -> Elf:

@@ -17,7 +17,7 @@ from tracewhale.closure.cache import Cache, CacheEntry, lookup, ordered
 from tracewhale.closure.files import Files
 from tracewhale.closure.ldcache import encode
 from tracewhale.closure.literals import literals
-from tracewhale.tree import View
+from tracewhale.rootfs.tree import View
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 MEMORY = 64 << 20

@@ -13,8 +13,8 @@ import pytest
 from tests.loader import recipes
 from tracewhale.closure import Resolver, ldcache, ldconfig
 from tracewhale.closure.loader import Loader
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.tree import View
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.tree import View
 
 CACHES = Path(__file__).parent / "caches"
 ELFS: list[dict[str, Any]] = [

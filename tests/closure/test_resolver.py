@@ -25,7 +25,7 @@ from tracewhale.closure import (
 )  # fmt: skip
 from tracewhale.closure.cache import Cache, CacheEntry, ordered
 from tracewhale.closure.ldcache import encode
-from tracewhale.tree import View
+from tracewhale.rootfs.tree import View
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 AARCH64 = 183

@@ -25,8 +25,8 @@ from docker.models.containers import Container
 
 import tracewhale
 from tests.e2e.tool import SECONDS, report
-from tracewhale.targets.archive import open_docker_archive, open_oci
-from tracewhale.targets.layers import open_layers
+from tracewhale.rootfs.archive import open_docker_archive, open_oci
+from tracewhale.rootfs.layers import open_layers
 
 Archive = Callable[[str], Path]
 NOWHERE = "unix:///nonexistent/docker.sock"

@@ -13,8 +13,8 @@ import pytest
 from docker import DockerClient
 
 from tests.e2e.tool import tracewhale
+from tracewhale.engines.docker.leftovers import OWNER
 from tracewhale.errors import ExitCode
-from tracewhale.targets.docker.leftovers import OWNER
 
 Image = Callable[[str], str]
 SECONDS = 120

@@ -15,15 +15,16 @@ from docker.models.containers import Container
 
 from tests.e2e.tool import refusal, tracewhale
 from tracewhale import elsewhere, pipeline
+from tracewhale.engines.base import Request
+from tracewhale.engines.probes import Probe
+from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
 from tracewhale.pipeline import Job, Session
-from tracewhale.plan import Options, Plan, Why, make_plan
-from tracewhale.targets.base import Request
-from tracewhale.targets.engines import Engines
-from tracewhale.targets.options import parse_options
-from tracewhale.targets.probes import Probe
+from tracewhale.plan.model import Options, Plan, Why
+from tracewhale.plan.passes import make_plan
+from tracewhale.rootfs.tree import View
+from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step, Trace
-from tracewhale.tree import View
 
 Image = Callable[[str], str]
 

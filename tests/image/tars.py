@@ -16,7 +16,7 @@ from typing import Any
 
 import zstandard
 
-from tracewhale.image.blobs import Blob
+from tracewhale.rootfs.blobs import Blob
 
 END = bytes(1024)
 

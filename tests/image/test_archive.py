@@ -16,7 +16,8 @@ import pytest
 from tests.trees import MemoryTree
 from tracewhale.errors import ImageContentError, NoSpace, UsageError
 from tracewhale.image import Image, Overrides, write_image
-from tracewhale.image.archive import REFERENCE, docker_archive, oci_archive, write_archive, write_oci_layout
+from tracewhale.image.archive import docker_archive, oci_archive, write_archive, write_oci_layout
+from tracewhale.rootfs.archive import REFERENCE
 
 ORIGINAL = {"architecture": "arm64", "variant": "v8", "os": "linux", "created": "2020-01-01T00:00:00Z"}
 

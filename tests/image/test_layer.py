@@ -17,9 +17,10 @@ import pytest
 
 from tests.image.torture import everything, grow
 from tracewhale.errors import ImageContentError
-from tracewhale.image.layer import Layer, layer_order, layer_xattrs, pack_layer, with_parents, write_layer
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.tree import Entry, Kind, Packed
+from tracewhale.image.layer import Layer, layer_xattrs, pack_layer, write_layer
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.layer_entries import layer_order, with_parents
+from tracewhale.rootfs.tree import Entry, Kind, Packed
 
 FILE = Entry("/f", Kind.FILE, 0o644, 0, 0, 0, 0)
 
@@ -127,7 +128,7 @@ os.umask(int(sys.argv[2], 8))
 from tests.image.torture import everything
 from tracewhale.image import write_image
 from tracewhale.image.archive import docker_archive, oci_archive
-from tracewhale.targets.directory import DirectoryTree
+from tracewhale.rootfs.directory import DirectoryTree
 with DirectoryTree(sys.argv[1]) as tree:
     with write_image(tree.pack(["/", *everything(tree)]), {"created": "2020-01-01T00:00:00Z"}) as image:
         print(image.digest)

@@ -12,12 +12,12 @@ import pytest
 from docker import DockerClient
 
 from tests.image.torture import as_text, everything, grow, lines
+from tracewhale.engines.docker.containers import served_tree
 from tracewhale.image import write_image
 from tracewhale.image.archive import docker_archive, oci_archive, write_archive, write_oci_layout
-from tracewhale.targets.archive import open_docker_archive, open_oci
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.targets.docker.containers import served_tree
-from tracewhale.targets.layers import open_layers
+from tracewhale.rootfs.archive import open_docker_archive, open_oci
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.layers import open_layers
 
 CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["/bin/true"]}}
 SECONDS = 120

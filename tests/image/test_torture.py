@@ -9,10 +9,10 @@ import pytest
 
 from tests.image.torture import as_text, everything, grow, leave_a_socket
 from tracewhale.image import pack_layer
-from tracewhale.image.blobs import Blob
-from tracewhale.image.rootfs import write_rootfs
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.targets.layers import LayerTree
+from tracewhale.rootfs.blobs import Blob
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.layers import LayerTree
+from tracewhale.rootfs.unpack import write_rootfs
 
 
 @pytest.fixture

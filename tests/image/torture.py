@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracewhale.image import layer_order
-from tracewhale.tree import Entry, Kind, Packed, Tree
+from tracewhale.rootfs.layer_entries import layer_order
+from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree
 
 CAP_NET_BIND = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
 """security.capability, revision 2, effective: cap_net_bind_service (capabilities(7), linux/capability.h)."""

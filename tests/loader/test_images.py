@@ -16,8 +16,8 @@ import pytest
 from tests.loader import judge, recipes
 from tracewhale.closure import Closure, Resolver, Root, from_cpuinfo
 from tracewhale.closure.headers import ET_DYN, ET_EXEC
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.tree import Kind, View
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.tree import Kind, View
 
 CPU = from_cpuinfo(Path("/proc/cpuinfo").read_text())
 LOADABLE = (ET_DYN, ET_EXEC)

@@ -10,8 +10,8 @@ import pytest
 from tests.loader import judge, recipes
 from tests.loader.recipes import Case
 from tracewhale.closure import Closure, How, Kind, Miss, Root, from_cpuinfo, resolve
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.tree import View
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.tree import View
 
 CASES = [recipes.load(path.parent) for path in sorted(Path(__file__).parent.glob("*/case.toml"))]
 CPU = from_cpuinfo(Path("/proc/cpuinfo").read_text())

@@ -10,8 +10,8 @@ import pytest
 
 from tests.loader import judge, recipes
 from tracewhale.closure import Closure, How, Kind, Root, from_cpuinfo, resolve
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.tree import View
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.tree import View
 
 CPU = from_cpuinfo(Path("/proc/cpuinfo").read_text())
 PROGRAM = "/app/program"

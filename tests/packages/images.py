@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.trees import MemoryTree
 from tracewhale.packages import Databases, Inventory, Written
-from tracewhale.tree import ROOT, Entry, Packed, View, parent
+from tracewhale.rootfs.tree import ROOT, Entry, Packed, View, parent
 
 MODIFIED = 1_600_000_000 * 1_000_000_000
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
+from tests.engines.docker.conftest import api, probe_bytes, runner
 from tests.probe.conftest import program
-from tests.targets.docker.conftest import api, probe_bytes, runner
 
 __all__ = ["api", "probe_bytes", "program", "runner"]

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from tracewhale.engines.probes import REAL, SEES_ALL, Facts, Probe, choose, judge
 from tracewhale.errors import ProbeError, UsageError
-from tracewhale.targets.probes import REAL, SEES_ALL, Facts, Probe, choose, judge
 
 ALL = Facts("x86_64", (6, 18), True, True, (1 << 41) - 1, True, (6, 1))
 REMOTE = replace(ALL, here=False)

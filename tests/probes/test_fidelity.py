@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
-from tests.targets.docker.conftest import Runner
-from tests.targets.docker.test_driver import after
-from tests.targets.docker.test_same_process import SCRIPT, plain_output
+from tests.engines.docker.conftest import Runner
+from tests.engines.docker.test_driver import after
+from tests.engines.docker.test_same_process import SCRIPT, plain_output
+from tracewhale.engines.docker.engine import find, inspect_image
+from tracewhale.engines.probes import REAL, Probe
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError
-from tracewhale.targets.console import Handle
-from tracewhale.targets.docker.engine import find, inspect_image
-from tracewhale.targets.options import parse_options
-from tracewhale.targets.probes import REAL, Probe
-from tracewhale.targets.run import Run
+from tracewhale.running.console import Handle
+from tracewhale.running.options import parse_options
+from tracewhale.running.run import Run
 from tracewhale.tracing.events import Step, Trace
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tests.trees import MemoryTree
-from tracewhale.tree import parent
+from tracewhale.rootfs.tree import parent
 
 ELF = re.compile(r"ELF needs (\S*) names (\S*)(?: note (.*))?")
 

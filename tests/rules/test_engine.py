@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from tests.rules.pictures import Elf, Picture, elf_file
 from tests.trees import MemoryTree
 from tracewhale.errors import UsageError
+from tracewhale.rootfs.tree import View
 from tracewhale.rules import Addition, Rule, apply, load
 from tracewhale.rules.readers import READERS, dlopen_note
 from tracewhale.rules.symbols import named
-from tracewhale.tree import View
 
 PLUGIN = Rule("plugin", "a test", when=("libp.so",), keep=("$LIB/p/*.so", "./q.so"))
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trees import MemoryTree
+from tracewhale.rootfs.tree import View
 from tracewhale.rules.globs import Kept, Place, escape, expand
-from tracewhale.tree import View
 
 PATHS = (
     "/",

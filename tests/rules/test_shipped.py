@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.rules.pictures import Picture, cases
+from tracewhale.rootfs.tree import View
 from tracewhale.rules import Rule, apply, load
-from tracewhale.tree import View
 
 FILES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
 CASES = {title: text for file in FILES for title, text in cases(file.read_text("utf-8")).items()}

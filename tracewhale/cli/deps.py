@@ -14,14 +14,14 @@ from tracewhale.cli.session import Progress, echo, verb
 from tracewhale.closure import BASELINE, Cpu, Resolver, from_cpuinfo
 from tracewhale.closure.deps import Listing, dependencies
 from tracewhale.closure.render import render_flat, render_tree, to_json
+from tracewhale.engines.base import Request
+from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, ROOTFS, parse
+from tracewhale.engines.registry import Engines
 from tracewhale.errors import ExitCode, UsageError
-from tracewhale.targets.archive import open_docker_archive, open_oci
-from tracewhale.targets.base import Request
-from tracewhale.targets.directory import DirectoryTree
-from tracewhale.targets.engines import Engines
-from tracewhale.targets.layers import open_layers
-from tracewhale.targets.names import ARCHIVE, DOCKER, HOST, ROOTFS, parse
-from tracewhale.tree import Tree, View
+from tracewhale.rootfs.archive import open_docker_archive, open_oci
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.layers import open_layers
+from tracewhale.rootfs.tree import Tree, View
 
 PATHS = ("/", "./", "../")
 """How a path begins that can be nothing else."""

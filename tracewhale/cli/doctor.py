@@ -12,7 +12,7 @@ from tracewhale.cli import options
 from tracewhale.cli.session import Progress, echo, verb
 from tracewhale.doctor import Examination, examine
 from tracewhale.errors import ExitCode
-from tracewhale.report.text import printable
+from tracewhale.printable import printable
 
 
 @click.command("doctor")

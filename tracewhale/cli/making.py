@@ -9,11 +9,10 @@ from typing import Any
 
 import click
 
-from tracewhale import sbom
 from tracewhale.cli.options import LICENCES, apply, many
 from tracewhale.errors import UsageError
-from tracewhale.image import Overrides
-from tracewhale.recipe import Recipe
+from tracewhale.image import Overrides, sbom
+from tracewhale.image.recipe import Recipe
 
 SHOWN = ("include", "exclude", "no_rule")
 """Options that are in the new image's label as they were given: those that name nothing outside of it."""

@@ -9,14 +9,14 @@ from typing import Any, TypeVar
 import click
 
 from tracewhale import rules
+from tracewhale.engines.base import Request
+from tracewhale.engines.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
+from tracewhale.engines.probes import Probe
 from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
-from tracewhale.plan import Options
-from tracewhale.targets.base import Request
-from tracewhale.targets.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
-from tracewhale.targets.options import parse_options
-from tracewhale.targets.probes import Probe
+from tracewhale.plan.model import Options
+from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
 
 F = TypeVar("F", bound=Callable[..., Any])

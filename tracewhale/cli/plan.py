@@ -9,8 +9,8 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import echo, session, show, verb
+from tracewhale.engines.registry import Engines
 from tracewhale.report.text import render_plan
-from tracewhale.targets.engines import Engines
 from tracewhale.tracing import tracefile
 
 

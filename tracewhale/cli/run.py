@@ -9,7 +9,7 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import making, options
 from tracewhale.cli.session import session, show, verb
-from tracewhale.targets.engines import Engines
+from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
 
 

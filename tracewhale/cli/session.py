@@ -19,10 +19,11 @@ import click
 
 from tracewhale.errors import ExitCode, Interrupted, NoSpace, TraceWhaleError, VerificationFailed
 from tracewhale.pipeline import Session
+from tracewhale.printable import printable
 from tracewhale.report import json as json_report
 from tracewhale.report import text as text_report
 from tracewhale.report.model import Report
-from tracewhale.targets.console import Console, Handle
+from tracewhale.running.console import Console, Handle
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -48,7 +49,7 @@ class Progress:
         self.shown = False
 
     def __call__(self, text: str) -> None:
-        text = text_report.printable(text)  # it may name what an image or a trace calls itself
+        text = printable(text)  # it may name what an image or a trace calls itself
         with read_by_somebody():
             sys.stderr.write(f"\r\x1b[K{text} ..." if self.live else f"tracewhale: {text}\n")
             sys.stderr.flush()
@@ -102,7 +103,7 @@ def fail(error: TraceWhaleError, *, as_json: bool = False, target: str = "") -> 
 
 def _sentence(text: str) -> str:
     """One of an error's sentences; what a command printed last may follow it, in lines of their own."""
-    first, *quoted = map(text_report.printable, text.splitlines())
+    first, *quoted = map(printable, text.splitlines())
     return "".join([f"tracewhale: {first}\n", *(f"    {line}\n" for line in quoted)])
 
 

@@ -11,9 +11,9 @@ from click.core import ParameterSource
 from tracewhale import elsewhere, pipeline
 from tracewhale.cli import options
 from tracewhale.cli.session import session, show, verb
+from tracewhale.engines.names import HOST
+from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
-from tracewhale.targets.engines import Engines
-from tracewhale.targets.names import HOST
 from tracewhale.tracing import tracefile
 from tracewhale.tracing.events import merge
 from tracewhale.tracing.strace import Start, parse, runs_of

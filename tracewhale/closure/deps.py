@@ -18,8 +18,8 @@ from tracewhale.closure.model import (
 )
 from tracewhale.closure.resolver import Resolver
 from tracewhale.closure.script import HEAD, interpreter
-from tracewhale.tree import Kind as EntryKind
-from tracewhale.tree import View
+from tracewhale.rootfs.tree import Kind as EntryKind
+from tracewhale.rootfs.tree import View
 
 MAX_SCRIPTS = 5
 """Interpreters that are scripts themselves: Linux gives up at the fifth (fs/exec.c)."""

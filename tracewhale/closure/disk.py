@@ -17,7 +17,7 @@ from tracewhale.closure.model import (
     Variant,
     VersionProblem,
 )
-from tracewhale.tree import Entry, Kind, View
+from tracewhale.rootfs.tree import Entry, Kind, View
 
 
 class Verdict(Enum):

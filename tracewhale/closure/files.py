@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from tracewhale.closure.elf import Parser, Range, parse
 from tracewhale.closure.model import Elf, UnreadableElf
-from tracewhale.tree import Entry, Kind, View
+from tracewhale.rootfs.tree import Entry, Kind, View
 
 BATCH = 512
 """Files read in step; bounds the memory of a round."""

@@ -20,7 +20,7 @@ from tracewhale.closure.headers import ET_DYN
 from tracewhale.closure.ldcache import encode
 from tracewhale.closure.loader import CACHE_FLAGS, EM_386, EM_AARCH64, EM_X86_64, Loader
 from tracewhale.closure.model import Elf
-from tracewhale.tree import Entry, Kind, View
+from tracewhale.rootfs.tree import Entry, Kind, View
 
 CONF = "/etc/ld.so.conf"
 MAX_FILES = 1024

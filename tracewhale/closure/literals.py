@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from tracewhale.closure.elf import MAGIC
-from tracewhale.tree import Entry, Kind, View
+from tracewhale.rootfs.tree import Entry, Kind, View
 
 NAME = re.compile(rb"\.so(?:\.[A-Za-z0-9._-]{1,40})?\0")
 """The end of a literal that names a library."""

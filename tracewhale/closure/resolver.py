@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tracewhale.closure import glibc, musl
-from tracewhale.closure.ahead import read_ahead
 from tracewhale.closure.cache import Cache
 from tracewhale.closure.cpu import BASELINE, Cpu
 from tracewhale.closure.disk import Disk, Findings, Located
@@ -24,9 +23,10 @@ from tracewhale.closure.model import (
     Unreadable,
     UnreadableElf,
 )
+from tracewhale.closure.prefetch import read_ahead
 from tracewhale.closure.search import Search, read_cache
-from tracewhale.tree import Kind as EntryKind
-from tracewhale.tree import View
+from tracewhale.rootfs.tree import Kind as EntryKind
+from tracewhale.rootfs.tree import View
 
 MAX_LOADER = 32 << 20
 """Bytes of a dynamic loader that are read whole."""

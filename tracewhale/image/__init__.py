@@ -10,17 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from tracewhale.image.config import AS_IT_WAS, Overrides, created_time, digest, new_config, overridden
-from tracewhale.image.layer import Layer, layer_order, pack_layer, with_parents, write_layer
-from tracewhale.image.spool import spool
-from tracewhale.tree import Packed
+from tracewhale.image.layer import Layer, pack_layer, write_layer
+from tracewhale.rootfs.tempfiles import spool
+from tracewhale.rootfs.tree import Packed
 
 __all__ = [
     "Image",
     "Layer",
     "Overrides",
-    "layer_order",
     "pack_layer",
-    "with_parents",
     "write_image",
     "write_layer",
     "write_layers",

@@ -18,17 +18,15 @@ from typing import Any
 from tracewhale.errors import UsageError
 from tracewhale.image import Image
 from tracewhale.image.config import canonical, digest
-from tracewhale.image.header import BLOCK, header, padding
-from tracewhale.image.spool import contents, full_disk
-from tracewhale.image.store import JSON_LIMIT, mapping, mappings, parse_text, string
-from tracewhale.tree import Entry, Kind
+from tracewhale.rootfs.archive import INDEX_TYPE, REFERENCE
+from tracewhale.rootfs.store import JSON_LIMIT, mapping, mappings, parse_text, string
+from tracewhale.rootfs.tar_header import BLOCK, header, padding
+from tracewhale.rootfs.tempfiles import contents, full_disk
+from tracewhale.rootfs.tree import Entry, Kind
 
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
-INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 CONFIG_TYPE = "application/vnd.oci.image.config.v1+json"
 LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar"
-REFERENCE = "org.opencontainers.image.ref.name"
-"""The annotation by which a layout's index names a manifest (image-layout.md, "index.json")."""
 
 _LAYOUT = canonical({"imageLayoutVersion": "1.0.0"})
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracewhale.errors import UsageError
-from tracewhale.image.valid import checked
+from tracewhale.rootfs.config_check import checked
 
 _INSPECTED = {
     "Architecture": "architecture",

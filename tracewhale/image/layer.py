@@ -9,21 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tracewhale.errors import ImageContentError
-from tracewhale.image.header import BLOCK, TYPES, header, padding
-from tracewhale.tree import Entry, Kind, Packed, Tree, parent
-
-WHITEOUT_PREFIX = ".wh."
-"""Names with it mean deletions in a layer (OCI image spec, layer.md, "Whiteouts")."""
-
-HOST_XATTRS = (
-    b"security.selinux",
-    b"security.SMACK64",
-    b"security.nfs4_acl",
-    b"system.nfs4_acl",
-    b"trusted.overlay.",
-    b"user.overlay.",
-)
-"""Prefixes of attributes that belong to the machine on which the file lies, not to the file."""
+from tracewhale.rootfs.layer_entries import HOST_XATTRS, WHITEOUT_PREFIX, layer_order, with_parents
+from tracewhale.rootfs.tar_header import BLOCK, TYPES, header, padding
+from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree, parent
 
 _GATHERED = 1 << 20
 
@@ -47,23 +35,6 @@ class Layer:
     size: int
     entries: int
     left_out: tuple[tuple[str, str], ...] = ()
-
-
-def layer_order(paths: Iterable[str]) -> list[str]:
-    """Physical paths in a layer's order: each once, by the bytes of their names, parents first."""
-    # The order of lists of names, in a fraction of their memory: NUL is below every byte of a name.
-    return sorted(set(paths), key=lambda path: os.fsencode(path).replace(b"/", b"\0"))
-
-
-def with_parents(paths: Iterable[str]) -> set[str]:
-    """Physical paths with all their parent directories, the root included."""
-    found = {"/"}
-    for path in paths:
-        above = path
-        while above not in found:
-            found.add(above)
-            above = parent(above)
-    return found
 
 
 def pack_layer(tree: Tree, paths: Iterable[str], out: Writable) -> Layer:

@@ -23,7 +23,7 @@ from tracewhale.packages.node import Node
 from tracewhale.packages.python import Python
 from tracewhale.packages.rpm import Rpm
 from tracewhale.packages.ruby import Ruby
-from tracewhale.tree import Entry, View
+from tracewhale.rootfs.tree import Entry, View
 
 __all__ = ["Databases", "Distribution", "Document", "Inventory", "Owned", "Package", "Written"]
 

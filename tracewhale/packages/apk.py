@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from tracewhale.packages.files import Files, Missing, Names, encode, normal, substance, words
 from tracewhale.packages.model import NOTHING, Found, Owned, Package, Written
-from tracewhale.tree import Entry, Kind
+from tracewhale.rootfs.tree import Entry, Kind
 
 DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 """Before and since apk-tools 3 on merged-/usr Alpine; the first is a name of the second there."""

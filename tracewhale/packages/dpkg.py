@@ -24,7 +24,7 @@ from tracewhale.packages.files import (
     words,
 )
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
-from tracewhale.tree import Entry, Kind, parent
+from tracewhale.rootfs.tree import Entry, Kind, parent
 
 DATABASE = "/var/lib/dpkg"
 NOT_THERE: tuple[list[str], ...] = ([], ["not-installed"], ["config-files"])

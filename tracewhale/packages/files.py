@@ -7,7 +7,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Mapping
 
-from tracewhale.tree import Entry, Kind, View, parent
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 FILE_LIMIT = 256 << 20
 """Bytes of one file: the largest databases of packages have a tenth of that."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from tracewhale.packages.files import Files, encode, words
 from tracewhale.packages.model import NOTHING, Found, Owned, Package
-from tracewhale.tree import Entry, Kind, Tree
+from tracewhale.rootfs.tree import Entry, Kind, Tree
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer as Buffer

@@ -13,7 +13,7 @@ from tracewhale.packages.files import Files, encode, words
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
 from tracewhale.packages.walk import above, whole
 from tracewhale.packages.walk import licences as licence_files
-from tracewhale.tree import Entry, Kind, View, join
+from tracewhale.rootfs.tree import Entry, Kind, View, join
 
 CODE = (".js", ".mjs", ".cjs", ".json", ".node", ".wasm")
 

@@ -17,7 +17,7 @@ from tracewhale.packages.files import Files, decode, encode, normal, substance, 
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.packages.walk import whole
-from tracewhale.tree import Entry, Kind, join, parent
+from tracewhale.rootfs.tree import Entry, Kind, join, parent
 
 INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-py[\d.]+)?(-[^-]+)?\.(dist|egg)-info|.+\.egg-info")
 COMPILED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.[^/]*\.pyc")

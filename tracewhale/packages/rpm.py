@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tracewhale.packages import rpmdb
 from tracewhale.packages.files import Files, Missing, Names, decode, encode, owes_licence, substance, words
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
-from tracewhale.tree import Entry, Kind
+from tracewhale.rootfs.tree import Entry, Kind
 
 DIRECTORIES = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 DATABASES = ("rpmdb.sqlite", "Packages.db", "Packages")

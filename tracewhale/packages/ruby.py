@@ -12,7 +12,7 @@ from tracewhale.packages.files import Files, encode, words
 from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.packages.walk import whole
-from tracewhale.tree import Entry, Kind
+from tracewhale.rootfs.tree import Entry, Kind
 
 FILE = re.compile(r"(?P<home>.*)/gems/(?P<full>[^/]+-\d[^/]*)/.+", re.DOTALL)
 FULL_NAME = re.compile(r"(?P<name>.+?)-(?P<version>\d[^-]*)(-(?P<platform>.+))?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from tracewhale.tree import Entry, Kind, View, parent
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 LICENCE = re.compile(
     r"(.*[-_.])?(licen[cs]es?|copying|copyright|notice|authors|unlicen[cs]e|patents)([-_.].*)?", re.IGNORECASE

@@ -9,9 +9,9 @@ from typing import Any
 from tracewhale import __version__
 from tracewhale.errors import TraceWhaleError
 from tracewhale.packages import Package
-from tracewhale.plan import Absent, Plan
+from tracewhale.plan.model import Absent, Plan
 from tracewhale.report.model import Report, absent_paths, libraries, missed
-from tracewhale.tree import Kind
+from tracewhale.rootfs.tree import Kind
 
 SCHEMA_VERSION = 1
 

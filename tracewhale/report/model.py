@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracewhale.plan import Absent, Plan, Why
+from tracewhale.plan.model import Absent, Plan, Why
 from tracewhale.tracing.events import Counters, Trace
 from tracewhale.verify import Comparison
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from tracewhale.plan import Plan, Reason, Why
+from tracewhale.plan.model import Plan, explain
+from tracewhale.printable import printable
 from tracewhale.report.model import Report, absent_paths, libraries, missed
-from tracewhale.tree import Kind
+from tracewhale.rootfs.tree import Kind
 
 MOST = 8
 """Names shown of a list before the rest is only counted."""
@@ -161,42 +162,3 @@ def _plan_lines(plan: Plan) -> Iterator[str]:
     for edge in plan.possible:
         yield f"{'possible':>10} {printable(edge.path)}"
         yield f"{'':>10}   named by {printable(edge.needer)} as {printable(edge.name)}"
-
-
-def explain(reason: Reason) -> str:
-    """A reason as one clause."""
-    by, detail = printable(reason.by), printable(reason.detail)
-    match Why(reason.why):
-        case Why.ACCESS:
-            return f"{detail} by {by}"
-        case Why.NEEDED:
-            return f"needed by {by} as {detail}"
-        case Why.INTERPRETER:
-            return f"interpreter of {by}: {detail}"
-        case Why.RULE:
-            return f"rule {by}" + (f", because of {detail}" if detail else "")
-        case Why.CHANGED:
-            return f"in the change layer of {by}"
-        case Why.INCLUDED:
-            return f"{by} {detail}"
-        case Why.CREATES:
-            return f"{by} creates {detail} in it"
-        case Why.LISTED:
-            return f"{by} lists {detail}"
-        case Why.PACKAGE:
-            return f"{detail} of {by}"
-        case Why.GENERATED:
-            return f"generated: {by} {detail}"
-        case Why.SYMLINK:
-            return f"link on the way to {by}"
-        case Why.PARENT:
-            return f"directory of {by}"
-
-
-def printable(text: str) -> str:
-    """Text that any terminal can show: what is not printable or not UTF-8 is escaped."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )

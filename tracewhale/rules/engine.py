@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tracewhale.errors import UsageError
+from tracewhale.rootfs.tree import Kind, View, parent
 from tracewhale.rules import symbols
 from tracewhale.rules.globs import Kept, Place, expand
 from tracewhale.rules.model import Addition, Rule
 from tracewhale.rules.readers import DLOPEN_NOTES, FDO_DLOPEN, READERS, Named, dlopen_note
-from tracewhale.tree import Kind, View, parent
 
 MAX_CONFIGURATION = 1 << 20
 """Bytes of a configuration file that are read: far more than any has."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from tracewhale.tree import SYMLINK_LIMIT, Kind, View, parent
+from tracewhale.rootfs.tree import SYMLINK_LIMIT, Kind, View, parent
 
 MAGIC = re.compile(r"[*?\[]")
 _SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")

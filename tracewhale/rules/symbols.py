@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from tracewhale.tree import View
+from tracewhale.rootfs.tree import View
 
 HEAD = 4096
 MAX_DYNAMIC = 1 << 20

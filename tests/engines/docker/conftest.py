@@ -1,0 +1,81 @@
+"""Runs of images on the engine, in a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docker import APIClient
+
+from tracewhale.engines.docker.containers import served_tree
+from tracewhale.engines.docker.driver import trace
+from tracewhale.engines.docker.engine import connect, find
+from tracewhale.engines.docker.target import prepared
+from tracewhale.engines.probes import Probe
+from tracewhale.running.console import Console, Handle, Reader
+from tracewhale.running.options import parse_options
+from tracewhale.tracing.events import Step, Trace
+
+
+@pytest.fixture(scope="session")
+def api(probe: Path) -> Iterator[APIClient]:
+    """A client as the program has it."""
+    with closing(connect()) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def probe_bytes(probe: Path) -> bytes:
+    return probe.read_bytes()
+
+
+@dataclass
+class Runner:
+    """``runner("base", "echo", "x", user="1")`` traces a command in an image, and keeps what it printed."""
+
+    api: APIClient
+    probe: bytes
+    image: Callable[[str], str]
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+    kind: Probe = Probe.SECCOMP
+
+    def __call__(
+        self,
+        target: str,
+        *command: str,
+        steps: Sequence[Step] = (),
+        handle: Handle | None = None,
+        stdin: Reader | None = None,
+        recorded: bytes = b"",
+        size: tuple[int, int] | None = None,
+        config: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Trace:
+        name = self.image(target) if target.isalpha() else target
+        console = Console(self.stdout.extend, self.stderr.extend, stdin, size=lambda: size)
+        parsed = parse_options(environ={}, **options)
+        with (
+            prepared(self.api, find(self.api, name), parsed, command) as run,
+            served_tree(self.api, run.image, self.probe) as tree,
+        ):
+            asked = replace(run, input=recorded, config={**run.config, **(config or {})})
+            return trace(
+                self.api,
+                asked,
+                tree=tree,
+                probe=self.probe,
+                steps=steps,
+                console=console,
+                handle=handle,
+                kind=self.kind,
+            )
+
+
+@pytest.fixture
+def runner(api: APIClient, probe_bytes: bytes, image: Callable[[str], str]) -> Runner:
+    return Runner(api, probe_bytes, image)

@@ -1,0 +1,30 @@
+"""What is interrupted in the middle is done first."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from tracewhale.engines.docker.uninterrupted import whole
+
+
+def test_an_interrupt_comes_after_the_work() -> None:
+    done: list[str] = []
+
+    def work() -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        done.append("made")
+
+    with pytest.raises(KeyboardInterrupt):
+        whole(work)
+    assert done == ["made"]
+
+
+def test_results_and_errors_are_those_of_the_work() -> None:
+    assert whole(lambda: 5) == 5
+    with pytest.raises(ZeroDivisionError):
+        whole(lambda: 1 // 0)

@@ -1,0 +1,125 @@
+"""What every kind of target gives to the pipeline, whichever engine runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tracewhale.engines.names import Name
+from tracewhale.engines.probes import Probe
+from tracewhale.image import Image
+from tracewhale.rootfs.tree import Tree
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.options import RunOptions
+from tracewhale.tracing.events import Step, Trace
+
+Progress = Callable[[str], None]
+"""Told in a few words what is being done now; called often, and cheap."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the user asked to be run: options of ``docker run``, a command (empty: the target's own), how."""
+
+    options: RunOptions = RunOptions()
+    command: tuple[str, ...] = ()
+    probe: Probe = Probe.AUTO
+
+
+class Target(Protocol):
+    """An image, found and held, with a request: its files can be read and the command run traced."""
+
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+        ...
+
+    @property
+    def image(self) -> str:
+        """Its immutable identity: a digest."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes, as the engine counts an image's size."""
+        ...
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The image configuration (OCI image-spec, config.md)."""
+        ...
+
+    @property
+    def default_destination(self) -> Name:
+        """Where the new image goes when the user does not say."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about how the target was found."""
+        ...
+
+    def tree(self) -> AbstractContextManager[Tree]:
+        """Its files as they were before any run."""
+        ...
+
+    def trace(
+        self,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None = None,
+    ) -> Trace:
+        """Run the command under the probe, driven by the steps; ``repeating`` gives it that run's input."""
+        ...
+
+    def untraced(self) -> Trace:
+        """A trace of no run at all, with the request: what ``--keep-changes`` alone starts from."""
+        ...
+
+    def changes(self, base: str) -> tuple[str, ...]:
+        """Paths of a container's change layer, or of an image's layers above ``base``, sorted."""
+        ...
+
+    def directories(self, tree: Tree) -> tuple[str, ...]:
+        """Directories in which the run starts: WorkingDir and the user's home."""
+        ...
+
+    def rebuilt(self, image: Image) -> AbstractContextManager[Rebuilt]:
+        """Hold a new image made from this one until it is published; it goes if it never is."""
+        ...
+
+
+class Rebuilt(Protocol):
+    """A new image that has no name yet."""
+
+    @property
+    def target(self) -> Target:
+        """The new image with the same request: what verification runs."""
+        ...
+
+    def publish(self, destination: Name) -> None:
+        """Write it to where it is to be; in a Docker engine an image of the same name loses that."""
+        ...
+
+
+class Engine(Protocol):
+    """What finds targets."""
+
+    def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
+        """Find a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, EngineError."""
+        ...
+
+    def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
+        """What a trace was made of, or another image by name, with the request that the trace holds."""
+        ...
+
+    def attach(
+        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+    ) -> Trace:
+        """Trace a container that runs, which goes on. Raises UsageError for what does not run."""
+        ...

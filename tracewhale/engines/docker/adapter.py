@@ -1,0 +1,261 @@
+"""Docker's images and containers as the pipeline's targets."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from docker import APIClient
+
+from tracewhale import probe
+from tracewhale.engines import output
+from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.docker import driver
+from tracewhale.engines.docker.attach import attach
+from tracewhale.engines.docker.containers import served_tree
+from tracewhale.engines.docker.engine import (
+    CONTAINER,
+    Found,
+    connect,
+    find,
+    inspect_image,
+    load,
+    remove_image,
+)
+from tracewhale.engines.docker.facts import facts
+from tracewhale.engines.docker.leftovers import remove_leftovers
+from tracewhale.engines.docker.publish import name_image
+from tracewhale.engines.docker.reference import normalized
+from tracewhale.engines.docker.target import changes, inspect_container, prepared, save
+from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.engines.names import DOCKER, Name
+from tracewhale.engines.probes import Probe, Verdict, choose
+from tracewhale.errors import ProbeError, TargetNotFound, UsageError
+from tracewhale.image import Image
+from tracewhale.image.archive import docker_archive
+from tracewhale.image.config import from_inspect
+from tracewhale.rootfs.layers import changed_paths
+from tracewhale.rootfs.tree import Tree
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.identity import identity, read_user_database
+from tracewhale.running.run import Run, user_of
+from tracewhale.tracing.events import Step, Trace
+
+
+class DockerTarget:
+    """An image of the engine (a container's, for a container) with the run that is asked of it."""
+
+    def __init__(self, client: APIClient, run: Run, found: Found, probe: Probe = Probe.AUTO) -> None:
+        self._client = client
+        self._run = run
+        self._found = found
+        self._kind = probe
+        self._inspected = inspect_image(client, run.image)
+        if found.container:  # its image is made anew each time that we look
+            self._inspected["Created"] = inspect_container(client, found.container)["Created"]
+        self.name = run.target
+        self.image = f"{CONTAINER}{found.container}" if found.container else run.image
+        self.size = int(self._inspected["Size"])
+        self.config: Mapping[str, Any] = from_inspect(self._inspected)
+        self.default_destination = Name(DOCKER, skinny_name(found))
+        self.notes = (found.note,) if found.note else ()
+
+    @property
+    def _probe(self) -> bytes:
+        return probe.binary(str(self._inspected["Architecture"]))
+
+    def tree(self) -> AbstractContextManager[Tree]:
+        return served_tree(self._client, self._run.image, self._probe)
+
+    def trace(
+        self,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None = None,
+    ) -> Trace:
+        run = self._run
+        if repeating is not None:
+            recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
+            run = replace(run, input=recorded.input)
+
+        def traced(kind: Probe) -> Trace:
+            return driver.trace(
+                self._client,
+                run,
+                tree=tree,
+                probe=self._probe,
+                steps=steps,
+                console=console,
+                handle=handle,
+                progress=progress,
+                kind=kind,
+            )
+
+        made = first_working(choose(self._kind, facts(self._client)), traced, progress)
+        return replace(made, image=self.image)
+
+    def untraced(self) -> Trace:
+        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset())
+
+    def changes(self, base: str) -> tuple[str, ...]:
+        if self._found.container:
+            return changes(self._client, self._found.container)
+        if not base:
+            raise UsageError(
+                f"{self.name} is an image, so --keep-changes needs to know what it was built on",
+                "say it with --base IMAGE",
+            )
+        below = inspect_image(self._client, base)["RootFS"].get("Layers") or []
+        with io.BufferedReader(_Chunks(save(self._client, self._run.image))) as saved:
+            return tuple(changed_paths(saved, below))
+
+    def directories(self, tree: Tree) -> tuple[str, ...]:
+        who = identity(user_of(self._run), *read_user_database(tree))
+        base = self._run.base.get("Config") or self._run.config
+        return (self._run.options.workdir or base.get("WorkingDir") or "/", who.home)
+
+    @contextmanager
+    def rebuilt(self, image: Image) -> Iterator[DockerRebuilt]:
+        made: list[str] = []
+        try:
+            whole(lambda: made.append(load(self._client, docker_archive(image))))
+            config = inspect_image(self._client, made[0])["Config"]
+            new = DockerRebuilt(self._client, self._run.on(made[0], config), image, self._kind)
+            yield new
+        finally:
+            for loaded in made:
+                whole(partial(self._remove_nameless, loaded))
+
+    def _remove_nameless(self, image: str) -> None:
+        # Named, it stays: an image that is removed by its id loses its name otherwise.
+        if not inspect_image(self._client, image)["RepoTags"]:
+            remove_image(self._client, image)
+
+
+def first_working(verdicts: Sequence[Verdict], traced: Callable[[Probe], Trace], progress: Progress) -> Trace:
+    """Trace with the first probe that can be started. Raises the first one's ProbeError when none can."""
+    failed: ProbeError | None = None
+    for verdict in verdicts:
+        progress(f"tracing with {verdict.probe.value}: {verdict.why}")
+        try:
+            return traced(verdict.probe)
+        except ProbeError as error:
+            failed = failed or error
+            progress(f"{verdict.probe.value} does not work here: {error.what}")
+    raise failed or AssertionError("there is a verdict")
+
+
+class _Chunks(io.RawIOBase):
+    """A stream that comes in pieces, as a file to read."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = next(self._chunks, None)
+            if piece is None:
+                return 0
+            self._rest = piece
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
+
+
+class DockerRebuilt:
+    """An image that the engine has loaded and that has no name yet."""
+
+    def __init__(self, client: APIClient, run: Run, image: Image, probe: Probe) -> None:
+        self._client = client
+        self._image = image
+        self.target = DockerTarget(client, run, Found(run.target, run.image), probe)
+
+    def publish(self, destination: Name) -> None:
+        if destination.kind == DOCKER:
+            name_image(self._client, self.target.image, destination.place)
+        else:
+            output.write(self._image, destination)
+
+
+class DockerEngine:
+    """The Docker engine of this machine, or the one that DOCKER_HOST or the context points to."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._connected: APIClient | None = None
+
+    @property
+    def _client(self) -> APIClient:
+        if self._connected is None:
+            self._connected = connect(os.environ)
+            remove_leftovers(self._connected)
+        return self._connected
+
+    @contextmanager
+    def open(self, name: str, request: Request) -> Iterator[DockerTarget]:
+        options = request.options
+        found = find(self._client, name, platform=options.platform or "", progress=self._progress)
+        with prepared(self._client, found, options, request.command) as run:
+            yield DockerTarget(self._client, run, found, request.probe)
+
+    def attach(
+        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+    ) -> Trace:
+        """Trace a container that runs, which goes on. Raises what ``running.attach`` does."""
+        found = find(self._client, name, progress=self._progress)
+        return attach(
+            self._client,
+            found,
+            kind=request.probe,
+            steps=steps,
+            console=console,
+            handle=handle,
+            progress=self._progress,
+        )
+
+    @contextmanager
+    def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:
+        try:
+            found = find(self._client, trace.image.removeprefix(CONTAINER), progress=self._progress)
+        except TargetNotFound as error:
+            raise TargetNotFound(
+                f"{trace.target}, of which the trace is, is not here any more", "trace again"
+            ) from error
+        recorded = Run.from_json(trace.request, trace.target, found.image, {})
+        named = replace(found, name=trace.target)
+        with prepared(self._client, named, recorded.options, recorded.command) as run:
+            if not name:
+                yield DockerTarget(self._client, run, named)
+                return
+            other = find(self._client, name, progress=self._progress)
+            if other.container:
+                raise UsageError(f"{name} is a container, and only images can be verified", "name an image")
+            config = inspect_image(self._client, other.image)["Config"]
+            yield DockerTarget(self._client, run.on(other.image, config), other)
+
+
+def skinny_name(found: Found) -> str:
+    """``skinny-NAME:TAG`` for an image by name, ``skinny-`` and the short id for a container or an id."""
+    identity = (found.container or found.image).removeprefix("sha256:")
+    reference = normalized(found.name)
+    if found.container or reference is None or identity.startswith(found.name.removeprefix("sha256:")):
+        return f"skinny-{identity[:12]}:latest"
+    name, _, digest = reference.partition("@")
+    if digest:
+        name = f"{name}:latest"
+    registry, slash, path = name.partition("/")
+    if slash and ("." in registry or ":" in registry or registry == "localhost"):
+        return f"{registry}/skinny-{path}"
+    return f"skinny-{name}"

@@ -1,0 +1,152 @@
+"""A container that runs already: what it has and what it asks for then, traced from outside, unharmed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, cast
+
+from docker import APIClient
+
+from tracewhale.engines.docker.container_spec import Entry
+from tracewhale.engines.docker.driver import RUNTIME_MOUNTS, addresses_of
+from tracewhale.engines.docker.engine import CONTAINER, Found, api_errors
+from tracewhale.engines.docker.facts import facts
+from tracewhale.engines.docker.host_agent import HostedSession, agent_words
+from tracewhale.engines.docker.target import inspect_container
+from tracewhale.engines.probes import Probe, choose
+from tracewhale.errors import ProbeError, UsageError
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.identity import Identity
+from tracewhale.running.run import Run
+from tracewhale.running.session import StopEarly
+from tracewhale.running.steps import Driver, checked, ports_of, workloads
+from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.host import proc
+
+ATTACHING = (Probe.PTRACE, Probe.STRACE)
+
+
+class RunningSession(HostedSession):
+    """Signals that are for the command of a run are for us here: the container is another's."""
+
+    def kill(self, number: int) -> None:
+        """End the trace."""
+        raise StopEarly
+
+    def resize(self) -> None:
+        """Nothing: its terminal is not ours."""
+
+
+def attach(
+    client: APIClient,
+    found: Found,
+    *,
+    kind: Probe,
+    steps: Sequence[Step] = (),
+    console: Console,
+    handle: Handle,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Trace:
+    """Trace a running container until the steps are taken, it ends, or the user ends it; it goes on.
+
+    Steps are workloads and times. Raises UsageError, ProbeError, WorkloadFailed, Interrupted, TraceLost.
+    """
+    wanted = checked(steps)
+    if any(step.kind == "exec" for step in wanted):
+        raise UsageError(
+            "--exec starts a process in the container, which --attach only watches.",
+            "Drive it with --workload, for example: --workload 'docker exec CONTAINER COMMAND'.",
+        )
+    state = _running(client, found)
+    chosen = choose(kind, facts(client), ATTACHING)[0]
+    progress(f"tracing with {chosen.probe.value}: {chosen.why}")
+    began = time.monotonic()
+    with ExitStack() as stack:
+        words = stack.enter_context(agent_words(chosen.probe, b""))
+        entry = Entry(Identity(), 0)
+        session = RunningSession(client, found.container, "", entry, console, handle, words)
+        stack.callback(session.close)
+        session.state = dict(state)
+        session.watch()
+        session.attach_to(_pids(client, found.container, state))
+        taken = _drive(session, state, wanted)
+        session.finish_agent()
+        session.collector.finish()
+    return Trace(
+        target=found.name,
+        image=f"{CONTAINER}{found.container}",
+        probe=chosen.probe.value,
+        request=_request(found, state).to_json(),
+        events=frozenset(session.collector.events),
+        execs=frozenset(session.collector.execs),
+        unresolved=session.collector.unresolved,
+        counters=session.collector.counters,
+        steps=tuple(taken),
+        mounts=_mounts(state),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _running(client: APIClient, found: Found) -> Mapping[str, Any]:
+    if not found.container:
+        raise UsageError(
+            f"{found.name} is an image, and --attach takes a running container.", "Leave it out."
+        )
+    state = inspect_container(client, found.container)
+    if not state["State"]["Running"] or state["State"]["Paused"]:
+        raise UsageError(
+            f"{found.name} does not run: it is {state['State']['Status']}.",
+            "Start it, or leave --attach out: then its command is run in a container made from it.",
+        )
+    return state
+
+
+def _pids(client: APIClient, container: str, state: Mapping[str, Any]) -> list[int]:
+    """The container's processes, its first one first. Raises ProbeError when they are not here."""
+    first = int(state["State"]["Pid"])
+    if not proc.is_of_container(first, container):
+        raise ProbeError(
+            "The engine's processes are not processes of this machine.",
+            "Run TraceWhale where the engine runs, outside of any container.",
+        )
+    with api_errors("list the container's processes"):
+        table = cast("dict[str, Any]", client.top(container, ps_args="-eo pid"))
+    pids = {int(row[0]) for row in table["Processes"] or ()}
+    return [first, *sorted(pids - {first})]
+
+
+def _drive(session: RunningSession, state: Mapping[str, Any], steps: Sequence[Step]) -> list[Step]:
+    addresses = addresses_of(state)
+    own = {
+        "TRACEWHALE_CONTAINER": session.container,
+        "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
+    }
+    taken: list[Step] = []
+    ports = ports_of((state.get("Config") or {}).get("ExposedPorts"))
+    with workloads() as started:
+        driver = Driver(session, own, ports, started)
+        try:
+            session.stoppable = True
+            if session.interrupted:
+                raise StopEarly
+            driver.take(steps, taken)
+            if not steps:
+                session.wait(driver.ended)
+        except StopEarly:
+            pass
+        session.stoppable = False
+    return taken
+
+
+def _request(found: Found, state: Mapping[str, Any]) -> Run:
+    base = {key: state.get(key) for key in ("Config", "HostConfig", "Mounts")}
+    return Run(found.name, found.image, {}, container=found.container, base=base)
+
+
+def _mounts(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is not the container's own: not its volumes, which a container made from it gets too."""
+    mounts = [each["Destination"] for each in state.get("Mounts") or () if each["Type"] != "volume"]
+    tmpfs = (state.get("HostConfig") or {}).get("Tmpfs") or {}
+    return tuple(sorted({*RUNTIME_MOUNTS, *mounts, *tmpfs}))

@@ -1,0 +1,283 @@
+"""What is asked of the engine: the container as ``docker run`` would create it, and the traced one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tracewhale.running.capabilities import PROBE as PROBE_CAPABILITIES
+from tracewhale.running.capabilities import effective, mask, resolved_profile, widened
+from tracewhale.running.identity import Identity
+from tracewhale.running.options import RunOptions
+from tracewhale.running.run import Run, argv_of, command_words, environment_of
+
+PROBE_DIRECTORY = "/.tracewhale"
+PROBE = f"{PROBE_DIRECTORY}/probe"
+DOCKER_INIT = "/sbin/docker-init"
+"""Where the engine mounts its init for ``--init``."""
+
+# Of a container that is the target: what changes what a program sees, which ports, restarts and logs do not.
+KEPT_OF_HOST_CONFIG = (
+    "BlkioWeight CapAdd CapDrop CgroupnsMode CpuCount CpuPercent CpuPeriod CpuQuota CpuShares CpusetCpus "
+    "CpusetMems DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch ExtraHosts GroupAdd Init "
+    "IpcMode MaskedPaths Memory MemoryReservation MemorySwap MemorySwappiness NanoCpus NetworkMode "
+    "OomKillDisable OomScoreAdj PidMode PidsLimit Privileged ReadonlyPaths ReadonlyRootfs Runtime "
+    "SecurityOpt ShmSize Sysctls Tmpfs UTSMode Ulimits UsernsMode"
+).split()
+
+
+@dataclass(frozen=True, slots=True)
+class CreatePayload:
+    """The body of POST /containers/create, and what follows from it.
+
+    ``config`` is the body without ``host`` (its HostConfig). ``argv`` are the words that are executed,
+    ``copied`` the destinations of volumes that are to be filled from a container that is the target,
+    ``init`` whether the engine's init is to be PID 1.
+    """
+
+    config: Mapping[str, Any]
+    host: Mapping[str, Any]
+    argv: tuple[str, ...]
+    copied: tuple[str, ...] = ()
+    platform: str = ""
+    init: bool = False
+
+    def body(self) -> dict[str, Any]:
+        """As the engine wants it."""
+        return {**self.config, "HostConfig": dict(self.host)}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a process that enters a traced container must become: the same for the command and for an exec.
+
+    ``capabilities`` are those of the untraced container, as a mask; ``added`` those that only the traced one
+    has, as far as the probe must refuse what the engine's seccomp profile allows for their sake. ``home`` is
+    what HOME becomes, empty to leave it. ``door`` is the option before the name of who traces it: an agent
+    inside, or one outside, for which the process waits.
+    """
+
+    identity: Identity
+    capabilities: int
+    added: int = 0
+    home: str = ""
+    door: str = "--socket"
+
+    def arguments(self, socket: str, argv: Sequence[str]) -> list[str]:
+        """The words that start the probe, as PID 1 or in an exec; ``socket`` is the agent's."""
+        who = self.identity
+        words = [PROBE, "init", self.door, socket, "--uid", str(who.uid), "--gid", str(who.gid)]
+        words += ["--groups", ",".join(str(group) for group in who.groups)]
+        words += ["--bounding", f"{self.capabilities:x}", "--inheritable", "0", "--ambient", "0"]
+        if who.uid == 0:
+            words += ["--permitted", f"{self.capabilities:x}", "--effective", f"{self.capabilities:x}"]
+        words += ["--home", self.home] if self.home else []
+        words += ["--deny-added", f"{self.added:x}"] if self.added else []
+        return [*words, "--", *argv]
+
+
+def untraced(run: Run) -> CreatePayload:
+    """The container exactly as ``docker run`` with these options would create it. Raises EmptyImage."""
+    options = run.options
+    argv = argv_of(run)
+    entrypoint, command = command_words(run)
+    host, volumes, copied = _mounts(run)
+    base = run.base.get("Config") or {}
+    config: dict[str, Any] = {
+        "Image": run.image,
+        "Hostname": options.hostname or (base.get("Hostname") if _own_hostname(run) else None),
+        "Domainname": base.get("Domainname"),
+        "User": options.user,
+        "WorkingDir": options.workdir,
+        "Env": list(options.env) or None,
+        "Entrypoint": entrypoint,
+        "Cmd": command,
+        "Tty": options.tty,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "AttachStdin": options.interactive,
+        "OpenStdin": options.interactive,
+        "StdinOnce": options.interactive,
+        "Volumes": volumes or None,
+        "ExposedPorts": {port: {} for _, _, port in options.publish} or None,
+        "StopTimeout": base.get("StopTimeout"),
+    }
+    return CreatePayload(
+        config={key: value for key, value in config.items() if value is not None},
+        host={**_host(run), **host},
+        argv=argv,
+        copied=copied,
+        platform=options.platform or "",
+        init=options.init or bool((run.base.get("HostConfig") or {}).get("Init")),
+    )
+
+
+def _own_hostname(run: Run) -> bool:
+    """Whether a container that is the target was given its host name, not the beginning of its id.
+
+    With the network of another container or the host's own name it says theirs, which the engine refuses
+    to be given.
+    """
+    hostname = (run.base.get("Config") or {}).get("Hostname") or ""
+    host = run.base.get("HostConfig") or {}
+    network = run.options.network or host.get("NetworkMode") or ""
+    shared = network.startswith("container:") or host.get("UTSMode") == "host"
+    return bool(hostname) and not shared and not run.container.startswith(hostname)
+
+
+def _host(run: Run) -> dict[str, Any]:
+    """HostConfig without mounts."""
+    options = run.options
+    base = {
+        key: value
+        for key, value in (run.base.get("HostConfig") or {}).items()
+        if key in KEPT_OF_HOST_CONFIG and value not in (None, [], {}, "")
+    }
+    security = [each for each in options.security_opt if not each.startswith("systempaths=")]
+    given: dict[str, Any] = {
+        "NetworkMode": options.network,
+        "ExtraHosts": [*base.get("ExtraHosts", ()), *options.add_host],
+        "CapAdd": [*base.get("CapAdd", ()), *options.cap_add],
+        "CapDrop": [*base.get("CapDrop", ()), *options.cap_drop],
+        "SecurityOpt": _security(base.get("SecurityOpt", ()), security),
+        "ReadonlyRootfs": options.read_only or None,
+        "Ulimits": _ulimits(base.get("Ulimits", ()), options),
+        "ShmSize": options.shm_size,
+        "Init": options.init or None,
+        "DeviceRequests": [*base.get("DeviceRequests", ()), *options.gpus],
+        "PortBindings": _ports(options),
+    }
+    merged = {**base, **{key: value for key, value in given.items() if value not in (None, [], {})}}
+    if len(security) != len(options.security_opt):
+        merged |= {"MaskedPaths": [], "ReadonlyPaths": []}
+    return {"NetworkMode": "default", **merged, "LogConfig": {"Type": "none"}}
+
+
+def _security(base: Sequence[str], given: Sequence[str]) -> list[str]:
+    """Options of the same kind replace the container's own."""
+    kinds = {each.partition("=")[0] for each in given}
+    return [each for each in base if each.partition("=")[0] not in kinds] + list(given)
+
+
+def _ulimits(base: Sequence[Mapping[str, Any]], options: RunOptions) -> list[Mapping[str, Any]]:
+    given = {name: {"Name": name, "Soft": soft, "Hard": hard} for name, soft, hard in options.ulimit}
+    return [each for each in base if each["Name"] not in given] + list(given.values())
+
+
+def _ports(options: RunOptions) -> dict[str, list[dict[str, str]]]:
+    bindings: dict[str, list[dict[str, str]]] = {}
+    for address, host, port in options.publish:
+        bindings.setdefault(port, []).append({"HostIp": address, "HostPort": host})
+    return bindings
+
+
+def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
+    """The mounts' part of HostConfig, ``Volumes``, and the destinations of volumes to be filled.
+
+    A container's own bind mounts come in read-only, its volumes as anonymous ones that take a copy;
+    what the user mounts at the same place replaces them.
+    """
+    options = run.options
+    taken = {destination_of(each) for each in options.volumes} | {
+        str(each["Target"]) for each in options.mounts
+    }
+    taken |= set(options.tmpfs)
+    mounts, copied = list(options.mounts), []
+    for each in run.base.get("Mounts") or ():
+        destination = each["Destination"]
+        if destination in taken:
+            continue
+        if each["Type"] == "bind":
+            mounts.append({"Type": "bind", "Source": each["Source"], "Target": destination, "ReadOnly": True})
+        elif each["Type"] == "volume":
+            mounts.append(
+                {
+                    "Type": "volume",
+                    "Target": destination,
+                    "ReadOnly": not each["RW"],
+                    "VolumeOptions": {"NoCopy": True},
+                }
+            )
+            copied.append(destination)
+        elif each["Type"] == "tmpfs" and destination not in _base_tmpfs(run):
+            mounts.append({"Type": "tmpfs", "Target": destination})
+    tmpfs = {**{k: v for k, v in _base_tmpfs(run).items() if k not in taken}, **options.tmpfs}
+    host: dict[str, Any] = {
+        "Binds": [each for each in options.volumes if ":" in each],
+        "Mounts": mounts,
+        "Tmpfs": tmpfs,
+    }
+    anonymous: dict[str, Any] = {each: {} for each in options.volumes if ":" not in each}
+    return {key: value for key, value in host.items() if value}, anonymous, tuple(copied)
+
+
+def filled(payload: CreatePayload, volumes: Mapping[str, str]) -> CreatePayload:
+    """The payload with these volumes, names by destination, where it has those that are to be filled."""
+    mounts = [
+        {**each, "Source": volumes[each["Target"]]} if each["Target"] in volumes else each
+        for each in payload.host.get("Mounts") or ()
+    ]
+    return replace(payload, host={**payload.host, "Mounts": mounts} if mounts else payload.host)
+
+
+def _base_tmpfs(run: Run) -> Mapping[str, str]:
+    return (run.base.get("HostConfig") or {}).get("Tmpfs") or {}
+
+
+def destination_of(volume: str) -> str:
+    """The path in the container of a ``volumes`` item of RunOptions."""
+    parts = volume.split(":")
+    return parts[0] if len(parts) == 1 else parts[1]
+
+
+def traced(
+    payload: CreatePayload, identity: Identity, socket: str, run: Run, door: str = "--socket"
+) -> tuple[CreatePayload, Entry]:
+    """The traced container, and what its processes must become to be what the untraced one's are."""
+    host = dict(payload.host)
+    add, drop = host.get("CapAdd") or (), host.get("CapDrop") or ()
+    privileged = bool(host.get("Privileged"))
+    held = effective(add, drop, privileged=privileged)
+    host["CapAdd"], host["CapDrop"] = widened(add, drop)
+    host["SecurityOpt"], deny_added = _widened_security(host.get("SecurityOpt") or (), held)
+    host.pop("Init", None)
+    entry = Entry(
+        identity=identity,
+        capabilities=mask(held),
+        home="" if environment_of(run).get("HOME") else identity.home,
+        added=mask(PROBE_CAPABILITIES - held) if deny_added and not privileged else 0,
+        door=door,
+    )
+    argv = (init_path(payload), "--", *payload.argv) if payload.init else payload.argv
+    config = {
+        **payload.config,
+        "User": "0",
+        "Entrypoint": entry.arguments(socket, argv),
+        "Cmd": [],
+        "Healthcheck": {"Test": ["NONE"]},
+    }
+    if host.get("ReadonlyRootfs"):
+        config["Volumes"] = {**(config.get("Volumes") or {}), PROBE_DIRECTORY: {}}
+    return replace(payload, config=config, host=host), entry
+
+
+def init_path(payload: CreatePayload) -> str:
+    """Where the engine's init is put into a traced container: as process 1 it must be under the filter too,
+    so that its user and capabilities are the untraced one's, which they are not when the engine starts it.
+    """
+    return f"{PROBE_DIRECTORY}/docker-init" if payload.host.get("ReadonlyRootfs") else DOCKER_INIT
+
+
+def _widened_security(options: Sequence[str], held: frozenset[str]) -> tuple[list[str], bool]:
+    """Security options for the traced container, and whether the probe must refuse what the caps allow."""
+    widened_options, deny_added = [], True
+    for each in options:
+        name, _, value = each.partition("=")
+        if name == "seccomp" and value == "unconfined":
+            deny_added = False
+        elif name == "seccomp" and value.lstrip().startswith("{"):
+            deny_added = False
+            each = f"seccomp={resolved_profile(value, held)}"
+        widened_options.append(each)
+    return widened_options, deny_added

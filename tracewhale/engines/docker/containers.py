@@ -1,0 +1,218 @@
+"""Containers that exist for a while: created, spoken to, and always removed."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import secrets
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import partial
+from typing import Any, cast
+
+from docker import APIClient
+from docker.errors import APIError
+
+from tracewhale.engines.docker.container_spec import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
+from tracewhale.engines.docker.engine import api_errors, inspect_image
+from tracewhale.engines.docker.exec_stream import Input, Output, attach
+from tracewhale.engines.docker.leftovers import OWNER, owner
+from tracewhale.engines.docker.preflight import check_startable
+from tracewhale.engines.docker.pristine import Layers, PristineTree, created, directories
+from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.errors import EngineError
+from tracewhale.rootfs.served_tree import ServedTree
+from tracewhale.rootfs.tree import Tree, View
+
+LABEL = "tracewhale.run"
+"""On everything that we make in the engine: the token of the run that made it."""
+
+
+def token() -> str:
+    """A name that no other run has."""
+    return secrets.token_hex(8)
+
+
+@contextmanager
+def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[str]:
+    """A container's id, created but not started; removed with its anonymous volumes whatever happens.
+
+    A named volume that did not exist before goes too, so that the next run finds what this one found.
+    """
+    # The name is chosen here: what was created can be removed even when the engine's answer never came.
+    name = f"tracewhale-{token()}"
+    body = payload.body()
+    body["Labels"] = {**(body.get("Labels") or {}), LABEL: run, OWNER: owner()}
+    with api_errors("look at the volumes"):
+        fresh = [volume for volume in _named_volumes(payload) if not _exists(client, volume)]
+    try:
+        with api_errors("create the container"):
+            create = cast(Any, client).create_container_from_config
+            created = whole(partial(create, body, name, payload.platform or None))
+        yield str(created["Id"])
+    finally:
+        try:
+            whole(partial(remove, client, name))
+        finally:
+            for volume in fresh:
+                whole(partial(_remove_volume, client, volume))
+
+
+def remove(client: APIClient, name: str) -> None:
+    """Remove a container, running or not, with its anonymous volumes; one that is gone is no error."""
+    with api_errors("remove the container"):
+        try:
+            client.remove_container(name, v=True, force=True)
+        except APIError as error:
+            if error.status_code not in (404, 409):  # 409: its removal is in progress
+                raise
+
+
+def _named_volumes(payload: CreatePayload) -> list[str]:
+    binds = [each.split(":")[0] for each in payload.host.get("Binds") or ()]
+    mounts = [each.get("Source") for each in payload.host.get("Mounts") or () if each["Type"] == "volume"]
+    return [name for name in (*binds, *mounts) if name and re.match(r"[a-zA-Z0-9]", name)]
+
+
+def _exists(client: APIClient, volume: str) -> bool:
+    try:
+        client.inspect_volume(volume)
+    except APIError as error:
+        if error.status_code == 404:
+            return False
+        raise
+    return True
+
+
+def _remove_volume(client: APIClient, volume: str) -> None:
+    with api_errors(f"remove the volume {volume}"):
+        try:
+            client.remove_volume(volume)
+        except APIError as error:
+            if error.status_code not in (404, 409):  # 409: somebody else uses it by now
+                raise
+
+
+def archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:
+    """A tar archive of files owned by root, their directories before them: name to contents and mode."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, (contents, mode) in files.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = len(contents), mode
+            tar.addfile(member, io.BytesIO(contents))
+    return buffer.getvalue()
+
+
+def put_files(
+    client: APIClient, identifier: str, files: Mapping[str, tuple[bytes, int]], into: str = "/"
+) -> None:
+    """Write files into a container through the archive API: no bind mount, so the engine may be anywhere."""
+    with api_errors("copy into the container"):
+        client.put_archive(identifier, into, archive(files))
+
+
+def put_programs(
+    client: APIClient, identifier: str, programs: Mapping[str, bytes], *, volume: bool = False
+) -> None:
+    """Write executable files, by absolute path; ``volume`` tells that all are in our directory, a volume."""
+    directory = PROBE_DIRECTORY if volume else "/"
+    files = {path.removeprefix(directory).lstrip("/"): (program, 0o755) for path, program in programs.items()}
+    put_files(client, identifier, files, directory)
+
+
+@contextmanager
+def copied_volumes(
+    client: APIClient, image: str, source: str, destinations: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Volumes with a copy of what another container's have at the same paths, streamed through here.
+
+    They belong to a container made from ``image`` that never starts: its id, and by destination the
+    volumes' names. Nothing is made where there are no destinations.
+    """
+    if not destinations:
+        yield "", {}
+        return
+    mounts = [
+        {"Type": "volume", "Target": destination, "VolumeOptions": {"NoCopy": True}}
+        for destination in destinations
+    ]
+    payload = CreatePayload({"Image": image, "Entrypoint": [], "Cmd": ["-"]}, {"Mounts": mounts}, ())
+    with container(client, payload, token()) as holder:
+        for destination in sorted(destinations):
+            with api_errors(f"copy the volume {destination}"):
+                # Whole, not its contents, into its parent: the engine sets no owner and mode on a "." entry.
+                chunks, _ = client.get_archive(source, destination)
+                client.put_archive(holder, os.path.dirname(destination.rstrip("/")), cast(Any, chunks))
+        with api_errors("look at the volumes"):
+            held = cast("dict[str, Any]", cast(Any, client).inspect_container(holder))["Mounts"]
+        # The image may declare more volumes, on which the run has something else.
+        names = {each["Destination"]: each.get("Name", "") for each in held}
+        yield holder, {destination: names[destination] for destination in destinations}
+
+
+@contextmanager
+def served(
+    client: APIClient, image: str, probe: bytes, *, bare: bool = True, init: bool = False
+) -> Iterator[Tree]:
+    """The probe's file server in a container of its own, made from the image; ``bare``: without its mounts.
+
+    ``init`` has the engine mount its docker-init there.
+    """
+    payload = CreatePayload(
+        config={
+            "Image": image,
+            "User": "0",
+            "WorkingDir": "/",
+            "Entrypoint": [PROBE, "serve", *(["--bare"] if bare else [])],
+            "Cmd": [],
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "OpenStdin": True,
+            "StdinOnce": True,
+            "Healthcheck": {"Test": ["NONE"]},
+        },
+        host={
+            "NetworkMode": "none",
+            "CapAdd": ["SYS_ADMIN", "DAC_READ_SEARCH"],
+            "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined"],
+            "LogConfig": {"Type": "none"},
+            "Init": init,
+        },
+        argv=(PROBE,),
+    )
+    with container(client, payload, token()) as identifier:
+        check_startable(client, identifier)
+        put_programs(client, identifier, {PROBE: probe})
+        attached = attach(client, identifier, stdin=True)
+        try:
+            with api_errors("start the container that reads the image"):
+                client.start(identifier)
+            output = Output(attached)
+            yield ServedTree(io.BufferedReader(output, 1 << 20), Input(attached))
+        finally:
+            attached.close()
+
+
+def docker_init(client: APIClient, image: str, probe: bytes) -> bytes:
+    """The engine's own init (``--init``), read where the engine mounts it. Raises EngineError without one."""
+    with served(client, image, probe, bare=False, init=True) as tree:
+        entry = View(tree).resolve(DOCKER_INIT).entry
+        (program,) = tree.read([(entry.path, 0, -1)]) if entry else [None]
+    if not program:
+        raise EngineError("The Docker engine has no init of its own, which --init needs.")
+    return program
+
+
+@contextmanager
+def served_tree(client: APIClient, image: str, probe: bytes) -> Iterator[Tree]:
+    """An image's file system, read from a pristine container made from it that runs nothing but the probe.
+
+    ``probe`` is the probe's binary for the engine's architecture.
+    """
+    inspected = inspect_image(client, image)
+    with served(client, image, probe) as tree, closing(Layers(directories(inspected))) as layers:
+        yield PristineTree(tree, layers, created(inspected))

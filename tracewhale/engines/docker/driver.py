@@ -1,0 +1,196 @@
+"""Run a command in a traced container, drive it, and tell all that it asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
+from typing import Any
+
+from docker import APIClient
+
+from tracewhale.adoption import with_real_programs
+from tracewhale.engines.docker.container_session import Session
+from tracewhale.engines.docker.container_spec import (
+    DOCKER_INIT,
+    PROBE,
+    PROBE_DIRECTORY,
+    CreatePayload,
+    filled,
+    init_path,
+    traced,
+    untraced,
+)
+from tracewhale.engines.docker.containers import container, copied_volumes, docker_init, put_programs, token
+from tracewhale.engines.docker.host_agent import HostedSession, agent_words
+from tracewhale.engines.probes import Probe
+from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNotFound
+from tracewhale.rootfs.tree import Tree, View
+from tracewhale.running.console import NO_CONSOLE, Console, Handle
+from tracewhale.running.identity import identity, read_user_database
+from tracewhale.running.run import Run, user_of
+from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
+from tracewhale.tracing.events import Outcome, Step, Trace
+
+DOORS = dict.fromkeys(Probe, "--hold") | {Probe.SECCOMP: "--socket", Probe.PTRACE: "--hold-traced"}
+"""How `probe init` is told who traces what it executes."""
+
+SIGNALS = range(129, 193)
+"""Exit statuses that tell of a signal: 128 + its number."""
+
+
+def trace(
+    client: APIClient,
+    run: Run,
+    *,
+    tree: Tree,
+    probe: bytes,
+    steps: Sequence[Step] = (),
+    console: Console = NO_CONSOLE,
+    handle: Handle | None = None,
+    progress: Callable[[str], None] = lambda line: None,
+    environment: Mapping[str, str] | None = None,
+    kind: Probe = Probe.SECCOMP,
+) -> Trace:
+    """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
+
+    ``tree`` is the file system of ``run.image`` (for its user data base); ``probe`` the probe's binary for
+    the engine's architecture; ``steps`` drive the target, in order, of kind ``workload``, ``exec`` or
+    ``for`` (others are ignored: the image's health check always runs, last). ``environment`` is added to
+    that of a workload. With no steps the run ends when the command does. ``kind`` is which probe watches.
+
+    Raises UsageError, EmptyImage, CommandNotFound, CommandKilled, WorkloadFailed, TraceLost, ProbeError,
+    Interrupted, EngineError; whatever happens, no container or volume is left.
+    """
+    wanted = checked(steps)
+    began = time.monotonic()
+    plain = untraced(run)
+    passwd, group = read_user_database(tree)
+    who = identity(user_of(run), passwd, group, plain.host.get("GroupAdd") or ())
+    name = token()
+    progress("creating the container")
+    with ExitStack() as stack:
+        source = run.volumes_from or run.container
+        _, volumes = stack.enter_context(copied_volumes(client, run.image, source, plain.copied))
+        payload, entry = traced(filled(plain, volumes), who, name, run, DOORS[kind])
+        identifier = stack.enter_context(container(client, payload, name))
+        programs = {PROBE: probe}
+        if payload.init:
+            programs[init_path(payload)] = docker_init(client, run.image, probe)
+        put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
+        if kind is Probe.SECCOMP:
+            session = Session(client, identifier, name, entry, console, handle or Handle())
+        else:
+            words = stack.enter_context(agent_words(kind, probe))
+            session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
+        try:
+            made = _traced(session, run, payload, wanted, progress, environment or {}, began)
+        except TargetNotFound as error:
+            raise EngineError(
+                "The traced container was removed before its trace was over, and not by TraceWhale.",
+                "Leave it alone: it goes by itself.",
+            ) from error
+        finally:
+            session.close()
+        if kind is Probe.STRACE:
+            made = with_real_programs(View(tree), made)
+        return replace(made, probe=kind.value)
+
+
+def _traced(
+    session: Session,
+    run: Run,
+    payload: CreatePayload,
+    wanted: Sequence[Step],
+    progress: Callable[[str], None],
+    environment: Mapping[str, str],
+    began: float,
+) -> Trace:
+    options = run.options
+    session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
+    ports = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
+    try:
+        with session.console.raw() if options.tty else nullcontext():
+            session.start(ports)
+            check_start(session, payload.argv[0])
+            progress("tracing")
+            addresses = addresses_of(session.state)
+            own = {
+                "TRACEWHALE_CONTAINER": session.container,
+                "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
+            }
+            taken, stopped = drive(session, run.config, wanted, ports, {**environment, **own})
+        session.drain()
+        if not stopped:
+            _check_end(session, payload)
+    except RunFailed as error:
+        # What it had asked for by then tells what it lacked.
+        session.stop()
+        session.drain()
+        error.trace = _record(session, run, payload, (), True, began)
+        raise
+    return _record(session, run, payload, taken, stopped, began)
+
+
+def _record(
+    session: Session, run: Run, payload: CreatePayload, taken: Sequence[Step], stopped: bool, began: float
+) -> Trace:
+    """What a run told that is over. Raises TraceLost."""
+    session.collector.finish()
+    return Trace(
+        target=run.target,
+        image=run.image,
+        probe=Probe.SECCOMP.value,
+        request=replace(run, input=bytes(session.recorded_input)).to_json(),
+        events=frozenset(session.collector.events),
+        execs=frozenset(session.collector.execs),
+        unresolved=session.collector.unresolved,
+        counters=session.collector.counters,
+        outcome=Outcome(
+            status=session.status or 0,
+            stopped=stopped,
+            stdout=bytes(session.command.captured.stdout),
+            stderr=bytes(session.command.captured.stderr),
+            hostname=str(session.state["Config"].get("Hostname", "")),
+            addresses=addresses_of(session.state),
+        ),
+        steps=tuple(taken),
+        mounts=mounts_of(payload),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _check_end(session: Session, payload: CreatePayload) -> None:
+    """Raises CommandKilled for a death that nobody asked for, CommandNotFound when init found nothing."""
+    status, word = session.status or 0, payload.argv[0]
+    if status in SIGNALS and status - 128 not in session.signalled:
+        raise killed(word, status, out_of_memory=bool(session.inspect()["State"].get("OOMKilled")))
+    if payload.init and status in (126, 127) and len(session.collector.execs) < 2:
+        reason = session.command.captured.tail(1)
+        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
+
+
+def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
+    """The container's addresses: IPv4 ones first."""
+    networks = (state.get("NetworkSettings") or {}).get("Networks") or {}
+    found = [each.get("IPAddress") for each in networks.values()]
+    found += [each.get("GlobalIPv6Address") for each in networks.values()]
+    return tuple(address for address in found if address)
+
+
+RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+
+
+def mounts_of(payload: CreatePayload) -> tuple[str, ...]:
+    """Paths in the container that are not the image's: what the engine, the user and we mounted there.
+
+    Anonymous volumes are left out, for the engine fills them from the image; a container's own are too,
+    for a container that is made from the new image gets them so.
+    """
+    host = payload.host
+    named = [each.split(":")[1] for each in host.get("Binds") or ()]
+    mounts = [each for each in host.get("Mounts") or () if each["Target"] not in payload.copied]
+    mounted = [str(each["Target"]) for each in mounts if each.get("Source") or each["Type"] == "tmpfs"]
+    own = {PROBE_DIRECTORY, *([DOCKER_INIT] if payload.init else [])}
+    return tuple(sorted({*RUNTIME_MOUNTS, *named, *mounted, *(host.get("Tmpfs") or {}), *own}))

@@ -1,0 +1,149 @@
+"""A process's standard streams over the engine's hijacked connection (Engine API, "Stream format")."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any, cast
+
+import requests
+from docker import APIClient
+
+from tracewhale.engines.docker.engine import api_errors, post
+from tracewhale.running.session import CHUNK, STDOUT
+
+_HEADER = struct.Struct(">BxxxL")
+PIECE = 1 << 18
+"""Bytes taken from the connection at once: of the image's files there may be many."""
+
+
+def demultiplexed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """The bytes of both streams as they come, out of frames that may be cut anywhere.
+
+    A frame has a header, of which the first byte names the stream and the last four are the size.
+    """
+    header, stream, left = b"", STDOUT, 0
+    for piece in pieces:
+        offset = 0
+        while offset < len(piece):
+            if left == 0:
+                start = offset
+                offset += _HEADER.size - len(header)
+                header += piece[start:offset]
+                if len(header) == _HEADER.size:
+                    stream, left = _HEADER.unpack(header)
+                    header = b""
+            else:
+                data = piece[offset : offset + left]
+                offset += len(data)
+                left -= len(data)
+                yield stream, data
+
+
+class Attached:
+    """Both directions of one connection. ``terminal`` tells that output is not multiplexed.
+
+    Reading and writing may be done by different threads; ``close`` wakes a reader that waits.
+    """
+
+    def __init__(self, response: requests.Response, *, terminal: bool = False) -> None:
+        self._response = response  # its connection closes when it is collected
+        # The buffered reader, not the socket below it, has what came together with the HTTP headers.
+        self._reader: Any = cast(Any, response.raw)._fp.fp
+        raw: Any = getattr(self._reader, "raw", None)
+        connection: Any = getattr(self._reader, "channel", None) or getattr(raw, "_sock", raw)
+        self._socket = connection
+        with suppress(AttributeError):  # an ssh client's pipe has none
+            self._socket.settimeout(None)
+        self._terminal = terminal
+
+    def frames(self) -> Iterator[tuple[int, bytes]]:
+        """Output as it comes, as (STDOUT or STDERR, bytes), to its end."""
+        pieces = iter(self._read, b"")
+        yield from ((STDOUT, piece) for piece in pieces) if self._terminal else demultiplexed(pieces)
+
+    def _read(self) -> bytes:
+        try:
+            return cast(bytes, self._reader.read1(PIECE))
+        except (OSError, ValueError):  # closed by another thread, or by the engine's end
+            return b""
+
+    def write(self, data: bytes) -> None:
+        """Write to the process's standard input. Raises OSError (EPIPE) when it is gone."""
+        self._socket.sendall(data)
+
+    def close_write(self) -> None:
+        """End of its standard input."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Let go of the connection; whoever waits to read sees its end."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._response.close()
+
+
+class Output(io.RawIOBase):
+    """The standard output of an attached process as a file; its standard error is kept in ``errors``."""
+
+    def __init__(self, attached: Attached) -> None:
+        self._frames = attached.frames()
+        self._rest = memoryview(b"")
+        self.errors = bytearray()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            frame = next(self._frames, None)
+            if frame is None:
+                return 0
+            stream, data = frame
+            if stream == STDOUT:
+                self._rest = memoryview(data)
+            else:
+                self.errors += data[: max(0, CHUNK - len(self.errors))]
+        count = min(len(buffer), len(self._rest))
+        buffer[:count] = self._rest[:count]
+        self._rest = self._rest[count:]
+        return count
+
+
+class Input(io.RawIOBase):
+    """The standard input of an attached process as a file."""
+
+    def __init__(self, attached: Attached) -> None:
+        self._attached = attached
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._attached.write(bytes(data))
+        return len(data)
+
+
+def _hijack(client: APIClient, path: str, **how: Any) -> requests.Response:
+    return post(client, path, headers={"Connection": "Upgrade", "Upgrade": "tcp"}, timeout=None, **how)
+
+
+def attach(client: APIClient, container: str, *, stdin: bool, terminal: bool = False) -> Attached:
+    """Attach to a container's main process; to be done before it starts, so that nothing is missed."""
+    params = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(stdin)}
+    with api_errors("attach to the container"):
+        return Attached(_hijack(client, f"/containers/{container}/attach", params=params), terminal=terminal)
+
+
+def execute(
+    client: APIClient, container: str, argv: list[str], *, stdin: bool = False
+) -> tuple[str, Attached]:
+    """Start another process in a running container, attached to it; returns the exec's id too."""
+    with api_errors(f"execute {argv[0]} in the container"):
+        created = client.exec_create(container, argv, stdout=True, stderr=True, stdin=stdin)
+        answer = _hijack(client, f"/exec/{created['Id']}/start", json={"Tty": False, "Detach": False})
+        return created["Id"], Attached(answer)

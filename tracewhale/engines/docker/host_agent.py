@@ -1,0 +1,171 @@
+"""A container that is traced from outside, by an agent that is a process of this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+from docker import APIClient
+
+from tracewhale.engines.docker.container_session import Session
+from tracewhale.engines.docker.container_spec import Entry
+from tracewhale.engines.probes import Probe
+from tracewhale.errors import ProbeError
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.session import CHUNK, READY_SECONDS, Process
+from tracewhale.tracing.host import proc
+
+LOCATE_SECONDS = 10.0
+"""How long a process that the engine has started may take to be seen here."""
+
+
+@contextmanager
+def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
+    """The words that start the agent of a probe; ``binary`` is ours for this machine's architecture."""
+    words = [sys.executable, "-m", "tracewhale.tracing.host", probe.value]
+    if probe is not Probe.FANOTIFY:
+        yield words
+        return
+    with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
+        path = Path(directory) / "probe"
+        path.write_bytes(binary)
+        path.chmod(0o700)
+        yield [*words, str(path)]
+
+
+class HostedSession(Session):
+    """As the one with an agent inside, but that ``words`` start the agent here."""
+
+    def __init__(
+        self,
+        client: APIClient,
+        container: str,
+        token: str,
+        entry: Entry,
+        console: Console,
+        handle: Handle,
+        words: Sequence[str],
+    ) -> None:
+        super().__init__(client, container, token, entry, console, handle)
+        self._words = words
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def begin(self, ports: Sequence[int]) -> None:
+        """Start the agent, and have it take the command."""
+        process = self._spawn_agent()
+        pid = int(self.state["State"]["Pid"])
+        if self._await_held(pid):
+            self._order(f"a {pid} 0 {self.socket}")
+        self.wait(
+            lambda: 0 in self.collector.started or self.agent_ended or self.status is not None, READY_SECONDS
+        )
+        if not self.collector.started and self.status is not None:
+            self.finish_agent()  # it ended at once: what the agent has to tell says whether it had started
+        if not self.collector.started and process.poll():
+            raise ProbeError(f"The probe could not be started: {self.probe_words() or 'no reason given'}.")
+
+    def attach_to(self, pids: Sequence[int]) -> None:
+        """Start the agent, and have it take processes that run. Raises ProbeError."""
+        self._spawn_agent()
+        for pid in pids:
+            self._order(f"A {pid}")
+        if not self.wait(lambda: bool(self.collector.started) or self.agent_ended, READY_SECONDS):
+            raise ProbeError("The probe did not take the container's processes in time.", "Try it again.")
+        if not self.collector.started:
+            raise ProbeError(f"The probe cannot trace the container: {self.probe_words()}.")
+
+    def _spawn_agent(self) -> subprocess.Popen[bytes]:
+        # In a session of its own: Ctrl-C is for us to pass on.
+        process = subprocess.Popen(
+            self._words,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._process = process
+        self.spawn(partial(self._learn_from, process))
+        self.spawn(partial(self._hear_errors, process))
+        return process
+
+    def _await_held(self, pid: int) -> bool:
+        """Wait until the command waits for us; False when it has ended. Raises ProbeError."""
+        deadline = time.monotonic() + LOCATE_SECONDS
+        while proc.is_held(pid, self.socket) is not True:
+            if self.wait(lambda: self.status is not None, 0.01):
+                return False
+            if time.monotonic() > deadline:
+                raise ProbeError(
+                    "The engine's processes are not processes of this machine.",
+                    "Use --probe seccomp, or run TraceWhale where the engine runs, outside of any container.",
+                )
+        return True
+
+    def entered(self, identifier: str, process: Process) -> None:
+        """Have the agent take what an exec has started."""
+        while not (answer := self._inspect_exec(identifier))["Pid"] and answer["Running"]:
+            self.wait(lambda: False, 0.01)
+        if answer["Pid"]:
+            self._order(f"a {answer['Pid']} {process.listener} {self.socket}")
+
+    def tell_agent(self, data: bytes) -> bool:
+        """A line; whether there is an agent."""
+        return self._order(data.decode())
+
+    def _order(self, line: str) -> bool:
+        if self._process is None or self._process.stdin is None:
+            return False
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
+        except (OSError, ValueError):
+            return False
+        return True
+
+    def finish_agent(self) -> None:
+        """Have the agent let go of what still runs, and wait for all that it has to tell.
+
+        It may take long (strace's log is read at the end), but as long as it runs it works.
+        """
+        if self._process is None:
+            return
+        with suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        self.wait(lambda: self.agent_ended)
+        if self._process.wait():
+            words = bytes(self.agent_errors).decode(errors="replace").strip()
+            raise ProbeError(f"The probe stopped working: {words or 'no reason given'}.")
+
+    def close(self) -> None:
+        """Let go of the agent too, which lets go of what it still follows."""
+        super().close()
+        if self._process is not None:
+            with suppress(OSError):
+                if self._process.stdin is not None:
+                    self._process.stdin.close()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _learn_from(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        with process.stdout as output:
+            while data := os.read(output.fileno(), CHUNK):
+                self.later(partial(self.learn, data))
+        self.later(lambda: setattr(self, "agent_ended", True))
+
+    def _hear_errors(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stderr is not None
+        with process.stderr as errors:
+            while data := os.read(errors.fileno(), CHUNK):
+                self.agent_errors += data

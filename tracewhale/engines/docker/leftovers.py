@@ -1,0 +1,55 @@
+"""Containers of runs that were killed before they could remove them: known by their owner, who is gone."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from typing import Any, cast
+
+from docker import APIClient
+
+from tracewhale.engines.docker.engine import api_errors
+from tracewhale.errors import TraceWhaleError
+
+OWNER = "tracewhale.owner"
+"""The label with what ``owner`` tells."""
+
+
+def owner(pid: int | None = None) -> str:
+    """A process that nobody else is: this boot of this machine, its PID name space, number and start time.
+
+    Empty where there is no proc(5) that tells.
+    """
+    pid = os.getpid() if pid is None else pid
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            boot = file.read().strip()
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            started = file.read().rpartition(b")")[2].split()[19].decode()  # field 22, after the name's )
+        return f"{boot} {os.readlink('/proc/self/ns/pid')} {pid} {started}"
+    except (OSError, IndexError):
+        return ""
+
+
+def is_gone(told: str) -> bool:
+    """Whether an owner ran here and is no more; never of another machine's or name space's, or in doubt."""
+    words, own = told.split(" "), owner().split(" ")
+    if len(words) != 4 or words[:2] != own[:2] or not words[2].isdigit():
+        return False
+    pid = int(words[2])
+    try:
+        os.kill(pid, 0)
+    except OSError as error:  # EPERM: it is another user's, whom proc(5) may not even show (hidepid)
+        return error.errno == errno.ESRCH
+    now = owner(pid)
+    return bool(now) and now != told
+
+
+def remove_leftovers(client: APIClient) -> None:
+    """Remove the containers, with their anonymous volumes, of this machine's runs that were killed."""
+    with suppress(TraceWhaleError), api_errors("look for what killed runs left"):
+        listed = cast("list[dict[str, Any]]", client.containers(all=True, filters={"label": OWNER}))
+        for each in listed:
+            if is_gone(str(each["Labels"][OWNER])):
+                client.remove_container(each["Id"], v=True, force=True)

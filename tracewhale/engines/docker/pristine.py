@@ -1,0 +1,151 @@
+"""An image's files as they are in it, seen through a container: without what the engine put there.
+
+An engine prepares a container's root before it starts (moby, daemon/initlayer and its volumes' mount points):
+it makes files in ``/etc`` and ``/dev`` and directories to mount on, and so changes the times of those above
+them. What they were is in the image's layers, which lie in directories of the engine's (overlay2).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from tracewhale.engines.docker.container_spec import PROBE_DIRECTORY
+from tracewhale.rootfs.openat import Beneath
+from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree
+
+SECOND = 1_000_000_000
+SAME_MOMENT = SECOND
+"""Nanoseconds within which the engine makes all that it makes in a container's root."""
+
+STARTED = 600 * SECOND
+"""Nanoseconds after which a container has started, with all that is mounted in it."""
+
+
+def directories(inspected: Mapping[str, Any]) -> list[str]:
+    """Where the layers of an inspected image are on the engine's machine, the uppermost first; or nothing."""
+    driver = inspected.get("GraphDriver") or {}
+    data = driver.get("Data") or {}
+    if driver.get("Name") != "overlay2":
+        return []
+    return [path for key in ("UpperDir", "LowerDir") for path in (data.get(key) or "").split(":") if path]
+
+
+def created(inspected: Mapping[str, Any]) -> int:
+    """When an inspected image was made, in nanoseconds; 0 where that is not told or before 1970."""
+    try:
+        moment = datetime.fromisoformat(str(inspected.get("Created") or ""))
+        return max(0, int(moment.timestamp())) * SECOND
+    except (ValueError, OverflowError):
+        return 0
+
+
+class Layers:
+    """The directories of layers, where they can be read: by root, on the engine's own machine."""
+
+    def __init__(self, places: Iterable[str]) -> None:
+        self._layers: list[Beneath] = []
+        with ExitStack() as opened:
+            for place in places:
+                try:
+                    self._layers.append(opened.enter_context(closing(Beneath(place))))
+                except OSError:
+                    self._layers = []
+                    return
+            self._held = opened.pop_all()
+
+    @property
+    def known(self) -> bool:
+        """Whether they can be read at all."""
+        return bool(self._layers)
+
+    def mtime_ns(self, path: str) -> int | None:
+        """The time of the directory at a physical path, None where no layer has one.
+
+        The uppermost layer that has a name decides what it is (overlayfs.rst, "Upper and Lower").
+        """
+        for layer in self._layers:
+            try:
+                return os.stat(layer.directory(path)).st_mtime_ns
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return None
+        return None
+
+    def close(self) -> None:
+        """Close the directories; harmless when done already."""
+        if self._layers:
+            self._held.close()
+            self._layers = []
+
+
+class PristineTree:
+    """A served container's tree as the image has it: without what the engine and we put into it.
+
+    A directory that the engine changed has the time that ``layers`` tell; where they cannot be read, that of
+    the image (``created``, in nanoseconds), so that the same image still gives the same. The root's own time
+    is 1970 always: in a layer that does not name the root it is when the engine unpacked it.
+    """
+
+    ADDED = frozenset({PROBE_DIRECTORY.lstrip("/"), ".dockerenv"})
+    MADE = frozenset({"hosts", "hostname", "resolv.conf", "mtab"})
+    """What the engine makes in /etc where the image has none: empty, or a link."""
+
+    def __init__(self, served: Tree, layers: Layers, created: int) -> None:
+        self._served = served
+        self._layers = layers
+        self._created = created
+        root = served.scan(["/"])["/"] or {}
+        # It makes that one at the same moment.
+        self._begun = root[".dockerenv"].mtime_ns if ".dockerenv" in root else sys.maxsize
+
+    def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
+        """As Tree.scan."""
+        found = self._served.scan(directories)
+        return {
+            path: None if entries is None else dict(self._originals(path, entries))
+            for path, entries in found.items()
+        }
+
+    def _originals(self, directory: str, entries: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
+        for name, entry in entries.items():
+            if directory == "/" and name in self.ADDED:
+                continue
+            if directory == "/etc" and self._made(name, entry):
+                continue
+            original = self._original(entry)
+            if original is not None:
+                yield name, original
+
+    def _made(self, name: str, entry: Entry) -> bool:
+        bare = (entry.kind is Kind.FILE and not entry.size) or entry.target == "/proc/mounts"
+        return name in self.MADE and bare and entry.mtime_ns >= self._begun - SAME_MOMENT
+
+    def _original(self, entry: Entry) -> Entry | None:
+        """An entry as the image has it; None for a directory that the engine made to mount on."""
+        since = entry.mtime_ns - self._begun
+        if entry.kind is not Kind.DIRECTORY or not -SAME_MOMENT <= since <= STARTED:
+            return entry
+        if not self._layers.known:
+            return replace(entry, mtime_ns=self._created)
+        told = self._layers.mtime_ns(entry.path)
+        return None if told is None else replace(entry, mtime_ns=told)
+
+    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+        """As Tree.read."""
+        return self._served.read(wanted)
+
+    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+        """As Tree.pack."""
+        for packed in self._served.pack(paths):
+            entry = packed.entry
+            if entry.path == "/":
+                yield replace(packed, entry=replace(entry, mtime_ns=0))
+            else:
+                yield replace(packed, entry=self._original(entry) or entry)

@@ -1,0 +1,45 @@
+"""A new image in the engine, under its name."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from docker import APIClient
+
+from tracewhale.engines.docker.engine import api_errors, connect, inspect_image, load, remove_image, tag
+from tracewhale.errors import TargetNotFound
+from tracewhale.image import Image
+from tracewhale.image.archive import docker_archive
+
+CREATED_BY = "tracewhale"
+"""What each line of the history of an image says that is made here, and of no image made from one."""
+
+
+def publish(image: Image, name: str) -> None:
+    """Load an image into the engine and name it. Raises EngineError, NoSpace, InvalidTag."""
+    client = connect()
+    name_image(client, load(client, docker_archive(image)), name)
+
+
+def name_image(client: APIClient, image: str, name: str) -> None:
+    """Give an image its name; one of our own making that had it before, and has no other, is removed.
+
+    Any other loses the name only, as with ``docker tag``: perhaps nobody can make it again.
+    """
+    before = named(client, name)
+    tag(client, image, name)
+    if before is None or before["Id"] == image or before["RepoTags"] != [name]:
+        return
+    with api_errors(f"look at the image that was {name}"):
+        history = cast("list[dict[str, Any]]", cast(Any, client).history(before["Id"]))
+    made_by = {line["CreatedBy"] for line in history}
+    if made_by == {CREATED_BY}:
+        remove_image(client, before["Id"])
+
+
+def named(client: APIClient, name: str) -> dict[str, Any] | None:
+    """What the engine says of the image of that name, if there is one."""
+    try:
+        return inspect_image(client, name)
+    except TargetNotFound:
+        return None

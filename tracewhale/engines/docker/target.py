@@ -1,0 +1,84 @@
+"""From what was found to what can be run: an image as it is, a container as a temporary image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, cast
+
+from docker import APIClient
+
+from tracewhale.engines.docker.containers import copied_volumes
+from tracewhale.engines.docker.engine import Found, api_errors, image_config, inspect_image, remove_image
+from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.errors import UsageError
+from tracewhale.running.options import RunOptions
+from tracewhale.running.run import Run
+
+CHANGED, ADDED = 0, 1
+"""``Kind`` in the engine's answer to /containers/ID/changes; 2 is a deletion."""
+
+
+def inspect_container(client: APIClient, identifier: str) -> dict[str, Any]:
+    """What ``docker inspect`` says of a container."""
+    with api_errors(f"inspect the container {identifier}"):
+        return cast("dict[str, Any]", cast(Any, client).inspect_container(identifier))
+
+
+@contextmanager
+def prepared(client: APIClient, found: Found, options: RunOptions, command: Sequence[str]) -> Iterator[Run]:
+    """What to run; of a container an image as it is now, and a copy of its volumes, which go at the end.
+
+    The container itself is neither paused nor changed. Raises EngineError, NoSpace.
+    """
+    words = tuple(command)
+    if not found.container:
+        yield Run(found.name, found.image, image_config(client, found.image), options, words)
+        return
+    state = inspect_container(client, found.container)
+    base = {key: state.get(key) for key in ("Config", "HostConfig", "Mounts")}
+    made: list[str] = []
+    try:
+        whole(lambda: made.append(_commit(client, found.container)))
+        image = made[0]
+        volumes = [each["Destination"] for each in state["Mounts"] if each["Type"] == "volume"]
+        with copied_volumes(client, image, found.container, volumes) as (holder, _):
+            config = image_config(client, image)
+            yield Run(found.name, image, config, options, words, found.container, base, volumes_from=holder)
+    finally:
+        for image in made:
+            with api_errors("remove the container's temporary image"):
+                whole(partial(remove_image, client, image))
+
+
+def _commit(client: APIClient, identifier: str) -> str:
+    with api_errors("make an image of the container as it is"):
+        # Not paused: pausing is a change that its clients would notice.
+        made = cast(Any, client).commit(identifier, pause=False)
+        return str(made["Id"])
+
+
+def changes(client: APIClient, identifier: str) -> tuple[str, ...]:
+    """Paths that ``docker diff`` lists as added or changed, sorted: the container's change layer."""
+    with api_errors("list the container's changes"):
+        listed = cast("list[dict[str, Any]] | None", cast(Any, client).diff(identifier))
+    return tuple(sorted(each["Path"] for each in listed or () if each["Kind"] in (CHANGED, ADDED)))
+
+
+def layers_above(client: APIClient, image: str, base: str) -> int:
+    """How many of the image's lowest layers are those of ``base``. Raises UsageError when not all are."""
+    layers = inspect_image(client, image)["RootFS"].get("Layers") or []
+    below = inspect_image(client, base)["RootFS"].get("Layers") or []
+    if not below or layers[: len(below)] != below:
+        raise UsageError(
+            f"{base} is not the base of {image}: their lowest layers are not the same.",
+            "Give the image that its Dockerfile says FROM, in the version that it was built with.",
+        )
+    return len(below)
+
+
+def save(client: APIClient, image: str) -> Iterator[bytes]:
+    """The image as ``docker save`` writes it, in chunks."""
+    with api_errors(f"save the image {image}"):
+        yield from client.get_image(image)

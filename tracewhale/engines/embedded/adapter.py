@@ -1,0 +1,134 @@
+"""Archives, layouts, directories and this machine as the pipeline's targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import replace
+from typing import Any
+
+from tracewhale.engines import output
+from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.embedded import driver
+from tracewhale.engines.embedded.command import workdir_of
+from tracewhale.engines.embedded.machine import this_machine
+from tracewhale.engines.embedded.sandbox_session import Refused
+from tracewhale.engines.embedded.sources import Source, of_image, opened
+from tracewhale.engines.names import OCI, Name, parse
+from tracewhale.engines.probes import Probe
+from tracewhale.errors import TargetNotFound, UsageError
+from tracewhale.image import Image
+from tracewhale.rootfs.tree import Tree
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.identity import Identity, identity, read_user_database
+from tracewhale.running.run import Run, user_of
+from tracewhale.tracing.events import Step, Trace
+
+
+class EmbeddedTarget:
+    """Files with a configuration, and the run that is asked of them in a sandbox."""
+
+    def __init__(self, source: Source, run: Run) -> None:
+        self._source = source
+        self._run = run
+        self.name = run.target
+        self.image = source.identity
+        self.size = source.size
+        self.config: Mapping[str, Any] = source.config
+        self.notes: tuple[str, ...] = ()
+
+    @property
+    def default_destination(self) -> Name:
+        """Beside us, in a form that every tool reads."""
+        return Name(OCI, self._source.default_name)
+
+    def tree(self) -> AbstractContextManager[Tree]:
+        return nullcontext(self._source.tree)
+
+    def trace(
+        self,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None = None,
+    ) -> Trace:
+        run = self._run
+        if repeating is not None:
+            recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
+            run = replace(run, input=recorded.input)
+        with closing(self._source.places(self._who(tree).uid)) as places:
+            for place in places:
+                with suppress(Refused):
+                    return driver.trace(
+                        run,
+                        self._source.machine,
+                        place,
+                        tree=tree,
+                        steps=steps,
+                        console=console,
+                        handle=handle,
+                        progress=progress,
+                    )
+        raise AssertionError("places end with an error")
+
+    def untraced(self) -> Trace:
+        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset())
+
+    def changes(self, base: str) -> tuple[str, ...]:
+        raise UsageError(f"--keep-changes needs an image or a container of Docker's, not {self.name}.")
+
+    def directories(self, tree: Tree) -> tuple[str, ...]:
+        return (workdir_of(self._run), self._who(tree).home)
+
+    def _who(self, tree: Tree) -> Identity:
+        return identity(user_of(self._run), *read_user_database(tree))
+
+    @contextmanager
+    def rebuilt(self, image: Image) -> Iterator[EmbeddedRebuilt]:
+        with of_image(image, self._source.machine) as source:
+            run = self._run.on(source.identity, source.config.get("config") or {})
+            yield EmbeddedRebuilt(EmbeddedTarget(source, run), image)
+
+
+class EmbeddedRebuilt:
+    """An image that is nowhere but in our own files."""
+
+    def __init__(self, target: EmbeddedTarget, image: Image) -> None:
+        self.target = target
+        self._image = image
+
+    def publish(self, destination: Name) -> None:
+        output.write(self._image, destination)
+
+
+class EmbeddedEngine:
+    """The probe's own sandbox."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    @contextmanager
+    def open(self, name: str, request: Request) -> Iterator[EmbeddedTarget]:
+        if request.probe not in (Probe.AUTO, Probe.SECCOMP):
+            raise UsageError(
+                f"--probe {request.probe.value} traces containers of Docker's, not {name}.",
+                "Leave it out: without an engine the seccomp probe is the only one.",
+            )
+        with opened(parse(name), request, this_machine()) as source:
+            run = Run(
+                name, source.identity, source.config.get("config") or {}, request.options, request.command
+            )
+            yield EmbeddedTarget(source, run)
+
+    @contextmanager
+    def reopen(self, trace: Trace, name: str = "") -> Iterator[EmbeddedTarget]:
+        request = Run.from_json(trace.request, trace.target, trace.image, {})
+        with self.open(name or trace.target, Request(request.options, request.command)) as target:
+            if not name and target.image != trace.image:
+                raise TargetNotFound(
+                    f"{trace.target} is not what was traced: it is {target.image} now, not {trace.image}.",
+                    "Trace it again.",
+                )
+            yield target

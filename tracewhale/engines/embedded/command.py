@@ -1,0 +1,176 @@
+"""What the sandbox of a run is told, so that its command is what it would be in a container of Docker's."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import secrets
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracewhale.engines.embedded.layout import Files, container
+from tracewhale.engines.embedded.machine import Machine
+from tracewhale.engines.embedded.sandbox import Sandbox
+from tracewhale.errors import UsageError
+from tracewhale.running.capabilities import PROBE as PROBE_CAPABILITIES
+from tracewhale.running.capabilities import effective, mask
+from tracewhale.running.identity import Identity
+from tracewhale.running.options import RunOptions
+from tracewhale.running.run import Run, environment_of
+from tracewhale.running.steps import ports_of
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What Docker sets where an image sets no PATH."""
+
+LIMITS = {
+    **{
+        name.removeprefix("RLIMIT_").lower(): getattr(resource, name)
+        for name in dir(resource)
+        if name.startswith("RLIMIT_")
+    },
+    "locks": 10,
+}
+"""Limits by the names that ``--ulimit`` takes (getrlimit(2))."""
+
+SIGNALS: Mapping[str, int] = {
+    **{each.name.removeprefix("SIG"): int(each) for each in signal.Signals},
+    **{f"RTMIN+{number}": signal.SIGRTMIN + number for number in range(1, 16)},
+    **{f"RTMAX-{number}": signal.SIGRTMAX - number for number in range(1, 15)},
+}
+"""Signals by the names that a ``StopSignal`` may have (moby, signal.SignalMap)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run happens: the root, a directory for files of our own, and one for what is written.
+
+    ``upper`` is empty where that is in memory, or in the root itself.
+    """
+
+    root: tuple[str, ...]
+    directory: str
+    upper: str = ""
+
+    @property
+    def stage(self) -> str:
+        """Where the sandbox's root is put together: a directory that nobody else may enter."""
+        return os.path.join(self.directory, "stage")
+
+
+def sandbox_of(
+    run: Run,
+    machine: Machine,
+    place: Place,
+    who: Identity,
+    hostname: str,
+    files: Files,
+    program: tuple[str, int],
+) -> Sandbox:
+    """All that the sandbox of a run is told; ``program`` is the probe's path and its descriptor."""
+    options = run.options
+    socket = f"tracewhale-{secrets.token_hex(8)}"
+    words = ["--stage", place.stage, "--socket", socket, "--hostname", hostname]
+    words += ["--upper", place.upper] if place.upper else []
+    words += ["--user", str(who.uid), "--group", str(who.gid)] if machine.user else []
+    words += ["--own-network"] if options.network == "none" else []
+    words += ["--read-only"] if options.read_only else []
+    ports = ports_of(run.config.get("ExposedPorts"))
+    words += ["--ports", ",".join(str(port) for port in ports)] if ports else []
+    common = ["--workdir", workdir_of(run)]
+    common += ["--no-new-privileges"] if _no_new_privileges(options) else []
+    for name, soft, hard in options.ulimit:
+        common += ["--limit", f"{LIMITS[name]}:{soft % (1 << 64)}:{hard % (1 << 64)}"]
+    environment = environment_of_process(run, who, hostname)
+    init = _init_words(options, who, machine, socket)
+    return Sandbox(
+        program=program[0],
+        descriptor=program[1],
+        options=tuple(words),
+        common=tuple(common),
+        mounts=(*place.root, *container(options, files)),
+        init=lambda argv: [*init, "--", *argv],
+        environment=environment,
+    )
+
+
+def _init_words(options: RunOptions, who: Identity, machine: Machine, socket: str) -> list[str]:
+    """What the process that is to become the command is told: to be what it is in a container of Docker's."""
+    held = effective(options.cap_add, options.cap_drop)
+    words = ["--socket", socket, "--uid", str(who.uid), "--gid", str(who.gid)]
+    # A user name space of one user has one group, and no others can be had.
+    words += [] if machine.user else ["--groups", ",".join(str(group) for group in who.groups)]
+    words += ["--bounding", f"{mask(held):x}", "--inheritable", "0", "--ambient", "0"]
+    if who.uid == 0:
+        words += ["--permitted", f"{mask(held):x}", "--effective", f"{mask(held):x}"]
+    if "seccomp=unconfined" not in options.security_opt:
+        words += ["--deny-added", f"{mask(PROBE_CAPABILITIES - held):x}"]
+    return words
+
+
+def workdir_of(run: Run) -> str:
+    """The directory in which the command starts."""
+    return str(run.options.workdir or run.config.get("WorkingDir") or "/")
+
+
+def environment_of_process(run: Run, who: Identity, hostname: str) -> dict[str, str]:
+    """All variables of the command's environment, as Docker and runc set them."""
+    environment = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
+    if run.options.tty:
+        environment["TERM"] = "xterm"
+    environment |= environment_of(run)
+    return {**environment, "HOME": environment.get("HOME") or who.home}
+
+
+def hostname_of(options: RunOptions, machine: Machine) -> str:
+    """As Docker's: a random one, this machine's with its network."""
+    own = secrets.token_hex(6) if options.network == "none" else machine.hostname
+    return options.hostname or own
+
+
+def stop_signal(config: Mapping[str, Any]) -> int:
+    """The image's StopSignal as a number; SIGTERM when it has none that is known here.
+
+    It is a number or a name, with or without ``SIG`` (moby, signal.ParseSignal).
+    """
+    text = str(config.get("StopSignal") or "").upper().removeprefix("SIG")
+    number = int(text) if re.fullmatch("[0-9]{1,3}", text) else SIGNALS.get(text, 0)
+    return number if number in signal.valid_signals() else int(signal.SIGTERM)
+
+
+def _no_new_privileges(options: RunOptions) -> bool:
+    words = {"no-new-privileges", "no-new-privileges:true", "no-new-privileges=true"}
+    return bool(words & set(options.security_opt))
+
+
+def check(options: RunOptions) -> None:
+    """Raises UsageError for an option that only a container engine can give."""
+    given = {
+        "-p": bool(options.publish),
+        "--gpus": bool(options.gpus),
+        "--init": options.init,
+        f"--network {options.network}": options.network not in (None, "host", "none"),
+    }
+    for name in (name for name, present in given.items() if present):
+        raise UsageError(
+            f"{name} needs a container engine, which does not run this target.",
+            "A server is reached on its own port; --network host (the default) and none are possible.",
+        )
+    for each in options.security_opt:
+        name, _, value = each.replace(":", "=", 1).partition("=")
+        harmless = value in ("unconfined", "disable") and name in (
+            "seccomp",
+            "apparmor",
+            "label",
+            "systempaths",
+        )
+        if name != "no-new-privileges" and not harmless:
+            raise UsageError(f"--security-opt {name} needs a container engine.", "Leave it out.")
+    for name, _, hard in options.ulimit:
+        allowed = resource.getrlimit(LIMITS[name])[1] if name in LIMITS else 0
+        if name not in LIMITS or (os.geteuid() and allowed >= 0 and not 0 <= hard <= allowed):
+            raise UsageError(
+                f"--ulimit {name}={hard}: this user may have {allowed} at most.", "Ask for less."
+            )

@@ -1,0 +1,144 @@
+"""Run a command in a sandbox, drive it, and tell all that it asked for."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
+
+from tracewhale import probe
+from tracewhale.engines.base import Progress
+from tracewhale.engines.embedded.command import (
+    Place,
+    check,
+    hostname_of,
+    sandbox_of,
+    stop_signal,
+)
+from tracewhale.engines.embedded.files import make_sources, write_files
+from tracewhale.engines.embedded.layout import user_mounts
+from tracewhale.engines.embedded.machine import Machine
+from tracewhale.engines.embedded.sandbox import Sandbox
+from tracewhale.engines.embedded.sandbox_session import Session
+from tracewhale.engines.probes import Probe
+from tracewhale.rootfs.tree import Tree
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.identity import identity, read_user_database
+from tracewhale.running.run import Run, argv_of, user_of
+from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
+from tracewhale.tracing.events import Outcome, Step, Trace
+
+RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
+
+SIGNALS = range(129, 193)
+"""Exit statuses that tell of a signal: 128 + its number."""
+
+STOP_SECONDS = 10.0
+"""How long a command may take to stop, as with Docker."""
+
+
+def trace(
+    run: Run,
+    machine: Machine,
+    place: Place,
+    *,
+    tree: Tree,
+    steps: Sequence[Step],
+    console: Console,
+    handle: Handle,
+    progress: Progress,
+) -> Trace:
+    """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
+
+    Raises Refused where this root cannot be had, UsageError, EmptyImage, CommandNotFound, CommandKilled,
+    WorkloadFailed, TraceLost, ProbeError, Interrupted, EngineError; whatever happens, nothing still runs.
+    """
+    check(run.options)
+    wanted = checked(steps)
+    began = time.monotonic()
+    argv = argv_of(run)
+    make_sources(run.options)
+    who = identity(user_of(run), *read_user_database(tree))
+    hostname = hostname_of(run.options, machine)
+    os.mkdir(place.stage, 0o700)
+    files = write_files(place.directory, run.options, hostname)
+    with program(machine) as probe_file:
+        sandbox = sandbox_of(run, machine, place, who, hostname, files, probe_file)
+        session = EmbeddedSession(sandbox, console, handle, run)
+        try:
+            with console.raw() if run.options.tty else nullcontext():
+                progress("tracing")
+                options = run.options
+                session.start(argv, interactive=options.interactive, terminal=options.tty, recorded=run.input)
+                check_start(session, argv[0])
+                own = {"TRACEWHALE_IP": "127.0.0.1", "TRACEWHALE_PID": str(session.pid)}
+                ports = ports_of(run.config.get("ExposedPorts"))
+                taken, stopped = drive(session, run.config, wanted, ports, own)
+            session.drain()
+            _check_end(session, argv[0], stopped)
+            session.collector.finish()
+            return _result(session, run, taken, stopped, hostname, began)
+        finally:
+            session.close()
+
+
+class EmbeddedSession(Session):
+    """A sandbox that knows how its command is stopped."""
+
+    def __init__(self, sandbox: Sandbox, console: Console, handle: Handle, run: Run) -> None:
+        super().__init__(sandbox, console, handle)
+        self._signal = stop_signal(run.config)
+
+    def stop(self) -> None:
+        """As ``docker stop``: the image's StopSignal, and after its time a kill."""
+        self.stop_with(self._signal, STOP_SECONDS)
+
+
+def _result(
+    session: Session, run: Run, taken: Sequence[Step], stopped: bool, hostname: str, began: float
+) -> Trace:
+    return Trace(
+        target=run.target,
+        image=run.image,
+        probe=Probe.SECCOMP.value,
+        request=replace(run, input=bytes(session.recorded_input)).to_json(),
+        events=frozenset(session.collector.events),
+        execs=frozenset(session.collector.execs),
+        unresolved=session.collector.unresolved,
+        counters=session.collector.counters,
+        outcome=Outcome(
+            status=session.status or 0,
+            stopped=stopped,
+            stdout=bytes(session.command.captured.stdout),
+            stderr=bytes(session.command.captured.stderr),
+            hostname=hostname,
+        ),
+        steps=tuple(taken),
+        mounts=tuple(sorted({*RUNTIME_MOUNTS, *user_mounts(run.options)})),
+        seconds=time.monotonic() - began,
+    )
+
+
+def _check_end(session: Session, word: str, stopped: bool) -> None:
+    """Raises CommandKilled for a death that nobody asked for."""
+    number = (session.status or 0) - 128
+    if not stopped and number + 128 in SIGNALS and number not in session.signalled:
+        raise killed(word, number + 128)
+
+
+@contextmanager
+def program(machine: Machine) -> Iterator[tuple[str, int]]:
+    """The probe as a file that nothing can change, for what runs in a sandbox may see who put it there."""
+    descriptor = os.memfd_create("tracewhale-probe", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+    try:
+        view = memoryview(probe.binary(machine.architecture))
+        while view:
+            view = view[os.write(descriptor, view) :]
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+        yield f"/proc/self/fd/{descriptor}", descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,85 @@
+"""What this machine is: its mounts, its processor, who runs us. Read once, then plain values."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tracewhale.platforms import architecture
+
+PSEUDO = frozenset(
+    "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fuse.lxcfs fusectl "
+    "hugetlbfs mqueue nsfs overlay proc pstore rpc_pipefs securityfs selinuxfs sysfs tracefs".split()
+)
+"""Types of file systems whose files are no image's; overlays but the root are other containers'."""
+
+RUNTIME = ("/proc", "/sys", "/dev", "/run")
+"""What a container has of its own."""
+
+SYS_ADMIN = 21
+"""The number of CAP_SYS_ADMIN (capability.h)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One line of mountinfo (proc(5)): where something is mounted, and its type."""
+
+    point: str
+    type: str
+
+    @property
+    def real(self) -> bool:
+        """Whether its files are this machine's as a disk's are."""
+        return self.type not in PSEUDO and not is_below(self.point, RUNTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """``user`` tells that we may not mount, and need a user name space in which we may."""
+
+    uid: int
+    gid: int
+    user: bool
+    hostname: str
+    architecture: str
+    mounts: tuple[Mount, ...]
+
+
+def this_machine() -> Machine:
+    """Look. The architecture is named as images name it (Go's GOARCH)."""
+    with open("/proc/self/mountinfo", "rb") as file:
+        mounts = parse_mountinfo(file)
+    with open("/proc/self/status", encoding="ascii", errors="replace") as file:
+        user = not may_mount(file.read())
+    return Machine(os.geteuid(), os.getegid(), user, platform.node(), architecture(), mounts)
+
+
+def may_mount(status: str) -> bool:
+    """Whether a process has CAP_SYS_ADMIN, by its /proc/PID/status: in most containers root has it not."""
+    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(found and int(found[1], 16) >> SYS_ADMIN & 1)
+
+
+def parse_mountinfo(lines: Iterable[bytes]) -> tuple[Mount, ...]:
+    """The mounts below the root, each place once: what is mounted there last counts."""
+    found: dict[str, Mount] = {}
+    for line in lines:
+        before, _, after = line.partition(b" - ")
+        point, kind = os.fsdecode(_unescape(before.split(b" ")[4])), after.split(b" ")[0].decode()
+        found.pop(point, None)
+        found[point] = Mount(point, kind)
+    found.pop("/", None)
+    return tuple(found.values())
+
+
+def _unescape(field: bytes) -> bytes:
+    """Undo mountinfo's octal escapes of space, tab, newline and backslash."""
+    return re.sub(rb"\\([0-7]{3})", lambda digits: bytes([int(digits[1], 8)]), field)
+
+
+def is_below(path: str, tops: Iterable[str]) -> bool:
+    """Whether a path is one of some directories, or in it."""
+    return any(path == top or path.startswith(f"{top.rstrip('/')}/") for top in tops)

@@ -1,0 +1,304 @@
+"""A command in a sandbox while it runs: its streams, its agent, and the process that keeps the sandbox.
+
+``probe sandbox`` (probes/sandbox.c) is told everything by its arguments. It says on one pipe which process
+the command is and how it ended, on others what the agent and it have to say; it ends what it keeps when the
+pipe that is its lifeline does, which it does with this process, however that ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import termios
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import IO
+
+from tracewhale.engines.embedded.sandbox import Sandbox
+from tracewhale.errors import EngineError, ProbeError
+from tracewhale.running import session
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, Process
+
+NO_OVERLAY = 71
+"""The probe's exit status where the kernel mounts no overlay (probes/sandbox_mounts.h)."""
+
+END_SECONDS = 10.0
+"""How long the sandbox may take to end when it is told to."""
+
+
+class Refused(Exception):
+    """The kernel mounts no overlay here: another way to the files must be tried."""
+
+
+class Session(session.Session):
+    """One sandbox, from before its start to after its end."""
+
+    def __init__(self, sandbox: Sandbox, console: Console, handle: Handle) -> None:
+        super().__init__(console, handle)
+        self._sandbox = sandbox
+        self._keeper: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._lifeline: IO[bytes] | None = None
+        self._agent_input: IO[bytes] | None = None
+        self._terminal: io.FileIO | None = None
+        self._handle_of_command = -1
+        self._errors_ended = False
+        self.pid = 0  # of the command, as this machine counts
+
+    # Start to end.
+
+    def start(self, argv: Sequence[str], *, interactive: bool, terminal: bool, recorded: bytes) -> None:
+        """Make the sandbox and wait until the command is executed or could not be.
+
+        Raises Refused, CommandNotFound, EngineError, ProbeError.
+        """
+        theirs: dict[str, int] = {}
+        self._lifeline = self._writer(theirs, "--lifeline")
+        self._agent_input = self._writer(theirs, "--input")
+        self._listen(theirs, "--events", lambda data: self.later(partial(self.learn, data)), self._agent_gone)
+        self._listen(theirs, "--errors", self.agent_errors.extend, self._errors_gone)
+        self._listen(theirs, "--status", self._hear_keeper, self._keeper_gone)
+        ours: socket.socket | None = None
+        if terminal:
+            ours, other = socket.socketpair()
+            theirs["--terminal"] = other.detach()
+        try:
+            self._keeper = self._sandbox.popen(
+                [*self._sandbox.options, *(word for name, fd in theirs.items() for word in (name, str(fd)))],
+                ["--mounts", *self._sandbox.mounts],
+                argv,
+                stdin=subprocess.PIPE if interactive and not terminal else subprocess.DEVNULL,
+                output=subprocess.DEVNULL if terminal else subprocess.PIPE,
+                descriptors=tuple(theirs.values()),
+            )
+        finally:
+            for descriptor in theirs.values():
+                os.close(descriptor)
+        keeper = self._keeper
+        if ours is not None:
+            self.spawn(lambda: self._use_terminal(ours, interactive=interactive, recorded=recorded))
+        else:
+            self._pump(keeper, self.command)
+            if interactive:
+                assert keeper.stdin is not None
+                self.spawn(partial(self._feed, keeper.stdin, recorded, close=True))
+        if not self.wait(self._settled, READY_SECONDS):
+            raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
+        if 0 not in self.collector.started:
+            self.wait(lambda: self._errors_ended, DRAIN_SECONDS)
+            self._check_made()
+
+    def _settled(self) -> bool:
+        return self.agent_ended or (0 in self.collector.started and self.pid > 0)
+
+    def _check_made(self) -> None:
+        words = bytes(self.agent_errors).decode(errors="replace").strip()
+        reason = words.rpartition("probe: sandbox: ")[2]
+        if self.status == NO_OVERLAY:
+            raise Refused(reason)
+        if reason != words:
+            hint = PLACE_HINT if PLACES.match(reason) else HINT
+            raise EngineError(f"The command cannot run in a sandbox: {reason}.", hint)
+
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
+        """Run another process in the sandbox, traced; returns it with its exit status."""
+        process = self.entering()
+        running = self._sandbox.popen(
+            ["--enter", str(self.pid)], (), argv, stdin=subprocess.DEVNULL, output=subprocess.PIPE
+        )
+        self._processes.append(running)
+        self._pump(running, process)
+        ended: list[int] = []
+        self.spawn(lambda: self._await(running, ended))
+        if not self.wait(lambda: bool(ended), seconds):
+            return process, -1
+        self.wait(lambda: process.drained, 1.0)
+        return process, ended[0]
+
+    def _await(self, running: subprocess.Popen[bytes], ended: list[int]) -> None:
+        status = running.wait()
+        self.later(lambda: ended.append(status if status >= 0 else 128 - status))
+
+    def kill(self, number: int) -> None:
+        """Send a signal to the command; it may have ended in this moment."""
+        with suppress(OSError):
+            signal.pidfd_send_signal(self._handle_of_command, number)
+
+    def resize(self) -> None:
+        """Give the command's terminal the size of the user's."""
+        size = self.console.size() if self._terminal is not None else None
+        if self._terminal is not None and size is not None:
+            with suppress(OSError, ValueError):
+                fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
+
+    def tell_agent(self, data: bytes) -> bool:
+        """Write to the agent's standard input; whether there is an agent."""
+        with suppress(OSError, ValueError):
+            if self._agent_input is not None:
+                self._agent_input.write(data)
+                return True
+        return False
+
+    def stop_with(self, number: int, seconds: float) -> None:
+        """Send the command a signal, and after a time a kill; wait for its end.
+
+        There is nothing to wait for where it has no handler: process 1 does not die of a signal otherwise
+        (pid_namespaces(7)).
+        """
+        self.kill(number)
+        if not self.wait(lambda: self.status is not None, seconds if self._catches(number) else 0.0):
+            self.kill(signal.SIGKILL)
+            self.wait(lambda: self.status is not None)
+
+    def _catches(self, number: int) -> bool:
+        try:
+            with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
+                return catches(file.read(), number)
+        except OSError:
+            return True  # it has ended
+
+    def drain(self) -> None:
+        """After the command's end: wait for the rest of its output and of the agent's events."""
+        self.await_output(self.command)
+        if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
+            raise ProbeError("The probe did not end after the command had.")
+
+    def close(self) -> None:
+        """End whatever still runs in the sandbox, and let go of it."""
+        self.handle.connect(None)
+        for file in (self._agent_input, self._lifeline):
+            if file is not None:
+                file.close()
+        for process in filter(None, (self._keeper, *self._processes)):
+            try:
+                process.wait(END_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            if process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.close()
+        if self._handle_of_command >= 0:
+            os.close(self._handle_of_command)
+
+    # What the threads do.
+
+    def _writer(self, theirs: dict[str, int], name: str) -> IO[bytes]:
+        """Our end of a new pipe to the sandbox; the other joins those that it is told of."""
+        theirs[name], end = os.pipe()
+        return os.fdopen(end, "wb", buffering=0)
+
+    def _listen(
+        self,
+        theirs: dict[str, int],
+        name: str,
+        take: Callable[[bytes], object],
+        gone: Callable[[], None],
+    ) -> None:
+        """Read a new pipe from the sandbox to its end in a thread; the one that waits does ``gone`` then."""
+        end, theirs[name] = os.pipe()
+
+        def listen() -> None:
+            with os.fdopen(end, "rb", buffering=0) as pipe:
+                while data := pipe.read(CHUNK):
+                    take(data)
+            self.later(gone)
+
+        self.spawn(listen)
+
+    def _agent_gone(self) -> None:
+        self.agent_ended = True
+
+    def _errors_gone(self) -> None:
+        self._errors_ended = True
+
+    def _keeper_gone(self) -> None:
+        """Whoever kills it has killed the command too, unless that became another user."""
+        if self.status is None and self.pid:
+            self.kill(signal.SIGKILL)
+            raise ProbeError("The process that keeps the sandbox was killed.")
+
+    def _hear_keeper(self, data: bytes) -> None:
+        for line in data.decode().splitlines():
+            word, _, number = line.partition(" ")
+            if word == "pid":
+                with suppress(OSError):
+                    self._handle_of_command = os.pidfd_open(int(number))
+                self.later(partial(setattr, self, "pid", int(number)))
+            elif word == "exit":
+                self.later(partial(self._command_ended, int(number)))
+
+    def _command_ended(self, status: int) -> None:
+        """Nobody can enter any more: the agent may end when it has told everything."""
+        self.status = status
+        if self._agent_input is not None:
+            self._agent_input.close()
+
+    def _pump(self, running: subprocess.Popen[bytes], process: Process) -> None:
+        left = [STDOUT, STDERR]
+
+        def done(stream: int) -> None:
+            left.remove(stream)
+            process.drained = not left
+
+        def pump(pipe: IO[bytes], stream: int) -> None:
+            with pipe:
+                while data := pipe.read(CHUNK):
+                    self.output(process, stream, data)
+            self.later(partial(done, stream))
+
+        assert running.stdout is not None
+        assert running.stderr is not None
+        self.spawn(partial(pump, running.stdout, STDOUT))
+        self.spawn(partial(pump, running.stderr, STDERR))
+
+    def _feed(self, pipe: IO[bytes], recorded: bytes, *, close: bool) -> None:
+        def write(data: bytes) -> None:
+            view = memoryview(data)
+            while view:
+                view = view[pipe.write(view) :]
+
+        with suppress(OSError, ValueError):  # the command closed its input, or ended
+            self.feed(write, recorded)
+            if close:
+                pipe.close()
+
+    def _use_terminal(self, ours: socket.socket, *, interactive: bool, recorded: bytes) -> None:
+        """Take the other end of the command's terminal, and move what comes and goes through it."""
+        with ours:
+            _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+        if descriptors:
+            with io.FileIO(descriptors[0], "r+") as terminal, suppress(OSError):  # EIO: nobody has it open
+                self._terminal = terminal
+                self.later(self.resize)
+                if interactive:
+                    self.spawn(partial(self._feed, terminal, recorded, close=False))
+                while data := terminal.read(CHUNK):
+                    self.output(self.command, STDOUT, data)
+        self.later(lambda: setattr(self.command, "drained", True))
+
+
+def catches(status: str, number: int) -> bool:
+    """Whether a process has a handler for a signal, by its /proc/PID/status."""
+    found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return not found or bool(int(found[1], 16) >> (number - 1) & 1)
+
+
+PLACES = re.compile("cannot make a place for |cannot work in |.* is not a directory of its own")
+"""What the probe says where it is not this machine that a sandbox cannot be made on."""
+
+PLACE_HINT = "The files of the target have something else there: mount elsewhere, or build the image again."
+
+HINT = (
+    "It takes root, in a container CAP_SYS_ADMIN too; or a kernel that lets every user make user name spaces "
+    "(sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=1000 "
+    "kernel.apparmor_restrict_unprivileged_userns=0)."
+)

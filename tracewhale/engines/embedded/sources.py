@@ -1,0 +1,251 @@
+"""What a target's name leads to: its files, its configuration, and how a sandbox gets at them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tracewhale.engines.base import Request
+from tracewhale.engines.embedded.command import DEFAULT_PATH, Place
+from tracewhale.engines.embedded.layout import copied_root, host_root, overlay_root, restricted
+from tracewhale.engines.embedded.machine import RUNTIME, Machine
+from tracewhale.engines.embedded.workspace import remove, workspace
+from tracewhale.engines.names import ARCHIVE, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
+from tracewhale.errors import EmptyImage, EngineError, PlatformMismatch, TargetNotFound
+from tracewhale.image import Image
+from tracewhale.platforms import matches, runs
+from tracewhale.rootfs.archive import StoredImage, open_docker_archive, open_oci
+from tracewhale.rootfs.blobs import Blob
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.layer_entries import layer_order
+from tracewhale.rootfs.layers import LayerTree, open_layers
+from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree
+from tracewhale.rootfs.unpack import write_rootfs
+
+UNSEEN = "/dev/shm"
+"""Of this machine, and in no sandbox, which has one of its own."""
+
+HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
+"""What a command on this machine keeps of our environment: others hold secrets, and images are passed on."""
+
+
+@dataclass(slots=True)
+class Source:
+    """An opened target. ``config`` is an image configuration (OCI image-spec, config.md).
+
+    ``directory`` holds the files, empty where they are to be unpacked first; ``size`` is in bytes, 0 when
+    it is not known. ``way`` is the first way to have the files in a sandbox that the kernel did not refuse.
+    """
+
+    kind: str
+    identity: str
+    config: Mapping[str, Any]
+    size: int
+    default_name: str
+    tree: Tree
+    machine: Machine
+    directory: str = ""
+    way: int = 0
+    _work: str = ""
+    _held: ExitStack = field(default_factory=ExitStack)
+
+    def places(self, uid: int) -> Generator[Place, None, None]:
+        """Ways to have the files in a sandbox of this user, the best first, each made when it is asked for.
+
+        What is written there is gone when the next one is asked for, or the iterator is closed. Raises
+        EngineError when no way is left.
+        """
+        if not self._work:
+            self._work = self._held.enter_context(workspace(self._where()))
+        directory = os.path.join(self._work, "run")
+        for way, make in enumerate(self._ways()):
+            if way >= self.way:
+                self.way = way
+                os.mkdir(directory, 0o700)
+                try:
+                    yield make(directory, uid)
+                finally:
+                    remove(directory)
+        raise EngineError(
+            "This kernel mounts no overlay of this machine's files, so they cannot be kept from changes.",
+            "Run as root, or on Linux 5.11 or newer.",
+        )
+
+    def _where(self) -> str | None:
+        """The directory for files of our own: none that the sandbox sees, where there is a choice."""
+        unseen = self.kind == HOST and os.access(UNSEEN, os.W_OK | os.X_OK)
+        return UNSEEN if unseen else None
+
+    def _ways(self) -> Sequence[Callable[[str, int], Place]]:
+        if self.kind == HOST:
+            return (self._host,)
+        overlays = (self._overlay_on_disk, self._overlay_in_memory)
+        return overlays if self.directory == "/" else (*overlays, self._copied)
+
+    def _host(self, directory: str, uid: int) -> Place:
+        return Place(host_root(self.machine, self._listing), directory)
+
+    def _overlay_on_disk(self, directory: str, uid: int) -> Place:
+        upper = os.path.join(directory, "written")
+        os.mkdir(upper, 0o700)
+        return replace(self._overlay_in_memory(directory, uid), upper=upper)
+
+    def _overlay_in_memory(self, directory: str, uid: int) -> Place:
+        return Place(overlay_root(self._lower(uid), self.machine.user), directory)
+
+    def _copied(self, directory: str, uid: int) -> Place:
+        return Place(copied_root(self._copy(os.path.join(directory, "root"), uid)), directory)
+
+    def _listing(self, directory: str) -> list[Entry]:
+        return list((self.tree.scan([directory])[directory] or {}).values())
+
+    def _lower(self, uid: int) -> str:
+        if not self.directory:
+            self.directory = self._copy(os.path.join(self._work, "root"), uid)
+        return self.directory
+
+    def _copy(self, directory: str, uid: int) -> str:
+        """The files in a directory of our own; what was others' allows this user no more than it did."""
+        tree = self.tree
+        paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
+        packed: Iterable[Packed] = tree.pack(paths)
+        if self.machine.user and uid:
+            packed = (replace(each, entry=restricted(each.entry, uid)) for each in packed)
+        write_rootfs(packed, directory, devices=False)
+        return directory
+
+    def close(self) -> None:
+        """Remove what was made on disk."""
+        self._held.close()
+
+
+def _all_paths(tree: Tree) -> Iterator[str]:
+    pending = ["/"]
+    while pending:
+        directory = pending.pop()
+        yield directory
+        for entry in (tree.scan([directory])[directory] or {}).values():
+            if entry.kind is Kind.DIRECTORY:
+                pending.append(entry.path)
+            else:
+                yield entry.path
+
+
+@contextmanager
+def opened(name: Name, request: Request, machine: Machine) -> Iterator[Source]:
+    """Open a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, ImageContentError, UsageError."""
+    with ExitStack() as held:
+        if name.kind in (ARCHIVE, OCI, OCI_ARCHIVE):
+            source = _stored(name, request, machine, held)
+        elif name.kind == ROOTFS:
+            source = _rootfs(name, request, machine, held)
+        else:
+            source = _host(request, machine, held)
+        held.callback(source.close)
+        yield source
+
+
+@contextmanager
+def of_image(image: Image, machine: Machine) -> Iterator[Source]:
+    """A new image that is nowhere yet, from its spooled layers."""
+    tree = LayerTree([Blob(file, 0, layer.size) for layer, file in image.layers])
+    source = Source("image", image.digest, json.loads(image.config), tree.size, "", tree, machine)
+    try:
+        yield source
+    finally:
+        source.close()
+
+
+def _stored(name: Name, request: Request, machine: Machine, held: ExitStack) -> Source:
+    if name.kind == ARCHIVE:
+        image = held.enter_context(open_docker_archive(name.place, name.reference))
+    else:
+        image = held.enter_context(open_oci(name.place, name.reference, request.options.platform or ""))
+    _check_platform(image.config, name, request, machine)
+    tree = held.enter_context(open_layers(image))
+    return Source(name.kind, image.digest, image.config, tree.size, _default_name(image, name), tree, machine)
+
+
+def _check_platform(config: Mapping[str, Any], name: Name, request: Request, machine: Machine) -> None:
+    system, architecture = config.get("os") or "linux", config.get("architecture") or machine.architecture
+    told = "/".join(filter(None, (system, architecture, config.get("variant"))))
+    if system != "linux" or not runs(architecture, machine.architecture):
+        raise PlatformMismatch(
+            f"{name} is for {told}, and this machine runs linux/{machine.architecture}.",
+            "Trace it on a machine of its own architecture.",
+        )
+    asked = request.options.platform
+    if asked and not matches(asked, told):
+        raise PlatformMismatch(f"{name} is for {told}, and not for {asked}.", "Leave --platform out.")
+
+
+def _default_name(image: StoredImage, name: Name) -> str:
+    called = (
+        image.names[0] if image.names and name.kind == ARCHIVE else os.path.basename(name.place.rstrip("/"))
+    )
+    base = called.rpartition("/")[2].partition(":")[0].partition("@")[0]
+    for suffix in (".gz", ".zst", ".tar", ".tgz"):
+        base = base.removesuffix(suffix)
+    return f"skinny-{base or 'image'}"
+
+
+def _rootfs(name: Name, request: Request, machine: Machine, held: ExitStack) -> Source:
+    directory = os.path.abspath(name.place)
+    if not os.path.isdir(directory):
+        raise TargetNotFound(
+            f"There is no directory {name.place}.", "Name one with an unpacked root file system."
+        )
+    tree = held.enter_context(DirectoryTree(directory, one_file_system=True))
+    if not tree.scan(["/"])["/"]:
+        raise EmptyImage(
+            f"{name.place} is empty: there are no files in it.", "Name an unpacked root file system."
+        )
+    config = made_config(request, machine, {"PATH": DEFAULT_PATH}, "", "")
+    _check_platform(config, name, request, machine)
+    base = os.path.basename(directory) or "root"
+    return Source(ROOTFS, f"rootfs:{directory}", config, 0, f"skinny-{base}", tree, machine, directory)
+
+
+def _host(request: Request, machine: Machine, held: ExitStack) -> Source:
+    hidden = [mount.point for mount in machine.mounts if not mount.real]
+    tree = held.enter_context(DirectoryTree("/", hidden={*RUNTIME, *hidden}))
+    environment = {name: os.environ[name] for name in HOST_VARIABLES if os.environ.get(name)}
+    user = ""
+    if machine.uid:
+        user = f"{machine.uid}:{machine.gid}"
+        environment["HOME"] = os.path.expanduser("~")
+    config = made_config(request, machine, {"PATH": DEFAULT_PATH, **environment}, user, os.getcwd())
+    _check_platform(config, Name(HOST), request, machine)
+    words = [*([request.options.entrypoint] if request.options.entrypoint else []), *request.command]
+    base = os.path.basename(words[0]) if words else "host"
+    return Source(HOST, HOST, config, 0, f"skinny-{base}", tree, machine, "/")
+
+
+def made_config(
+    request: Request, machine: Machine, environment: Mapping[str, str], user: str, workdir: str
+) -> dict[str, Any]:
+    """The configuration of what has none: the traced command becomes the image's own, as it was asked for."""
+    options = request.options
+    merged = dict(environment)
+    for each in options.env:
+        variable, equals, value = each.partition("=")
+        if equals:
+            merged[variable] = value
+        else:
+            merged.pop(variable, None)
+    config: dict[str, Any] = {
+        "Env": [f"{variable}={value}" for variable, value in merged.items()],
+        "User": options.user if options.user is not None else user,
+        "WorkingDir": options.workdir or workdir,
+        "Entrypoint": [options.entrypoint] if options.entrypoint else None,
+        "Cmd": list(request.command) or None,
+    }
+    return {
+        "architecture": machine.architecture,
+        "os": "linux",
+        "config": {key: value for key, value in config.items() if value},
+    }

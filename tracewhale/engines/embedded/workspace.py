@@ -1,0 +1,110 @@
+"""A private directory for as long as a target is open, removed at its end, or by the next run."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from tracewhale.rootfs.tempfiles import full_disk
+
+PREFIX = "tracewhale-"
+_NEW = f"{PREFIX}new-"
+_RUN = f"{PREFIX}run-"
+_LOCK = "lock"
+
+
+@contextmanager
+def workspace(directory: str | None = None) -> Iterator[str]:
+    """A new directory below ``directory`` or TMPDIR that only this user may enter. Raises NoSpace.
+
+    It is locked for as long as it is used; those without a living owner are removed first.
+    """
+    where = directory or tempfile.gettempdir()
+    sweep(where)
+    with full_disk(where):
+        path = tempfile.mkdtemp(prefix=_NEW, dir=where)
+    lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # Under the name by which a sweep finds it only now that the lock is held.
+        locked = os.path.join(where, _RUN + os.path.basename(path).removeprefix(_NEW))
+        os.rename(path, locked)
+        path = locked
+        yield path
+    finally:
+        try:
+            remove(path)
+        finally:
+            os.close(lock)
+
+
+def sweep(where: str) -> None:
+    """Remove what runs of this user that were killed left in a directory."""
+    with suppress(OSError):
+        names = [entry.name for entry in os.scandir(where) if entry.name.startswith(_RUN)]
+        for name in names:
+            _sweep_one(os.path.join(where, name))
+
+
+def _sweep_one(path: str) -> None:
+    with suppress(OSError):
+        if os.lstat(path).st_uid != os.geteuid():
+            return
+        lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove(path)
+        finally:
+            os.close(lock)
+
+
+def remove(path: str) -> None:
+    """Remove a directory with all that is in it, following no link, however deep it is.
+
+    Each directory in it is first moved up to the top: so no path gets long, and no recursion deep. What
+    another user of a container left without permissions is opened up before.
+    """
+    with suppress(FileNotFoundError):
+        os.chmod(path, 0o700)
+        top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            _empty(top)
+        finally:
+            os.close(top)
+        os.rmdir(path)
+
+
+def _empty(top: int) -> None:
+    pending = _emptied(top, top, 0)
+    moved = len(pending)
+    while pending:
+        name = pending.pop()
+        here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
+        try:
+            found = _emptied(here, top, moved)
+        finally:
+            os.close(here)
+        moved += len(found)
+        pending += found
+        os.rmdir(name, dir_fd=top)
+
+
+def _emptied(here: int, top: int, number: int) -> list[str]:
+    """Unlink all files of a directory and move its directories to the top; their names there."""
+    moved: list[str] = []
+    with os.scandir(here) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, directory in found:
+        if not directory:
+            os.unlink(name, dir_fd=here)
+            continue
+        if stat.S_IMODE(os.lstat(name, dir_fd=here).st_mode) & 0o700 != 0o700:
+            os.chmod(name, 0o700, dir_fd=here)
+        new = f"{PREFIX}{number + len(moved)}.gone"
+        os.rename(name, new, src_dir_fd=here, dst_dir_fd=top)
+        moved.append(new)
+    return moved

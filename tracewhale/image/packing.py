@@ -1,0 +1,88 @@
+"""From a plan to what an image is written from: paths in layers, the original's entries, generated ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from tracewhale.packages import Package
+from tracewhale.plan.model import Plan, Why
+from tracewhale.rootfs.tree import Kind, Packed, Tree, parent
+
+LANGUAGES = frozenset({"pypi", "npm", "gem", "maven"})
+"""Kinds of packages that may be in one of a distribution's."""
+
+NEEDED = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
+
+
+def packed(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[Packed]:
+    """The entries of some kept paths with their contents, in the order given."""
+    original = iter(tree.pack([path for path in paths if plan.kept[path].content is None]))
+    for path in paths:
+        kept = plan.kept[path]
+        if kept.content is None:
+            item = next(original)
+            # Of several equal licences the plan makes one file of several names.
+            names = (kept.entry.inode, kept.entry.nlink), (item.entry.inode, item.entry.nlink)
+            shared = kept.entry.kind is Kind.FILE and names[0] != names[1]
+            yield replace(item, entry=kept.entry) if shared else item
+        else:
+            yield Packed(kept.entry, {}, iter((kept.content,) if kept.content else ()))
+
+
+def layers(plan: Plan, most: int) -> list[tuple[str, ...]]:
+    """The kept paths in at most so many layers, the lowest first, each with the directories it needs.
+
+    The largest packages have a layer of their own, the other packages share one, and what is of no package
+    is in the last: images made from one base share the lower ones. Those that most programs need are lowest.
+    """
+    owners = _owners(plan)
+    sizes: dict[Package, int] = {}
+    for path, package in owners.items():
+        sizes[package] = sizes.get(package, 0) + plan.kept[path].entry.size
+    if most < 2 or not sizes:
+        return [plan.paths]
+    own = sorted(sizes, key=lambda package: (-sizes[package], package))[: most - 2]
+    needed = _needed(plan, owners)
+    own.sort(key=lambda package: (-needed[package], package))
+    groups: list[set[str]] = [set() for _ in range(len(own) + 2)]
+    place = {package: number for number, package in enumerate(own)}
+    first: dict[tuple[int, int], int] = {}
+    for path in plan.paths:
+        entry = plan.kept[path].entry
+        number = len(groups) - 1
+        if path in owners:
+            number = place.get(owners[path], number - 1)
+        if entry.nlink > 1 and entry.kind is not Kind.DIRECTORY:
+            number = first.setdefault((entry.device, entry.inode), number)
+        groups[number].add(path)
+    return [_with_parents(plan, group) for group in groups if group]
+
+
+def _owners(plan: Plan) -> dict[str, Package]:
+    """One package of each path that has any: the distribution's, in which another may be."""
+    return {
+        path: min(packages, key=lambda package: (package.kind in LANGUAGES, package))
+        for path, packages in plan.packages.owners.items()
+        if path in plan.kept
+    }
+
+
+def _needed(plan: Plan, owners: dict[str, Package]) -> dict[Package, int]:
+    """How many kept objects need something of each package."""
+    needers: dict[Package, set[str]] = {}
+    for path, package in owners.items():
+        needed = (reason for reason in plan.kept[path].reasons if reason.why in NEEDED)
+        needers.setdefault(package, set()).update(reason.by for reason in needed)
+    return {package: len(some) for package, some in needers.items()}
+
+
+def _with_parents(plan: Plan, paths: set[str]) -> tuple[str, ...]:
+    found = set(paths)
+    for path in paths:
+        while path != "/":
+            path = parent(path)
+            if path in found:
+                break
+            found.add(path)
+    return tuple(path for path in plan.paths if path in found)

@@ -1,0 +1,171 @@
+"""How an image is made of a plan: its layers, and what its configuration says beside the original's."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tracewhale import __version__
+from tracewhale.errors import UsageError
+from tracewhale.image import Image, Overrides, sbom, write_layers
+from tracewhale.image.archive import write_archive
+from tracewhale.image.config import created_time
+from tracewhale.image.packing import layers, packed
+from tracewhale.plan.generated import SECOND, added, has_place
+from tracewhale.plan.model import Plan, Reason, Why
+from tracewhale.rootfs.tree import Packed, View
+
+VERSION, OPTIONS = "tracewhale.version", "tracewhale.options"
+BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
+"""Of the image that the new one is made from (OCI image-spec, annotations.md)."""
+
+BILLS = "/var/lib/db/sbom/tracewhale"
+"""Where a bill of materials is in an image, without its ending: beside those of apko and melange."""
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What an image is made from. ``name`` is empty where others cannot know it, as that of a file."""
+
+    name: str
+    digest: str
+    config: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What the user asks of the new image.
+
+    ``words`` are the options that made it as they are written on a command line, without what belongs to
+    one machine or is secret. ``layers`` is the most that there may be. ``bill`` is the file for a bill of
+    materials, of the form ``form``; ``bill_inside`` puts one into the image.
+    """
+
+    overrides: Overrides = Overrides()
+    layers: int = 1
+    words: tuple[str, ...] = ()
+    bill: str = ""
+    bill_inside: bool = False
+    form: str = sbom.SPDX
+
+
+PLAIN = Recipe()
+"""One layer, and the original's configuration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An image with the plan that it holds, and what its files' contents are."""
+
+    image: Image
+    plan: Plan
+    digests: sbom.Digests
+    created: str | None
+
+
+@contextmanager
+def write(
+    view: View, plan: Plan, original: Original, recipe: Recipe, environ: Mapping[str, str] = os.environ
+) -> Iterator[Written]:
+    """Write the layers of a plan, under a configuration that runs as the original's does.
+
+    What the user overrides of that comes last (`overridden`): what is verified is what was traced. Raises
+    UsageError when a bill of materials is asked for and cannot be written.
+    """
+    if recipe.bill or recipe.bill_inside:
+        sbom.check(recipe.form)
+    config = original.config.get("config") or {}
+    facts = provenance(original, recipe)
+    labels = {name: value for name, value in facts.items() if name not in (config.get("Labels") or {})}
+    created = created_time(original.config, environ)
+    layering = _Layering(view, plan, original, recipe, created)
+    with write_layers(
+        layering.groups(),
+        original.config,
+        overrides=Overrides(labels=labels | dict(recipe.overrides.labels)),
+        environ=environ,
+        annotations=facts,
+    ) as image:
+        yield Written(image, layering.plan, layering.digests, created)
+
+
+class _Layering:
+    """The layers as they are written, one after the other; a bill of what was in them is the last file."""
+
+    def __init__(
+        self, view: View, plan: Plan, original: Original, recipe: Recipe, created: str | None
+    ) -> None:
+        self.plan = plan
+        self.digests = sbom.Digests()
+        self._view, self._original, self._recipe, self._created = view, original, recipe, created
+
+    def groups(self) -> Iterator[Iterator[Packed]]:
+        place = f"{BILLS}{sbom.ENDINGS[self._recipe.form]}" if self._recipe.bill_inside else ""
+        if place:
+            if not has_place(self._view, place):
+                raise UsageError(
+                    f"--sbom-in-image: the image has something else where {place} should be.",
+                    "Write the bill of materials beside the image: --sbom FILE.",
+                )
+            self._add(place, b"")
+        paths = layers(self.plan, self._recipe.layers)
+        for number, some in enumerate(paths, 1):
+            last = number == len(paths)
+            items = packed(self._view.tree, self.plan, [path for path in some if path != place])
+            watched = bool(self._recipe.bill or place)
+            yield self._closed(self.digests.watch(items) if watched else items, place if last else "")
+
+    def _closed(self, items: Iterator[Packed], place: str) -> Iterator[Packed]:
+        yield from items
+        if place:
+            made = bill(self.plan, self.digests, self._original, self._created)
+            self._add(place, sbom.dumps(made, self._recipe.form))
+            kept = self.plan.kept[place]
+            yield Packed(kept.entry, {}, iter((kept.content or b"",)))
+
+    def _add(self, place: str, content: bytes) -> None:
+        reason = Reason(Why.PACKAGE.value, "the image", "bill of materials")
+        time = int(sbom.moment(self._created).timestamp()) * SECOND
+        kept = {**self.plan.kept, **added(self._view, self.plan.kept, place, reason, content, time)}
+        self.plan = replace(self.plan, kept=kept)
+
+
+def bill(
+    plan: Plan,
+    digests: sbom.Digests,
+    original: Original,
+    created: str | None,
+    *,
+    name: str = "",
+    image: str = "",
+) -> sbom.Bill:
+    """What is in an image. Inside of it neither its name nor its digest are known."""
+    base = "@".join(filter(None, (original.name, original.digest)))
+    name = name or f"made from {original.name or original.digest or 'a directory'}"
+    return sbom.bill(plan, digests.found, name=name, version=image, base=base, created=created)
+
+
+def write_bill(written: Written, original: Original, recipe: Recipe, name: str, image: str) -> None:
+    """Write what is in the image to the file that the user wants it in. Raises UsageError, NoSpace."""
+    if recipe.bill:
+        made = bill(written.plan, written.digests, original, written.created, name=name, image=image)
+        write_archive(iter((sbom.dumps(made, recipe.form),)), recipe.bill)
+
+
+def overridden(image: Image, recipe: Recipe) -> Image | None:
+    """The same layers under the configuration that the user wants; None when it is that already."""
+    if replace(recipe.overrides, labels={}) == Overrides():
+        return None
+    return image.configured(recipe.overrides)
+
+
+def provenance(original: Original, recipe: Recipe) -> dict[str, str]:
+    """Labels that tell what the image was made from and how: the same for the same original and options."""
+    words = shlex.join(recipe.words).encode("utf-8", "backslashreplace").decode()
+    facts = {VERSION: __version__, OPTIONS: words}
+    facts |= {BASE_NAME: original.name, BASE_DIGEST: original.digest}
+    return {name: value for name, value in facts.items() if value}

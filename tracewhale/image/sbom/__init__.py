@@ -1,0 +1,52 @@
+"""Bills of materials: what is in a new image, of which package, and why."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from tracewhale.errors import UsageError
+from tracewhale.image.sbom.model import Bill, Digests, bill, moment
+
+__all__ = [
+    "CYCLONEDX",
+    "ENDINGS",
+    "FORMATS",
+    "SPDX",
+    "Bill",
+    "Digests",
+    "bill",
+    "check",
+    "dumps",
+    "form_of",
+    "moment",
+]
+
+SPDX, CYCLONEDX = "spdx", "cyclonedx"
+FORMATS = (SPDX, CYCLONEDX)
+ENDINGS = {SPDX: ".spdx.json", CYCLONEDX: ".cdx.json"}
+"""Names by which scanners know a bill: Trivy (pkg/fanal/analyzer/sbom), Syft (cataloger/sbom)."""
+
+
+def form_of(name: str) -> str:
+    """The form that a file's name asks for: CycloneDX's usual names, else SPDX."""
+    plain = name.lower().rpartition("/")[2]
+    named = plain.endswith((ENDINGS[CYCLONEDX], ".bom.json")) or plain == "bom.json" or "cyclonedx" in plain
+    return CYCLONEDX if named else SPDX
+
+
+def check(form: str) -> None:
+    """Raises UsageError when a bill of this form cannot be written: its library is not there."""
+    try:
+        import_module(f"tracewhale.image.sbom.{form}")
+    except ImportError as error:
+        raise UsageError(
+            f"a bill of materials as {form} needs {error.name}, which is not installed",
+            "pip install 'tracewhale[sbom]'",
+        ) from error
+
+
+def dumps(made: Bill, form: str) -> bytes:
+    """The bill in one of `FORMATS`. Raises UsageError."""
+    check(form)
+    written: bytes = import_module(f"tracewhale.image.sbom.{form}").dumps(made)
+    return written

@@ -1,0 +1,95 @@
+"""CycloneDX 1.6 in JSON (cyclonedx.org/docs/1.6/json), by cyclonedx-python-lib."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from cyclonedx.model import HashAlgorithm, HashType, Property
+from cyclonedx.model.bom import Bom, BomMetaData
+from cyclonedx.model.component import Component, ComponentType
+from cyclonedx.model.contact import OrganizationalEntity
+from cyclonedx.model.license import DisjunctiveLicense, LicenseExpression
+from cyclonedx.model.tool import ToolRepository
+from cyclonedx.output.json import JsonV1Dot6
+
+from tracewhale import __version__
+from tracewhale.image.sbom.model import Bill, File, Part
+from tracewhale.image.sbom.names import expression, package_url
+from tracewhale.packages import Package
+
+REASON, KEPT, ALSO, BASE = (f"tracewhale:{name}" for name in ("reason", "kept", "package", "base"))
+
+
+def dumps(bill: Bill) -> bytes:
+    """The bill as one CycloneDX document: packages with their files in them, then files of no package."""
+    image = Component(
+        name=bill.name,
+        type=ComponentType.CONTAINER,
+        version=bill.version or None,
+        bom_ref="image",
+        properties=[Property(name=BASE, value=bill.base)] if bill.base else None,
+    )
+    owners: dict[str, list[int]] = {}
+    for number, part in enumerate(bill.parts):
+        for file in part.files:
+            owners.setdefault(file.path, []).append(number)
+    parts = [_package(bill, number, part, owners) for number, part in enumerate(bill.parts)]
+    others = [_file(file, []) for file in bill.files if file.path not in owners]
+    bom = Bom(
+        components=[*parts, *others],
+        serial_number=bill.identity,
+        metadata=BomMetaData(
+            component=image,
+            timestamp=bill.created,
+            tools=ToolRepository(
+                components=[Component(name="tracewhale", version=__version__, type=ComponentType.APPLICATION)]
+            ),
+        ),
+    )
+    bom.register_dependency(image, [*parts, *others])
+    for component in parts:
+        bom.register_dependency(component, component.components)
+    return JsonV1Dot6(bom).output_as_string(indent=2).encode() + b"\n"
+
+
+def _package(bill: Bill, number: int, part: Part, owners: Mapping[str, list[int]]) -> Component:
+    """A package with its files; one that others have, too, is in the first of them and names the others."""
+    package = part.owned.package
+    own = [file for file in part.files if owners[file.path][0] == number]
+    return Component(
+        name=package.name,
+        group=package.namespace or None,
+        version=package.version or None,
+        type=ComponentType.LIBRARY,
+        bom_ref=f"package-{number}-{package.name}",
+        purl=package_url(package, bill.distribution),
+        supplier=OrganizationalEntity(name=package.supplier) if package.supplier else None,
+        licenses=list(_licences(package)),
+        properties=[Property(name=KEPT, value=part.kept)],
+        components=[_file(file, [_url(bill, other) for other in owners[file.path][1:]]) for file in own],
+    )
+
+
+def _url(bill: Bill, number: int) -> str:
+    return package_url(bill.parts[number].owned.package, bill.distribution).to_string()
+
+
+def _file(file: File, others: list[str]) -> Component:
+    return Component(
+        name=file.path,
+        type=ComponentType.FILE,
+        bom_ref=f"file:{file.path}",
+        hashes=[HashType(alg=HashAlgorithm.SHA_256, content=file.digest.sha256)],
+        properties=[
+            *(Property(name=REASON, value=reason) for reason in file.reasons),
+            *(Property(name=ALSO, value=other) for other in others),
+        ],
+    )
+
+
+def _licences(package: Package) -> Iterator[LicenseExpression | DisjunctiveLicense]:
+    parsed = expression(package.licence)
+    if parsed is not None:
+        yield LicenseExpression(str(parsed))
+    elif package.licence:
+        yield DisjunctiveLicense(name=package.licence)

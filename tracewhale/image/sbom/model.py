@@ -1,0 +1,149 @@
+"""What is in an image, as either form of a bill of materials tells it. Frozen, and the same each time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from tracewhale.packages import Distribution, Owned
+from tracewhale.plan.model import Plan, Reason, explain
+from tracewhale.rootfs.tree import Kind, Packed
+
+_NAMESPACE = uuid.UUID("5b1f3b0e-6f0f-5d3c-9d2a-3c1f0f7a2e61")
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """A file's digests in hexadecimal: SPDX demands the first, everybody else wants the second."""
+
+    sha1: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class File:
+    """A regular file of the image. ``path`` is absolute and text: other bytes are escaped (``\\xff``)."""
+
+    path: str
+    digest: Digest
+    reasons: tuple[str, ...]
+    owned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A package of which something is kept, with its files."""
+
+    owned: Owned
+    files: tuple[File, ...]
+
+    @property
+    def kept(self) -> str:
+        """How much of it is there."""
+        return "whole" if self.owned.whole else "partial"
+
+
+@dataclass(frozen=True)
+class Bill:
+    """An image with its packages and files. ``version`` is its digest where that is known already."""
+
+    name: str
+    version: str
+    base: str
+    created: datetime
+    distribution: Distribution
+    parts: tuple[Part, ...]
+    files: tuple[File, ...]
+
+    @property
+    def identity(self) -> uuid.UUID:
+        """A name for this bill: the same for the same contents."""
+        state = hashlib.sha256(f"{self.name}\n{self.version}\n{self.base}\n".encode())
+        for file in self.files:
+            state.update(f"{file.path}\0{file.digest.sha256}\n".encode())
+        for part in self.parts:
+            state.update(f"{part.owned.package}{part.kept}\n".encode("utf-8", "backslashreplace"))
+        return uuid.uuid5(_NAMESPACE, state.hexdigest())
+
+
+class Digests:
+    """The digests of what goes by on its way into an image."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Digest] = {}
+        self._linked: dict[tuple[int, int], Digest] = {}
+
+    def watch(self, items: Iterable[Packed]) -> Iterator[Packed]:
+        """The same items; each file's bytes are taken into account when they are consumed."""
+        for item in items:
+            entry = item.entry
+            yield replace(item, chunks=self._chunks(item)) if entry.kind is Kind.FILE else item
+            # The second name of a file is written as a link, and its contents not asked for.
+            if entry.kind is Kind.FILE and entry.path not in self._found and entry.nlink > 1:
+                self._found[entry.path] = self._linked[entry.device, entry.inode]
+
+    def _chunks(self, item: Packed) -> Iterator[bytes]:
+        sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
+        for chunk in item.chunks:
+            sha1.update(chunk)
+            sha256.update(chunk)
+            yield chunk
+        digest = Digest(sha1.hexdigest(), sha256.hexdigest())
+        self._found[item.entry.path] = self._linked[item.entry.device, item.entry.inode] = digest
+
+    @property
+    def found(self) -> Mapping[str, Digest]:
+        """By physical path."""
+        return self._found
+
+
+def bill(
+    plan: Plan,
+    digests: Mapping[str, Digest],
+    *,
+    name: str,
+    version: str = "",
+    base: str = "",
+    created: str | None = None,
+) -> Bill:
+    """The bill of a plan whose files have these digests. ``created`` is an RFC 3339 time, or 1970's begin."""
+    files = {
+        path: File(
+            text(path),
+            digests[path],
+            tuple(explain(Reason(r.why, text(r.by), text(r.detail))) for r in kept.reasons),
+            path in plan.packages.owners,
+        )
+        for path, kept in plan.kept.items()
+        if path in digests
+    }
+    parts = [
+        Part(owned, tuple(sorted(files[path] for path in owned.paths if path in files)))
+        for owned in plan.packages.kept
+    ]
+    return Bill(
+        name or "image",
+        version,
+        base,
+        moment(created),
+        plan.packages.distribution,
+        tuple(parts),
+        tuple(sorted(files.values())),
+    )
+
+
+def moment(created: str | None) -> datetime:
+    """An RFC 3339 time in whole seconds, as SPDX has it; the beginning of 1970 for none."""
+    try:
+        return datetime.fromisoformat((created or "").split(".")[0].removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        return datetime.fromtimestamp(0, UTC)
+
+
+def text(path: str) -> str:
+    """A path as text that any reader of JSON takes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

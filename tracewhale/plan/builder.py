@@ -1,0 +1,133 @@
+"""A plan while it grows: paths with their reasons, each added with all that it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tracewhale.plan.model import Absent, Kept, Reason, Why
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
+from tracewhale.tracing.events import CREATING, Access, Event, Trace
+
+SEARCH = 0o111
+"""The mode of a directory that everybody may search."""
+
+
+class Draft:
+    """A plan while it grows: paths with their reasons, each added with all that it stands on."""
+
+    def __init__(self, view: View, outside: Iterable[str]) -> None:
+        self.view = view
+        self.outside = tuple(outside)
+        self.entries: dict[str, Entry] = {}
+        self.reasons: dict[str, dict[Reason, None]] = {}
+
+    def keep_entry(self, entry: Entry, reason: Reason) -> None:
+        self.entries[entry.path] = entry
+        self.reasons.setdefault(entry.path, {})[reason] = None
+
+    def keep(self, path: str, reason: Reason, *, follow: bool = True, root: str = "/") -> Entry | None:
+        """Keep where an asked path leads and every link and directory on the way; None if nowhere."""
+        found = self.view.resolve(path, follow=follow, root=root)
+        if found.entry is None or self.is_outside(found.entry.path):
+            return None
+        self._keep_steps(found.steps, found.entry.path)
+        self.keep_entry(found.entry, reason)
+        return found.entry
+
+    def _keep_steps(self, steps: Iterable[str], towards: str) -> None:
+        for step in steps:
+            if self.is_outside(step):
+                continue
+            entry = self.view.lstat(step)
+            if entry is not None:
+                why = Why.SYMLINK if entry.kind is Kind.SYMLINK else Why.PARENT
+                if why is Why.SYMLINK or step not in self.entries:
+                    self.keep_entry(entry, Reason(why.value, towards))
+                self._keep_parents(entry.path)
+        self._keep_parents(towards)
+
+    def _keep_parents(self, path: str) -> None:
+        while path != "/":
+            above = parent(path)
+            if above in self.entries:
+                return
+            entry = self.view.lstat(above)
+            if entry is not None:
+                self.keep_entry(entry, Reason(Why.PARENT.value, path))
+            path = above
+
+    def is_outside(self, path: str) -> bool:
+        """Whether a path is the runtime's: below a mount, but not the mount point itself."""
+        return any(path.startswith(f"{mount}/") for mount in self.outside) or path == "/.tracewhale"
+
+    def accessed(self, event: Event) -> tuple[Absent, ...]:
+        """Keep what one event names; return it as absent where the image does not have it."""
+        if self.is_outside(event.path) and event.root == "/":
+            return ()
+        reason = Reason(Why.ACCESS.value, event.program, event.access)
+        if event.real and not self.is_outside(event.real):
+            self.keep(event.real, reason, follow=False)
+        if self.keep(event.path, reason, follow=event.follow, root=event.root) is not None:
+            return ()
+        if Access(event.access) in CREATING:
+            above = self.view.resolve(parent(event.path), root=event.root).entry
+            if above is not None:
+                creates = Reason(Why.CREATES.value, event.program, event.path)
+                self.keep(parent(event.path), creates, root=event.root)
+            return ()
+        dangling = self.view.resolve(event.path, follow=False, root=event.root).entry
+        if dangling is not None:
+            self.keep(event.path, reason, follow=False, root=event.root)
+        self._keep_refusal(event, reason)
+        return () if event.present else (Absent(event.path, event.access, event.program),)
+
+    def _keep_refusal(self, event: Event, reason: Reason) -> None:
+        """Keep what fails a path otherwise than by its absence, as path_resolution(7) has it.
+
+        A loop of links (ELOOP), a file on the way (ENOTDIR), a directory that not all may search (EACCES).
+        """
+        found = self.view.resolve(event.path, follow=event.follow, root=event.root)
+        refusing = [found.blocked] if found.blocked else list(found.steps) if found.loop else []
+        for step in found.steps:
+            entry = self.view.lstat(step)
+            if entry is not None and entry.kind is Kind.DIRECTORY and entry.mode & SEARCH != SEARCH:
+                refusing.append(step)
+        if refusing:
+            self._keep_steps(found.steps, refusing[-1])
+        for path in refusing:
+            self.keep(path, reason, follow=False)
+
+    def include(self, path: str) -> bool:
+        """Keep a path that the user named and, of a directory, everything below it."""
+        reason = Reason(Why.INCLUDED.value, "--include", path)
+        top = self.keep("/" + path.lstrip("/"), reason)
+        pending = [] if top is None else [top]
+        while pending:
+            entry = pending.pop()
+            self.keep_entry(entry, reason)
+            if entry.kind is Kind.SYMLINK:
+                self.keep(entry.path, reason)
+            elif entry.kind is Kind.DIRECTORY and not self.is_outside(f"{entry.path}/"):
+                pending += (self.view.listing(entry.path) or {}).values()
+        return top is not None
+
+    def complete_listings(self, trace: Trace) -> None:
+        """Keep every name of the directories that a program listed, as the listing is its answer."""
+        for event in sorted(trace.events):
+            if event.access != Access.LIST.value:
+                continue
+            directory = self.view.resolve(event.path, root=event.root).entry
+            if directory is None or self.is_outside(f"{directory.path}/"):
+                continue
+            for entry in (self.view.listing(directory.path) or {}).values():
+                self.keep(entry.path, Reason(Why.LISTED.value, event.program, directory.path), follow=False)
+
+    def frozen(self) -> dict[str, Kept]:
+        order = {why.value: number for number, why in enumerate(Why)}
+        return {
+            path: Kept(
+                self.entries[path],
+                tuple(sorted(self.reasons[path], key=lambda r: (order[r.why], r.by, r.detail))),
+            )
+            for path in sorted(self.entries)
+        }

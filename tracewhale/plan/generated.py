@@ -1,0 +1,144 @@
+"""Files of the new image that the original does not have, or has with more in it than is kept.
+
+A generated path is planned as any other, with its bytes and its reasons. Its times are the original's,
+so that the same original gives the same image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+from tracewhale.closure.ldcache import parse, rewritten
+from tracewhale.packages import Written
+from tracewhale.plan.model import Kept, Reason, Why
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
+
+LOADER_CACHE = "/etc/ld.so.cache"
+CACHE_LIMIT = 32 << 20
+"""Bytes of an ``ld.so.cache`` that is rewritten: a hundred times what any system has."""
+LICENCE = "licence"
+LICENCE_LIMIT = 1 << 20
+"""Bytes of a licence that is compared with others."""
+SECOND = 1_000_000_000
+
+
+def generate(
+    view: View,
+    kept: Mapping[str, Kept],
+    written: Iterable[Written],
+    *,
+    wanted: Callable[[str], bool] = lambda path: True,
+    epoch: int | None = None,
+    shorten: bool = True,
+) -> dict[str, Kept]:
+    """What is generated for a plan, by path, with the directories that it needs and that are not kept.
+
+    ``wanted`` tells whether a path may be in the image; what has no place there is left out. ``epoch`` is
+    SOURCE_DATE_EPOCH in seconds, which all times become when it is given; ``shorten`` leaves out of
+    ``ld.so.cache`` what is not kept.
+    """
+    made: dict[str, Kept] = {}
+    for each in written:
+        if wanted(each.path) and has_place(view, each.path):
+            reason = Reason(Why.PACKAGE.value, each.whom, each.what)
+            made[each.path] = _file(each.path, each.content, each.mtime_ns, reason, epoch)
+    made |= share_licences(view, kept)
+    if shorten and LOADER_CACHE in kept:
+        made |= loader_cache(view, kept, epoch)
+    for path in sorted(made):
+        made |= _parents(view, kept, made, path)
+    return made
+
+
+def added(
+    view: View, kept: Mapping[str, Kept], path: str, reason: Reason, content: bytes, mtime_ns: int
+) -> dict[str, Kept]:
+    """One more generated file, with the directories that it needs and that are not kept."""
+    made = {path: _file(path, content, mtime_ns, reason, None)}
+    return made | _parents(view, kept, made, path)
+
+
+def has_place(view: View, path: str) -> bool:
+    """Whether a file can be made at a path: all above it is directories, or nothing yet."""
+    above = path
+    while (above := parent(above)) != "/":
+        entry = view.lstat(above)
+        if entry is not None and entry.kind is not Kind.DIRECTORY:
+            return False
+    entry = view.lstat(path)
+    return entry is None or entry.kind is not Kind.DIRECTORY
+
+
+def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dict[str, Kept]:
+    """``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
+    ``ldconfig -p`` with all that ask it."""
+    original = kept[LOADER_CACHE]
+    if original.entry.kind is not Kind.FILE or original.entry.size > CACHE_LIMIT:
+        return {}
+
+    def exists(path: str) -> bool:
+        found = view.resolve(path)
+        return found.entry is not None and all(step in kept for step in (*found.steps, found.entry.path))
+
+    data = view.tree.read([(LOADER_CACHE, 0, original.entry.size)])[0] or b""
+    content = rewritten(data, exists) if parse(data).entries else data
+    if content == data:
+        return {}
+    reason = Reason(Why.GENERATED.value, "ld.so.cache", "without what is not kept")
+    again = _file(LOADER_CACHE, content, original.entry.mtime_ns, reason, epoch)
+    entry = replace(again.entry, mode=original.entry.mode, uid=original.entry.uid, gid=original.entry.gid)
+    return {LOADER_CACHE: Kept(entry, (*original.reasons, reason), content)}
+
+
+def share_licences(view: View, kept: Mapping[str, Kept]) -> dict[str, Kept]:
+    """Licences that are equal in contents and metadata, as one file of several names (hard links).
+
+    Packages made from one source have the same; what the program itself asked for stays as it was.
+    """
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for path, each in sorted(kept.items()):
+        e = each.entry
+        licence = all(reason.why == Why.PACKAGE.value and reason.detail == LICENCE for reason in each.reasons)
+        if licence and e.kind is Kind.FILE and e.nlink == 1 and 0 < e.size <= LICENCE_LIMIT:
+            alike.setdefault((e.size, e.mtime_ns, e.mode, e.uid, e.gid), []).append(path)
+    paths = [path for some in alike.values() if len(some) > 1 for path in some]
+    contents = view.tree.read([(path, 0, kept[path].entry.size) for path in paths]) if paths else []
+    same: dict[tuple[int, bytes], list[str]] = {}
+    for path, content in zip(paths, contents, strict=True):
+        if content is not None:
+            same.setdefault((kept[path].entry.mtime_ns, content), []).append(path)
+    return {
+        path: replace(kept[path], entry=_linked(kept[path].entry, kept[names[0]].entry, len(names)))
+        for names in same.values()
+        if len(names) > 1
+        for path in names
+    }
+
+
+def _linked(entry: Entry, first: Entry, names: int) -> Entry:
+    return replace(entry, device=first.device, inode=first.inode, nlink=names)
+
+
+def _file(path: str, content: bytes, mtime_ns: int, reason: Reason, epoch: int | None) -> Kept:
+    entry = Entry(path, Kind.FILE, 0o644, 0, 0, len(content), _time(mtime_ns, epoch))
+    return Kept(entry, (reason,), content)
+
+
+def _parents(view: View, kept: Mapping[str, Kept], made: Mapping[str, Kept], path: str) -> dict[str, Kept]:
+    """The directories above a generated file: the original's, or new ones of its time."""
+    found: dict[str, Kept] = {}
+    mtime_ns = made[path].entry.mtime_ns
+    above = path
+    while (above := parent(above)) not in kept and above not in made:
+        reason = Reason(Why.PARENT.value, path)
+        entry = view.lstat(above)
+        if entry is None:
+            found[above] = Kept(Entry(above, Kind.DIRECTORY, 0o755, 0, 0, 0, mtime_ns), (reason,), b"")
+        else:
+            found[above] = Kept(entry, (reason,))
+    return found
+
+
+def _time(mtime_ns: int, epoch: int | None) -> int:
+    return mtime_ns if epoch is None else epoch * SECOND

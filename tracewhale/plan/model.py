@@ -1,0 +1,168 @@
+"""The plan: every kept path with its entry and its reasons, and what the user adds to and takes from it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+
+from tracewhale.closure import Closure, Edge
+from tracewhale.packages import Inventory
+from tracewhale.plan.surface import Surface
+from tracewhale.printable import printable
+from tracewhale.rootfs.tree import Entry, Kind, parent
+from tracewhale.rules import Rule
+
+RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
+"""What the runtime mounts in every container, and the probe's own directory: never the image's."""
+
+
+class Why(Enum):
+    """The kinds of reason, in the order in which a reader wants them."""
+
+    ACCESS = "access"
+    NEEDED = "needed"
+    INTERPRETER = "interpreter"
+    RULE = "rule"
+    CHANGED = "changed"
+    INCLUDED = "included"
+    CREATES = "creates"
+    LISTED = "listed"
+    PACKAGE = "package"
+    GENERATED = "generated"
+    SYMLINK = "symlink"
+    PARENT = "parent"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reason:
+    """Why a path is kept. ``by`` is the program, library, rule or path on whose behalf; ``detail``
+    the access, the name that DT_NEEDED gives and how it was found, or nothing."""
+
+    why: str
+    by: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One path of the new image, with at least one reason: as the original had it, or *generated*.
+
+    ``content`` are the bytes of a generated file, which the original does not have or has with other
+    contents (of a generated directory none); None for what comes from the original.
+    """
+
+    entry: Entry
+    reasons: tuple[Reason, ...]
+    content: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reasons:
+            raise ValueError(f"{self.entry.path} is kept for no reason")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Absent:
+    """A path that a program asked for and the original image does not have either."""
+
+    path: str
+    access: str
+    program: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The paths to keep by path, what was asked for and never existed, and what was left out.
+
+    Checked when made: every path's parent directories are kept, too.
+    """
+
+    kept: Mapping[str, Kept]
+    absent: tuple[Absent, ...] = ()
+    excluded: tuple[str, ...] = ()
+    closure: Closure = field(default_factory=lambda: Closure({}, ()))
+    packages: Inventory = field(default_factory=Inventory)
+    surface: Surface = field(default_factory=Surface)
+    possible: tuple[Edge, ...] = ()
+    """Libraries that string literals of kept ELF files name, and that are not kept."""
+
+    def __post_init__(self) -> None:
+        for path in self.kept:
+            above = self.kept.get(parent(path))
+            if path != "/" and (above is None or above.entry.kind is not Kind.DIRECTORY):
+                raise ValueError(f"{path} is kept without its directory")
+
+    @cached_property
+    def paths(self) -> tuple[str, ...]:
+        """Every kept path in the order of a layer: by bytes, so that parents come first."""
+        return tuple(sorted(self.kept, key=os.fsencode))
+
+    @cached_property
+    def shortened(self) -> bool:
+        """Whether a file that lists others (``ld.so.cache``) names less than the original's."""
+        return any(r.why == Why.GENERATED.value for kept in self.kept.values() for r in kept.reasons)
+
+    @cached_property
+    def size(self) -> int:
+        """Bytes of the kept regular files, a hard-linked file once."""
+        files = {
+            (entry.device, entry.inode, "" if entry.inode else entry.path): entry.size
+            for entry in (kept.entry for kept in self.kept.values())
+            if entry.kind is Kind.FILE
+        }
+        return sum(files.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the user adds to and takes from a plan.
+
+    ``include`` are paths (a directory with all that is in it), ``exclude`` globs; ``listings`` keeps
+    every entry of the directories that the program listed, and ``ld.so.cache`` as it is; ``directories``
+    are kept empty. ``licences`` keeps what a redistributed image owes: copyright and licence files of the
+    packages that are there.
+    ``guess_dlopen`` keeps libraries whose names stand among the string literals of kept ELF files.
+    ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    without_rules: tuple[str, ...] = ()
+    listings: bool = False
+    directories: tuple[str, ...] = ()
+    licences: bool = True
+    guess_dlopen: bool = False
+    epoch: int | None = None
+
+
+def explain(reason: Reason) -> str:
+    """A reason as one clause."""
+    by, detail = printable(reason.by), printable(reason.detail)
+    match Why(reason.why):
+        case Why.ACCESS:
+            return f"{detail} by {by}"
+        case Why.NEEDED:
+            return f"needed by {by} as {detail}"
+        case Why.INTERPRETER:
+            return f"interpreter of {by}: {detail}"
+        case Why.RULE:
+            return f"rule {by}" + (f", because of {detail}" if detail else "")
+        case Why.CHANGED:
+            return f"in the change layer of {by}"
+        case Why.INCLUDED:
+            return f"{by} {detail}"
+        case Why.CREATES:
+            return f"{by} creates {detail} in it"
+        case Why.LISTED:
+            return f"{by} lists {detail}"
+        case Why.PACKAGE:
+            return f"{detail} of {by}"
+        case Why.GENERATED:
+            return f"generated: {by} {detail}"
+        case Why.SYMLINK:
+            return f"link on the way to {by}"
+        case Why.PARENT:
+            return f"directory of {by}"

@@ -1,0 +1,192 @@
+"""The plan for a trace: a list of passes, each of which keeps more paths and says why.
+
+A pure function from a tree's view, a trace and options to a frozen plan; nothing is run or written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tracewhale import closure as loader
+from tracewhale import rules
+from tracewhale.errors import UsageError
+from tracewhale.packages import Databases
+from tracewhale.plan.builder import Draft
+from tracewhale.plan.exclusion import exclude, is_excluded
+from tracewhale.plan.generated import generate
+from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan, Reason, Why
+from tracewhale.plan.roots import Starts
+from tracewhale.plan.surface import surface
+from tracewhale.rootfs.tree import ROOT, View, parent
+from tracewhale.tracing.events import Trace
+
+
+@dataclass(slots=True)
+class Work:
+    """The draft that the passes add to, and what they need for it."""
+
+    view: View
+    trace: Trace
+    options: Options
+    draft: Draft
+    starts: Starts
+    resolver: loader.Resolver
+    databases: Databases
+    absent: tuple[Absent, ...] = ()
+    closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
+
+
+Pass = Callable[[Work], None]
+
+
+def make_plan(view: View, trace: Trace, options: Options) -> Plan:
+    """Return the plan for a trace (merge several first). Raises UsageError for an unknown --include."""
+    work = Work(
+        view,
+        trace,
+        options,
+        Draft(view, (*RUNTIME_PATHS, *trace.mounts)),
+        Starts(view, trace),
+        loader.Resolver(view),
+        Databases(view),
+    )
+    for keep in PASSES:
+        keep(work)
+    return _finish(work)
+
+
+def check_included(view: View, options: Options) -> None:
+    """Check every --include before a run. Raises UsageError for a path that the image does not have."""
+    for path in options.include:
+        if view.resolve("/" + path.lstrip("/")).entry is None:
+            raise _unknown(path)
+
+
+def keep_traced(work: Work) -> None:
+    """Keep every path that the command asked for, and note those that the image does not have."""
+    work.draft.keep_entry(ROOT, Reason(Why.PARENT.value, "/"))
+    # Ask for the directories of everything that was there in a few exchanges, not one by one.
+    directories = {parent(event.real or event.path) for event in work.trace.events if event.present}
+    work.view.prefetch(directory for directory in directories if "/../" not in directory)
+    absent = {absent for event in work.trace.events for absent in work.draft.accessed(event)}
+    work.absent = tuple(sorted(absent))
+
+
+def keep_changes(work: Work) -> None:
+    """Keep the change layer of a container (--keep-changes)."""
+    reason = Reason(Why.CHANGED.value, work.trace.target)
+    for path in work.trace.changes:
+        work.draft.keep(path, reason, follow=False)
+        work.draft.keep(path, reason)
+
+
+def keep_start_directories(work: Work) -> None:
+    """Keep the directories in which the command starts, empty."""
+    for path in work.options.directories:
+        work.draft.keep(path, Reason(Why.RULE.value, "working-directory"))
+
+
+def keep_included(work: Work) -> None:
+    """Keep the paths that the user names with --include."""
+    for path in work.options.include:
+        if not work.draft.include(path):
+            raise _unknown(path)
+
+
+def keep_listings(work: Work) -> None:
+    """Keep every entry of the directories that the command listed (--keep-listings)."""
+    if work.options.listings:
+        work.draft.complete_listings(work.trace)
+
+
+def keep_dependencies(work: Work) -> None:
+    """Repeat the dependency passes until none of them adds a path.
+
+    A rule may keep a library that has a closure of its own, whose libraries trigger rules.
+    """
+    before: set[str] = set()
+    while before != work.draft.entries.keys():
+        before = set(work.draft.entries)
+        for keep in DEPENDENCY_PASSES:
+            keep(work)
+
+
+def keep_elf_closure(work: Work) -> None:
+    """Keep what the dynamic loader needs for every kept ELF file, and the interpreters of scripts."""
+    roots, scripts = work.starts.find(work.draft.entries.values())
+    for script in scripts:
+        work.draft.keep(script.interpreter, Reason(Why.INTERPRETER.value, script.path, script.interpreter))
+    work.closure = work.resolver.resolve(roots)
+    guesses = work.resolver.possible() if work.options.guess_dlopen else ()
+    for edge in (*work.closure.edges, *guesses):
+        why = Why.INTERPRETER if edge.kind is loader.Kind.INTERPRETER else Why.NEEDED
+        work.draft.keep(edge.path, Reason(why.value, edge.needer, _name_and_search(edge)))
+
+
+def keep_rule_additions(work: Work) -> None:
+    """Keep what the rules add for the paths that are kept."""
+    additions = rules.apply(
+        work.view,
+        set(work.draft.entries),
+        work.closure.objects,
+        work.options.rules,
+        frozenset(work.options.without_rules),
+    )
+    for addition in additions:
+        reason = Reason(Why.RULE.value, addition.rule, addition.because)
+        work.draft.keep(addition.path, reason, follow=False)
+
+
+def keep_package_documents(work: Work) -> None:
+    """Keep licences and metadata of the packages that are there, which may be of yet other packages."""
+    before = -1
+    while before != len(work.draft.entries):
+        before = len(work.draft.entries)
+        documents = work.databases.find(work.draft.entries, licences=work.options.licences)[1]
+        for document in documents:
+            work.draft.keep(document.path, Reason(Why.PACKAGE.value, document.whom, document.what))
+
+
+DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions)
+"""What kept files need. Closures of languages and keep levels are further rows here."""
+
+PASSES: tuple[Pass, ...] = (
+    keep_traced,
+    keep_changes,
+    keep_start_directories,
+    keep_included,
+    keep_listings,
+    keep_dependencies,
+    keep_package_documents,
+)
+"""Every pass, in the order in which it runs."""
+
+
+def _finish(work: Work) -> Plan:
+    """Take away what --exclude names, generate files, and take stock."""
+    options, draft, view = work.options, work.draft, work.view
+    kept, excluded = exclude(draft.frozen(), options.exclude)
+    entries = {path: each.entry for path, each in kept.items()}
+    packages, _, written = work.databases.find(entries, licences=options.licences)
+
+    def wanted(path: str) -> bool:
+        return not draft.is_outside(path) and not is_excluded(path, options.exclude)
+
+    kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch, shorten=not options.listings)
+    possible = tuple(edge for edge in work.resolver.possible() if _physical(view, edge.path) not in kept)
+    return Plan(kept, work.absent, excluded, work.closure, packages, surface(view, entries), possible)
+
+
+def _unknown(path: str) -> UsageError:
+    return UsageError(f"--include {path}: the image has no such path", "give a path that exists in it")
+
+
+def _physical(view: View, path: str) -> str:
+    entry = view.resolve(path).entry
+    return entry.path if entry is not None else path
+
+
+def _name_and_search(edge: loader.Edge) -> str:
+    guess = f"{edge.kind.value}, " if edge.kind is loader.Kind.POSSIBLE else ""
+    return f"{edge.name} ({guess}{edge.how.value})"

@@ -1,0 +1,95 @@
+"""Where the closure starts: which kept files are programs, scripts or libraries, and in which process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from tracewhale.closure import Root
+from tracewhale.closure.script import HEAD, interpreter
+from tracewhale.rootfs.tree import Entry, Kind, View
+from tracewhale.tracing.events import Access, Trace
+
+OPENED = frozenset({Access.READ.value, Access.MAP.value})
+ELF = b"\x7fELF"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A kept file that the kernel runs by its first line: ``#!interpreter argument``."""
+
+    path: str
+    interpreter: str
+    argument: str
+
+
+class Starts:
+    """Finds roots among kept entries, and remembers the beginnings of files that it has read."""
+
+    def __init__(self, view: View, trace: Trace) -> None:
+        self._view = view
+        self._heads: dict[str, bytes] = {}
+        self._environments = _environments(view, trace)
+        self._executed, self._opened = _uses(view, trace)
+
+    def find(self, entries: Iterable[Entry]) -> tuple[list[Root], list[Script]]:
+        """The roots and scripts among the regular files, in the order of their paths.
+
+        A file that was executed is a program, one that was opened is a library in each process that
+        opened it, and one that is kept for any other reason is taken for a program of its own.
+        """
+        files = sorted((e for e in entries if e.kind is Kind.FILE), key=lambda entry: entry.path)
+        self._read([entry for entry in files if entry.path not in self._heads])
+        roots: list[Root] = []
+        scripts: list[Script] = []
+        for entry in files:
+            head = self._heads[entry.path]
+            if head.startswith(ELF):
+                roots += self._roots(entry)
+            elif head.startswith(b"#!") and (entry.mode & 0o111 or entry.path in self._executed):
+                found = interpreter(head)
+                scripts += [Script(entry.path, *found)] if found else []
+        return roots, scripts
+
+    def _read(self, files: list[Entry]) -> None:
+        heads = self._view.tree.read([(entry.path, 0, HEAD) for entry in files])
+        for entry, head in zip(files, heads, strict=True):
+            self._heads[entry.path] = head or b""
+
+    def _roots(self, entry: Entry) -> Iterator[Root]:
+        programs = self._opened.get(entry.path, ())
+        for program in sorted(programs):
+            for environment in self._environments.get(program, ((),)):
+                yield Root(entry.path, program, environment)
+        if entry.path in self._executed or not programs:
+            names = sorted(self._executed.get(entry.path, {entry.path}))
+            for environment in self._environments.get(entry.path, ((),)):
+                yield from (Root(name, None, environment) for name in names)
+
+
+def _environments(view: View, trace: Trace) -> Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]:
+    """For each program (a physical path) the different environments that steered its loader."""
+    found: dict[str, set[tuple[tuple[str, str], ...]]] = {}
+    for run in trace.execs:
+        entry = view.resolve(run.path).entry
+        if entry is not None:
+            found.setdefault(entry.path, set()).add(run.loader_environment)
+    return {path: tuple(sorted(environments)) for path, environments in found.items()}
+
+
+def _uses(view: View, trace: Trace) -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
+    """Which physical paths were executed, under which names; and which programs opened which path."""
+    executed: dict[str, set[str]] = {}
+    opened: dict[str, set[str]] = {}
+    for event in trace.events:
+        if event.access != Access.EXEC.value and event.access not in OPENED:
+            continue
+        name = event.path if event.root == "/" or not event.real else event.real
+        entry = view.resolve(name, follow=event.follow).entry
+        if entry is None or entry.kind is not Kind.FILE:
+            continue
+        if event.access == Access.EXEC.value:
+            executed.setdefault(entry.path, set()).add(name)
+        elif view.lstat(event.program) is not None:
+            opened.setdefault(entry.path, set()).add(event.program)
+    return executed, opened

@@ -1,0 +1,86 @@
+"""What an attacker would use: setuid files, shells, package managers and compilers, before and after.
+
+The original is looked at where programs lie, not everywhere: a tree is never walked for what is not kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tracewhale.rootfs.tree import Entry, Kind, View
+
+PLACES = (
+    "/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/libexec /usr/lib/openssh "
+    "/usr/lib/dbus-1.0 /usr/lib/policykit-1 /usr/libexec/openssh /opt/bin"
+).split()
+"""Directories of programs (hier(7)), and those in which distributions have setuid helpers."""
+
+SHELLS = re.compile(r"sh|r?bash|d?ash|zsh\d*|[mlp]?ksh(93)?|t?csh|fish|busybox|toybox")
+MANAGERS = re.compile(
+    r"apt(-get|-cache|-config|-key|-mark|itude)?|dpkg(-.+)?|rpm(db|build|keys|2cpio)?|(micro)?dnf(-\d|5)?|yum"
+    r"|zypper|apk|opkg|pacman|tdnf|snap|flatpak|pip(\d[\d.]*)?|pipx|uv|poetry|conda|mamba|npm|npx|pnpm|yarn"
+    r"|corepack|gem[\d.]*|bundler?[\d.]*|cargo|composer|cpan[\d.]*"
+)
+COMPILERS = re.compile(
+    r"([\w.]+-)*(gcc|g\+\+|cc|c\+\+|c[89]9|cpp|clang(\+\+)?|gfortran|gnat)(-[\d.]+)?|([\w.]+-linux-\w+-)?(as|ld(\.\w+)?)"
+    r"|tcc|nasm|yasm|g?make|cmake|ninja|javac|go|gofmt|rustc|ghc|ocamlopt|dmd|swiftc"
+)
+SETUID, SETGID, GROUP_EXECUTES = 0o4000, 0o2000, 0o010
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Paths of one kind that the original has, and those of them (and of others) that are kept."""
+
+    before: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """The kinds, each sorted. ``setuid`` are files that change their user or group when they are run."""
+
+    setuid: Change = field(default_factory=Change)
+    shells: Change = field(default_factory=Change)
+    package_managers: Change = field(default_factory=Change)
+    compilers: Change = field(default_factory=Change)
+
+
+def surface(view: View, kept: Mapping[str, Entry]) -> Surface:
+    """What is there of each kind before and after."""
+    view.prefetch(PLACES)
+    there = {
+        entry.path: entry
+        for place in PLACES
+        if (directory := view.resolve(place).entry) is not None
+        for entry in (view.listing(directory.path) or {}).values()
+    }
+    before = list((there | dict(kept)).values())
+    return Surface(
+        _change(before, kept, {entry.path for entry in before if _is_setuid(entry)}),
+        _change(before, kept, _named(there, SHELLS)),
+        _change(before, kept, _named(there, MANAGERS)),
+        _change(before, kept, _named(there, COMPILERS)),
+    )
+
+
+def _change(before: Iterable[Entry], kept: Mapping[str, Entry], chosen: set[str]) -> Change:
+    paths = sorted(entry.path for entry in before if entry.path in chosen)
+    return Change(tuple(paths), tuple(path for path in paths if path in kept))
+
+
+def _named(there: Mapping[str, Entry], names: re.Pattern[str]) -> set[str]:
+    return {
+        path
+        for path, entry in there.items()
+        if names.fullmatch(path.rpartition("/")[2])
+        and (entry.kind is Kind.SYMLINK or (entry.kind is Kind.FILE and entry.mode & 0o111))
+    }
+
+
+def _is_setuid(entry: Entry) -> bool:
+    if entry.kind is not Kind.FILE:
+        return False
+    return bool(entry.mode & SETUID) or entry.mode & (SETGID | GROUP_EXECUTES) == SETGID | GROUP_EXECUTES

@@ -1,0 +1,228 @@
+"""Images in files: ``docker-archive:FILE`` as ``docker save`` writes it, ``oci:DIR`` and its tar.
+
+Formats: Docker's image spec v1.2 (manifest.json, with the layers beside it or, since Docker 25, in an OCI
+layout), and the OCI image-spec: image-layout.md, image-index.md, manifest.md. Whatever is malformed is an
+ImageContentError.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tracewhale import platforms
+from tracewhale.errors import EmptyImage, ImageContentError, PlatformMismatch, TargetNotFound
+from tracewhale.rootfs.blobs import Blob, algorithm_of, check_digest, digest_of
+from tracewhale.rootfs.config_check import checked
+from tracewhale.rootfs.overlay import HINT
+from tracewhale.rootfs.store import (
+    Store,
+    blob_of,
+    mapping,
+    mappings,
+    open_directory_store,
+    open_tar_store,
+    parse,
+    string,
+    strings,
+)
+
+SIZE_LIMIT = 64 << 30
+"""Bytes that an archive, or the layers of one image, may have without their compression."""
+
+INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
+REFERENCE = "org.opencontainers.image.ref.name"
+"""The annotation by which a layout's index names a manifest (image-layout.md, "index.json")."""
+
+_INDEX_TYPES = (INDEX_TYPE, "application/vnd.docker.distribution.manifest.list.v2+json")
+_INDEX_DEPTH = 4
+_BLOB = re.compile("blobs/(sha256|sha512)/([0-9a-f]+)")
+_CONFIG = re.compile(r"([0-9a-f]{64})\.json")
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLayer:
+    """A layer as it lies in a file, perhaps compressed.
+
+    ``digest`` is that of the blob itself where the format tells it, else empty; ``diff_id`` that of its
+    plain tar.
+    """
+
+    blob: Blob
+    digest: str
+    diff_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image in a file: its names, its identity (the digest of its configuration), its layers in order."""
+
+    names: tuple[str, ...]
+    digest: str
+    config: Json
+    layers: tuple[StoredLayer, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its layers as they are stored."""
+        return sum(layer.blob.size for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """One of the images in a file; ``digest`` tells it from others; an empty platform is not told."""
+
+    value: Json
+    names: tuple[str, ...]
+    digest: str
+    platform: str = ""
+
+
+@contextmanager
+def open_docker_archive(path: str, reference: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
+    """The image in what ``docker save`` wrote, plain or compressed; ``reference``, a name or the image's
+    id, picks one of several.
+
+    Raises TargetNotFound, ImageContentError, EmptyImage, NoSpace.
+    """
+    with open_tar_store(path, limit) as store:
+        what = f"manifest.json of {path}"
+        entries = mappings(parse(_entrance(store, "manifest.json"), what), what)
+        found = _one(path, [_saved(entry, what) for entry in entries], reference)
+        config, layers = string(found.value.get("Config"), what), strings(found.value.get("Layers"), what)
+        yield _image(store, found.names, config, layers)
+
+
+@contextmanager
+def open_oci(path: str, tag: str = "", platform: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
+    """The image in an OCI layout, a directory or a tar of it.
+
+    ``tag`` picks one of several by its annotation ``org.opencontainers.image.ref.name`` or its digest;
+    ``platform`` (see ``platforms.matches``; by default what this machine runs) one of a multi-platform image.
+    Raises TargetNotFound, PlatformMismatch, ImageContentError, EmptyImage, NoSpace.
+    """
+    with open_directory_store(path) if os.path.isdir(path) else open_tar_store(path, limit) as store:
+        index = mapping(parse(_entrance(store, "index.json"), f"index.json of {path}"), "index.json")
+        described = [_described(each) for each in mappings(index.get("manifests"), "index.json")]
+        found = _one(path, described, tag, platform)
+        manifest = _manifest(store, found.value, platform)
+        config = _place(mapping(manifest.get("config"), "the manifest"))
+        layers = [_place(layer) for layer in mappings(manifest.get("layers"), "the manifest")]
+        yield _image(store, found.names, config, layers)
+
+
+def _entrance(store: Store, name: str) -> Blob:
+    blob = store.blob(name)
+    if blob is None:
+        raise ImageContentError(
+            f"{store.path} has no {name}, so it is not what it is said to be.",
+            "docker-archive: takes what docker save writes (since Docker 1.10), oci: an OCI image layout.",
+        )
+    return blob
+
+
+def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "") -> _Choice:
+    """The one of that name or digest, or the only one, under however many names and platforms it is there.
+
+    An index has images for several platforms in an index of their own, or itself (image-layout.md).
+    """
+    if not choices:
+        raise EmptyImage(f"{path} holds no image.", "Name an archive or a layout that holds one.")
+    asked = {wanted, f"{wanted}:latest"}
+    matching = [each for each in choices if not wanted or asked & {*each.names, each.digest}]
+    different = {each.digest: each for each in matching}
+    if len(different) > 1:
+        different = {each.digest: each for each in _fitting(matching, platform)} or different
+    if len(different) == 1:
+        return next(iter(different.values()))
+    names = ", ".join(sorted({name for each in choices for name in each.names or (each.digest,)}))
+    if not matching:
+        raise TargetNotFound(f"{path} holds no image called {wanted!r}.", f"It has {names}.")
+    raise TargetNotFound(
+        f"{path} holds {len(different)} images.", f"Say which one after a colon; it has {names}."
+    )
+
+
+def _saved(entry: Json, what: str) -> _Choice:
+    config = string(entry.get("Config"), what)
+    return _Choice(entry, tuple(strings(entry.get("RepoTags"), what)), _told_digest(config) or config)
+
+
+def _described(descriptor: Json) -> _Choice:
+    name = string(mapping(descriptor.get("annotations"), "index.json").get(REFERENCE), "index.json")
+    platform = mapping(descriptor.get("platform"), "an index")
+    parts = [string(platform.get(part), "an index") for part in ("os", "architecture", "variant")]
+    digest = string(descriptor.get("digest"), "a descriptor")
+    return _Choice(descriptor, (name,) if name else (), digest, "/".join(filter(None, parts)))
+
+
+def _fitting(choices: Sequence[_Choice], platform: str) -> list[_Choice]:
+    """Those for a platform, by default for the best that this machine runs."""
+    for wanted in (platform,) if platform else platforms.here():
+        if found := [each for each in choices if platforms.matches(wanted, each.platform)]:
+            return found
+    return []
+
+
+def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
+    """The manifest of an image, through indexes of several platforms (image-index.md)."""
+    for _ in range(_INDEX_DEPTH):
+        blob = blob_of(store, _place(descriptor))
+        check_digest(blob, string(descriptor.get("digest"), "a descriptor"), "a manifest")
+        value = mapping(parse(blob, "A manifest"), "a manifest")
+        if descriptor.get("mediaType") not in _INDEX_TYPES and "manifests" not in value:
+            return value
+        choices = [_described(each) for each in mappings(value.get("manifests"), "an index")]
+        fitting = _fitting(choices, platform)
+        if not fitting:
+            known = ", ".join(sorted({each.platform for each in choices} - {""})) or "none"
+            raise PlatformMismatch(
+                f"The image is not made for {platform or platforms.here()[0]}.",
+                f"It is for {known}: see --platform.",
+            )
+        descriptor = fitting[0].value
+    raise ImageContentError("The image's indexes contain each other.", HINT)
+
+
+def _place(descriptor: Json) -> str:
+    """Where a layout has the blob of a descriptor (image-layout.md, "Blobs")."""
+    digest = string(descriptor.get("digest"), "a descriptor")
+    algorithm = algorithm_of(digest)
+    return f"blobs/{algorithm}/{digest.removeprefix(algorithm + ':')}"
+
+
+def _image(store: Store, names: Sequence[str], config_name: str, layer_names: Sequence[str]) -> StoredImage:
+    blob = blob_of(store, config_name)
+    digest = digest_of(blob.chunks())
+    if _told_digest(config_name) not in ("", digest):
+        check_digest(blob, _told_digest(config_name), "the configuration")
+    config = checked(mapping(parse(blob, "The configuration"), "the configuration"))
+    rootfs = mapping(config.get("rootfs"), "the configuration")
+    diff_ids = strings(rootfs.get("diff_ids"), "the configuration")
+    if len(diff_ids) != len(layer_names):
+        counts = f"{len(layer_names)} layers, but its configuration names {len(diff_ids)}"
+        raise ImageContentError(f"The image has {counts}.", HINT)
+    if not layer_names:
+        raise EmptyImage(
+            "The image has no layers, so there are no files in it.", "Name an image that has some."
+        )
+    layers = tuple(
+        StoredLayer(blob_of(store, name), _told_digest(name), diff_id)
+        for name, diff_id in zip(layer_names, diff_ids, strict=True)
+    )
+    return StoredImage(tuple(names), digest, config, layers)
+
+
+def _told_digest(name: str) -> str:
+    """The digest that a file's name tells, empty when it tells none."""
+    if found := _BLOB.fullmatch(name):
+        return f"{found[1]}:{found[2]}"
+    if found := _CONFIG.fullmatch(name):
+        return f"sha256:{found[1]}"
+    return ""

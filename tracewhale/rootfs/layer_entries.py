@@ -1,0 +1,38 @@
+"""What a layer's entries are: their order, names that delete, and attributes that stay on the host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from tracewhale.rootfs.tree import parent
+
+WHITEOUT_PREFIX = ".wh."
+"""Names with it mean deletions in a layer (OCI image spec, layer.md, "Whiteouts")."""
+
+HOST_XATTRS = (
+    b"security.selinux",
+    b"security.SMACK64",
+    b"security.nfs4_acl",
+    b"system.nfs4_acl",
+    b"trusted.overlay.",
+    b"user.overlay.",
+)
+"""Prefixes of attributes that belong to the machine on which the file lies, not to the file."""
+
+
+def layer_order(paths: Iterable[str]) -> list[str]:
+    """Physical paths in a layer's order: each once, by the bytes of their names, parents first."""
+    # The order of lists of names, in a fraction of their memory: NUL is below every byte of a name.
+    return sorted(set(paths), key=lambda path: os.fsencode(path).replace(b"/", b"\0"))
+
+
+def with_parents(paths: Iterable[str]) -> set[str]:
+    """Physical paths with all their parent directories, the root included."""
+    found = {"/"}
+    for path in paths:
+        above = path
+        while above not in found:
+            found.add(above)
+            above = parent(above)
+    return found

@@ -1,0 +1,305 @@
+"""What the layers of an image add up to (OCI image-spec, layer.md), held in memory as names and inodes.
+
+Nothing is written anywhere: a hostile name is refused, or is a name inside the image's own root. A name
+below a symbolic link lands where the link leads *inside* that root, as when containerd applies a layer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tracewhale.errors import ImageContentError
+from tracewhale.rootfs.layer_entries import WHITEOUT_PREFIX
+from tracewhale.rootfs.members import DIRECTORY, HARD_LINK, Extent, Member
+from tracewhale.rootfs.tree import SYMLINK_LIMIT, Entry, Kind, join
+
+ENTRY_LIMIT = 4_000_000
+"""Names that the layers of one image may have together."""
+
+PATH_LIMIT = 32 << 10
+"""Bytes of one path: eight times PATH_MAX."""
+
+PATHS_LIMIT = 512 << 20
+"""Bytes of all paths of an image together, each from the root: four million of 128."""
+
+METADATA_LIMIT = 1 << 30
+"""Bytes of names, links, extended attributes and sparse maps that all members of an image have together."""
+
+EXTENT_SIZE = 64
+"""Bytes of memory that each run of a sparse file's data stands for in that."""
+
+NAME_LIMIT = 255
+"""Bytes of one name: NAME_MAX of Linux's file systems."""
+
+LINK_LIMIT = 4096
+"""Bytes of a symbolic link's text with its NUL: PATH_MAX, as symlink(2) has it."""
+
+WALK_LIMIT = 100_000_000
+"""Names passed on all ways together; more is a maze of symbolic links made to keep us busy."""
+
+OPAQUE = ".wh..wh..opq"
+META_PREFIX = ".wh..wh."
+"""AUFS's own files, which are not of the image; Docker skips them too."""
+
+BOMB_HINT = "This may be a decompression bomb."
+HINT = "Get the image again from where it came; if it stays so, do not trust it."
+
+KINDS = {
+    b"0": Kind.FILE,
+    b"\0": Kind.FILE,
+    b"7": Kind.FILE,
+    b"S": Kind.FILE,
+    b"2": Kind.SYMLINK,
+    b"3": Kind.CHARACTER,
+    b"4": Kind.BLOCK,
+    b"5": Kind.DIRECTORY,
+    b"6": Kind.FIFO,
+}
+
+
+@dataclass(slots=True)
+class Inode:
+    """A file with all its names; ``layer`` is the number of the layer that holds its contents."""
+
+    number: int
+    kind: Kind
+    mode: int = 0o755
+    uid: int = 0
+    gid: int = 0
+    size: int = 0
+    mtime_ns: int = 0
+    target: str = ""
+    rdev: tuple[int, int] = (0, 0)
+    xattrs: dict[str, bytes] = field(default_factory=dict)
+    layer: int = 0
+    extents: tuple[Extent, ...] = ()
+    nlink: int = 0
+    children: dict[str, Inode] = field(default_factory=dict)
+
+    def entry(self, path: str) -> Entry:
+        """This file under one of its names."""
+        return Entry(
+            path,
+            self.kind,
+            self.mode,
+            self.uid,
+            self.gid,
+            self.size,
+            self.mtime_ns,
+            inode=self.number,
+            nlink=self.nlink,
+            target=self.target,
+            rdev=self.rdev,
+        )
+
+
+class Overlay:
+    """The file system of some layers, applied one after the other.
+
+    ``limit`` is how many bytes its files may have together: a sparse file's size is only a claim.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.root = Inode(1, Kind.DIRECTORY)
+        self._left = limit
+        self._metadata = METADATA_LIMIT
+        self._inodes = 1
+        self._walked = 0
+        self._layer = -1
+
+    def apply(self, members: Iterable[Member]) -> None:
+        """Apply the next layer. Raises ImageContentError for what is malformed or hostile.
+
+        Its whiteouts delete what lower layers have, wherever in the layer they stand.
+        """
+        self._layer += 1
+        added: list[Member] = []
+        deleted: list[bytes] = []
+        for member in members:
+            if is_whiteout(split(member.name)):
+                deleted.append(member.name)
+            else:
+                added.append(member)
+            self._metadata -= _size(member)
+            if len(added) + len(deleted) > ENTRY_LIMIT or self._metadata < 0:
+                raise _too_many()
+        for name in deleted:
+            self._delete(split(name))
+        for member in added:
+            self._add(split(member.name), member)
+
+    def find(self, names: Iterable[str]) -> Inode | None:
+        """The inode at a physical path's names."""
+        here = self.root
+        for name in names:
+            if here.kind is not Kind.DIRECTORY or name not in here.children:
+                return None
+            here = here.children[name]
+        return here
+
+    def paths(self) -> Iterator[tuple[str, Inode]]:
+        """Every path with its inode, the root first, directories before what is in them."""
+        pending = [("/", self.root)]
+        while pending:
+            path, inode = pending.pop()
+            yield path, inode
+            pending += [(join(path, name), child) for name, child in inode.children.items()]
+
+    def count_links(self) -> None:
+        """Set each file's number of names; to be called once, after the last layer.
+
+        Raises ImageContentError for paths that are too long, which links make of short names.
+        """
+        left = PATHS_LIMIT
+        pending = [(self.root, 0)]
+        while pending:
+            inode, above = pending.pop()
+            for name, child in inode.children.items():
+                child.nlink += 1
+                length = above + len(name) + 1
+                left -= length
+                if length > PATH_LIMIT or left < 0:
+                    raise ImageContentError("The paths in the image are impossibly long.", HINT)
+                if child.kind is Kind.DIRECTORY:
+                    pending.append((child, length))
+
+    def _delete(self, names: list[str]) -> None:
+        # No link is followed: a directory that this layer puts in a link's place deletes what was below
+        # its own name, not what the link led to.
+        directory = self.find(names[:-1])
+        if directory is None:
+            return
+        if names[-1] == OPAQUE:
+            directory.children.clear()
+        else:
+            directory.children.pop(names[-1].removeprefix(WHITEOUT_PREFIX), None)
+
+    def _add(self, names: list[str], member: Member) -> None:
+        if not names:
+            if member.type != DIRECTORY:
+                raise ImageContentError(
+                    "A layer puts something else in the place of the root directory.", HINT
+                )
+            self._describe(self.root, member)
+            return
+        directory = self._walk(names[:-1], create=True)
+        assert directory is not None
+        name = names[-1]
+        if member.type == HARD_LINK:
+            directory.children[name] = self._linked(member)
+            return
+        old = directory.children.get(name)
+        kind = KINDS[member.type]
+        if old is None or not (old.kind is kind is Kind.DIRECTORY):
+            old = directory.children[name] = self._inode(kind)
+        self._describe(old, member)
+
+    def _linked(self, member: Member) -> Inode:
+        names = split(member.link)
+        directory = self._walk(names[:-1]) if names else None
+        inode = directory.children.get(names[-1]) if directory else None
+        if inode is None or inode.kind is Kind.DIRECTORY:
+            link = f"{text(member.name)} as a hard link to {text(member.link)}"
+            raise ImageContentError(f"A layer has {link}, which is no file in it.", HINT)
+        return inode
+
+    def _describe(self, inode: Inode, member: Member) -> None:
+        inode.mode, inode.uid, inode.gid = member.mode, member.uid, member.gid
+        inode.mtime_ns, inode.rdev = member.mtime_ns, member.rdev
+        inode.xattrs = {os.fsdecode(name): value for name, value in member.xattrs.items()}
+        inode.layer = self._layer
+        if inode.kind is Kind.FILE:
+            inode.size, inode.extents = member.size, member.extents
+            self._left -= member.size
+            if self._left < 0:
+                raise ImageContentError("The image's files are larger together than the limit.", BOMB_HINT)
+        elif inode.kind is Kind.SYMLINK:
+            if not 0 < len(member.link) < LINK_LIMIT or b"\0" in member.link:
+                raise ImageContentError(
+                    f"A layer has {text(member.name)} as an impossible symbolic link.", HINT
+                )
+            inode.target = os.fsdecode(member.link)
+
+    def _walk(self, names: list[str], *, create: bool = False) -> Inode | None:
+        """The directory that names lead to from the root, symbolic links followed but not out of it.
+
+        With ``create`` what is missing is made, and what cannot be passed is refused.
+        """
+        trail = [self.root]
+        pending = names[::-1]
+        links = 0
+        while pending:
+            self._walked += 1
+            name = pending.pop()
+            if name == "..":  # of a link's text: names have none
+                del trail[1:][-1:]
+                continue
+            found = trail[-1].children.get(name)
+            if found is None and create:
+                found = trail[-1].children[name] = self._inode(Kind.DIRECTORY)
+            if found is not None and found.kind is Kind.SYMLINK and links < SYMLINK_LIMIT:
+                links += 1
+                pending += [part for part in found.target.split("/")[::-1] if part not in ("", ".")]
+                if found.target.startswith("/"):
+                    del trail[1:]
+            elif found is not None and found.kind is Kind.DIRECTORY:
+                trail.append(found)
+            elif create:
+                raise ImageContentError(
+                    f"A layer has /{'/'.join(names)!a} below something that is not a directory.", HINT
+                )
+            else:
+                return None
+        if self._walked > WALK_LIMIT:
+            raise _too_many()
+        return trail[-1]
+
+    def _inode(self, kind: Kind) -> Inode:
+        self._inodes += 1
+        if self._inodes > ENTRY_LIMIT:
+            raise _too_many()
+        return Inode(self._inodes, kind, layer=self._layer)
+
+
+def _size(member: Member) -> int:
+    """What a member has beside its contents, in bytes."""
+    attributes = sum(len(name) + len(value) for name, value in member.xattrs.items())
+    return len(member.name) + len(member.link) + attributes + EXTENT_SIZE * len(member.extents)
+
+
+def split(name: bytes) -> list[str]:
+    """A member's name as names below the root; an absolute one is taken as relative to it.
+
+    Raises ImageContentError for what no file can be called, or what would lead out of the root.
+    """
+    if b"\0" in name or len(name) > PATH_LIMIT:
+        raise ImageContentError(f"A layer has an impossible name: {text(name)}.", HINT)
+    names = [part for part in os.fsdecode(name).split("/") if part not in ("", ".")]
+    if ".." in names or (
+        len(name) > NAME_LIMIT and any(len(os.fsencode(part)) > NAME_LIMIT for part in names)
+    ):
+        raise ImageContentError(f"A layer has an impossible name: {text(name)}.", HINT)
+    return names
+
+
+def is_whiteout(names: list[str]) -> bool:
+    """Whether a member deletes. Raises ImageContentError for one that would delete its own directory."""
+    marked = [name for name in names if name.startswith(WHITEOUT_PREFIX)]
+    if not marked:
+        return False
+    victim = marked[0].removeprefix(WHITEOUT_PREFIX)
+    last = len(marked) == 1 and marked[0] is names[-1]
+    if not marked[0].startswith(META_PREFIX) and (victim in ("", ".", "..") or not last):
+        raise ImageContentError(f"A layer has an impossible whiteout: {'/'.join(names)!a}.", HINT)
+    return True
+
+
+def text(name: bytes) -> str:
+    """A name for a message: shortened, and nothing in it that a terminal obeys."""
+    return ascii(os.fsdecode(name[:200]))
+
+
+def _too_many() -> ImageContentError:
+    return ImageContentError("The image's layers have more names than any image could need.", HINT)

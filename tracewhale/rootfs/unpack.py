@@ -1,0 +1,234 @@
+"""Entries as files in a directory, written so that nothing can land outside of it.
+
+Every name is made relative to its directory's descriptor and nothing is followed: a symbolic link in the
+place of a directory is an error, a name that exists already, too.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tracewhale.errors import ImageContentError, UsageError
+from tracewhale.rootfs.layer_entries import HOST_XATTRS
+from tracewhale.rootfs.openat import Beneath
+from tracewhale.rootfs.tempfiles import full_disk
+from tracewhale.rootfs.tree import Entry, Kind, Packed, parent
+
+NODES = {
+    Kind.FIFO: stat.S_IFIFO,
+    Kind.SOCKET: stat.S_IFSOCK,
+    Kind.CHARACTER: stat.S_IFCHR,
+    Kind.BLOCK: stat.S_IFBLK,
+}
+_DEVICES = (Kind.CHARACTER, Kind.BLOCK)
+_ZEROS = bytes(1 << 20)
+_REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
+_TOO_LARGE = frozenset({errno.E2BIG, errno.ERANGE, errno.ENOSPC, errno.EDQUOT})
+"""Of an attribute that this file system cannot hold; where the disk is full, what follows says so, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unpacked:
+    """What was written; ``left_out`` are what could not be, as pairs of a path and why."""
+
+    entries: int
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+def write_rootfs(
+    packed: Iterable[Packed], directory: str, *, owners: bool | None = None, devices: bool | None = None
+) -> Unpacked:
+    """Make the entries below a directory, which is made if it is not there and must be empty.
+
+    ``packed`` comes with directories before what is in them; a directory that is not among them is made
+    with mode 0755. ``owners`` (by default as root only) keeps owner and group; without it setuid and setgid
+    are dropped, as they would be somebody else's. ``devices`` (by default as root only) makes device nodes.
+    Holes are made where a file has long runs of zeros.
+
+    Raises UsageError for a directory that cannot be used, ImageContentError for entries that contradict
+    each other, NoSpace.
+    """
+    root = os.geteuid() == 0
+    try:
+        os.makedirs(directory, exist_ok=True)
+        if os.listdir(directory):
+            raise UsageError(f"{directory} is not empty.", "Name an empty or a new directory.")
+        beneath = Beneath(directory)
+    except OSError as error:
+        raise UsageError(
+            f"{directory} cannot be used: {error.strerror}.", "Name another directory."
+        ) from error
+    with full_disk(directory), beneath:
+        writer = _Writer(beneath, root if owners is None else owners, root if devices is None else devices)
+        for item in packed:
+            writer.write(item)
+        return writer.finish()
+
+
+class _Writer:
+    def __init__(self, beneath: Beneath, owners: bool, devices: bool) -> None:
+        self._beneath = beneath
+        self._owners = owners
+        self._devices = devices
+        self._directories: dict[str, Packed | None] = {"/": None}
+        self._written: dict[tuple[int, int], str] = {}
+        self._left_out: list[tuple[str, str]] = []
+        self._entries = 0
+
+    def write(self, item: Packed) -> None:
+        """Make one entry."""
+        entry = item.entry
+        try:
+            made = self._make(item)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise ImageContentError(
+                f"{entry.path!r} cannot be written: {error.strerror}.",
+                "The image's entries contradict each other.",
+            ) from error
+        self._entries += made
+
+    def finish(self) -> Unpacked:
+        """Give directories their metadata, which making entries in them would change; deepest first."""
+        for path, item in sorted(
+            self._directories.items(), key=lambda pair: pair[0].count("/"), reverse=True
+        ):
+            if item is not None and path == "/":
+                here = self._beneath.directory("/")
+                self._metadata(item, ".", here)
+            elif item is not None:
+                self._metadata(item, os.path.basename(path), self._beneath.directory(parent(path)))
+        return Unpacked(self._entries, tuple(self._left_out))
+
+    def _make(self, item: Packed) -> bool:
+        entry = item.entry
+        name = os.path.basename(entry.path)
+        if entry.kind is Kind.DIRECTORY:
+            self._directory(entry.path)
+            self._directories[entry.path] = item
+            return True
+        self._directory(parent(entry.path))
+        here = self._beneath.directory(parent(entry.path))
+        if entry.nlink > 1:
+            first = self._written.setdefault((entry.device, entry.inode), entry.path)
+            if first != entry.path:
+                self._link(first, name, here)
+                return True
+        if entry.kind is Kind.FILE:
+            self._file(item, name, here)
+            return True
+        if entry.kind in _DEVICES and not self._devices:
+            self._left_out.append((entry.path, "device nodes are not made here"))
+            return False
+        if entry.kind is Kind.SYMLINK:
+            os.symlink(entry.target, name, dir_fd=here)
+        elif reason := _mknod(entry, name, here):
+            self._left_out.append((entry.path, reason))
+            return False
+        self._metadata(item, name, here)
+        return True
+
+    def _directory(self, path: str) -> None:
+        """Make a directory and those above it, where they are not there yet; private until finished."""
+        missing = []
+        while path not in self._directories:
+            missing.append(path)
+            path = parent(path)
+        for new in reversed(missing):
+            os.mkdir(os.path.basename(new), 0o700, dir_fd=self._beneath.directory(parent(new)))
+            self._directories[new] = _implied(new)
+
+    def _link(self, first: str, name: str, here: int) -> None:
+        # `here` is held by the walker for one call only, and the first name's directory needs another.
+        with _held(here) as there:
+            source = self._beneath.directory(parent(first))
+            os.link(os.path.basename(first), name, src_dir_fd=source, dst_dir_fd=there, follow_symlinks=False)
+
+    def _file(self, item: Packed, name: str, here: int) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, 0o600, dir_fd=here)
+        with open(descriptor, "wb", buffering=0) as file:
+            size = 0
+            for chunk in item.chunks:
+                size += len(chunk)
+                if chunk == _ZEROS[: len(chunk)]:
+                    file.seek(size)
+                else:
+                    _write_all(descriptor, chunk)
+            os.ftruncate(descriptor, size)
+        self._metadata(item, name, here)
+
+    def _metadata(self, item: Packed, name: str, here: int) -> None:
+        entry = item.entry
+        mode = entry.mode
+        if not self._chowned(entry, name, here) and entry.kind is not Kind.DIRECTORY:
+            mode &= ~(stat.S_ISUID | stat.S_ISGID)
+        if item.xattrs:  # after chown(2), which drops capabilities; before a mode that forbids writing
+            self._xattrs(item, name, here)
+        if entry.kind is not Kind.SYMLINK:
+            os.chmod(name, mode, dir_fd=here)
+        os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=here, follow_symlinks=False)
+
+    def _chowned(self, entry: Entry, name: str, here: int) -> bool:
+        if not self._owners:
+            return False
+        try:
+            os.chown(name, entry.uid, entry.gid, dir_fd=here, follow_symlinks=False)
+        except OSError as error:  # a user namespace has some owners only
+            if error.errno not in _REFUSED:
+                raise
+            self._left_out.append((entry.path, f"owner {entry.uid}:{entry.gid}: {error.strerror}"))
+            return False
+        return True
+
+    def _xattrs(self, item: Packed, name: str, here: int) -> None:
+        named = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+        try:
+            for attribute, value in item.xattrs.items():
+                # An overlay above this directory would obey its own (trusted.overlay.metacopy).
+                if os.fsencode(attribute).startswith(HOST_XATTRS):
+                    continue
+                try:
+                    os.setxattr(f"/proc/self/fd/{named}", attribute, value)
+                except OSError as error:
+                    if error.errno not in _REFUSED | _TOO_LARGE:
+                        raise
+                    self._left_out.append(
+                        (item.entry.path, f"extended attribute {attribute}: {error.strerror}")
+                    )
+        finally:
+            os.close(named)
+
+
+@contextmanager
+def _held(descriptor: int) -> Iterator[int]:
+    """A descriptor of one's own for as long as it is needed."""
+    copy = os.dup(descriptor)
+    try:
+        yield copy
+    finally:
+        os.close(copy)
+
+
+def _mknod(entry: Entry, name: str, here: int) -> str:
+    try:
+        os.mknod(name, NODES[entry.kind] | 0o600, os.makedev(*entry.rdev), dir_fd=here)
+    except PermissionError as error:
+        return f"{entry.kind.value} node: {error.strerror}"
+    return ""
+
+
+def _implied(path: str) -> Packed:
+    return Packed(Entry(path, Kind.DIRECTORY, 0o755, os.geteuid(), os.getegid(), 0, 0), {}, iter(()))
+
+
+def _write_all(descriptor: int, chunk: bytes) -> None:
+    view = memoryview(chunk)
+    while view:
+        view = view[os.write(descriptor, view) :]

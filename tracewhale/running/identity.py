@@ -1,0 +1,145 @@
+"""Who a container's command runs as: the engine's reading of USER and of the image's user data base.
+
+Follows libcontainer/user (GetExecUser, GetAdditionalGroups), which moby and runc both use.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tracewhale.errors import UsageError
+from tracewhale.rootfs.tree import Tree, View
+
+MAXIMUM = (1 << 31) - 1
+PASSWD = "/etc/passwd"
+GROUP = "/etc/group"
+DATABASE_LIMIT = 32 << 20
+"""Bytes that are read of each: half a million users."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """``groups`` are the supplementary ones, sorted; ``home`` is what HOME becomes where it is not given."""
+
+    uid: int = 0
+    gid: int = 0
+    groups: tuple[int, ...] = (0,)
+    home: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class _User:
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    name: str
+    gid: int
+    members: tuple[str, ...]
+
+
+def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) -> Identity:
+    """The identity for a USER string (NAME, UID, NAME:GROUP, ...; empty is root).
+
+    ``passwd`` and ``group`` are the contents of passwd(5) and group(5) as the image has them, empty when
+    it has none; ``group_add`` is ``--group-add``. The primary group is one of the supplementary groups,
+    as engines since 20.10.18 have it. Raises UsageError in the engine's own words.
+    """
+    user_word, _, rest = user.partition(":")
+    group_word = rest.split(":")[0]
+    users, groups = list(_users(passwd)), list(_groups(group))
+    uid_wanted = _integer(user_word)
+
+    def is_user(each: _User) -> bool:
+        if not user_word:
+            return each.uid == 0
+        return each.uid == uid_wanted if uid_wanted is not None else each.name == user_word
+
+    found = next((each for each in users if is_user(each)), None)
+    if found is None and user_word and uid_wanted is None:
+        raise UsageError(f"unable to find user {user_word}: no matching entries in passwd file")
+    uid = found.uid if found else _in_range(uid_wanted or 0)
+    gid = found.gid if found else 0
+    supplementary: list[int] = []
+    if group_word:
+        gid = _group_id(group_word, groups)
+    elif found and found.name:
+        supplementary = [each.gid for each in groups if found.name in each.members]
+    added = [_additional_group(each, groups) for each in group_add]
+    return Identity(uid, gid, tuple(sorted({gid, *supplementary, *added})), home_of(uid, passwd))
+
+
+def home_of(uid: int, passwd: str) -> str:
+    """The first home directory that passwd(5) has for a user id; ``/`` when it has none."""
+    return next((each.home for each in _users(passwd) if each.uid == uid), "/")
+
+
+def read_user_database(tree: Tree) -> tuple[str, str]:
+    """The contents of an image's /etc/passwd and /etc/group, symbolic links followed; empty where absent."""
+    view = View(tree)
+    entries = [view.resolve(path).entry for path in (PASSWD, GROUP)]
+    contents = tree.read([(entry.path, 0, DATABASE_LIMIT) for entry in entries if entry is not None])
+    answers = iter(contents)
+    passwd, group = ((next(answers) or b"") if entry is not None else b"" for entry in entries)
+    return passwd.decode(errors="surrogateescape"), group.decode(errors="surrogateescape")
+
+
+def _group_id(word: str, groups: Sequence[_Group]) -> int:
+    wanted = _integer(word)
+
+    def is_group(each: _Group) -> bool:
+        return each.gid == wanted if wanted is not None else each.name == word
+
+    found = next((each for each in groups if is_group(each)), None)
+    if found is not None:
+        return found.gid
+    if wanted is None:
+        raise UsageError(f"unable to find group {word}: no matching entries in group file")
+    return _in_range(wanted)
+
+
+def _additional_group(word: str, groups: Sequence[_Group]) -> int:
+    """GetAdditionalGroups: a group's name is preferred to a number, unlike above."""
+    wanted = _integer(word)
+    for each in groups:
+        if each.name == word or each.gid == wanted:
+            return each.gid
+    if wanted is None:
+        raise UsageError(f"Unable to find group {word}")
+    return _in_range(wanted)
+
+
+def _in_range(number: int) -> int:
+    if not 0 <= number <= MAXIMUM:
+        raise UsageError(f"uids and gids must be in range 0-{MAXIMUM}")
+    return number
+
+
+def _integer(word: str) -> int | None:
+    """Go's strconv.Atoi: an optional sign and decimal digits, nothing else."""
+    return int(word) if re.fullmatch(r"[+-]?[0-9]+", word, re.ASCII) and len(word) < 20 else None
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    for line in text.split("\n"):
+        if stripped := line.strip():
+            yield stripped.split(":")
+
+
+def _users(passwd: str) -> Iterator[_User]:
+    """Fields that are missing are empty and numbers that are none are 0, as in libcontainer."""
+    for fields in _lines(passwd):
+        fields += [""] * (7 - len(fields))
+        yield _User(fields[0], _integer(fields[2]) or 0, _integer(fields[3]) or 0, fields[5])
+
+
+def _groups(group: str) -> Iterator[_Group]:
+    for fields in _lines(group):
+        fields += [""] * (4 - len(fields))
+        yield _Group(fields[0], _integer(fields[2]) or 0, tuple(fields[3].split(",")) if fields[3] else ())

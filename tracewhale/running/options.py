@@ -1,0 +1,167 @@
+"""The options of ``docker run`` that change what a program sees, with the same names and meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from tracewhale.errors import TraceFileError, UsageError
+from tracewhale.running import capabilities, flags, mounts
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Options as the engine takes them: paths absolute, files read, variables looked up.
+
+    ``env``: NAME=VALUE, or NAME alone to remove the image's. ``volumes``: SOURCE:DESTINATION[:MODE], or
+    DESTINATION alone for an anonymous one. ``mounts``: the engine's Mount objects. ``tmpfs``: path to
+    options. ``publish``: (host address, host port, container port "80/tcp"). ``security_opt``: a seccomp
+    profile is its JSON text, not a file's name. ``ulimit``: (name, soft, hard). ``shm_size``: bytes.
+    ``gpus``: the engine's DeviceRequest objects. None is "not given".
+    """
+
+    env: tuple[str, ...] = ()
+    volumes: tuple[str, ...] = ()
+    mounts: tuple[Mapping[str, Any], ...] = ()
+    tmpfs: Mapping[str, str] = field(default_factory=dict)
+    user: str | None = None
+    workdir: str | None = None
+    entrypoint: str | None = None
+    network: str | None = None
+    add_host: tuple[str, ...] = ()
+    publish: tuple[tuple[str, str, str], ...] = ()
+    hostname: str | None = None
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    read_only: bool = False
+    ulimit: tuple[tuple[str, int, int], ...] = ()
+    shm_size: int | None = None
+    init: bool = False
+    gpus: tuple[Mapping[str, Any], ...] = ()
+    platform: str | None = None
+    interactive: bool = False
+    tty: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values, only of what was given."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: _plain(value) for name, value in given.items() if value not in (None, False, (), {})}
+
+    @staticmethod
+    def from_json(value: Mapping[str, Any]) -> RunOptions:
+        """What ``to_json`` wrote; names that are not known here are ignored. Raises TraceFileError."""
+        default = RunOptions()
+        given: dict[str, Any] = {}
+        for each in fields(RunOptions):
+            if each.name in value:
+                given[each.name] = _restored(each.name, value[each.name], getattr(default, each.name))
+        return RunOptions(**given)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists and mappings as dicts, all the way down."""
+    if isinstance(value, tuple | list):
+        return [_plain(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    return value
+
+
+_ITEMS: dict[str, Callable[[Any], bool]] = {
+    "mounts": lambda each: isinstance(each, dict),
+    "gpus": lambda each: isinstance(each, dict),
+    "publish": lambda each: isinstance(each, list) and [type(part) for part in each] == [str, str, str],
+    "ulimit": lambda each: isinstance(each, list) and [type(part) for part in each] == [str, int, int],
+}
+
+
+def _restored(name: str, value: Any, default: Any) -> Any:
+    """One option's value as this program keeps it. Raises TraceFileError for one of another type."""
+    if isinstance(default, tuple):
+        fits = _ITEMS.get(name, lambda each: isinstance(each, str))
+        if isinstance(value, list) and all(fits(each) for each in value):
+            return tuple(tuple(each) if isinstance(each, list) else each for each in value)
+    elif isinstance(default, Mapping):
+        if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
+            return dict(value)
+    elif type(value) is (bool if default is False else int if name == "shm_size" else str):
+        return value
+    raise TraceFileError(f"The trace's request has a {name!r} of another type than it should have.")
+
+
+def parse_options(
+    *,
+    env: Sequence[str] = (),
+    env_file: Sequence[str] = (),
+    volume: Sequence[str] = (),
+    mount: Sequence[str] = (),
+    tmpfs: Sequence[str] = (),
+    user: str | None = None,
+    workdir: str | None = None,
+    entrypoint: str | None = None,
+    network: str | None = None,
+    add_host: Sequence[str] = (),
+    publish: Sequence[str] = (),
+    hostname: str | None = None,
+    cap_add: Sequence[str] = (),
+    cap_drop: Sequence[str] = (),
+    security_opt: Sequence[str] = (),
+    read_only: bool = False,
+    ulimit: Sequence[str] = (),
+    shm_size: str | None = None,
+    init: bool = False,
+    gpus: str | None = None,
+    platform: str | None = None,
+    interactive: bool = False,
+    tty: bool = False,
+    environ: Mapping[str, str],
+) -> RunOptions:
+    """The strings of ``docker run``'s flags, read as Docker's command line reads them.
+
+    ``environ`` is where ``-e NAME`` looks. Files (``--env-file``, ``seccomp=FILE``) are read here, relative
+    paths are made absolute. Raises UsageError in one sentence for a value that Docker would refuse.
+    """
+    if workdir is not None and not workdir.startswith("/"):
+        raise UsageError(f"-w {workdir!r}: the working directory must be an absolute path.")
+    variables = [line for name in env_file for line in flags.env_file(name, _read_env_file(name), environ)]
+    variables += [flags.assignment("-e", each, environ) for each in env]
+    for name in (*cap_add, *cap_drop):
+        capabilities.bare(name)
+    return RunOptions(
+        env=tuple(variables),
+        volumes=tuple(mounts.volume(each) for each in volume),
+        mounts=tuple(mounts.mount(each) for each in mount),
+        tmpfs=dict(mounts.tmpfs(each) for each in tmpfs),
+        user=user,
+        workdir=workdir,
+        entrypoint=entrypoint,
+        network=None if network is None else flags.network(network),
+        add_host=tuple(flags.extra_host(each) for each in add_host),
+        publish=tuple(port for each in publish for port in flags.publish(each)),
+        hostname=hostname,
+        cap_add=tuple(cap_add),
+        cap_drop=tuple(cap_drop),
+        security_opt=tuple(flags.security(each, _read) for each in security_opt),
+        read_only=read_only,
+        ulimit=tuple(flags.ulimit(each) for each in ulimit),
+        shm_size=None if shm_size is None else flags.size("--shm-size", shm_size),
+        init=init,
+        gpus=() if gpus is None else (flags.gpus(gpus),),
+        platform=None if platform is None else flags.platform(platform),
+        interactive=interactive,
+        tty=tty,
+    )
+
+
+def _read(name: str) -> bytes:
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def _read_env_file(name: str) -> bytes:
+    try:
+        return _read(name)
+    except OSError as error:
+        raise UsageError(f"The file {name!r} of --env-file cannot be read: {error.strerror}.") from error

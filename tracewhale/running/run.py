@@ -1,0 +1,112 @@
+"""A run as asked for: which image, with which options and command. Frozen, and plain JSON when written."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tracewhale.errors import EmptyImage, TraceFileError
+from tracewhale.running.options import RunOptions
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What ``docker run`` needs to know.
+
+    ``target`` is what the user typed; ``image`` the identity (``sha256:...``) of the image that containers
+    are made from, and ``config`` its configuration (the ``Config`` object of ``docker image inspect``).
+    ``command`` are the words given by the user (empty: the image's own). For a container as the target
+    ``container`` is its id, ``command`` replaces the entrypoint too, and ``base`` is what ``docker
+    inspect`` said of it (``Config``, ``HostConfig``, ``Mounts``), onto which ``options`` are laid;
+    ``volumes_from`` is the container that has a copy of its volumes. ``input`` is what a recorded run was
+    given on its standard input.
+    """
+
+    target: str
+    image: str
+    config: Mapping[str, Any]
+    options: RunOptions = field(default_factory=RunOptions)
+    command: tuple[str, ...] = ()
+    container: str = ""
+    base: Mapping[str, Any] = field(default_factory=dict)
+    input: bytes = b""
+    volumes_from: str = ""
+
+    def on(self, image: str, config: Mapping[str, Any]) -> Run:
+        """The same run of another image: what verification does with the new one."""
+        return replace(self, image=image, config=config)
+
+    def to_json(self) -> dict[str, Any]:
+        """The ``request`` of a trace file: everything but the image itself."""
+        return {
+            "options": self.options.to_json(),
+            "command": list(self.command),
+            "container": self.container,
+            "base": dict(self.base),
+            "input": base64.b64encode(self.input).decode("ascii"),
+        }
+
+    @staticmethod
+    def from_json(request: Mapping[str, Any], target: str, image: str, config: Mapping[str, Any]) -> Run:
+        """The run that a trace file tells of. Raises TraceFileError for a request that is none."""
+        try:
+            return Run(
+                target=target,
+                image=image,
+                config=config,
+                options=RunOptions.from_json(request.get("options", {})),
+                command=tuple(str(word) for word in request.get("command", ())),
+                container=str(request.get("container", "")),
+                base=dict(request.get("base", {})),
+                input=base64.b64decode(request.get("input", ""), validate=True),
+            )
+        except (TypeError, ValueError, AttributeError) as error:
+            raise TraceFileError(f"The trace's request is not one of this program's: {error}.") from error
+
+
+def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
+    """``Entrypoint`` and ``Cmd`` to ask for; None leaves the image's own."""
+    given = list(run.command) or None
+    if run.options.entrypoint is not None:
+        return [run.options.entrypoint], given
+    if run.container and given:
+        return [""], given
+    return None, given
+
+
+def argv_of(run: Run) -> tuple[str, ...]:
+    """The words that the engine executes (moby's merge of the image's configuration). Raises EmptyImage."""
+    entrypoint, command = command_words(run)
+    if entrypoint is None:
+        entrypoint = list(run.config.get("Entrypoint") or ())
+        command = command if command is not None else list(run.config.get("Cmd") or ())
+    words = [*([] if entrypoint == [""] else entrypoint), *(command or ())]
+    if not words:
+        raise EmptyImage(
+            f"{run.target} has no command of its own, and none was given.",
+            "Give one after `--`: ... -- COMMAND ARG...",
+        )
+    return tuple(words)
+
+
+def user_of(run: Run) -> str:
+    """The USER string in force."""
+    return str(run.options.user if run.options.user is not None else run.config.get("User") or "")
+
+
+def environment_of(run: Run) -> dict[str, str]:
+    """Variables that the image and the options set, by name, as the engine merges them."""
+    merged = dict(_pair(each) for each in run.config.get("Env") or ())
+    for each in run.options.env:
+        if "=" in each:
+            merged.update([_pair(each)])
+        else:
+            merged.pop(each, None)
+    return merged
+
+
+def _pair(assignment: str) -> tuple[str, str]:
+    name, _, value = assignment.partition("=")
+    return name, value

@@ -1,0 +1,229 @@
+"""A traced run while it lasts, whichever engine runs it: one queue of all that happens to it.
+
+Threads only move bytes and put messages in the queue; what they mean is decided in the thread that calls
+``Session.wait``, so nothing here needs a lock.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from tracewhale.errors import Interrupted
+from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
+from tracewhale.tracing.events import OUTPUT_LIMIT
+from tracewhale.tracing.stream import Collector, Counted
+
+STDOUT, STDERR = 1, 2
+CHUNK = 1 << 16
+
+READY_SECONDS = 30.0
+"""How long the probe may take to have the command executed."""
+DRAIN_SECONDS = 20.0
+"""How long the streams may take to end after the process did."""
+
+GIVEN_UP = "Interrupted: given up, and cleaned up."
+
+
+class StopEarly(Exception):
+    """The user ended the trace (Ctrl-C once)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A message: do this in the thread that waits."""
+
+    action: Callable[[], None]
+
+
+@dataclass(slots=True)
+class Captured:
+    """The first bytes of an output."""
+
+    stdout: bytearray = field(default_factory=bytearray)
+    stderr: bytearray = field(default_factory=bytearray)
+
+    def add(self, stream: int, data: bytes) -> None:
+        """Keep what fits."""
+        kept = self.stderr if stream == STDERR else self.stdout
+        kept += data[: OUTPUT_LIMIT - len(kept)]
+
+    def tail(self, lines: int = 5) -> str:
+        """The last lines, for a message: of the errors, or of the output when there are none."""
+        text = bytes(self.stderr or self.stdout).decode(errors="replace").strip()
+        return "\n".join(text.splitlines()[-lines:])
+
+
+@dataclass(slots=True)
+class Process:
+    """A process in the target: the command (listener 0), or an exec."""
+
+    listener: int
+    captured: Captured = field(default_factory=Captured)
+    drained: bool = False
+    pieces: int = 0
+    """How often output came; ``passing`` tells that its reader has not taken the last of it yet."""
+    passing: bool = False
+
+
+class Session(ABC):
+    """One traced command, from before its start to after its end; an engine knows how to reach it."""
+
+    def __init__(self, console: Console, handle: Handle) -> None:
+        self.console, self.handle = console, handle
+        self.queue: SimpleQueue[object] = SimpleQueue()
+        self.collector = Collector()
+        self.reports = 0  # how often the agent has told its counters
+        self.command = Process(0)
+        self.status: int | None = None
+        self.agent_ended = False
+        self.agent_errors = bytearray()
+        self.signalled: set[int] = set()
+        self.recorded_input = bytearray()
+        self.stoppable = False
+        self.interrupted = False
+        """Once: the command is to end, which it may do only when ``stoppable``."""
+        self._entered = 1
+        handle.connect(self.queue)
+        if handle.interrupts:
+            raise Interrupted(GIVEN_UP)
+
+    # Threads.
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        """Run ``work`` in a thread; what it raises is raised in the thread that waits."""
+
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:  # handed over whole: nothing may be lost in a thread
+                self.queue.put(error)
+
+        threading.Thread(target=guarded, daemon=True).start()
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Have the thread that waits do this."""
+        self.queue.put(Call(action))
+
+    # What the waiting thread does.
+
+    def wait(self, until: Callable[[], bool], seconds: float | None = None) -> bool:
+        """Handle messages until ``until()`` holds (True) or the time is over (False).
+
+        Raises StopEarly, Interrupted, and what went wrong in a thread.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not until():
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                return False
+            try:
+                self._handle(self.queue.get(timeout=left))
+            except Empty:
+                return until()
+        return True
+
+    def _handle(self, message: object) -> None:
+        match message:
+            case Call(action):
+                action()
+            case Interrupt():
+                if self.handle.interrupts > 1:
+                    raise Interrupted(GIVEN_UP)
+                self.interrupted = True
+                if self.stoppable:
+                    raise StopEarly
+            case Forward(number):
+                self.signalled.add(number)
+                self.kill(number)
+            case Resize():
+                self.resize()
+            case BaseException():
+                raise message
+
+    def probe_words(self) -> str:
+        """What the probe itself said, for a message."""
+        words = bytes(self.agent_errors).decode(errors="replace").strip()
+        return "\n".join(filter(None, [words, self.command.captured.tail()]))
+
+    def entering(self) -> Process:
+        """One more process, which the agent will know by the next number."""
+        process = Process(self._entered)
+        self._entered += 1
+        return process
+
+    def synchronize(self) -> None:
+        """Have the agent write its counters, and wait until they are here."""
+        before = self.reports
+        if not self.agent_ended and self.status is None and self.tell_agent(b"c"):
+            self.wait(lambda: self.reports > before or self.agent_ended, DRAIN_SECONDS)
+
+    def output(self, process: Process, stream: int, data: bytes) -> None:
+        """Keep and pass on what a process printed; called in a thread."""
+        process.captured.add(stream, data)
+        process.pieces += 1
+        process.passing = True
+        (self.console.stderr if stream == STDERR else self.console.stdout)(data)
+        process.passing = False
+
+    def await_output(self, process: Process, seconds: float = DRAIN_SECONDS) -> None:
+        """After a process's end: wait for the rest of its output, for ``seconds`` where nothing comes.
+
+        Whoever reads what is passed on may take any time.
+        """
+        before = process.pieces
+        while not self.wait(lambda: process.drained, seconds):
+            if process.pieces == before and not process.passing:
+                return
+            before = process.pieces
+
+    def feed(self, write: Callable[[bytes], None], recorded: bytes) -> None:
+        """Give the command its input, as it comes or as it was recorded; called in a thread."""
+        source = self.console.stdin
+        if source is None:
+            write(recorded)
+            self.recorded_input += recorded
+        while source is not None and (data := source.read(CHUNK)):
+            self.recorded_input += data[: OUTPUT_LIMIT - len(self.recorded_input)]
+            write(data)
+
+    def learn(self, data: bytes) -> None:
+        """Take in a piece of the agent's events."""
+        records = self.collector.feed(data)
+        self.reports += sum(isinstance(record, Counted) for record in records)
+
+    # What an engine does.
+
+    @abstractmethod
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
+        """Run another process in the target, traced; returns it with its exit status.
+
+        -1 when it did not end within ``seconds``. It may end before its output does: what it left behind
+        in the background is not waited for.
+        """
+
+    @abstractmethod
+    def kill(self, number: int) -> None:
+        """Send a signal to the command; it may have ended in this moment."""
+
+    @abstractmethod
+    def resize(self) -> None:
+        """Tell the command's terminal the size of the user's."""
+
+    @abstractmethod
+    def tell_agent(self, data: bytes) -> bool:
+        """Write to the agent's standard input; whether there is an agent."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """As ``docker stop``: the image's StopSignal, and after its StopTimeout a kill."""
+
+
+def words_of(command: str) -> list[str]:
+    """A command line split as a shell would, but with no shell. Raises ValueError."""
+    return shlex.split(command)
