@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.packages.images import Image as Made
 from tracewhale.image import Image
-from tracewhale.image.recipe import PLAIN, Original, Recipe, Written, write
+from tracewhale.image.recipe import PLAIN, Original, Recipe, WrittenImage, write
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.blobs import Blob
@@ -93,7 +93,7 @@ def planned(*asked: str, **options: Any) -> tuple[Made, Plan]:
 @contextmanager
 def written(
     recipe: Recipe = PLAIN, environ: Mapping[str, str] = {}, original: Original = ORIGINAL
-) -> Iterator[tuple[Written, LayerTree]]:
+) -> Iterator[tuple[WrittenImage, LayerTree]]:
     """An image made by a recipe, and its files as they can be read out of its layers."""
     made, plan = planned()
     with write(made.view, plan, original, recipe, environ) as image:

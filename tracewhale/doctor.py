@@ -17,7 +17,7 @@ from tracewhale.engines.docker.facts import facts
 from tracewhale.engines.docker.selftest import attempt, trial_image
 from tracewhale.engines.embedded.adapter import EmbeddedEngine
 from tracewhale.engines.names import ROOTFS
-from tracewhale.engines.probes import REAL, SEES_ALL, Probe, Verdict, judge
+from tracewhale.engines.probes import REAL, SEES_ALL, Probe, ProbeVerdict, judge
 from tracewhale.errors import ProbeError, TraceWhaleError
 from tracewhale.probe import binary
 from tracewhale.running.console import NO_CONSOLE, Handle
@@ -69,12 +69,14 @@ def examine(progress: Progress = lambda text: None) -> Examination:
     except TraceWhaleError as error:
         engine, remedy = f"none: {error.what}", error.hint
         found = [Diagnosis(kind.value, False, "there is no engine to try it with") for kind in REAL]
-    verdict = Verdict(Probe.SECCOMP, True, "no engine is needed: docker-archive, oci, rootfs and host")
+    verdict = ProbeVerdict(Probe.SECCOMP, True, "no engine is needed: docker-archive, oci, rootfs and host")
     sandbox = _diagnosis(verdict, _sandbox, progress, name=SANDBOX)
     return Examination(engine, (*found, sandbox), remedy)
 
 
-def _diagnosis(verdict: Verdict, trial: Callable[[], None], progress: Progress, name: str = "") -> Diagnosis:
+def _diagnosis(
+    verdict: ProbeVerdict, trial: Callable[[], None], progress: Progress, name: str = ""
+) -> Diagnosis:
     name = name or verdict.probe.value
     if not verdict.works:
         return Diagnosis(name, False, verdict.why, verdict.remedy)

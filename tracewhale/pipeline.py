@@ -16,7 +16,7 @@ from tracewhale.engines.base import Engine, Progress, Rebuilt, Request, Target
 from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.errors import CommandNotFound, RunFailed, TargetNotFound, UsageError, VerificationFailed
 from tracewhale.image import recipe as recipes
-from tracewhale.image.recipe import PLAIN, Original, Recipe, Written
+from tracewhale.image.recipe import PLAIN, Original, Recipe, WrittenImage
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import check_included, make_plan
 from tracewhale.report.model import Built, Report, Verification
@@ -159,7 +159,7 @@ def run(
 class _Made:
     """A new image with its plan, and where it can be run."""
 
-    written: Written
+    written: WrittenImage
     rebuilt: Rebuilt
 
     @property

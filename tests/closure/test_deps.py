@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from tests.closure.elfs import AUXILIARY, NEEDED, RUNPATH, SONAME, ElfTree, elf, library
 from tracewhale.cli.deps import command
-from tracewhale.closure import Closure, Edge, How, Kind, Resolver
+from tracewhale.closure import Closure, Edge, EdgeKind, How, Resolver
 from tracewhale.closure.deps import Listing, Row, dependencies
 from tracewhale.closure.render import printable, render_flat, render_tree
 from tracewhale.errors import TargetNotFound
@@ -77,8 +77,10 @@ def test_scripts_are_followed(resolver: Resolver) -> None:
     listing = dependencies(resolver, "/usr/bin/rerun")
     names = [(row.depth, row.found.name, row.found.kind) for row in listing.rows]
     assert names[:3] == [
-        (1, "/usr/bin/run", Kind.SCRIPT), (2, "/usr/bin/tool", Kind.SCRIPT), (3, LOADER, Kind.INTERPRETER),
-    ]  # fmt: skip
+        (1, "/usr/bin/run", EdgeKind.SCRIPT),
+        (2, "/usr/bin/tool", EdgeKind.SCRIPT),
+        (3, LOADER, EdgeKind.INTERPRETER),
+    ]
 
 
 def test_script_without_its_interpreter(resolver: Resolver) -> None:
@@ -106,7 +108,7 @@ def test_trouble(resolver: Resolver, path: str, trouble: str) -> None:
 def test_environment_steers(resolver: Resolver) -> None:
     listing = dependencies(resolver, "/usr/bin/whole", {"LD_PRELOAD": "/opt/o/libp.so"})
     edges = {row.found.name: row.found.kind for row in listing.rows}
-    assert edges["/opt/o/libp.so"] is Kind.PRELOAD
+    assert edges["/opt/o/libp.so"] is EdgeKind.PRELOAD
 
 
 def test_what_is_deep_is_no_trouble() -> None:
@@ -120,7 +122,7 @@ def test_what_is_deep_is_no_trouble() -> None:
 
 def test_nothing_printed_moves_the_cursor() -> None:
     assert printable("a\x1b[2Jb\n\u202ec\udcff") == "a\\x1b[2Jb\\x0a\\u202ec\\xff"
-    edge = Row(1, Edge("x", "\x1b[31m", "\x1b[31m", Kind.NEEDED, How.DEFAULT))
+    edge = Row(1, Edge("x", "\x1b[31m", "\x1b[31m", EdgeKind.NEEDED, How.DEFAULT))
     assert "\x1b" not in render_tree([Listing("x", "x", (edge,), Closure({}, ()))])
 
 

@@ -19,13 +19,13 @@ from tests.closure.elfs import (
     elf,
     note,
 )  # fmt: skip
-from tracewhale.closure import Dependency, Elf, Kind, Note, VersionNeed
-from tracewhale.closure.files import Files
+from tracewhale.closure import Dependency, EdgeKind, Elf, Note, VersionNeed
+from tracewhale.closure.files import ElfFiles
 from tracewhale.rootfs.tree import View
 
 
 def read(data: bytes) -> Elf:
-    files = Files(View(ElfTree({"/f": data})))
+    files = ElfFiles(View(ElfTree({"/f": data})))
     entry = files.view.lstat("/f")
     assert entry is not None
     found = files.get(entry)
@@ -49,10 +49,10 @@ def test_dynamic_section() -> None:
         )
     )
     assert found.dependencies == (
-        Dependency(Kind.NEEDED, "libb.so"),
-        Dependency(Kind.AUXILIARY, "liba.so"),
-        Dependency(Kind.NEEDED, "libc.so.6"),
-        Dependency(Kind.FILTER, "libf.so"),
+        Dependency(EdgeKind.NEEDED, "libb.so"),
+        Dependency(EdgeKind.AUXILIARY, "liba.so"),
+        Dependency(EdgeKind.NEEDED, "libc.so.6"),
+        Dependency(EdgeKind.FILTER, "libf.so"),
     )
     assert found.needed == ("libb.so", "libc.so.6")
     assert (found.soname, found.runpath, found.rpath) == ("libself.so.1", "$ORIGIN/x:/y", None)
@@ -97,7 +97,7 @@ def test_versions() -> None:
 
 
 def test_what_is_no_elf_file_is_none() -> None:
-    files = Files(View(ElfTree({"/f": b"#!/bin/sh\n", "/e": b"", "/m": b"\x7fEL"})))
+    files = ElfFiles(View(ElfTree({"/f": b"#!/bin/sh\n", "/e": b"", "/m": b"\x7fEL"})))
     assert [files.get(files.view.tree.entries[path]) for path in ("/f", "/e", "/m")] == [None] * 3  # type: ignore[attr-defined]
 
 
@@ -106,7 +106,7 @@ def test_many_files_are_read_in_a_few_exchanges() -> None:
     tree = ElfTree(
         {f"/f{i}": elf([(NEEDED, f"lib{i}.so"), (RUNPATH, "/x" * 9000)]) + big for i in range(300)}
     )
-    files = Files(View(tree))
+    files = ElfFiles(View(tree))
     files.load(tree.entries[f"/f{i}"] for i in range(300))
     assert all(isinstance(files.get(tree.entries[f"/f{i}"]), Elf) for i in range(300))
     assert tree.exchanges <= 4
@@ -116,7 +116,7 @@ def test_many_files_are_read_in_a_few_exchanges() -> None:
 def test_little_is_read_of_a_real_library() -> None:
     library = Path("/lib/x86_64-linux-gnu/libc.so.6").read_bytes()
     tree = ElfTree({"/libc.so.6": library})
-    found = Files(View(tree)).get(tree.entries["/libc.so.6"])
+    found = ElfFiles(View(tree)).get(tree.entries["/libc.so.6"])
     assert isinstance(found, Elf)
     assert found.soname == "libc.so.6"
     assert "GLIBC_2.34" in found.version_definitions

@@ -14,7 +14,7 @@ from tests.closure import elfs
 from tests.closure.elfs import DYNAMIC, LOAD, NEEDED, NOTE, RPATH, RUNPATH, SONAME, VERNEED, ElfTree, elf
 from tracewhale.closure import Closure, Elf, Root, UnreadableElf, ldcache, resolve
 from tracewhale.closure.cache import Cache, CacheEntry, lookup, ordered
-from tracewhale.closure.files import Files
+from tracewhale.closure.files import ElfFiles
 from tracewhale.closure.ldcache import encode
 from tracewhale.closure.literals import literals
 from tracewhale.rootfs.tree import View
@@ -40,7 +40,7 @@ def verdict(data: bytes) -> Elf | UnreadableElf | None:
     tree = ElfTree({"/bin/f": data})
     tracemalloc.start()
     try:
-        found = Files(View(tree)).get(tree.entries["/bin/f"])
+        found = ElfFiles(View(tree)).get(tree.entries["/bin/f"])
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

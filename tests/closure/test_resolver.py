@@ -15,8 +15,8 @@ from tracewhale.closure import (
     Closure,
     Cpu,
     Edge,
+    EdgeKind,
     How,
-    Kind,
     Miss,
     Root,
     Variant,
@@ -51,9 +51,9 @@ def test_edges_tell_how() -> None:
         {"/bin/p": program("liba.so"), "/lib64/liba.so": library("liba.so", "ld-linux-x86-64.so.2")}, "/bin/p"
     )
     assert found.edges == (
-        Edge("/bin/p", LOADER, LOADER, Kind.INTERPRETER, How.PATH),
-        Edge("/bin/p", "liba.so", "/lib64/liba.so", Kind.NEEDED, How.DEFAULT),
-        Edge("/lib64/liba.so", "ld-linux-x86-64.so.2", LOADER, Kind.NEEDED, How.LOADED),
+        Edge("/bin/p", LOADER, LOADER, EdgeKind.INTERPRETER, How.PATH),
+        Edge("/bin/p", "liba.so", "/lib64/liba.so", EdgeKind.NEEDED, How.DEFAULT),
+        Edge("/lib64/liba.so", "ld-linux-x86-64.so.2", LOADER, EdgeKind.NEEDED, How.LOADED),
     )
     assert found.loaded[Root("/bin/p")] == (("liba.so", "/lib64/liba.so"), (LOADER, LOADER))
 
@@ -65,7 +65,7 @@ def test_misses_tell_every_place() -> None:
         Miss(
             "/bin/p",
             "liba.so",
-            Kind.NEEDED,
+            EdgeKind.NEEDED,
             (
                 Attempt("/opt/x/", How.RUNPATH, "no such directory"),
                 Attempt("/bin/liba.so", How.RUNPATH, "no such file"),
@@ -79,7 +79,7 @@ def test_misses_tell_every_place() -> None:
 
 def test_interpreter_that_is_not_there() -> None:
     found = closure({"/bin/p": elf([(NEEDED, "liba.so")], interpreter="/lib/ld.so")}, "/bin/p")
-    assert [(m.name, m.kind) for m in found.misses] == [("/lib/ld.so", Kind.INTERPRETER)]
+    assert [(m.name, m.kind) for m in found.misses] == [("/lib/ld.so", EdgeKind.INTERPRETER)]
     assert set(found.objects) == {"/bin/p"}
 
 
@@ -159,7 +159,7 @@ def test_what_another_library_brought_satisfies_one_opened_later() -> None:
     opened = [Root("/opt/b/second.so", "/bin/p"), Root("/opt/a/first.so", "/bin/p")]
     found = closure(files, "/bin/p", *opened)
     assert found.misses == ()
-    assert Edge("/opt/b/second.so", "libx.so", "/opt/a/libx.so", Kind.NEEDED, How.LOADED) in found.edges
+    assert Edge("/opt/b/second.so", "libx.so", "/opt/a/libx.so", EdgeKind.NEEDED, How.LOADED) in found.edges
     assert closure(files, opened[0]).misses != ()
 
 

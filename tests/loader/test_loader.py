@@ -9,13 +9,13 @@ import pytest
 
 from tests.loader import judge, recipes
 from tests.loader.recipes import Case
-from tracewhale.closure import Closure, How, Kind, Miss, Root, from_cpuinfo, resolve
+from tracewhale.closure import Closure, EdgeKind, How, Miss, Root, from_cpuinfo, resolve
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.tree import View
 
 CASES = [recipes.load(path.parent) for path in sorted(Path(__file__).parent.glob("*/case.toml"))]
 CPU = from_cpuinfo(Path("/proc/cpuinfo").read_text())
-LISTED = {Kind.NEEDED, Kind.FILTER, Kind.AUXILIARY}
+LISTED = {EdgeKind.NEEDED, EdgeKind.FILTER, EdgeKind.AUXILIARY}
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.musl], ids=lambda case: case.name)
@@ -53,7 +53,7 @@ def test_resolves_as_glibc_does(case: Case, tmp_path: Path) -> None:
         line = f"version `{problem.version}' not found (required by {problem.needer})"
         assert f"{problem.library}: {line}" in judgement.message
     assert judgement.message.count("not found (required") == len(closure.version_problems)
-    audited = {e.path for e in closure.edges if e.kind is Kind.AUDIT}
+    audited = {e.path for e in closure.edges if e.kind is EdgeKind.AUDIT}
     assert audited == {path for path in judgement.audited if path in audited}
     for name, wrong in case.naive.items():
         assert judgement.loaded.get(name) != wrong

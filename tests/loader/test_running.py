@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.loader import judge, recipes
-from tracewhale.closure import Closure, How, Kind, Root, from_cpuinfo, resolve
+from tracewhale.closure import Closure, EdgeKind, How, Root, from_cpuinfo, resolve
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.tree import View
 
@@ -146,6 +146,6 @@ def test_opened_library_is_told_apart(tmp_path: Path) -> None:
     recipes.run(["cc", "-o", str(recipes.beneath(root, PROGRAM)), str(source), *case.flags])
     closure, _ = _closure(root, case)
     edges = {(edge.needer, edge.path): (edge.kind, edge.how) for edge in closure.edges}
-    assert edges[PROGRAM, "/opt/x/plugin.so"] == (Kind.OPENED, How.PATH)
-    assert edges["/opt/x/plugin.so", "/opt/r/libr.so"] == (Kind.NEEDED, How.RPATH)
-    assert edges[PROGRAM, recipes.LOADER] == (Kind.INTERPRETER, How.PATH)
+    assert edges[PROGRAM, "/opt/x/plugin.so"] == (EdgeKind.OPENED, How.PATH)
+    assert edges["/opt/x/plugin.so", "/opt/r/libr.so"] == (EdgeKind.NEEDED, How.RPATH)
+    assert edges[PROGRAM, recipes.LOADER] == (EdgeKind.INTERPRETER, How.PATH)

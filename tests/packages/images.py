@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tests.trees import MemoryTree
-from tracewhale.packages import Databases, Inventory, Written
+from tracewhale.packages import Databases, GeneratedFile, Inventory
 from tracewhale.rootfs.tree import ROOT, Entry, Packed, View, parent
 
 MODIFIED = 1_600_000_000 * 1_000_000_000
@@ -67,7 +67,9 @@ class Image:
 class Answer:
     """An inventory as lines of text; files that are written by path; the paths that are kept beside."""
 
-    def __init__(self, inventory: Inventory, written: tuple[Written, ...], added: frozenset[str]) -> None:
+    def __init__(
+        self, inventory: Inventory, written: tuple[GeneratedFile, ...], added: frozenset[str]
+    ) -> None:
         self.inventory = inventory
         self.written = {each.path: each.content.decode("utf-8", "surrogateescape") for each in written}
         self.bytes = {each.path: each.content for each in written}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.trees import MemoryTree
 from tracewhale.rootfs.tree import View
-from tracewhale.rules.globs import Kept, Place, escape, expand
+from tracewhale.rules.globs import GlobBase, KeptPaths, escape, expand
 
 PATHS = (
     "/",
@@ -46,11 +46,11 @@ PATHS = (
     ],
 )
 def test_a_glob_matches_kept_paths(glob: str, matches: list[str]) -> None:
-    assert list(Kept(PATHS).matching(glob)) == matches
+    assert list(KeptPaths(PATHS).matching(glob)) == matches
 
 
 def found(text: str, glob: str, base: str = "/") -> list[str]:
-    place = Place(base, glob)
+    place = GlobBase(base, glob)
     return list(expand(View(MemoryTree(text)), [place])[place])
 
 
@@ -112,15 +112,15 @@ def test_loops_of_links_end() -> None:
 
 def test_many_places_take_one_exchange_a_level() -> None:
     tree = MemoryTree("\n".join(f"/lib/p{n}/plugins/x.so: x" for n in range(50)))
-    places = [Place("/", f"/lib/p{n}/plugins/*.so") for n in range(50)]
+    places = [GlobBase("/", f"/lib/p{n}/plugins/*.so") for n in range(50)]
     assert all(expand(View(tree), places).values())
     assert tree.exchanges == 4  # "/", /lib, the fifty p*, their fifty plugins
 
 
 @given(st.text(alphabet="ab.*?[]!-\n", min_size=1, max_size=8).filter(lambda name: name not in (".", "..")))
 def test_an_escaped_name_matches_itself_and_nothing_else(name: str) -> None:
-    assert Kept([f"/{name}"]).matching(escape(name)) == (f"/{name}",)
-    assert Kept([f"/{name}x", "/ab"]).matching(escape(name)) == (("/ab",) if name == "ab" else ())
+    assert KeptPaths([f"/{name}"]).matching(escape(name)) == (f"/{name}",)
+    assert KeptPaths([f"/{name}x", "/ab"]).matching(escape(name)) == (("/ab",) if name == "ab" else ())
 
 
 @given(
@@ -128,5 +128,5 @@ def test_an_escaped_name_matches_itself_and_nothing_else(name: str) -> None:
     st.text(alphabet="ab", min_size=1, max_size=6),
 )
 def test_names_match_as_fnmatch_says(glob: str, name: str) -> None:
-    matched = Kept([f"/{name}"]).matching(glob)
+    matched = KeptPaths([f"/{name}"]).matching(glob)
     assert bool(matched) == fnmatch.fnmatchcase(os.path.basename(f"/{name}"), glob)

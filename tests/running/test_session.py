@@ -9,15 +9,15 @@ import pytest
 
 from tracewhale.errors import Interrupted
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import STDOUT, Process, Session
+from tracewhale.running.session import STDOUT, RunSession, TargetProcess
 from tracewhale.running.steps import drive
 from tracewhale.tracing.events import Step
 
 
-class Nothing(Session):
+class Nothing(RunSession):
     """A session in which nothing runs."""
 
-    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
         raise NotImplementedError
 
     def kill(self, number: int) -> None:

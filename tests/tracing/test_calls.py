@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tracewhale.tracing.calls import CALLS, Flag, Kind
+from tracewhale.tracing.calls import CALLS, ArgumentKind, Flag
 from tracewhale.tracing.events import Access
 
 SOURCE = Path(__file__).parents[2] / "probes" / "calls.c"
@@ -71,5 +71,5 @@ def test_flags_have_names() -> None:
 
 
 def test_calls_of_sockets_have_no_directory() -> None:
-    kinds = {Kind.SOCKET, Kind.SOCKETCALL}
+    kinds = {ArgumentKind.SOCKET, ArgumentKind.SOCKETCALL}
     assert all(name.dirfd == -1 for call in CALLS if call.kind in kinds for name in call.names)

@@ -33,7 +33,7 @@ from tracewhale.tracing.records import (
     Record,
     Started,
 )
-from tracewhale.tracing.strace.processes import Asked
+from tracewhale.tracing.strace.processes import RequestedPath
 from tracewhale.tracing.stream import Decoder
 
 TEXT = st.binary(max_size=30).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"")))
@@ -74,9 +74,9 @@ def test_each_thing_is_told_once_and_every_call_is_counted() -> None:
     told: list[Record] = []
     decoder = Decoder()
     recorder = Recorder(lambda data: told.extend(decoder.feed(data)))
-    one, two = (Use(Access.STAT, True, Asked(path)) for path in ("/1", "/2"))
+    one, two = (Use(Access.STAT, True, RequestedPath(path)) for path in ("/1", "/2"))
 
-    def find(asked: Asked, follow: bool) -> tuple[bool, str]:
+    def find(asked: RequestedPath, follow: bool) -> tuple[bool, str]:
         return asked.path == "/1", "/real" if follow else ""
 
     number = recorder.program("/bin/a")
@@ -138,7 +138,7 @@ def test_where_a_path_leads(tmp_path: Path) -> None:
     pid = os.getpid()
 
     def found(name: str, *, follow: bool = True) -> tuple[bool, str]:
-        return finding.find(pid, Asked(f"{place}/{name}"), follow=follow)
+        return finding.find(pid, RequestedPath(f"{place}/{name}"), follow=follow)
 
     assert found("file") == (True, "")
     assert found("link") == (True, f"{place}/file")
@@ -146,7 +146,7 @@ def test_where_a_path_leads(tmp_path: Path) -> None:
     assert found("../" + place.name) == (True, str(place))
     assert found("nowhere") == found("none") == found("file/x") == (False, "")
     assert found("loop") == (True, "")
-    assert finding.find(1 << 22, Asked("/"), follow=True) == (False, "")
+    assert finding.find(1 << 22, RequestedPath("/"), follow=True) == (False, "")
 
 
 CODE = """
@@ -178,9 +178,9 @@ def test_what_a_process_has(tmp_path: Path) -> None:
         assert f"{place}/gone" in {path for path, _ in opened}
         assert os.path.realpath(sys.executable) in proc.mapped(pid)
         assert proc.loader_environment(pid) == (("LD_DEBUG_OUTPUT", "a=b"),)
-        assert proc.asked(pid, "x", "cwd", "/") == Asked(f"{place}/x")
-        assert proc.asked(pid, "/x", "cwd", "/r") == Asked("/x", "/r")
-        assert proc.asked(pid, "x", "cwd", str(place)) == Asked("/x", str(place))
+        assert proc.asked(pid, "x", "cwd", "/") == RequestedPath(f"{place}/x")
+        assert proc.asked(pid, "/x", "cwd", "/r") == RequestedPath("/x", "/r")
+        assert proc.asked(pid, "x", "cwd", str(place)) == RequestedPath("/x", str(place))
         with pytest.raises(FileNotFoundError):
             proc.asked(pid, "x", "fd/999", "/")
         assert proc.is_held(pid, "-S") is False

@@ -9,8 +9,8 @@ from tracewhale.closure.model import (
     Attempt,
     Closure,
     Edge,
+    EdgeKind,
     How,
-    Kind,
     Miss,
     Root,
     UnreadableElf,
@@ -119,15 +119,15 @@ def _follow_scripts(view: View, path: str) -> tuple[list[Edge], str, Miss | None
         if entry is None or entry.kind is not EntryKind.FILE:
             edge = edges.pop()
             attempt = Attempt(path, How.PATH, "no such file")
-            return edges, "", Miss(edge.needer, edge.name, Kind.SCRIPT, (attempt,))
+            return edges, "", Miss(edge.needer, edge.name, EdgeKind.SCRIPT, (attempt,))
         (head,) = view.tree.read([(entry.path, 0, HEAD)])
         found = interpreter(head or b"")
         if found is None:
             return edges, path, None
         path = found[0] if found[0].startswith("/") else f"/{found[0]}"
-        edges.append(Edge(entry.path, found[0], path, Kind.SCRIPT, How.PATH))
+        edges.append(Edge(entry.path, found[0], path, EdgeKind.SCRIPT, How.PATH))
     attempt = Attempt(path, How.PATH, "too many interpreters are scripts themselves")
-    return edges, "", Miss(edges[-1].needer, edges[-1].name, Kind.SCRIPT, (attempt,))
+    return edges, "", Miss(edges[-1].needer, edges[-1].name, EdgeKind.SCRIPT, (attempt,))
 
 
 def _trouble(resolver: Resolver, path: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
-from tracewhale.closure.files import Files
+from tracewhale.closure.files import ElfFiles
 from tracewhale.closure.model import (
     Attempt,
     Edge,
@@ -20,7 +20,7 @@ from tracewhale.closure.model import (
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 
-class Verdict(Enum):
+class FileVerdict(Enum):
     """What a loader does about a file that it cannot use."""
 
     ABSENT = "absent"
@@ -30,8 +30,8 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    verdict: Verdict
+class UnusableFile:
+    verdict: FileVerdict
     reason: str
 
 
@@ -46,7 +46,7 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
     """The outcome of a search that succeeded."""
 
     located: Located
@@ -62,7 +62,7 @@ class Lost:
     fatal: bool = False
 
 
-Outcome = Found | Lost
+Outcome = SearchResult | Lost
 
 
 class Disk:
@@ -70,43 +70,47 @@ class Disk:
 
     def __init__(self, view: View) -> None:
         self.view = view
-        self.files = Files(view)
-        self._looked: dict[str, Located | Refused] = {}
+        self.files = ElfFiles(view)
+        self._looked: dict[str, Located | UnusableFile] = {}
         self._directories: dict[str, str | None] = {}
 
-    def look(self, path: str) -> Located | Refused:
+    def look(self, path: str) -> Located | UnusableFile:
         """Open and read an asked path as a loader would."""
         known = self._looked.get(path)
         if known is None:
             known = self._looked[path] = self._look(path)
         return known
 
-    def _look(self, path: str) -> Located | Refused:
+    def _look(self, path: str) -> Located | UnusableFile:
         directory, _, name = path.rpartition("/")
         at = self.directory(directory or "/")
         if at is None:
-            return Refused(Verdict.ABSENT, "no such file")
+            return UnusableFile(FileVerdict.ABSENT, "no such file")
         entry = (self.view.listing(at) or {}).get(name)
         if entry is None or name in ("", ".", ".."):
-            return Refused(Verdict.ABSENT, "no such file")
+            return UnusableFile(FileVerdict.ABSENT, "no such file")
         if entry.kind is Kind.SYMLINK:
             resolution = self.view.resolve(entry.path)
             if resolution.loop:
-                return Refused(Verdict.LEAVE, "too many levels of symbolic links")
+                return UnusableFile(FileVerdict.LEAVE, "too many levels of symbolic links")
             if resolution.entry is None:
-                return Refused(Verdict.ABSENT, f"a symbolic link to {entry.target}, which does not exist")
+                return UnusableFile(
+                    FileVerdict.ABSENT, f"a symbolic link to {entry.target}, which does not exist"
+                )
             entry = resolution.entry
         return self._read(path, entry)
 
-    def _read(self, path: str, entry: Entry) -> Located | Refused:
+    def _read(self, path: str, entry: Entry) -> Located | UnusableFile:
         if entry.kind is not Kind.FILE:
-            return Refused(Verdict.FATAL, f"cannot read file data: it is a {entry.kind.value}")
+            return UnusableFile(FileVerdict.FATAL, f"cannot read file data: it is a {entry.kind.value}")
         elf = self.files.get(entry)
         if elf is None:
-            return Refused(Verdict.FATAL, "invalid ELF header" if entry.size >= 64 else "file too short")
+            return UnusableFile(
+                FileVerdict.FATAL, "invalid ELF header" if entry.size >= 64 else "file too short"
+            )
         if isinstance(elf, UnreadableElf):
             wrong_class = elf.reason.startswith("wrong ELF class")
-            return Refused(Verdict.SKIP if wrong_class else Verdict.FATAL, elf.reason)
+            return UnusableFile(FileVerdict.SKIP if wrong_class else FileVerdict.FATAL, elf.reason)
         identity = (entry.device, entry.inode) if entry.inode else entry.path
         return Located(path, entry.path, identity, elf)
 

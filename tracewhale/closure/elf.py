@@ -28,7 +28,7 @@ from tracewhale.closure.headers import (
     map_refusal,
     segments,
 )
-from tracewhale.closure.model import Dependency, Elf, Kind, Note, UnreadableElf
+from tracewhale.closure.model import Dependency, EdgeKind, Elf, Note, UnreadableElf
 from tracewhale.closure.notes import isa_level, notes
 from tracewhale.closure.versions import Definitions, Needs, definitions, needs
 
@@ -61,9 +61,9 @@ DT_VERDEF: int = ENUM_D_TAG["DT_VERDEF"]
 DT_AUDIT = 0x6FFFFEFC
 DT_DEPAUDIT = 0x6FFFFEFB
 LOADING = {
-    ENUM_D_TAG["DT_NEEDED"]: Kind.NEEDED,
-    ENUM_D_TAG["DT_FILTER"]: Kind.FILTER,
-    ENUM_D_TAG["DT_AUXILIARY"]: Kind.AUXILIARY,
+    ENUM_D_TAG["DT_NEEDED"]: EdgeKind.NEEDED,
+    ENUM_D_TAG["DT_FILTER"]: EdgeKind.FILTER,
+    ENUM_D_TAG["DT_AUXILIARY"]: EdgeKind.AUXILIARY,
 }
 DF_1_NODEFLIB = 0x800
 DF_1_PIE = 0x08000000
@@ -150,7 +150,7 @@ def _contents(base: Elf, order: str, head: bytes, size: int, mapped: list[Segmen
 
 def _dynamic(base: Elf, order: str, head: bytes, size: int, mapped: list[Segment], block: bytes) -> Parser:
     values: dict[int, int] = {}
-    loading: list[tuple[Kind, int]] = []
+    loading: list[tuple[EdgeKind, int]] = []
     entry = struct.Struct(order + ("QQ" if base.bits == 64 else "II"))
     for tag, value in entry.iter_unpack(block[: len(block) - len(block) % entry.size]):
         if tag == 0:

@@ -18,7 +18,7 @@ HOSTILE = (struct.error, ValueError, OverflowError, IndexError, KeyError, Memory
 """What a malformed file may still raise while it is taken apart."""
 
 
-class Files:
+class ElfFiles:
     """The ELF files of a tree by physical path. None is a file that is not an ELF file."""
 
     def __init__(self, view: View) -> None:

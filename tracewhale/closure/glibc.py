@@ -6,15 +6,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from tracewhale.closure.disk import Findings, Found, Located, Lost
+from tracewhale.closure.disk import Findings, Located, Lost, SearchResult
 from tracewhale.closure.loader import Loader
-from tracewhale.closure.model import Attempt, Edge, Elf, How, Kind, Miss, VersionProblem
+from tracewhale.closure.model import Attempt, Edge, EdgeKind, Elf, How, Miss, VersionProblem
 from tracewhale.closure.search import Map, Search
 from tracewhale.closure.tokens import expand
 
 VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 PRELOAD_FILE = "/etc/ld.so.preload"
-OUTSIDE = frozenset({Kind.PRELOAD, Kind.PRELOAD_FILE, Kind.AUDIT})
+OUTSIDE = frozenset({EdgeKind.PRELOAD, EdgeKind.PRELOAD_FILE, EdgeKind.AUDIT})
 """What comes from outside of the program, and is mistrusted in a secure process."""
 
 MAX_PRELOADS = 1024
@@ -67,7 +67,7 @@ class Namespace:
             self.names = {name: each for each in reversed(self.order) for name in each.names}
 
 
-class Process:
+class GlibcProcess:
     """A program as the loader finds it: what it needs, is filtered by, preloads, and is audited by."""
 
     def __init__(self, search: Search, program: Located, findings: Findings) -> None:
@@ -88,7 +88,7 @@ class Process:
         if program.elf.interpreter:
             self.findings.objects[self.loader.physical] = self.loader.elf
             path = self.loader.path
-            edge = Edge(program.physical, program.elf.interpreter, path, Kind.INTERPRETER, How.PATH)
+            edge = Edge(program.physical, program.elf.interpreter, path, EdgeKind.INTERPRETER, How.PATH)
             self.findings.edges[edge] = None
         for name in self._audit_names(program.elf):
             self._audit(name)
@@ -105,7 +105,7 @@ class Process:
         """Load a library into the running process, as dlopen(3) does; what is new by it, in order."""
         if self.base.same_file(located.identity) or located.physical == self.loader.physical:
             return ()
-        edge = Edge(self.main.physical, located.path, located.path, Kind.OPENED, How.PATH)
+        edge = Edge(self.main.physical, located.path, located.path, EdgeKind.OPENED, How.PATH)
         self.findings.edges[edge] = None
         space = Namespace(self.base)
         made = self.search.map(located, None)
@@ -124,9 +124,9 @@ class Process:
                 if self.base.named(name) is not None:
                     continue
                 outcome = self.search.find(name, made, self.main)
-                if isinstance(outcome, Found) and not self.base.same_file(outcome.located.identity):
+                if isinstance(outcome, SearchResult) and not self.base.same_file(outcome.located.identity):
                     path = outcome.located.path
-                    yield Edge(made.physical, name, path, Kind.POSSIBLE, outcome.how, outcome.variant)
+                    yield Edge(made.physical, name, path, EdgeKind.POSSIBLE, outcome.how, outcome.variant)
 
     @property
     def loaded(self) -> tuple[tuple[str, str], ...]:
@@ -146,24 +146,24 @@ class Process:
                 if name and not (self.search.root.secure and "/" in name):
                     yield name
 
-    def _preloads(self) -> Iterator[tuple[Kind, str]]:
+    def _preloads(self) -> Iterator[tuple[EdgeKind, str]]:
         return islice(self._all_preloads(), MAX_PRELOADS)
 
-    def _all_preloads(self) -> Iterator[tuple[Kind, str]]:
+    def _all_preloads(self) -> Iterator[tuple[EdgeKind, str]]:
         environment = dict(self.search.root.environment)
         for name in re.split("[ :]", environment.get("LD_PRELOAD", "")):
             if name and not (self.search.root.secure and "/" in name):
-                yield Kind.PRELOAD, name
+                yield EdgeKind.PRELOAD, name
         text = self.search.disk.text(PRELOAD_FILE)
         for line in (text or b"").decode(errors="surrogateescape").split("\n"):
             for name in re.split("[ \t:]", line.partition("#")[0]):
                 if name:
-                    yield Kind.PRELOAD_FILE, name
+                    yield EdgeKind.PRELOAD_FILE, name
 
     def _audit(self, name: str) -> None:
         """Load an audit module with its dependencies into a namespace of its own."""
         space = Namespace(audit=True)
-        made = self._request(self.main, name, Kind.AUDIT, space)
+        made = self._request(self.main, name, EdgeKind.AUDIT, space)
         if made is not None:
             space.names.setdefault(self.loader.elf.soname or "", self.interpreter)
             self._dependencies([made], space)
@@ -181,14 +181,14 @@ class Process:
                 made = self._request(needer, dependency.name, dependency.kind, space)
                 if made is None or id(made) in done:
                     continue
-                if dependency.kind is Kind.NEEDED:
+                if dependency.kind is EdgeKind.NEEDED:
                     queue.append(made)
                 else:
                     space.move_before(made, needer)
                     filtees.append(made)
             queue[:0] = filtees
 
-    def _request(self, needer: Map, name: str, kind: Kind, space: Namespace) -> Map | None:
+    def _request(self, needer: Map, name: str, kind: EdgeKind, space: Namespace) -> Map | None:
         """One request for a name: an object loaded before, or one that is found now."""
         asked = expand(name, self.search.tokens(needer)) if "$" in name else name
         if not asked:
@@ -204,7 +204,7 @@ class Process:
             return known
         if asked in VDSO:
             return None
-        asker = self.interpreter if kind is Kind.AUDIT else needer
+        asker = self.interpreter if kind is EdgeKind.AUDIT else needer
         trusted = self.search.root.secure and kind in OUTSIDE
         outcome = self.search.find(asked, asker, self.main, space.audit, trusted)
         if isinstance(outcome, Lost):
@@ -212,24 +212,26 @@ class Process:
             return None
         return self._accept(needer, name, asked, kind, outcome, space)
 
-    def _accept(self, needer: Map, name: str, asked: str, kind: Kind, found: Found, space: Namespace) -> Map:
+    def _accept(
+        self, needer: Map, name: str, asked: str, kind: EdgeKind, found: SearchResult, space: Namespace
+    ) -> Map:
         located = found.located
         self._edge(needer, name, located.path, kind, found.how, found.variant)
         same = space.same_file(located.identity)
         if same is not None:
             space.name(same, asked)
             return same
-        parent = None if kind is Kind.AUDIT else needer
+        parent = None if kind is EdgeKind.AUDIT else needer
         made = self.search.map(located, parent)
         self.findings.objects[located.physical] = located.elf
         space.add(made, located.identity, asked)
         return made
 
-    def _edge(self, needer: Map, name: str, path: str, kind: Kind, how: How, variant: str = "") -> None:
+    def _edge(self, needer: Map, name: str, path: str, kind: EdgeKind, how: How, variant: str = "") -> None:
         self.findings.edges[Edge(needer.physical, name, path, kind, how, variant)] = None
 
-    def _miss(self, needer: Map, name: str, kind: Kind, lost: Lost) -> None:
-        optional = kind not in (Kind.NEEDED, Kind.FILTER)
+    def _miss(self, needer: Map, name: str, kind: EdgeKind, lost: Lost) -> None:
+        optional = kind not in (EdgeKind.NEEDED, EdgeKind.FILTER)
         miss = Miss(needer.physical, name, kind, lost.attempts, optional, lost.fatal)
         self.findings.misses[miss] = None
 

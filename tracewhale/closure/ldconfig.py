@@ -37,7 +37,7 @@ Keep = Callable[[str], bool]
 
 
 @dataclass(slots=True)
-class Place:
+class ScannedDirectory:
     """A directory to scan: its path as configured, where that is, the type set for it with ``=``."""
 
     path: str
@@ -87,7 +87,7 @@ class _Scanner:
         x86 = loader.elf.machine in (EM_X86_64, EM_386)
         self.typed = old
         self.legacy = (LEGACY if x86 else {}) | TLS if old else {}
-        self._places: dict[str, Place] = {}
+        self._places: dict[str, ScannedDirectory] = {}
 
     def entries(self) -> Iterator[CacheEntry]:
         for line in _lines(self.disk, CONF, []):
@@ -111,10 +111,10 @@ class _Scanner:
         if physical in self._places:
             self._places[physical].type = kind_flags
             return
-        self._places[physical] = Place(path, physical, kind_flags)
+        self._places[physical] = ScannedDirectory(path, physical, kind_flags)
         self._add_subdirectories(self._places[physical])
 
-    def _add_subdirectories(self, place: Place) -> None:
+    def _add_subdirectories(self, place: ScannedDirectory) -> None:
         below = f"{place.path}/glibc-hwcaps"
         # Of two names for one directory ldconfig takes the one that the file system lists first.
         linked = self.disk.links(below)
@@ -123,14 +123,14 @@ class _Scanner:
             if name.startswith(".") or ":" in name or physical is None or not self.keep(physical):
                 continue
             self.names[name] = None
-            made = Place(f"{below}/{name}", physical, place.type, name)
+            made = ScannedDirectory(f"{below}/{name}", physical, place.type, name)
             self._places.setdefault(physical, made)
 
-    def _read_ahead(self, places: Iterable[Place]) -> None:
+    def _read_ahead(self, places: Iterable[ScannedDirectory]) -> None:
         found = (self._target(e) for p in places for e in self._listed(p) if _is_library(e.path))
         self.disk.files.load(entry for entry in found if entry is not None)
 
-    def _listed(self, place: Place) -> list[Entry]:
+    def _listed(self, place: ScannedDirectory) -> list[Entry]:
         listing = self.disk.view.listing(place.physical) or {}
         return [entry for _, entry in sorted(listing.items()) if self.keep(entry.path)]
 
@@ -140,7 +140,7 @@ class _Scanner:
         target = self.disk.view.resolve(entry.path).entry
         return target if target is not None and self.keep(target.path) else None
 
-    def _scan(self, place: Place, queue: list[Place]) -> Iterator[CacheEntry]:
+    def _scan(self, place: ScannedDirectory, queue: list[ScannedDirectory]) -> Iterator[CacheEntry]:
         libraries: dict[str, Library] = {}
         for entry in self._listed(place):
             name = os.path.basename(entry.path)
@@ -149,7 +149,7 @@ class _Scanner:
                 continue
             if target.kind is Kind.DIRECTORY:
                 if not place.subdirectory and name in self.legacy:
-                    self._queue(Place(f"{place.path}/{name}", target.path, place.type), queue)
+                    self._queue(ScannedDirectory(f"{place.path}/{name}", target.path, place.type), queue)
                 continue
             if _is_library(name) and not _is_prelink(name) and target.kind is Kind.FILE:
                 self._consider(name, entry.kind is Kind.SYMLINK, target, place, libraries)
@@ -161,7 +161,7 @@ class _Scanner:
                 level = library.isa_level if place.subdirectory else 0
                 yield CacheEntry(soname, path, library.flags, place.subdirectory, level, hwcap)
 
-    def _queue(self, place: Place, queue: list[Place]) -> None:
+    def _queue(self, place: ScannedDirectory, queue: list[ScannedDirectory]) -> None:
         if place.physical not in self._places:
             self._places[place.physical] = place
             queue.append(place)
@@ -171,7 +171,7 @@ class _Scanner:
         return entry is not None and self.keep(path) and self._target(entry) is not None
 
     def _consider(
-        self, name: str, link: bool, target: Entry, place: Place, libraries: dict[str, Library]
+        self, name: str, link: bool, target: Entry, place: ScannedDirectory, libraries: dict[str, Library]
     ) -> None:
         """Take a file for its soname, unless a better one of that name is known (search_dir)."""
         elf = self.disk.files.get(target)

@@ -22,7 +22,7 @@ class UnreadableElf(TraceWhaleError):
         self.is_elf = is_elf
 
 
-class Kind(Enum):
+class EdgeKind(Enum):
     """Why an object was asked for."""
 
     NEEDED = "needed"
@@ -54,7 +54,7 @@ class How(Enum):
 class Dependency:
     """An entry of the dynamic section that makes the loader load: DT_NEEDED, DT_FILTER, DT_AUXILIARY."""
 
-    kind: Kind
+    kind: EdgeKind
     name: str
 
 
@@ -112,7 +112,7 @@ class Elf:
     @property
     def needed(self) -> tuple[str, ...]:
         """The names of DT_NEEDED, in order."""
-        return tuple(d.name for d in self.dependencies if d.kind is Kind.NEEDED)
+        return tuple(d.name for d in self.dependencies if d.kind is EdgeKind.NEEDED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class Edge:
     needer: str
     name: str
     path: str
-    kind: Kind
+    kind: EdgeKind
     how: How
     variant: str = ""
 
@@ -166,7 +166,7 @@ class Miss:
 
     needer: str
     name: str
-    kind: Kind
+    kind: EdgeKind
     attempts: tuple[Attempt, ...]
     optional: bool = False
     fatal: bool = False

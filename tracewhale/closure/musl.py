@@ -10,9 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from tracewhale.closure.disk import Disk, Findings, Found, Located, Lost, Outcome, Refused, Verdict
+from tracewhale.closure.disk import (
+    Disk,
+    FileVerdict,
+    Findings,
+    Located,
+    Lost,
+    Outcome,
+    SearchResult,
+    UnusableFile,
+)
 from tracewhale.closure.loader import MUSL_RESERVED, Loader
-from tracewhale.closure.model import Attempt, Edge, How, Kind, Miss, Root
+from tracewhale.closure.model import Attempt, Edge, EdgeKind, How, Miss, Root
 from tracewhale.closure.tokens import MAX_DIRECTORIES
 
 ORIGIN = re.compile(r"\$(?:ORIGIN|\{ORIGIN\})")
@@ -28,7 +37,7 @@ class Dso:
         self.located, self.needed_by, self.rpath, self.short = located, needed_by, rpath, short
 
 
-class Process:
+class MuslProcess:
     """A program as musl's loader finds it."""
 
     def __init__(self, disk: Disk, loader: Loader, program: Located, root: Root, findings: Findings) -> None:
@@ -42,14 +51,16 @@ class Process:
         findings.objects[program.physical] = program.elf
         if program.elf.interpreter:
             findings.objects[loader.physical] = loader.elf
-            edge = Edge(program.physical, program.elf.interpreter, loader.path, Kind.INTERPRETER, How.PATH)
+            edge = Edge(
+                program.physical, program.elf.interpreter, loader.path, EdgeKind.INTERPRETER, How.PATH
+            )
             findings.edges[edge] = None
         queue = [self.main]
         environment = {} if root.secure else dict(root.environment)
         self.library_path = environment.get("LD_LIBRARY_PATH", "")
         for name in re.split(r"[\s:]", environment.get("LD_PRELOAD", "")):
             if name:
-                self._request(self.main, None, name, Kind.PRELOAD, self.base, queue)
+                self._request(self.main, None, name, EdgeKind.PRELOAD, self.base, queue)
         self._dependencies(queue, self.base)
 
     def open(self, located: Located) -> tuple[tuple[str, str], ...]:
@@ -57,7 +68,7 @@ class Process:
         known = {dso.located.physical for _, dso in self.base}
         if located.physical in known or located.physical == self.loader.physical:
             return ()
-        edge = Edge(self.main.located.physical, located.path, located.path, Kind.OPENED, How.PATH)
+        edge = Edge(self.main.located.physical, located.path, located.path, EdgeKind.OPENED, How.PATH)
         self.findings.edges[edge] = None
         space = list(self.base)
         self.findings.objects[located.physical] = located.elf
@@ -78,7 +89,7 @@ class Process:
                 if isinstance(outcome, Lost) or outcome.how is How.LOADED:
                     continue
                 if outcome.located.identity not in loaded:
-                    yield Edge(physical, name, outcome.located.path, Kind.POSSIBLE, outcome.how)
+                    yield Edge(physical, name, outcome.located.path, EdgeKind.POSSIBLE, outcome.how)
 
     @property
     def loaded(self) -> tuple[tuple[str, str], ...]:
@@ -92,21 +103,21 @@ class Process:
                 continue
             done.add(id(needer))
             for name in needer.located.elf.needed:
-                self._request(needer, needer, name, Kind.NEEDED, space, queue)
+                self._request(needer, needer, name, EdgeKind.NEEDED, space, queue)
 
     def _request(
         self,
         needer: Dso,
         chain: Dso | None,
         name: str,
-        kind: Kind,
+        kind: EdgeKind,
         space: list[tuple[str, Dso]],
         queue: list[Dso],
     ) -> None:
         physical = needer.located.physical
         outcome = self._find(name, chain, space)
         if isinstance(outcome, Lost):
-            optional = kind is Kind.PRELOAD
+            optional = kind is EdgeKind.PRELOAD
             miss = Miss(physical, name, kind, outcome.attempts, optional, outcome.fatal)
             self.findings.misses[miss] = None
             return
@@ -130,14 +141,14 @@ class Process:
     def _find(self, name: str, needer: Dso | None, space: list[tuple[str, Dso]]) -> Outcome:
         reserved = name.startswith("lib") and name[3:].startswith(MUSL_RESERVED)
         if reserved or name == self.loader.path:
-            return Found(self.interpreter.located, How.LOADED)
+            return SearchResult(self.interpreter.located, How.LOADED)
         attempts: list[Attempt] = []
         if "/" in name:
             path = name if name.startswith("/") else f"{self.root.directory.rstrip('/')}/{name}"
             return self._open(path, How.PATH, attempts) or Lost(tuple(attempts))
         for _, dso in space:
             if dso.short == name:
-                return Found(dso.located, How.LOADED)
+                return SearchResult(dso.located, How.LOADED)
         if not name or len(name) > NAME_MAX:
             return Lost((Attempt(name, How.PATH, "not a file name"),))
         for how, places in self._stages(needer):
@@ -180,14 +191,14 @@ class Process:
     def _open(self, path: str, how: How, attempts: list[Attempt]) -> Outcome | None:
         """The first file that opens is taken, whatever it is; None when there is none at this path."""
         looked = self.disk.look(path)
-        if isinstance(looked, Refused):
+        if isinstance(looked, UnusableFile):
             attempts.append(Attempt(path, how, looked.reason))
-            return None if looked.verdict is Verdict.ABSENT else Lost(tuple(attempts), fatal=True)
+            return None if looked.verdict is FileVerdict.ABSENT else Lost(tuple(attempts), fatal=True)
         if not looked.elf.dynamic or looked.elf.bits != self.loader.elf.bits:
             reason = f"wrong ELF class: ELFCLASS{looked.elf.bits}" if looked.elf.dynamic else "not dynamic"
             attempts.append(Attempt(path, how, reason))
             return Lost(tuple(attempts), fatal=True)
         same = looked.physical == self.loader.physical
         if same or (looked.elf.soname or "").startswith(("libc.so", "libc.musl-")):
-            return Found(self.interpreter.located, How.LOADED)
-        return Found(looked, how)
+            return SearchResult(self.interpreter.located, How.LOADED)
+        return SearchResult(looked, how)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracewhale.closure.deps import Listing, Row, paths
-from tracewhale.closure.model import Attempt, Edge, How, Kind, Miss
+from tracewhale.closure.model import Attempt, Edge, EdgeKind, How, Miss
 
 FORMAT_VERSION = 1
 """Of the JSON form; it changes when a field changes its meaning or goes."""
@@ -85,7 +85,7 @@ def _row(row: Row, hows: Mapping[str, str], paint: Painter) -> str:
     """One row; an object that was loaded before shows how it was found then."""
     found = row.found
     name = printable(found.name)
-    kind = "" if found.kind is Kind.NEEDED else f" ({found.kind.value})"
+    kind = "" if found.kind is EdgeKind.NEEDED else f" ({found.kind.value})"
     if isinstance(found, Miss):
         if found.optional:
             return paint(YELLOW, f"{name} => not found, which is no error{kind}")

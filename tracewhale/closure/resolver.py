@@ -15,9 +15,9 @@ from tracewhale.closure.model import (
     Attempt,
     Closure,
     Edge,
+    EdgeKind,
     Elf,
     How,
-    Kind,
     Miss,
     Root,
     Unreadable,
@@ -31,7 +31,7 @@ from tracewhale.rootfs.tree import View
 MAX_LOADER = 32 << 20
 """Bytes of a dynamic loader that are read whole."""
 
-Process = glibc.Process | musl.Process
+Process = glibc.GlibcProcess | musl.MuslProcess
 
 
 def resolve(view: View, roots: Iterable[Root], cpu: Cpu = BASELINE) -> Closure:
@@ -120,7 +120,7 @@ class Resolver:
         if loader is None:
             return None
         if loader.family == "musl":
-            return musl.Process(self.disk, loader, program, root, findings)
+            return musl.MuslProcess(self.disk, loader, program, root, findings)
         key = (loader.physical, root if _has_origin(root) else replace(root, path=""))
         search = self._searches.get(key)
         if search is None:
@@ -128,7 +128,7 @@ class Resolver:
                 self._caches[loader.conf] = read_cache(self.disk, loader)
             search = Search(self.disk, loader, self.cpu, self._caches[loader.conf], root)
             self._searches[key] = search
-        return glibc.Process(search, program, findings)
+        return glibc.GlibcProcess(search, program, findings)
 
     def _loader(self, program: Located, findings: Findings | None = None) -> Loader | None:
         """The loader that a program names, or the usual one for a library that names none."""
@@ -139,7 +139,7 @@ class Resolver:
                 looked = self.disk.look(elf.interpreter)
                 reason = "not a dynamic loader" if isinstance(looked, Located) else looked.reason
                 attempt = Attempt(elf.interpreter, How.PATH, reason)
-                miss = Miss(program.physical, elf.interpreter, Kind.INTERPRETER, (attempt,))
+                miss = Miss(program.physical, elf.interpreter, EdgeKind.INTERPRETER, (attempt,))
                 findings.misses[miss] = None
             return loader
         known = KNOWN.get((elf.machine, elf.bits), ())
@@ -186,7 +186,7 @@ class Resolver:
             names |= found
         for miss in list(findings.misses):
             path = names.get(miss.name)
-            if path is not None and miss.kind is Kind.NEEDED:
+            if path is not None and miss.kind is EdgeKind.NEEDED:
                 del findings.misses[miss]
                 findings.edges[Edge(miss.needer, miss.name, path, miss.kind, How.LOADED)] = None
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tracewhale.closure.cache import Cache, lookup
 from tracewhale.closure.cpu import HWCAPS_VERSION, LEGACY_GONE, Cpu
-from tracewhale.closure.disk import Disk, Found, Located, Lost, Outcome, Refused, Verdict
+from tracewhale.closure.disk import Disk, FileVerdict, Located, Lost, Outcome, SearchResult, UnusableFile
 from tracewhale.closure.elf import DF_1_NODEFLIB
 from tracewhale.closure.ldcache import parse
 from tracewhale.closure.loader import EM_X86_64, Loader
@@ -43,11 +43,11 @@ class Map:
     rpath: tuple[str, ...] = ()
     runpath: tuple[str, ...] = ()
     names: dict[str, None] = field(default_factory=dict)
-    plan: Plan | None = None
+    plan: SearchPlan | None = None
 
 
 @dataclass(slots=True, eq=False)
-class Plan:
+class SearchPlan:
     """The directories to search before the cache and the default ones, and what was found by them."""
 
     stages: tuple[Stage, ...]
@@ -73,7 +73,7 @@ class Search:
         self.isa_levels = (2 << len(own.levels)) - 1
         self.usable_hwcap = sum(LEGACY_BITS.get(name, 0) for name in usable)
         self.variants: dict[Variant, None] = {}
-        self._plans: dict[tuple[tuple[Stage, ...], bool], Plan] = {}
+        self._plans: dict[tuple[tuple[Stage, ...], bool], SearchPlan] = {}
         self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
         self._library_path: tuple[str, ...] | None = None
 
@@ -102,7 +102,7 @@ class Search:
         trusted = self.loader.directories
         return Tokens(needer.origin, self.loader.lib, self.platform, secure, needer.main, trusted)
 
-    def plan(self, needer: Map, main: Map, audit: bool = False) -> Plan:
+    def plan(self, needer: Map, main: Map, audit: bool = False) -> SearchPlan:
         """What is searched for a name that ``needer`` asks for. DT_RPATH of its loaders counts unless
         it has a RUNPATH; the program's always does; an audit module's also has the program's RUNPATH."""
         if needer.plan is None or audit:
@@ -110,7 +110,7 @@ class Search:
             key = (tuple(self._stages(needer, main, audit)), no_default)
             plan = self._plans.get(key)
             if plan is None:
-                plan = self._plans[key] = Plan(*key)
+                plan = self._plans[key] = SearchPlan(*key)
             needer.plan = plan
         return needer.plan
 
@@ -151,11 +151,11 @@ class Search:
             path = f"{self.root.directory.rstrip('/')}/{path}"
         looked = self.accept(path)
         if isinstance(looked, Located):
-            return Found(looked, How.PATH)
-        fatal = looked.verdict is Verdict.FATAL
+            return SearchResult(looked, How.PATH)
+        fatal = looked.verdict is FileVerdict.FATAL
         return Lost((Attempt(path, How.PATH, looked.reason),), fatal)
 
-    def _find(self, name: str, plan: Plan, *, trusted: bool = False) -> Outcome:
+    def _find(self, name: str, plan: SearchPlan, *, trusted: bool = False) -> Outcome:
         attempts: list[Attempt] = []
         for how, places in plan.stages:
             outcome = self._walk(name, places, how, attempts, trusted)
@@ -179,19 +179,19 @@ class Search:
                 path = directory + name
                 looked = self.accept(path)
                 if trusted and isinstance(looked, Located) and not self._setuid(looked):
-                    looked = Refused(Verdict.ABSENT, "not setuid, as it must be in a secure process")
+                    looked = UnusableFile(FileVerdict.ABSENT, "not setuid, as it must be in a secure process")
                 if isinstance(looked, Located):
                     self._note_variants(name, place, branch, path)
-                    return Found(looked, how, branch.rstrip("/"))
+                    return SearchResult(looked, how, branch.rstrip("/"))
                 attempts.append(Attempt(path, how, looked.reason))
-                if looked.verdict is Verdict.FATAL:
+                if looked.verdict is FileVerdict.FATAL:
                     return Lost(tuple(attempts), fatal=True)
-                leave = looked.verdict is Verdict.LEAVE
+                leave = looked.verdict is FileVerdict.LEAVE
             if leave:
                 return None
         return None
 
-    def _cached(self, name: str, plan: Plan, attempts: list[Attempt]) -> Outcome | None:
+    def _cached(self, name: str, plan: SearchPlan, attempts: list[Attempt]) -> Outcome | None:
         entries = self.cache.named(name)
         flags = self.loader.cache_flags
         chosen = lookup(entries, flags, self.priorities, self.usable_hwcap, self.isa_levels)
@@ -211,25 +211,25 @@ class Search:
         looked = self.accept(path)
         if not isinstance(looked, Located):
             attempts.append(Attempt(path, How.CACHE, looked.reason))
-            return Lost(tuple(attempts), fatal=True) if looked.verdict is Verdict.FATAL else None
+            return Lost(tuple(attempts), fatal=True) if looked.verdict is FileVerdict.FATAL else None
         for entry in entries:
             if entry.flags in flags:
                 self._variant(entry.path, path, entry.subdirectory)
         variant = f"{HWCAPS}/{chosen.subdirectory}" if chosen.subdirectory else ""
-        return Found(looked, How.CACHE, variant)
+        return SearchResult(looked, How.CACHE, variant)
 
-    def accept(self, path: str) -> Located | Refused:
+    def accept(self, path: str) -> Located | UnusableFile:
         """What is at a path, refused as glibc refuses it (open_verify, _dl_map_object_from_fd)."""
         looked = self.disk.look(path)
-        if isinstance(looked, Refused):
+        if isinstance(looked, UnusableFile):
             return looked
         elf, own = looked.elf, self.loader.elf
         if elf.bits != own.bits:
-            return Refused(Verdict.SKIP, f"wrong ELF class: ELFCLASS{elf.bits}")
+            return UnusableFile(FileVerdict.SKIP, f"wrong ELF class: ELFCLASS{elf.bits}")
         if elf.machine != own.machine or elf.little != own.little:
-            return Refused(Verdict.SKIP, f"for another machine (e_machine {elf.machine})")
+            return UnusableFile(FileVerdict.SKIP, f"for another machine (e_machine {elf.machine})")
         if elf.refusal:
-            return Refused(Verdict.FATAL, elf.refusal)
+            return UnusableFile(FileVerdict.FATAL, elf.refusal)
         return looked
 
     def _setuid(self, located: Located) -> bool:

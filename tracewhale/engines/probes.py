@@ -49,7 +49,7 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ProbeVerdict:
     """Whether a probe should work, why or why not, and what to do if not."""
 
     probe: Probe
@@ -58,15 +58,15 @@ class Verdict:
     remedy: str = ""
 
 
-def judge(probe: Probe, facts: Facts) -> Verdict:
+def judge(probe: Probe, facts: Facts) -> ProbeVerdict:
     """What is known of a probe without trying it."""
     for needed, why, remedy in _NEEDS[probe](facts):
         if not needed:
-            return Verdict(probe, False, why, remedy)
-    return Verdict(probe, True, _WHY[probe])
+            return ProbeVerdict(probe, False, why, remedy)
+    return ProbeVerdict(probe, True, _WHY[probe])
 
 
-def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> list[Verdict]:
+def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> list[ProbeVerdict]:
     """The probe that was asked for, or those that should work and see all, the best first.
 
     ``fit`` are those that can do what is asked for. Raises UsageError for another one, ProbeError when none

@@ -58,7 +58,7 @@ PLAIN = Recipe()
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenImage:
     """An image with the plan that it holds, and what its files' contents are."""
 
     image: Image
@@ -70,7 +70,7 @@ class Written:
 @contextmanager
 def write(
     view: View, plan: Plan, original: Original, recipe: Recipe, environ: Mapping[str, str] = os.environ
-) -> Iterator[Written]:
+) -> Iterator[WrittenImage]:
     """Write the layers of a plan, under a configuration that runs as the original's does.
 
     What the user overrides of that comes last (`overridden`): what is verified is what was traced. Raises
@@ -90,7 +90,7 @@ def write(
         environ=environ,
         annotations=facts,
     ) as image:
-        yield Written(image, layering.plan, layering.digests, created)
+        yield WrittenImage(image, layering.plan, layering.digests, created)
 
 
 class _Layering:
@@ -149,7 +149,7 @@ def bill(
     return sbom.bill(plan, digests.found, name=name, version=image, base=base, created=created)
 
 
-def write_bill(written: Written, original: Original, recipe: Recipe, name: str, image: str) -> None:
+def write_bill(written: WrittenImage, original: Original, recipe: Recipe, name: str, image: str) -> None:
     """Write what is in the image to the file that the user wants it in. Raises UsageError, NoSpace."""
     if recipe.bill:
         made = bill(written.plan, written.digests, original, written.created, name=name, image=image)

@@ -8,16 +8,16 @@ from typing import Protocol
 from tracewhale.packages.apk import Apk
 from tracewhale.packages.distribution import distribution, documents
 from tracewhale.packages.dpkg import Dpkg
-from tracewhale.packages.files import Files
+from tracewhale.packages.files import PackageFiles
 from tracewhale.packages.java import Java
 from tracewhale.packages.model import (
     Distribution,
     Document,
-    Found,
+    GeneratedFile,
     Inventory,
     Owned,
     Package,
-    Written,
+    PackageFacts,
 )
 from tracewhale.packages.node import Node
 from tracewhale.packages.python import Python
@@ -25,13 +25,13 @@ from tracewhale.packages.rpm import Rpm
 from tracewhale.packages.ruby import Ruby
 from tracewhale.rootfs.tree import Entry, View
 
-__all__ = ["Databases", "Distribution", "Document", "Inventory", "Owned", "Package", "Written"]
+__all__ = ["Databases", "Distribution", "Document", "GeneratedFile", "Inventory", "Owned", "Package"]
 
 
 class Database(Protocol):
     """The packages of one kind."""
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The packages of some kept physical paths, and what the new image carries for them."""
         ...
 
@@ -40,13 +40,13 @@ class Databases:
     """All package metadata of a tree: pure but for what it reads, and the same answer each time."""
 
     def __init__(self, view: View) -> None:
-        files = self._files = Files(view)
+        files = self._files = PackageFiles(view)
         self._systems: tuple[Database, ...] = (Dpkg(files), Apk(files), Rpm(files))
         self._languages: tuple[Database, ...] = (Python(files), Node(files), Ruby(files), Java(files))
 
     def find(
         self, kept: Mapping[str, Entry], *, licences: bool = True
-    ) -> tuple[Inventory, tuple[Document, ...], tuple[Written, ...]]:
+    ) -> tuple[Inventory, tuple[Document, ...], tuple[GeneratedFile, ...]]:
         """The packages of some kept physical paths; what to keep for them, and what to write.
 
         To be called again when what it names is kept, until it names nothing new: ``licences`` keeps

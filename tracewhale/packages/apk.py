@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracewhale.packages.files import Files, Missing, Names, encode, normal, substance, words
-from tracewhale.packages.model import NOTHING, Found, Owned, Package, Written
+from tracewhale.packages.files import Missing, Names, PackageFiles, encode, normal, substance, words
+from tracewhale.packages.model import NOTHING, GeneratedFile, Owned, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind
 
 DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
@@ -29,7 +29,7 @@ class _Record:
 class Apk:
     """The database of installed packages, read as a whole."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: PackageFiles) -> None:
         self._files = files
         self._place = next((place for asked in DATABASES if (place := files.physical(asked))), "")
         self._records: tuple[_Record, ...] = ()
@@ -37,7 +37,7 @@ class Apk:
             self._names = Names(files.aliases())
             self._records = tuple(self._read(files.text(self._place)))
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The packages of some kept paths, and a database of just them. Alpine's have no licence files."""
         if not self._records:
             return NOTHING
@@ -50,7 +50,7 @@ class Apk:
             Owned(record.package, tuple(sorted(record.paths & files)), number in whole)
             for number, record in enumerate(there)
         ]
-        return Found(
+        return PackageFacts(
             kept=tuple(sorted(owned)),
             left_out=tuple(sorted(gone)),
             written=() if self._place in kept or not there else (self._written(there, files),),
@@ -64,10 +64,10 @@ class Apk:
                 paths = frozenset(self._names.physical(path) for path, _ in _files(lines))
                 yield _Record(_package(fields), lines, paths)
 
-    def _written(self, records: list[_Record], files: set[str]) -> Written:
+    def _written(self, records: list[_Record], files: set[str]) -> GeneratedFile:
         blocks = ["".join(f"{line}\n" for line in self._lines(record, files)) for record in records]
         content = encode("".join(f"{block}\n" for block in blocks))
-        return Written(self._place, content, self._files.modified(self._place), "apk", "database")
+        return GeneratedFile(self._place, content, self._files.modified(self._place), "apk", "database")
 
     def _lines(self, record: _Record, files: set[str]) -> Iterator[str]:
         """A record's lines without directories and files that are not kept."""

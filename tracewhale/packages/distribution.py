@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from tracewhale.packages.files import Files
+from tracewhale.packages.files import PackageFiles
 from tracewhale.packages.model import Distribution, Document
 
 PLACES = (
@@ -23,7 +23,7 @@ PLACES = (
 """Read by Trivy (pkg/fanal/analyzer/os and repo) or Syft (syft/linux/identify_release.go)."""
 
 
-def distribution(files: Files) -> Distribution:
+def distribution(files: PackageFiles) -> Distribution:
     """What os-release says (os-release(5))."""
     files.read(PLACES[:2])
     text = files.text(PLACES[0]) or files.text(PLACES[1])
@@ -42,6 +42,6 @@ def distribution(files: Files) -> Distribution:
     )
 
 
-def documents(files: Files) -> list[Document]:
+def documents(files: PackageFiles) -> list[Document]:
     """The files that name the distribution and its release."""
     return [Document(path, "distribution", "name and release") for path in PLACES if files.physical(path)]

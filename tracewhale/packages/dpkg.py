@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tracewhale.packages.files import (
-    Files,
     Missing,
     Names,
+    PackageFiles,
     decode,
     encode,
     normal,
@@ -23,7 +23,7 @@ from tracewhale.packages.files import (
     substance,
     words,
 )
-from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
+from tracewhale.packages.model import NOTHING, Document, GeneratedFile, Owned, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 DATABASE = "/var/lib/dpkg"
@@ -49,7 +49,7 @@ class _Record:
 class Dpkg:
     """dpkg's database, read as a whole: nothing else tells whose a file is."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: PackageFiles) -> None:
         self._files = files
         self._base = files.physical(DATABASE)
         self._records: tuple[_Record, ...] = ()
@@ -64,7 +64,7 @@ class Dpkg:
         self._records = records or tuple(self._read_distroless())
         self._directories = {parent(name) for record in self._records for name in record.names}
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The packages of some kept paths, what to keep for them, and their ``status.d``."""
         if not self._records:
             return NOTHING
@@ -82,7 +82,7 @@ class Dpkg:
         owned = [Owned(self._records[n].package, paths[n], n in whole) for n in there]
         records = [self._records[number] for number in there]
         owing = [self._records[n].package.name for n in there if owes_licence(paths[n], kept)]
-        return Found(
+        return PackageFacts(
             kept=tuple(sorted(owned)),
             left_out=tuple(sorted(r.package for n, r in enumerate(self._records) if n not in there)),
             documents=tuple(sorted(self._documents(records, owing if licences else []))),
@@ -165,7 +165,7 @@ class Dpkg:
                     if self._files.physical(place):
                         yield Document(place, name, "record")
 
-    def _written(self, records: list[_Record], kept: Mapping[str, Entry]) -> Iterator[Written]:
+    def _written(self, records: list[_Record], kept: Mapping[str, Entry]) -> Iterator[GeneratedFile]:
         """``status.d``, unless it is there already or the program itself reads the database."""
         if self._distroless or f"{self._base}/status" in kept:
             return
@@ -176,12 +176,12 @@ class Dpkg:
             package = record.package
             name = f"{package.name}:{package.architecture}" if package.name in twice else package.name
             place = f"{self._base}/status.d/{name}"
-            yield Written(place, encode(self._stanza(record, kept)), modified, package.name, "record")
+            yield GeneratedFile(place, encode(self._stanza(record, kept)), modified, package.name, "record")
             text = decode(sums.get(f"{self._base}/info/{record.base}.md5sums", b""))
             lines = [self._line(path, line, kept) for path, line in digests(text)]
             if any(lines):
                 content = encode("".join(f"{line}\n" for line in lines if line))
-                yield Written(f"{place}.md5sums", content, modified, package.name, "record")
+                yield GeneratedFile(f"{place}.md5sums", content, modified, package.name, "record")
 
     def _line(self, path: str, line: str, kept: Mapping[str, Entry]) -> str:
         """A line of ``.md5sums``, empty for what is not kept; by the file's own place where the link that the

@@ -16,7 +16,7 @@ TOTAL_LIMIT = 1 << 30
 """Bytes that are read together; what comes after is taken for absent."""
 
 
-class Files:
+class PackageFiles:
     """A view whose files are read once and by asked path, and which knows a distribution's aliases."""
 
     def __init__(self, view: View) -> None:

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from tracewhale.packages.files import Files, encode, words
-from tracewhale.packages.model import NOTHING, Found, Owned, Package
+from tracewhale.packages.files import PackageFiles, encode, words
+from tracewhale.packages.model import NOTHING, Owned, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind, Tree
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ MALFORMED = (
 class Java:
     """Archives among kept files, of which just the directory and what names them is read."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: PackageFiles) -> None:
         self._tree = files.view.tree
         self._budget, self._archives = NESTED_LIMIT, 0
         self._known: dict[str, tuple[Package, ...]] = {}
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The artifacts in the kept archives."""
         archives = [
             path for path, entry in kept.items() if entry.kind is Kind.FILE and path.endswith(ARCHIVES)
@@ -66,7 +66,9 @@ class Java:
         for path in sorted(archives):
             for package in self._known.get(path, ()):
                 owners.setdefault(package, []).append(path)
-        return Found(tuple(sorted(Owned(package, tuple(paths), True) for package, paths in owners.items())))
+        return PackageFacts(
+            tuple(sorted(Owned(package, tuple(paths), True) for package, paths in owners.items()))
+        )
 
     def _artifacts(self, path: str, file: _Range | io.BytesIO, depth: int) -> Iterator[Package]:
         self._archives += 1

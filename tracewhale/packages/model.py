@@ -56,7 +56,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Written:
+class GeneratedFile:
     """A file of the new image that the original does not have, or has with more in it."""
 
     path: str
@@ -94,13 +94,13 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PackageFacts:
     """What one package manager's metadata tells about some kept paths."""
 
     kept: tuple[Owned, ...] = ()
     left_out: tuple[Package, ...] = ()
     documents: tuple[Document, ...] = ()
-    written: tuple[Written, ...] = ()
+    written: tuple[GeneratedFile, ...] = ()
 
 
-NOTHING = Found()
+NOTHING = PackageFacts()

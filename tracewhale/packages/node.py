@@ -9,8 +9,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tracewhale.packages.files import Files, encode, words
-from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
+from tracewhale.packages.files import PackageFiles, encode, words
+from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
 from tracewhale.packages.walk import above, whole
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.rootfs.tree import Entry, Kind, View, join
@@ -21,10 +21,10 @@ CODE = (".js", ".mjs", ".cjs", ".json", ".node", ".wasm")
 class Node:
     """Packages in the directories above kept files of Node."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: PackageFiles) -> None:
         self._files = files
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The packages of some kept paths, and their ``package.json``."""
         view = self._files.view
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
@@ -59,7 +59,7 @@ class Node:
             for directory, some in paths.items()
         ]
         left_out = _siblings(view, set(paths))
-        return Found(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+        return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def _packages(self, directories: set[str]) -> dict[str, Package]:
         contents = self._files.read(join(directory, "package.json") for directory in sorted(directories))

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from tracewhale.packages.files import Files, decode, encode, normal, substance, words
-from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
+from tracewhale.packages.files import PackageFiles, decode, encode, normal, substance, words
+from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.packages.walk import whole
 from tracewhale.rootfs.tree import Entry, Kind, join, parent
@@ -37,11 +37,11 @@ class _Distribution:
 class Python:
     """Distributions in the directories that hold kept files."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: PackageFiles) -> None:
         self._files = files
         self._known: dict[str, list[_Distribution]] = {}
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The distributions of some kept paths, and their metadata."""
         distributions = [each for base in self._bases(kept) for each in self._known[base]]
         if not distributions:
@@ -64,7 +64,7 @@ class Python:
                 found = licence_files(self._files.view, each.info.path)
                 documents += [Document(path, package.name, "licence") for path in found]
         left_out = [_package(each.info, "") for each in distributions if each not in there]
-        return Found(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+        return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def _bases(self, kept: Mapping[str, Entry]) -> list[str]:
         """Kept directories with distributions in them, which are read if they are not known yet."""

@@ -12,8 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tracewhale.packages import rpmdb
-from tracewhale.packages.files import Files, Missing, Names, decode, encode, owes_licence, substance, words
-from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package, Written
+from tracewhale.packages.files import (
+    Missing,
+    Names,
+    PackageFiles,
+    decode,
+    encode,
+    owes_licence,
+    substance,
+    words,
+)
+from tracewhale.packages.model import NOTHING, Document, GeneratedFile, Owned, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind
 
 DIRECTORIES = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
@@ -46,7 +55,7 @@ class _Record:
 class Rpm:
     """rpm's database, read as a whole."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: PackageFiles) -> None:
         self._files = files
         self._place = ""
         self._data = b""
@@ -61,7 +70,7 @@ class Rpm:
                 self._records = tuple(self._read())
                 break
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The packages of some kept paths, their licences, and a database of just them."""
         if not self._records:
             return NOTHING
@@ -81,7 +90,7 @@ class Rpm:
             for path in record.licences
             if self._files.physical(path)
         ]
-        return Found(
+        return PackageFacts(
             kept=tuple(sorted(owned)),
             left_out=tuple(sorted(gone)),
             documents=tuple(sorted(documents)),
@@ -115,11 +124,11 @@ class Rpm:
                 licences.add(path)
         return frozenset(paths), frozenset(licences)
 
-    def _written(self, records: list[_Record]) -> Written:
+    def _written(self, records: list[_Record]) -> GeneratedFile:
         chosen = {record.number: (record.package.name, record.header) for record in records}
         content = rpmdb.subset(self._data, chosen)
         place = f"{self._place.rpartition('/')[0]}/{DATABASES[0]}"
-        return Written(place, content, self._files.modified(self._place), "rpm", "database")
+        return GeneratedFile(place, content, self._files.modified(self._place), "rpm", "database")
 
 
 def parse(header: bytes) -> dict[int, Value]:

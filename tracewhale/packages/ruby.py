@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tracewhale.packages.files import Files, encode, words
-from tracewhale.packages.model import NOTHING, Document, Found, Owned, Package
+from tracewhale.packages.files import PackageFiles, encode, words
+from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.packages.walk import whole
 from tracewhale.rootfs.tree import Entry, Kind
@@ -23,10 +23,10 @@ AUTHORS = re.compile(r"\.authors?\s*=\s*\[?\s*[\"']([^\"']+)[\"']")
 class Ruby:
     """Gems in the directories of kept files."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: PackageFiles) -> None:
         self._files = files
 
-    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> Found:
+    def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """The gems of some kept paths, and their specifications."""
         view = self._files.view
         gems: dict[tuple[str, str], list[str]] = {}
@@ -58,7 +58,7 @@ class Ruby:
                 found = licence_files(view, directories[gem])
                 documents += [Document(path, package.name, "licence") for path in found]
         left_out = {_package(full, "") for home, full in known if (home, full) not in there}
-        return Found(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+        return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
 
 def _package(full: str, specification: str) -> Package:

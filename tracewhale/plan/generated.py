@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from tracewhale.closure.ldcache import parse, rewritten
-from tracewhale.packages import Written
+from tracewhale.packages import GeneratedFile
 from tracewhale.plan.model import Kept, Reason, Why
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
@@ -26,7 +26,7 @@ SECOND = 1_000_000_000
 def generate(
     view: View,
     kept: Mapping[str, Kept],
-    written: Iterable[Written],
+    written: Iterable[GeneratedFile],
     *,
     wanted: Callable[[str], bool] = lambda path: True,
     epoch: int | None = None,

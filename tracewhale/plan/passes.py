@@ -120,7 +120,7 @@ def keep_elf_closure(work: Work) -> None:
     work.closure = work.resolver.resolve(roots)
     guesses = work.resolver.possible() if work.options.guess_dlopen else ()
     for edge in (*work.closure.edges, *guesses):
-        why = Why.INTERPRETER if edge.kind is loader.Kind.INTERPRETER else Why.NEEDED
+        why = Why.INTERPRETER if edge.kind is loader.EdgeKind.INTERPRETER else Why.NEEDED
         work.draft.keep(edge.path, Reason(why.value, edge.needer, _name_and_search(edge)))
 
 
@@ -188,5 +188,5 @@ def _physical(view: View, path: str) -> str:
 
 
 def _name_and_search(edge: loader.Edge) -> str:
-    guess = f"{edge.kind.value}, " if edge.kind is loader.Kind.POSSIBLE else ""
+    guess = f"{edge.kind.value}, " if edge.kind is loader.EdgeKind.POSSIBLE else ""
     return f"{edge.name} ({guess}{edge.how.value})"

@@ -32,7 +32,7 @@ Extent = tuple[int, int, int]
 """Where a run of a file's bytes lies: offset in the file, offset in the tar, length."""
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """What a tar is read from, forwards only."""
 
     position: int
@@ -66,7 +66,7 @@ class Member:
     extents: tuple[Extent, ...]
 
 
-def members(source: Source) -> Iterator[Member]:
+def members(source: ByteSource) -> Iterator[Member]:
     """Each member in order. Its contents may be read from the source before the next is asked for."""
     extended: dict[bytes, bytes] = {}
     while block := _next_header(source):
@@ -96,7 +96,7 @@ def members(source: Source) -> Iterator[Member]:
         raise _malformed("ends after an extended header")
 
 
-def _next_header(source: Source) -> bytes:
+def _next_header(source: ByteSource) -> bytes:
     """The next header block; nothing at the end, which two blocks of zeros or the file's end tell."""
     block = source.read(BLOCK)
     if not block:
@@ -223,7 +223,7 @@ def _records(body: bytes) -> dict[bytes, bytes]:
 
 
 def _contents(
-    source: Source, block: bytes, extended: Mapping[bytes, bytes], stored: int
+    source: ByteSource, block: bytes, extended: Mapping[bytes, bytes], stored: int
 ) -> tuple[int, tuple[Extent, ...], int]:
     """The file's size, where its bytes lie, and where they end; reads a sparse map on the way."""
     begin = source.position
@@ -244,7 +244,7 @@ def _contents(
     return size, _extents(pairs, size, source.position, end), end
 
 
-def _gnu_map(source: Source, block: bytes) -> list[tuple[int, int]]:
+def _gnu_map(source: ByteSource, block: bytes) -> list[tuple[int, int]]:
     """The map of GNU's own sparse type: four pairs in the header, 21 in each block that follows it."""
     pairs: list[tuple[int, int]] = []
     place, more = block[386:482], block[482]
@@ -261,7 +261,7 @@ def _gnu_map(source: Source, block: bytes) -> list[tuple[int, int]]:
         place, more = following[:504], following[504]
 
 
-def _leading_map(source: Source) -> list[tuple[int, int]]:
+def _leading_map(source: ByteSource) -> list[tuple[int, int]]:
     """The map of PAX sparse format 1.0: lines before the contents, first their number, padded to blocks."""
     text = _exactly(source, BLOCK)
     wanted = 2 * _natural(text.split(b"\n", 1)[0])
@@ -296,7 +296,7 @@ def _extents(pairs: list[tuple[int, int]], size: int, begin: int, end: int) -> t
     return tuple(extents)
 
 
-def _exactly(source: Source, size: int) -> bytes:
+def _exactly(source: ByteSource, size: int) -> bytes:
     data = source.read(size)
     if len(data) < size:
         raise _malformed("is truncated")

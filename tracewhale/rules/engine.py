@@ -12,7 +12,7 @@ from typing import Protocol
 from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import Kind, View, parent
 from tracewhale.rules import symbols
-from tracewhale.rules.globs import Kept, Place, expand
+from tracewhale.rules.globs import GlobBase, KeptPaths, expand
 from tracewhale.rules.model import Addition, Rule
 from tracewhale.rules.readers import DLOPEN_NOTES, FDO_DLOPEN, READERS, Named, dlopen_note
 
@@ -23,7 +23,7 @@ DEFAULT_DIRECTORY = re.compile(r"(/usr(/local)?)?/lib(32|64|x32)?(/[^/]+-linux-[
 """The loader's default directories and their multiarch twins (ld.so(8))."""
 
 
-class Note(Protocol):
+class ElfNote(Protocol):
     """A note of an ELF object (elf(5))."""
 
     @property
@@ -40,7 +40,7 @@ class Object(Protocol):
     @property
     def needed(self) -> tuple[str, ...]: ...
     @property
-    def notes(self) -> Sequence[Note]: ...
+    def notes(self) -> Sequence[ElfNote]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Request:
 
     rule: Rule
     because: str
-    place: Place
+    place: GlobBase
     read: bool = False
 
 
@@ -67,7 +67,7 @@ def apply(
     kept never makes less. Raises UsageError for a name in ``without`` that no rule has.
     """
     chosen = _chosen(tuple(rules), without)
-    found = Kept(kept)
+    found = KeptPaths(kept)
     objects = {path: elf for path, elf in objects.items() if path in kept}
     triggers = {rule.name: because for rule in chosen if (because := _triggers(view, rule, found, objects))}
     libraries = _libraries(found)
@@ -92,7 +92,7 @@ def _chosen(rules: tuple[Rule, ...], without: AbstractSet[str]) -> list[Rule]:
     return [rule for rule in rules if rule.name not in without]
 
 
-def _libraries(kept: Kept) -> list[str]:
+def _libraries(kept: KeptPaths) -> list[str]:
     """What ``$LIB`` stands for: the default directories, and whichever else has a library
     (``/opt/conda/lib/libcrypto.so.3``)."""
     libraries = (*kept.matching("lib*.so"), *kept.matching("lib*.so.*"))
@@ -100,7 +100,7 @@ def _libraries(kept: Kept) -> list[str]:
     return sorted(defaults.union(map(parent, libraries)))
 
 
-def _triggers(view: View, rule: Rule, kept: Kept, objects: Mapping[str, Object]) -> tuple[str, ...]:
+def _triggers(view: View, rule: Rule, kept: KeptPaths, objects: Mapping[str, Object]) -> tuple[str, ...]:
     """The kept paths that make a rule apply; none when one of ``also`` is not kept."""
     if not all(kept.matching(glob) for glob in rule.also):
         return ()
@@ -117,16 +117,16 @@ def _triggers(view: View, rule: Rule, kept: Kept, objects: Mapping[str, Object])
 
 def _places(
     glob: str, because: tuple[str, ...], libraries: list[str], base: str = ""
-) -> Iterator[tuple[str, Place]]:
+) -> Iterator[tuple[str, GlobBase]]:
     """Where a rule's glob points. Only a relative one depends on which path triggered the rule."""
     if glob.startswith("$LIB/"):
         for directory in libraries:
-            yield because[0], Place(directory, glob.removeprefix("$LIB/"))
+            yield because[0], GlobBase(directory, glob.removeprefix("$LIB/"))
     elif glob.startswith("/"):
-        yield because[0], Place("/", glob)
+        yield because[0], GlobBase("/", glob)
     else:
         for path in because:
-            yield path, Place(base or parent(path), glob)
+            yield path, GlobBase(base or parent(path), glob)
 
 
 def _possible(

@@ -58,7 +58,7 @@ def _whole(glob: str) -> re.Pattern[str]:
     return re.compile(text if glob != "/" else "/", re.DOTALL)
 
 
-class Kept:
+class KeptPaths:
     """The paths kept so far, ready to be asked for what matches a glob.
 
     Most globs end in a literal name or in one that begins with a literal: those are looked up, so that
@@ -102,7 +102,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class GlobBase:
     """A glob below a physical directory; the directory's own name is not a glob."""
 
     base: str
@@ -118,17 +118,17 @@ class _Front:
     links: tuple[str, ...] = ()
 
 
-def expand(view: View, places: Iterable[Place]) -> dict[Place, tuple[str, ...]]:
+def expand(view: View, places: Iterable[GlobBase]) -> dict[GlobBase, tuple[str, ...]]:
     """The physical paths that each place stands for, sorted, with the symbolic links on the way.
 
     All places advance together, one directory level at a time, so that the listings of a level are one
     exchange. A link at the end is kept with where it leads; wildcards do not go through links.
     """
-    found: dict[Place, set[str]] = {place: set() for place in places}
+    found: dict[GlobBase, set[str]] = {place: set() for place in places}
     fronts = {place: {_Front(place.base, _parts(place.glob))} for place in found}
     while fronts:
         view.prefetch(front.here for some in fronts.values() for front in some)
-        following: dict[Place, set[_Front]] = {}
+        following: dict[GlobBase, set[_Front]] = {}
         for place, some in fronts.items():
             directory = place.glob.endswith("/")
             for front in some:

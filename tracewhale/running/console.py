@@ -9,7 +9,7 @@ from queue import SimpleQueue
 from typing import Protocol
 
 
-class Reader(Protocol):
+class InputReader(Protocol):
     """An unbuffered binary file, such as ``open(0, "rb", buffering=0)``: ``read`` gives what there is."""
 
     def read(self, size: int, /) -> bytes | None:
@@ -33,7 +33,7 @@ class Console:
 
     stdout: Callable[[bytes], None] = discard
     stderr: Callable[[bytes], None] = discard
-    stdin: Reader | None = None
+    stdin: InputReader | None = None
     raw: Callable[[], AbstractContextManager[None]] = nullcontext
     size: Callable[[], tuple[int, int] | None] = lambda: None
 

@@ -35,7 +35,7 @@ class StopEarly(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ThreadCall:
     """A message: do this in the thread that waits."""
 
     action: Callable[[], None]
@@ -60,7 +60,7 @@ class Captured:
 
 
 @dataclass(slots=True)
-class Process:
+class TargetProcess:
     """A process in the target: the command (listener 0), or an exec."""
 
     listener: int
@@ -71,7 +71,7 @@ class Process:
     passing: bool = False
 
 
-class Session(ABC):
+class RunSession(ABC):
     """One traced command, from before its start to after its end; an engine knows how to reach it."""
 
     def __init__(self, console: Console, handle: Handle) -> None:
@@ -79,7 +79,7 @@ class Session(ABC):
         self.queue: SimpleQueue[object] = SimpleQueue()
         self.collector = Collector()
         self.reports = 0  # how often the agent has told its counters
-        self.command = Process(0)
+        self.command = TargetProcess(0)
         self.status: int | None = None
         self.agent_ended = False
         self.agent_errors = bytearray()
@@ -108,7 +108,7 @@ class Session(ABC):
 
     def later(self, action: Callable[[], None]) -> None:
         """Have the thread that waits do this."""
-        self.queue.put(Call(action))
+        self.queue.put(ThreadCall(action))
 
     # What the waiting thread does.
 
@@ -130,7 +130,7 @@ class Session(ABC):
 
     def _handle(self, message: object) -> None:
         match message:
-            case Call(action):
+            case ThreadCall(action):
                 action()
             case Interrupt():
                 if self.handle.interrupts > 1:
@@ -151,9 +151,9 @@ class Session(ABC):
         words = bytes(self.agent_errors).decode(errors="replace").strip()
         return "\n".join(filter(None, [words, self.command.captured.tail()]))
 
-    def entering(self) -> Process:
+    def entering(self) -> TargetProcess:
         """One more process, which the agent will know by the next number."""
-        process = Process(self._entered)
+        process = TargetProcess(self._entered)
         self._entered += 1
         return process
 
@@ -163,7 +163,7 @@ class Session(ABC):
         if not self.agent_ended and self.status is None and self.tell_agent(b"c"):
             self.wait(lambda: self.reports > before or self.agent_ended, DRAIN_SECONDS)
 
-    def output(self, process: Process, stream: int, data: bytes) -> None:
+    def output(self, process: TargetProcess, stream: int, data: bytes) -> None:
         """Keep and pass on what a process printed; called in a thread."""
         process.captured.add(stream, data)
         process.pieces += 1
@@ -171,7 +171,7 @@ class Session(ABC):
         (self.console.stderr if stream == STDERR else self.console.stdout)(data)
         process.passing = False
 
-    def await_output(self, process: Process, seconds: float = DRAIN_SECONDS) -> None:
+    def await_output(self, process: TargetProcess, seconds: float = DRAIN_SECONDS) -> None:
         """After a process's end: wait for the rest of its output, for ``seconds`` where nothing comes.
 
         Whoever reads what is passed on may take any time.
@@ -200,7 +200,7 @@ class Session(ABC):
     # What an engine does.
 
     @abstractmethod
-    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
         """Run another process in the target, traced; returns it with its exit status.
 
         -1 when it did not end within ``seconds``. It may end before its output does: what it left behind

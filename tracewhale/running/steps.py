@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError, UsageError, WorkloadFailed
-from tracewhale.running.session import CHUNK, DRAIN_SECONDS, STDERR, Captured, Session, StopEarly, words_of
+from tracewhale.running.session import CHUNK, DRAIN_SECONDS, STDERR, Captured, RunSession, StopEarly, words_of
 from tracewhale.tracing.events import Step
 
 EXPOSED_SECONDS = 30.0
@@ -95,7 +95,7 @@ def workloads() -> Iterator[list[subprocess.Popen[bytes]]]:
 
 
 def drive(
-    session: Session,
+    session: RunSession,
     config: Mapping[str, Any],
     steps: Sequence[Step],
     ports: Sequence[int],
@@ -130,7 +130,7 @@ def drive(
         return taken, True
 
 
-def check_start(session: Session, word: str) -> None:
+def check_start(session: RunSession, word: str) -> None:
     """Raises CommandNotFound when the command was not executed, ProbeError when the probe could not start."""
     started = session.collector.started.get(0)
     if started is not None and not started.errno:
@@ -181,7 +181,7 @@ def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
 class Driver:
     """Takes steps in a running session. ``ports`` are those that a server should listen on."""
 
-    session: Session
+    session: RunSession
     environment: Mapping[str, str]
     ports: Sequence[int]
     started: list[subprocess.Popen[bytes]]

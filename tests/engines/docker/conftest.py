@@ -16,7 +16,7 @@ from tracewhale.engines.docker.driver import trace
 from tracewhale.engines.docker.engine import connect, find
 from tracewhale.engines.docker.target import prepared
 from tracewhale.engines.probes import Probe
-from tracewhale.running.console import Console, Handle, Reader
+from tracewhale.running.console import Console, Handle, InputReader
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step, Trace
 
@@ -50,7 +50,7 @@ class Runner:
         *command: str,
         steps: Sequence[Step] = (),
         handle: Handle | None = None,
-        stdin: Reader | None = None,
+        stdin: InputReader | None = None,
         recorded: bytes = b"",
         size: tuple[int, int] | None = None,
         config: dict[str, Any] | None = None,

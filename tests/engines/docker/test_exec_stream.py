@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracewhale.engines.docker.exec_stream import Output, demultiplexed
+from tracewhale.engines.docker.exec_stream import ProcessOutput, demultiplexed
 
 frames = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=12)
 
@@ -52,6 +52,6 @@ class Recorded:
 
 @given(frames)
 def test_standard_output_is_a_file_and_errors_are_kept(sent: list[tuple[int, bytes]]) -> None:
-    output = Output(Recorded(sent))  # type: ignore[arg-type]
+    output = ProcessOutput(Recorded(sent))  # type: ignore[arg-type]
     assert io.BufferedReader(output).read() == joined(sent, 1)
     assert bytes(output.errors) == joined(sent, 2)

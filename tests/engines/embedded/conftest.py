@@ -13,10 +13,10 @@ import pytest
 from tracewhale.engines.base import Request
 from tracewhale.engines.embedded import driver
 from tracewhale.engines.embedded.machine import this_machine
-from tracewhale.engines.embedded.sandbox_session import Refused
+from tracewhale.engines.embedded.sandbox_session import OverlayRefused
 from tracewhale.engines.embedded.sources import opened
 from tracewhale.engines.names import ROOTFS, Name
-from tracewhale.running.console import Console, Handle, Reader
+from tracewhale.running.console import Console, Handle, InputReader
 from tracewhale.running.options import parse_options
 from tracewhale.running.run import Run
 from tracewhale.tracing.events import Step, Trace
@@ -38,7 +38,7 @@ class Runner:
         *command: str,
         steps: Sequence[Step] = (),
         handle: Handle | None = None,
-        stdin: Reader | None = None,
+        stdin: InputReader | None = None,
         recorded: bytes = b"",
         size: tuple[int, int] | None = None,
         config: dict[str, Any] | None = None,
@@ -53,7 +53,7 @@ class Runner:
             source = held.enter_context(opened(Name(ROOTFS, directory), Request(), this_machine()))
             source.way = first_way
             for place in held.enter_context(closing(source.places(0))):
-                with suppress(Refused):
+                with suppress(OverlayRefused):
                     return driver.trace(
                         run,
                         source.machine,

@@ -11,7 +11,7 @@ from tests.trees import MemoryTree
 from tracewhale.engines.embedded.layout import (
     MASKED,
     PROTECTED,
-    Files,
+    ContainerFiles,
     container,
     host_root,
     restricted,
@@ -22,7 +22,7 @@ from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import Entry, Kind
 from tracewhale.running.options import parse_options
 
-FILES = Files("/w/hostname", "/w/hosts", "/w/resolv.conf")
+FILES = ContainerFiles("/w/hostname", "/w/hosts", "/w/resolv.conf")
 
 TREE = MemoryTree(
     """

@@ -20,7 +20,7 @@ from tracewhale.engines.docker.attach import attach
 from tracewhale.engines.docker.containers import served_tree
 from tracewhale.engines.docker.engine import (
     CONTAINER,
-    Found,
+    EngineObject,
     connect,
     find,
     inspect_image,
@@ -34,7 +34,7 @@ from tracewhale.engines.docker.reference import normalized
 from tracewhale.engines.docker.target import changes, inspect_container, prepared, save
 from tracewhale.engines.docker.uninterrupted import whole
 from tracewhale.engines.names import DOCKER, Name
-from tracewhale.engines.probes import Probe, Verdict, choose
+from tracewhale.engines.probes import Probe, ProbeVerdict, choose
 from tracewhale.errors import ProbeError, TargetNotFound, UsageError
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
@@ -50,7 +50,7 @@ from tracewhale.tracing.events import Step, Trace
 class DockerTarget:
     """An image of the engine (a container's, for a container) with the run that is asked of it."""
 
-    def __init__(self, client: APIClient, run: Run, found: Found, probe: Probe = Probe.AUTO) -> None:
+    def __init__(self, client: APIClient, run: Run, found: EngineObject, probe: Probe = Probe.AUTO) -> None:
         self._client = client
         self._run = run
         self._found = found
@@ -140,7 +140,9 @@ class DockerTarget:
             remove_image(self._client, image)
 
 
-def first_working(verdicts: Sequence[Verdict], traced: Callable[[Probe], Trace], progress: Progress) -> Trace:
+def first_working(
+    verdicts: Sequence[ProbeVerdict], traced: Callable[[Probe], Trace], progress: Progress
+) -> Trace:
     """Trace with the first probe that can be started. Raises the first one's ProbeError when none can."""
     failed: ProbeError | None = None
     for verdict in verdicts:
@@ -180,7 +182,7 @@ class DockerRebuilt:
     def __init__(self, client: APIClient, run: Run, image: Image, probe: Probe) -> None:
         self._client = client
         self._image = image
-        self.target = DockerTarget(client, run, Found(run.target, run.image), probe)
+        self.target = DockerTarget(client, run, EngineObject(run.target, run.image), probe)
 
     def publish(self, destination: Name) -> None:
         if destination.kind == DOCKER:
@@ -246,7 +248,7 @@ class DockerEngine:
             yield DockerTarget(self._client, run.on(other.image, config), other)
 
 
-def skinny_name(found: Found) -> str:
+def skinny_name(found: EngineObject) -> str:
     """``skinny-NAME:TAG`` for an image by name, ``skinny-`` and the short id for a container or an id."""
     identity = (found.container or found.image).removeprefix("sha256:")
     reference = normalized(found.name)

@@ -9,9 +9,9 @@ from typing import Any, cast
 
 from docker import APIClient
 
-from tracewhale.engines.docker.container_spec import Entry
+from tracewhale.engines.docker.container_spec import EntrySpec
 from tracewhale.engines.docker.driver import RUNTIME_MOUNTS, addresses_of
-from tracewhale.engines.docker.engine import CONTAINER, Found, api_errors
+from tracewhale.engines.docker.engine import CONTAINER, EngineObject, api_errors
 from tracewhale.engines.docker.facts import facts
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.target import inspect_container
@@ -41,7 +41,7 @@ class RunningSession(HostedSession):
 
 def attach(
     client: APIClient,
-    found: Found,
+    found: EngineObject,
     *,
     kind: Probe,
     steps: Sequence[Step] = (),
@@ -65,7 +65,7 @@ def attach(
     began = time.monotonic()
     with ExitStack() as stack:
         words = stack.enter_context(agent_words(chosen.probe, b""))
-        entry = Entry(Identity(), 0)
+        entry = EntrySpec(Identity(), 0)
         session = RunningSession(client, found.container, "", entry, console, handle, words)
         stack.callback(session.close)
         session.state = dict(state)
@@ -89,7 +89,7 @@ def attach(
     )
 
 
-def _running(client: APIClient, found: Found) -> Mapping[str, Any]:
+def _running(client: APIClient, found: EngineObject) -> Mapping[str, Any]:
     if not found.container:
         raise UsageError(
             f"{found.name} is an image, and --attach takes a running container.", "Leave it out."
@@ -140,7 +140,7 @@ def _drive(session: RunningSession, state: Mapping[str, Any], steps: Sequence[St
     return taken
 
 
-def _request(found: Found, state: Mapping[str, Any]) -> Run:
+def _request(found: EngineObject, state: Mapping[str, Any]) -> Run:
     base = {key: state.get(key) for key in ("Config", "HostConfig", "Mounts")}
     return Run(found.name, found.image, {}, container=found.container, base=base)
 

@@ -12,7 +12,7 @@ from typing import Any, cast
 from docker import APIClient
 from docker.errors import DockerException
 
-from tracewhale.engines.docker.container_spec import PROBE, PROBE_DIRECTORY, Entry
+from tracewhale.engines.docker.container_spec import PROBE, PROBE_DIRECTORY, EntrySpec
 from tracewhale.engines.docker.engine import api_errors
 from tracewhale.engines.docker.exec_stream import Attached, attach, execute
 from tracewhale.errors import EngineError, ImageContentError, ProbeError, TraceLost
@@ -20,7 +20,7 @@ from tracewhale.rootfs.blobs import StreamSource, chunk_reader
 from tracewhale.rootfs.members import REGULAR, members
 from tracewhale.running import session
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDOUT, Process
+from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDOUT, TargetProcess
 from tracewhale.tracing.records import Feature
 
 JOURNAL = f"{PROBE_DIRECTORY}/journal"
@@ -34,11 +34,17 @@ QUIET_SECONDS = 2.0
 """How long nothing may come from an agent that has ended, before its stream is taken as ended."""
 
 
-class Session(session.Session):
+class ContainerSession(session.RunSession):
     """One traced container, from before its start to after its end. ``entry`` is for its processes."""
 
     def __init__(
-        self, client: APIClient, container: str, socket: str, entry: Entry, console: Console, handle: Handle
+        self,
+        client: APIClient,
+        container: str,
+        socket: str,
+        entry: EntrySpec,
+        console: Console,
+        handle: Handle,
     ) -> None:
         super().__init__(console, handle)
         self.client, self.container, self.socket, self.entry = client, container, socket, entry
@@ -104,7 +110,7 @@ class Session(session.Session):
         with api_errors("inspect the container"):
             return cast("dict[str, Any]", cast(Any, self.client).inspect_container(self.container))
 
-    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
         """Run another process in the container, traced; returns it with its exit status."""
         process = self.entering()
         words = self.entry.arguments(self.socket, argv)
@@ -124,7 +130,7 @@ class Session(session.Session):
                 return process, int(answer["ExitCode"] or 0)
             self.wait(lambda: False, 0.05)
 
-    def entered(self, identifier: str, process: Process) -> None:
+    def entered(self, identifier: str, process: TargetProcess) -> None:
         """What is to be done for a process that an exec has just started."""
 
     def _inspect_exec(self, identifier: str) -> dict[str, Any]:
@@ -210,7 +216,7 @@ class Session(session.Session):
 
     # What the threads do.
 
-    def _pump(self, attached: Attached, process: Process) -> None:
+    def _pump(self, attached: Attached, process: TargetProcess) -> None:
         for stream, data in attached.frames():
             self.output(process, stream, data)
         self.later(lambda: setattr(process, "drained", True))

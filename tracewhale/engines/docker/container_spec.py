@@ -49,7 +49,7 @@ class CreatePayload:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class EntrySpec:
     """What a process that enters a traced container must become: the same for the command and for an exec.
 
     ``capabilities`` are those of the untraced container, as a mask; ``added`` those that only the traced one
@@ -233,7 +233,7 @@ def destination_of(volume: str) -> str:
 
 def traced(
     payload: CreatePayload, identity: Identity, socket: str, run: Run, door: str = "--socket"
-) -> tuple[CreatePayload, Entry]:
+) -> tuple[CreatePayload, EntrySpec]:
     """The traced container, and what its processes must become to be what the untraced one's are."""
     host = dict(payload.host)
     add, drop = host.get("CapAdd") or (), host.get("CapDrop") or ()
@@ -242,7 +242,7 @@ def traced(
     host["CapAdd"], host["CapDrop"] = widened(add, drop)
     host["SecurityOpt"], deny_added = _widened_security(host.get("SecurityOpt") or (), held)
     host.pop("Init", None)
-    entry = Entry(
+    entry = EntrySpec(
         identity=identity,
         capabilities=mask(held),
         home="" if environment_of(run).get("HOME") else identity.home,

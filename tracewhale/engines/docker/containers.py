@@ -17,7 +17,7 @@ from docker.errors import APIError
 
 from tracewhale.engines.docker.container_spec import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
 from tracewhale.engines.docker.engine import api_errors, inspect_image
-from tracewhale.engines.docker.exec_stream import Input, Output, attach
+from tracewhale.engines.docker.exec_stream import Input, ProcessOutput, attach
 from tracewhale.engines.docker.leftovers import OWNER, owner
 from tracewhale.engines.docker.preflight import check_startable
 from tracewhale.engines.docker.pristine import Layers, PristineTree, created, directories
@@ -191,7 +191,7 @@ def served(
         try:
             with api_errors("start the container that reads the image"):
                 client.start(identifier)
-            output = Output(attached)
+            output = ProcessOutput(attached)
             yield ServedTree(io.BufferedReader(output, 1 << 20), Input(attached))
         finally:
             attached.close()

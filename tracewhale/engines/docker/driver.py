@@ -11,7 +11,7 @@ from typing import Any
 from docker import APIClient
 
 from tracewhale.adoption import with_real_programs
-from tracewhale.engines.docker.container_session import Session
+from tracewhale.engines.docker.container_session import ContainerSession
 from tracewhale.engines.docker.container_spec import (
     DOCKER_INIT,
     PROBE,
@@ -80,7 +80,7 @@ def trace(
             programs[init_path(payload)] = docker_init(client, run.image, probe)
         put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
         if kind is Probe.SECCOMP:
-            session = Session(client, identifier, name, entry, console, handle or Handle())
+            session = ContainerSession(client, identifier, name, entry, console, handle or Handle())
         else:
             words = stack.enter_context(agent_words(kind, probe))
             session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
@@ -99,7 +99,7 @@ def trace(
 
 
 def _traced(
-    session: Session,
+    session: ContainerSession,
     run: Run,
     payload: CreatePayload,
     wanted: Sequence[Step],
@@ -134,7 +134,12 @@ def _traced(
 
 
 def _record(
-    session: Session, run: Run, payload: CreatePayload, taken: Sequence[Step], stopped: bool, began: float
+    session: ContainerSession,
+    run: Run,
+    payload: CreatePayload,
+    taken: Sequence[Step],
+    stopped: bool,
+    began: float,
 ) -> Trace:
     """What a run told that is over. Raises TraceLost."""
     session.collector.finish()
@@ -161,7 +166,7 @@ def _record(
     )
 
 
-def _check_end(session: Session, payload: CreatePayload) -> None:
+def _check_end(session: ContainerSession, payload: CreatePayload) -> None:
     """Raises CommandKilled for a death that nobody asked for, CommandNotFound when init found nothing."""
     status, word = session.status or 0, payload.argv[0]
     if status in SIGNALS and status - 128 not in session.signalled:

@@ -54,7 +54,7 @@ CONTAINER = "container:"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EngineObject:
     """An image or a container of that name.
 
     ``image`` is the image's identity (``sha256:...``; that of a container's own image), ``container`` the
@@ -155,7 +155,7 @@ def post(client: APIClient, path: str, **how: Any) -> requests.Response:
 
 def find(
     client: APIClient, name: str, *, platform: str = "", progress: Callable[[str], None] = lambda line: None
-) -> Found:
+) -> EngineObject:
     """The image or container that ``name`` means; a missing image is pulled as ``docker run`` does.
 
     An exact name or id is preferred to the beginning of an id, and then an image to a container.
@@ -171,7 +171,7 @@ def find(
         note = f"{name} names both an image and a container: taken as {chosen} (use an id for {other})"
         image, container = (image, None) if is_image else (None, container)
     if container:
-        return Found(name, container["Image"], container["Id"], note)
+        return EngineObject(name, container["Image"], container["Id"], note)
     other = f"{image['Os']}/{image['Architecture']}" if image else ""
     if image is None or (platform and not matches(platform, other)):
         image = _pull(client, name, platform, progress, other)
@@ -184,7 +184,7 @@ def find(
         )
     if not image["RootFS"].get("Layers"):
         raise EmptyImage(f"{name} is empty: it has no layers.")
-    return Found(name, image["Id"], "", note)
+    return EngineObject(name, image["Id"], "", note)
 
 
 def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:

@@ -87,7 +87,7 @@ class Attached:
         self._response.close()
 
 
-class Output(io.RawIOBase):
+class ProcessOutput(io.RawIOBase):
     """The standard output of an attached process as a file; its standard error is kept in ``errors``."""
 
     def __init__(self, attached: Attached) -> None:

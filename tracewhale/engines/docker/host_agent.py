@@ -14,12 +14,12 @@ from pathlib import Path
 
 from docker import APIClient
 
-from tracewhale.engines.docker.container_session import Session
-from tracewhale.engines.docker.container_spec import Entry
+from tracewhale.engines.docker.container_session import ContainerSession
+from tracewhale.engines.docker.container_spec import EntrySpec
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import ProbeError
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import CHUNK, READY_SECONDS, Process
+from tracewhale.running.session import CHUNK, READY_SECONDS, TargetProcess
 from tracewhale.tracing.host import proc
 
 LOCATE_SECONDS = 10.0
@@ -40,7 +40,7 @@ def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
         yield [*words, str(path)]
 
 
-class HostedSession(Session):
+class HostedSession(ContainerSession):
     """As the one with an agent inside, but that ``words`` start the agent here."""
 
     def __init__(
@@ -48,7 +48,7 @@ class HostedSession(Session):
         client: APIClient,
         container: str,
         token: str,
-        entry: Entry,
+        entry: EntrySpec,
         console: Console,
         handle: Handle,
         words: Sequence[str],
@@ -108,7 +108,7 @@ class HostedSession(Session):
                 )
         return True
 
-    def entered(self, identifier: str, process: Process) -> None:
+    def entered(self, identifier: str, process: TargetProcess) -> None:
         """Have the agent take what an exec has started."""
         while not (answer := self._inspect_exec(identifier))["Pid"] and answer["Running"]:
             self.wait(lambda: False, 0.01)

@@ -10,7 +10,13 @@ from typing import Any, cast
 from docker import APIClient
 
 from tracewhale.engines.docker.containers import copied_volumes
-from tracewhale.engines.docker.engine import Found, api_errors, image_config, inspect_image, remove_image
+from tracewhale.engines.docker.engine import (
+    EngineObject,
+    api_errors,
+    image_config,
+    inspect_image,
+    remove_image,
+)
 from tracewhale.engines.docker.uninterrupted import whole
 from tracewhale.errors import UsageError
 from tracewhale.running.options import RunOptions
@@ -27,7 +33,9 @@ def inspect_container(client: APIClient, identifier: str) -> dict[str, Any]:
 
 
 @contextmanager
-def prepared(client: APIClient, found: Found, options: RunOptions, command: Sequence[str]) -> Iterator[Run]:
+def prepared(
+    client: APIClient, found: EngineObject, options: RunOptions, command: Sequence[str]
+) -> Iterator[Run]:
     """What to run; of a container an image as it is now, and a copy of its volumes, which go at the end.
 
     The container itself is neither paused nor changed. Raises EngineError, NoSpace.

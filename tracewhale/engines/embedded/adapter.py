@@ -12,7 +12,7 @@ from tracewhale.engines.base import Progress, Request
 from tracewhale.engines.embedded import driver
 from tracewhale.engines.embedded.command import workdir_of
 from tracewhale.engines.embedded.machine import this_machine
-from tracewhale.engines.embedded.sandbox_session import Refused
+from tracewhale.engines.embedded.sandbox_session import OverlayRefused
 from tracewhale.engines.embedded.sources import Source, of_image, opened
 from tracewhale.engines.names import OCI, Name, parse
 from tracewhale.engines.probes import Probe
@@ -60,7 +60,7 @@ class EmbeddedTarget:
             run = replace(run, input=recorded.input)
         with closing(self._source.places(self._who(tree).uid)) as places:
             for place in places:
-                with suppress(Refused):
+                with suppress(OverlayRefused):
                     return driver.trace(
                         run,
                         self._source.machine,

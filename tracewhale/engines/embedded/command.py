@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tracewhale.engines.embedded.layout import Files, container
+from tracewhale.engines.embedded.layout import ContainerFiles, container
 from tracewhale.engines.embedded.machine import Machine
 from tracewhale.engines.embedded.sandbox import Sandbox
 from tracewhale.errors import UsageError
@@ -44,7 +44,7 @@ SIGNALS: Mapping[str, int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RunDirectories:
     """Where a run happens: the root, a directory for files of our own, and one for what is written.
 
     ``upper`` is empty where that is in memory, or in the root itself.
@@ -63,10 +63,10 @@ class Place:
 def sandbox_of(
     run: Run,
     machine: Machine,
-    place: Place,
+    place: RunDirectories,
     who: Identity,
     hostname: str,
-    files: Files,
+    files: ContainerFiles,
     program: tuple[str, int],
 ) -> Sandbox:
     """All that the sandbox of a run is told; ``program`` is the probe's path and its descriptor."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from tracewhale import probe
 from tracewhale.engines.base import Progress
 from tracewhale.engines.embedded.command import (
-    Place,
+    RunDirectories,
     check,
     hostname_of,
     sandbox_of,
@@ -22,7 +22,7 @@ from tracewhale.engines.embedded.files import make_sources, write_files
 from tracewhale.engines.embedded.layout import user_mounts
 from tracewhale.engines.embedded.machine import Machine
 from tracewhale.engines.embedded.sandbox import Sandbox
-from tracewhale.engines.embedded.sandbox_session import Session
+from tracewhale.engines.embedded.sandbox_session import SandboxSession
 from tracewhale.engines.probes import Probe
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
@@ -43,7 +43,7 @@ STOP_SECONDS = 10.0
 def trace(
     run: Run,
     machine: Machine,
-    place: Place,
+    place: RunDirectories,
     *,
     tree: Tree,
     steps: Sequence[Step],
@@ -85,7 +85,7 @@ def trace(
             session.close()
 
 
-class EmbeddedSession(Session):
+class EmbeddedSession(SandboxSession):
     """A sandbox that knows how its command is stopped."""
 
     def __init__(self, sandbox: Sandbox, console: Console, handle: Handle, run: Run) -> None:
@@ -98,7 +98,7 @@ class EmbeddedSession(Session):
 
 
 def _result(
-    session: Session, run: Run, taken: Sequence[Step], stopped: bool, hostname: str, began: float
+    session: SandboxSession, run: Run, taken: Sequence[Step], stopped: bool, hostname: str, began: float
 ) -> Trace:
     return Trace(
         target=run.target,
@@ -122,7 +122,7 @@ def _result(
     )
 
 
-def _check_end(session: Session, word: str, stopped: bool) -> None:
+def _check_end(session: SandboxSession, word: str, stopped: bool) -> None:
     """Raises CommandKilled for a death that nobody asked for."""
     number = (session.status or 0) - 128
     if not stopped and number + 128 in SIGNALS and number not in session.signalled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from tracewhale.engines.embedded.layout import Files
+from tracewhale.engines.embedded.layout import ContainerFiles
 from tracewhale.errors import UsageError
 from tracewhale.running.options import RunOptions
 
@@ -18,7 +18,7 @@ ff02::2\tip6-allrouters
 """Docker's /etc/hosts where it does not take this machine's (libnetwork/etchosts)."""
 
 
-def write_files(directory: str, options: RunOptions, hostname: str) -> Files:
+def write_files(directory: str, options: RunOptions, hostname: str) -> ContainerFiles:
     """The files that a container has of its own, in a directory of ours."""
     pairs = [each.partition(":")[::2] for each in options.add_host]
     added = "".join(f"{ip.replace('host-gateway', '127.0.0.1')}\t{name}\n" for name, ip in pairs)
@@ -33,7 +33,7 @@ def write_files(directory: str, options: RunOptions, hostname: str) -> Files:
         with open(paths[name], "wb") as file:
             os.fchmod(file.fileno(), 0o644)
             file.write(data)
-    return Files(paths["hostname"], paths["hosts"], paths["resolv.conf"])
+    return ContainerFiles(paths["hostname"], paths["hosts"], paths["resolv.conf"])
 
 
 def _read(path: str) -> bytes:

@@ -30,7 +30,7 @@ TMPFS_OPTIONS = ("noexec", "nosuid", "nodev")
 
 
 @dataclass(frozen=True, slots=True)
-class Files:
+class ContainerFiles:
     """The files that a container has of its own: their paths on this machine."""
 
     hostname: str
@@ -90,7 +90,7 @@ def restricted(entry: Entry, uid: int) -> Entry:
     return replace(entry, mode=entry.mode & 0o7077 | (entry.mode & 0o7) << 6)
 
 
-def container(options: RunOptions, files: Files) -> tuple[str, ...]:
+def container(options: RunOptions, files: ContainerFiles) -> tuple[str, ...]:
     """What Docker mounts in every container, and what the user wants to be mounted. Raises UsageError."""
     shm = options.shm_size if options.shm_size is not None else SHM_SIZE
     words = ["--proc", "--dev", f"mode=1777,size={shm}", "--sys"]

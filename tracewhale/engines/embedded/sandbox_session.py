@@ -25,7 +25,7 @@ from tracewhale.engines.embedded.sandbox import Sandbox
 from tracewhale.errors import EngineError, ProbeError
 from tracewhale.running import session
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, Process
+from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, TargetProcess
 
 NO_OVERLAY = 71
 """The probe's exit status where the kernel mounts no overlay (probes/sandbox_mounts.h)."""
@@ -34,11 +34,11 @@ END_SECONDS = 10.0
 """How long the sandbox may take to end when it is told to."""
 
 
-class Refused(Exception):
+class OverlayRefused(Exception):
     """The kernel mounts no overlay here: another way to the files must be tried."""
 
 
-class Session(session.Session):
+class SandboxSession(session.RunSession):
     """One sandbox, from before its start to after its end."""
 
     def __init__(self, sandbox: Sandbox, console: Console, handle: Handle) -> None:
@@ -103,12 +103,12 @@ class Session(session.Session):
         words = bytes(self.agent_errors).decode(errors="replace").strip()
         reason = words.rpartition("probe: sandbox: ")[2]
         if self.status == NO_OVERLAY:
-            raise Refused(reason)
+            raise OverlayRefused(reason)
         if reason != words:
             hint = PLACE_HINT if PLACES.match(reason) else HINT
             raise EngineError(f"The command cannot run in a sandbox: {reason}.", hint)
 
-    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[Process, int]:
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
         """Run another process in the sandbox, traced; returns it with its exit status."""
         process = self.entering()
         running = self._sandbox.popen(
@@ -242,7 +242,7 @@ class Session(session.Session):
         if self._agent_input is not None:
             self._agent_input.close()
 
-    def _pump(self, running: subprocess.Popen[bytes], process: Process) -> None:
+    def _pump(self, running: subprocess.Popen[bytes], process: TargetProcess) -> None:
         left = [STDOUT, STDERR]
 
         def done(stream: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tracewhale.engines.base import Request
-from tracewhale.engines.embedded.command import DEFAULT_PATH, Place
+from tracewhale.engines.embedded.command import DEFAULT_PATH, RunDirectories
 from tracewhale.engines.embedded.layout import copied_root, host_root, overlay_root, restricted
 from tracewhale.engines.embedded.machine import RUNTIME, Machine
 from tracewhale.engines.embedded.workspace import remove, workspace
@@ -53,7 +53,7 @@ class Source:
     _work: str = ""
     _held: ExitStack = field(default_factory=ExitStack)
 
-    def places(self, uid: int) -> Generator[Place, None, None]:
+    def places(self, uid: int) -> Generator[RunDirectories, None, None]:
         """Ways to have the files in a sandbox of this user, the best first, each made when it is asked for.
 
         What is written there is gone when the next one is asked for, or the iterator is closed. Raises
@@ -80,25 +80,25 @@ class Source:
         unseen = self.kind == HOST and os.access(UNSEEN, os.W_OK | os.X_OK)
         return UNSEEN if unseen else None
 
-    def _ways(self) -> Sequence[Callable[[str, int], Place]]:
+    def _ways(self) -> Sequence[Callable[[str, int], RunDirectories]]:
         if self.kind == HOST:
             return (self._host,)
         overlays = (self._overlay_on_disk, self._overlay_in_memory)
         return overlays if self.directory == "/" else (*overlays, self._copied)
 
-    def _host(self, directory: str, uid: int) -> Place:
-        return Place(host_root(self.machine, self._listing), directory)
+    def _host(self, directory: str, uid: int) -> RunDirectories:
+        return RunDirectories(host_root(self.machine, self._listing), directory)
 
-    def _overlay_on_disk(self, directory: str, uid: int) -> Place:
+    def _overlay_on_disk(self, directory: str, uid: int) -> RunDirectories:
         upper = os.path.join(directory, "written")
         os.mkdir(upper, 0o700)
         return replace(self._overlay_in_memory(directory, uid), upper=upper)
 
-    def _overlay_in_memory(self, directory: str, uid: int) -> Place:
-        return Place(overlay_root(self._lower(uid), self.machine.user), directory)
+    def _overlay_in_memory(self, directory: str, uid: int) -> RunDirectories:
+        return RunDirectories(overlay_root(self._lower(uid), self.machine.user), directory)
 
-    def _copied(self, directory: str, uid: int) -> Place:
-        return Place(copied_root(self._copy(os.path.join(directory, "root"), uid)), directory)
+    def _copied(self, directory: str, uid: int) -> RunDirectories:
+        return RunDirectories(copied_root(self._copy(os.path.join(directory, "root"), uid)), directory)
 
     def _listing(self, directory: str) -> list[Entry]:
         return list((self.tree.scan([directory])[directory] or {}).values())

@@ -9,7 +9,7 @@ from tracewhale.errors import TraceWhaleError
 from tracewhale.tracing.host.control import Control
 from tracewhale.tracing.host.fanotified import Fanotified
 from tracewhale.tracing.host.recorder import Recorder
-from tracewhale.tracing.host.request import Refused
+from tracewhale.tracing.host.request import UnsupportedByProbe
 from tracewhale.tracing.host.straced import Straced
 from tracewhale.tracing.records import Feature, Hello
 from tracewhale.tracing.stream import PROTOCOL_VERSION
@@ -39,7 +39,7 @@ def main(name: str, *words: str) -> None:
 
 def say(kind: type[BaseException], error: BaseException, trace: object) -> None:
     """An error that has a sentence is told by that alone."""
-    if isinstance(error, Refused | TraceWhaleError):
+    if isinstance(error, UnsupportedByProbe | TraceWhaleError):
         os.write(2, f"{error}\n".encode(errors="backslashreplace"))
     else:
         sys.__excepthook__(kind, error, error.__traceback__)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from tracewhale.tracing.host import proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Recorder
-from tracewhale.tracing.host.request import Refused
+from tracewhale.tracing.host.request import UnsupportedByProbe
 from tracewhale.tracing.records import Hello, Started
 from tracewhale.tracing.stream import Decoder
 
@@ -72,7 +72,7 @@ class Fanotified:
     def _look_after(self) -> None:
         """Let those go on that wait, once the marks are there, and see which have executed their command."""
         if self._child is not None and self._child.poll() is not None:
-            raise Refused("`probe fanotify` ended")
+            raise UnsupportedByProbe("`probe fanotify` ended")
         if self._ready:
             for take in self._held:
                 with suppress(ProcessLookupError):
@@ -95,4 +95,4 @@ class Fanotified:
         self._read()
         self._decoder.finish()
         if self._child.wait():
-            raise Refused("`probe fanotify` ended with an error")
+            raise UnsupportedByProbe("`probe fanotify` ended with an error")

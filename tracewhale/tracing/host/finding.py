@@ -6,12 +6,12 @@ import errno
 import os
 
 from tracewhale.tracing.host import kernel
-from tracewhale.tracing.strace.processes import Asked
+from tracewhale.tracing.strace.processes import RequestedPath
 
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ESRCH})
 
 
-def opened(pid: int, asked: Asked, *, follow: bool) -> int:
+def opened(pid: int, asked: RequestedPath, *, follow: bool) -> int:
     """Open (O_PATH) a path in the root of a process. Raises OSError."""
     root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -20,7 +20,7 @@ def opened(pid: int, asked: Asked, *, follow: bool) -> int:
         os.close(root)
 
 
-def find(pid: int, asked: Asked, *, follow: bool) -> tuple[bool, str]:
+def find(pid: int, asked: RequestedPath, *, follow: bool) -> tuple[bool, str]:
     """Whether a path exists in the root of a process, and its real path where that is another one."""
     try:
         found = opened(pid, asked, follow=follow)

@@ -8,7 +8,7 @@ from tracewhale.tracing.calls import flag_names, opens
 from tracewhale.tracing.events import Access
 from tracewhale.tracing.host import finding, proc
 from tracewhale.tracing.host.recorder import Recorder, Use
-from tracewhale.tracing.strace.processes import Asked
+from tracewhale.tracing.strace.processes import RequestedPath
 
 
 def uses(pid: int) -> list[Use]:
@@ -16,14 +16,14 @@ def uses(pid: int) -> list[Use]:
     found, root = [], "/"
     with suppress(OSError):
         root = proc.root(pid)
-        found.append(Use(Access.CHDIR, True, Asked.of_whole(proc.link(pid, "cwd"), root)))
+        found.append(Use(Access.CHDIR, True, RequestedPath.of_whole(proc.link(pid, "cwd"), root)))
     if root != "/":
-        found.append(Use(Access.CHROOT, True, Asked(root)))
+        found.append(Use(Access.CHROOT, True, RequestedPath(root)))
     if program := proc.program(pid):
-        found.append(Use(Access.EXEC, True, Asked.of_whole(program, root)))
-    found += [Use(Access.MAP, True, Asked.of_whole(path, root)) for path in proc.mapped(pid)]
+        found.append(Use(Access.EXEC, True, RequestedPath.of_whole(program, root)))
+    found += [Use(Access.MAP, True, RequestedPath.of_whole(path, root)) for path in proc.mapped(pid)]
     for path, flags in proc.opened(pid).values():
-        found.append(Use(opens(flag_names(flags))[0], True, Asked.of_whole(path, root)))
+        found.append(Use(opens(flag_names(flags))[0], True, RequestedPath.of_whole(path, root)))
     return found
 
 

@@ -7,7 +7,7 @@ import re
 import signal
 from contextlib import suppress
 
-from tracewhale.tracing.strace.processes import Asked, joined
+from tracewhale.tracing.strace.processes import RequestedPath, joined
 
 _DELETED = " (deleted)"
 _LISTEN = "0A"
@@ -102,17 +102,17 @@ def root(pid: int) -> str:
     return link(pid, "root")
 
 
-def asked(pid: int, path: str, directory: str, base_root: str) -> Asked:
+def asked(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
     """A path as a process means it: ``directory`` is the link that a relative one starts from.
 
     Raises OSError: ENOTDIR where that is no path, ENOENT for a descriptor that is not open.
     """
     if path.startswith("/"):
-        return Asked(path, base_root)
+        return RequestedPath(path, base_root)
     base = link(pid, directory)
     if not base.startswith("/"):
         raise NotADirectoryError(20, "Not a directory")
-    return Asked.of_whole(joined(base, path) if path else base, base_root)
+    return RequestedPath.of_whole(joined(base, path) if path else base, base_root)
 
 
 def listening(pid: int) -> set[int]:

@@ -12,12 +12,18 @@ from typing import ClassVar
 from ptrace import PtraceError
 from ptrace.binding import func
 
-from tracewhale.tracing.calls import Kind
+from tracewhale.tracing.calls import ArgumentKind
 from tracewhale.tracing.host import finding, present, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.interpreters import interpreters
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
-from tracewhale.tracing.host.request import OWN_TRACER, Refused, Request, becomes_tracer, request
+from tracewhale.tracing.host.request import (
+    OWN_TRACER,
+    CallRequest,
+    UnsupportedByProbe,
+    becomes_tracer,
+    request,
+)
 from tracewhale.tracing.records import Started
 
 # ptrace(2); python-ptrace is older than these.
@@ -157,22 +163,22 @@ class Tracer:
         if info.op not in (ENTRY, SECCOMP):
             return
         if becomes_tracer(info.arch, info.number, info.arguments):
-            raise Refused(OWN_TRACER)
+            raise UnsupportedByProbe(OWN_TRACER)
         root = "/"
         if self._roots_differ:
             with suppress(OSError):
                 root = proc.root(tid)
         found = request(tid, info.arch, info.number, info.arguments[:], root)
-        if found is None or (tid in self._held and found.call.kind is not Kind.EXEC):
+        if found is None or (tid in self._held and found.call.kind is not ArgumentKind.EXEC):
             return
         self._request(tid, found)
 
-    def _request(self, tid: int, found: Request) -> None:
+    def _request(self, tid: int, found: CallRequest) -> None:
         call, program = found.call, self._programs[tid]
-        if call.kind is Kind.LISTEN:
+        if call.kind is ArgumentKind.LISTEN:
             self._control.saw_listen()
         named = found.named()
-        executed = named[0] if call.kind is Kind.EXEC else None
+        executed = named[0] if call.kind is ArgumentKind.EXEC else None
         self._opens_are_judged |= found.judges_opens
         if isinstance(executed, Use) and not self._opens_are_judged:
             with suppress(OSError):

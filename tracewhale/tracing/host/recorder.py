@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tracewhale.tracing.events import Access, Counters
 from tracewhale.tracing.host.encode import encode
 from tracewhale.tracing.records import Accessed, Counted, Executed, Failed, Program, Record
-from tracewhale.tracing.strace.processes import Asked
+from tracewhale.tracing.strace.processes import RequestedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Use:
 
     access: Access
     follow: bool
-    asked: Asked
+    asked: RequestedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Recorder:
         pid: int,
         program: int,
         named: Sequence[Use | Nothing],
-        find: Callable[[Asked, bool], tuple[bool, str]],
+        find: Callable[[RequestedPath, bool], tuple[bool, str]],
     ) -> None:
         """Count a call and tell what it named that is new.
 
@@ -73,7 +73,9 @@ class Recorder:
                 outcome = max(outcome, 2)
         self._counts[outcome] += 1
 
-    def _use(self, pid: int, program: int, use: Use, find: Callable[[Asked, bool], tuple[bool, str]]) -> int:
+    def _use(
+        self, pid: int, program: int, use: Use, find: Callable[[RequestedPath, bool], tuple[bool, str]]
+    ) -> int:
         if (use, program) in self._known:
             return 1
         self._known.add((use, program))

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tracewhale.tracing.calls import CALLS, Call, Kind, Name, flag_names, opens
+from tracewhale.tracing.calls import CALLS, ArgumentKind, PathArgument, SystemCall, flag_names, opens
 from tracewhale.tracing.events import Access
 from tracewhale.tracing.host import finding, kernel, proc
 from tracewhale.tracing.host.recorder import Nothing, Use
@@ -39,23 +39,23 @@ _BY_NUMBER = {
 }
 
 
-class Refused(Exception):
+class UnsupportedByProbe(Exception):
     """What a probe cannot do, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CallRequest:
     """A call of the thread ``pid`` before it is made. ``root`` is the root directory of its process."""
 
     pid: int
-    call: Call
+    call: SystemCall
     arguments: Sequence[int]
     narrow: bool = False
     root: str = "/"
 
     def named(self) -> list[Use | Nothing]:
         """What it names; nothing for a call whose paths are descriptors."""
-        if self.call.kind is Kind.SOCKETCALL:
+        if self.call.kind is ArgumentKind.SOCKETCALL:
             return [self._socketcall()]
         return [self._name(name) for name in self.call.names]
 
@@ -88,7 +88,7 @@ class Request:
             return os.open(f"/proc/{self.pid}/{self._directory(name)}", os.O_PATH | os.O_CLOEXEC)
         return finding.opened(self.pid, use.asked, follow=use.follow)
 
-    def _name(self, name: Name) -> Use | Nothing:
+    def _name(self, name: PathArgument) -> Use | Nothing:
         access = name.access
         try:
             access, follow = self._use(name)
@@ -99,23 +99,23 @@ class Request:
         except OSError as error:
             return Nothing(access, error.errno or 5, os.strerror(error.errno or 5))
 
-    def _path(self, name: Name) -> str | None:
+    def _path(self, name: PathArgument) -> str | None:
         """The path as it is in memory, "" for the descriptor itself, None where none is named."""
         if name.path < 0:
             return ""
         address = self.arguments[name.path]
-        if self.call.kind is Kind.SOCKET:
+        if self.call.kind is ArgumentKind.SOCKET:
             return self._address(address, self.arguments[name.flags])
         if not address and name.dirfd >= 0:
             return None
         path = os.fsdecode(kernel.string(self.pid, address))
         if not path:
-            return path if self.call.kind is Kind.EXEC and name.dirfd >= 0 else None
-        if self.call.kind is Kind.OPENAT2 and self._how()[2] & IN_ROOT:
+            return path if self.call.kind is ArgumentKind.EXEC and name.dirfd >= 0 else None
+        if self.call.kind is ArgumentKind.OPENAT2 and self._how()[2] & IN_ROOT:
             return path.lstrip("/") or "."
         return path
 
-    def _directory(self, name: Name) -> str:
+    def _directory(self, name: PathArgument) -> str:
         if name.dirfd < 0:
             return "cwd"
         number = self.arguments[name.dirfd] & 0xFFFFFFFF
@@ -128,10 +128,10 @@ class Request:
         flags, mode, resolve = struct.unpack("<3Q", how)
         return flags, mode, resolve
 
-    def _use(self, name: Name) -> tuple[Access, bool]:
-        if self.call.kind is Kind.OPEN:
+    def _use(self, name: PathArgument) -> tuple[Access, bool]:
+        if self.call.kind is ArgumentKind.OPEN:
             return opens(flag_names(self.arguments[name.flags]))
-        if self.call.kind is Kind.OPENAT2:
+        if self.call.kind is ArgumentKind.OPENAT2:
             return opens(flag_names(self._how()[0]))
         toggled = name.flags >= 0 and bool(self.arguments[name.flags] & name.toggle.bit)
         return name.access, name.follow ^ toggled
@@ -163,14 +163,16 @@ class Request:
             return Nothing(access, number, os.strerror(number))
 
 
-def request(pid: int, architecture: int, number: int, arguments: Sequence[int], root: str) -> Request | None:
+def request(
+    pid: int, architecture: int, number: int, arguments: Sequence[int], root: str
+) -> CallRequest | None:
     """The request of a trapped call (``architecture`` as AUDIT_ARCH_*); None for one that names no path."""
     column = ARCHITECTURES.get(architecture)
     if column is None:
         return None
     narrow = column in NARROW or (column == 0 and number & X32 != 0)
     call = _BY_NUMBER.get((column, number & ~X32 if column == 0 else number))
-    return Request(pid, call, arguments, narrow, root) if call else None
+    return CallRequest(pid, call, arguments, narrow, root) if call else None
 
 
 def becomes_tracer(architecture: int, number: int, arguments: Sequence[int]) -> bool:

@@ -23,12 +23,12 @@ from tracewhale.tracing.events import Access, Event, Exec
 from tracewhale.tracing.host import present, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
-from tracewhale.tracing.host.request import OWN_TRACER, Refused
+from tracewhale.tracing.host.request import OWN_TRACER, UnsupportedByProbe
 from tracewhale.tracing.records import Started
 from tracewhale.tracing.strace import Failure, FileLines, Log, Start, read
 from tracewhale.tracing.strace.effects import EFFECTS
 from tracewhale.tracing.strace.families import CLONES
-from tracewhale.tracing.strace.processes import Asked
+from tracewhale.tracing.strace.processes import RequestedPath
 
 PTRACE = "ptrace"
 TRACING = re.compile(r"ptrace\(PTRACE_(TRACEME|ATTACH|SEIZE)")
@@ -50,7 +50,7 @@ ENDS_WITHIN = 2.0
 
 
 @dataclass(slots=True)
-class Run:
+class StraceRun:
     """A strace that runs, and what was known of its processes before."""
 
     take: Take
@@ -65,7 +65,7 @@ class Straced:
 
     def __init__(self, recorder: Recorder, control: Control) -> None:
         self._recorder, self._control = recorder, control
-        self._runs: list[Run] = []
+        self._runs: list[StraceRun] = []
 
     def run(self) -> None:
         """Until nothing is left to follow and nothing more will come. Raises Refused, TraceFileError."""
@@ -85,13 +85,13 @@ class Straced:
     def _take(self, take: Take, log: Path) -> None:
         strace = shutil.which("strace")
         if strace is None:
-            raise Refused("strace is not installed")
+            raise UnsupportedByProbe("strace is not installed")
         start = _start(take.pid)
         threads = proc.threads(take.pid) or [take.pid]
         words = [strace, *OPTIONS, "-o", str(log), "-p", str(take.pid)]
         # Its messages name processes only; what matters makes it end, and is told then.
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        run = Run(take, process, log, dict.fromkeys(threads, start))
+        run = StraceRun(take, process, log, dict.fromkeys(threads, start))
         self._runs.append(run)
         for _ in range(ATTACHES_WITHIN):
             if proc.tracer(take.pid) or process.poll() is not None:
@@ -104,18 +104,18 @@ class Straced:
             present.tell(self._recorder, take.pid)
             self._tell_started(run)
 
-    def _look_whether_started(self, run: Run) -> None:
+    def _look_whether_started(self, run: StraceRun) -> None:
         """One that ends at once is seen to have started in the log only."""
         take = run.take
         if not run.started and proc.is_held(take.pid, take.token) is None and proc.program(take.pid):
             self._tell_started(run)
 
-    def _tell_started(self, run: Run) -> None:
+    def _tell_started(self, run: StraceRun) -> None:
         if not run.started:
             run.started = True
             self._recorder.tell(Started(run.take.listener, 0, ""))
 
-    def _finish(self, run: Run) -> None:
+    def _finish(self, run: StraceRun) -> None:
         """Let go of what still runs, and read the log. Raises TraceFileError."""
         try:
             run.process.wait(0 if proc.tracer(run.take.pid) else ENDS_WITHIN)
@@ -123,10 +123,10 @@ class Straced:
             run.process.terminate()
         _, errors = run.process.communicate()
         if not run.log.exists():
-            raise Refused(errors.decode(errors="replace").strip() or "strace wrote no log")
+            raise UnsupportedByProbe(errors.decode(errors="replace").strip() or "strace wrote no log")
         lines = FileLines(str(run.log))
         if any(TRACING.search(line) for line in lines if PTRACE in line):
-            raise Refused(OWN_TRACER)
+            raise UnsupportedByProbe(OWN_TRACER)
         told = Told(self._recorder)
         read([Log("strace's log", lines)], told, starts=run.starts)
         if told.executions:
@@ -143,11 +143,11 @@ class Told:
     def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
         """As Sink.call."""
         program = self._recorder.program(next((each.program for each in told if each is not None), ""))
-        found: dict[Asked, tuple[bool, str]] = {}
+        found: dict[RequestedPath, tuple[bool, str]] = {}
         named: list[Use | Nothing] = []
         for each in told:
             if isinstance(each, Event):
-                asked = Asked(each.path, each.root)
+                asked = RequestedPath(each.path, each.root)
                 found[asked] = each.present, each.real
                 named.append(Use(Access(each.access), each.follow, asked))
             elif each is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.lines import Malformed, Result
-from tracewhale.tracing.strace.processes import Asked, Open, Process, without_dots
+from tracewhale.tracing.strace.processes import Open, RequestedPath, TracedThread, without_dots
 
 DUPLICATES = frozenset({"dup", "dup2", "dup3"})
 FCNTL = frozenset({"fcntl", "fcntl64"})
@@ -27,10 +27,14 @@ class Unknown(Exception):
 
 
 def affect(
-    process: Process, name: str, arguments: Sequence[str], asked: Sequence[Asked | int | None], result: Result
+    process: TracedThread,
+    name: str,
+    arguments: Sequence[str],
+    asked: Sequence[RequestedPath | int | None],
+    result: Result,
 ) -> None:
     """Change a process by a call that succeeded. Raises Malformed; Unknown for what cannot be followed."""
-    path = asked[0] if asked and isinstance(asked[0], Asked) else None
+    path = asked[0] if asked and isinstance(asked[0], RequestedPath) else None
     if name in OPENS and result.value is not None:
         opened = result.path or (without_dots(path.whole) if path else "")
         process.files[result.value] = Open(opened, process.pid)
@@ -68,20 +72,20 @@ def _first(arguments: Sequence[str]) -> str:
     return arguments[0]
 
 
-def _file(process: Process, arguments: Sequence[str]) -> str:
+def _file(process: TracedThread, arguments: Sequence[str]) -> str:
     """The path of a descriptor that is the first argument; "" when it is not known."""
     number, told = lines.descriptor(_first(arguments))
     found = process.files.get(number) if number is not None else None
     return told or (found.path if found else "")
 
 
-def _move(process: Process, directory: str) -> None:
+def _move(process: TracedThread, directory: str) -> None:
     """A name that has become too long is not known any more: it is only asked for if it is needed."""
     process.place.directory = without_dots(directory) if 0 < len(directory) < LONGEST else ""
 
 
-def _tell_directory(process: Process, arguments: Sequence[str]) -> None:
+def _tell_directory(process: TracedThread, arguments: Sequence[str]) -> None:
     """getcwd(2) tells the directory inside of the root."""
     told = lines.string(_first(arguments))
     if told is not None and told.startswith("/"):
-        process.place.directory = Asked(told.removesuffix(" (deleted)"), process.place.root).whole
+        process.place.directory = RequestedPath(told.removesuffix(" (deleted)"), process.place.root).whole

@@ -14,7 +14,7 @@ from tracewhale.tracing.strace.effects import Unknown
 from tracewhale.tracing.strace.families import Families, Place
 from tracewhale.tracing.strace.gathered import Gathered
 from tracewhale.tracing.strace.lines import Line, Malformed
-from tracewhale.tracing.strace.machine import Machine, Sink
+from tracewhale.tracing.strace.machine import LogInterpreter, Sink
 from tracewhale.tracing.strace.processes import Start
 
 NOTHING = Start()
@@ -64,7 +64,7 @@ def read(
         timed = timed and line.clock is not None
     ordered = _by_time(logs) if timed else _by_birth(logs, families)
     unordered = frozenset() if timed or len(logs) == 1 else families.unordered()
-    machine = Machine(sink, first, starts or {}, unordered)
+    machine = LogInterpreter(sink, first, starts or {}, unordered)
     place = (0, 0)
     try:
         for place, line in ordered:

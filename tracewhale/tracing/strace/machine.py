@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
-from tracewhale.tracing.calls import BY_NAME, Call, Kind, Name
+from tracewhale.tracing.calls import BY_NAME, ArgumentKind, PathArgument, SystemCall
 from tracewhale.tracing.events import Access, Event, Exec
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.effects import EFFECTS, Unknown, affect
 from tracewhale.tracing.strace.families import clone_flags
 from tracewhale.tracing.strace.lines import Line, Malformed, Result
 from tracewhale.tracing.strace.meaning import loader_environment, use, was_present
-from tracewhale.tracing.strace.processes import Asked, Process, Start, joined
+from tracewhale.tracing.strace.processes import RequestedPath, Start, TracedThread, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Pending:
     root: str
 
 
-class Machine:
+class LogInterpreter:
     """Takes lines in order. ``starts`` are processes that were there before, ``first`` the first of others.
 
     ``unordered`` are processes whose working directory others change at times that nobody knows.
@@ -69,7 +69,7 @@ class Machine:
         self._first: Start | None = first
         self._starts = dict(starts)
         self._unordered = unordered
-        self._processes: dict[int | None, Process] = {}
+        self._processes: dict[int | None, TracedThread] = {}
         self._heard: set[int | None] = set()
         self._pending: dict[int | None, Pending] = {}
 
@@ -97,7 +97,7 @@ class Machine:
         for pid in list(self._pending):
             self._abandon(self._processes[pid])
 
-    def _resume(self, process: Process, line: Line) -> None:
+    def _resume(self, process: TracedThread, line: Line) -> None:
         begun = self._pending.get(process.pid)
         if begun is None:
             return  # it began before the log did
@@ -108,7 +108,7 @@ class Machine:
 
     # Which process a line is of.
 
-    def _process(self, pid: int | None) -> Process:
+    def _process(self, pid: int | None) -> TracedThread:
         if pid in self._processes:
             return self._processes[pid]
         if pid is None and len(self._heard) == 1:  # a new process counts once strace has found it
@@ -120,10 +120,10 @@ class Machine:
         start = self._starts.pop(pid, None) if pid is not None else None
         if start is None:
             start, self._first = self._first or Start(), None
-        self._processes[pid] = Process.started(pid, start)
+        self._processes[pid] = TracedThread.started(pid, start)
         return self._processes[pid]
 
-    def _renumbered(self, process: Process, pid: int | None) -> Process:
+    def _renumbered(self, process: TracedThread, pid: int | None) -> TracedThread:
         del self._processes[process.pid]
         self._heard.discard(process.pid)
         if process.pid in self._pending:
@@ -135,7 +135,7 @@ class Machine:
 
     # What a call begins with.
 
-    def _begin(self, process: Process, line: Line, arguments: Sequence[str], child: int | None) -> None:
+    def _begin(self, process: TracedThread, line: Line, arguments: Sequence[str], child: int | None) -> None:
         call = BY_NAME.get(line.name)
         bases = [self._base(process, name, arguments) for name in call.names] if call else []
         if line.changed is not None:  # a thread's execve goes on as its group's first
@@ -150,7 +150,7 @@ class Machine:
                 child, shares_place="CLONE_FS" in flags, shares_files="CLONE_FILES" in flags
             )
 
-    def _base(self, process: Process, name: Name, arguments: Sequence[str]) -> str | Unknown:
+    def _base(self, process: TracedThread, name: PathArgument, arguments: Sequence[str]) -> str | Unknown:
         """What a path is relative to, whole; Unknown is raised only where the path is relative."""
         if 0 <= name.dirfd < len(arguments):
             number, told = lines.descriptor(arguments[name.dirfd])
@@ -169,7 +169,7 @@ class Machine:
             "Say where the command was started with -w DIRECTORY, or trace again with -f -y.",
         )
 
-    def _opened(self, process: Process, number: int) -> str | Unknown:
+    def _opened(self, process: TracedThread, number: int) -> str | Unknown:
         found = process.files.get(number)
         if found is None or not found.path:
             what = f"uses descriptor {number}, and the log does not tell what that is"
@@ -181,7 +181,7 @@ class Machine:
 
     # What it ends with.
 
-    def _finish(self, process: Process, text: str, arguments: Sequence[str], end: int) -> None:
+    def _finish(self, process: TracedThread, text: str, arguments: Sequence[str], end: int) -> None:
         begun = self._pending.pop(process.pid)
         if begun.name not in BY_NAME and begun.name not in EFFECTS:
             return
@@ -189,15 +189,17 @@ class Machine:
             raise Malformed("is cut")
         self._conclude(process, begun, arguments, lines.result(text[end:]))
 
-    def _abandon(self, process: Process) -> None:
+    def _abandon(self, process: TracedThread) -> None:
         """What a process had begun when it was killed, or when strace let go of it, never returned."""
         begun = self._pending.pop(process.pid, None)
         if begun is not None:
             self._conclude(process, begun, lines.arguments(begun.text)[0], Result(None))
 
-    def _conclude(self, process: Process, begun: Pending, arguments: Sequence[str], result: Result) -> None:
+    def _conclude(
+        self, process: TracedThread, begun: Pending, arguments: Sequence[str], result: Result
+    ) -> None:
         call = BY_NAME.get(begun.name)
-        asked: list[Asked | int | None] = []
+        asked: list[RequestedPath | int | None] = []
         if call is not None and call.names:
             asked = [
                 _asked(call, name, base, begun.root, arguments, result)
@@ -209,10 +211,10 @@ class Machine:
 
     def _tell(
         self,
-        process: Process,
-        call: Call,
+        process: TracedThread,
+        call: SystemCall,
         arguments: Sequence[str],
-        asked: Sequence[Asked | int | None],
+        asked: Sequence[RequestedPath | int | None],
         result: Result,
     ) -> None:
         told: list[Event | Failure | None] = []
@@ -227,24 +229,29 @@ class Machine:
                 real = "" if result.path == path.whole else result.path
                 told.append(Event(path.path, access.value, process.program, present, follow, real, path.root))
         self._sink.call(process.pid or 0, told)
-        if call.kind is Kind.EXEC and result.value == 0 and isinstance(asked[0], Asked):
+        if call.kind is ArgumentKind.EXEC and result.value == 0 and isinstance(asked[0], RequestedPath):
             execution = Exec(asked[0].whole, loader_environment(arguments))
             self._sink.executed(process.pid or 0, process.program, execution)
 
 
 def _asked(
-    call: Call, name: Name, base: str | Unknown, root: str, arguments: Sequence[str], result: Result
-) -> Asked | int | None:
+    call: SystemCall,
+    name: PathArgument,
+    base: str | Unknown,
+    root: str,
+    arguments: Sequence[str],
+    result: Result,
+) -> RequestedPath | int | None:
     """The path that a call names, None when it names none, an errno when the kernel could not read it.
 
     Raises Malformed, and Unknown where the path is relative to what is not known.
     """
     if name.path < 0:
-        return Asked.of_whole(_known(base), root)
+        return RequestedPath.of_whole(_known(base), root)
     if name.path >= len(arguments):
         raise Malformed(f"has no argument {name.path + 1}")
     argument = arguments[name.path]
-    if call.kind is Kind.SOCKET:
+    if call.kind is ArgumentKind.SOCKET:
         argument = lines.field(argument, "sun_path") or "NULL"
     elif argument == "NULL" and name.dirfd < 0:
         return errno.EFAULT
@@ -258,12 +265,16 @@ def _asked(
             return errno.EFAULT
         raise Malformed("has an address where there is a path (-e raw)")
     if not path:
-        return Asked.of_whole(_known(base), root) if call.kind is Kind.EXEC and name.dirfd >= 0 else None
-    if call.kind is Kind.OPENAT2 and "RESOLVE_IN_ROOT" in "".join(arguments[2:]):
+        return (
+            RequestedPath.of_whole(_known(base), root)
+            if call.kind is ArgumentKind.EXEC and name.dirfd >= 0
+            else None
+        )
+    if call.kind is ArgumentKind.OPENAT2 and "RESOLVE_IN_ROOT" in "".join(arguments[2:]):
         path = path.lstrip("/") or "."
     if path.startswith("/"):
-        return Asked(path, root)
-    return Asked.of_whole(joined(_known(base), path), root)
+        return RequestedPath(path, root)
+    return RequestedPath.of_whole(joined(_known(base), path), root)
 
 
 def _known(base: str | Unknown) -> str:

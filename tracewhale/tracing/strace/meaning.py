@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tracewhale.tracing.calls import Call, Kind, Name, opens
+from tracewhale.tracing.calls import ArgumentKind, PathArgument, SystemCall, opens
 from tracewhale.tracing.events import CREATING, Access
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.lines import Malformed, Result
@@ -12,13 +12,13 @@ from tracewhale.tracing.strace.lines import Malformed, Result
 ABSENT = frozenset({"ENOENT", "ENOTDIR", "ENAMETOOLONG"})
 
 
-def use(call: Call, name: Name, arguments: Sequence[str]) -> tuple[Access, bool]:
+def use(call: SystemCall, name: PathArgument, arguments: Sequence[str]) -> tuple[Access, bool]:
     """How a call uses one of its paths, and whether it follows a final symbolic link. Raises Malformed."""
     flags = arguments[name.flags] if 0 <= name.flags < len(arguments) else ""
-    if call.kind in (Kind.OPEN, Kind.OPENAT2):
+    if call.kind in (ArgumentKind.OPEN, ArgumentKind.OPENAT2):
         if not flags:
             raise Malformed("has no flags")
-        return opens(lines.flags(lines.field(flags, "flags") if call.kind is Kind.OPENAT2 else flags))
+        return opens(lines.flags(lines.field(flags, "flags") if call.kind is ArgumentKind.OPENAT2 else flags))
     toggled = bool(name.toggle.name) and lines.has(flags, name.toggle.name, name.toggle.bit)
     return name.access, name.follow ^ toggled
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedPath:
     """A path as asked for in a root."""
 
     path: str
@@ -22,22 +22,22 @@ class Asked:
         return self.path if self.root == "/" else self.root + self.path
 
     @staticmethod
-    def of_whole(path: str, root: str) -> Asked:
+    def of_whole(path: str, root: str) -> RequestedPath:
         """As a process with this root calls it: outside of it (chroot(2) leaves the directory) by all."""
         if root != "/" and f"{path}/".startswith(f"{root}/"):
-            return Asked(path[len(root) :] or "/", root)
-        return Asked(path)
+            return RequestedPath(path[len(root) :] or "/", root)
+        return RequestedPath(path)
 
 
 @dataclass(slots=True)
-class Place:
+class FsState:
     """A working directory (whole; "" is not known) and a root, which threads share (CLONE_FS)."""
 
     directory: str = ""
     root: str = "/"
 
-    def copy(self) -> Place:
-        return Place(self.directory, self.root)
+    def copy(self) -> FsState:
+        return FsState(self.directory, self.root)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +59,25 @@ class Start:
 
 
 @dataclass(slots=True)
-class Process:
+class TracedThread:
     """A thread, by the log's number; ``files`` are its descriptors, which threads share (CLONE_FILES)."""
 
     pid: int | None
-    place: Place
+    place: FsState
     files: dict[int, Open]
     program: str = ""
 
     @staticmethod
-    def started(pid: int | None, start: Start) -> Process:
+    def started(pid: int | None, start: Start) -> TracedThread:
         """One that was there before the log."""
         files = {number: Open(path, pid) for number, path in start.files.items()}
-        return Process(pid, Place(start.directory, start.root), files, start.program)
+        return TracedThread(pid, FsState(start.directory, start.root), files, start.program)
 
-    def child(self, pid: int | None, *, shares_place: bool, shares_files: bool) -> Process:
+    def child(self, pid: int | None, *, shares_place: bool, shares_files: bool) -> TracedThread:
         """What fork(2) or clone(2) makes of it."""
         place = self.place if shares_place else self.place.copy()
         files = self.files if shares_files else dict(self.files)
-        return Process(pid, place, files, self.program)
+        return TracedThread(pid, place, files, self.program)
 
     def unshare(self, *, place: bool, files: bool) -> None:
         """unshare(2), and what execve(2) does to descriptors."""
