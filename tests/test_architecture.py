@@ -22,9 +22,10 @@ LAYERS = {
     "tracing": "errors",
     "probe": "errors",
     "closure": "errors rootfs",
+    "languages": "errors rootfs",
     "rules": "errors rootfs",
     "packages": "errors rootfs",
-    "plan": "errors printable rootfs tracing closure rules packages",
+    "plan": "errors printable rootfs tracing closure languages rules packages",
     "adoption": "rootfs tracing",
     "verify": "errors rootfs tracing plan",
     "report": "errors printable rootfs tracing packages plan verify",
@@ -49,6 +50,7 @@ LIBRARIES = {
     "packageurl": "image.sbom",
     "ptrace": "tracing",
     "spdx_tools": "image.sbom",
+    "tree_sitter": "languages",
 }
 """Third-party libraries, each with the one part that knows it."""
 

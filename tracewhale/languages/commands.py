@@ -1,0 +1,51 @@
+"""Commands by name: what a shell, execvp(3) or ``posix_spawnp`` finds for a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tracewhale.languages.files import Files, normal
+from tracewhale.languages.model import Edge, Mention, Miss
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What Docker sets where the image sets nothing."""
+
+WORD = re.compile(r"[\w./+@:-]+")
+
+
+class Commands:
+    """The commands of an image: executables in the directories of PATH, and those named by absolute paths."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        path = files.environment.get("PATH") or DEFAULT_PATH
+        self.places = tuple(
+            dict.fromkeys(normal(place) for place in path.split(":") if place.startswith("/"))
+        )
+
+    def find(self, word: str) -> str | None:
+        """The file that a command's name or absolute path leads to."""
+        if word.startswith("/"):
+            return word if self._is_executable(word) else None
+        if "/" in word or not word:
+            return None
+        return next((f"{place}/{word}" for place in self.places if self._has(place, word)), None)
+
+    def _has(self, place: str, word: str) -> bool:
+        return word in self._files.listing(place) and self._is_executable(f"{place}/{word}")
+
+    def _is_executable(self, path: str) -> bool:
+        entry = self._files.entry(path)
+        return self._files.is_file(path) and entry is not None and bool(entry.mode & 0o111)
+
+    def of_text(self, path: str, mention: Mention) -> Iterator[Edge | Miss]:
+        """Where the first word of a command line leads."""
+        match = WORD.match(mention.name.strip())
+        if match is None:
+            return
+        target = self.find(match[0])
+        if target is not None:
+            yield Edge(path, mention.line, match[0], target, mention.how, mention.lazy)
+        elif "/" not in match[0]:
+            yield Miss(path, mention.line, match[0], self.places, mention.lazy)

@@ -1,0 +1,170 @@
+"""Python's modules: from mentions to the files that the import system would load for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from tracewhale.languages.commands import Commands
+from tracewhale.languages.files import Files
+from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.python import names
+from tracewhale.languages.python.paths import Paths, is_library
+from tracewhale.rootfs.tree import Entry, Kind, join, parent
+
+SCRIPT = re.compile(rb"#![^\n]*\bpython[\d.]*\b")
+EXTENSION = re.compile(r"(?:\.(?:cpython-\d+\w*|pypy\w+-\w+|abi\d)(?:-[\w-]+)?)?\.so")
+"""What follows a module's name in the file name of an extension (PEP 3149)."""
+
+BYTECODE = re.compile(r"\.(?:cpython|pypy|graalpy)-?\w*(?:\.opt-\d)?\.pyc")
+GUESSES = ("string", "import_string()", "load_object()")
+"""Constructs whose names may end with a class, and may be no name of a module at all."""
+
+ATTRIBUTE = re.compile(r"\w+\.[A-Z]\w*")
+"""A class in a module, by the habit that PEP 8 describes."""
+
+ZIPPED = (".pyz", ".pex", ".egg", ".zip")
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module that was found: its files, and the directories of its submodules if it is a package."""
+
+    files: tuple[str, ...]
+    directories: tuple[str, ...] = ()
+
+
+class Python:
+    """Every import of every kept module, lazy ones included."""
+
+    name = "python"
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._paths = Paths(files)
+        self._commands = Commands(files)
+        self._modules: dict[tuple[tuple[str, ...], str], Module | None] = {}
+        self._suffixed: dict[str, dict[str, list[str]]] = {}
+
+    def reads(self, entry: Entry, head: bytes) -> bool:
+        path = entry.path
+        if path.endswith((".py", ".pyw", ".pth", "-info/entry_points.txt")):
+            return True
+        return SCRIPT.match(head) is not None or (path.endswith(ZIPPED) and b"PK\x03\x04" in head)
+
+    def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        if path.endswith("entry_points.txt"):
+            return names.entry_points(content)
+        if path.endswith(".pth"):
+            return names.path_file(content)
+        if b"PK\x03\x04" in content[:256]:
+            return names.zipped(content)
+        return names.mentions(content)
+
+    def is_library(self, path: str) -> bool:
+        return is_library(path)
+
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+        search = self._paths.search(path)
+        for mention in mentions:
+            if mention.how == "command":
+                yield from self._commands.of_text(path, mention)
+            elif mention.name.startswith("."):
+                yield from self._relative(path, mention)
+            else:
+                yield from self._absolute(path, mention, search)
+
+    def _relative(self, path: str, mention: Mention) -> Iterator[Edge | Miss]:
+        """``from ..name import part``: one dot is the package that the file is in."""
+        rest = mention.name.lstrip(".")
+        directory = parent(path)
+        for _ in range(len(mention.name) - len(rest) - 1):
+            directory = parent(directory)
+        if rest:
+            yield from self._absolute(path, replace(mention, name=rest), (directory,))
+            return
+        init = self._find((parent(directory),), directory.rpartition("/")[2])
+        found = Module((), (directory,)) if init is None else init
+        yield from _edges(path, mention, found.files, mention.name)
+        yield from self._parts(path, mention, found.directories)
+
+    def _absolute(self, path: str, mention: Mention, search: tuple[str, ...]) -> Iterator[Edge | Miss]:
+        places = search
+        seen: list[Edge] = []
+        certain = mention.how not in GUESSES
+        for depth, part in enumerate(mention.name.split(".")):
+            module = self._find(places, part)
+            if module is None:
+                if certain:
+                    yield from seen
+                    yield Miss(path, mention.line, mention.name, places, mention.lazy)
+                elif depth > 1 or (depth == 1 and ATTRIBUTE.fullmatch(mention.name)):
+                    yield from seen
+                return
+            seen += _edges(path, mention, module.files, mention.name)
+            places = module.directories
+        yield from seen
+        yield from self._parts(path, mention, places)
+
+    def _parts(self, path: str, mention: Mention, directories: tuple[str, ...]) -> Iterator[Edge]:
+        """The submodules among the names that a ``from`` imports; the others are attributes."""
+        for part in mention.parts:
+            module = self._find(directories, part) if directories and part != "*" else None
+            if module is not None:
+                yield from _edges(path, mention, module.files, f"{mention.name}.{part}".replace("..", "."))
+
+    def _find(self, places: tuple[str, ...], name: str) -> Module | None:
+        """A module in the first place that has it; a namespace package is in all (PEP 420)."""
+        key = (places, name)
+        if key not in self._modules:
+            self._modules[key] = self._look(places, name)
+        return self._modules[key]
+
+    def _look(self, places: tuple[str, ...], name: str) -> Module | None:
+        portions: list[str] = []
+        for place in places:
+            listing = self._files.listing(place)
+            if name in listing:
+                directory = join(place, name)
+                if self._files.is_directory(directory):
+                    if init := self._sources(directory, "__init__"):
+                        return Module(init, (directory,))
+                    portions.append(directory)
+            if files := self._sources(place, name):
+                return Module(files)
+        return Module((), tuple(portions)) if portions else None
+
+    def _sources(self, place: str, name: str) -> tuple[str, ...]:
+        """The extension module, or the source with its bytecode, or the bytecode alone (importlib)."""
+        listing = self._files.listing(place)
+        extensions = self._extensions(place).get(name)
+        if extensions:
+            return tuple(join(place, extension) for extension in extensions)
+        if f"{name}.py" in listing:
+            cached = self._files.listing(join(place, "__pycache__")) if "__pycache__" in listing else {}
+            bytecode = (each for each in self._bytecode(place, cached).get(name, ()))
+            return (join(place, f"{name}.py"), *(join(join(place, "__pycache__"), each) for each in bytecode))
+        return (join(place, f"{name}.pyc"),) if f"{name}.pyc" in listing else ()
+
+    def _extensions(self, place: str) -> dict[str, list[str]]:
+        return self._named(place, self._files.listing(place), EXTENSION)
+
+    def _bytecode(self, place: str, cached: dict[str, Entry]) -> dict[str, list[str]]:
+        return self._named(join(place, "__pycache__"), cached, BYTECODE)
+
+    def _named(self, place: str, listing: dict[str, Entry], suffix: re.Pattern[str]) -> dict[str, list[str]]:
+        """The names of a directory whose ends match, by what comes before; worked out once."""
+        if place not in self._suffixed:
+            found: dict[str, list[str]] = {}
+            for name, entry in listing.items():
+                stem, dot, rest = name.partition(".")
+                if dot and entry.kind is not Kind.DIRECTORY and suffix.fullmatch(dot + rest):
+                    found.setdefault(stem, []).append(name)
+            self._suffixed[place] = found
+        return self._suffixed[place]
+
+
+def _edges(path: str, mention: Mention, targets: Iterable[str], name: str) -> Iterator[Edge]:
+    for target in targets:
+        yield Edge(path, mention.line, name, target, mention.how, mention.lazy)

@@ -1,0 +1,110 @@
+"""Parses texts with tree-sitter's grammars, within bounds; the grammars are loaded when first used."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+
+import tree_sitter
+
+from tracewhale.errors import TraceWhaleError
+
+PARSING = 4.0
+"""Seconds for one text, in which megabytes of real code are parsed. Only hostile texts take longer."""
+
+CHUNK = 65536
+
+
+class Unparsed(TraceWhaleError):
+    """A text that takes too long to parse."""
+
+
+class Grammar:
+    """A tree-sitter grammar with the query that finds what matters in its trees."""
+
+    def __init__(self, module: str, query: str, function: str = "language") -> None:
+        self._module = module
+        self._query_text = query
+        self._function = function
+
+    @cached_property
+    def _language(self) -> tree_sitter.Language:
+        return tree_sitter.Language(getattr(importlib.import_module(self._module), self._function)())
+
+    @cached_property
+    def _query(self) -> tree_sitter.Query:
+        return tree_sitter.Query(self._language, self._query_text)
+
+    def parse(self, content: bytes) -> Text:
+        """A text with its tree. Raises Unparsed when that takes too long."""
+        end = time.monotonic() + PARSING
+
+        def late(*_: object) -> bool:
+            return time.monotonic() > end
+
+        parser = tree_sitter.Parser(self._language)
+        try:
+            tree = parser.parse(lambda at, _: content[at : at + CHUNK], progress_callback=late)
+        except ValueError as error:
+            raise Unparsed("it takes too long to parse") from error
+        cursor = tree_sitter.QueryCursor(self._query, match_limit=1 << 16)
+        return Text(content, tree, cursor.captures(tree.root_node, lambda *_: True, late))
+
+
+class Text:
+    """A parsed text: its tree, and the nodes that the grammar's query captures, by the capture's name."""
+
+    def __init__(self, content: bytes, tree: tree_sitter.Tree, captures: dict[str, list[tree_sitter.Node]]):
+        self.content = content
+        self.root = tree.root_node
+        self._tree = tree
+        self._captures = captures
+
+    def nodes(self, capture: str) -> list[tree_sitter.Node]:
+        return self._captures.get(capture, [])
+
+    def text(self, node: tree_sitter.Node) -> str:
+        return self.content[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+
+    def type_at(self, start: int, end: int) -> str:
+        """The type of the smallest node that has all of a range of bytes."""
+        node = self.root.descendant_for_byte_range(start, end)
+        return node.type if node else ""
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        starts = [0]
+        at = self.content.find(b"\n")
+        while at >= 0:
+            starts.append(at + 1)
+            at = self.content.find(b"\n", at + 1)
+        return starts
+
+    def line(self, offset: int) -> int:
+        """The number, from 1, of the line of a byte."""
+        return bisect_right(self._lines, offset)
+
+
+class Ranges:
+    """Ranges of bytes, of which some lie in others."""
+
+    def __init__(self, nodes: Iterable[tree_sitter.Node]) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted((node.start_byte, node.end_byte) for node in nodes):
+            if self._ends and end <= self._ends[-1]:
+                continue
+            self._starts.append(start)
+            self._ends.append(end)
+
+    def __contains__(self, offset: int) -> bool:
+        at = bisect_right(self._starts, offset) - 1
+        return at >= 0 and offset < self._ends[at]
+
+
+def children(node: tree_sitter.Node, field: str) -> Iterator[tree_sitter.Node]:
+    """The children in a field of a node."""
+    yield from node.children_by_field_name(field)
