@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -154,6 +155,41 @@ def spoken(tree: ast.AST) -> Iterator[str]:
 )
 def test_printing_and_exiting_are_seen(code: str) -> None:
     assert len(list(spoken(ast.parse(code)))) == 1
+
+
+DOCUMENT = ROOT / "docs" / "architecture.md"
+TASKS = 12
+"""The least number of everyday tasks that the document answers."""
+
+
+def tables() -> list[list[str]]:
+    """Return the rows of the document's first two tables, each as its cells."""
+    text = DOCUMENT.read_text()
+    lines = text[text.index("## Map") : text.index("## Stages")].splitlines()
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("| ") and not line.startswith(("| folder", "| to do"))
+    ]
+
+
+def test_every_path_of_the_map_exists() -> None:
+    named = {path for row in tables() for cell in row for path in re.findall(r"`([\w./-]+/[\w./-]*)`", cell)}
+    assert len(named) > TASKS
+    assert sorted(path for path in named if not (ROOT / path).exists()) == []
+
+
+def test_every_room_is_on_the_map() -> None:
+    first = {row[0].strip("`").rstrip("/") for row in tables()}
+    rooms = {f"tracewhale/{path.parent.name}" for path in PACKAGE.glob("*/__init__.py")}
+    assert sorted(rooms - first) == []
+
+
+def test_the_glossary_explains_each_word_once() -> None:
+    section = DOCUMENT.read_text().split("## Glossary")[1].split("\n## ")[0]
+    words = [word for word in re.findall(r"^\| ([\w ]+) \| ", section, re.MULTILINE) if word != "word"]
+    assert len(words) >= 20
+    assert len(set(words)) == len(words)
 
 
 def test_modules_are_short() -> None:
