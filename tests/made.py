@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.packages.images import Image as Made
 from tracewhale.image import Image
-from tracewhale.image.recipe import PLAIN, Original, Recipe, WrittenImage, write
+from tracewhale.image.recipe import PLAIN, Original, Recipe, WrittenImage, reserve, write
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.blobs import Blob
@@ -96,7 +96,9 @@ def written(
 ) -> Iterator[tuple[WrittenImage, LayerTree]]:
     """An image made by a recipe, and its files as they can be read out of its layers."""
     made, plan = planned()
-    with write(made.view, plan, original, recipe, environ) as image:
+    with write(
+        made.view, reserve(made.view, plan, original, recipe, environ), original, recipe, environ
+    ) as image:
         yield image, tree_of(image.image)
 
 

@@ -28,16 +28,16 @@ LAYERS = {
     "packages": "errors rootfs",
     "plan": "errors printable rootfs tracing closure languages rules packages",
     "adoption": "rootfs tracing",
-    "verify": "errors rootfs tracing plan",
-    "report": "errors printable rootfs tracing packages plan verify",
+    "verification": "errors rootfs tracing plan",
+    "report": "errors printable rootfs tracing packages plan verification",
     "image": "errors rootfs packages plan",
     "running": "errors rootfs tracing",
     "engines": "errors platforms rootfs tracing probe image running adoption",
-    "pipeline": "errors rootfs tracing closure rules plan verify report image running engines",
+    "stages": "errors rootfs tracing plan verification report image running engines",
+    "pipeline": "errors tracing plan adoption verification report image engines stages",
     "doctor": "errors probe running engines",
-    "elsewhere": "rootfs tracing adoption report engines pipeline",
-    "cli": "errors printable rootfs tracing probe closure rules plan verify report image running engines "
-    "doctor pipeline elsewhere",
+    "cli": "errors printable rootfs tracing probe closure rules plan verification report image running "
+    "engines doctor pipeline",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

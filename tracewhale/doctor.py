@@ -98,6 +98,6 @@ def _sandbox() -> None:
         engine = EmbeddedEngine(lambda text: None)
         request = Request(command=("/trial",))
         with engine.open(f"{ROOTFS}:{directory}", request) as target, target.tree() as tree:
-            trace = target.trace(tree, (), NO_CONSOLE, Handle(), lambda text: None)
+            trace = target.trace(tree, (), NO_CONSOLE, Handle(), lambda text: None).checked()
     if not any(event.path == "/trial" for event in trace.events):
         raise ProbeError("The sandbox ran and its probe saw nothing.", "Please report it with your kernel.")

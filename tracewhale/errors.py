@@ -80,9 +80,7 @@ class CommandNotFound(TraceWhaleError):
 
 
 class RunFailed(TraceWhaleError):
-    """A traced run went wrong; ``trace`` is what it had asked for by then, where that is known."""
-
-    trace: object = None
+    """A traced run went wrong."""
 
 
 class CommandKilled(RunFailed):
@@ -116,13 +114,9 @@ class TraceFileError(TraceWhaleError):
 
 
 class VerificationFailed(TraceWhaleError):
-    """The new image does not behave as the original did. ``report`` is a report.model.Report."""
+    """The new image does not behave as the original did."""
 
     exit_code = ExitCode.VERIFICATION
-
-    def __init__(self, what: str, hint: str = "", report: object = None) -> None:
-        super().__init__(what, hint)
-        self.report = report
 
 
 class TraceLost(TraceWhaleError):

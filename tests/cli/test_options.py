@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from tracewhale import pipeline
 from tracewhale.cli import main
-from tracewhale.cli.session import Progress
+from tracewhale.cli.progress import Progress
 from tracewhale.engines.names import ARCHIVE, DOCKER, OCI, ROOTFS, Name
 from tracewhale.errors import EngineError, ExitCode
 from tracewhale.pipeline import Job

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,6 +17,7 @@ from tracewhale.closure import Closure, Edge, EdgeKind, How, Resolver
 from tracewhale.closure.deps import Listing, Row, dependencies
 from tracewhale.closure.render import printable, render_flat, render_tree
 from tracewhale.errors import TargetNotFound
+from tracewhale.report.json import schema
 from tracewhale.rootfs.tree import Tree, View
 
 LOADER = "/lib64/ld-linux-x86-64.so.2"
@@ -145,6 +147,7 @@ def test_command_prints_a_tree_and_fails_for_a_miss() -> None:
 
 def test_command_prints_json() -> None:
     result = run("image", "--json", "/usr/bin/tool", "/usr/bin/whole")
+    jsonschema.validate(json.loads(result.stdout), schema("deps"))
     (first, second) = json.loads(result.stdout)["files"]
     assert (first["complete"], second["complete"]) == (False, True)
     assert first["missing"][0]["name"] == "libaux.so"

@@ -9,19 +9,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 from docker import DockerClient
 from docker.models.containers import Container
 
 from tests.e2e.tool import refusal, tracewhale
-from tracewhale import elsewhere, pipeline
+from tracewhale import pipeline
 from tracewhale.engines.base import Request
 from tracewhale.engines.probes import Probe
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
-from tracewhale.pipeline import Job, Session
+from tracewhale.pipeline import Context, Job
 from tracewhale.plan.model import Options, Plan, Why
 from tracewhale.plan.passes import make_plan
+from tracewhale.report.json import schema
 from tracewhale.rootfs.tree import View
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step, Trace
@@ -86,8 +88,8 @@ class Traced:
 def by_probe(case: Case, image: Image, probe: Probe) -> Traced:
     options = parse_options(environ={}, entrypoint=case.entrypoint)
     request = Request(options, case.command, probe)
-    session, engine = Session(), Engines(lambda text: None)
-    _, trace = pipeline.trace(engine, Job(image(case.image), request, case.steps), session)
+    context, engine = Context(), Engines(lambda text: None)
+    _, trace = pipeline.trace(engine, Job(image(case.image), request, case.steps), context)
     assert trace.probe == probe.value
     assert trace.counters.lost == 0
     assert trace.outcome is not None
@@ -195,8 +197,8 @@ def test_a_running_container_is_watched_and_goes_on(kind: Probe, server: Contain
     server.reload()
     before = server.attrs["State"]["Pid"]
     job = Job(str(server.id), Request(probe=kind), (Step("for", "1.5"),))
-    engine, session = Engines(lambda text: None), Session()
-    report, trace = elsewhere.attach(engine, job, session)
+    engine, context = Engines(lambda text: None), Context()
+    report, trace = pipeline.attach(engine, job, context)
     assert tracers(server) == {"0"}
     server.reload()
     assert (server.status, server.attrs["State"]["Pid"]) == ("running", before)
@@ -214,7 +216,7 @@ def test_a_running_container_is_watched_and_goes_on(kind: Probe, server: Contain
         ("read", "/usr/share/misc/none", False),
     } <= events
     assert (trace.counters.lost, trace.outcome, report.trace) == (0, None, trace)
-    kept = set(pipeline.plan(engine, [trace], Options(), session).plan.kept)  # type: ignore[union-attr]
+    kept = set(pipeline.plan(engine, [trace], Options(), context).plan.kept)  # type: ignore[union-attr]
     assert {"/usr/bin/dash", "/usr/bin/cat", "/usr/bin/sleep", "/etc/passwd"} <= kept
 
 
@@ -223,7 +225,7 @@ def test_what_cannot_be_watched(image: Image, docker_client: DockerClient, serve
 
     def refused(name: str, words: str, request: Request = Request(), *steps: Step) -> None:  # noqa: B008
         with pytest.raises(UsageError, match=words):
-            elsewhere.attach(engine, Job(name, request, steps), Session())
+            pipeline.attach(engine, Job(name, request, steps), Context())
 
     refused(image("flask"), "is an image")
     refused("host", "does not run")
@@ -255,6 +257,7 @@ def test_a_log_of_strace_becomes_an_image(
 def test_the_doctor_tries_every_probe(docker_client: DockerClient) -> None:
     done = tracewhale("doctor", "--json")
     found = json.loads(done.stdout)
+    jsonschema.validate(found, schema("doctor"))
     assert {each["probe"]: each["works"] for each in found["probes"]} == dict.fromkeys(
         ("seccomp", "ptrace", "strace", "fanotify", "sandbox"), True
     ), found

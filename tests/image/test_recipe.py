@@ -16,7 +16,7 @@ from tracewhale.errors import UsageError
 from tracewhale.image import Image, Overrides
 from tracewhale.image.archive import write_oci_layout
 from tracewhale.image.packing import layers
-from tracewhale.image.recipe import Original, Recipe, overridden, write
+from tracewhale.image.recipe import Original, Recipe, overridden, reserve
 from tracewhale.plan.model import Options, Reason
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.tree import View, parent
@@ -155,6 +155,5 @@ def test_a_bill_inside_has_its_place_or_is_refused(odd: str) -> None:
     plan = make_plan(view, Trace("t", "i", "p", {}, frozenset({Event("/x", "read", "/x", True)})), Options())
     with (
         pytest.raises(UsageError, match="--sbom-in-image: the image has something else where"),
-        write(view, plan, ORIGINAL, Recipe(bill_inside=True)),
     ):
-        pass
+        reserve(view, plan, ORIGINAL, Recipe(bill_inside=True))

@@ -8,7 +8,7 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options
-from tracewhale.cli.session import session, show, verb
+from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
 
@@ -18,14 +18,14 @@ from tracewhale.tracing import tracefile
 @options.output_options
 @options.plan_options
 @making.making_options
-@options.json_option
+@options.form_option
 @verb
-def build(traces: tuple[str, ...], tag: str, output: str, as_json: bool, **given: Any) -> None:
+def build(traces: tuple[str, ...], tag: str, output: str, form: str, **given: Any) -> None:
     """Build the image of one or several traces, whose union is kept. It is not verified."""
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     destination = options.destination(output, tag)
     recipe = making.recipe(given)
-    with session(as_json=as_json) as current:
+    with context(form) as current:
         report = pipeline.build(Engines(current.progress), found, settings, destination, current, recipe)
-        show(report, current, as_json=as_json)
+        show(report, form)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import click
 
-from tracewhale.cli.session import Progress, echo, verb
+from tracewhale.cli.options import form_option
+from tracewhale.cli.progress import Progress
+from tracewhale.cli.streams import echo
+from tracewhale.cli.verb import verb
 from tracewhale.closure import BASELINE, Cpu, Resolver, from_cpuinfo
 from tracewhale.closure.deps import Listing, dependencies
 from tracewhale.closure.render import render_flat, render_tree, to_json
@@ -18,6 +21,7 @@ from tracewhale.engines.base import Request
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, ROOTFS, parse
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import ExitCode, UsageError
+from tracewhale.report.formats import JSON, TEXT
 from tracewhale.rootfs.archive import open_docker_archive, open_oci
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.layers import open_layers
@@ -55,7 +59,7 @@ def command(open_tree: Opener = open_files) -> click.Command:
     @click.argument("target")
     @click.argument("paths", metavar="[PATH]...", nargs=-1)
     @click.option("--flat", is_flag=True, help="Each path once, a line each.")
-    @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output.")
+    @form_option
     @click.option("--guess-dlopen", "guess", is_flag=True,
                   help="With --flat, also what string literals name.")  # fmt: skip
     @click.option("-e", "--env", "variables", metavar="NAME=VALUE", multiple=True,
@@ -67,7 +71,7 @@ def command(open_tree: Opener = open_files) -> click.Command:
         target: str,
         paths: tuple[str, ...],
         flat: bool,
-        as_json: bool,
+        form: str,
         guess: bool,
         variables: tuple[str, ...],
         cpu: str,
@@ -84,19 +88,24 @@ def command(open_tree: Opener = open_files) -> click.Command:
         with open_tree(target) as tree:
             resolver = Resolver(View(tree), _cpu() if cpu == "this" else BASELINE)
             listings = [dependencies(resolver, path, environment, guess=guess or not flat) for path in paths]
-        echo(_rendered(listings, flat=flat, as_json=as_json))
+        echo(FORMS[FLAT if flat and form == TEXT else form](listings))
         if not all(listing.complete for listing in listings):
             sys.exit(ExitCode.MISSING)
 
     return deps
 
 
-def _rendered(listings: list[Listing], *, flat: bool, as_json: bool) -> str:
-    if as_json:
-        return json.dumps(to_json(listings), indent=2) + "\n"
-    if flat:
-        return render_flat(listings)
+def _tree(listings: list[Listing]) -> str:
     return render_tree(listings, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+
+
+def _json(listings: list[Listing]) -> str:
+    return json.dumps(to_json(listings), indent=2) + "\n"
+
+
+FLAT = "flat"
+FORMS: Mapping[str, Callable[[list[Listing]], str]] = {TEXT: _tree, FLAT: render_flat, JSON: _json}
+"""Each form of the listing and the function that renders it."""
 
 
 def _host_file(name: str, *, alone: bool) -> str:

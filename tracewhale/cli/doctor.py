@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 import click
 
+from tracewhale import __version__
 from tracewhale.cli import options
-from tracewhale.cli.session import Progress, echo, verb
+from tracewhale.cli.progress import Progress
+from tracewhale.cli.streams import echo
+from tracewhale.cli.verb import verb
 from tracewhale.doctor import Examination, examine
 from tracewhale.errors import ExitCode
 from tracewhale.printable import printable
+from tracewhale.report.formats import JSON, TEXT
+
+FORMAT_VERSION = 1
+"""Of the JSON form; it changes when a field changes its meaning or goes."""
 
 
 @click.command("doctor")
-@options.json_option
+@options.form_option
 @verb
-def doctor(as_json: bool) -> None:
+def doctor(form: str) -> None:
     """Try each probe on this machine and its engine, and say what to do where one does not work.
 
     Exits with 0 when a probe works that sees everything, and with 15 when none does.
@@ -26,15 +34,21 @@ def doctor(as_json: bool) -> None:
     progress = Progress()
     found = examine(progress)
     progress.clear()
-    echo(_json(found) if as_json else _text(found))
+    echo(FORMS[form](found))
     if not found.auto:
         sys.exit(ExitCode.PROBE)
 
 
 def _json(found: Examination) -> str:
-    probes = [asdict(each) for each in found.diagnoses]
-    whole = {"engine": found.engine, "remedy": found.remedy, "auto": found.auto, "probes": probes}
-    return json.dumps(whole, indent=2) + "\n"
+    value = {
+        "version": FORMAT_VERSION,
+        "tool": {"name": "tracewhale", "version": __version__},
+        "engine": found.engine,
+        "remedy": found.remedy,
+        "auto": found.auto,
+        "probes": [asdict(each) for each in found.diagnoses],
+    }
+    return json.dumps(value, indent=2) + "\n"
 
 
 def _text(found: Examination) -> str:
@@ -47,3 +61,7 @@ def _text(found: Examination) -> str:
         lines.append(f"          {printable(found.remedy)}")
     lines.append(f"auto      {found.auto or 'no probe works that sees everything'}")
     return "\n".join(lines) + "\n"
+
+
+FORMS: Mapping[str, Callable[[Examination], str]] = {TEXT: _text, JSON: _json}
+"""Each form of the examination and the function that renders it."""

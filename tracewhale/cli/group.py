@@ -11,8 +11,9 @@ import click
 
 from tracewhale.cli.options import TargetCommand
 from tracewhale.cli.refused import instead_of
-from tracewhale.cli.session import fail
+from tracewhale.cli.verb import fail
 from tracewhale.errors import Interrupted, TraceWhaleError, UsageError
+from tracewhale.report.formats import JSON, TEXT
 
 
 class Verbs(click.Group):
@@ -36,9 +37,9 @@ class Verbs(click.Group):
             if not words:  # the help, in place of an error
                 error.show()
                 sys.exit(error.exit_code)
-            fail(_refusal(error), as_json=asks_json(words))
+            fail(_refusal(error), form_of(words))
         except click.Abort:
-            fail(Interrupted("interrupted", "nothing was left behind"), as_json=asks_json(words))
+            fail(Interrupted("interrupted", "nothing was left behind"), form_of(words))
         sys.exit(status)
 
 
@@ -47,12 +48,12 @@ def unexpected(error: Exception) -> NoReturn:
     traceback.print_exception(error)
     what = f"an unexpected {type(error).__name__}: {error}"
     hint = "This is a mistake of TraceWhale's: please report it with the lines above."
-    fail(TraceWhaleError(what, hint), as_json=asks_json(sys.argv[1:]))
+    fail(TraceWhaleError(what, hint), form_of(sys.argv[1:]))
 
 
-def asks_json(words: Sequence[str]) -> bool:
-    """Whether a command line has --json among its own words."""
-    return "--json" in (words[: words.index("--")] if "--" in words else words)
+def form_of(words: Sequence[str]) -> str:
+    """Return the form of report that a command line asks for that could not be read."""
+    return JSON if "--json" in (words[: words.index("--")] if "--" in words else words) else TEXT
 
 
 def _refusal(error: click.ClickException) -> UsageError:

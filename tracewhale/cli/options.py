@@ -16,6 +16,7 @@ from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
+from tracewhale.report.formats import JSON, TEXT
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
 
@@ -181,8 +182,8 @@ output_options = apply(
     ),
 )
 
-json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+form_option = click.option(
+    "--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object on standard output."
 )
 
 trace_arguments = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path())

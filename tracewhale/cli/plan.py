@@ -8,8 +8,10 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import options
-from tracewhale.cli.session import echo, session, show, verb
+from tracewhale.cli.streams import echo
+from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
+from tracewhale.report.formats import TEXT
 from tracewhale.report.text import render_plan
 from tracewhale.tracing import tracefile
 
@@ -17,14 +19,14 @@ from tracewhale.tracing import tracefile
 @click.command("plan")
 @options.trace_arguments
 @options.plan_options
-@options.json_option
+@options.form_option
 @verb
-def plan(traces: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def plan(traces: tuple[str, ...], form: str, **given: Any) -> None:
     """Show every path that would be kept for one or several traces, with its reasons."""
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
-    with session(as_json=as_json) as current:
+    with context(form) as current:
         report = pipeline.plan(Engines(current.progress), found, settings, current)
-        if not as_json and report.plan is not None:
+        if form == TEXT and report.plan is not None:
             echo(render_plan(report.plan))
-        show(report, current, as_json=as_json)
+        show(report, form)

@@ -8,7 +8,7 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options
-from tracewhale.cli.session import session, show, verb
+from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
 
@@ -24,10 +24,10 @@ from tracewhale.tracing import tracefile
 @options.probe_option
 @click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
-@options.json_option
+@options.form_option
 @verb
 def run(
-    target: str, tag: str, output: str, no_verify: bool, trace_out: str | None, as_json: bool, **given: Any
+    target: str, tag: str, output: str, no_verify: bool, trace_out: str | None, form: str, **given: Any
 ) -> None:
     """Run a command of TARGET under the tracer and make a minimal image that behaves the same.
 
@@ -41,7 +41,7 @@ def run(
     recipe = making.recipe(given)
     if trace_out:
         tracefile.check_place(trace_out)
-    with session(as_json=as_json, interactive=given["interactive"]) as current:
+    with context(form, interactive=given["interactive"]) as current:
         report = pipeline.run(
             Engines(current.progress),
             job,
@@ -52,4 +52,4 @@ def run(
             verified=not no_verify,
             on_trace=lambda trace: tracefile.write(trace, trace_out) if trace_out else None,
         )
-        show(report, current, as_json=as_json)
+        show(report, form)

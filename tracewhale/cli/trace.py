@@ -8,9 +8,9 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from tracewhale import elsewhere, pipeline
+from tracewhale import pipeline
 from tracewhale.cli import options
-from tracewhale.cli.session import session, show, verb
+from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.names import HOST
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
@@ -66,10 +66,10 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
 @options.change_options
 @options.docker_run_options
 @options.probe_option
-@options.json_option
+@options.form_option
 @verb
 def trace(
-    target: str | None, trace_out: str, logs: tuple[str, ...], attached: bool, as_json: bool, **given: Any
+    target: str | None, trace_out: str, logs: tuple[str, ...], attached: bool, form: str, **given: Any
 ) -> None:
     """Run a command of TARGET under the tracer and write the trace to a file; nothing is built."""
     if target is None and not logs:
@@ -80,15 +80,15 @@ def trace(
         _refuse("--attach", "takes a container as it runs", (*options.DOCKER_RUN, "keep_changes"))
     job = options.job(target or HOST, given)
     tracefile.check_place(trace_out)
-    with session(as_json=as_json, interactive=given["interactive"]) as current:
+    with context(form, interactive=given["interactive"]) as current:
         engines = Engines(current.progress)
         if logs:
             first = Start(directory=given["workdir"] or "")
             told = merge(parse(run, first=first) for run in runs_of(logs))
-            report, found = elsewhere.from_logs(engines, job, told, current)
+            report, found = pipeline.from_logs(engines, job, told, current)
         elif attached:
-            report, found = elsewhere.attach(engines, job, current)
+            report, found = pipeline.attach(engines, job, current)
         else:
             report, found = pipeline.trace(engines, job, current)
         tracefile.write(found, trace_out)
-        show(report, current, as_json=as_json)
+        show(report, form)

@@ -8,7 +8,7 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import options
-from tracewhale.cli.session import session, show, verb
+from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
 
@@ -17,12 +17,12 @@ from tracewhale.tracing import tracefile
 @click.argument("image")
 @options.trace_arguments
 @options.plan_options
-@options.json_option
+@options.form_option
 @verb
-def verify(image: str, traces: tuple[str, ...], as_json: bool, **given: Any) -> None:
+def verify(image: str, traces: tuple[str, ...], form: str, **given: Any) -> None:
     """Run IMAGE as the original was run when it was traced, traced again, and compare."""
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
-    with session(as_json=as_json) as current:
+    with context(form) as current:
         report = pipeline.verify(Engines(current.progress), image, found, settings, current)
-        show(report, current, as_json=as_json)
+        show(report, form)

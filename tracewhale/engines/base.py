@@ -13,6 +13,7 @@ from tracewhale.image import Image
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.options import RunOptions
+from tracewhale.running.result import RunResult
 from tracewhale.tracing.events import Step, Trace
 
 Progress = Callable[[str], None]
@@ -73,11 +74,15 @@ class Target(Protocol):
         handle: Handle,
         progress: Progress,
         repeating: Trace | None = None,
-    ) -> Trace:
-        """Run the command under the probe, driven by the steps; ``repeating`` gives it that run's input."""
+        changes: tuple[str, ...] = (),
+    ) -> RunResult:
+        """Run the command under the probe, driven by the steps; ``repeating`` gives it that run's input.
+
+        ``changes`` are paths to keep that are in the trace, too.
+        """
         ...
 
-    def untraced(self) -> Trace:
+    def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
         """A trace of no run at all, with the request: what ``--keep-changes`` alone starts from."""
         ...
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from tracewhale import __version__
@@ -67,71 +68,90 @@ class WrittenImage:
     created: str | None
 
 
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe whose bill of materials could not be written in the end. Raises UsageError."""
+    if recipe.bill or recipe.bill_inside:
+        sbom.check(recipe.form)
+    directory = os.path.dirname(recipe.bill) or "."
+    if recipe.bill and not os.path.isdir(directory):
+        raise UsageError(
+            f"--sbom {recipe.bill}: {directory} is not a directory.", "Name a file in one that exists."
+        )
+
+
+def reserve(
+    view: View, plan: Plan, original: Original, recipe: Recipe, environ: Mapping[str, str] = os.environ
+) -> Plan:
+    """Return the plan with an empty file in the place of the bill of materials, where one is to be inside.
+
+    What is in the bill is known when all other files have been read. Raises UsageError where the image has
+    no place for it.
+    """
+    if not recipe.bill_inside:
+        return plan
+    place = _place(recipe)
+    if not has_place(view, place):
+        raise UsageError(
+            f"--sbom-in-image: the image has something else where {place} should be.",
+            "Write the bill of materials beside the image: --sbom FILE.",
+        )
+    reason = Reason(Why.PACKAGE.value, "the image", "bill of materials")
+    created = created_time(original.config, environ)
+    mtime_ns = int(sbom.moment(created).timestamp()) * SECOND
+    return replace(
+        plan, kept={**plan.kept, **added(view, plan.kept, place, reason, content=b"", mtime_ns=mtime_ns)}
+    )
+
+
 @contextmanager
 def write(
     view: View, plan: Plan, original: Original, recipe: Recipe, environ: Mapping[str, str] = os.environ
 ) -> Iterator[WrittenImage]:
     """Write the layers of a plan, under a configuration that runs as the original's does.
 
-    What the user overrides of that comes last (`overridden`): what is verified is what was traced. Raises
-    UsageError when a bill of materials is asked for and cannot be written.
+    What the user overrides of that comes last (`overridden`): what is verified is what was traced. A bill
+    of materials inside must have its place in the plan (`reserve`).
     """
-    if recipe.bill or recipe.bill_inside:
-        sbom.check(recipe.form)
     config = original.config.get("config") or {}
     facts = provenance(original, recipe)
     labels = {name: value for name, value in facts.items() if name not in (config.get("Labels") or {})}
     created = created_time(original.config, environ)
-    layering = _Layering(view, plan, original, recipe, created)
+    digests = sbom.Digests()
+    place = _place(recipe) if recipe.bill_inside else ""
+    contents: dict[str, bytes] = {}
+
+    def packed_bill() -> Iterator[Packed]:
+        contents[place] = sbom.dumps(bill(plan, digests, original, created), recipe.form)
+        entry = replace(plan.kept[place].entry, size=len(contents[place]))
+        yield Packed(entry, {}, iter((contents[place],)))
+
+    def groups() -> Iterator[Iterator[Packed]]:
+        for paths in layers(plan, recipe.layers):  # the bill is of no package, so in the last of them
+            items = packed(view.tree, plan, [path for path in paths if path != place])
+            watched = digests.watch(items) if recipe.bill or place else items
+            yield chain(watched, packed_bill()) if place in paths else watched
+
     with write_layers(
-        layering.groups(),
+        groups(),
         original.config,
         overrides=Overrides(labels=labels | dict(recipe.overrides.labels)),
         environ=environ,
         annotations=facts,
     ) as image:
-        yield WrittenImage(image, layering.plan, layering.digests, created)
+        yield WrittenImage(image, _filled(plan, contents), digests, created)
 
 
-class _Layering:
-    """The layers as they are written, one after the other; a bill of what was in them is the last file."""
+def _place(recipe: Recipe) -> str:
+    return f"{BILLS}{sbom.ENDINGS[recipe.form]}"
 
-    def __init__(
-        self, view: View, plan: Plan, original: Original, recipe: Recipe, created: str | None
-    ) -> None:
-        self.plan = plan
-        self.digests = sbom.Digests()
-        self._view, self._original, self._recipe, self._created = view, original, recipe, created
 
-    def groups(self) -> Iterator[Iterator[Packed]]:
-        place = f"{BILLS}{sbom.ENDINGS[self._recipe.form]}" if self._recipe.bill_inside else ""
-        if place:
-            if not has_place(self._view, place):
-                raise UsageError(
-                    f"--sbom-in-image: the image has something else where {place} should be.",
-                    "Write the bill of materials beside the image: --sbom FILE.",
-                )
-            self._add(place, b"")
-        paths = layers(self.plan, self._recipe.layers)
-        for number, some in enumerate(paths, 1):
-            last = number == len(paths)
-            items = packed(self._view.tree, self.plan, [path for path in some if path != place])
-            watched = bool(self._recipe.bill or place)
-            yield self._closed(self.digests.watch(items) if watched else items, place if last else "")
-
-    def _closed(self, items: Iterator[Packed], place: str) -> Iterator[Packed]:
-        yield from items
-        if place:
-            made = bill(self.plan, self.digests, self._original, self._created)
-            self._add(place, sbom.dumps(made, self._recipe.form))
-            kept = self.plan.kept[place]
-            yield Packed(kept.entry, {}, iter((kept.content or b"",)))
-
-    def _add(self, place: str, content: bytes) -> None:
-        reason = Reason(Why.PACKAGE.value, "the image", "bill of materials")
-        time = int(sbom.moment(self._created).timestamp()) * SECOND
-        kept = {**self.plan.kept, **added(self._view, self.plan.kept, place, reason, content, time)}
-        self.plan = replace(self.plan, kept=kept)
+def _filled(plan: Plan, contents: Mapping[str, bytes]) -> Plan:
+    """Return the plan with the contents of files that were only reserved."""
+    kept = dict(plan.kept)
+    for path, content in contents.items():
+        entry = replace(kept[path].entry, size=len(content))
+        kept[path] = replace(kept[path], entry=entry, content=content)
+    return replace(plan, kept=kept)
 
 
 def bill(

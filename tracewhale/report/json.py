@@ -7,7 +7,6 @@ from importlib.resources import files
 from typing import Any
 
 from tracewhale import __version__
-from tracewhale.errors import TraceWhaleError
 from tracewhale.packages import Package
 from tracewhale.plan.model import Absent, Plan
 from tracewhale.report.model import Report, absent_paths, libraries, missed
@@ -16,22 +15,16 @@ from tracewhale.rootfs.tree import Kind
 SCHEMA_VERSION = 1
 
 
-def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) that every object written here obeys."""
-    loaded: dict[str, Any] = json.loads(files("tracewhale.report").joinpath("schema.json").read_text("utf-8"))
+def schema(name: str = "schema") -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of a report; ``deps`` and ``doctor`` have others."""
+    text = files("tracewhale.report").joinpath(f"{name}.json").read_text("utf-8")
+    loaded: dict[str, Any] = json.loads(text)
     return loaded
 
 
 def dumps(report: Report) -> str:
     """The report as JSON text of one line, ASCII only: a byte that is not UTF-8 is ``\\udcXX``."""
     return json.dumps(to_json(report), sort_keys=True) + "\n"
-
-
-def dumps_error(error: TraceWhaleError, report: Report | None = None) -> str:
-    """What a command that failed prints: its error, and the report as far as there is one."""
-    value = to_json(report or Report("", "", ""))
-    value["error"] = {"code": int(error.exit_code), "what": error.what, "hint": error.hint}
-    return json.dumps(value, sort_keys=True) + "\n"
 
 
 def to_json(report: Report) -> dict[str, Any]:
@@ -46,10 +39,18 @@ def to_json(report: Report) -> dict[str, Any]:
         "trace": _trace(report),
         "plan": None if report.plan is None else plan_json(report.plan),
         "verification": _verification(report),
-        "seconds": {stage: round(took, 3) for stage, took in (report.seconds or {}).items()},
+        "seconds": {stage: round(took, 3) for stage, took in report.seconds},
         "notes": list(report.notes),
-        "error": None,
+        "left_out": [{"path": path, "reason": reason} for path, reason in report.left_out],
+        "error": _error(report),
     }
+
+
+def _error(report: Report) -> dict[str, Any] | None:
+    error = report.error
+    if error is None:
+        return None
+    return {"code": int(error.exit_code), "what": error.what, "hint": error.hint}
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

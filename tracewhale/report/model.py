@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tracewhale.errors import TraceWhaleError
 from tracewhale.plan.model import Absent, Plan, Why
 from tracewhale.tracing.events import Counters, Trace
-from tracewhale.verify import Comparison
+from tracewhale.verification import Verification
 
 _LIBRARY = re.compile(r"\.so(?:\.[0-9A-Za-z_.+-]+)?$")
 
@@ -43,18 +43,13 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """How often the image was built and run, what had to be added, and the last comparison."""
-
-    verified: bool
-    rounds: int
-    added: tuple[str, ...]
-    comparison: Comparison
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
-    """All of one command's result; what a command did not do is None."""
+    """All of one command's result; what a command did not do is None.
+
+    ``seconds`` are those of each stage in the order of their beginning. ``error`` is why the command failed,
+    if it did: the new image does not behave the same, or what the library raised. ``left_out`` are kept
+    paths of which an image can hold nothing, or not all, as pairs of a path and why.
+    """
 
     command: str
     target: str
@@ -63,8 +58,10 @@ class Report:
     trace: Trace | None = None
     built: Built | None = None
     verification: Verification | None = None
-    seconds: Mapping[str, float] | None = None
+    seconds: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    error: TraceWhaleError | None = None
 
     @property
     def counters(self) -> Counters | None:

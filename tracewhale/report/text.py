@@ -39,6 +39,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"image        {built.name}  ({sizes})"
     if report.plan is not None:
         yield from _contents(report.plan)
+    yield from _left_out(report.left_out)
     if report.trace is not None:
         counters = report.trace.counters
         yield (
@@ -52,7 +53,7 @@ def _lines(report: Report) -> Iterator[str]:
     elif built is not None:
         yield "verified     no: not asked for"
     if report.seconds:
-        yield "time         " + ", ".join(f"{stage} {took:.1f} s" for stage, took in report.seconds.items())
+        yield "time         " + ", ".join(f"{stage} {took:.1f} s" for stage, took in report.seconds)
 
 
 def _contents(plan: Plan) -> Iterator[str]:
@@ -81,6 +82,13 @@ def _contents(plan: Plan) -> Iterator[str]:
         yield f"  {printable(unreadable.path)} is not a readable ELF file: {unreadable.reason}"
     if plan.excluded:
         yield f"excluded     {len(plan.excluded)} paths"
+
+
+def _left_out(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Return lines on what an image cannot hold: sockets, names with a meaning of their own, attributes."""
+    if pairs:
+        yield f"left out     {len(pairs)} paths or attributes that no image can hold"
+        yield from _names("  left out", [f"{path}: {reason}" for path, reason in pairs])
 
 
 def _packages(plan: Plan) -> Iterator[str]:

@@ -10,6 +10,9 @@ from typing import Any
 from tracewhale.errors import EmptyImage, TraceFileError
 from tracewhale.running.options import RunOptions
 
+CONTAINER = "container:"
+"""Before a container's id where an image's digest would stand: it has none of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -33,6 +36,11 @@ class Run:
     base: Mapping[str, Any] = field(default_factory=dict)
     input: bytes = b""
     volumes_from: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What a trace calls the target: the image's digest, or ``container:ID``."""
+        return f"{CONTAINER}{self.container}" if self.container else self.image
 
     def on(self, image: str, config: Mapping[str, Any]) -> Run:
         """The same run of another image: what verification does with the new one."""

@@ -73,7 +73,7 @@ class Runner:
                 console=console,
                 handle=handle,
                 kind=self.kind,
-            )
+            ).checked()
 
 
 @pytest.fixture

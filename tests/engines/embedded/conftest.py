@@ -63,7 +63,7 @@ class Runner:
                         console=console,
                         handle=handle or Handle(),
                         progress=lambda text: None,
-                    )
+                    ).checked()
         raise AssertionError("places end with an error")
 
 

@@ -96,7 +96,7 @@ def test_this_machines_runtime_files_are_no_images() -> None:
 def run(target: str, *command: str) -> Trace:
     engine = EmbeddedEngine(lambda text: None)
     with engine.open(target, Request(PLAIN, command)) as found, found.tree() as tree:
-        return found.trace(tree, (), Console(), Handle(), lambda text: None)
+        return found.trace(tree, (), Console(), Handle(), lambda text: None).checked()
 
 
 @pytest.mark.usefixtures("probe")

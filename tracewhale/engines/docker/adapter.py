@@ -19,7 +19,6 @@ from tracewhale.engines.docker import driver
 from tracewhale.engines.docker.attach import attach
 from tracewhale.engines.docker.containers import served_tree
 from tracewhale.engines.docker.engine import (
-    CONTAINER,
     EngineObject,
     connect,
     find,
@@ -43,7 +42,8 @@ from tracewhale.rootfs.layers import changed_paths
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
-from tracewhale.running.run import Run, user_of
+from tracewhale.running.result import RunResult
+from tracewhale.running.run import CONTAINER, Run, user_of
 from tracewhale.tracing.events import Step, Trace
 
 
@@ -59,7 +59,7 @@ class DockerTarget:
         if found.container:  # its image is made anew each time that we look
             self._inspected["Created"] = inspect_container(client, found.container)["Created"]
         self.name = run.target
-        self.image = f"{CONTAINER}{found.container}" if found.container else run.image
+        self.image = run.identity
         self.size = int(self._inspected["Size"])
         self.config: Mapping[str, Any] = from_inspect(self._inspected)
         self.default_destination = Name(DOCKER, skinny_name(found))
@@ -80,13 +80,14 @@ class DockerTarget:
         handle: Handle,
         progress: Progress,
         repeating: Trace | None = None,
-    ) -> Trace:
+        changes: tuple[str, ...] = (),
+    ) -> RunResult:
         run = self._run
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
             run = replace(run, input=recorded.input)
 
-        def traced(kind: Probe) -> Trace:
+        def traced(kind: Probe) -> RunResult:
             return driver.trace(
                 self._client,
                 run,
@@ -97,13 +98,13 @@ class DockerTarget:
                 handle=handle,
                 progress=progress,
                 kind=kind,
+                changes=changes,
             )
 
-        made = first_working(choose(self._kind, facts(self._client)), traced, progress)
-        return replace(made, image=self.image)
+        return first_working(choose(self._kind, facts(self._client)), traced, progress)
 
-    def untraced(self) -> Trace:
-        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset())
+    def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
+        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset(), changes=changes)
 
     def changes(self, base: str) -> tuple[str, ...]:
         if self._found.container:
@@ -141,8 +142,8 @@ class DockerTarget:
 
 
 def first_working(
-    verdicts: Sequence[ProbeVerdict], traced: Callable[[Probe], Trace], progress: Progress
-) -> Trace:
+    verdicts: Sequence[ProbeVerdict], traced: Callable[[Probe], RunResult], progress: Progress
+) -> RunResult:
     """Trace with the first probe that can be started. Raises the first one's ProbeError when none can."""
     failed: ProbeError | None = None
     for verdict in verdicts:

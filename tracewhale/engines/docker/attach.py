@@ -11,7 +11,7 @@ from docker import APIClient
 
 from tracewhale.engines.docker.container_spec import EntrySpec
 from tracewhale.engines.docker.driver import RUNTIME_MOUNTS, addresses_of
-from tracewhale.engines.docker.engine import CONTAINER, EngineObject, api_errors
+from tracewhale.engines.docker.engine import EngineObject, api_errors
 from tracewhale.engines.docker.facts import facts
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.target import inspect_container
@@ -19,7 +19,7 @@ from tracewhale.engines.probes import Probe, choose
 from tracewhale.errors import ProbeError, UsageError
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity
-from tracewhale.running.run import Run
+from tracewhale.running.run import CONTAINER, Run
 from tracewhale.running.session import StopEarly
 from tracewhale.running.steps import Driver, checked, ports_of, workloads
 from tracewhale.tracing.events import Step, Trace

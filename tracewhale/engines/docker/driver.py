@@ -29,6 +29,7 @@ from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNot
 from tracewhale.rootfs.tree import Tree, View
 from tracewhale.running.console import NO_CONSOLE, Console, Handle
 from tracewhale.running.identity import identity, read_user_database
+from tracewhale.running.result import Ending, RunResult
 from tracewhale.running.run import Run, user_of
 from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
@@ -52,7 +53,8 @@ def trace(
     progress: Callable[[str], None] = lambda line: None,
     environment: Mapping[str, str] | None = None,
     kind: Probe = Probe.SECCOMP,
-) -> Trace:
+    changes: tuple[str, ...] = (),
+) -> RunResult:
     """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
 
     ``tree`` is the file system of ``run.image`` (for its user data base); ``probe`` the probe's binary for
@@ -60,7 +62,7 @@ def trace(
     ``for`` (others are ignored: the image's health check always runs, last). ``environment`` is added to
     that of a workload. With no steps the run ends when the command does. ``kind`` is which probe watches.
 
-    Raises UsageError, EmptyImage, CommandNotFound, CommandKilled, WorkloadFailed, TraceLost, ProbeError,
+    A run that fails has a trace, too. Raises UsageError, EmptyImage, CommandNotFound, TraceLost, ProbeError,
     Interrupted, EngineError; whatever happens, no container or volume is left.
     """
     wanted = checked(steps)
@@ -85,7 +87,8 @@ def trace(
             words = stack.enter_context(agent_words(kind, probe))
             session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
         try:
-            made = _traced(session, run, payload, wanted, progress, environment or {}, began)
+            ending = _drive(session, run, payload, wanted, progress, environment or {})
+            session.collector.finish()
         except TargetNotFound as error:
             raise EngineError(
                 "The traced container was removed before its trace was over, and not by TraceWhale.",
@@ -93,20 +96,35 @@ def trace(
             ) from error
         finally:
             session.close()
+        recorded = Trace(
+            target=run.target,
+            image=run.identity,
+            probe=kind.value,
+            request=replace(run, input=bytes(session.recorded_input)).to_json(),
+            events=frozenset(session.collector.events),
+            execs=frozenset(session.collector.execs),
+            unresolved=session.collector.unresolved,
+            counters=session.collector.counters,
+            outcome=_outcome(session, stopped=ending.stopped),
+            steps=ending.steps,
+            mounts=mounts_of(payload),
+            changes=changes,
+            seconds=time.monotonic() - began,
+        )
         if kind is Probe.STRACE:
-            made = with_real_programs(View(tree), made)
-        return replace(made, probe=kind.value)
+            recorded = with_real_programs(View(tree), recorded)
+        return RunResult(recorded, ending.failure)
 
 
-def _traced(
+def _drive(
     session: ContainerSession,
     run: Run,
     payload: CreatePayload,
     wanted: Sequence[Step],
     progress: Callable[[str], None],
     environment: Mapping[str, str],
-    began: float,
-) -> Trace:
+) -> Ending:
+    """Start the command, drive it, and wait until all that it asked for is here."""
     options = run.options
     session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
     ports = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
@@ -128,41 +146,18 @@ def _traced(
         # What it had asked for by then tells what it lacked.
         session.stop()
         session.drain()
-        error.trace = _record(session, run, payload, (), True, began)
-        raise
-    return _record(session, run, payload, taken, stopped, began)
+        return Ending((), stopped=True, failure=error)
+    return Ending(tuple(taken), stopped)
 
 
-def _record(
-    session: ContainerSession,
-    run: Run,
-    payload: CreatePayload,
-    taken: Sequence[Step],
-    stopped: bool,
-    began: float,
-) -> Trace:
-    """What a run told that is over. Raises TraceLost."""
-    session.collector.finish()
-    return Trace(
-        target=run.target,
-        image=run.image,
-        probe=Probe.SECCOMP.value,
-        request=replace(run, input=bytes(session.recorded_input)).to_json(),
-        events=frozenset(session.collector.events),
-        execs=frozenset(session.collector.execs),
-        unresolved=session.collector.unresolved,
-        counters=session.collector.counters,
-        outcome=Outcome(
-            status=session.status or 0,
-            stopped=stopped,
-            stdout=bytes(session.command.captured.stdout),
-            stderr=bytes(session.command.captured.stderr),
-            hostname=str(session.state["Config"].get("Hostname", "")),
-            addresses=addresses_of(session.state),
-        ),
-        steps=tuple(taken),
-        mounts=mounts_of(payload),
-        seconds=time.monotonic() - began,
+def _outcome(session: ContainerSession, *, stopped: bool) -> Outcome:
+    return Outcome(
+        status=session.status or 0,
+        stopped=stopped,
+        stdout=bytes(session.command.captured.stdout),
+        stderr=bytes(session.command.captured.stderr),
+        hostname=str(session.state["Config"].get("Hostname", "")),
+        addresses=addresses_of(session.state),
     )
 
 

@@ -49,10 +49,6 @@ START_HINT = (
 )
 
 
-CONTAINER = "container:"
-"""Before a container's id where an image's digest would stand: it has none of its own."""
-
-
 @dataclass(frozen=True, slots=True)
 class EngineObject:
     """An image or a container of that name.

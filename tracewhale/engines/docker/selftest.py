@@ -52,6 +52,6 @@ def attempt(client: APIClient, image: str, binary: bytes, kind: Probe) -> None:
     """Trace a command of the trial's image. Raises what a trace does, ProbeError when it saw nothing."""
     run = Run("trial", image, {}, command=(PROGRAM,))
     with served_tree(client, image, binary) as tree:
-        trace = driver.trace(client, run, tree=tree, probe=binary, kind=kind)
+        trace = driver.trace(client, run, tree=tree, probe=binary, kind=kind).checked()
     if not any(event.path == PROGRAM for event in trace.events):
         raise ProbeError(f"The {kind.value} probe ran and saw nothing.", "Please report it with your kernel.")

@@ -21,6 +21,7 @@ from tracewhale.image import Image
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity, identity, read_user_database
+from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, user_of
 from tracewhale.tracing.events import Step, Trace
 
@@ -53,7 +54,8 @@ class EmbeddedTarget:
         handle: Handle,
         progress: Progress,
         repeating: Trace | None = None,
-    ) -> Trace:
+        changes: tuple[str, ...] = (),
+    ) -> RunResult:
         run = self._run
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
@@ -70,11 +72,12 @@ class EmbeddedTarget:
                         console=console,
                         handle=handle,
                         progress=progress,
+                        changes=changes,
                     )
         raise AssertionError("places end with an error")
 
-    def untraced(self) -> Trace:
-        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset())
+    def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
+        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset(), changes=changes)
 
     def changes(self, base: str) -> tuple[str, ...]:
         raise UsageError(f"--keep-changes needs an image or a container of Docker's, not {self.name}.")

@@ -27,6 +27,7 @@ from tracewhale.engines.probes import Probe
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
+from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, user_of
 from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
 from tracewhale.tracing.events import Outcome, Step, Trace
@@ -50,7 +51,8 @@ def trace(
     console: Console,
     handle: Handle,
     progress: Progress,
-) -> Trace:
+    changes: tuple[str, ...] = (),
+) -> RunResult:
     """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
 
     Raises Refused where this root cannot be had, UsageError, EmptyImage, CommandNotFound, CommandKilled,
@@ -80,7 +82,7 @@ def trace(
             session.drain()
             _check_end(session, argv[0], stopped)
             session.collector.finish()
-            return _result(session, run, taken, stopped, hostname, began)
+            return RunResult(_record(session, run, taken, stopped, hostname, began, changes))
         finally:
             session.close()
 
@@ -97,8 +99,14 @@ class EmbeddedSession(SandboxSession):
         self.stop_with(self._signal, STOP_SECONDS)
 
 
-def _result(
-    session: SandboxSession, run: Run, taken: Sequence[Step], stopped: bool, hostname: str, began: float
+def _record(
+    session: SandboxSession,
+    run: Run,
+    taken: Sequence[Step],
+    stopped: bool,
+    hostname: str,
+    began: float,
+    changes: tuple[str, ...],
 ) -> Trace:
     return Trace(
         target=run.target,
@@ -118,6 +126,7 @@ def _result(
         ),
         steps=tuple(taken),
         mounts=tuple(sorted({*RUNTIME_MOUNTS, *user_mounts(run.options)})),
+        changes=changes,
         seconds=time.monotonic() - began,
     )
 

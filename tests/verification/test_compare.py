@@ -7,7 +7,7 @@ import pytest
 from tests.trees import MemoryTree
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Event, Outcome, Trace
-from tracewhale.verify import Output, compare, compare_output
+from tracewhale.verification import Output, compare, compare_output
 
 TREE = """
     /usr/bin/program: ELF

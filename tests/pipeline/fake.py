@@ -1,0 +1,112 @@
+"""An engine in memory: targets whose runs are written down, and images that go nowhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.packages.images import Image as Files
+from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.names import DOCKER, Name
+from tracewhale.image import Image
+from tracewhale.rootfs.tree import Tree
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.result import RunResult
+from tracewhale.tracing.events import Event, Outcome, Step, Trace
+
+TREE = """
+    /bin/tool: tool
+    /etc/tool.conf: configuration
+    /etc/other.conf: never asked for
+"""
+ASKED = frozenset({Event("/bin/tool", "exec", "/bin/tool", True)})
+
+
+def result(status: int = 0, output: bytes = b"done\n", *, stopped: bool = False, **more: Any) -> RunResult:
+    """A run that asked for the tool and ended so."""
+    outcome = Outcome(status, stopped=stopped, stdout=output)
+    return RunResult(Trace("tool:1", "sha256:1", "seccomp", {}, ASKED, outcome=outcome, **more))
+
+
+@dataclass
+class FakeTarget:
+    """A target whose runs give the ``results`` in their order, the last one again and again."""
+
+    results: list[RunResult]
+    new: list[RunResult]
+    published: list[str] = field(default_factory=list)
+    runs: list[tuple[Step, ...]] = field(default_factory=list)
+    files: Files = field(default_factory=lambda: Files(TREE))
+    name: str = "tool:1"
+    image: str = "sha256:1"
+    size: int = 1000
+    config: Mapping[str, Any] = field(default_factory=lambda: {"config": {"Cmd": ["/bin/tool"]}})
+    default_destination: Name = Name(DOCKER, "skinny-tool:1")
+    notes: tuple[str, ...] = ()
+
+    def tree(self) -> AbstractContextManager[Tree]:
+        return nullcontext(self.files.tree)
+
+    def trace(
+        self,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None = None,
+        changes: tuple[str, ...] = (),
+    ) -> RunResult:
+        self.runs.append(tuple(steps))
+        return self.results.pop(0) if len(self.results) > 1 else self.results[0]
+
+    def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
+        return Trace(self.name, self.image, "none", {}, frozenset(), changes=changes)
+
+    def changes(self, base: str) -> tuple[str, ...]:
+        return ("/etc/other.conf",)
+
+    def directories(self, tree: Tree) -> tuple[str, ...]:
+        return ("/",)
+
+    @contextmanager
+    def rebuilt(self, image: Image) -> Iterator[FakeRebuilt]:
+        yield FakeRebuilt(FakeTarget(self.new, self.new, image=image.digest, size=10), self.published)
+
+
+@dataclass
+class FakeRebuilt:
+    """A new image that writes down under which name it was published."""
+
+    target: FakeTarget
+    published: list[str]
+
+    def publish(self, destination: Name) -> None:
+        self.published.append(str(destination))
+
+
+@dataclass
+class FakeEngine:
+    """An engine that has one target."""
+
+    target: FakeTarget
+
+    @contextmanager
+    def open(self, name: str, request: Request) -> Iterator[FakeTarget]:
+        yield self.target
+
+    @contextmanager
+    def reopen(self, trace: Trace, name: str = "") -> Iterator[FakeTarget]:
+        yield self.target
+
+    def attach(
+        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+    ) -> Trace:
+        return self.target.results[0].trace
+
+
+def engine(*results: RunResult, new: Sequence[RunResult] = ()) -> FakeEngine:
+    """An engine whose target runs as ``results`` say, and new images as ``new`` does, or alike."""
+    return FakeEngine(FakeTarget(list(results), list(new or results)))

@@ -1,0 +1,87 @@
+"""What each verb makes of the stages, without an engine."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.fake import FakeTarget, engine, result
+from tracewhale import pipeline
+from tracewhale.engines.names import Name
+from tracewhale.errors import EngineError, UsageError, VerificationFailed
+from tracewhale.image.recipe import Recipe
+from tracewhale.pipeline import Context, Job
+from tracewhale.plan.model import Options
+from tracewhale.report.formats import FORMATS
+from tracewhale.report.model import Report
+
+JOB = Job("tool:1")
+
+
+def test_a_run_that_is_alike_is_verified_and_published() -> None:
+    docker = engine(result())
+    report = pipeline.run(docker, JOB, Options(), Context())
+    assert report.error is None
+    assert report.verification is not None
+    assert report.verification.verified
+    assert docker.target.published == ["docker-daemon:skinny-tool:1"]
+
+
+def test_a_difference_is_in_the_report_and_nothing_is_published() -> None:
+    docker = engine(result(), new=[result(1)])
+    report = pipeline.run(docker, JOB, Options(), Context())
+    assert isinstance(report.error, VerificationFailed)
+    assert "status 0, the new image with 1" in report.error.what
+    assert (report.built, docker.target.published) == (None, [])
+
+
+def test_seconds_are_frozen_when_the_report_is_made() -> None:
+    context = Context()
+    report = pipeline.run(engine(result()), JOB, Options(), context)
+    stages = [stage for stage, _ in report.seconds]
+    assert stages == ["target", "trace", "plan", "image", "load", "verification run", "write"]
+    with context.stage("more", "doing more"):
+        pass
+    assert [stage for stage, _ in report.seconds] == stages
+
+
+def test_a_bill_is_written_once_the_image_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "bill.spdx.json"
+    recipe = Recipe(bill=str(place))
+    docker = engine(result())
+
+    def refuse(self: object, destination: Name) -> None:
+        raise EngineError("the engine refuses")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tests.pipeline.fake.FakeRebuilt.publish", refuse)
+        with pytest.raises(EngineError):
+            pipeline.run(docker, JOB, Options(), Context(), recipe=recipe)
+    assert not place.exists()
+    pipeline.run(docker, JOB, Options(), Context(), recipe=recipe)
+    assert place.exists()
+
+
+def test_a_bill_that_cannot_be_written_is_refused_before_the_run() -> None:
+    docker = engine(result())
+    with pytest.raises(UsageError, match="--sbom /no/such/bill"):
+        pipeline.run(docker, JOB, Options(), Context(), recipe=Recipe(bill="/no/such/bill"))
+    assert docker.target.runs == []
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_no_image_can_hold_is_in_the_report(form: str) -> None:
+    files = FakeTarget([], []).files
+    files.tree._add("/run/.wh.lock: x")
+    docker = engine(result())
+    docker.target.files = files
+    report = pipeline.run(docker, JOB, Options(include=("/run",)), Context())
+    assert [path for path, _ in report.left_out] == ["/run/.wh.lock"]
+    assert "/run/.wh.lock" in FORMATS[form](report)
+
+
+def test_reports_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Report("run", "t", "i").seconds = ()  # type: ignore[misc]

@@ -1,0 +1,92 @@
+"""This process's own streams and terminal."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import termios
+import threading
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from tracewhale.errors import Interrupted
+from tracewhale.running.console import Console
+
+
+@contextmanager
+def read_by_somebody() -> Iterator[None]:
+    """Raises Interrupted where what is written while there is work to do is read by nobody any more."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        what = "interrupted: nobody reads what is written any more"
+        raise Interrupted(what, "nothing was left behind") from error
+
+
+def console(output: int, clear: Callable[[], None], *, interactive: bool) -> Console:
+    """Return the console on this process's streams.
+
+    The command's output goes to the descriptor ``output``; ``clear`` takes away what is shown for the moment.
+    """
+
+    def write(descriptor: int) -> Callable[[bytes], None]:
+        def writer(data: bytes) -> None:
+            clear()
+            with read_by_somebody():
+                _write_all(descriptor, data)
+
+        return writer
+
+    return Console(
+        stdout=write(output),
+        stderr=write(2),
+        stdin=io.FileIO(0, closefd=False) if interactive else None,
+        raw=_raw_terminal,
+        size=_terminal_size,
+    )
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+_raw_lock = threading.Lock()
+
+
+@contextmanager
+def _raw_terminal() -> Iterator[None]:
+    """The terminal on standard input in raw mode, as it was afterwards."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    with _raw_lock:
+        saved = termios.tcgetattr(0)
+        tty.setraw(0, termios.TCSANOW)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(0, termios.TCSADRAIN, saved)
+
+
+def _terminal_size() -> tuple[int, int] | None:
+    try:
+        size = os.get_terminal_size(1)
+    except OSError:
+        return None
+    return size.lines, size.columns
+
+
+def to_nowhere(descriptor: int) -> None:
+    """Have what is still to be written to a stream vanish."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+
+
+def echo(text: str) -> None:
+    """Text on standard output, whatever the terminal's encoding can show."""
+    click.echo(text.encode("utf-8", "backslashreplace"), nl=False)

@@ -1,0 +1,116 @@
+"""Around each verb: its context, its report, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial, wraps
+from typing import Any, NoReturn, TypeVar, cast
+
+import click
+
+from tracewhale.cli.progress import Progress
+from tracewhale.cli.signals import signals
+from tracewhale.cli.streams import console, to_nowhere
+from tracewhale.errors import ExitCode, Interrupted, NoSpace, TraceWhaleError
+from tracewhale.pipeline import Context
+from tracewhale.printable import printable
+from tracewhale.report.formats import FORMATS, TEXT
+from tracewhale.report.model import Report
+from tracewhale.running.console import Handle
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def verb(function: F) -> F:
+    """Map what the library raises to an exit code and two sentences, and to an object where one is wanted."""
+
+    @wraps(function)
+    def call(*args: Any, **given: Any) -> None:
+        report = Report(_verb(), given.get("target") or "", "")
+        end = partial(fail, form=given.get("form") or TEXT, report=report)
+        try:
+            function(*args, **given)
+        except TraceWhaleError as error:
+            end(error)
+        except KeyboardInterrupt:
+            end(Interrupted("interrupted", "nothing was left behind"))
+        except BrokenPipeError:  # what was asked for is done, and its report not wanted
+            to_nowhere(1)
+            to_nowhere(2)
+            sys.exit(ExitCode.OK)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            end(NoSpace("no space left on this machine's disk", "free some space, or set TMPDIR"))
+
+    return cast(F, call)
+
+
+def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None) -> NoReturn:
+    """End with an error's exit code, after its two sentences on standard error and what is known so far."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
+    report = replace(report or Report("", "", ""), error=error)
+    if form != TEXT:
+        _write(1, FORMATS[form](report))
+    elif report.trace is not None:
+        _write(2, FORMATS[form](report))
+    _write(2, "".join(map(_sentence, filter(None, (error.what, error.hint)))))
+    sys.exit(error.exit_code)
+
+
+def _sentence(text: str) -> str:
+    """One of an error's sentences; what a command printed last may follow it, in lines of their own."""
+    first, *quoted = map(printable, text.splitlines())
+    return "".join([f"tracewhale: {first}\n", *(f"    {line}\n" for line in quoted)])
+
+
+def _verb() -> str:
+    """Which of the verbs that report it is; empty where that is not known."""
+    context = click.get_current_context(silent=True)
+    name = context.info_name if context is not None else ""
+    return name if name in ("run", "trace", "plan", "build", "verify") else ""
+
+
+def _write(descriptor: int, text: str) -> None:
+    """Write where perhaps nobody reads, or a disk is full: that changes nothing about an error."""
+    stream = sys.stdout if descriptor == 1 else sys.stderr
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError:
+        to_nowhere(descriptor)
+
+
+@contextmanager
+def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
+    """A context on this process's own streams, whose signals reach the traced command.
+
+    Standard output is the command's, unless the report goes there: the command's output is on standard error
+    then.
+    """
+    progress = Progress()
+    output = 1 if form == TEXT else 2
+    current = Context(console(output, progress.clear, interactive=interactive), Handle(), progress)
+    with signals(current):
+        try:
+            yield current
+        finally:
+            progress.clear()
+
+
+def show(report: Report, form: str) -> None:
+    """Show a report: text on standard error, other forms on standard output. A failed run ends here.
+
+    Standard output belongs to the command's own output while there is one.
+    """
+    if report.error is not None:
+        fail(report.error, form, report)
+    stream = sys.stderr if form == TEXT else sys.stdout
+    stream.write(FORMATS[form](report))
+    stream.flush()

@@ -1,0 +1,234 @@
+"""The stages of the pipeline, each a function: target, trace, plan, image, verification, publication.
+
+A stage takes the values of those before it and returns its own. Effects go through the target.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+
+from tracewhale.engines.base import Progress, Rebuilt, Request, Target
+from tracewhale.engines.names import DOCKER, Name, parse
+from tracewhale.errors import CommandNotFound, VerificationFailed
+from tracewhale.image import recipe as recipes
+from tracewhale.image.recipe import Original, Recipe, WrittenImage
+from tracewhale.plan.model import Options, Plan
+from tracewhale.plan.passes import make_plan
+from tracewhale.report.model import Built
+from tracewhale.rootfs.tree import View
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.result import RunResult
+from tracewhale.tracing.events import Step, Trace, merge
+from tracewhale.verification import Comparison, Output, Verification, compare, listed
+
+ROUNDS = 4
+"""How often an image is built and run before verification gives up."""
+
+DIGEST = "sha256:"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is to be traced: a target by name, how it runs, and what drives it.
+
+    ``keep_changes`` keeps the change layer of a container, or an image's layers above ``base``; with
+    neither a command nor steps nothing is run then.
+    """
+
+    name: str
+    request: Request = Request()
+    steps: tuple[Step, ...] = ()
+    keep_changes: bool = False
+    base: str = ""
+
+
+@dataclass(slots=True)
+class Context:
+    """What surrounds the stages: streams, the way to interrupt them, progress, and a stopwatch."""
+
+    console: Console = field(default_factory=Console)
+    handle: Handle = field(default_factory=Handle)
+    progress: Progress = lambda text: None
+    running: bool = False
+    """Whether the user's command runs now, so that a signal is the command's."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str, text: str) -> Iterator[None]:
+        """Report what is done now, and add its seconds to its stage."""
+        self.progress(text)
+        begun = time.monotonic()
+        self._seconds.setdefault(name, 0.0)
+        try:
+            yield
+        finally:
+            self._seconds[name] += time.monotonic() - begun
+
+    @contextmanager
+    def command(self, text: str) -> Iterator[None]:
+        """The stage in which the user's own command runs."""
+        with self.stage("trace", text):
+            self.running = True
+            try:
+                yield
+            finally:
+                self.running = False
+
+    @property
+    def seconds(self) -> tuple[tuple[str, float], ...]:
+        """The seconds of each stage so far, in the order of their beginning."""
+        return tuple(self._seconds.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A new image that has no name yet, and where it can be run."""
+
+    written: WrittenImage
+    rebuilt: Rebuilt
+
+    @property
+    def plan(self) -> Plan:
+        """The plan that the image holds."""
+        return self.written.plan
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What every image of one run is made from: a target with its files, and what the user asks of it."""
+
+    target: Target
+    view: View
+    options: Options
+    recipe: Recipe
+    context: Context
+
+
+def hold(
+    held: ExitStack, context: Context, name: str, opening: Callable[[], AbstractContextManager[Target]]
+) -> tuple[Target, View]:
+    """Open a target and its files until ``held`` is closed."""
+    with context.stage("target", f"looking for {name}"):
+        target = held.enter_context(opening())
+        return target, View(held.enter_context(target.tree()))
+
+
+def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
+    """Run the job's command in its original container under the probe."""
+    changes: tuple[str, ...] = ()
+    if job.keep_changes:
+        with context.stage("changes", "listing the change layer"):
+            changes = target.changes(job.base)
+    if job.keep_changes and not (job.request.command or job.steps):
+        return target.untraced(changes)
+    with context.command("running the command in its original container"):
+        return target.trace(
+            view.tree, job.steps, context.console, context.handle, context.progress, changes=changes
+        ).checked()
+
+
+def run_again(target: Target, trace: Trace, context: Context, text: str) -> RunResult:
+    """Repeat a traced run with the same input; its output is compared, not shown."""
+    with target.tree() as tree, context.stage("verification run", text):
+        try:
+            return target.trace(tree, repeated(trace), Console(), Handle(), context.progress, repeating=trace)
+        except CommandNotFound as error:
+            raise VerificationFailed(f"{text} failed: {error.what}", error.hint) from error
+
+
+def repeated(trace: Trace) -> tuple[Step, ...]:
+    """Return the steps that repeat a run; one that the user ended by hand runs as long again."""
+    steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
+    if not steps and trace.outcome is not None and trace.outcome.stopped:
+        return (Step("for", f"{trace.seconds:.1f}"),)
+    return steps
+
+
+def plan_image(making: Making, trace: Trace, *, listings: bool = False) -> Plan:
+    """Decide what to keep; ``listings`` keeps every entry of the directories that were listed."""
+    options, target, view = making.options, making.target, making.view
+    with making.context.stage("plan", "working out what to keep"):
+        options = replace(
+            options,
+            directories=(*options.directories, *target.directories(view.tree)),
+            listings=listings or options.listings,
+        )
+        plan = make_plan(view, trace, options)
+        return recipes.reserve(view, plan, original_of(target), making.recipe)
+
+
+@contextmanager
+def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
+    """Write the layers of a plan and hand them to the target's engine, until the ``with`` block ends."""
+    context, target = making.context, making.target
+    with ExitStack() as held:
+        with context.stage("image", f"copying {len(plan.paths)} paths"):
+            writing = recipes.write(making.view, plan, original_of(target), making.recipe)
+            written = held.enter_context(writing)
+        with context.stage("load", "loading the new image"):
+            rebuilt = held.enter_context(target.rebuilt(written.image))
+        yield Candidate(written, rebuilt)
+
+
+def verify_image(
+    new: Target, making: Making, trace: Trace, plan: Plan, has: Callable[[str], bool]
+) -> tuple[Comparison, Trace]:
+    """Run the new image and compare; where it prints otherwise, run the original once more, too."""
+    view, context = making.view, making.context
+    result = run_again(new, trace, context, "running the new image")
+    again, failure = result.trace, result.failure.what if result.failure else ""
+    comparison = compare(view, has, plan.excluded, trace, again, failure=failure)
+    if comparison.output is Output.DIFFERENT and not (comparison.missing or failure):
+        text = "running the original again, as the output differs"
+        second = run_again(making.target, trace, context, text).checked()
+        comparison = compare(view, has, plan.excluded, trace, again, second.outcome)
+    return comparison, again
+
+
+def build_verified(making: Making, trace: Trace, held: ExitStack) -> tuple[Candidate, Verification]:
+    """Build and run until nothing is missing, adding what each run missed; at most ROUNDS times."""
+    added: list[str] = []
+    known, listings = trace, False
+    for rounds in range(1, ROUNDS + 1):
+        plan = plan_image(making, known, listings=listings)
+        with ExitStack() as building:
+            candidate = building.enter_context(build_image(making, plan))
+            comparison, again = verify_image(
+                candidate.rebuilt.target, making, trace, candidate.plan, candidate.plan.kept.__contains__
+            )
+            more = {absent.path for absent in comparison.missing} - set(added)
+            # Where nothing is missing and the output differs still, the names that a directory
+            # lists, or the libraries that ld.so.cache does, may be what the command prints.
+            shorter = not listings and (listed(again) or plan.shortened)
+            unlisted = comparison.output is Output.DIFFERENT and shorter
+            if comparison.same or rounds == ROUNDS or not (more or unlisted):
+                held.push(building.pop_all())
+                return candidate, Verification(rounds, tuple(added), comparison)
+        added += sorted(more)
+        listings = listings or not more
+        known = merge((known, again))
+    raise AssertionError("the last round returns")
+
+
+def publish_image(making: Making, candidate: Candidate, destination: Name | None) -> Built:
+    """Give the image its name, and the configuration that the user wants in place of the original's."""
+    target, recipe = making.target, making.recipe
+    place = destination or target.default_destination
+    with making.context.stage("write", f"writing {place}"), ExitStack() as held:
+        image = recipes.overridden(candidate.written.image, recipe)
+        rebuilt = held.enter_context(target.rebuilt(image)) if image else candidate.rebuilt
+        name = place.place if place.kind == DOCKER else str(place)
+        rebuilt.publish(place)
+        recipes.write_bill(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
+        return Built(name, rebuilt.target.image, rebuilt.target.size, target.size)
+
+
+def original_of(target: Target) -> Original:
+    """Return what the new image's labels say of the target: of a container nothing, of a file no path."""
+    digest = target.image if target.image.startswith(DIGEST) else ""
+    is_id = digest.removeprefix(DIGEST).startswith(target.name.removeprefix(DIGEST))
+    named = bool(digest) and not is_id and parse(target.name).kind == DOCKER
+    return Original(target.name if named else "", digest, target.config)

@@ -1,0 +1,98 @@
+"""Does the new image behave as the original did? Pure comparisons of two traces of the same request.
+
+An image is verified when its run ends the same way, prints the same (a one-shot command), its workload
+passes, and nothing that the original had was asked for and absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from tracewhale.plan.model import RUNTIME_PATHS, Absent
+from tracewhale.rootfs.tree import View
+from tracewhale.tracing.events import Access, Outcome, Trace
+from tracewhale.verification.output import Output, compare_output
+
+STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
+"""Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What verification found: the paths missing in the new image, and how the two runs differ.
+
+    ``failure`` says what went wrong when the new image's run could not be ended.
+    """
+
+    missing: tuple[Absent, ...]
+    status: tuple[int, int]
+    output: Output
+    difference: str = ""
+    failure: str = ""
+
+    @property
+    def same(self) -> bool:
+        ended_alike = self.status[0] == self.status[1] and not self.failure
+        return ended_alike and not self.missing and self.output is not Output.DIFFERENT
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How often the image was built and run, what had to be added, and the last comparison."""
+
+    rounds: int
+    added: tuple[str, ...]
+    comparison: Comparison
+
+    @property
+    def verified(self) -> bool:
+        """Whether the last comparison found no difference."""
+        return self.comparison.same
+
+
+def compare(
+    view: View,
+    has: Callable[[str], bool],
+    excluded: Iterable[str],
+    original: Trace,
+    again: Trace,
+    second: Outcome | None = None,
+    failure: str = "",
+) -> Comparison:
+    """Compare the new image's trace ``again`` with the original's.
+
+    ``view`` is the original's tree; ``has`` tells whether the new image has a physical path; ``excluded``
+    are paths that the user took away; ``second`` is another run of the original. Both traces must have
+    an outcome.
+    """
+    if original.outcome is None or again.outcome is None:
+        raise ValueError("a trace without an outcome cannot be compared")
+    output, difference = compare_output(original.outcome, again.outcome, second, any_order=listed(original))
+    status = (original.outcome.status, again.outcome.status)
+    # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
+    if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
+        status = (status[0], status[0])
+    return Comparison(missing(view, has, excluded, again), status, output, difference, failure)
+
+
+def missing(
+    view: View, has: Callable[[str], bool], excluded: Iterable[str], again: Trace
+) -> tuple[Absent, ...]:
+    """What the new image was asked for and does not have, and the original did."""
+    outside = tuple(f"{mount}/" for mount in (*RUNTIME_PATHS, *again.mounts))
+    gone = frozenset(excluded)
+    found: set[Absent] = set()
+    for event in again.events:
+        resolution = view.resolve(event.path, follow=event.follow, root=event.root)
+        if resolution.entry is None:
+            continue
+        for path in (*resolution.steps, resolution.entry.path):
+            if path not in gone and not path.startswith(outside) and not has(path):
+                found.add(Absent(path, event.access, event.program))
+    return tuple(sorted(found))
+
+
+def listed(trace: Trace) -> bool:
+    """Whether the command listed any directory, so that names alone may be its answer."""
+    return any(event.access == Access.LIST.value and event.present for event in trace.events)
