@@ -24,7 +24,7 @@ def start() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Whoever starts us may have closed some: what is opened next must not get their numbers."""
+    """Open the standard streams that our parent closed, so that no other file gets their numbers."""
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)

@@ -9,7 +9,8 @@ from tracewhale.tracing.events import Event, Trace
 
 
 def adopt(view: View, untraced: Trace, found: Trace) -> Trace:
-    """What was found, as of the target and request of ``untraced``; ``view`` is of the target's files."""
+    """Return what was found, as of the target and request of ``untraced``; ``view`` is of the target's
+    files."""
     known = with_real_programs(view, found)
     return replace(
         untraced,
@@ -23,7 +24,7 @@ def adopt(view: View, untraced: Trace, found: Trace) -> Trace:
 
 
 def with_real_programs(view: View, trace: Trace) -> Trace:
-    """The trace with the real paths of programs that it knows as they were executed.
+    """Return the trace with the real paths of programs that it knows as they were executed.
 
     One that the target does not have keeps its name.
     """

@@ -1,4 +1,4 @@
-"""Which probes work on this machine and its engine, by trying each, and what to do where one does not."""
+"""Try each probe on this machine and its engine, and say what to do if one does not work."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Examination:
 
     @property
     def auto(self) -> str:
-        """What ``--probe auto`` takes, "" when none works."""
+        """The probe that ``--probe auto`` takes, "" if none works."""
         sees_all = {probe.value for probe in SEES_ALL}
         return next((each.probe for each in self.diagnoses if each.works and each.probe in sees_all), "")
 

@@ -1,4 +1,4 @@
-"""What can go wrong, each with its exit code, what happened, why, and what to do next.
+"""Every error, with its exit code, what happened, why, and what to do next.
 
 The library raises these; only the command line turns them into text and an exit code.
 """

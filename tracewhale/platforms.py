@@ -8,31 +8,31 @@ from __future__ import annotations
 import platform
 
 RUNS_TOO = {"amd64": ("386",), "arm64": ("arm",)}
-"""What a kernel for an architecture runs beside its own."""
+"""The other architectures that a kernel runs."""
 
 _OF_MACHINE = {"x86_64": "amd64", "aarch64": "arm64", "i686": "386", "armv7l": "arm"}
-"""What uname(2) calls an architecture."""
+"""The names of architectures in uname(2)."""
 
 
 def architecture() -> str:
-    """This machine's."""
+    """Return this machine's."""
     machine = platform.machine()
     return _OF_MACHINE.get(machine, machine)
 
 
 def here() -> tuple[str, ...]:
-    """What this machine runs, the best first: ``linux/amd64``, ``linux/386``."""
+    """Return what this machine runs, the best first: ``linux/amd64``, ``linux/386``."""
     own = architecture()
     return tuple(f"linux/{each}" for each in (own, *RUNS_TOO.get(own, ())))
 
 
 def runs(told: str, on: str) -> bool:
-    """Whether a machine executes programs of an architecture; an image that names none is for any."""
+    """Return whether a machine executes programs of an architecture; an image that names none is for any."""
     return told in ("", on, *RUNS_TOO.get(on, ()))
 
 
 def matches(wanted: str, told: str) -> bool:
-    """Whether ``OS/ARCH[/VARIANT]`` is what ``--platform`` names: OS, ARCH or OS/ARCH[/VARIANT].
+    """Return whether ``OS/ARCH[/VARIANT]`` is what ``--platform`` names: OS, ARCH or OS/ARCH[/VARIANT].
 
     A variant counts where both have one.
     """

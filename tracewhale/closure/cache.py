@@ -1,4 +1,4 @@
-"""What the loader's cache holds: libraries by name, in the order that its search relies on."""
+"""The loader's cache: libraries by name, in the order that its search relies on."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Cache:
     flags: int = LITTLE_ENDIAN
 
     def named(self, name: str) -> tuple[CacheEntry, ...]:
-        """Entries for a name, found by binary search as the loader does it (dl-cache.c, search_cache)."""
+        """Return entries for a name, found by binary search as the loader does it (dl-cache.c,
+        search_cache)."""
         left, right = 0, len(self.entries) - 1
         while left <= right:
             middle = (left + right) // 2
@@ -66,7 +67,7 @@ def lookup(
     usable_hwcap: int = 0,
     isa_levels: int = 1,
 ) -> CacheEntry | None:
-    """Which of the entries for a name the loader takes.
+    """Return which of the entries for a name the loader takes.
 
     ``flags`` are those it accepts, the largest being its own; ``priorities`` maps the subdirectories
     of ``glibc-hwcaps`` that are in use to their rank (1 is best); ``usable_hwcap`` masks the older
@@ -95,7 +96,7 @@ def lookup(
 
 
 def compare(a: str, b: str) -> int:
-    """Order of names in which numbers count as numbers (glibc, _dl_cache_libcmp)."""
+    """Return order of names in which numbers count as numbers (glibc, _dl_cache_libcmp)."""
     i = j = 0
     while i < len(a):
         x, y = a[i], b[j] if j < len(b) else "\0"
@@ -121,7 +122,8 @@ def compare(a: str, b: str) -> int:
 
 
 def ordered(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
-    """Entries in the order of the file, which the loader's binary search relies on (cache.c, compare)."""
+    """Return entries in the order of the file, which the loader's binary search relies on (cache.c,
+    compare)."""
     return tuple(sorted(entries, key=cmp_to_key(_before)))
 
 

@@ -1,4 +1,4 @@
-"""What of a CPU decides which build of a library glibc's loader prefers."""
+"""The features of a CPU by which glibc's loader prefers one build of a library."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Cpu:
     legacy: tuple[str, ...] = ()
 
     def subdirectories(self, platform: str, version: tuple[int, int]) -> tuple[str, ...]:
-        """Subdirectories tried below each directory, in order, the last being the directory itself.
+        """Return subdirectories tried below each directory, in order, the last being the directory itself.
 
         Before 2.37 every combination of capabilities, platform and ``tls`` comes too (dl-hwcaps.c).
         """
@@ -54,7 +54,7 @@ BASELINE = Cpu(legacy=("x86_64",))
 
 
 def from_cpuinfo(text: str) -> Cpu:
-    """The first CPU of Linux's /proc/cpuinfo, as glibc classifies it (sysdeps/x86/cpu-features.c)."""
+    """Return the first CPU of Linux's /proc/cpuinfo, as glibc classifies it (sysdeps/x86/cpu-features.c)."""
     fields = dict(_fields(text))
     flags = frozenset(fields.get("flags", "").split())
     levels: list[str] = []

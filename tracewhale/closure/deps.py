@@ -41,7 +41,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What one file needs. ``path`` is where it is (empty: nowhere), ``trouble`` why nothing more can be
+    """The needs of one file. ``path`` is its place (empty: none), ``trouble`` says why nothing more can be
     told of it. ``closure`` is that of the file alone; ``possible`` are guessed dlopens, if asked for."""
 
     asked: str
@@ -53,7 +53,7 @@ class Listing:
 
     @property
     def misses(self) -> tuple[Miss, ...]:
-        """What the loader would miss, without what it passes over."""
+        """Every miss of the loader, without those that it passes over."""
         return tuple(row.found for row in self.rows if isinstance(row.found, Miss) and not row.found.optional)
 
     @property
@@ -73,7 +73,7 @@ def dependencies(
     *,
     guess: bool = False,
 ) -> Listing:
-    """All that running (or, of a library, loading) a file loads.
+    """Return all that running (or, of a library, loading) a file loads.
 
     A name without a slash is looked for in the ``PATH`` of ``environment``, whose loader variables
     count too. A script's interpreter is followed. ``guess`` adds possible dlopens.
@@ -100,7 +100,7 @@ def dependencies(
 
 
 def _in_path(view: View, name: str, path: str) -> str:
-    """Where a command is, as execvp(3) finds it; empty when it is nowhere."""
+    """Return where a command is, as execvp(3) finds it; empty when it is nowhere."""
     for directory in path.split(":"):
         candidate = f"{directory.rstrip('/')}/{name}"
         entry = view.resolve(candidate).entry if candidate.startswith("/") else None
@@ -166,7 +166,8 @@ def _tree(view: View, closure: Closure, start: str, depth: int) -> Iterator[Row]
 
 
 def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
-    """What each object asks for: what no header of it names first, then in the order of its headers."""
+    """Return what each object asks for: what no header of it names first, then in the order of its
+    headers."""
     below: dict[str, list[Edge | Miss]] = {}
     everything: list[Edge | Miss] = [*closure.edges, *closure.misses]
     for found in everything:
@@ -179,6 +180,6 @@ def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
 
 
 def paths(listing: Listing) -> tuple[str, ...]:
-    """The found paths of a listing, each once, in the order of its rows."""
+    """Return the found paths of a listing, each once, in the order of its rows."""
     found: Iterable[str] = (row.found.path for row in listing.rows if isinstance(row.found, Edge))
     return tuple(dict.fromkeys(found))

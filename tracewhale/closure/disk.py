@@ -1,4 +1,4 @@
-"""What is at a path that a loader would try, remembered; and where findings are gathered."""
+"""The files at the paths that a loader would try, remembered, and the findings of a closure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tracewhale.rootfs.tree import Entry, Kind, View
 
 
 class FileVerdict(Enum):
-    """What a loader does about a file that it cannot use."""
+    """The ways in which a loader treats a file that it cannot use."""
 
     ABSENT = "absent"
     SKIP = "skip"
@@ -75,7 +75,7 @@ class Disk:
         self._directories: dict[str, str | None] = {}
 
     def look(self, path: str) -> Located | UnusableFile:
-        """Open and read an asked path as a loader would."""
+        """Open and read a requested path as a loader would."""
         known = self._looked.get(path)
         if known is None:
             known = self._looked[path] = self._look(path)
@@ -115,7 +115,7 @@ class Disk:
         return Located(path, entry.path, identity, elf)
 
     def directory(self, path: str) -> str | None:
-        """The physical path of an asked directory, None when there is none."""
+        """Return the physical path of a requested directory, or None if there is none."""
         if path not in self._directories:
             entry = self.view.resolve(path).entry
             is_directory = entry is not None and entry.kind is Kind.DIRECTORY
@@ -123,18 +123,19 @@ class Disk:
         return self._directories[path]
 
     def contents(self, path: str) -> Iterable[str]:
-        """Names in an asked directory; none when there is no such directory."""
+        """Return names in a requested directory; none when there is no such directory."""
         at = self.directory(path)
         return (self.view.listing(at) or {}) if at is not None else ()
 
     def links(self, path: str) -> frozenset[str]:
-        """Those of the names in an asked directory that are symbolic links."""
+        """Return those of the names in a requested directory that are symbolic links."""
         at = self.directory(path)
         listing = (self.view.listing(at) or {}) if at is not None else {}
         return frozenset(name for name, entry in listing.items() if entry.kind is Kind.SYMLINK)
 
     def text(self, path: str, limit: int = 1 << 20) -> bytes | None:
-        """The contents of a file at an asked path, None when there is none or it has more bytes."""
+        """Return the contents of a file at a requested path, or None if there is none or it has more
+        bytes."""
         entry = self.view.resolve(path).entry
         if entry is None or entry.kind is not Kind.FILE or entry.size > limit:
             return None
@@ -143,7 +144,7 @@ class Disk:
 
 @dataclass(slots=True)
 class Findings:
-    """What the processes of a closure have found, each thing once and in order."""
+    """The findings of a closure's processes, each once and in order."""
 
     objects: dict[str, Elf] = field(default_factory=dict)
     edges: dict[Edge, None] = field(default_factory=dict)

@@ -234,7 +234,8 @@ class _Strings:
         self.whole = b""
 
     def missing(self, offsets: list[int]) -> list[Range]:
-        """Ranges of the file to read for the names at these offsets; each call asks for longer ones."""
+        """Return ranges of the file to read for the names at these offsets; each call asks for longer
+        ones."""
         ranges: list[Range] = []
         for offset in sorted(set(offsets)):
             if offset in self._texts:
@@ -265,7 +266,7 @@ class _Strings:
 
 
 def _ask(head: bytes, size: int, ranges: list[Range]) -> Generator[list[Range], list[bytes], list[bytes]]:
-    """The bytes of each range, asking only for those that the head of the file does not hold."""
+    """Yield the bytes of each range, asking only for those that the head of the file does not hold."""
     absent = [r for r in ranges if len(head) < r[0] + r[1] and r[0] < size]
     bounded = [(start, min(length, size - start)) for start, length in absent]
     blocks = (yield bounded) if bounded else []

@@ -15,7 +15,7 @@ BATCH = 512
 Read = Elf | UnreadableElf | None
 
 HOSTILE = (struct.error, ValueError, OverflowError, IndexError, KeyError, MemoryError, RecursionError)
-"""What a malformed file may still raise while it is taken apart."""
+"""Exceptions that a malformed file may still raise while it is parsed."""
 
 
 class ElfFiles:
@@ -26,13 +26,13 @@ class ElfFiles:
         self._read: dict[str, Read] = {}
 
     def get(self, entry: Entry) -> Read:
-        """What one file is; read now unless it was read before."""
+        """Return what one file is; read now unless it was read before."""
         if entry.path not in self._read:
             self.load([entry])
         return self._read[entry.path]
 
     def unreadable(self) -> Iterator[tuple[str, str]]:
-        """Every path read so far that is an ELF file by its beginning only, and why."""
+        """Yield every path read so far that is an ELF file by its beginning only, and why."""
         for path, read in sorted(self._read.items()):
             if isinstance(read, UnreadableElf) and read.is_elf:
                 yield path, read.reason

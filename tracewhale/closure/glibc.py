@@ -1,4 +1,4 @@
-"""What glibc's loader loads for a program, in order (elf/rtld.c, elf/dl-deps.c, elf/dl-version.c)."""
+"""The libraries that glibc's loader loads for a program, in order (elf/rtld.c, dl-deps.c, dl-version.c)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tracewhale.closure.tokens import expand
 VDSO = ("linux-vdso.so.1", "linux-gate.so.1", "linux-vdso32.so.1", "linux-vdso64.so.1")
 PRELOAD_FILE = "/etc/ld.so.preload"
 OUTSIDE = frozenset({EdgeKind.PRELOAD, EdgeKind.PRELOAD_FILE, EdgeKind.AUDIT})
-"""What comes from outside of the program, and is mistrusted in a secure process."""
+"""Settings from outside of the program, which a secure process does not trust."""
 
 MAX_PRELOADS = 1024
 AUDIT_TAGS, ALWAYS_LISTED = (2, 32), (2, 41)
@@ -117,7 +117,7 @@ class GlibcProcess:
         return _listed(space.order)
 
     def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
-        """What dlopen(3) would find for names that objects (physical paths) have among their literals,
+        """Yield what dlopen(3) would find for names that objects (physical paths) have among their literals,
         without what the process has loaded anyway."""
         for made in self._maps:
             for name in names.get(made.physical, ()):
@@ -189,7 +189,7 @@ class GlibcProcess:
             queue[:0] = filtees
 
     def _request(self, needer: Map, name: str, kind: EdgeKind, space: Namespace) -> Map | None:
-        """One request for a name: an object loaded before, or one that is found now."""
+        """Return one request for a name: an object loaded before, or one that is found now."""
         asked = expand(name, self.search.tokens(needer)) if "$" in name else name
         if not asked:
             attempt = Attempt(name, How.PATH, "a token in it has no value here")

@@ -36,7 +36,8 @@ def segments(table: bytes, order: str, bits: int) -> list[Segment]:
 
 
 def file_offset(segments: list[Segment], address: int, what: str) -> int:
-    """Where in the file the byte is that is mapped at an address; a later segment covers an earlier."""
+    """Return where in the file the byte is that is mapped at an address; a later segment covers an
+    earlier."""
     loads = [s for s in segments if s.type == PT_LOAD]
     for segment in reversed(loads):
         if segment.address <= address < segment.address + segment.file_size:

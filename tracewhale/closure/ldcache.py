@@ -115,7 +115,7 @@ def _reader(data: bytes, base: int) -> Callable[[int], str]:
 
 
 def rewritten(data: bytes, exists: Callable[[str], bool]) -> bytes:
-    """A cache file without the entries whose path ``exists`` denies, in the same form and otherwise as
+    """Return a cache file without the entries whose path ``exists`` denies, in the same form and otherwise as
     ldconfig(8) would write it for what is left."""
     cache = parse(data)
     kept = tuple(entry for entry in cache.entries if exists(entry.path))
@@ -132,7 +132,7 @@ def _sections(at: int, subdirectories: bytes, generator: bytes) -> bytes:
 
 
 def encode(cache: Cache, names: Iterable[str] = ()) -> bytes:
-    """The file that ldconfig(8) writes for these entries, byte for byte (glibc, elf/cache.c).
+    """Return the file that ldconfig(8) writes for these entries, byte for byte (glibc, elf/cache.c).
 
     ``names`` are subdirectories of ``glibc-hwcaps`` that hold nothing: ldconfig keeps their names among
     the strings. Without a generator it is the file of glibc before 2.33: no extension section, and no
@@ -169,7 +169,7 @@ def _hwcap(entry: CacheEntry, subdirectories: Sequence[str]) -> int:
 
 
 def _old(cache: Cache, places: Sequence[tuple[int, int]], start: int) -> bytes:
-    """The old part, padded to where the new one may begin; an even number of entries before one."""
+    """Return the old part, padded to where the new one may begin; an even number of entries before one."""
     if cache.form == "new":
         return b""
     plain = [(e, place) for e, place in zip(cache.entries, places, strict=True) if not e.hwcap]
@@ -187,7 +187,7 @@ Table = tuple[bytes, list[tuple[int, int]], dict[str, int]]
 
 
 def _apart(cache: Cache) -> Table:
-    """Every name followed by its path."""
+    """Return every name followed by its path."""
     table = bytearray()
     places: list[tuple[int, int]] = []
     for entry in cache.entries:
@@ -198,7 +198,7 @@ def _apart(cache: Cache) -> Table:
 
 
 def _shared(cache: Cache, names: Iterable[str]) -> Table:
-    """Each string once, of which one may be the end of another (glibc, elf/stringtable.c)."""
+    """Return each string once, of which one may be the end of another (glibc, elf/stringtable.c)."""
     texts = {text for e in cache.entries for text in (e.name, e.path)} | set(names)
     texts |= {e.subdirectory for e in cache.entries if e.subdirectory}
     table = bytearray()

@@ -1,4 +1,4 @@
-"""What ldconfig(8) finds in a tree: the directories of ``ld.so.conf``, and the libraries in them.
+"""ldconfig(8) for a tree: the directories of ``ld.so.conf``, and the libraries in them.
 
 Follows glibc's elf/ldconfig.c with Debian's change that all default directories are scanned. Nothing
 is changed in the tree: links that ldconfig would make or remove are not there, so neither are entries
@@ -48,7 +48,7 @@ class ScannedDirectory:
 
 @dataclass(slots=True)
 class Library:
-    """What is to be cached for one soname of one directory."""
+    """The file that is cached for one soname of one directory."""
 
     name: str
     link: bool
@@ -57,7 +57,7 @@ class Library:
 
 
 def build(view: View, loader: Loader, keep: Keep = lambda path: True) -> bytes:
-    """The cache file for a tree, as the loader's own ldconfig writes it.
+    """Return the cache file for a tree, as the loader's own ldconfig writes it.
 
     ``keep`` tells which physical paths are there: an image's are fewer than those of the tree it is made
     from. The configuration is read whether it is kept or not.
@@ -67,14 +67,14 @@ def build(view: View, loader: Loader, keep: Keep = lambda path: True) -> bytes:
 
 
 def scan(view: View, loader: Loader, keep: Keep = lambda path: True) -> tuple[Cache, frozenset[str]]:
-    """The cache's entries, and the names of all subdirectories of ``glibc-hwcaps``."""
+    """Return the cache's entries, and the names of all subdirectories of ``glibc-hwcaps``."""
     scanner = _Scanner(Disk(view), loader, keep)
     entries = ordered(scanner.entries())
     return Cache(entries, "new", scanner.generator), frozenset(scanner.names)
 
 
 def configured(view: View, path: str = CONF) -> tuple[str, ...]:
-    """The directories that ``ld.so.conf`` names, with all that it includes, in order."""
+    """Return the directories that ``ld.so.conf`` names, with all that it includes, in order."""
     return tuple(line.partition("=")[0].rstrip().rstrip("/") for line in _lines(Disk(view), path, []))
 
 
@@ -199,7 +199,7 @@ class _Scanner:
             known.name, known.link, known.isa_level = name, link, elf.isa_level
 
     def _hwcap(self, path: str) -> int:
-        """Capabilities that the last components of a directory's path name (path_hwcap)."""
+        """Return capabilities that the last components of a directory's path name (path_hwcap)."""
         total = 0
         for part in reversed(path.split("/")):
             if part not in self.legacy:
@@ -209,7 +209,7 @@ class _Scanner:
 
 
 def _flags(elf: Elf, loader: Loader) -> int | None:
-    """A cache entry's flags for a file, None when this ldconfig leaves it out (readelflib.c)."""
+    """Return a cache entry's flags for a file, or None if this ldconfig leaves it out (readelflib.c)."""
     if loader.elf.machine in (EM_X86_64, EM_386):
         if elf.machine == EM_X86_64:
             return CACHE_FLAGS[EM_X86_64, elf.bits]
@@ -234,7 +234,7 @@ def _is_prelink(name: str) -> bool:
 
 
 def _system(loader: Loader) -> Iterator[str]:
-    """The directories that are always scanned: Debian's are the loader's; others take the first two,
+    """Yield the directories that are always scanned: Debian's are the loader's; others take the first two,
     each with its 64-bit and x32 siblings (sysdeps/.../dl-cache.h, add_system_dir)."""
     own = [directory.rstrip("/") for directory in loader.directories]
     if any("-linux-" in directory for directory in own):
@@ -248,7 +248,7 @@ def _system(loader: Loader) -> Iterator[str]:
 
 
 def _lines(disk: Disk, path: str, files: list[str]) -> Iterator[str]:
-    """Every line of ld.so.conf that names a directory; ``files`` are those that were read so far."""
+    """Yield every line of ld.so.conf that names a directory; ``files`` are those that were read so far."""
     text = disk.text(path)
     if text is None or len(files) >= MAX_FILES:
         return
@@ -264,7 +264,7 @@ def _lines(disk: Disk, path: str, files: list[str]) -> Iterator[str]:
 
 
 def _glob(disk: Disk, pattern: str, path: str) -> list[str]:
-    """Paths that a pattern of glob(7) stands for, sorted as in the C locale."""
+    """Return paths that a pattern of glob(7) stands for, sorted as in the C locale."""
     if not pattern:
         return []
     if not pattern.startswith("/"):

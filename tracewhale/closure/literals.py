@@ -60,7 +60,7 @@ def _names(view: View, path: str, start: int, size: int) -> Iterator[str]:
 
 
 def _read_only(view: View, entries: list[Entry]) -> list[list[Range]]:
-    """The ranges of each file that its sections say are read-only data, without overlaps."""
+    """Return the ranges of each file that its sections say are read-only data, without overlaps."""
     heads = view.tree.read([(entry.path, 0, HEADER) for entry in entries])
     tables = [_table(head or b"", entry.size) for head, entry in zip(heads, entries, strict=True)]
     wanted = [(e.path, start, size) for e, (start, size, _) in zip(entries, tables, strict=True)]
@@ -72,7 +72,8 @@ def _read_only(view: View, entries: list[Entry]) -> list[list[Range]]:
 
 
 def _table(head: bytes, size: int) -> tuple[int, int, int]:
-    """Offset and size of the section headers, and the size of one; nothing when they are not usable."""
+    """Return offset and size of the section headers, and the size of one; nothing when they are not
+    usable."""
     if len(head) < HEADER or head[:4] != MAGIC or head[4] not in (1, 2) or head[5] not in (1, 2):
         return 0, 0, 0
     order = "<" if head[5] == 1 else ">"

@@ -1,4 +1,4 @@
-"""Which dynamic loader a program names, and what that very file has compiled into it.
+"""The dynamic loader that a program names, and the values compiled into that file.
 
 A loader's search directories, ``$LIB``, the place of its cache and its version differ between
 distributions; they stand as strings in its read-only data, and are taken from there.
@@ -120,7 +120,7 @@ def _musl(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
 
 
 def _system_directories(data: bytes) -> tuple[str, ...]:
-    """The trusted directories: glibc keeps them as one array of strings that end in a slash."""
+    """Return the trusted directories: glibc keeps them as one array of strings that end in a slash."""
     for match in islice(re.finditer(rb"/\0/", data), MAX_CANDIDATES):
         before = data.rfind(b"\0", max(0, match.start() - PATH_MAX), match.start()) + 1
         found = [data[data.find(b"/", before) : match.start() + 1]]
@@ -142,7 +142,7 @@ def _usual(elf: Elf) -> tuple[str, ...]:
 
 
 def _lib(directory: str, data: bytes) -> str:
-    """``$LIB``: Debian's has the multiarch directory in it, upstream's is the last component."""
+    """Return ``$LIB``: Debian's has the multiarch directory in it, upstream's is the last component."""
     inside = directory.strip("/").removeprefix("usr/")
     last = os.path.basename(directory.strip("/"))
     return inside if os.fsencode(f"\0{inside}\0") in data else last

@@ -1,4 +1,4 @@
-"""What the closure is made of: ELF files as the dynamic loader sees them, and who needed whom. Frozen.
+"""The model of the closure: ELF files as the dynamic loader sees them, and the edges between them. Frozen.
 
 A *found* path is what the loader would open (it may pass through symbolic links); a *physical* path
 has none. Terms are those of ld.so(8), elf(5) and the gABI.
@@ -78,7 +78,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Elf:
-    """What one ELF file says to the loader.
+    """The facts in one ELF file that the loader reads.
 
     ``bits`` is 32 or 64, ``machine`` e_machine, ``type`` e_type. ``dependencies`` are in the order of
     the dynamic section. ``rpath`` and ``runpath`` are unexpanded. ``isa_level`` are the bits of

@@ -1,4 +1,4 @@
-"""What musl's loader loads for a program, in order (musl, ldso/dynlink.c).
+"""The libraries that musl's loader loads for a program, in order (musl, ldso/dynlink.c).
 
 Unlike glibc's: LD_LIBRARY_PATH comes before every rpath, DT_RUNPATH is one with DT_RPATH and both are
 inherited from each needer, only ``$ORIGIN`` is expanded, a list of directories in /etc takes the place
@@ -79,7 +79,7 @@ class MuslProcess:
         return tuple((name, d.located.path) for name, d in space[len(self.base) :])
 
     def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
-        """What dlopen(3) would find for names that objects (physical paths) have among their literals,
+        """Yield what dlopen(3) would find for names that objects (physical paths) have among their literals,
         without what the process has loaded anyway."""
         loaded = {dso.located.identity for _, dso in self.base}
         for dso in (self.main, *(each for _, each in self.base), *self._opened):
@@ -178,7 +178,8 @@ class MuslProcess:
         return tuple(e if e.startswith("/") else f"{working}/{e}" for e in elements)
 
     def _rpath(self, located: Located, *, main: bool = False) -> str:
-        """The rpath with ``$ORIGIN`` in it replaced; none when another token is in it (fixup_rpath)."""
+        """Return the rpath with ``$ORIGIN`` in it replaced; none when another token is in it
+        (fixup_rpath)."""
         elf = located.elf
         text = (elf.runpath if elf.runpath is not None else elf.rpath) or ""
         if "$" not in text:
@@ -189,7 +190,7 @@ class MuslProcess:
         return ORIGIN.sub(lambda _: origin, text)
 
     def _open(self, path: str, how: How, attempts: list[Attempt]) -> Outcome | None:
-        """The first file that opens is taken, whatever it is; None when there is none at this path."""
+        """Return the first file that opens, whatever it is, or None if there is none at this path."""
         looked = self.disk.look(path)
         if isinstance(looked, UnusableFile):
             attempts.append(Attempt(path, how, looked.reason))

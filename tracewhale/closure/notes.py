@@ -15,7 +15,7 @@ GNU_PROPERTY_X86_ISA_1_NEEDED = 0xC0008002
 
 
 def notes(block: bytes, order: str, align: int) -> list[Note]:
-    """Notes of one segment, with ELF's padding of 4 bytes (8 where the segment says so)."""
+    """Return notes of one segment, with ELF's padding of 4 bytes (8 where the segment says so)."""
     pad = 8 if align == 8 else 4
     found: list[Note] = []
     at = 0
@@ -33,7 +33,7 @@ def notes(block: bytes, order: str, align: int) -> list[Note]:
 
 
 def isa_level(notes: list[Note], order: str, base: Elf) -> int:
-    """The x86-64 levels that a file says it needs (x86-64 psABI, "Program Property")."""
+    """Return the x86-64 levels that a file says it needs (x86-64 psABI, "Program Property")."""
     if base.machine not in X86:
         return 0
     for note in notes:

@@ -18,12 +18,13 @@ RED, YELLOW, DIM, BOLD, PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[1m", "\
 
 
 def render_tree(listings: Iterable[Listing], *, colour: bool = False) -> str:
-    """Every file with what it needs below it, how each was found, and for a miss where it was looked for."""
+    """Return every file with what it needs below it, how each was found, and for a miss where it was
+    looked for."""
     return "".join(f"{line}\n" for listing in listings for line in _lines(listing, colour))
 
 
 def render_flat(listings: Iterable[Listing]) -> str:
-    """Each path once, a line each; a miss as ``NAME => not found``."""
+    """Return each path once, a line each; a miss as ``NAME => not found``."""
     lines: dict[str, None] = {}
     for listing in listings:
         lines |= dict.fromkeys(filter(None, (listing.path, *paths(listing))))
@@ -35,12 +36,12 @@ def render_flat(listings: Iterable[Listing]) -> str:
 
 
 def to_json(listings: Iterable[Listing]) -> dict[str, Any]:
-    """The listings as plain values: edges and misses rather than a tree, which may be deep."""
+    """Return the listings as plain values: edges and misses rather than a tree, which may be deep."""
     return {"version": FORMAT_VERSION, "files": [_file(listing) for listing in listings]}
 
 
 def printable(text: str) -> str:
-    """Text without control characters and lone surrogates, which a hostile name may have."""
+    """Return text without control characters and lone surrogates, which a hostile name may have."""
     return re.sub(
         "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
         lambda match: _escape(ord(match[0])),
@@ -82,7 +83,7 @@ def _how(edge: Edge) -> str:
 
 
 def _row(row: Row, hows: Mapping[str, str], paint: Painter) -> str:
-    """One row; an object that was loaded before shows how it was found then."""
+    """Return one row; an object that was loaded before shows how it was found then."""
     found = row.found
     name = printable(found.name)
     kind = "" if found.kind is EdgeKind.NEEDED else f" ({found.kind.value})"
@@ -101,7 +102,7 @@ def _attempt(attempt: Attempt) -> str:
 
 
 def _guides(rows: Sequence[Row]) -> Iterator[str]:
-    """What stands before each row: the lines of the tree."""
+    """Yield what stands before each row: the lines of the tree."""
     last_at: list[bool] = []
     lasts: list[bool] = []
     open_depths: set[int] = set()

@@ -35,7 +35,7 @@ Process = glibc.GlibcProcess | musl.MuslProcess
 
 
 def resolve(view: View, roots: Iterable[Root], cpu: Cpu = BASELINE) -> Closure:
-    """What the dynamic loader would load for each root, by its own rules and without running it.
+    """Return what the dynamic loader would load for each root, by its own rules and without running it.
 
     ``cpu`` decides between builds of one library; of the others it could have preferred the closure
     tells in ``variants``. Files that are not ELF files are passed over. Nothing here raises for what
@@ -57,7 +57,7 @@ class Resolver:
         self._literals: dict[str, tuple[str, ...]] = {}
 
     def resolve(self, roots: Iterable[Root]) -> Closure:
-        """One closure for all the roots; equal to the union of those of each."""
+        """Return one closure for all the roots; equal to the union of those of each."""
         ordered = list(dict.fromkeys(roots))
         self._read_ahead(ordered)
         findings = Findings()
@@ -103,8 +103,8 @@ class Resolver:
         )
 
     def possible(self) -> tuple[Edge, ...]:
-        """Libraries that what was resolved last may open, going by the string literals in its read-only
-        data. A guess: a literal may never be used, and a name may be put together at run time."""
+        """Return libraries that what was resolved last may open, going by the string literals in its
+        read-only data. A guess: a literal may never be used, and a name may be put together at run time."""
         processes = [process for process in self._processes.values() if process is not None]
         objects = dict.fromkeys(path for process in processes for path in process.findings.objects)
         self._literals |= literals(self.disk.view, [each for each in objects if each not in self._literals])
@@ -113,7 +113,7 @@ class Resolver:
         )
 
     def _process(self, program: Located, root: Root, findings: Findings) -> Process | None:
-        """The process of a program, None when no loader has a part in it: it is static."""
+        """Return the process of a program, or None if no loader has a part in it: it is static."""
         if program.elf.interpreter is None and not program.elf.dependencies:
             return None
         loader = self._loader(program, findings)
@@ -131,7 +131,7 @@ class Resolver:
         return glibc.GlibcProcess(search, program, findings)
 
     def _loader(self, program: Located, findings: Findings | None = None) -> Loader | None:
-        """The loader that a program names, or the usual one for a library that names none."""
+        """Return the loader that a program names, or the usual one for a library that names none."""
         elf = program.elf
         if elf.interpreter is not None:
             loader = self.loader(elf.interpreter)
@@ -151,7 +151,7 @@ class Resolver:
         return None
 
     def loader(self, path: str) -> Loader | None:
-        """The dynamic loader at a path, None when what is there cannot be one."""
+        """Return the dynamic loader at a path, or None if what is there cannot be one."""
         if path not in self._loaders:
             looked = self.disk.look(path)
             loader = None
@@ -162,7 +162,7 @@ class Resolver:
         return self._loaders[path]
 
     def _locate(self, path: str, findings: Findings, unreadable: dict[Unreadable, None]) -> Located | None:
-        """A root's file; None when it is absent, or no ELF file."""
+        """Return a root's file, or None if it is absent, or no ELF file."""
         entry = self.disk.view.resolve(path).entry
         if entry is None or entry.kind is not EntryKind.FILE:
             return None
@@ -200,5 +200,5 @@ class Resolver:
 
 
 def _has_origin(root: Root) -> bool:
-    """Whether a root's environment means something else for each program."""
+    """Return whether a root's environment means something else for each program."""
     return "$" in dict(root.environment).get("LD_LIBRARY_PATH", "")

@@ -10,7 +10,7 @@ HEAD = 256
 
 
 def interpreter(head: bytes) -> tuple[str, str] | None:
-    """The interpreter of a script and its one argument, from the first bytes of the file.
+    """Return the interpreter of a script and its one argument, from the first bytes of the file.
 
     None when the kernel would not take the file for a script, or its line for an interpreter: a line
     without an end, when the name itself may be cut off, and an empty one.

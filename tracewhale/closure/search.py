@@ -78,7 +78,7 @@ class Search:
         self._library_path: tuple[str, ...] | None = None
 
     def map(self, located: Located, parent: Map | None, *, main: bool = False) -> Map:
-        """An object as it is loaded: its search paths expanded with its own origin.
+        """Return an object as it is loaded: its search paths expanded with its own origin.
 
         The program's origin is where the kernel found it, symbolic links resolved; a library's is the
         directory of the path by which it was found.
@@ -103,7 +103,7 @@ class Search:
         return Tokens(needer.origin, self.loader.lib, self.platform, secure, needer.main, trusted)
 
     def plan(self, needer: Map, main: Map, audit: bool = False) -> SearchPlan:
-        """What is searched for a name that ``needer`` asks for. DT_RPATH of its loaders counts unless
+        """Return what is searched for a name that ``needer`` asks for. DT_RPATH of its loaders counts unless
         it has a RUNPATH; the program's always does; an audit module's also has the program's RUNPATH."""
         if needer.plan is None or audit:
             no_default = bool(needer.elf.flags_1 & DF_1_NODEFLIB)
@@ -219,7 +219,7 @@ class Search:
         return SearchResult(looked, How.CACHE, variant)
 
     def accept(self, path: str) -> Located | UnusableFile:
-        """What is at a path, refused as glibc refuses it (open_verify, _dl_map_object_from_fd)."""
+        """Return what is at a path, refused as glibc refuses it (open_verify, _dl_map_object_from_fd)."""
         looked = self.disk.look(path)
         if isinstance(looked, UnusableFile):
             return looked
@@ -237,7 +237,8 @@ class Search:
         return entry is not None and bool(entry.mode & stat.S_ISUID)
 
     def _existing(self, place: str) -> tuple[tuple[str, str], ...]:
-        """The subdirectories of a place that this CPU uses and that are there, and the place itself."""
+        """Return the subdirectories of a place that this CPU uses and that are there, and the place
+        itself."""
         known = self._branches.get(place)
         if known is None:
             names = set(self.disk.contents(place))
@@ -262,5 +263,5 @@ class Search:
 
 
 def read_cache(disk: Disk, loader: Loader) -> Cache:
-    """The cache that a loader reads, empty when there is none."""
+    """Return the cache that a loader reads, empty when there is none."""
     return parse(disk.text(loader.conf, MAX_CACHE) or b"")

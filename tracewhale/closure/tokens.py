@@ -14,7 +14,7 @@ MAX_DIRECTORIES = 512
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What the tokens stand for in one object. An empty ``platform`` is one that is not known.
+    """The values of the tokens in one object. An empty ``platform`` is unknown.
 
     ``secure`` is AT_SECURE; in such a process ``$ORIGIN`` must come first, and the program's own must
     lead into one of the ``trusted`` directories.
@@ -58,7 +58,7 @@ def expand(text: str, tokens: Tokens) -> str:
 
 
 def directories(elements: Iterable[str], tokens: Tokens, working: str) -> tuple[str, ...]:
-    """The directories of a search path, absolute and ending in a slash, each once and in order.
+    """Return the directories of a search path, absolute and ending in a slash, each once and in order.
 
     An empty element is the working directory; one that does not expand is left out.
     """

@@ -28,7 +28,7 @@ Definitions = list[int]
 
 
 def needs(table: bytes, order: str) -> Needs:
-    """Every version needed, in order. IndexError when the table goes on beyond these bytes."""
+    """Return every version needed, in order. IndexError when the table goes on beyond these bytes."""
     found: Needs = []
     head = struct.Struct(order + "HHIII")
     aux = struct.Struct(order + "IHHII")

@@ -22,7 +22,8 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What the user asked to be run: options of ``docker run``, a command (empty: the target's own), how."""
+    """The run that a user asks for: options of ``docker run``, a command (empty: the target's own), a
+    probe."""
 
     options: RunOptions = RunOptions()
     command: tuple[str, ...] = ()
@@ -34,7 +35,7 @@ class Target(Protocol):
 
     @property
     def name(self) -> str:
-        """What the user called it."""
+        """The name that the user gave."""
         ...
 
     @property
@@ -59,11 +60,11 @@ class Target(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the user should know about how the target was found."""
+        """Sentences for the user about how the target was found."""
         ...
 
     def tree(self) -> AbstractContextManager[Tree]:
-        """Its files as they were before any run."""
+        """Return its files as they were before any run."""
         ...
 
     def trace(
@@ -83,15 +84,15 @@ class Target(Protocol):
         ...
 
     def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
-        """A trace of no run at all, with the request: what ``--keep-changes`` alone starts from."""
+        """Return a trace of no run at all, with the request: what ``--keep-changes`` alone starts from."""
         ...
 
     def changes(self, base: str) -> tuple[str, ...]:
-        """Paths of a container's change layer, or of an image's layers above ``base``, sorted."""
+        """Return paths of a container's change layer, or of an image's layers above ``base``, sorted."""
         ...
 
     def directories(self, tree: Tree) -> tuple[str, ...]:
-        """Directories in which the run starts: WorkingDir and the user's home."""
+        """Return directories in which the run starts: WorkingDir and the user's home."""
         ...
 
     def rebuilt(self, image: Image) -> AbstractContextManager[Rebuilt]:
@@ -113,14 +114,15 @@ class Rebuilt(Protocol):
 
 
 class Engine(Protocol):
-    """What finds targets."""
+    """A source of targets."""
 
     def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
         """Find a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, EngineError."""
         ...
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
-        """What a trace was made of, or another image by name, with the request that the trace holds."""
+        """Return what a trace was made of, or another image by name, with the request that the trace
+        holds."""
         ...
 
     def attach(

@@ -1,4 +1,4 @@
-"""What targets and outputs that are no Docker images are called, after the transports of skopeo(1)."""
+"""The names of targets and outputs, after the transports of skopeo(1)."""
 
 from __future__ import annotations
 

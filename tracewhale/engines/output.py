@@ -16,11 +16,12 @@ from tracewhale.rootfs.layers import LayerTree
 
 _WORD = r"[A-Za-z0-9]+(?:(?:[-._:@+]|--)[A-Za-z0-9]+)*"
 _TAG = re.compile(rf"{_WORD}(?:/{_WORD})*")
-"""What an OCI layout may call an image (annotations.md, ``org.opencontainers.image.ref.name``)."""
+"""A valid name of an image in an OCI layout (annotations.md, ``org.opencontainers.image.ref.name``)."""
 
 
 def check(destination: Name) -> Name:
-    """The destination, made whole. Raises UsageError, InvalidTag for what could not be written in the end."""
+    """Return the destination, made whole. Raises UsageError, InvalidTag for what could not be written in
+    the end."""
     if destination.kind == HOST:
         raise UsageError("-o host: an image cannot be written over this machine.", "Name a rootfs:DIRECTORY.")
     place = destination.place

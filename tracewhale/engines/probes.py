@@ -14,7 +14,7 @@ from tracewhale.errors import ProbeError, UsageError
 
 
 class Probe(Enum):
-    """What watches a command."""
+    """The ways to watch a command."""
 
     AUTO = "auto"
     SECCOMP = "seccomp"
@@ -32,8 +32,8 @@ CAP_SYS_PTRACE, CAP_SYS_ADMIN = 1 << 19, 1 << 21
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the probes depend on. ``architecture``, ``kernel`` and ``filters`` (whether it has seccomp) are
-    the engine's; the rest is of this machine.
+    """The facts that the probes depend on. ``architecture``, ``kernel`` and ``filters`` (whether it has
+    seccomp) are the engine's; the rest is of this machine.
 
     ``here`` tells whether the engine's processes are processes of this machine, ``capabilities`` is this
     process's effective set, ``strace`` the version of the strace that is installed, (0, 0) for none.
@@ -59,7 +59,7 @@ class ProbeVerdict:
 
 
 def judge(probe: Probe, facts: Facts) -> ProbeVerdict:
-    """What is known of a probe without trying it."""
+    """Return what is known of a probe without trying it."""
     for needed, why, remedy in _NEEDS[probe](facts):
         if not needed:
             return ProbeVerdict(probe, False, why, remedy)
@@ -67,7 +67,7 @@ def judge(probe: Probe, facts: Facts) -> ProbeVerdict:
 
 
 def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> list[ProbeVerdict]:
-    """The probe that was asked for, or those that should work and see all, the best first.
+    """Return the probe that was asked for, or those that should work and see all, the best first.
 
     ``fit`` are those that can do what is asked for. Raises UsageError for another one, ProbeError when none
     works.

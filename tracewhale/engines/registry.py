@@ -1,4 +1,4 @@
-"""Which engine a target is for: its name says it."""
+"""The registry of engines: the prefix of a target's name picks one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class Engines:
         return self._docker.attach(found.place, request, steps, console, handle)
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
-        """What a trace was made of, or another image by name, with the request that the trace holds."""
+        """Return what a trace was made of, or another image by name, with the request that the trace
+        holds."""
         kinds = [parse(each).kind == DOCKER for each in (trace.target, name or trace.target)]
         if all(kinds):
             return self._docker.reopen(trace, name and parse(name).place)

@@ -42,13 +42,13 @@ class Image:
         return digest(self.config)
 
     def configured(self, overrides: Overrides) -> Image:
-        """The same layers under a configuration of which some is said otherwise."""
+        """Return the same layers under a configuration of which some is said otherwise."""
         config = json.loads(self.config)
         return replace(self, config=overridden(config, overrides))
 
     @property
     def left_out(self) -> tuple[tuple[str, str], ...]:
-        """What an image cannot hold, as pairs of a path and why."""
+        """Paths that an image cannot hold, as pairs of a path and why."""
         return tuple(pair for layer, _ in self.layers for pair in layer.left_out)
 
 

@@ -41,7 +41,7 @@ class _File:
 
 
 def docker_archive(image: Image, names: Sequence[str] = ()) -> Iterator[bytes]:
-    """What ``docker load`` reads, in chunks. ``names`` are whole references (``repository:tag``)."""
+    """Yield what ``docker load`` reads, in chunks. ``names`` are whole references (``repository:tag``)."""
     layers = [(f"{_hex(layer.diff_id)}.tar", layer, file) for layer, file in image.layers]
     config = f"{_hex(image.digest)}.json"
     manifest = canonical(
@@ -57,7 +57,7 @@ def docker_archive(image: Image, names: Sequence[str] = ()) -> Iterator[bytes]:
 
 
 def oci_archive(image: Image, tag: str = "", annotations: Mapping[str, str] = {}) -> Iterator[bytes]:
-    """An OCI layout as a tar, in chunks."""
+    """Yield an OCI layout as a tar, in chunks."""
     descriptor, blobs = _oci(image, tag, annotations)
     yield from _tar([_whole("oci-layout", _LAYOUT), *blobs, _whole("index.json", _index([descriptor]))])
 
@@ -95,7 +95,7 @@ def write_archive(chunks: Iterator[bytes], path: str) -> None:
 
 
 def _oci(image: Image, tag: str, annotations: Mapping[str, str]) -> tuple[dict[str, Any], list[_File]]:
-    """The descriptor of an image's manifest, and its blobs."""
+    """Return the descriptor of an image's manifest, and its blobs."""
     layers = [
         {"mediaType": LAYER_TYPE, "digest": layer.diff_id, "size": layer.size} for layer, _ in image.layers
     ]

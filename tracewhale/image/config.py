@@ -34,7 +34,7 @@ _INSPECTED = {
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the new image's configuration says otherwise than the original's; None is "as it was".
+    """The differences between the new image's configuration and the original's; None is "as it was".
 
     ``env`` and ``labels`` add to the original's or replace those of the same name. ``expose`` adds
     ``PORT[/PROTOCOL]``. A new entrypoint without a new command drops the original's command, which were
@@ -54,7 +54,7 @@ AS_IT_WAS = Overrides()
 
 
 def from_inspect(inspected: Mapping[str, Any]) -> dict[str, Any]:
-    """An image configuration from the Docker API's ImageInspect (``docker image inspect``).
+    """Return an image configuration from the Docker API's ImageInspect (``docker image inspect``).
 
     Empty members are left out, as the engine does when it writes a configuration. Raises ImageContentError
     for what an engine stores and no process can be given: NUL.
@@ -73,7 +73,7 @@ def new_config(
     created_by: str = "tracewhale",
     overrides: Overrides = AS_IT_WAS,
 ) -> bytes:
-    """The configuration of an image made from another, as the bytes whose SHA-256 is its identity.
+    """Return the configuration of an image made from another, as the bytes whose SHA-256 is its identity.
 
     ``created`` is an RFC 3339 time, or None to have none. The history has one line a layer.
     """
@@ -90,12 +90,12 @@ def new_config(
 
 
 def overridden(config: Mapping[str, Any], overrides: Overrides) -> bytes:
-    """A configuration of which some is said otherwise."""
+    """Return a configuration of which some is said otherwise."""
     return canonical({**config, "config": _overridden(config.get("config") or {}, overrides)})
 
 
 def created_time(original: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
-    """When the new image says that it was made: SOURCE_DATE_EPOCH, else the original's own time.
+    """Return when the new image says that it was made: SOURCE_DATE_EPOCH, else the original's own time.
 
     Raises UsageError.
     """
@@ -106,7 +106,7 @@ def created_time(original: Mapping[str, Any], environ: Mapping[str, str]) -> str
 
 
 def source_date_epoch(environ: Mapping[str, str]) -> int | None:
-    """The time that everything made here is to have, in seconds; None when nobody says one.
+    """Return the time that everything made here is to have, in seconds, or None if nobody says one.
 
     Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises UsageError.
     """
@@ -125,12 +125,12 @@ def source_date_epoch(environ: Mapping[str, str]) -> int | None:
 
 
 def canonical(value: object) -> bytes:
-    """JSON with one form only: sorted names, no white space, UTF-8."""
+    """Return JSON with one form only: sorted names, no white space, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest(data: bytes) -> str:
-    """A digest as images write it: ``sha256:HEX``."""
+    """Return a digest as images write it: ``sha256:HEX``."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
@@ -158,7 +158,7 @@ def _overridden(config: Mapping[str, Any], overrides: Overrides) -> dict[str, An
 
 
 def _merged_env(env: Sequence[str], new: Mapping[str, str]) -> list[str]:
-    """Variables in their old order, replaced in their place, new ones after them."""
+    """Return variables in their old order, replaced in their place, new ones after them."""
     left = dict(new)
     merged = []
     for variable in env:

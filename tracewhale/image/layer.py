@@ -84,7 +84,7 @@ def write_layer(packed: Iterable[Packed], out: Writable) -> Layer:
 
 
 def layer_xattrs(xattrs: Mapping[str, bytes]) -> tuple[dict[bytes, bytes], list[str]]:
-    """Extended attributes as a layer has them, by name, and why others cannot be in it."""
+    """Return extended attributes as a layer has them, by name, and why others cannot be in it."""
     kept: dict[bytes, bytes] = {}
     lost: list[str] = []
     for name, value in sorted((os.fsencode(name), value) for name, value in xattrs.items()):

@@ -16,7 +16,7 @@ NEEDED = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
 
 
 def packed(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[Packed]:
-    """The entries of some kept paths with their contents, in the order given."""
+    """Yield the entries of some kept paths with their contents, in the order given."""
     original = iter(tree.pack([path for path in paths if plan.kept[path].content is None]))
     for path in paths:
         kept = plan.kept[path]
@@ -31,7 +31,7 @@ def packed(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[Packed]:
 
 
 def layers(plan: Plan, most: int) -> list[tuple[str, ...]]:
-    """The kept paths in at most so many layers, the lowest first, each with the directories it needs.
+    """Return the kept paths in at most so many layers, the lowest first, each with the directories it needs.
 
     The largest packages have a layer of their own, the other packages share one, and what is of no package
     is in the last: images made from one base share the lower ones. Those that most programs need are lowest.
@@ -60,7 +60,7 @@ def layers(plan: Plan, most: int) -> list[tuple[str, ...]]:
 
 
 def _owners(plan: Plan) -> dict[str, Package]:
-    """One package of each path that has any: the distribution's, in which another may be."""
+    """Return one package of each path that has any: the distribution's, in which another may be."""
     return {
         path: min(packages, key=lambda package: (package.kind in LANGUAGES, package))
         for path, packages in plan.packages.owners.items()
@@ -69,7 +69,7 @@ def _owners(plan: Plan) -> dict[str, Package]:
 
 
 def _needed(plan: Plan, owners: dict[str, Package]) -> dict[Package, int]:
-    """How many kept objects need something of each package."""
+    """Return how many kept objects need something of each package."""
     needers: dict[Package, set[str]] = {}
     for path, package in owners.items():
         needed = (reason for reason in plan.kept[path].reasons if reason.why in NEEDED)

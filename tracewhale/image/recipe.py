@@ -30,7 +30,7 @@ BILLS = "/var/lib/db/sbom/tracewhale"
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """What an image is made from. ``name`` is empty where others cannot know it, as that of a file."""
+    """The original of an image. ``name`` is empty if others cannot know it, such as that of a file."""
 
     name: str
     digest: str
@@ -39,7 +39,7 @@ class Original:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What the user asks of the new image.
+    """The user's requests for the new image.
 
     ``words`` are the options that made it as they are written on a command line, without what belongs to
     one machine or is secret. ``layers`` is the most that there may be. ``bill`` is the file for a bill of
@@ -163,7 +163,7 @@ def bill(
     name: str = "",
     image: str = "",
 ) -> sbom.Bill:
-    """What is in an image. Inside of it neither its name nor its digest are known."""
+    """Return what is in an image. Inside of it neither its name nor its digest are known."""
     base = "@".join(filter(None, (original.name, original.digest)))
     name = name or f"made from {original.name or original.digest or 'a directory'}"
     return sbom.bill(plan, digests.found, name=name, version=image, base=base, created=created)
@@ -177,14 +177,15 @@ def write_bill(written: WrittenImage, original: Original, recipe: Recipe, name: 
 
 
 def overridden(image: Image, recipe: Recipe) -> Image | None:
-    """The same layers under the configuration that the user wants; None when it is that already."""
+    """Return the same layers under the configuration that the user wants, or None if it is that already."""
     if replace(recipe.overrides, labels={}) == Overrides():
         return None
     return image.configured(recipe.overrides)
 
 
 def provenance(original: Original, recipe: Recipe) -> dict[str, str]:
-    """Labels that tell what the image was made from and how: the same for the same original and options."""
+    """Return labels that tell what the image was made from and how: the same for the same original and
+    options."""
     words = shlex.join(recipe.words).encode("utf-8", "backslashreplace").decode()
     facts = {VERSION: __version__, OPTIONS: words}
     facts |= {BASE_NAME: original.name, BASE_DIGEST: original.digest}

@@ -1,4 +1,4 @@
-"""The image's files as a language looks for them: by asked paths, with a memory, within bounds."""
+"""The image's files as a language looks for them: by requested paths, with a memory, within bounds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Files:
         self._texts: dict[str, bytes] = {}
 
     def entry(self, path: str) -> Entry | None:
-        """Where an asked path leads."""
+        """Where a requested path leads."""
         if path not in self._entries:
             self._entries[path] = self.view.resolve(path).entry
         return self._entries[path]
@@ -36,7 +36,7 @@ class Files:
         return entry is not None and entry.kind is Kind.DIRECTORY
 
     def physical(self, path: str) -> str:
-        """Where an asked path leads, itself where that is nowhere."""
+        """Where a requested path leads, itself where that is nowhere."""
         entry = self.entry(path)
         return path if entry is None else entry.path
 

@@ -1,4 +1,4 @@
-"""Which package owns each kept file, and what the new image carries so that others can tell it, too."""
+"""The package of each kept file, and the metadata that lets scanners find it in the new image."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Database(Protocol):
     """The packages of one kind."""
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The packages of some kept physical paths, and what the new image carries for them."""
+        """Return the packages of some kept physical paths, and what the new image carries for them."""
         ...
 
 
@@ -47,7 +47,7 @@ class Databases:
     def find(
         self, kept: Mapping[str, Entry], *, licences: bool = True
     ) -> tuple[Inventory, tuple[Document, ...], tuple[GeneratedFile, ...]]:
-        """The packages of some kept physical paths; what to keep for them, and what to write.
+        """Return the packages of some kept physical paths; what to keep for them, and what to write.
 
         To be called again when what it names is kept, until it names nothing new: ``licences`` keeps
         copyright and licence files.

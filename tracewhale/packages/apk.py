@@ -38,7 +38,8 @@ class Apk:
             self._records = tuple(self._read(files.text(self._place)))
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The packages of some kept paths, and a database of just them. Alpine's have no licence files."""
+        """Return the packages of some kept paths, and a database of just them. Alpine's have no licence
+        files."""
         if not self._records:
             return NOTHING
         files = {path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY}
@@ -70,7 +71,7 @@ class Apk:
         return GeneratedFile(self._place, content, self._files.modified(self._place), "apk", "database")
 
     def _lines(self, record: _Record, files: set[str]) -> Iterator[str]:
-        """A record's lines without directories and files that are not kept."""
+        """Yield a record's lines without directories and files that are not kept."""
         of_package = next(
             (at for at, line in enumerate(record.lines) if line.startswith("F:")), len(record.lines)
         )
@@ -86,7 +87,7 @@ class Apk:
 
 
 def _files(lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[list[str], list[str]]]]:
-    """Each file's absolute path with the lines of its directory and its own."""
+    """Yield each file's absolute path with the lines of its directory and its own."""
     directory: list[str] = []
     file: list[str] = []
     path = ""

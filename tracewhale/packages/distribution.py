@@ -1,4 +1,4 @@
-"""Which distribution an image is of: what scanners need to know before they read any package."""
+"""The distribution of an image, which scanners read before any package."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PLACES = (
 
 
 def distribution(files: PackageFiles) -> Distribution:
-    """What os-release says (os-release(5))."""
+    """Return what os-release says (os-release(5))."""
     files.read(PLACES[:2])
     text = files.text(PLACES[0]) or files.text(PLACES[1])
     fields: dict[str, str] = {}
@@ -43,5 +43,5 @@ def distribution(files: PackageFiles) -> Distribution:
 
 
 def documents(files: PackageFiles) -> list[Document]:
-    """The files that name the distribution and its release."""
+    """Return the files that name the distribution and its release."""
     return [Document(path, "distribution", "name and release") for path in PLACES if files.physical(path)]

@@ -65,7 +65,7 @@ class Dpkg:
         self._directories = {parent(name) for record in self._records for name in record.names}
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The packages of some kept paths, what to keep for them, and their ``status.d``."""
+        """Return the packages of some kept paths, what to keep for them, and their ``status.d``."""
         if not self._records:
             return NOTHING
         wanted = {
@@ -124,7 +124,7 @@ class Dpkg:
                     yield _Record(_package(parse(words(encode(stanza)))), stanza, name, paths)
 
     def _read_diversions(self) -> dict[str, tuple[str, str]]:
-        """Where a file lies that a package wants elsewhere (dpkg-divert(1)): name, place, by whom."""
+        """Return where a file lies that a package wants elsewhere (dpkg-divert(1)): name, place, by whom."""
         lines = self._files.text(f"{self._base}/diversions").split("\n")
         return {lines[at]: (lines[at + 1], lines[at + 2]) for at in range(0, len(lines) - 2, 3)}
 
@@ -166,7 +166,7 @@ class Dpkg:
                         yield Document(place, name, "record")
 
     def _written(self, records: list[_Record], kept: Mapping[str, Entry]) -> Iterator[GeneratedFile]:
-        """``status.d``, unless it is there already or the program itself reads the database."""
+        """Yield ``status.d``, unless it is there already or the program itself reads the database."""
         if self._distroless or f"{self._base}/status" in kept:
             return
         sums = self._files.read(f"{self._base}/info/{record.base}.md5sums" for record in records)
@@ -184,8 +184,8 @@ class Dpkg:
                 yield GeneratedFile(f"{place}.md5sums", content, modified, package.name, "record")
 
     def _line(self, path: str, line: str, kept: Mapping[str, Entry]) -> str:
-        """A line of ``.md5sums``, empty for what is not kept; by the file's own place where the link that the
-        package's name goes through (``/bin``) is not."""
+        """Return a line of ``.md5sums``, empty for what is not kept; by the file's own place where the
+        link that the package's name goes through (``/bin``) is not."""
         physical = self._names.physical(path)
         if physical not in kept:
             return ""
@@ -193,7 +193,8 @@ class Dpkg:
         return line if all(step in kept for step in steps) else f"{line.split()[0]}  {physical[1:]}"
 
     def _stanza(self, record: _Record, kept: Mapping[str, Entry]) -> str:
-        """A stanza as in the package itself: without its state here, and without conffiles that are gone."""
+        """Return a stanza as in the package itself: without its state here, and without conffiles that are
+        gone."""
         lines: list[str] = []
         field = ""
         for line in record.stanza.split("\n"):
@@ -208,12 +209,12 @@ class Dpkg:
 
 
 def stanzas(text: str) -> list[str]:
-    """Paragraphs of a control file (deb822(5)), without the empty lines between them."""
+    """Return paragraphs of a control file (deb822(5)), without the empty lines between them."""
     return [stanza.strip("\n") for stanza in re.split(r"\n[ \t]*\n", text) if stanza.strip()]
 
 
 def parse(stanza: str) -> dict[str, str]:
-    """The fields' first lines by name."""
+    """Return the fields' first lines by name."""
     found: dict[str, str] = {}
     for line in stanza.split("\n"):
         name, colon, value = line.partition(":")
@@ -223,7 +224,7 @@ def parse(stanza: str) -> dict[str, str]:
 
 
 def digests(text: str) -> Iterator[tuple[str, str]]:
-    """The absolute name and the whole line of each file in ``.md5sums`` (deb-md5sums(5))."""
+    """Yield the absolute name and the whole line of each file in ``.md5sums`` (deb-md5sums(5))."""
     for line in text.split("\n"):
         _, gap, name = line.partition("  ")
         if gap and name:

@@ -17,7 +17,7 @@ TOTAL_LIMIT = 1 << 30
 
 
 class PackageFiles:
-    """A view whose files are read once and by asked path, and which knows a distribution's aliases."""
+    """A view whose files are read once and by requested path, and which knows a distribution's aliases."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -25,7 +25,8 @@ class PackageFiles:
         self._left = TOTAL_LIMIT
 
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """Contents of the regular files among asked paths, in one exchange; others are left out."""
+        """Return contents of the regular files among requested paths, in one exchange; others are left
+        out."""
         physical = {path: found for path in paths if (found := self.physical(path))}
         wanted = []
         for path in sorted(set(physical.values()) - self._contents.keys()):
@@ -40,22 +41,22 @@ class PackageFiles:
         return {path: self._contents[place] for path, place in physical.items() if place in self._contents}
 
     def text(self, path: str) -> str:
-        """One file as text, empty when there is none."""
+        """Return one file as text, empty when there is none."""
         return decode(self.read([path]).get(path, b""))
 
     def physical(self, path: str) -> str:
-        """Where an asked path leads, empty when nowhere."""
+        """Return where a requested path leads, empty when nowhere."""
         entry = self.view.resolve(path).entry
         return "" if entry is None else entry.path
 
     def modified(self, path: str) -> int:
-        """The modification time of what an asked path leads to, in nanoseconds; 0 for nothing."""
+        """Return the modification time of what a requested path leads to, in nanoseconds; 0 for nothing."""
         entry = self.view.resolve(path).entry
         return 0 if entry is None else entry.mtime_ns
 
     def aliases(self) -> Mapping[str, str]:
-        """Symbolic links to directories in ``/``, ``/usr`` and ``/var``: on merged-/usr systems databases
-        say ``/lib/...`` where the file is ``/usr/lib/...``."""
+        """Return symbolic links to directories in ``/``, ``/usr`` and ``/var``: on merged-/usr systems
+        databases say ``/lib/...`` where the file is ``/usr/lib/...``."""
         tops = ("/", "/usr", "/var")
         self.view.prefetch(tops)
         found = {}
@@ -75,14 +76,14 @@ class Names:
         self._aliases = aliases
 
     def physical(self, name: str) -> str:
-        """A name with an alias at its beginning replaced by what it stands for."""
+        """Return a name with an alias at its beginning replaced by what it stands for."""
         for alias, target in self._aliases.items():
             if name.startswith(f"{alias}/"):
                 return target.rstrip("/") + name[len(alias) :]
         return name
 
     def of(self, path: str) -> list[str]:
-        """Every name that a database may have for a physical path."""
+        """Return every name that a database may have for a physical path."""
         names = [path]
         for alias, target in self._aliases.items():
             if path.startswith(f"{target.rstrip('/')}/"):
@@ -91,36 +92,36 @@ class Names:
 
 
 def decode(data: bytes) -> str:
-    """Bytes of a database as text in which names are as paths are, whatever the locale."""
+    """Return bytes of a database as text in which names are as paths are, whatever the locale."""
     return os.fsdecode(data)
 
 
 def encode(text: str) -> bytes:
-    """Text as it was in a database."""
+    """Return text as it was in a database."""
     return os.fsencode(text)
 
 
 def words(data: bytes) -> str:
-    """What a database says to people: the same in any locale, and text that any reader takes."""
+    """Return what a database says to people: the same in any locale, and text that any reader takes."""
     return data.decode("utf-8", "backslashreplace")
 
 
 def normal(path: str) -> str:
-    """A path as databases should have it: absolute, without ``.``, ``..`` and doubled slashes."""
+    """Return a path as databases should have it: absolute, without ``.``, ``..`` and doubled slashes."""
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
 ABOUT = re.compile(r"/usr/share/(doc|licen[cs]es)/.*|.*\.(dist|egg)-info(/.*)?", re.DOTALL)
-"""What only tells of a package: with nothing else of it, the package is not there."""
+"""Files that only describe a package: if nothing else of it is kept, the package is not there."""
 
 
 def substance(paths: Iterable[str]) -> bool:
-    """Whether some kept paths of a package are more than what tells of it."""
+    """Return whether some kept paths of a package are more than what tells of it."""
     return any(not ABOUT.fullmatch(path) for path in paths)
 
 
 def owes_licence(paths: Iterable[str], kept: Mapping[str, Entry]) -> bool:
-    """Whether some kept paths of a package have contents that somebody wrote."""
+    """Return whether some kept paths of a package have contents that somebody wrote."""
     return any(
         kept[path].size and kept[path].kind is Kind.FILE and not ABOUT.fullmatch(path) for path in paths
     )
@@ -135,7 +136,7 @@ class Missing:
         self._view = view
 
     def whole(self, lacking: Mapping[int, Iterable[str]]) -> set[int]:
-        """The packages (by number) of which nothing is left behind.
+        """Return the packages (by number) of which nothing is left behind.
 
         ``lacking`` are the physical paths of each that are not kept: it is whole when the original does
         not have them either, or has only directories there.

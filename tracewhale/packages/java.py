@@ -39,7 +39,7 @@ MALFORMED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError,
     ValueError, OSError, EOFError, IndexError, KeyError, OverflowError,
 )  # fmt: skip
-"""What zipfile raises for what is no archive, is encrypted, or is compressed in a rare way."""
+"""Exceptions of zipfile for a file that is no archive, is encrypted, or is compressed in a rare way."""
 
 
 class Java:
@@ -51,7 +51,7 @@ class Java:
         self._known: dict[str, tuple[Package, ...]] = {}
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The artifacts in the kept archives."""
+        """Return the artifacts in the kept archives."""
         archives = [
             path for path, entry in kept.items() if entry.kind is Kind.FILE and path.endswith(ARCHIVES)
         ]
@@ -87,7 +87,7 @@ class Java:
     def _nested(
         self, archive: zipfile.ZipFile, file: _Range | io.BytesIO, member: zipfile.ZipInfo
     ) -> _Range | io.BytesIO | None:
-        """An archive in an archive: a part of it where it is stored as it is, else decompressed."""
+        """Return an archive in an archive: a part of it where it is stored as it is, else decompressed."""
         if member.compress_type == zipfile.ZIP_STORED and isinstance(file, _Range):
             head = file.part(member.header_offset, 30).read() or b""
             name, extra = struct.unpack_from("<HH", head, 26)
@@ -108,7 +108,7 @@ class _Range(io.RawIOBase):
         self._at = 0
 
     def part(self, begin: int, size: int) -> _Range:
-        """A part of this part."""
+        """Return a part of this part."""
         begin = min(begin, self._size)
         return _Range(self._tree, self._entry, self._tail, self._begin + begin, min(size, self._size - begin))
 
@@ -175,13 +175,14 @@ def _member(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], na
 
 
 def _contents(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """A member's bytes, no more than its directory promises: ``archive.read`` decompresses all there is."""
+    """Return a member's bytes, no more than its directory promises: ``archive.read`` decompresses all
+    there is."""
     with archive.open(member) as file:
         return file.read(member.file_size)
 
 
 def _fields(text: str, between: str) -> dict[str, str]:
-    """Names and values a line (JAR file specification, "Name-Value pairs"; java.util.Properties)."""
+    """Return names and values a line (JAR file specification, "Name-Value pairs"; java.util.Properties)."""
     found = {}
     for line in text.replace("\r\n", "\n").replace("\n ", "").split("\n\n")[0].split("\n"):
         name, separator, value = line.partition(between)

@@ -28,7 +28,7 @@ class Package:
 
     @property
     def title(self) -> str:
-        """What people call it: the name, with its scope or group."""
+        """The name that people use: with its scope or group."""
         if not self.namespace:
             return self.name
         return f"{self.namespace}{':' if self.kind == 'maven' else '/'}{self.name}"
@@ -68,7 +68,7 @@ class GeneratedFile:
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """What ``os-release`` says (os-release(5)): ``id`` such as ``debian``, ``version`` its VERSION_ID."""
+    """The facts in ``os-release`` (os-release(5)): ``id`` such as ``debian``, ``version`` its VERSION_ID."""
 
     id: str = ""
     version: str = ""
@@ -95,7 +95,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class PackageFacts:
-    """What one package manager's metadata tells about some kept paths."""
+    """The facts about some kept paths in one package manager's metadata."""
 
     kept: tuple[Owned, ...] = ()
     left_out: tuple[Package, ...] = ()

@@ -25,7 +25,7 @@ class Node:
         self._files = files
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The packages of some kept paths, and their ``package.json``."""
+        """Return the packages of some kept paths, and their ``package.json``."""
         view = self._files.view
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
         candidates = {
@@ -72,8 +72,8 @@ class Node:
 
 
 def _siblings(view: View, directories: set[str]) -> set[Package]:
-    """Packages beside these in the same ``node_modules`` or, as Debian has it, ``nodejs``: by their names,
-    as their versions would have to be read."""
+    """Return packages beside these in the same ``node_modules`` or, as Debian has it, ``nodejs``: by their
+    names, as their versions would have to be read."""
     homes = {
         home
         for directory in directories
@@ -116,12 +116,12 @@ def _package(content: bytes) -> Package | None:
 
 
 def _text(value: Any, member: str) -> str:
-    """A text, or an older form's object with one."""
+    """Return a text, or an older form's object with one."""
     if isinstance(value, dict):
         value = value.get(member)
     return clean(value) if isinstance(value, str) else ""
 
 
 def clean(text: str) -> str:
-    """Text without halves of characters, which JSON can name."""
+    """Return text without halves of characters, which JSON can name."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -42,7 +42,7 @@ class Python:
         self._known: dict[str, list[_Distribution]] = {}
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The distributions of some kept paths, and their metadata."""
+        """Return the distributions of some kept paths, and their metadata."""
         distributions = [each for base in self._bases(kept) for each in self._known[base]]
         if not distributions:
             return NOTHING
@@ -67,7 +67,7 @@ class Python:
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def _bases(self, kept: Mapping[str, Entry]) -> list[str]:
-        """Kept directories with distributions in them, which are read if they are not known yet."""
+        """Return kept directories with distributions in them, which are read if they are not known yet."""
         view = self._files.view
         bases = [
             path
@@ -119,7 +119,7 @@ def _rows(text: str) -> Iterator[list[str]]:
 
 
 def _assigned(distributions: Iterable[_Distribution], files: Iterable[str]) -> dict[str, set[str]]:
-    """The kept files of each distribution, by the path of its ``*-info``."""
+    """Return the kept files of each distribution, by the path of its ``*-info``."""
     recorded: dict[str, list[str]] = {}
     tops: dict[str, list[str]] = {}
     for each in distributions:

@@ -71,7 +71,7 @@ class Rpm:
                 break
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The packages of some kept paths, their licences, and a database of just them."""
+        """Return the packages of some kept paths, their licences, and a database of just them."""
         if not self._records:
             return NOTHING
         files = {path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY}
@@ -105,7 +105,8 @@ class Rpm:
                 yield _Record(_package(fields), number, header, paths, licences)
 
     def _paths(self, fields: Mapping[int, Value]) -> tuple[frozenset[str], frozenset[str]]:
-        """Physical paths of a package's files, without ghosts and directories; those that are licences."""
+        """Return physical paths of a package's files, without ghosts and directories; those that are
+        licences."""
         directories = fields.get(DIRECTORY_NAMES, ())
         bases = fields.get(BASE_NAMES, ())
         indexes = fields.get(DIRECTORY_INDEXES, ())
@@ -132,7 +133,8 @@ class Rpm:
 
 
 def parse(header: bytes) -> dict[int, Value]:
-    """The tags of `TAGS` in a header blob: index length, data length, index entries, data; all big-endian."""
+    """Return the tags of `TAGS` in a header blob: index length, data length, index entries, data; all
+    big-endian."""
     fields: dict[int, Value] = {}
     if len(header) < 8:
         return fields

@@ -47,7 +47,7 @@ Row = tuple[bytes | str | int, int, int]
 
 
 def headers(data: bytes) -> dict[int, bytes]:
-    """The headers in a database of any form, by the package's number."""
+    """Return the headers in a database of any form, by the package's number."""
     if data.startswith(b"SQLite format 3\0"):
         return _sqlite(data)[0]
     if data.startswith(NDB_MAGIC):
@@ -56,7 +56,7 @@ def headers(data: bytes) -> dict[int, bytes]:
 
 
 def subset(data: bytes, chosen: Mapping[int, tuple[str, bytes]]) -> bytes:
-    """A database in SQLite's form of some of the packages in another, given as number: (name, header).
+    """Return a database in SQLite's form of some of the packages in another, given as number: (name, header).
 
     The same packages give the same bytes: nothing in it tells which SQLite wrote it.
     """
@@ -87,7 +87,7 @@ def _in_order(rows: list[Row]) -> list[Row]:
 
 
 def _sqlite(data: bytes) -> tuple[dict[int, bytes], dict[str, list[Row]]]:
-    """Headers by number, and the rows of the other tables. SQL that the file brings is not run."""
+    """Return headers by number, and the rows of the other tables. SQL that the file brings is not run."""
     image = bytearray(data)
     # A database in WAL mode cannot be opened from memory; what is in its -wal file is not in the image's.
     image[WAL_VERSION] = b"\1\1"
@@ -128,7 +128,8 @@ def _ndb(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _bdb(data: bytes) -> Iterator[bytes]:
-    """Values of a hash database that are so long that they have pages of their own, as all headers are."""
+    """Yield values of a hash database that are so long that they have pages of their own, as all headers
+    are."""
     if len(data) < 512:
         return
     order = next((o for o in "<>" if struct.unpack_from(f"{o}I", data, 12)[0] == BDB_HASH_MAGIC), "")

@@ -27,7 +27,7 @@ class Ruby:
         self._files = files
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """The gems of some kept paths, and their specifications."""
+        """Return the gems of some kept paths, and their specifications."""
         view = self._files.view
         gems: dict[tuple[str, str], list[str]] = {}
         for path, entry in kept.items():

@@ -14,14 +14,14 @@ LICENCE = re.compile(
 
 
 def above(path: str) -> Iterable[str]:
-    """The directories above a physical path, from the nearest to the root."""
+    """Yield the directories above a physical path, from the nearest to the root."""
     while path != "/":
         path = parent(path)
         yield path
 
 
 def licences(view: View, directory: str) -> list[str]:
-    """Licence files in a directory and in ``licenses/`` below it (PEP 639), as physical paths."""
+    """Return licence files in a directory and in ``licenses/`` below it (PEP 639), as physical paths."""
     found: list[str] = []
     for entry in (view.listing(directory) or {}).values():
         name = entry.path.rpartition("/")[2]
@@ -36,7 +36,7 @@ CODE = (".py", ".pyc", ".js", ".mjs", ".cjs", ".ts", ".rb", ".so", ".map")
 
 
 def whole(view: View, kept: Mapping[str, Entry], packages: Mapping[str, Iterable[str]]) -> set[str]:
-    """The packages (by any key, each with its paths) of which every file is kept.
+    """Return the packages (by any key, each with its paths) of which every file is kept.
 
     A directory among the paths stands for all that is below it. Each exchange asks for one level of those
     that are not known to lack anything, so that one look at their tops is enough for most.

@@ -26,7 +26,7 @@ class Draft:
         self.reasons.setdefault(entry.path, {})[reason] = None
 
     def keep(self, path: str, reason: Reason, *, follow: bool = True, root: str = "/") -> Entry | None:
-        """Keep where an asked path leads and every link and directory on the way; None if nowhere."""
+        """Keep where a requested path leads and every link and directory on the way; None if nowhere."""
         found = self.view.resolve(path, follow=follow, root=root)
         if found.entry is None or self.is_outside(found.entry.path):
             return None
@@ -57,7 +57,7 @@ class Draft:
             path = above
 
     def is_outside(self, path: str) -> bool:
-        """Whether a path is the runtime's: below a mount, but not the mount point itself."""
+        """Return whether a path is the runtime's: below a mount, but not the mount point itself."""
         return any(path.startswith(f"{mount}/") for mount in self.outside) or path == "/.tracewhale"
 
     def accessed(self, event: Event) -> tuple[Absent, ...]:

@@ -1,4 +1,4 @@
-"""What --exclude takes away from the kept paths."""
+"""The paths that --exclude takes away."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def generate(
     epoch: int | None = None,
     shorten: bool = True,
 ) -> dict[str, Kept]:
-    """What is generated for a plan, by path, with the directories that it needs and that are not kept.
+    """Return what is generated for a plan, by path, with the directories that it needs and that are not kept.
 
     ``wanted`` tells whether a path may be in the image; what has no place there is left out. ``epoch`` is
     SOURCE_DATE_EPOCH in seconds, which all times become when it is given; ``shorten`` leaves out of
@@ -54,13 +54,13 @@ def generate(
 def added(
     view: View, kept: Mapping[str, Kept], path: str, reason: Reason, content: bytes, mtime_ns: int
 ) -> dict[str, Kept]:
-    """One more generated file, with the directories that it needs and that are not kept."""
+    """Return one more generated file, with the directories that it needs and that are not kept."""
     made = {path: _file(path, content, mtime_ns, reason, None)}
     return made | _parents(view, kept, made, path)
 
 
 def has_place(view: View, path: str) -> bool:
-    """Whether a file can be made at a path: all above it is directories, or nothing yet."""
+    """Return whether a file can be made at a path: all above it is directories, or nothing yet."""
     above = path
     while (above := parent(above)) != "/":
         entry = view.lstat(above)
@@ -71,7 +71,7 @@ def has_place(view: View, path: str) -> bool:
 
 
 def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dict[str, Kept]:
-    """``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
+    """Return ``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
     ``ldconfig -p`` with all that ask it."""
     original = kept[LOADER_CACHE]
     if original.entry.kind is not Kind.FILE or original.entry.size > CACHE_LIMIT:
@@ -92,7 +92,7 @@ def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dic
 
 
 def share_licences(view: View, kept: Mapping[str, Kept]) -> dict[str, Kept]:
-    """Licences that are equal in contents and metadata, as one file of several names (hard links).
+    """Return licences that are equal in contents and metadata, as one file of several names (hard links).
 
     Packages made from one source have the same; what the program itself asked for stays as it was.
     """
@@ -126,7 +126,7 @@ def _file(path: str, content: bytes, mtime_ns: int, reason: Reason, epoch: int |
 
 
 def _parents(view: View, kept: Mapping[str, Kept], made: Mapping[str, Kept], path: str) -> dict[str, Kept]:
-    """The directories above a generated file: the original's, or new ones of its time."""
+    """Return the directories above a generated file: the original's, or new ones of its time."""
     found: dict[str, Kept] = {}
     mtime_ns = made[path].entry.mtime_ns
     above = path

@@ -16,7 +16,7 @@ from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.rules import Rule
 
 RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
-"""What the runtime mounts in every container, and the probe's own directory: never the image's."""
+"""Directories that the runtime mounts in every container, and the probe's own: never the image's."""
 
 
 class Why(Enum):
@@ -117,7 +117,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user adds to and takes from a plan.
+    """The paths and rules that the user adds to and takes from a plan.
 
     ``include`` are paths (a directory with all that is in it), ``exclude`` globs; ``listings`` keeps
     every entry of the directories that the program listed, and ``ld.so.cache`` as it is; ``directories``
@@ -139,7 +139,7 @@ class Options:
 
 
 def explain(reason: Reason) -> str:
-    """A reason as one clause."""
+    """Return a reason as one clause."""
     by, detail = printable(reason.by), printable(reason.detail)
     match Why(reason.why):
         case Why.ACCESS:

@@ -149,7 +149,7 @@ def keep_package_documents(work: Work) -> None:
 
 
 DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions)
-"""What kept files need. Closures of languages and keep levels are further rows here."""
+"""Passes that keep the needs of kept files. Closures of languages are further rows."""
 
 PASSES: tuple[Pass, ...] = (
     keep_traced,

@@ -33,7 +33,7 @@ class Starts:
         self._executed, self._opened = _uses(view, trace)
 
     def find(self, entries: Iterable[Entry]) -> tuple[list[Root], list[Script]]:
-        """The roots and scripts among the regular files, in the order of their paths.
+        """Return the roots and scripts among the regular files, in the order of their paths.
 
         A file that was executed is a program, one that was opened is a library in each process that
         opened it, and one that is kept for any other reason is taken for a program of its own.
@@ -78,7 +78,7 @@ def _environments(view: View, trace: Trace) -> Mapping[str, tuple[tuple[tuple[st
 
 
 def _uses(view: View, trace: Trace) -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
-    """Which physical paths were executed, under which names; and which programs opened which path."""
+    """Return which physical paths were executed, under which names; and which programs opened which path."""
     executed: dict[str, set[str]] = {}
     opened: dict[str, set[str]] = {}
     for event in trace.events:

@@ -1,4 +1,4 @@
-"""What an attacker would use: setuid files, shells, package managers and compilers, before and after.
+"""The attack surface: setuid files, shells, package managers and compilers, before and after.
 
 The original is looked at where programs lie, not everywhere: a tree is never walked for what is not kept.
 """
@@ -49,7 +49,7 @@ class Surface:
 
 
 def surface(view: View, kept: Mapping[str, Entry]) -> Surface:
-    """What is there of each kind before and after."""
+    """Return what is there of each kind before and after."""
     view.prefetch(PLACES)
     there = {
         entry.path: entry

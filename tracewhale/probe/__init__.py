@@ -11,7 +11,7 @@ ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "a
 
 
 def binary(architecture: str) -> bytes:
-    """The probe's ELF file for an architecture, by its Linux (``x86_64``) or Docker (``amd64``) name.
+    """Return the probe's ELF file for an architecture, by its Linux (``x86_64``) or Docker (``amd64``) name.
 
     Raises PlatformMismatch for an architecture that the probe is not written for, ProbeError when it
     was not built.

@@ -86,8 +86,8 @@ class _Choice:
 
 @contextmanager
 def open_docker_archive(path: str, reference: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
-    """The image in what ``docker save`` wrote, plain or compressed; ``reference``, a name or the image's
-    id, picks one of several.
+    """Yield the image in what ``docker save`` wrote, plain or compressed; ``reference``, a name or the
+    image's id, picks one of several.
 
     Raises TargetNotFound, ImageContentError, EmptyImage, NoSpace.
     """
@@ -101,7 +101,7 @@ def open_docker_archive(path: str, reference: str = "", limit: int = SIZE_LIMIT)
 
 @contextmanager
 def open_oci(path: str, tag: str = "", platform: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
-    """The image in an OCI layout, a directory or a tar of it.
+    """Yield the image in an OCI layout, a directory or a tar of it.
 
     ``tag`` picks one of several by its annotation ``org.opencontainers.image.ref.name`` or its digest;
     ``platform`` (see ``platforms.matches``; by default what this machine runs) one of a multi-platform image.
@@ -128,7 +128,8 @@ def _entrance(store: Store, name: str) -> Blob:
 
 
 def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "") -> _Choice:
-    """The one of that name or digest, or the only one, under however many names and platforms it is there.
+    """Return the one of that name or digest, or the only one, under however many names and platforms it is
+    there.
 
     An index has images for several platforms in an index of their own, or itself (image-layout.md).
     """
@@ -163,7 +164,7 @@ def _described(descriptor: Json) -> _Choice:
 
 
 def _fitting(choices: Sequence[_Choice], platform: str) -> list[_Choice]:
-    """Those for a platform, by default for the best that this machine runs."""
+    """Return those for a platform, by default for the best that this machine runs."""
     for wanted in (platform,) if platform else platforms.here():
         if found := [each for each in choices if platforms.matches(wanted, each.platform)]:
             return found
@@ -171,7 +172,7 @@ def _fitting(choices: Sequence[_Choice], platform: str) -> list[_Choice]:
 
 
 def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
-    """The manifest of an image, through indexes of several platforms (image-index.md)."""
+    """Return the manifest of an image, through indexes of several platforms (image-index.md)."""
     for _ in range(_INDEX_DEPTH):
         blob = blob_of(store, _place(descriptor))
         check_digest(blob, string(descriptor.get("digest"), "a descriptor"), "a manifest")
@@ -191,7 +192,7 @@ def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
 
 
 def _place(descriptor: Json) -> str:
-    """Where a layout has the blob of a descriptor (image-layout.md, "Blobs")."""
+    """Return where a layout has the blob of a descriptor (image-layout.md, "Blobs")."""
     digest = string(descriptor.get("digest"), "a descriptor")
     algorithm = algorithm_of(digest)
     return f"blobs/{algorithm}/{digest.removeprefix(algorithm + ':')}"
@@ -220,7 +221,7 @@ def _image(store: Store, names: Sequence[str], config_name: str, layer_names: Se
 
 
 def _told_digest(name: str) -> str:
-    """The digest that a file's name tells, empty when it tells none."""
+    """Return the digest that a file's name tells, empty when it tells none."""
     if found := _BLOB.fullmatch(name):
         return f"{found[1]}:{found[2]}"
     if found := _CONFIG.fullmatch(name):

@@ -37,11 +37,11 @@ class Blob:
     size: int
 
     def chunks(self) -> Iterator[bytes]:
-        """All its bytes."""
+        """Yield all its bytes."""
         return contents(self.file, self.offset, self.size)
 
     def read(self, offset: int, size: int) -> bytes:
-        """``size`` bytes from ``offset`` on, fewer at the end."""
+        """Return ``size`` bytes from ``offset`` on, fewer at the end."""
         return os.pread(self.file.fileno(), max(0, min(size, self.size - offset)), self.offset + offset)
 
 
@@ -53,7 +53,7 @@ class BlobSource:
         self.position = 0
 
     def read(self, size: int) -> bytes:
-        """The next ``size`` bytes."""
+        """Return the next ``size`` bytes."""
         data = self._blob.read(self.position, size)
         self.position += len(data)
         return data
@@ -74,7 +74,7 @@ class StreamSource:
         self.position = 0
 
     def read(self, size: int) -> bytes:
-        """The next ``size`` bytes, fewer only at the end."""
+        """Return the next ``size`` bytes, fewer only at the end."""
         pieces: list[bytes] = []
         while size > 0 and (piece := self._read(min(size, CHUNK))):
             self._watch(piece)
@@ -91,7 +91,7 @@ class StreamSource:
 
 
 def compression(head: bytes) -> str:
-    """``gzip``, ``zstd`` or nothing, from the first bytes. Raises ImageContentError for others."""
+    """Return ``gzip``, ``zstd`` or nothing, from the first bytes. Raises ImageContentError for others."""
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
     # RFC 8878: 3.1.1 frames, 3.1.2 skippable frames (zstd:chunked begins with none, but may).
@@ -106,7 +106,7 @@ def compression(head: bytes) -> str:
 
 
 def plain(blob: Blob, spool: BinaryIO, limit: int, used: int = 0) -> Blob:
-    """The blob without its compression: itself when it has none, else appended to ``spool``.
+    """Return the blob without its compression: itself when it has none, else appended to ``spool``.
 
     Raises ImageContentError when it is damaged, or with the bytes ``used`` before more than ``limit``.
     """
@@ -129,7 +129,7 @@ def plain(blob: Blob, spool: BinaryIO, limit: int, used: int = 0) -> Blob:
 
 
 def plain_reader(read: Read) -> Read:
-    """A ``read(n)`` of a stream without its compression, whichever it has."""
+    """Return a ``read(n)`` of a stream without its compression, whichever it has."""
     head = StreamSource(read).read(_MAGIC)
     kind = compression(head)
     whole = chunk_reader(itertools.chain((head,), iter(lambda: read(CHUNK), b"")))
@@ -137,7 +137,7 @@ def plain_reader(read: Read) -> Read:
 
 
 def chunk_reader(chunks: Iterator[bytes]) -> Read:
-    """Chunks as a ``read(n)``, which may give fewer bytes than asked for, but none only at the end."""
+    """Return chunks as a ``read(n)``, which may give fewer bytes than asked for, but none only at the end."""
     rest = memoryview(b"")
 
     def read(size: int) -> bytes:
@@ -154,7 +154,7 @@ def chunk_reader(chunks: Iterator[bytes]) -> Read:
 
 
 def digest_of(chunks: Iterable[bytes], algorithm: str = "sha256") -> str:
-    """``ALGORITHM:HEX`` of all chunks (OCI image-spec, descriptor.md, "Digests")."""
+    """Return ``ALGORITHM:HEX`` of all chunks (OCI image-spec, descriptor.md, "Digests")."""
     hashed = hashlib.new(algorithm)
     for chunk in chunks:
         hashed.update(chunk)
@@ -168,7 +168,7 @@ def check_digest(blob: Blob, expected: str, what: str) -> None:
 
 
 def algorithm_of(digest: str) -> str:
-    """The algorithm of a well-formed digest. Raises ImageContentError for anything else."""
+    """Return the algorithm of a well-formed digest. Raises ImageContentError for anything else."""
     if not _DIGEST.fullmatch(digest):
         raise ImageContentError(
             f"The image names {digest[:100]!a}, which is no digest that is known here.", _DAMAGED
@@ -177,7 +177,7 @@ def algorithm_of(digest: str) -> str:
 
 
 def decompressed(kind: str, read: Read) -> Iterator[bytes]:
-    """What a compressed stream holds, in chunks. Raises ImageContentError when it is damaged."""
+    """Yield what a compressed stream holds, in chunks. Raises ImageContentError when it is damaged."""
     raw = io.BufferedReader(_Raw(read), CHUNK)
     try:
         if kind == "gzip":

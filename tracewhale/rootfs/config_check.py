@@ -15,7 +15,8 @@ Holds = Callable[[Any], bool]
 
 
 def checked(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The configuration itself. Raises ImageContentError, which names the member that is of another form.
+    """Return the configuration itself. Raises ImageContentError, which names the member that is of another
+    form.
 
     Members that are absent or null are nothing, and those that are not known here are left as they are.
     """
@@ -35,7 +36,7 @@ def _text(value: Any) -> bool:
 
 
 def _word(value: Any) -> bool:
-    """A string that a process can be given: NUL ends it (execve(2))."""
+    """Return a string that a process can be given: NUL ends it (execve(2))."""
     return isinstance(value, str) and "\0" not in value
 
 
@@ -52,7 +53,7 @@ def _texts_by_name(value: Any) -> bool:
 
 
 def _number(value: Any) -> bool:
-    """A Go int64."""
+    """Return a Go int64."""
     return isinstance(value, int) and not isinstance(value, bool) and -(1 << 63) <= value < 1 << 63
 
 

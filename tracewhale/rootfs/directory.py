@@ -65,7 +65,8 @@ class DirectoryTree:
         self._beneath.close()
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Entries of each directory by name; None for one that is absent, unreadable or not a directory."""
+        """Return entries of each directory by name, or None for one that is absent, unreadable or not a
+        directory."""
         return {directory: self._listing(directory) for directory in directories}
 
     def _listing(self, directory: str) -> dict[str, Entry] | None:
@@ -79,7 +80,8 @@ class DirectoryTree:
             os.close(here)
 
     def _directory(self, directory: str, below: str) -> int:
-        """A directory's descriptor. Raises FileNotFoundError when ``below`` is hidden by what is mounted."""
+        """Return a directory's descriptor. Raises FileNotFoundError when ``below`` is hidden by what is
+        mounted."""
         if self._hidden and not self._hidden.isdisjoint(with_parents([parent(below)])):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return self._beneath.directory(directory)
@@ -100,7 +102,7 @@ class DirectoryTree:
         return entries
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """Bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end."""
+        """Return bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end."""
         return [self._read(*request) for request in wanted]
 
     def _read(self, path: str, offset: int, size: int) -> bytes | None:
@@ -120,7 +122,7 @@ class DirectoryTree:
             os.close(named)
 
     def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
-        """Each path's metadata and contents, in the order given.
+        """Yield each path's metadata and contents, in the order given.
 
         Raises TargetNotFound for what is absent or cannot be read. A file that changes while it is read
         gives as many bytes as its entry promised: what it grew by is cut, what it lost is NUL.
@@ -136,7 +138,7 @@ class DirectoryTree:
                 os.close(named)
 
     def _open(self, path: str) -> int:
-        """A descriptor that names whatever is at a physical path, without opening it (O_PATH)."""
+        """Return a descriptor that names whatever is at a physical path, without opening it (O_PATH)."""
         if path == "/":
             return os.dup(self._beneath.directory("/"))
         here = self._directory(parent(path), path)
@@ -150,7 +152,7 @@ def _is_directory(path: str, here: int) -> bool:
 
 
 def entry_of(path: str, status: os.stat_result, target: str = "") -> Entry:
-    """An entry from lstat(2)'s result and, of a symbolic link, its text.
+    """Return an entry from lstat(2)'s result and, of a symbolic link, its text.
 
     The size of anything but a regular file is the file system's own affair, and 0 here.
     """
@@ -173,7 +175,8 @@ def entry_of(path: str, status: os.stat_result, target: str = "") -> Entry:
 
 
 def mount_points(root: str) -> frozenset[str]:
-    """Where something is mounted below ``root``, as physical paths in it (proc(5): mountinfo, field 5)."""
+    """Return where something is mounted below ``root``, as physical paths in it (proc(5): mountinfo, field
+    5)."""
     top = os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
     try:
         with open("/proc/self/mountinfo", "rb") as file:
@@ -191,7 +194,7 @@ def _unescape(field: bytes) -> bytes:
 
 
 def _reopen(named: int) -> str:
-    """The name under which an O_PATH descriptor's file can be opened: no path is resolved again."""
+    """Return the name under which an O_PATH descriptor's file can be opened: no path is resolved again."""
     return f"/proc/self/fd/{named}"
 
 

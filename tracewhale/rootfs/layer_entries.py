@@ -1,4 +1,4 @@
-"""What a layer's entries are: their order, names that delete, and attributes that stay on the host."""
+"""The entries of a layer: their order, the names that delete, and the attributes that stay on the host."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ HOST_XATTRS = (
 
 
 def layer_order(paths: Iterable[str]) -> list[str]:
-    """Physical paths in a layer's order: each once, by the bytes of their names, parents first."""
+    """Return physical paths in a layer's order: each once, by the bytes of their names, parents first."""
     # The order of lists of names, in a fraction of their memory: NUL is below every byte of a name.
     return sorted(set(paths), key=lambda path: os.fsencode(path).replace(b"/", b"\0"))
 
 
 def with_parents(paths: Iterable[str]) -> set[str]:
-    """Physical paths with all their parent directories, the root included."""
+    """Return physical paths with all their parent directories, the root included."""
     found = {"/"}
     for path in paths:
         above = path

@@ -65,7 +65,7 @@ class LayerTree:
         return sum(layer.size for layer in self._layers)
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Entries of each directory by name; None for one that is absent or not a directory."""
+        """Return entries of each directory by name, or None for one that is absent or not a directory."""
         return {directory: self._listing(directory) for directory in directories}
 
     def _listing(self, directory: str) -> dict[str, Entry] | None:
@@ -75,7 +75,7 @@ class LayerTree:
         return {name: child.entry(join(directory, name)) for name, child in inode.children.items()}
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """Bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end."""
+        """Return bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end."""
         return [self._read(*request) for request in wanted]
 
     def _read(self, path: str, offset: int, size: int) -> bytes | None:
@@ -86,7 +86,7 @@ class LayerTree:
         return b"".join(self._contents(inode, offset, left if size < 0 else min(size, left)))
 
     def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
-        """Each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
+        """Yield each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
         for path in paths:
             inode = self._inode(path)
             if inode is None:
@@ -94,7 +94,7 @@ class LayerTree:
             yield Packed(inode.entry(path), inode.xattrs, self._contents(inode, 0, inode.size))
 
     def paths(self) -> list[str]:
-        """Every physical path, in a layer's order."""
+        """Return every physical path, in a layer's order."""
         return layer_order(path for path, _ in self._overlay.paths())
 
     def unpack_to(
@@ -118,7 +118,7 @@ class LayerTree:
         return self._overlay.find(filter(None, path.split("/")))
 
     def _contents(self, inode: Inode, offset: int, size: int) -> Iterator[bytes]:
-        """A range of a file, zeros where a sparse one has nothing stored."""
+        """Yield a range of a file, zeros where a sparse one has nothing stored."""
         blob = self._layers[inode.layer]
         end = offset + size
         for begin, at, length in inode.extents:
@@ -136,7 +136,7 @@ class LayerTree:
 
 @contextmanager
 def open_layers(image: StoredImage, limit: int = SIZE_LIMIT) -> Iterator[LayerTree]:
-    """The tree of an image in a file, for as long as that is open.
+    """Yield the tree of an image in a file, for as long as that is open.
 
     Compressed layers are decompressed once, into a file without a name in TMPDIR. Raises ImageContentError
     when they are malformed, hostile, not what their digests say, or more than ``limit`` bytes; NoSpace.
@@ -159,14 +159,14 @@ def open_layers(image: StoredImage, limit: int = SIZE_LIMIT) -> Iterator[LayerTr
 
 @dataclass(slots=True)
 class _Saved:
-    """What a stream of ``docker save`` holds: its JSON files by name, its layers' names by diff_id."""
+    """The contents of a stream of ``docker save``: JSON files by name, names in each layer by diff_id."""
 
     documents: dict[str, bytes] = field(default_factory=dict)
     layers: dict[str, list[bytes]] = field(default_factory=dict)
 
 
 def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT) -> list[str]:
-    """Physical paths that an image's layers above its base's add or replace and do not delete again.
+    """Return physical paths that an image's layers above its base's add or replace and do not delete again.
 
     ``stream`` is what ``docker save`` writes for one image; it is read once, from its beginning to its
     end. ``base`` are the diff_ids of the base image's layers. Raises UsageError when the image is not made
@@ -193,7 +193,7 @@ def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT
 
 
 def _changed(below: Sequence[str], layer: Sequence[bytes]) -> list[str]:
-    """Paths after a layer: those of the layers below that it does not delete, and its own."""
+    """Return paths after a layer: those of the layers below that it does not delete, and its own."""
     own, gone, opaque = set(), set(), set()
     for names in map(split, layer):
         if not is_whiteout(names):
@@ -245,7 +245,7 @@ def _saved(stream: BinaryIO, limit: int) -> _Saved:
 
 
 def _layer_names(read: Read, limit: int, most: int) -> tuple[str, list[bytes]]:
-    """A layer's diff_id and the names of its members, from its bytes as they are stored."""
+    """Return a layer's diff_id and the names of its members, from its bytes as they are stored."""
     hashed = hashlib.sha256()
     source = StreamSource(plain_reader(read), hashed.update)
     names: list[bytes] = []

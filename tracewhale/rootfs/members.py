@@ -33,12 +33,12 @@ Extent = tuple[int, int, int]
 
 
 class ByteSource(Protocol):
-    """What a tar is read from, forwards only."""
+    """A source of bytes that is read forwards only."""
 
     position: int
 
     def read(self, size: int) -> bytes:
-        """``size`` bytes, fewer only at the end."""
+        """Return ``size`` bytes, fewer only at the end."""
         ...
 
     def skip_to(self, position: int) -> None:
@@ -67,7 +67,7 @@ class Member:
 
 
 def members(source: ByteSource) -> Iterator[Member]:
-    """Each member in order. Its contents may be read from the source before the next is asked for."""
+    """Yield each member in order. Its contents may be read from the source before the next is asked for."""
     extended: dict[bytes, bytes] = {}
     while block := _next_header(source):
         kind = block[156:157]
@@ -97,7 +97,7 @@ def members(source: ByteSource) -> Iterator[Member]:
 
 
 def _next_header(source: ByteSource) -> bytes:
-    """The next header block; nothing at the end, which two blocks of zeros or the file's end tell."""
+    """Return the next header block; nothing at the end, which two blocks of zeros or the file's end tell."""
     block = source.read(BLOCK)
     if not block:
         return b""
@@ -149,7 +149,7 @@ def _text(field: bytes) -> bytes:
 
 
 def _number(field: bytes) -> int:
-    """Octal digits between spaces and NULs, or GNU's base-256 with the first bit set."""
+    """Return octal digits between spaces and NULs, or GNU's base-256 with the first bit set."""
     if field[0] & 0x80:
         value = int.from_bytes(field) & ~(1 << 8 * len(field) - 1)
         return value - (1 << 8 * len(field) - 1) if field[0] & 0x40 else value
@@ -186,7 +186,7 @@ def _natural(text: bytes) -> int:
 
 
 def _time(extended: Mapping[bytes, bytes], seconds: int) -> int:
-    """Nanoseconds of PAX's decimal seconds, digits beyond the ninth cut."""
+    """Return nanoseconds of PAX's decimal seconds, digits beyond the ninth cut."""
     text = extended.get(b"mtime")
     if not text:
         if abs(seconds) >> 63:
@@ -198,7 +198,8 @@ def _time(extended: Mapping[bytes, bytes], seconds: int) -> int:
 
 
 def _records(body: bytes) -> dict[bytes, bytes]:
-    """PAX records, ``LENGTH KEYWORD=VALUE\\n`` each; those of a GNU 0.0 sparse map become one of 0.1."""
+    """Return PAX records, ``LENGTH KEYWORD=VALUE\\n`` each; those of a GNU 0.0 sparse map become one of
+    0.1."""
     records: dict[bytes, bytes] = {}
     sparse: list[bytes] = []
     at = 0
@@ -225,7 +226,7 @@ def _records(body: bytes) -> dict[bytes, bytes]:
 def _contents(
     source: ByteSource, block: bytes, extended: Mapping[bytes, bytes], stored: int
 ) -> tuple[int, tuple[Extent, ...], int]:
-    """The file's size, where its bytes lie, and where they end; reads a sparse map on the way."""
+    """Return the file's size, where its bytes lie, and where they end; reads a sparse map on the way."""
     begin = source.position
     if block[156:157] == b"S":
         pairs = _gnu_map(source, block)
@@ -245,7 +246,7 @@ def _contents(
 
 
 def _gnu_map(source: ByteSource, block: bytes) -> list[tuple[int, int]]:
-    """The map of GNU's own sparse type: four pairs in the header, 21 in each block that follows it."""
+    """Return the map of GNU's own sparse type: four pairs in the header, 21 in each block that follows it."""
     pairs: list[tuple[int, int]] = []
     place, more = block[386:482], block[482]
     while True:
@@ -262,7 +263,8 @@ def _gnu_map(source: ByteSource, block: bytes) -> list[tuple[int, int]]:
 
 
 def _leading_map(source: ByteSource) -> list[tuple[int, int]]:
-    """The map of PAX sparse format 1.0: lines before the contents, first their number, padded to blocks."""
+    """Return the map of PAX sparse format 1.0: lines before the contents, first their number, padded to
+    blocks."""
     text = _exactly(source, BLOCK)
     wanted = 2 * _natural(text.split(b"\n", 1)[0])
     blocks, lines = [text], text.count(b"\n") - 1
@@ -281,7 +283,7 @@ def _pairs(numbers: list[int]) -> list[tuple[int, int]]:
 
 
 def _extents(pairs: list[tuple[int, int]], size: int, begin: int, end: int) -> tuple[Extent, ...]:
-    """Checked extents: in order, within the file, and as long together as what is stored."""
+    """Return checked extents: in order, within the file, and as long together as what is stored."""
     extents: list[Extent] = []
     last = 0
     for offset, length in pairs:

@@ -1,4 +1,4 @@
-"""What the layers of an image add up to (OCI image-spec, layer.md), held in memory as names and inodes.
+"""The file system that an image's layers add up to (OCI image-spec, layer.md): names and inodes in memory.
 
 Nothing is written anywhere: a hostile name is refused, or is a name inside the image's own root. A name
 below a symbolic link lands where the link leads *inside* that root, as when containerd applies a layer.
@@ -79,7 +79,7 @@ class Inode:
     children: dict[str, Inode] = field(default_factory=dict)
 
     def entry(self, path: str) -> Entry:
-        """This file under one of its names."""
+        """Return this file under one of its names."""
         return Entry(
             path,
             self.kind,
@@ -131,7 +131,7 @@ class Overlay:
             self._add(split(member.name), member)
 
     def find(self, names: Iterable[str]) -> Inode | None:
-        """The inode at a physical path's names."""
+        """Return the inode at a physical path's names."""
         here = self.root
         for name in names:
             if here.kind is not Kind.DIRECTORY or name not in here.children:
@@ -140,7 +140,7 @@ class Overlay:
         return here
 
     def paths(self) -> Iterator[tuple[str, Inode]]:
-        """Every path with its inode, the root first, directories before what is in them."""
+        """Yield every path with its inode, the root first, directories before what is in them."""
         pending = [("/", self.root)]
         while pending:
             path, inode = pending.pop()
@@ -223,7 +223,7 @@ class Overlay:
             inode.target = os.fsdecode(member.link)
 
     def _walk(self, names: list[str], *, create: bool = False) -> Inode | None:
-        """The directory that names lead to from the root, symbolic links followed but not out of it.
+        """Return the directory that names lead to from the root, symbolic links followed but not out of it.
 
         With ``create`` what is missing is made, and what cannot be passed is refused.
         """
@@ -264,13 +264,13 @@ class Overlay:
 
 
 def _size(member: Member) -> int:
-    """What a member has beside its contents, in bytes."""
+    """Return what a member has beside its contents, in bytes."""
     attributes = sum(len(name) + len(value) for name, value in member.xattrs.items())
     return len(member.name) + len(member.link) + attributes + EXTENT_SIZE * len(member.extents)
 
 
 def split(name: bytes) -> list[str]:
-    """A member's name as names below the root; an absolute one is taken as relative to it.
+    """Return a member's name as names below the root; an absolute one is taken as relative to it.
 
     Raises ImageContentError for what no file can be called, or what would lead out of the root.
     """
@@ -285,7 +285,8 @@ def split(name: bytes) -> list[str]:
 
 
 def is_whiteout(names: list[str]) -> bool:
-    """Whether a member deletes. Raises ImageContentError for one that would delete its own directory."""
+    """Return whether a member deletes. Raises ImageContentError for one that would delete its own
+    directory."""
     marked = [name for name in names if name.startswith(WHITEOUT_PREFIX)]
     if not marked:
         return False
@@ -297,7 +298,7 @@ def is_whiteout(names: list[str]) -> bool:
 
 
 def text(name: bytes) -> str:
-    """A name for a message: shortened, and nothing in it that a terminal obeys."""
+    """Return a name for a message: shortened, and nothing in it that a terminal obeys."""
     return ascii(os.fsdecode(name[:200]))
 
 

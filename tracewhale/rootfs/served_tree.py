@@ -82,7 +82,7 @@ class _Input:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def string(self, limit: int) -> str:
-        """A NUL-terminated string that, with its NUL, has at most ``limit`` bytes."""
+        """Return a NUL-terminated string that, with its NUL, has at most ``limit`` bytes."""
         parts = []
         while True:
             chunk = self._buffer or self._more()
@@ -205,7 +205,7 @@ class ServedTree:
 
     @contextmanager
     def _answers(self, requests: Generator[bytes]) -> Generator[Iterator[tuple[int, int]]]:
-        """Each request's errno and size of the answer; what is not read of it is skipped."""
+        """Yield each request's errno and size of the answer; what is not read of it is skipped."""
         if self._busy:
             raise RuntimeError("a pack() of this tree is still open")
         self._busy = True

@@ -32,13 +32,13 @@ class Store(Protocol):
     path: str
 
     def blob(self, name: str) -> Blob | None:
-        """A file's bytes where they lie; None when there is no such file."""
+        """Return a file's bytes where they lie, or None if there is no such file."""
         ...
 
 
 @contextmanager
 def open_tar_store(path: str, limit: int) -> Iterator[Store]:
-    """The files of a tar, plain or compressed (then with at most ``limit`` bytes).
+    """Yield the files of a tar, plain or compressed (then with at most ``limit`` bytes).
 
     Raises TargetNotFound, ImageContentError.
     """
@@ -60,7 +60,7 @@ def open_tar_store(path: str, limit: int) -> Iterator[Store]:
 
 @contextmanager
 def open_directory_store(path: str) -> Iterator[Store]:
-    """The files of a directory; symbolic links in it are not followed. Raises TargetNotFound."""
+    """Yield the files of a directory; symbolic links in it are not followed. Raises TargetNotFound."""
     with ExitStack() as held:
         try:
             beneath = held.enter_context(Beneath(path))
@@ -118,7 +118,7 @@ class _DirectoryStore:
 
 
 def blob_of(store: Store, name: str) -> Blob:
-    """A file that must be there. Raises ImageContentError."""
+    """Return a file that must be there. Raises ImageContentError."""
     blob = store.blob(name)
     if blob is None:
         raise ImageContentError(f"{store.path} has no file {name[:200]!a}, which it needs.", HINT)
@@ -126,16 +126,16 @@ def blob_of(store: Store, name: str) -> Blob:
 
 
 def parse(blob: Blob, what: str) -> Any:
-    """The JSON value in a blob. Raises ImageContentError."""
+    """Return the JSON value in a blob. Raises ImageContentError."""
     if blob.size > JSON_LIMIT:
         raise ImageContentError(f"{what} is larger than {JSON_LIMIT >> 20} MiB.", HINT)
     return parse_text(blob.read(0, blob.size), what)
 
 
 def parse_text(data: bytes, what: str) -> Any:
-    """The JSON value in some bytes, which can be written as JSON again. Raises ImageContentError.
+    """Return the JSON value in some bytes, which can be written as JSON again. Raises ImageContentError.
 
-    What Python reads beyond RFC 8259 it would write, too: half of a surrogate pair, NaN, an infinity.
+    Python reads more than RFC 8259 has, and would write it, too: half of a surrogate pair, NaN, an infinity.
     """
     try:
         value = json.loads(data)
@@ -146,7 +146,7 @@ def parse_text(data: bytes, what: str) -> Any:
 
 
 def mapping(value: Any, what: str) -> dict[str, Any]:
-    """The value, if it is a JSON object; an absent one is empty. Raises ImageContentError."""
+    """Return the value, if it is a JSON object; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -155,7 +155,7 @@ def mapping(value: Any, what: str) -> dict[str, Any]:
 
 
 def mappings(value: Any, what: str) -> list[dict[str, Any]]:
-    """The value, if it is a list of JSON objects; an absent one is empty. Raises ImageContentError."""
+    """Return the value, if it is a list of JSON objects; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
@@ -164,7 +164,7 @@ def mappings(value: Any, what: str) -> list[dict[str, Any]]:
 
 
 def strings(value: Any, what: str) -> list[str]:
-    """The value, if it is a list of strings; an absent one is empty. Raises ImageContentError."""
+    """Return the value, if it is a list of strings; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
@@ -173,5 +173,5 @@ def strings(value: Any, what: str) -> list[str]:
 
 
 def string(value: Any, what: str) -> str:
-    """The value, if it is a string; an absent one is empty. Raises ImageContentError."""
+    """Return the value, if it is a string; an absent one is empty. Raises ImageContentError."""
     return strings([value or ""], what)[0]

@@ -30,12 +30,13 @@ _NAME_SIZE = 100
 
 
 def padding(size: int) -> int:
-    """Bytes from the end of ``size`` bytes of contents to the next block."""
+    """Return bytes from the end of ``size`` bytes of contents to the next block."""
     return -size % BLOCK
 
 
 def member_name(path: str, kind: Kind) -> bytes:
-    """A physical path as a layer names it: relative, the root ``./``, directories with a final slash."""
+    """Return a physical path as a layer names it: relative, the root ``./``, directories with a final
+    slash."""
     name = os.fsencode(path).lstrip(b"/")
     if kind is Kind.DIRECTORY:
         return name + b"/" if name else b"./"
@@ -43,7 +44,7 @@ def member_name(path: str, kind: Kind) -> bytes:
 
 
 def header(entry: Entry, xattrs: dict[bytes, bytes], hard_link_to: str = "") -> bytes:
-    """All header blocks of one member. ``xattrs`` is in the order in which it is to be written.
+    """Return all header blocks of one member. ``xattrs`` is in the order in which it is to be written.
 
     ``hard_link_to`` is the physical path of the member that this one is another name of: it has no
     contents, but repeats the metadata, since whoever unpacks it sets them again.
@@ -79,7 +80,7 @@ def _extended(records: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
 
 
 def _record(keyword: bytes, value: bytes) -> bytes:
-    """``LENGTH KEYWORD=VALUE\\n``, where the length counts its own digits too."""
+    """Return ``LENGTH KEYWORD=VALUE\\n``, where the length counts its own digits too."""
     rest = len(keyword) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))
@@ -119,7 +120,7 @@ def _ustar(
 
 
 def _octal(number: int, digits: int) -> bytes:
-    """A number field with its NUL; 0 where it does not fit and a PAX record has it."""
+    """Return a number field with its NUL; 0 where it does not fit and a PAX record has it."""
     return b"%0*o\0" % (digits, number if _fits(number, digits) else 0)
 
 
@@ -128,7 +129,7 @@ def _fits(number: int, digits: int) -> bool:
 
 
 def _decimal(nanoseconds: int) -> bytes:
-    """A PAX time: decimal seconds, no trailing zeros, the sign before the whole."""
+    """Return a PAX time: decimal seconds, no trailing zeros, the sign before the whole."""
     seconds, fraction = divmod(abs(nanoseconds), 1_000_000_000)
     sign = "-" if nanoseconds < 0 else ""
     return f"{sign}{seconds}.{fraction:09d}".rstrip("0").rstrip(".").encode()

@@ -29,14 +29,15 @@ def full_disk(where: str) -> Iterator[None]:
 
 @contextmanager
 def spool(directory: str | None = None) -> Iterator[BinaryIO]:
-    """A file without a name, readable and writable, in ``directory`` or TMPDIR. Raises NoSpace."""
+    """Yield a file without a name, readable and writable, in ``directory`` or TMPDIR. Raises NoSpace."""
     where = directory or tempfile.gettempdir()
     with full_disk(where), tempfile.TemporaryFile(dir=where, buffering=0) as file:
         yield file
 
 
 def contents(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
-    """``size`` bytes of an open file from ``offset`` on, in chunks; its own position does not matter."""
+    """Yield ``size`` bytes of an open file from ``offset`` on, in chunks; its own position does not
+    matter."""
     while size > 0 and (chunk := os.pread(file.fileno(), min(CHUNK, size), offset)):
         offset += len(chunk)
         size -= len(chunk)

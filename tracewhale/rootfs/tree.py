@@ -72,18 +72,18 @@ class Tree(Protocol):
     """
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Entries of each directory by name; None for one that is absent or not a directory."""
+        """Return entries of each directory by name, or None for one that is absent or not a directory."""
         ...
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """Bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end.
+        """Return bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end.
 
         None where the file is absent, not regular or unreadable; short where the file ends.
         """
         ...
 
     def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
-        """Each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
+        """Yield each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
         ...
 
 
@@ -93,7 +93,7 @@ class OpenTree(AbstractContextManager[Tree], Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What the kernel passes on its way along a path (path_resolution(7)).
+    """The names that the kernel passes along a path (path_resolution(7)).
 
     ``steps`` are the physical paths of every directory and symbolic link passed, in order and without
     the final entry; ``entry`` is where the path ends, None when it does not exist; ``loop`` tells that
@@ -115,12 +115,12 @@ ROOT = Entry("/", Kind.DIRECTORY, 0o755, 0, 0, 0, 0)
 
 
 def join(directory: str, name: str) -> str:
-    """A physical directory and a name in it, as one physical path."""
+    """Return a physical directory and a name in it, as one physical path."""
     return f"/{name}" if directory == "/" else f"{directory}/{name}"
 
 
 def parent(path: str) -> str:
-    """The directory of a physical path; the root's is the root."""
+    """Return the directory of a physical path; the root's is the root."""
     return os.path.dirname(path) or "/"
 
 
@@ -132,7 +132,7 @@ class View:
         self._listings: dict[str, dict[str, Entry] | None] = {}
 
     def listing(self, directory: str) -> dict[str, Entry] | None:
-        """Entries of a physical directory by name, None when it is not one."""
+        """Return entries of a physical directory by name, or None if it is not one."""
         if directory not in self._listings:
             self._listings.update(self.tree.scan([directory]))
         return self._listings[directory]
@@ -144,14 +144,14 @@ class View:
             self._listings.update(self.tree.scan(wanted))
 
     def lstat(self, path: str) -> Entry | None:
-        """The entry at a physical path."""
+        """Return the entry at a physical path."""
         if path == "/":
             return ROOT
         listing = self.listing(parent(path))
         return None if listing is None else listing.get(os.path.basename(path))
 
     def resolve(self, path: str, *, follow: bool = True, root: str = "/") -> Resolution:
-        """Walk an asked path inside ``root`` (a physical directory: another after chroot(2)).
+        """Walk a requested path inside ``root`` (a physical directory: another after chroot(2)).
 
         ``follow`` tells whether a symbolic link at the very end is followed.
         """

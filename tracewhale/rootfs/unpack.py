@@ -34,7 +34,7 @@ _TOO_LARGE = frozenset({errno.E2BIG, errno.ERANGE, errno.ENOSPC, errno.EDQUOT})
 
 @dataclass(frozen=True, slots=True)
 class Unpacked:
-    """What was written; ``left_out`` are what could not be, as pairs of a path and why."""
+    """The paths that were written; ``left_out`` holds pairs of a path that could not be written and why."""
 
     entries: int
     left_out: tuple[tuple[str, str], ...] = ()
@@ -208,7 +208,7 @@ class _Writer:
 
 @contextmanager
 def _held(descriptor: int) -> Iterator[int]:
-    """A descriptor of one's own for as long as it is needed."""
+    """Yield a descriptor of one's own for as long as it is needed."""
     copy = os.dup(descriptor)
     try:
         yield copy

@@ -1,4 +1,4 @@
-"""What runtimes load that neither a trace nor an ELF header names: declared facts, applied to a plan."""
+"""Rules: declared facts about files that runtimes load and neither a trace nor an ELF header names."""
 
 from tracewhale.rules.engine import Object, apply
 from tracewhale.rules.loading import load

@@ -35,7 +35,7 @@ class ElfNote(Protocol):
 
 
 class Object(Protocol):
-    """What rules want to know of a kept ELF object: its DT_NEEDED names and its notes."""
+    """The facts about a kept ELF object that rules use: its DT_NEEDED names and its notes."""
 
     @property
     def needed(self) -> tuple[str, ...]: ...
@@ -60,7 +60,7 @@ def apply(
     rules: Iterable[Rule],
     without: AbstractSet[str] = frozenset(),
 ) -> tuple[Addition, ...]:
-    """What the rules keep beside ``kept``, sorted; physical paths, with the links that lead to them.
+    """Return what the rules keep beside ``kept``, sorted; physical paths, with the links that lead to them.
 
     ``kept`` are physical paths with their parent directories, ``objects`` what is known of the ELF files
     among them, by physical path; ``without`` are names of rules to leave out. Monotonic: more that is
@@ -93,7 +93,7 @@ def _chosen(rules: tuple[Rule, ...], without: AbstractSet[str]) -> list[Rule]:
 
 
 def _libraries(kept: KeptPaths) -> list[str]:
-    """What ``$LIB`` stands for: the default directories, and whichever else has a library
+    """Return what ``$LIB`` stands for: the default directories, and whichever else has a library
     (``/opt/conda/lib/libcrypto.so.3``)."""
     libraries = (*kept.matching("lib*.so"), *kept.matching("lib*.so.*"))
     defaults = {directory for directory in kept.directories if DEFAULT_DIRECTORY.fullmatch(directory)}
@@ -101,7 +101,7 @@ def _libraries(kept: KeptPaths) -> list[str]:
 
 
 def _triggers(view: View, rule: Rule, kept: KeptPaths, objects: Mapping[str, Object]) -> tuple[str, ...]:
-    """The kept paths that make a rule apply; none when one of ``also`` is not kept."""
+    """Return the kept paths that make a rule apply; none when one of ``also`` is not kept."""
     if not all(kept.matching(glob) for glob in rule.also):
         return ()
     because = {path for glob in rule.when for path in kept.matching(glob)}
@@ -118,7 +118,7 @@ def _triggers(view: View, rule: Rule, kept: KeptPaths, objects: Mapping[str, Obj
 def _places(
     glob: str, because: tuple[str, ...], libraries: list[str], base: str = ""
 ) -> Iterator[tuple[str, GlobBase]]:
-    """Where a rule's glob points. Only a relative one depends on which path triggered the rule."""
+    """Yield where a rule's glob points. Only a relative one depends on which path triggered the rule."""
     if glob.startswith("$LIB/"):
         for directory in libraries:
             yield because[0], GlobBase(directory, glob.removeprefix("$LIB/"))
@@ -132,7 +132,7 @@ def _places(
 def _possible(
     view: View, rules: list[Rule], triggers: Mapping[str, tuple[str, ...]], libraries: list[str]
 ) -> list[Rule]:
-    """The rules without those that the image itself rules out by ``unless``."""
+    """Return the rules without those that the image itself rules out by ``unless``."""
     places = {
         rule.name: [p for glob in rule.unless for _, p in _places(glob, triggers[rule.name], libraries)]
         for rule in rules
@@ -183,7 +183,7 @@ def _is_file(view: View, path: str) -> bool:
 
 
 def _read(view: View, files: Mapping[tuple[str, str], Rule], libraries: list[str]) -> Iterator[_Request]:
-    """What configuration files name, each read once for each rule, all in one exchange."""
+    """Yield what configuration files name, each read once for each rule, all in one exchange."""
     if not files:
         return
     contents = view.tree.read([(path, 0, MAX_CONFIGURATION) for _, path in files])

@@ -26,14 +26,14 @@ Part = str | re.Pattern[str]
 
 @lru_cache(maxsize=4096)
 def _part(component: str) -> Part:
-    """A component as a literal, as DEEP, or as the pattern of a whole file name."""
+    """Return a component as a literal, as DEEP, or as the pattern of a whole file name."""
     if component == "**":
         return DEEP
     return re.compile(_translate(component), re.DOTALL) if MAGIC.search(component) else component
 
 
 def _translate(component: str) -> str:
-    """A component's regular expression, as fnmatch(3) with FNM_PATHNAME means it."""
+    """Return a component's regular expression, as fnmatch(3) with FNM_PATHNAME means it."""
     text = ""
     at = 0
     while at < len(component):
@@ -51,7 +51,7 @@ def _translate(component: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _whole(glob: str) -> re.Pattern[str]:
-    """A glob over whole physical paths."""
+    """Return a glob over whole physical paths."""
     text = "".join(
         "(?:/.*)?" if part == "**" else "/" + _translate(part) for part in glob.strip("/").split("/")
     )
@@ -77,7 +77,7 @@ class KeptPaths:
         self._names = sorted(by_name)
 
     def matching(self, glob: str) -> tuple[str, ...]:
-        """The kept paths that match, sorted. Without a slash, a glob matches the last component."""
+        """Return the kept paths that match, sorted. Without a slash, a glob matches the last component."""
         last = glob.rpartition("/")[2]
         names = self._names_matching(last)
         if "/" not in glob:
@@ -119,7 +119,7 @@ class _Front:
 
 
 def expand(view: View, places: Iterable[GlobBase]) -> dict[GlobBase, tuple[str, ...]]:
-    """The physical paths that each place stands for, sorted, with the symbolic links on the way.
+    """Return the physical paths that each place stands for, sorted, with the symbolic links on the way.
 
     All places advance together, one directory level at a time, so that the listings of a level are one
     exchange. A link at the end is kept with where it leads; wildcards do not go through links.
@@ -150,7 +150,7 @@ def _literal(target: str) -> tuple[Part, ...]:
 
 
 def _advance(view: View, front: _Front, *, directory: bool) -> Iterator[_Front | tuple[str, ...]]:
-    """One component further: where the glob goes on, or paths that it stands for."""
+    """Yield one component further: where the glob goes on, or paths that it stands for."""
     here, links = front.here, front.links
     listing = view.listing(here)
     if listing is None:
@@ -194,12 +194,12 @@ def _advance(view: View, front: _Front, *, directory: bool) -> Iterator[_Front |
 
 
 def escape(name: str) -> str:
-    """A name that a configuration file gives, as a glob that matches only itself."""
+    """Return a name that a configuration file gives, as a glob that matches only itself."""
     return MAGIC.sub(lambda found: f"[{found[0]}]", name)
 
 
 def problem(glob: str) -> str:
-    """Why a glob has no meaning; nothing when it has one."""
+    """Return why a glob has no meaning; nothing when it has one."""
     try:
         _whole(glob)
     except re.error as error:

@@ -25,7 +25,7 @@ HINT = "docs/rules.md tells the form of a rule file"
 
 
 def load(files: Iterable[str | Path] = ()) -> tuple[Rule, ...]:
-    """The rules of the package, then those of the user's files, in order.
+    """Return the rules of the package, then those of the user's files, in order.
 
     Raises UsageError, which names the file and the key, for a file that is not of the form.
     """
@@ -100,7 +100,7 @@ def _rule(origin: str, number: int, table: dict[str, object]) -> Rule:
 
 
 def _complaints(rule: Rule) -> Iterable[tuple[str, str]]:
-    """What makes a rule meaningless, each as the key and the reason."""
+    """Yield what makes a rule meaningless, each as the key and the reason."""
     if not NAME.fullmatch(rule.name):
         yield "name", "must be small letters and digits, with single dots or dashes between them"
     if not rule.source:

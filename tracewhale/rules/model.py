@@ -1,4 +1,4 @@
-"""What a rule is: a fact about a runtime that neither a trace nor an ELF header tells. Frozen."""
+"""The model of a rule: a fact about a runtime that is in neither a trace nor an ELF header. Frozen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What configuration files name: pure functions from a file's text to globs, by the name rules use.
+"""Readers of configuration files: pure functions from a file's text to globs, by the name rules use.
 
 A reader never fails: what it does not understand names nothing. Names from a file are escaped, so that
 they are no globs; ``read`` tells that the named file is itself such a configuration (an include).
@@ -28,7 +28,7 @@ Reader = Callable[[str], Iterator[Named]]
 
 
 def _lines(text: str, comments: str = "#") -> Iterator[str]:
-    """Lines with something on them, without comments that take a whole line."""
+    """Yield lines with something on them, without comments that take a whole line."""
     for line in text.splitlines():
         line = line.strip()
         if line and line[0] not in comments:
@@ -36,7 +36,7 @@ def _lines(text: str, comments: str = "#") -> Iterator[str]:
 
 
 def _library(name: str, *places: str) -> Iterator[Named]:
-    """A plugin by absolute path, by path beside the configuration, or by name in ``$LIB`` + places."""
+    """Yield a plugin by absolute path, by path beside the configuration, or by name in ``$LIB`` + places."""
     if name.startswith("/"):
         yield Named(escape(name))
     elif "/" in name:
@@ -47,7 +47,7 @@ def _library(name: str, *places: str) -> Iterator[Named]:
 
 
 def nsswitch(text: str) -> Iterator[Named]:
-    """``libnss_SERVICE.so.2`` of every service (nsswitch.conf(5)); files and dns are libc's own."""
+    """Yield ``libnss_SERVICE.so.2`` of every service (nsswitch.conf(5)); files and dns are libc's own."""
     for line in _lines(text):
         services = re.sub(r"\[[^\]]*\]", " ", line.split("#")[0].partition(":")[2])
         for service in services.split():
@@ -56,7 +56,7 @@ def nsswitch(text: str) -> Iterator[Named]:
 
 
 def pam(text: str) -> Iterator[Named]:
-    """Modules and included services (pam.d(5)): ``type control module``, ``@include``, ``include``."""
+    """Yield modules and included services (pam.d(5)): ``type control module``, ``@include``, ``include``."""
     for line in _lines(text.replace("\\\n", " ")):
         words = re.sub(r"\[[^\]]*\]", "[]", line).split()
         if words[0] == "@include" and len(words) > 1:
@@ -117,7 +117,7 @@ def krb5(text: str) -> Iterator[Named]:
 
 
 def p11_kit(text: str) -> Iterator[Named]:
-    """``module: NAME`` (pkcs11.conf(5)); a relative one is in p11-kit's module directory."""
+    """Yield ``module: NAME`` (pkcs11.conf(5)); a relative one is in p11-kit's module directory."""
     for line in _lines(text):
         key, _, value = line.partition(":")
         if key.strip() == "module":
@@ -125,7 +125,7 @@ def p11_kit(text: str) -> Iterator[Named]:
 
 
 def odbcinst(text: str) -> Iterator[Named]:
-    """Drivers and their setup libraries (unixODBC, odbcinst.ini)."""
+    """Yield drivers and their setup libraries (unixODBC, odbcinst.ini)."""
     for line in _lines(text, "#;"):
         key, _, value = line.partition("=")
         if key.strip().lower() in ("driver", "driver64", "setup", "setup64", "trace library"):
@@ -133,7 +133,7 @@ def odbcinst(text: str) -> Iterator[Named]:
 
 
 def library_path(text: str) -> Iterator[Named]:
-    """Every ``library_path`` of a JSON manifest (libglvnd EGL vendors, Vulkan ICDs and layers)."""
+    """Yield every ``library_path`` of a JSON manifest (libglvnd EGL vendors, Vulkan ICDs and layers)."""
     try:
         pending = [json.loads(text)]
     except (ValueError, RecursionError):
@@ -149,13 +149,13 @@ def library_path(text: str) -> Iterator[Named]:
 
 
 def library_list(text: str) -> Iterator[Named]:
-    """A library on each line (cl_khr_icd: by name or absolute path)."""
+    """Yield a library on each line (cl_khr_icd: by name or absolute path)."""
     for line in _lines(text):
         yield from _library(line)
 
 
 def module_cache(text: str) -> Iterator[Named]:
-    """Quoted paths of GTK's ``immodules.cache`` and gdk-pixbuf's ``loaders.cache``."""
+    """Yield quoted paths of GTK's ``immodules.cache`` and gdk-pixbuf's ``loaders.cache``."""
     for line in _lines(text):
         module = re.match(r'"([^"]+\.so)"', line)
         if module:
@@ -172,7 +172,7 @@ def ld_so_conf(text: str) -> Iterator[Named]:
 
 
 def passwd(text: str) -> Iterator[Named]:
-    """Home directories (passwd(5)) of root and of ordinary users (UID 1000 to 60000), as such."""
+    """Yield home directories (passwd(5)) of root and of ordinary users (UID 1000 to 60000), as such."""
     for line in _lines(text):
         fields = line.split(":")
         if len(fields) >= 7 and fields[2].isascii() and fields[2].isdigit() and fields[5].startswith("/"):
@@ -205,7 +205,7 @@ FDO_DLOPEN = ("FDO", 0x407C0C0A)
 
 
 def dlopen_note(description: bytes) -> Iterator[Named]:
-    """Sonames of ``.note.dlopen`` (uapi-group.org, "ELF Note for dlopen() Dependencies").
+    """Yield sonames of ``.note.dlopen`` (uapi-group.org, "ELF Note for dlopen() Dependencies").
 
     The description is a JSON array of ``{"soname": [...], "priority": ...}``, NUL-terminated. What is
     only ``suggested`` is not kept: the program is whole without.

@@ -1,4 +1,4 @@
-"""Which of some symbols ELF objects name: asked of their dynamic string tables, many objects at once."""
+"""The symbols that ELF objects name in their dynamic string tables, for many objects at once."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def named(view: View, objects: Iterable[str], symbols: frozenset[str]) -> Mappin
 
 
 def _string_tables(view: View, paths: list[str]) -> list[bytes]:
-    """The dynamic string table of each file, empty where it has none: three exchanges for all."""
+    """Return the dynamic string table of each file, empty where it has none: three exchanges for all."""
     heads = view.tree.read([(path, 0, HEAD) for path in paths])
     layouts = {
         path: layout for path, head in zip(paths, heads, strict=True) if (layout := _layout(head or b""))
@@ -65,7 +65,7 @@ def _string_tables(view: View, paths: list[str]) -> list[bytes]:
 
 
 def _layout(head: bytes) -> _Layout | None:
-    """Program headers (elf(5)) that lie in the first page, where every linker puts them."""
+    """Return program headers (elf(5)) that lie in the first page, where every linker puts them."""
     if head[:4] != b"\x7fELF" or len(head) < 64 or head[4] not in (1, 2) or head[5] not in (1, 2):
         return None
     wide, order = head[4] == 2, "<" if head[5] == 1 else ">"
@@ -88,7 +88,7 @@ def _layout(head: bytes) -> _Layout | None:
 
 
 def _strings(layout: _Layout, section: bytes) -> tuple[int, int] | None:
-    """Offset and size in the file of DT_STRTAB."""
+    """Return offset and size in the file of DT_STRTAB."""
     entry = struct.Struct(layout.order + ("QQ" if layout.wide else "II"))
     tags = dict(entry.iter_unpack(section[: len(section) - len(section) % entry.size]))
     address, size = tags.get(DT_STRTAB, 0), min(tags.get(DT_STRSZ, 0), MAX_STRINGS)

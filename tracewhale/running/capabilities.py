@@ -21,16 +21,18 @@ DEFAULT = frozenset(
     "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE "
     "SYS_CHROOT KILL AUDIT_WRITE".split()
 )
-"""What a container gets without options."""
+"""The capabilities of a container without options."""
 
 PROBE = frozenset("SYS_ADMIN SYS_PTRACE SETUID SETGID SETPCAP CHOWN DAC_OVERRIDE".split())
-"""What the probe needs: to install a filter without no_new_privs, read other processes, become the user."""
+"""The probe's capabilities: to install a filter without no_new_privs, read other processes, become the
+user."""
 
 ALL = "ALL"
 
 
 def bare(name: str) -> str:
-    """A capability's name as used here: upper case, without CAP_. Raises UsageError for an unknown one."""
+    """Return a capability's name as used here: upper case, without CAP_. Raises UsageError for an unknown
+    one."""
     short = name.upper().removeprefix("CAP_")
     if short != ALL and short not in NAMES:
         raise UsageError(f"{name!r} is not a capability.", "See capabilities(7) for their names.")
@@ -38,7 +40,8 @@ def bare(name: str) -> str:
 
 
 def effective(add: Iterable[str], drop: Iterable[str], *, privileged: bool = False) -> frozenset[str]:
-    """The bounding set of a container (moby's TweakCapabilities); root has it as its permitted set too.
+    """Return the bounding set of a container (moby's TweakCapabilities); root has it as its permitted set
+    too.
 
     With ``ALL`` it is every capability that has a name; the engine takes those that it has itself.
     """
@@ -53,12 +56,12 @@ def effective(add: Iterable[str], drop: Iterable[str], *, privileged: bool = Fal
 
 
 def mask(names: Iterable[str]) -> int:
-    """The set as the bits of /proc/PID/status."""
+    """Return the set as the bits of /proc/PID/status."""
     return sum(1 << NAMES.index(name) for name in set(names))
 
 
 def widened(add: Iterable[str], drop: Iterable[str]) -> tuple[list[str], list[str]]:
-    """``CapAdd`` and ``CapDrop`` that give what these give, and what the probe needs."""
+    """Return ``CapAdd`` and ``CapDrop`` that give what these give, and what the probe needs."""
     added, dropped = {bare(name) for name in add}, {bare(name) for name in drop}
     if ALL in added:
         return [ALL], sorted(dropped - PROBE)
@@ -66,7 +69,7 @@ def widened(add: Iterable[str], drop: Iterable[str]) -> tuple[list[str], list[st
 
 
 def resolved_profile(profile: str, capabilities: Iterable[str]) -> str:
-    """A seccomp profile (moby's JSON) in which no rule depends on capabilities any more.
+    """Return a seccomp profile (moby's JSON) in which no rule depends on capabilities any more.
 
     Those of ``capabilities`` decide, as they would in a container that has just them; so the profile
     means the same in a container with more. Raises UsageError when it is not JSON.

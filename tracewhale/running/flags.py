@@ -22,7 +22,7 @@ _UNITS = {unit: 1 << (10 * power) for power, unit in enumerate(["", "k", "m", "g
 
 
 def size(flag: str, value: str) -> int:
-    """Bytes of ``64m``, ``1.5GiB``, ``1024`` (units are powers of 1024; go-units, RAMInBytes)."""
+    """Return bytes of ``64m``, ``1.5GiB``, ``1024`` (units are powers of 1024; go-units, RAMInBytes)."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) ?([kmgtp]?)i?b?", value.lower(), re.ASCII)
     if match is None:
         raise UsageError(f"{flag} needs a size such as 64m, not {value!r}.")
@@ -30,7 +30,7 @@ def size(flag: str, value: str) -> int:
 
 
 def fields(flag: str, value: str) -> list[tuple[str, str | None]]:
-    """The fields of a CSV value as (key, value); None where there is no ``=``."""
+    """Return the fields of a CSV value as (key, value); None where there is no ``=``."""
     try:
         row = next(csv.reader([value], strict=True), [])
     except csv.Error as error:
@@ -47,7 +47,7 @@ def assignment(flag: str, value: str, environ: Mapping[str, str]) -> str:
 
 
 def env_file(name: str, content: bytes, environ: Mapping[str, str]) -> list[str]:
-    """The variables of an ``--env-file``; a name alone has the environment's value, or is left out."""
+    """Return the variables of an ``--env-file``; a name alone has the environment's value, or is left out."""
     found = []
     try:
         lines = content.removeprefix(b"\xef\xbb\xbf").decode().split("\n")

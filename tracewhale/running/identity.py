@@ -1,4 +1,4 @@
-"""Who a container's command runs as: the engine's reading of USER and of the image's user data base.
+"""The identity of a container's command, as the engine reads USER and the image's user data base.
 
 Follows libcontainer/user (GetExecUser, GetAdditionalGroups), which moby and runc both use.
 """
@@ -45,7 +45,7 @@ class _Group:
 
 
 def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) -> Identity:
-    """The identity for a USER string (NAME, UID, NAME:GROUP, ...; empty is root).
+    """Return the identity for a USER string (NAME, UID, NAME:GROUP, ...; empty is root).
 
     ``passwd`` and ``group`` are the contents of passwd(5) and group(5) as the image has them, empty when
     it has none; ``group_add`` is ``--group-add``. The primary group is one of the supplementary groups,
@@ -76,12 +76,13 @@ def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) 
 
 
 def home_of(uid: int, passwd: str) -> str:
-    """The first home directory that passwd(5) has for a user id; ``/`` when it has none."""
+    """Return the first home directory that passwd(5) has for a user id; ``/`` when it has none."""
     return next((each.home for each in _users(passwd) if each.uid == uid), "/")
 
 
 def read_user_database(tree: Tree) -> tuple[str, str]:
-    """The contents of an image's /etc/passwd and /etc/group, symbolic links followed; empty where absent."""
+    """Return the contents of an image's /etc/passwd and /etc/group, symbolic links followed; empty where
+    absent."""
     view = View(tree)
     entries = [view.resolve(path).entry for path in (PASSWD, GROUP)]
     contents = tree.read([(entry.path, 0, DATABASE_LIMIT) for entry in entries if entry is not None])
@@ -133,7 +134,7 @@ def _lines(text: str) -> Iterator[list[str]]:
 
 
 def _users(passwd: str) -> Iterator[_User]:
-    """Fields that are missing are empty and numbers that are none are 0, as in libcontainer."""
+    """Yield fields that are missing are empty and numbers that are none are 0, as in libcontainer."""
     for fields in _lines(passwd):
         fields += [""] * (7 - len(fields))
         yield _User(fields[0], _integer(fields[2]) or 0, _integer(fields[3]) or 0, fields[5])

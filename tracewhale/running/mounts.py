@@ -17,7 +17,7 @@ _FALSE = frozenset("0 f F FALSE false False".split())
 
 
 def absolute_path(path: str) -> str:
-    """A path from the root. Raises UsageError where the current directory was removed."""
+    """Return a path from the root. Raises UsageError where the current directory was removed."""
     try:
         return os.path.abspath(path)
     except FileNotFoundError as error:

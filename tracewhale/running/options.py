@@ -45,13 +45,13 @@ class RunOptions:
     tty: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, only of what was given."""
+        """Return plain JSON values, only of what was given."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: _plain(value) for name, value in given.items() if value not in (None, False, (), {})}
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> RunOptions:
-        """What ``to_json`` wrote; names that are not known here are ignored. Raises TraceFileError."""
+        """Return what ``to_json`` wrote; names that are not known here are ignored. Raises TraceFileError."""
         default = RunOptions()
         given: dict[str, Any] = {}
         for each in fields(RunOptions):
@@ -61,7 +61,7 @@ class RunOptions:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists and mappings as dicts, all the way down."""
+    """Return tuples as lists and mappings as dicts, all the way down."""
     if isinstance(value, tuple | list):
         return [_plain(each) for each in value]
     if isinstance(value, Mapping):
@@ -78,7 +78,7 @@ _ITEMS: dict[str, Callable[[Any], bool]] = {
 
 
 def _restored(name: str, value: Any, default: Any) -> Any:
-    """One option's value as this program keeps it. Raises TraceFileError for one of another type."""
+    """Return one option's value as this program keeps it. Raises TraceFileError for one of another type."""
     if isinstance(default, tuple):
         fits = _ITEMS.get(name, lambda each: isinstance(each, str))
         if isinstance(value, list) and all(fits(each) for each in value):
@@ -118,7 +118,7 @@ def parse_options(
     tty: bool = False,
     environ: Mapping[str, str],
 ) -> RunOptions:
-    """The strings of ``docker run``'s flags, read as Docker's command line reads them.
+    """Return the strings of ``docker run``'s flags, read as Docker's command line reads them.
 
     ``environ`` is where ``-e NAME`` looks. Files (``--env-file``, ``seccomp=FILE``) are read here, relative
     paths are made absolute. Raises UsageError in one sentence for a value that Docker would refuse.

@@ -16,7 +16,7 @@ CONTAINER = "container:"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What ``docker run`` needs to know.
+    """The facts that ``docker run`` needs.
 
     ``target`` is what the user typed; ``image`` the identity (``sha256:...``) of the image that containers
     are made from, and ``config`` its configuration (the ``Config`` object of ``docker image inspect``).
@@ -43,11 +43,11 @@ class Run:
         return f"{CONTAINER}{self.container}" if self.container else self.image
 
     def on(self, image: str, config: Mapping[str, Any]) -> Run:
-        """The same run of another image: what verification does with the new one."""
+        """Return the same run of another image: what verification does with the new one."""
         return replace(self, image=image, config=config)
 
     def to_json(self) -> dict[str, Any]:
-        """The ``request`` of a trace file: everything but the image itself."""
+        """Return the ``request`` of a trace file: everything but the image itself."""
         return {
             "options": self.options.to_json(),
             "command": list(self.command),
@@ -58,7 +58,7 @@ class Run:
 
     @staticmethod
     def from_json(request: Mapping[str, Any], target: str, image: str, config: Mapping[str, Any]) -> Run:
-        """The run that a trace file tells of. Raises TraceFileError for a request that is none."""
+        """Return the run that a trace file tells of. Raises TraceFileError for a request that is none."""
         try:
             return Run(
                 target=target,
@@ -75,7 +75,7 @@ class Run:
 
 
 def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
-    """``Entrypoint`` and ``Cmd`` to ask for; None leaves the image's own."""
+    """Return ``Entrypoint`` and ``Cmd`` to ask for; None leaves the image's own."""
     given = list(run.command) or None
     if run.options.entrypoint is not None:
         return [run.options.entrypoint], given
@@ -85,7 +85,8 @@ def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
 
 
 def argv_of(run: Run) -> tuple[str, ...]:
-    """The words that the engine executes (moby's merge of the image's configuration). Raises EmptyImage."""
+    """Return the words that the engine executes (moby's merge of the image's configuration). Raises
+    EmptyImage."""
     entrypoint, command = command_words(run)
     if entrypoint is None:
         entrypoint = list(run.config.get("Entrypoint") or ())
@@ -100,12 +101,12 @@ def argv_of(run: Run) -> tuple[str, ...]:
 
 
 def user_of(run: Run) -> str:
-    """The USER string in force."""
+    """Return the USER string in force."""
     return str(run.options.user if run.options.user is not None else run.config.get("User") or "")
 
 
 def environment_of(run: Run) -> dict[str, str]:
-    """Variables that the image and the options set, by name, as the engine merges them."""
+    """Return variables that the image and the options set, by name, as the engine merges them."""
     merged = dict(_pair(each) for each in run.config.get("Env") or ())
     for each in run.options.env:
         if "=" in each:

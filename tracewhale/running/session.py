@@ -54,7 +54,7 @@ class Captured:
         kept += data[: OUTPUT_LIMIT - len(kept)]
 
     def tail(self, lines: int = 5) -> str:
-        """The last lines, for a message: of the errors, or of the output when there are none."""
+        """Return the last lines, for a message: of the errors, or of the output when there are none."""
         text = bytes(self.stderr or self.stdout).decode(errors="replace").strip()
         return "\n".join(text.splitlines()[-lines:])
 
@@ -147,12 +147,12 @@ class RunSession(ABC):
                 raise message
 
     def probe_words(self) -> str:
-        """What the probe itself said, for a message."""
+        """Return what the probe itself said, for a message."""
         words = bytes(self.agent_errors).decode(errors="replace").strip()
         return "\n".join(filter(None, [words, self.command.captured.tail()]))
 
     def entering(self) -> TargetProcess:
-        """One more process, which the agent will know by the next number."""
+        """Return one more process, which the agent will know by the next number."""
         process = TargetProcess(self._entered)
         self._entered += 1
         return process
@@ -174,7 +174,7 @@ class RunSession(ABC):
     def await_output(self, process: TargetProcess, seconds: float = DRAIN_SECONDS) -> None:
         """After a process's end: wait for the rest of its output, for ``seconds`` where nothing comes.
 
-        Whoever reads what is passed on may take any time.
+        The reader of passed output may take any time.
         """
         before = process.pieces
         while not self.wait(lambda: process.drained, seconds):
@@ -225,5 +225,5 @@ class RunSession(ABC):
 
 
 def words_of(command: str) -> list[str]:
-    """A command line split as a shell would, but with no shell. Raises ValueError."""
+    """Return a command line split as a shell would, but with no shell. Raises ValueError."""
     return shlex.split(command)

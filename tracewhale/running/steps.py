@@ -1,4 +1,4 @@
-"""What drives a traced target, in order: workloads on the host, execs inside, time, the health check."""
+"""The steps that drive a traced target, in order: workloads, execs, times, the health check."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class HealthCheck:
 
 
 def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
-    """What an image's configuration says; None when it has none, or NONE."""
+    """Return what an image's configuration says, or None if it has none, or NONE."""
     check = config.get("Healthcheck") or {}
     kind, *words = check.get("Test") or ["NONE"]
     if kind == "CMD-SHELL" and words:
@@ -63,7 +63,7 @@ def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
 
 
 def checked(steps: Sequence[Step]) -> list[Step]:
-    """The steps that can be taken. Raises UsageError for one that makes no sense, before any work."""
+    """Return the steps that can be taken. Raises UsageError for one that makes no sense, before any work."""
     for step in steps:
         try:
             if step.kind == "exec" and not words_of(step.argument):
@@ -78,7 +78,7 @@ def checked(steps: Sequence[Step]) -> list[Step]:
 
 @contextmanager
 def workloads() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """The workloads' processes, each the leader of its own group; what is left of them ends here."""
+    """Yield the workloads' processes, each the leader of its own group; what is left of them ends here."""
     started: list[subprocess.Popen[bytes]] = []
     try:
         yield started
@@ -157,7 +157,8 @@ def check_start(session: RunSession, word: str) -> None:
 
 
 def killed(word: str, status: int, *, out_of_memory: bool = False) -> CommandKilled:
-    """The error for a command that ended with 128 + a signal's number, which need not have been sent."""
+    """Return the error for a command that ended with 128 + a signal's number, which need not have been
+    sent."""
     number = status - 128
     if out_of_memory:
         return CommandKilled(f"The command {word!r} was killed by signal {number} for using too much memory.")
@@ -170,7 +171,7 @@ def killed(word: str, status: int, *, out_of_memory: bool = False) -> CommandKil
 
 
 def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
-    """The TCP ports in some ``ExposedPorts`` objects, sorted."""
+    """Return the TCP ports in some ``ExposedPorts`` objects, sorted."""
     names = {name for each in exposed for name in each or ()}
     ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
     numbers = {int(port) for port in ports if re.fullmatch("[0-9]{1,5}", port)}
@@ -206,7 +207,7 @@ class Driver:
             taken.append(self._exec(step) if step.kind == "exec" else self._workload(step))
 
     def ended(self) -> bool:
-        """Whether the command has."""
+        """Return whether the command has."""
         return self.session.status is not None
 
     def await_port(self) -> None:
@@ -266,7 +267,7 @@ class Driver:
         self.session.later(lambda: ended.append(True))
 
     def check_health(self, check: HealthCheck) -> Step:
-        """The health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
+        """Return the health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
         began = time.monotonic()
         failures = 0
         while True:

@@ -283,13 +283,14 @@ OPEN_FLAGS = {
 
 
 def flag_names(flags: int) -> frozenset[str]:
-    """The names of the flags that ``opens`` knows, from the bits of this machine's architecture."""
+    """Return the names of the flags that ``opens`` knows, from the bits of this machine's architecture."""
     modes = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_RDWR")
     return frozenset({modes[flags & 3], *(name for name, bits in OPEN_FLAGS.items() if flags & bits == bits)})
 
 
 def opens(flags: Set[str]) -> tuple[Access, bool]:
-    """How open(2) uses what it opens, and whether it follows a final symbolic link, by its flags' names."""
+    """Return how open(2) uses what it opens, and whether it follows a final symbolic link, by its flags'
+    names."""
     follow = "O_NOFOLLOW" not in flags and not flags >= {"O_CREAT", "O_EXCL"}
     if "O_PATH" in flags:
         return Access.STAT, follow

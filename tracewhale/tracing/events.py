@@ -170,7 +170,7 @@ class Trace:
 
 
 def merge(traces: Iterable[Trace]) -> Trace:
-    """The union of traces of one image; request, outcome and steps are the first one's."""
+    """Return the union of traces of one image; request, outcome and steps are the first one's."""
     first, *rest = traces
     merged = first
     for trace in rest:

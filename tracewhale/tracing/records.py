@@ -9,7 +9,7 @@ from tracewhale.tracing.events import Access, Counters
 
 
 class Feature(IntFlag):
-    """What the kernel under the probe can do, and its journal; without them tracing is slower, not worse."""
+    """Features of the kernel under the probe, and the journal; without them tracing is slower, not worse."""
 
     WAIT_KILLABLE = 1
     SYNC_WAKE_UP = 2

@@ -61,7 +61,7 @@ def _lost(what: str) -> TraceLost:
 
 
 def _strings(body: bytes, offset: int) -> list[str]:
-    """The NUL-terminated strings, one or more, from an offset to the end of a record."""
+    """Return the NUL-terminated strings, one or more, from an offset to the end of a record."""
     if len(body) <= offset or body[-1]:
         raise _lost("a string does not end")
     return os.fsdecode(body[offset:-1]).split("\0")
@@ -143,7 +143,7 @@ _DECODERS: dict[int, Callable[[bytes], Record]] = {
 
 
 def decode(body: bytes) -> Record:
-    """One record, without its size. Raises TraceLost when it is malformed."""
+    """Return one record, without its size. Raises TraceLost when it is malformed."""
     try:
         return _DECODERS[body[0]](body)
     except (struct.error, LookupError, ValueError, TypeError):
@@ -159,7 +159,7 @@ class Decoder:
         self._rest = b""
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
-        """The records that this chunk completes, in order. Raises TraceLost at a malformed one."""
+        """Yield the records that this chunk completes, in order. Raises TraceLost at a malformed one."""
         data, offset = self._rest + chunk, 0
         self.position += len(chunk)
         self._rest = b""
@@ -183,7 +183,7 @@ class Decoder:
 
 
 class Collector:
-    """What a stream told so far: sets of events, executions and failures, counters, who started and ended.
+    """The contents of a stream so far: sets of events, executions and failures, counters, starts and ends.
 
     Raises TraceLost from ``add`` or ``finish`` when the probe's counters do not add up with its records.
     """

@@ -27,7 +27,7 @@ _IN_ORDER = attrgetter(*(field.name for field in fields(Event)))
 
 
 def dumps(trace: Trace) -> Iterator[str]:
-    """The lines of a trace file, each with its newline, in the order that the format fixes."""
+    """Yield the lines of a trace file, each with its newline, in the order that the format fixes."""
     count = 0
     for count, line in enumerate(_lines(trace), start=1):  # noqa: B007 - the count is wanted afterwards
         yield json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n"

@@ -250,7 +250,8 @@ class DockerEngine:
 
 
 def skinny_name(found: EngineObject) -> str:
-    """``skinny-NAME:TAG`` for an image by name, ``skinny-`` and the short id for a container or an id."""
+    """Return ``skinny-NAME:TAG`` for an image by name, ``skinny-`` and the short id for a container or an
+    id."""
     identity = (found.container or found.image).removeprefix("sha256:")
     reference = normalized(found.name)
     if found.container or reference is None or identity.startswith(found.name.removeprefix("sha256:")):

@@ -104,7 +104,7 @@ def _running(client: APIClient, found: EngineObject) -> Mapping[str, Any]:
 
 
 def _pids(client: APIClient, container: str, state: Mapping[str, Any]) -> list[int]:
-    """The container's processes, its first one first. Raises ProbeError when they are not here."""
+    """Return the container's processes, its first one first. Raises ProbeError when they are not here."""
     first = int(state["State"]["Pid"])
     if not proc.is_of_container(first, container):
         raise ProbeError(
@@ -146,7 +146,7 @@ def _request(found: EngineObject, state: Mapping[str, Any]) -> Run:
 
 
 def _mounts(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is not the container's own: not its volumes, which a container made from it gets too."""
+    """Return what is not the container's own: not its volumes, which a container made from it gets too."""
     mounts = [each["Destination"] for each in state.get("Mounts") or () if each["Type"] != "volume"]
     tmpfs = (state.get("HostConfig") or {}).get("Tmpfs") or {}
     return tuple(sorted({*RUNTIME_MOUNTS, *mounts, *tmpfs}))

@@ -106,7 +106,7 @@ class ContainerSession(session.RunSession):
             raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
 
     def inspect(self) -> dict[str, Any]:
-        """What ``docker inspect`` says of the container now."""
+        """Return what ``docker inspect`` says of the container now."""
         with api_errors("inspect the container"):
             return cast("dict[str, Any]", cast(Any, self.client).inspect_container(self.container))
 
@@ -131,7 +131,7 @@ class ContainerSession(session.RunSession):
             self.wait(lambda: False, 0.05)
 
     def entered(self, identifier: str, process: TargetProcess) -> None:
-        """What is to be done for a process that an exec has just started."""
+        """Prepare a process that an exec has just started."""
 
     def _inspect_exec(self, identifier: str) -> dict[str, Any]:
         with api_errors("look at an exec"):
@@ -243,7 +243,8 @@ class ContainerSession(session.RunSession):
 
 
 def only_file(archive: Iterable[bytes], limit: int) -> bytes | None:
-    """The contents of the one file in a tar; None when it is no file or has more than ``limit`` bytes."""
+    """Return the contents of the one file in a tar, or None if it is no file or has more than ``limit``
+    bytes."""
     source = StreamSource(chunk_reader(iter(archive)))
     with suppress(ImageContentError):
         for member in members(source):

@@ -1,4 +1,4 @@
-"""What is asked of the engine: the container as ``docker run`` would create it, and the traced one. Pure."""
+"""The requests to the engine: the container as ``docker run`` would create it, and the traced one. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class CreatePayload:
 
 @dataclass(frozen=True, slots=True)
 class EntrySpec:
-    """What a process that enters a traced container must become: the same for the command and for an exec.
+    """The identity that a process in a traced container takes on: the same for the command and for an exec.
 
     ``capabilities`` are those of the untraced container, as a mask; ``added`` those that only the traced one
     has, as far as the probe must refuse what the engine's seccomp profile allows for their sake. ``home`` is
@@ -65,7 +65,7 @@ class EntrySpec:
     door: str = "--socket"
 
     def arguments(self, socket: str, argv: Sequence[str]) -> list[str]:
-        """The words that start the probe, as PID 1 or in an exec; ``socket`` is the agent's."""
+        """Return the words that start the probe, as PID 1 or in an exec; ``socket`` is the agent's."""
         who = self.identity
         words = [PROBE, "init", self.door, socket, "--uid", str(who.uid), "--gid", str(who.gid)]
         words += ["--groups", ",".join(str(group) for group in who.groups)]
@@ -78,7 +78,8 @@ class EntrySpec:
 
 
 def untraced(run: Run) -> CreatePayload:
-    """The container exactly as ``docker run`` with these options would create it. Raises EmptyImage."""
+    """Return the container exactly as ``docker run`` with these options would create it. Raises
+    EmptyImage."""
     options = run.options
     argv = argv_of(run)
     entrypoint, command = command_words(run)
@@ -114,7 +115,7 @@ def untraced(run: Run) -> CreatePayload:
 
 
 def _own_hostname(run: Run) -> bool:
-    """Whether a container that is the target was given its host name, not the beginning of its id.
+    """Return whether a container that is the target was given its host name, not the beginning of its id.
 
     With the network of another container or the host's own name it says theirs, which the engine refuses
     to be given.
@@ -127,7 +128,7 @@ def _own_hostname(run: Run) -> bool:
 
 
 def _host(run: Run) -> dict[str, Any]:
-    """HostConfig without mounts."""
+    """Return HostConfig without mounts."""
     options = run.options
     base = {
         key: value
@@ -155,7 +156,7 @@ def _host(run: Run) -> dict[str, Any]:
 
 
 def _security(base: Sequence[str], given: Sequence[str]) -> list[str]:
-    """Options of the same kind replace the container's own."""
+    """Return options of the same kind replace the container's own."""
     kinds = {each.partition("=")[0] for each in given}
     return [each for each in base if each.partition("=")[0] not in kinds] + list(given)
 
@@ -173,7 +174,7 @@ def _ports(options: RunOptions) -> dict[str, list[dict[str, str]]]:
 
 
 def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
-    """The mounts' part of HostConfig, ``Volumes``, and the destinations of volumes to be filled.
+    """Return the mounts' part of HostConfig, ``Volumes``, and the destinations of volumes to be filled.
 
     A container's own bind mounts come in read-only, its volumes as anonymous ones that take a copy;
     what the user mounts at the same place replaces them.
@@ -213,7 +214,8 @@ def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
 
 
 def filled(payload: CreatePayload, volumes: Mapping[str, str]) -> CreatePayload:
-    """The payload with these volumes, names by destination, where it has those that are to be filled."""
+    """Return the payload with these volumes, names by destination, where it has those that are to be
+    filled."""
     mounts = [
         {**each, "Source": volumes[each["Target"]]} if each["Target"] in volumes else each
         for each in payload.host.get("Mounts") or ()
@@ -226,7 +228,7 @@ def _base_tmpfs(run: Run) -> Mapping[str, str]:
 
 
 def destination_of(volume: str) -> str:
-    """The path in the container of a ``volumes`` item of RunOptions."""
+    """Return the path in the container of a ``volumes`` item of RunOptions."""
     parts = volume.split(":")
     return parts[0] if len(parts) == 1 else parts[1]
 
@@ -234,7 +236,7 @@ def destination_of(volume: str) -> str:
 def traced(
     payload: CreatePayload, identity: Identity, socket: str, run: Run, door: str = "--socket"
 ) -> tuple[CreatePayload, EntrySpec]:
-    """The traced container, and what its processes must become to be what the untraced one's are."""
+    """Return the traced container, and what its processes must become to be what the untraced one's are."""
     host = dict(payload.host)
     add, drop = host.get("CapAdd") or (), host.get("CapDrop") or ()
     privileged = bool(host.get("Privileged"))
@@ -263,14 +265,16 @@ def traced(
 
 
 def init_path(payload: CreatePayload) -> str:
-    """Where the engine's init is put into a traced container: as process 1 it must be under the filter too,
+    """Return where the engine's init is put into a traced container: as process 1 it must be under the
+    filter too,
     so that its user and capabilities are the untraced one's, which they are not when the engine starts it.
     """
     return f"{PROBE_DIRECTORY}/docker-init" if payload.host.get("ReadonlyRootfs") else DOCKER_INIT
 
 
 def _widened_security(options: Sequence[str], held: frozenset[str]) -> tuple[list[str], bool]:
-    """Security options for the traced container, and whether the probe must refuse what the caps allow."""
+    """Return security options for the traced container, and whether the probe must refuse what the caps
+    allow."""
     widened_options, deny_added = [], True
     for each in options:
         name, _, value = each.partition("=")

@@ -31,13 +31,13 @@ LABEL = "tracewhale.run"
 
 
 def token() -> str:
-    """A name that no other run has."""
+    """Return a name that no other run has."""
     return secrets.token_hex(8)
 
 
 @contextmanager
 def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[str]:
-    """A container's id, created but not started; removed with its anonymous volumes whatever happens.
+    """Yield a container's id, created but not started; removed with its anonymous volumes whatever happens.
 
     A named volume that did not exist before goes too, so that the next run finds what this one found.
     """
@@ -96,7 +96,8 @@ def _remove_volume(client: APIClient, volume: str) -> None:
 
 
 def archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:
-    """A tar archive of files owned by root, their directories before them: name to contents and mode."""
+    """Return a tar archive of files owned by root, their directories before them: name to contents and
+    mode."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, (contents, mode) in files.items():
@@ -127,7 +128,7 @@ def put_programs(
 def copied_volumes(
     client: APIClient, image: str, source: str, destinations: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Volumes with a copy of what another container's have at the same paths, streamed through here.
+    """Yield volumes with a copy of what another container's have at the same paths, streamed through here.
 
     They belong to a container made from ``image`` that never starts: its id, and by destination the
     volumes' names. Nothing is made where there are no destinations.
@@ -157,7 +158,8 @@ def copied_volumes(
 def served(
     client: APIClient, image: str, probe: bytes, *, bare: bool = True, init: bool = False
 ) -> Iterator[Tree]:
-    """The probe's file server in a container of its own, made from the image; ``bare``: without its mounts.
+    """Yield the probe's file server in a container of its own, made from the image; ``bare``: without its
+    mounts.
 
     ``init`` has the engine mount its docker-init there.
     """
@@ -198,7 +200,8 @@ def served(
 
 
 def docker_init(client: APIClient, image: str, probe: bytes) -> bytes:
-    """The engine's own init (``--init``), read where the engine mounts it. Raises EngineError without one."""
+    """Return the engine's own init (``--init``), read where the engine mounts it. Raises EngineError
+    without one."""
     with served(client, image, probe, bare=False, init=True) as tree:
         entry = View(tree).resolve(DOCKER_INIT).entry
         (program,) = tree.read([(entry.path, 0, -1)]) if entry else [None]
@@ -209,7 +212,8 @@ def docker_init(client: APIClient, image: str, probe: bytes) -> bytes:
 
 @contextmanager
 def served_tree(client: APIClient, image: str, probe: bytes) -> Iterator[Tree]:
-    """An image's file system, read from a pristine container made from it that runs nothing but the probe.
+    """Yield an image's file system, read from a pristine container made from it that runs nothing but the
+    probe.
 
     ``probe`` is the probe's binary for the engine's architecture.
     """

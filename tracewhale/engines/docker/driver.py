@@ -172,7 +172,7 @@ def _check_end(session: ContainerSession, payload: CreatePayload) -> None:
 
 
 def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """The container's addresses: IPv4 ones first."""
+    """Return the container's addresses: IPv4 ones first."""
     networks = (state.get("NetworkSettings") or {}).get("Networks") or {}
     found = [each.get("IPAddress") for each in networks.values()]
     found += [each.get("GlobalIPv6Address") for each in networks.values()]
@@ -183,7 +183,7 @@ RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/
 
 
 def mounts_of(payload: CreatePayload) -> tuple[str, ...]:
-    """Paths in the container that are not the image's: what the engine, the user and we mounted there.
+    """Return paths in the container that are not the image's: what the engine, the user and we mounted there.
 
     Anonymous volumes are left out, for the engine fills them from the image; a container's own are too,
     for a container that is made from the new image gets them so.

@@ -37,7 +37,7 @@ NEWEST_API = (1, 44)
 """The newest version of the engine's API that we were written for; older and newer engines both speak it."""
 
 BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError)
-"""What a connection that fails or breaks raises through the SDK, besides the SDK's own exceptions."""
+"""Exceptions of a connection that fails or breaks, besides the SDK's own."""
 
 CONNECT_SECONDS = 15
 ANSWER_SECONDS = 900
@@ -64,7 +64,7 @@ class EngineObject:
 
 
 def connect(environ: Mapping[str, str] = os.environ) -> APIClient:
-    """A client of the engine that DOCKER_HOST, the current context or the default socket points to.
+    """Return a client of the engine that DOCKER_HOST, the current context or the default socket points to.
 
     Raises EngineError, which says how to start one or point to one.
     """
@@ -101,7 +101,8 @@ def _reach(url: str) -> None:
 
 
 def _api_version(server: Mapping[str, Any]) -> str:
-    """The version both sides speak: ours, or the server's newest or oldest when those do not reach it."""
+    """Return the version both sides speak: ours, or the server's newest or oldest when those do not reach
+    it."""
 
     def parse(text: object) -> tuple[int, ...]:
         return tuple(int(part) for part in str(text).split("."))
@@ -111,7 +112,7 @@ def _api_version(server: Mapping[str, Any]) -> str:
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether an exception of that kind stands anywhere in the chain that led to this one."""
+    """Return whether an exception of that kind stands anywhere in the chain that led to this one."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         if isinstance(error, kind) or any(isinstance(each, kind) for each in error.args):
@@ -124,7 +125,7 @@ def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
 
 @contextmanager
 def api_errors(doing: str) -> Iterator[None]:
-    """The one place where what the SDK raises becomes ours; ``doing`` completes "Docker could not"."""
+    """Yield the one place where what the SDK raises becomes ours; ``doing`` completes "Docker could not"."""
     try:
         yield
     except APIError as error:
@@ -152,7 +153,7 @@ def post(client: APIClient, path: str, **how: Any) -> requests.Response:
 def find(
     client: APIClient, name: str, *, platform: str = "", progress: Callable[[str], None] = lambda line: None
 ) -> EngineObject:
-    """The image or container that ``name`` means; a missing image is pulled as ``docker run`` does.
+    """Return the image or container that ``name`` means; a missing image is pulled as ``docker run`` does.
 
     An exact name or id is preferred to the beginning of an id, and then an image to a container.
     Raises TargetNotFound (also when ids of several begin so), PlatformMismatch, EmptyImage, EngineError.
@@ -184,7 +185,8 @@ def find(
 
 
 def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:
-    """Whether a name is one of the image's own names or its whole identity, not the beginning of it."""
+    """Return whether a name is one of the image's own names or its whole identity, not the beginning of
+    it."""
     named = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
     return name in (image["Id"], image["Id"].removeprefix("sha256:")) or normalized(name) in {
         normalized(each) for each in named
@@ -192,12 +194,12 @@ def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:
 
 
 def container_is_exact(name: str, container: Mapping[str, Any]) -> bool:
-    """Whether a name is the container's own name or its whole id, not the beginning of it."""
+    """Return whether a name is the container's own name or its whole id, not the beginning of it."""
     return name.lstrip("/") in (container["Id"], container["Name"].lstrip("/"))
 
 
 def can_be_an_image(name: str) -> bool:
-    """Whether a name can be an image's or the beginning of its id: only then the engine may be asked.
+    """Return whether a name can be an image's or the beginning of its id: only then the engine may be asked.
 
     It becomes part of a URL's path, in which ``a/../b`` is ``b``.
     """
@@ -269,7 +271,8 @@ def _not_found(name: str, platform: str, other: str, words: str) -> TraceWhaleEr
 
 
 def inspect_image(client: APIClient, image: str) -> dict[str, Any]:
-    """What ``docker image inspect`` says: ``Id``, ``Config``, ``RootFS``, ``Architecture``, ``Size``, ..."""
+    """Return what ``docker image inspect`` says: ``Id``, ``Config``, ``RootFS``, ``Architecture``,
+    ``Size``, ..."""
     if not can_be_an_image(image):
         raise TargetNotFound(f"There is no image {image!r}.", SHOWS)
     with api_errors(f"inspect the image {image}"):
@@ -277,7 +280,7 @@ def inspect_image(client: APIClient, image: str) -> dict[str, Any]:
 
 
 def image_config(client: APIClient, image: str) -> dict[str, Any]:
-    """An image's configuration: the ``Config`` object of ``docker image inspect``."""
+    """Return an image's configuration: the ``Config`` object of ``docker image inspect``."""
     return dict(inspect_image(client, image).get("Config") or {})
 
 

@@ -1,4 +1,4 @@
-"""What the engine's own words mean: one of our errors, and what to do next. Pure."""
+"""The meaning of the engine's messages: one of our errors, and what to do next. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NOISE = re.compile(
     r"unable to start container process: |driver failed programming external connectivity on endpoint "
     r"\S+ \(\w+\): |failed to set up container networking: |no such image: \S+: (?=No such image)|: unknown$"
 )
-"""What stands around the reason and tells a user nothing."""
+"""Text around the reason that has no meaning for a user."""
 
 _REQUESTED = (
     r"unable to find (user|group)|invalid tmpfs option|invalid --security-opt|Cannot mkdir: |sethostname|"
@@ -45,7 +45,8 @@ _MEANINGS: tuple[tuple[str, type[TraceWhaleError], str], ...] = (
 
 
 def api_error(doing: str, status: int, explanation: str) -> TraceWhaleError:
-    """Our error for the engine's answer, an HTTP status and words; ``doing`` completes "Docker could not"."""
+    """Return our error for the engine's answer, an HTTP status and words; ``doing`` completes "Docker
+    could not"."""
     words = _NOISE.sub("", " ".join(explanation.split()).rstrip(".")).strip()
     kind: type[TraceWhaleError] = UsageError if status == 400 else EngineError
     hint = ""

@@ -21,7 +21,7 @@ PIECE = 1 << 18
 
 
 def demultiplexed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """The bytes of both streams as they come, out of frames that may be cut anywhere.
+    """Yield the bytes of both streams as they come, out of frames that may be cut anywhere.
 
     A frame has a header, of which the first byte names the stream and the last four are the size.
     """
@@ -61,7 +61,7 @@ class Attached:
         self._terminal = terminal
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
-        """Output as it comes, as (STDOUT or STDERR, bytes), to its end."""
+        """Yield output as it comes, as (STDOUT or STDERR, bytes), to its end."""
         pieces = iter(self._read, b"")
         yield from ((STDOUT, piece) for piece in pieces) if self._terminal else demultiplexed(pieces)
 

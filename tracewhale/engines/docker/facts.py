@@ -1,4 +1,4 @@
-"""What the probes depend on, asked of the engine and of this machine."""
+"""The facts that the probes depend on, from the engine and this machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracewhale.engines.probes import Facts
 
 
 def facts(client: APIClient) -> Facts:
-    """The facts for an engine. Raises EngineError."""
+    """Return the facts for an engine. Raises EngineError."""
     with api_errors("ask the engine about itself"):
         info = client.info()
     return Facts(
@@ -33,7 +33,7 @@ def facts(client: APIClient) -> Facts:
 
 
 def _is_here(client: APIClient, info: Mapping[str, Any]) -> bool:
-    """Whether the engine may be on this machine. That it is shows when a container runs."""
+    """Return whether the engine may be on this machine. That it is shows when a container runs."""
     local = str(client.base_url).startswith(("http+docker://", "http+unix://"))
     return local and os.uname().sysname == "Linux" and info.get("KernelVersion") == os.uname().release
 

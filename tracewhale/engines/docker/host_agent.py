@@ -28,7 +28,7 @@ LOCATE_SECONDS = 10.0
 
 @contextmanager
 def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
-    """The words that start the agent of a probe; ``binary`` is ours for this machine's architecture."""
+    """Yield the words that start the agent of a probe; ``binary`` is ours for this machine's architecture."""
     words = [sys.executable, "-m", "tracewhale.tracing.host", probe.value]
     if probe is not Probe.FANOTIFY:
         yield words
@@ -116,7 +116,7 @@ class HostedSession(ContainerSession):
             self._order(f"a {answer['Pid']} {process.listener} {self.socket}")
 
     def tell_agent(self, data: bytes) -> bool:
-        """A line; whether there is an agent."""
+        """Return a line; whether there is an agent."""
         return self._order(data.decode())
 
     def _order(self, line: str) -> bool:

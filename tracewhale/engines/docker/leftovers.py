@@ -17,7 +17,8 @@ OWNER = "tracewhale.owner"
 
 
 def owner(pid: int | None = None) -> str:
-    """A process that nobody else is: this boot of this machine, its PID name space, number and start time.
+    """Return a process that nobody else is: this boot of this machine, its PID name space, number and
+    start time.
 
     Empty where there is no proc(5) that tells.
     """
@@ -33,7 +34,8 @@ def owner(pid: int | None = None) -> str:
 
 
 def is_gone(told: str) -> bool:
-    """Whether an owner ran here and is no more; never of another machine's or name space's, or in doubt."""
+    """Return whether an owner ran here and is no more; never of another machine's or name space's, or in
+    doubt."""
     words, own = told.split(" "), owner().split(" ")
     if len(words) != 4 or words[:2] != own[:2] or not words[2].isdigit():
         return False

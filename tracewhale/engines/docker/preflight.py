@@ -1,4 +1,4 @@
-"""What an image can have that an engine waits for, for ever, when it starts a container.
+"""Files in an image for which an engine waits for ever when it starts a container.
 
 The engine and its runtime look the user up in ``/etc/passwd`` and ``/etc/group``, whatever these are: a FIFO
 that nobody writes to, or ``/proc/self/fd/0``, which is the runtime's own standard input and ours.
@@ -39,7 +39,7 @@ def check_startable(client: APIClient, container: str) -> None:
 
 
 def _status(client: APIClient, container: str, path: str) -> dict[str, Any] | None:
-    """What is at a path in a container, None for nothing; of a link ``linkTarget`` is where it ends.
+    """Return what is at a path in a container, None for nothing; of a link ``linkTarget`` is where it ends.
 
     Engine API, ContainerArchiveInfo: JSON in a header.
     """

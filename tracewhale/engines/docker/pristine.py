@@ -2,7 +2,7 @@
 
 An engine prepares a container's root before it starts (moby, daemon/initlayer and its volumes' mount points):
 it makes files in ``/etc`` and ``/dev`` and directories to mount on, and so changes the times of those above
-them. What they were is in the image's layers, which lie in directories of the engine's (overlay2).
+them. The originals are in the image's layers, which lie in directories of the engine's (overlay2).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ STARTED = 600 * SECOND
 
 
 def directories(inspected: Mapping[str, Any]) -> list[str]:
-    """Where the layers of an inspected image are on the engine's machine, the uppermost first; or nothing."""
+    """Return where the layers of an inspected image are on the engine's machine, the uppermost first; or
+    nothing."""
     driver = inspected.get("GraphDriver") or {}
     data = driver.get("Data") or {}
     if driver.get("Name") != "overlay2":
@@ -37,7 +38,7 @@ def directories(inspected: Mapping[str, Any]) -> list[str]:
 
 
 def created(inspected: Mapping[str, Any]) -> int:
-    """When an inspected image was made, in nanoseconds; 0 where that is not told or before 1970."""
+    """Return when an inspected image was made, in nanoseconds; 0 where that is not told or before 1970."""
     try:
         moment = datetime.fromisoformat(str(inspected.get("Created") or ""))
         return max(0, int(moment.timestamp())) * SECOND
@@ -65,7 +66,7 @@ class Layers:
         return bool(self._layers)
 
     def mtime_ns(self, path: str) -> int | None:
-        """The time of the directory at a physical path, None where no layer has one.
+        """Return the time of the directory at a physical path, None where no layer has one.
 
         The uppermost layer that has a name decides what it is (overlayfs.rst, "Upper and Lower").
         """
@@ -95,7 +96,7 @@ class PristineTree:
 
     ADDED = frozenset({PROBE_DIRECTORY.lstrip("/"), ".dockerenv"})
     MADE = frozenset({"hosts", "hostname", "resolv.conf", "mtab"})
-    """What the engine makes in /etc where the image has none: empty, or a link."""
+    """The names that the engine makes in /etc where the image has none: empty, or a link."""
 
     def __init__(self, served: Tree, layers: Layers, created: int) -> None:
         self._served = served
@@ -128,7 +129,7 @@ class PristineTree:
         return name in self.MADE and bare and entry.mtime_ns >= self._begun - SAME_MOMENT
 
     def _original(self, entry: Entry) -> Entry | None:
-        """An entry as the image has it; None for a directory that the engine made to mount on."""
+        """Return an entry as the image has it, or None for a directory that the engine made to mount on."""
         since = entry.mtime_ns - self._begun
         if entry.kind is not Kind.DIRECTORY or not -SAME_MOMENT <= since <= STARTED:
             return entry

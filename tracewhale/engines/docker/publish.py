@@ -12,7 +12,7 @@ from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 
 CREATED_BY = "tracewhale"
-"""What each line of the history of an image says that is made here, and of no image made from one."""
+"""The text in each line of the history of an image that is made here, and of no image made from one."""
 
 
 def publish(image: Image, name: str) -> None:
@@ -38,7 +38,7 @@ def name_image(client: APIClient, image: str, name: str) -> None:
 
 
 def named(client: APIClient, name: str) -> dict[str, Any] | None:
-    """What the engine says of the image of that name, if there is one."""
+    """Return what the engine says of the image of that name, if there is one."""
     try:
         return inspect_image(client, name)
     except TargetNotFound:

@@ -20,7 +20,7 @@ NAME_LIMIT = 255
 
 
 def normalized(text: str) -> str | None:
-    """A reference as Docker shows it, with its default tag; None when ``text`` cannot be one.
+    """Return a reference as Docker shows it, with its default tag, or None if ``text`` cannot be one.
 
     ``docker.io/library/debian`` and ``debian`` are both ``debian:latest``.
     """
@@ -39,7 +39,8 @@ def normalized(text: str) -> str | None:
 
 
 def check_tag(name: str) -> str:
-    """``name`` with its default tag, if it can name an image. Raises InvalidTag, which says why it cannot."""
+    """Return ``name`` with its default tag, if it can name an image. Raises InvalidTag, which says why it
+    cannot."""
     reference = normalized(name)
     if reference is not None and "@" not in reference:
         return reference

@@ -24,7 +24,7 @@ PROGRAM = "/trial"
 
 @contextmanager
 def trial_image(client: APIClient, binary: bytes) -> Iterator[str]:
-    """An image's identity; it goes at the end. Raises EngineError."""
+    """Yield an image's identity; it goes at the end. Raises EngineError."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         member = tarfile.TarInfo(PROGRAM.lstrip("/"))

@@ -27,7 +27,7 @@ CHANGED, ADDED = 0, 1
 
 
 def inspect_container(client: APIClient, identifier: str) -> dict[str, Any]:
-    """What ``docker inspect`` says of a container."""
+    """Return what ``docker inspect`` says of a container."""
     with api_errors(f"inspect the container {identifier}"):
         return cast("dict[str, Any]", cast(Any, client).inspect_container(identifier))
 
@@ -36,7 +36,8 @@ def inspect_container(client: APIClient, identifier: str) -> dict[str, Any]:
 def prepared(
     client: APIClient, found: EngineObject, options: RunOptions, command: Sequence[str]
 ) -> Iterator[Run]:
-    """What to run; of a container an image as it is now, and a copy of its volumes, which go at the end.
+    """Yield what to run; of a container an image as it is now, and a copy of its volumes, which go at the
+    end.
 
     The container itself is neither paused nor changed. Raises EngineError, NoSpace.
     """
@@ -68,14 +69,15 @@ def _commit(client: APIClient, identifier: str) -> str:
 
 
 def changes(client: APIClient, identifier: str) -> tuple[str, ...]:
-    """Paths that ``docker diff`` lists as added or changed, sorted: the container's change layer."""
+    """Return paths that ``docker diff`` lists as added or changed, sorted: the container's change layer."""
     with api_errors("list the container's changes"):
         listed = cast("list[dict[str, Any]] | None", cast(Any, client).diff(identifier))
     return tuple(sorted(each["Path"] for each in listed or () if each["Kind"] in (CHANGED, ADDED)))
 
 
 def layers_above(client: APIClient, image: str, base: str) -> int:
-    """How many of the image's lowest layers are those of ``base``. Raises UsageError when not all are."""
+    """Return how many of the image's lowest layers are those of ``base``. Raises UsageError when not all
+    are."""
     layers = inspect_image(client, image)["RootFS"].get("Layers") or []
     below = inspect_image(client, base)["RootFS"].get("Layers") or []
     if not below or layers[: len(below)] != below:
@@ -87,6 +89,6 @@ def layers_above(client: APIClient, image: str, base: str) -> int:
 
 
 def save(client: APIClient, image: str) -> Iterator[bytes]:
-    """The image as ``docker save`` writes it, in chunks."""
+    """Yield the image as ``docker save`` writes it, in chunks."""
     with api_errors(f"save the image {image}"):
         yield from client.get_image(image)

@@ -1,4 +1,4 @@
-"""What the sandbox of a run is told, so that its command is what it would be in a container of Docker's."""
+"""The arguments of a run's sandbox, which make its command what it would be in a container of Docker's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tracewhale.running.run import Run, environment_of
 from tracewhale.running.steps import ports_of
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What Docker sets where an image sets no PATH."""
+"""Docker's PATH for an image that sets none."""
 
 LIMITS = {
     **{
@@ -69,7 +69,7 @@ def sandbox_of(
     files: ContainerFiles,
     program: tuple[str, int],
 ) -> Sandbox:
-    """All that the sandbox of a run is told; ``program`` is the probe's path and its descriptor."""
+    """Return all that the sandbox of a run is told; ``program`` is the probe's path and its descriptor."""
     options = run.options
     socket = f"tracewhale-{secrets.token_hex(8)}"
     words = ["--stage", place.stage, "--socket", socket, "--hostname", hostname]
@@ -97,7 +97,8 @@ def sandbox_of(
 
 
 def _init_words(options: RunOptions, who: Identity, machine: Machine, socket: str) -> list[str]:
-    """What the process that is to become the command is told: to be what it is in a container of Docker's."""
+    """Return what the process that is to become the command is told: to be what it is in a container of
+    Docker's."""
     held = effective(options.cap_add, options.cap_drop)
     words = ["--socket", socket, "--uid", str(who.uid), "--gid", str(who.gid)]
     # A user name space of one user has one group, and no others can be had.
@@ -111,12 +112,12 @@ def _init_words(options: RunOptions, who: Identity, machine: Machine, socket: st
 
 
 def workdir_of(run: Run) -> str:
-    """The directory in which the command starts."""
+    """Return the directory in which the command starts."""
     return str(run.options.workdir or run.config.get("WorkingDir") or "/")
 
 
 def environment_of_process(run: Run, who: Identity, hostname: str) -> dict[str, str]:
-    """All variables of the command's environment, as Docker and runc set them."""
+    """Return all variables of the command's environment, as Docker and runc set them."""
     environment = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
     if run.options.tty:
         environment["TERM"] = "xterm"
@@ -131,7 +132,7 @@ def hostname_of(options: RunOptions, machine: Machine) -> str:
 
 
 def stop_signal(config: Mapping[str, Any]) -> int:
-    """The image's StopSignal as a number; SIGTERM when it has none that is known here.
+    """Return the image's StopSignal as a number; SIGTERM when it has none that is known here.
 
     It is a number or a name, with or without ``SIG`` (moby, signal.ParseSignal).
     """

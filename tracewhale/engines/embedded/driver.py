@@ -140,7 +140,8 @@ def _check_end(session: SandboxSession, word: str, stopped: bool) -> None:
 
 @contextmanager
 def program(machine: Machine) -> Iterator[tuple[str, int]]:
-    """The probe as a file that nothing can change, for what runs in a sandbox may see who put it there."""
+    """Yield the probe as a file that nothing can change, for what runs in a sandbox may see who put it
+    there."""
     descriptor = os.memfd_create("tracewhale-probe", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
     try:
         view = memoryview(probe.binary(machine.architecture))

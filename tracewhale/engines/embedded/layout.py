@@ -1,4 +1,4 @@
-"""What is mounted in a sandbox, as the words that ``probe sandbox`` is told (probes/sandbox_mounts.c). Pure.
+"""The mounts of a sandbox, as arguments of ``probe sandbox`` (probes/sandbox_mounts.c). Pure.
 
 A root can be had in several ways, the best first: an overlay that writes to a disk, one that writes to
 memory, or a copy.
@@ -22,11 +22,11 @@ MASKED = (
     "/proc/timer_list /proc/timer_stats /sys/firmware".split()
 )
 PROTECTED = "/proc/bus /proc/fs /proc/irq /proc/sys /proc/sysrq-trigger".split()
-"""What Docker hides and protects in a container (moby, oci/defaults.go)."""
+"""Paths that Docker hides and protects in a container (moby, oci/defaults.go)."""
 
 SHM_SIZE = 64 << 20
 TMPFS_OPTIONS = ("noexec", "nosuid", "nodev")
-"""What ``--tmpfs`` means to Docker where its options do not say otherwise."""
+"""Docker's default options of ``--tmpfs``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +39,17 @@ class ContainerFiles:
 
 
 def overlay_root(directory: str, user: bool) -> tuple[str, ...]:
-    """The root is a directory, written to elsewhere."""
+    """Return the root is a directory, written to elsewhere."""
     return ("--overlay", "/", directory, "user" if user else "root")
 
 
 def copied_root(directory: str) -> tuple[str, ...]:
-    """The root is a directory that may be written to."""
+    """Return the root is a directory that may be written to."""
     return ("--bind", "/", directory, "rw")
 
 
 def host_root(machine: Machine, listing: Listing) -> tuple[str, ...]:
-    """The root is this machine's, with the other disks that are mounted in it.
+    """Return the root is this machine's, with the other disks that are mounted in it.
 
     In a user name space nothing that has a mount in it can be an overlay's lower directory (the kernel
     keeps what a mount hides hidden): there its entries are mounted one by one.
@@ -84,14 +84,16 @@ def _split(directory: str, machine: Machine, listing: Listing) -> list[str]:
 
 
 def restricted(entry: Entry, uid: int) -> Entry:
-    """An entry with a mode that allows its owner no more than others, but where this user is the owner."""
+    """Return an entry with a mode that allows its owner no more than others, but where this user is the
+    owner."""
     if entry.uid == uid or entry.kind is Kind.SYMLINK:
         return entry
     return replace(entry, mode=entry.mode & 0o7077 | (entry.mode & 0o7) << 6)
 
 
 def container(options: RunOptions, files: ContainerFiles) -> tuple[str, ...]:
-    """What Docker mounts in every container, and what the user wants to be mounted. Raises UsageError."""
+    """Return what Docker mounts in every container, and what the user wants to be mounted. Raises
+    UsageError."""
     shm = options.shm_size if options.shm_size is not None else SHM_SIZE
     words = ["--proc", "--dev", f"mode=1777,size={shm}", "--sys"]
     if "systempaths=unconfined" not in options.security_opt:
@@ -109,7 +111,7 @@ def container(options: RunOptions, files: ContainerFiles) -> tuple[str, ...]:
 
 
 def user_mounts(options: RunOptions) -> tuple[str, ...]:
-    """Paths on which the user mounts something."""
+    """Return paths on which the user mounts something."""
     return tuple(sorted({**_tmpfs(options), **_binds(options)}))
 
 
@@ -125,7 +127,7 @@ def _tmpfs(options: RunOptions) -> dict[str, list[str]]:
 
 
 def _tmpfs_words(path: str, given: Sequence[str]) -> list[str]:
-    """Flags of the mount itself as letters, the others for the file system."""
+    """Return flags of the mount itself as letters, the others for the file system."""
     flags = {name: name in TMPFS_OPTIONS for name in (*TMPFS_OPTIONS, "ro")}
     rest = []
     for word in given:

@@ -1,4 +1,4 @@
-"""What this machine is: its mounts, its processor, who runs us. Read once, then plain values."""
+"""Facts about this machine: mounts, processor, user. Read once, then plain values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PSEUDO = frozenset(
 """Types of file systems whose files are no image's; overlays but the root are other containers'."""
 
 RUNTIME = ("/proc", "/sys", "/dev", "/run")
-"""What a container has of its own."""
+"""Directories that each container has of its own."""
 
 SYS_ADMIN = 21
 """The number of CAP_SYS_ADMIN (capability.h)."""
@@ -58,13 +58,14 @@ def this_machine() -> Machine:
 
 
 def may_mount(status: str) -> bool:
-    """Whether a process has CAP_SYS_ADMIN, by its /proc/PID/status: in most containers root has it not."""
+    """Return whether a process has CAP_SYS_ADMIN, by its /proc/PID/status: in most containers root has it
+    not."""
     found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return bool(found and int(found[1], 16) >> SYS_ADMIN & 1)
 
 
 def parse_mountinfo(lines: Iterable[bytes]) -> tuple[Mount, ...]:
-    """The mounts below the root, each place once: what is mounted there last counts."""
+    """Return the mounts below the root, each place once: what is mounted there last counts."""
     found: dict[str, Mount] = {}
     for line in lines:
         before, _, after = line.partition(b" - ")
@@ -81,5 +82,5 @@ def _unescape(field: bytes) -> bytes:
 
 
 def is_below(path: str, tops: Iterable[str]) -> bool:
-    """Whether a path is one of some directories, or in it."""
+    """Return whether a path is one of some directories, or in it."""
     return any(path == top or path.startswith(f"{top.rstrip('/')}/") for top in tops)

@@ -1,4 +1,4 @@
-"""What ``probe sandbox`` (probes/sandbox.c) is told, and the processes that it starts."""
+"""The arguments of ``probe sandbox`` (probes/sandbox.c), and the processes that it starts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tracewhale.errors import CommandNotFound
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What ``probe sandbox`` is told, but for its pipes.
+    """The arguments of ``probe sandbox``, without its pipes.
 
     ``program`` is the probe as a path, good in a child that gets the descriptor ``descriptor``. ``options``
     make the sandbox, ``common`` are for every command in it; ``init`` gives a command's words for ``probe

@@ -192,7 +192,7 @@ class SandboxSession(session.RunSession):
     # What the threads do.
 
     def _writer(self, theirs: dict[str, int], name: str) -> IO[bytes]:
-        """Our end of a new pipe to the sandbox; the other joins those that it is told of."""
+        """Return our end of a new pipe to the sandbox; the other joins those that it is told of."""
         theirs[name], end = os.pipe()
         return os.fdopen(end, "wb", buffering=0)
 
@@ -221,7 +221,7 @@ class SandboxSession(session.RunSession):
         self._errors_ended = True
 
     def _keeper_gone(self) -> None:
-        """Whoever kills it has killed the command too, unless that became another user."""
+        """A signal that kills it has killed the command, too, unless the command became another user."""
         if self.status is None and self.pid:
             self.kill(signal.SIGKILL)
             raise ProbeError("The process that keeps the sandbox was killed.")
@@ -287,13 +287,13 @@ class SandboxSession(session.RunSession):
 
 
 def catches(status: str, number: int) -> bool:
-    """Whether a process has a handler for a signal, by its /proc/PID/status."""
+    """Return whether a process has a handler for a signal, by its /proc/PID/status."""
     found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return not found or bool(int(found[1], 16) >> (number - 1) & 1)
 
 
 PLACES = re.compile("cannot make a place for |cannot work in |.* is not a directory of its own")
-"""What the probe says where it is not this machine that a sandbox cannot be made on."""
+"""Messages of the probe about a request, not about this machine."""
 
 PLACE_HINT = "The files of the target have something else there: mount elsewhere, or build the image again."
 

@@ -1,4 +1,4 @@
-"""What a target's name leads to: its files, its configuration, and how a sandbox gets at them."""
+"""The files and the configuration that a target's name leads to, and ways to have them in a sandbox."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNSEEN = "/dev/shm"
 """Of this machine, and in no sandbox, which has one of its own."""
 
 HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
-"""What a command on this machine keeps of our environment: others hold secrets, and images are passed on."""
+"""Variables that a command on this machine inherits: others hold secrets, and images are passed on."""
 
 
 @dataclass(slots=True)
@@ -54,7 +54,8 @@ class Source:
     _held: ExitStack = field(default_factory=ExitStack)
 
     def places(self, uid: int) -> Generator[RunDirectories, None, None]:
-        """Ways to have the files in a sandbox of this user, the best first, each made when it is asked for.
+        """Yield ways to have the files in a sandbox of this user, the best first, each made when it is
+        asked for.
 
         What is written there is gone when the next one is asked for, or the iterator is closed. Raises
         EngineError when no way is left.
@@ -76,7 +77,7 @@ class Source:
         )
 
     def _where(self) -> str | None:
-        """The directory for files of our own: none that the sandbox sees, where there is a choice."""
+        """Return the directory for files of our own: none that the sandbox sees, where there is a choice."""
         unseen = self.kind == HOST and os.access(UNSEEN, os.W_OK | os.X_OK)
         return UNSEEN if unseen else None
 
@@ -109,7 +110,8 @@ class Source:
         return self.directory
 
     def _copy(self, directory: str, uid: int) -> str:
-        """The files in a directory of our own; what was others' allows this user no more than it did."""
+        """Return the files in a directory of our own; what was others' allows this user no more than it
+        did."""
         tree = self.tree
         paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
         packed: Iterable[Packed] = tree.pack(paths)
@@ -151,7 +153,7 @@ def opened(name: Name, request: Request, machine: Machine) -> Iterator[Source]:
 
 @contextmanager
 def of_image(image: Image, machine: Machine) -> Iterator[Source]:
-    """A new image that is nowhere yet, from its spooled layers."""
+    """Yield a new image that is nowhere yet, from its spooled layers."""
     tree = LayerTree([Blob(file, 0, layer.size) for layer, file in image.layers])
     source = Source("image", image.digest, json.loads(image.config), tree.size, "", tree, machine)
     try:
@@ -228,7 +230,8 @@ def _host(request: Request, machine: Machine, held: ExitStack) -> Source:
 def made_config(
     request: Request, machine: Machine, environment: Mapping[str, str], user: str, workdir: str
 ) -> dict[str, Any]:
-    """The configuration of what has none: the traced command becomes the image's own, as it was asked for."""
+    """Return the configuration of what has none: the traced command becomes the image's own, as it was
+    asked for."""
     options = request.options
     merged = dict(environment)
     for each in options.env:

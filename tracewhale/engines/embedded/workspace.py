@@ -19,7 +19,7 @@ _LOCK = "lock"
 
 @contextmanager
 def workspace(directory: str | None = None) -> Iterator[str]:
-    """A new directory below ``directory`` or TMPDIR that only this user may enter. Raises NoSpace.
+    """Yield a new directory below ``directory`` or TMPDIR that only this user may enter. Raises NoSpace.
 
     It is locked for as long as it is used; those without a living owner are removed first.
     """

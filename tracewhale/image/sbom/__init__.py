@@ -28,7 +28,7 @@ ENDINGS = {SPDX: ".spdx.json", CYCLONEDX: ".cdx.json"}
 
 
 def form_of(name: str) -> str:
-    """The form that a file's name asks for: CycloneDX's usual names, else SPDX."""
+    """Return the form that a file's name asks for: CycloneDX's usual names, else SPDX."""
     plain = name.lower().rpartition("/")[2]
     named = plain.endswith((ENDINGS[CYCLONEDX], ".bom.json")) or plain == "bom.json" or "cyclonedx" in plain
     return CYCLONEDX if named else SPDX
@@ -46,7 +46,7 @@ def check(form: str) -> None:
 
 
 def dumps(made: Bill, form: str) -> bytes:
-    """The bill in one of `FORMATS`. Raises UsageError."""
+    """Return the bill in one of `FORMATS`. Raises UsageError."""
     check(form)
     written: bytes = import_module(f"tracewhale.image.sbom.{form}").dumps(made)
     return written

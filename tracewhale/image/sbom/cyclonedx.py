@@ -21,7 +21,8 @@ REASON, KEPT, ALSO, BASE = (f"tracewhale:{name}" for name in ("reason", "kept", 
 
 
 def dumps(bill: Bill) -> bytes:
-    """The bill as one CycloneDX document: packages with their files in them, then files of no package."""
+    """Return the bill as one CycloneDX document: packages with their files in them, then files of no
+    package."""
     image = Component(
         name=bill.name,
         type=ComponentType.CONTAINER,
@@ -53,7 +54,8 @@ def dumps(bill: Bill) -> bytes:
 
 
 def _package(bill: Bill, number: int, part: Part, owners: Mapping[str, list[int]]) -> Component:
-    """A package with its files; one that others have, too, is in the first of them and names the others."""
+    """Return a package with its files; one that others have, too, is in the first of them and names the
+    others."""
     package = part.owned.package
     own = [file for file in part.files if owners[file.path][0] == number]
     return Component(

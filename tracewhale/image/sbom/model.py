@@ -1,4 +1,4 @@
-"""What is in an image, as either form of a bill of materials tells it. Frozen, and the same each time."""
+"""The contents of an image, for either form of an SBOM. Frozen, and the same each time."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Digests:
         self._linked: dict[tuple[int, int], Digest] = {}
 
     def watch(self, items: Iterable[Packed]) -> Iterator[Packed]:
-        """The same items; each file's bytes are taken into account when they are consumed."""
+        """Yield the same items; each file's bytes are taken into account when they are consumed."""
         for item in items:
             entry = item.entry
             yield replace(item, chunks=self._chunks(item)) if entry.kind is Kind.FILE else item
@@ -110,7 +110,8 @@ def bill(
     base: str = "",
     created: str | None = None,
 ) -> Bill:
-    """The bill of a plan whose files have these digests. ``created`` is an RFC 3339 time, or 1970's begin."""
+    """Return the bill of a plan whose files have these digests. ``created`` is an RFC 3339 time, or 1970's
+    begin."""
     files = {
         path: File(
             text(path),
@@ -137,7 +138,7 @@ def bill(
 
 
 def moment(created: str | None) -> datetime:
-    """An RFC 3339 time in whole seconds, as SPDX has it; the beginning of 1970 for none."""
+    """Return an RFC 3339 time in whole seconds, as SPDX has it; the beginning of 1970 for none."""
     try:
         return datetime.fromisoformat((created or "").split(".")[0].removesuffix("Z")).replace(tzinfo=UTC)
     except ValueError:
@@ -145,5 +146,5 @@ def moment(created: str | None) -> datetime:
 
 
 def text(path: str) -> str:
-    """A path as text that any reader of JSON takes."""
+    """Return a path as text that any reader of JSON takes."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

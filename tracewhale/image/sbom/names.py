@@ -14,7 +14,8 @@ SYSTEMS = frozenset({"deb", "rpm", "apk"})
 
 
 def package_url(package: Package, distribution: Distribution) -> PackageURL:
-    """A package's URL (package-url/purl-spec, PURL-TYPES): a distribution's package is in its namespace."""
+    """Return a package's URL (package-url/purl-spec, PURL-TYPES): a distribution's package is in its
+    namespace."""
     version, qualifiers = package.version, {}
     namespace = package.namespace
     if package.kind in SYSTEMS:
@@ -41,7 +42,7 @@ def package_url(package: Package, distribution: Distribution) -> PackageURL:
 
 
 def expression(licence: str) -> Any:
-    """A licence as a parsed SPDX expression (SPDX 2.3, annex D), None when it is none."""
+    """Return a licence as a parsed SPDX expression (SPDX 2.3, annex D), or None if it is none."""
     if not licence:
         return None
     try:

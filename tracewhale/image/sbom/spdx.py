@@ -30,7 +30,8 @@ DOCUMENT, IMAGE = "SPDXRef-DOCUMENT", "SPDXRef-Image"
 
 
 def dumps(bill: Bill) -> bytes:
-    """The bill as one SPDX document: the image contains packages and files of none, packages theirs."""
+    """Return the bill as one SPDX document: the image contains packages and files of none, packages
+    theirs."""
     packages = {f"SPDXRef-Package-{n}-{_id(p.owned.package.name)}": p for n, p in enumerate(bill.parts)}
     files = {file.path: f"SPDXRef-File-{_short(file.path)}" for file in bill.files}
     document = Document(

@@ -1,4 +1,4 @@
-"""What an agent is told on its standard input, and when it has to look after itself."""
+"""The orders that an agent reads on its standard input, and the times at which it looks after itself."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Control:
         time.sleep(SOON)
 
     def orders(self) -> Iterator[Take]:
-        """Processes to take now. Does what else is due."""
+        """Yield processes to take now. Does what else is due."""
         while True:
             try:
                 yield from self._order(self._orders.get_nowait())
@@ -102,7 +102,7 @@ class Control:
             self._waiting.append((take, time.monotonic() + HELD_WITHIN))
 
     def _held(self) -> Iterator[Take]:
-        """Those that wait for us by now. One that ended before said why itself."""
+        """Yield those that wait for us by now. One that ended before said why itself."""
         waiting, self._waiting = self._waiting, []
         for take, until in waiting:
             held = proc.is_held(take.pid, take.token)

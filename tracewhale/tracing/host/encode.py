@@ -25,7 +25,7 @@ _PRESENT, _NOFOLLOW = 1, 2
 
 
 def encode(record: Record) -> bytes:
-    """One record with its size before it."""
+    """Return one record with its size before it."""
     body = _body(record)
     return struct.pack("<I", len(body)) + body
 

@@ -21,7 +21,7 @@ def opened(pid: int, asked: RequestedPath, *, follow: bool) -> int:
 
 
 def find(pid: int, asked: RequestedPath, *, follow: bool) -> tuple[bool, str]:
-    """Whether a path exists in the root of a process, and its real path where that is another one."""
+    """Return whether a path exists in the root of a process, and its real path where that is another one."""
     try:
         found = opened(pid, asked, follow=follow)
     except OSError as error:

@@ -40,7 +40,7 @@ type, where it is, size (elf(5))."""
 
 
 def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
-    """What the kernel opens besides a file that a process with this root executes, if it executes it.
+    """Yield what the kernel opens besides a file that a process with this root executes, if it executes it.
 
     ``file`` is open with O_PATH and is closed. A FIFO or device is not opened, no lease waited for.
     """
@@ -65,7 +65,7 @@ def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
 
 
 def _interpreter(file: int) -> tuple[str, bool]:
-    """The interpreter of a file ("": it has none) and whether it is a script's. Raises OSError."""
+    """Return the interpreter of a file ("": it has none) and whether it is a script's. Raises OSError."""
     status = os.fstat(file)
     if not (stat.S_ISREG(status.st_mode) and status.st_mode & 0o111 and status.st_size):
         return "", False
@@ -79,7 +79,7 @@ def _interpreter(file: int) -> tuple[str, bool]:
 
 
 def _of_elf(fd: int, head: bytes) -> str:
-    """The first PT_INTERP. Raises OSError and struct.error for headers that are none."""
+    """Return the first PT_INTERP. Raises OSError and struct.error for headers that are none."""
     if head[:5] not in _HEADERS:
         return ""
     header, segment = _HEADERS[head[:5]]

@@ -53,7 +53,7 @@ def read(pid: int, address: int, size: int) -> bytes:
 
 
 def string(pid: int, address: int, first: int = 256) -> bytes:
-    """A string of a process's memory. Raises OSError (ENAMETOOLONG for more than PATH_MAX bytes)."""
+    """Return a string of a process's memory. Raises OSError (ENAMETOOLONG for more than PATH_MAX bytes)."""
     found = b""
     size = min(first, PAGE - address % PAGE)
     while len(found) < PATH_MAX:

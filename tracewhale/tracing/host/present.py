@@ -1,4 +1,4 @@
-"""What a process has that runs already: its program, what it maps and has open, where it is."""
+"""The files of a process that runs already: its program, mapped and open files, its directory."""
 
 from __future__ import annotations
 

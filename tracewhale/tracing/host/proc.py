@@ -1,4 +1,4 @@
-"""What /proc tells of another process (proc(5)), which may be gone at any moment: then it tells nothing."""
+"""Facts about another process from /proc (proc(5)); empty if the process is gone."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ _TRACER = re.compile(rb"^TracerPid:\t(\d+)$", re.MULTILINE)
 
 
 def link(pid: int, name: str) -> str:
-    """Where ``/proc/PID/NAME`` leads, without the mark of what has been deleted. Raises OSError."""
+    """Return where ``/proc/PID/NAME`` leads, without the mark of what has been deleted. Raises OSError."""
     target = os.readlink(f"/proc/{pid}/{name}")
     return target.removesuffix(_DELETED) if target.startswith("/") else target
 
 
 def program(pid: int) -> str:
-    """The executable's path in the process's mounts, "" when it is gone or a thread of the kernel's."""
+    """Return the executable's path in the process's mounts, "" when it is gone or a thread of the
+    kernel's."""
     try:
         return link(pid, "exe")
     except OSError:
@@ -39,7 +40,7 @@ def _contents(pid: int, name: str) -> bytes:
 
 
 def is_held(pid: int, token: str) -> bool | None:
-    """Whether ``probe init --hold TOKEN`` waits for its signal there; None when that is not there."""
+    """Return whether ``probe init --hold TOKEN`` waits for its signal there, or None if that is not there."""
     words = _contents(pid, "cmdline").split(b"\0")
     if token.encode() not in words:
         return None
@@ -48,38 +49,39 @@ def is_held(pid: int, token: str) -> bool | None:
 
 
 def is_of_container(pid: int, container: str) -> bool:
-    """Whether a process is one of the container of this id: its control groups or its mounts have it."""
+    """Return whether a process is one of the container of this id: its control groups or its mounts have
+    it."""
     name = container.encode()
     return name in _contents(pid, "cgroup") or name in _contents(pid, "mountinfo")
 
 
 def tracer(pid: int) -> int:
-    """The process that traces this one, 0 when none does."""
+    """Return the process that traces this one, 0 when none does."""
     found = _TRACER.search(_contents(pid, "status"))
     return int(found[1]) if found else 0
 
 
 def threads(pid: int) -> list[int]:
-    """The threads of a process now."""
+    """Return the threads of a process now."""
     with suppress(OSError):
         return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
     return []
 
 
 def mapped(pid: int) -> list[str]:
-    """Files that a process maps, sorted."""
+    """Return files that a process maps, sorted."""
     fields = (line.split(b" ", 5) for line in _contents(pid, "maps").splitlines())
     paths = {os.fsdecode(each[5].strip()) for each in fields if len(each) == 6}
     return sorted(_unescaped(path).removesuffix(_DELETED) for path in paths if path.startswith("/"))
 
 
 def _unescaped(path: str) -> str:
-    """The kernel writes a newline in a mapped file's name as ``\\012``."""
+    """Return the kernel writes a newline in a mapped file's name as ``\\012``."""
     return path.replace("\\012", "\n")
 
 
 def opened(pid: int) -> dict[int, tuple[str, int]]:
-    """Paths and open(2)'s flags of descriptors, those of no path left out."""
+    """Return paths and open(2)'s flags of descriptors, those of no path left out."""
     found = {}
     with suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
@@ -92,18 +94,18 @@ def opened(pid: int) -> dict[int, tuple[str, int]]:
 
 
 def loader_environment(pid: int) -> tuple[tuple[str, str], ...]:
-    """The ``LD_*`` variables with which a process was executed."""
+    """Return the ``LD_*`` variables with which a process was executed."""
     variables = (os.fsdecode(each).partition("=") for each in _contents(pid, "environ").split(b"\0"))
     return tuple((name, value) for name, _, value in variables if name.startswith("LD_"))
 
 
 def root(pid: int) -> str:
-    """A process's root directory in its mounts. Raises OSError."""
+    """Return a process's root directory in its mounts. Raises OSError."""
     return link(pid, "root")
 
 
 def asked(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
-    """A path as a process means it: ``directory`` is the link that a relative one starts from.
+    """Return a path as a process means it: ``directory`` is the link that a relative one starts from.
 
     Raises OSError: ENOTDIR where that is no path, ENOENT for a descriptor that is not open.
     """
@@ -116,7 +118,7 @@ def asked(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
 
 
 def listening(pid: int) -> set[int]:
-    """TCP ports on which a socket listens in the process's network."""
+    """Return TCP ports on which a socket listens in the process's network."""
     ports = set()
     for name in ("net/tcp", "net/tcp6"):
         for line in _contents(pid, name).decode("ascii", "replace").splitlines()[1:]:

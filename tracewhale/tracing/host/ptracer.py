@@ -197,7 +197,7 @@ class Tracer:
 
 
 def _stopped() -> tuple[int, int] | None:
-    """A child that has stopped or ended, and its status."""
+    """Return a child that has stopped or ended, and its status."""
     try:
         pid, status = os.waitpid(-1, os.WNOHANG | WALL)
     except ChildProcessError:
@@ -206,7 +206,7 @@ def _stopped() -> tuple[int, int] | None:
 
 
 def _ptrace(order: int, tid: int, address: int = 0, data: int = 0) -> bool:
-    """Whether it could be done; it cannot when the thread was killed in this moment."""
+    """Return whether it could be done; it cannot when the thread was killed in this moment."""
     try:
         func.ptrace(order, tid, address, data)
     except PtraceError:

@@ -1,4 +1,5 @@
-"""What an agent has told already, and its counters: each record is written once, and before it is needed."""
+"""The records that an agent has written, and its counters: each record is written once, before it is
+needed."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Nothing:
-    """What a call named cannot be told (``errno`` not 0), or names nothing."""
+    """A path of a call that cannot be read (``errno`` not 0), or that names nothing."""
 
     access: Access
     errno: int = 0
@@ -45,7 +46,7 @@ class Recorder:
         self._write(encode(record))
 
     def program(self, path: str) -> int:
-        """The number of a program, which is told before its first use."""
+        """Return the number of a program, which is told before its first use."""
         number = self._programs.get(path)
         if number is None:
             number = self._programs[path] = len(self._programs)

@@ -40,7 +40,7 @@ _BY_NUMBER = {
 
 
 class UnsupportedByProbe(Exception):
-    """What a probe cannot do, as a sentence."""
+    """A sentence that says what a probe cannot do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +54,13 @@ class CallRequest:
     root: str = "/"
 
     def named(self) -> list[Use | Nothing]:
-        """What it names; nothing for a call whose paths are descriptors."""
+        """Return what it names; nothing for a call whose paths are descriptors."""
         if self.call.kind is ArgumentKind.SOCKETCALL:
             return [self._socketcall()]
         return [self._name(name) for name in self.call.names]
 
     def environment(self) -> tuple[tuple[str, str], ...]:
-        """The ``LD_*`` variables of an execve, or of none that can be read."""
+        """Return the ``LD_*`` variables of an execve, or of none that can be read."""
         width, form = (4, "<I") if self.narrow else (8, "<Q")
         found = []
         address = self.arguments[self.call.names[0].path + 2]
@@ -100,7 +100,7 @@ class CallRequest:
             return Nothing(access, error.errno or 5, os.strerror(error.errno or 5))
 
     def _path(self, name: PathArgument) -> str | None:
-        """The path as it is in memory, "" for the descriptor itself, None where none is named."""
+        """Return the path as it is in memory, "" for the descriptor itself, None where none is named."""
         if name.path < 0:
             return ""
         address = self.arguments[name.path]
@@ -137,7 +137,7 @@ class CallRequest:
         return name.access, name.follow ^ toggled
 
     def _address(self, address: int, size: int) -> str | None:
-        """The path in a socket's address (unix(7)); None for one that is no path."""
+        """Return the path in a socket's address (unix(7)), or None for one that is no path."""
         size &= 0xFFFFFFFF
         if size <= 2:
             return None
@@ -166,7 +166,8 @@ class CallRequest:
 def request(
     pid: int, architecture: int, number: int, arguments: Sequence[int], root: str
 ) -> CallRequest | None:
-    """The request of a trapped call (``architecture`` as AUDIT_ARCH_*); None for one that names no path."""
+    """Return the request of a trapped call (``architecture`` as AUDIT_ARCH_*), or None for one that names
+    no path."""
     column = ARCHITECTURES.get(architecture)
     if column is None:
         return None
@@ -176,6 +177,6 @@ def request(
 
 
 def becomes_tracer(architecture: int, number: int, arguments: Sequence[int]) -> bool:
-    """Whether a call is one by which a process begins to trace another, or is to be traced."""
+    """Return whether a call is one by which a process begins to trace another, or is to be traced."""
     column = ARCHITECTURES.get(architecture)
     return column is not None and number == PTRACE[column] and arguments[0] in (TRACEME, ATTACH, SEIZE)

@@ -19,7 +19,7 @@ LONGEST = 1 << 16
 
 
 class Unknown(Exception):
-    """What the log does not tell, though it is needed; and what to do about it."""
+    """A fact that is needed and not in the log, with what to do about it."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -73,7 +73,7 @@ def _first(arguments: Sequence[str]) -> str:
 
 
 def _file(process: TracedThread, arguments: Sequence[str]) -> str:
-    """The path of a descriptor that is the first argument; "" when it is not known."""
+    """Return the path of a descriptor that is the first argument; "" when it is not known."""
     number, told = lines.descriptor(_first(arguments))
     found = process.files.get(number) if number is not None else None
     return told or (found.path if found else "")

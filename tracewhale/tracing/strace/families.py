@@ -54,19 +54,19 @@ class Families:
                 self.parents[child] = parent
 
     def _first(self, pid: int | None) -> int | None:
-        """The first of those that share a place."""
+        """Return the first of those that share a place."""
         while pid in self.parents:
             pid = self.parents[pid]
         return pid
 
     def unordered(self) -> frozenset[int | None]:
-        """Processes that share their place with others, of whom one changes it."""
+        """Return processes that share their place with others, of whom one changes it."""
         moved = {self._first(pid) for pid in self.movers}
         return frozenset(pid for pid in self.sharing if self._first(pid) in moved)
 
 
 def clone_flags(arguments: Sequence[str]) -> frozenset[str]:
-    """The flags of clone(2) and clone3(2); none of fork(2)."""
+    """Return the flags of clone(2) and clone3(2); none of fork(2)."""
     for argument in arguments:
         if argument.startswith("flags="):
             return lines.flags(argument.removeprefix("flags="))

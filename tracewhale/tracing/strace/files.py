@@ -53,7 +53,7 @@ class FileLines:
 
 
 def runs_of(names: Sequence[str]) -> list[list[Log]]:
-    """The logs of these names, those together that are of one run: all of ``NAME.PID``, as of ``-ff``.
+    """Return the logs of these names, those together that are of one run: all of ``NAME.PID``, as of ``-ff``.
 
     A name that is no file stands for them, as it did when strace was told ``-ff -o NAME``.
     """

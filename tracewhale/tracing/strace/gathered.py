@@ -9,7 +9,7 @@ from tracewhale.tracing.events import Counters, Event, Exec, Trace, Unresolved
 from tracewhale.tracing.strace.machine import Failure
 
 IGNORED, REPEATED, UNRESOLVED, RECORDED = range(4)
-"""What a call counts as; when its two paths differ, the last."""
+"""The outcome of a call; if its two paths differ, that of the last."""
 
 
 class Gathered:

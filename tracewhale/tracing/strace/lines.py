@@ -65,7 +65,7 @@ CUT = "\0"
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a call returned: a number (None when it did not return), an error's name, a file's own path."""
+    """The result of a call: a number (None if it did not return), an error's name, a file's own path."""
 
     value: int | None
     errno: str = ""
@@ -91,11 +91,11 @@ class Line:
 
 
 class Malformed(ValueError):
-    """What makes a line, or an argument, one that cannot be understood; never one of strace's own."""
+    """The reason why a line or an argument cannot be understood; strace itself writes no such line."""
 
 
 def whole(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers, those together that a message of strace's (without ``-o``) has torn.
+    """Yield lines with their numbers, those together that a message of strace's (without ``-o``) has torn.
 
     Each must have its newline: one that has not gets a mark that makes it malformed.
     """
@@ -154,7 +154,8 @@ def _seconds(clock: str | None) -> tuple[float | None, bool]:
 
 
 def arguments(text: str) -> tuple[list[str], int]:
-    """The arguments at the beginning of ``text``, and where the ``)`` after them is (-1: there is none)."""
+    """Return the arguments at the beginning of ``text``, and where the ``)`` after them is (-1: there is
+    none)."""
     found: list[str] = []
     begin = at = depth = 0
     missing: set[str] = set()  # ends that are not there, so that each is looked for once
@@ -195,7 +196,7 @@ def _skipped(text: str, at: int, word: str, missing: set[str]) -> int:
 
 
 def result(text: str) -> Result:
-    """What follows the arguments, from their ``)`` on. Raises Malformed."""
+    """Return what follows the arguments, from their ``)`` on. Raises Malformed."""
     found = _RESULT.match(text)
     if found is None:
         if text.startswith(") = ?"):
@@ -210,7 +211,7 @@ def _number(text: str) -> int:
 
 
 def string(argument: str) -> str | None:
-    """The string that an argument is, None when it is none. Raises Malformed for one that is cut."""
+    """Return the string that an argument is, or None if it is none. Raises Malformed for one that is cut."""
     if argument.endswith('"...'):
         raise Malformed("has a path that is cut")
     if len(argument) < 2 or not argument.startswith('"') or not argument.endswith('"'):
@@ -240,7 +241,8 @@ def _unescaped(text: str) -> str:
 
 
 def descriptor(argument: str) -> tuple[int | None, str]:
-    """A file descriptor (None: AT_FDCWD) and the path that ``-y`` tells of it, or "". Raises Malformed."""
+    """Return a file descriptor (None: AT_FDCWD) and the path that ``-y`` tells of it, or "". Raises
+    Malformed."""
     found = _FILE.match(argument)
     if found is None:
         raise Malformed("has no file descriptor where there is one")
@@ -249,7 +251,7 @@ def descriptor(argument: str) -> tuple[int | None, str]:
 
 
 def _told(name: str | None) -> str:
-    """The path that ``-y`` tells of a descriptor; "" for sockets, pipes and the like.
+    """Return the path that ``-y`` tells of a descriptor; "" for sockets, pipes and the like.
 
     With ``-yy`` the kind of a device stands behind it in brackets of its own.
     """
@@ -258,7 +260,7 @@ def _told(name: str | None) -> str:
 
 
 def flags(argument: str) -> frozenset[str]:
-    """The names of an argument's flags, and a number for those that have none.
+    """Return the names of an argument's flags, and a number for those that have none.
 
     Raises Malformed for nothing but a number, since numbers differ between machines.
     """
@@ -268,7 +270,7 @@ def flags(argument: str) -> frozenset[str]:
 
 
 def has(argument: str, name: str, bit: int) -> bool:
-    """Whether a flag is set, by its name or its bit (``-X raw``)."""
+    """Return whether a flag is set, by its name or its bit (``-X raw``)."""
     for word in argument.split("|"):
         if word == name:
             return True
@@ -282,7 +284,8 @@ def has(argument: str, name: str, bit: int) -> bool:
 
 
 def field(argument: str, name: str) -> str:
-    """The text of a field of a structure: ``flags`` in ``{flags=O_RDONLY, mode=0}``; "" when absent."""
+    """Return the text of a field of a structure: ``flags`` in ``{flags=O_RDONLY, mode=0}``; "" when
+    absent."""
     for each in structure(argument):
         key, equals, value = each.partition("=")
         if equals and key == name:
@@ -291,7 +294,7 @@ def field(argument: str, name: str) -> str:
 
 
 def structure(argument: str) -> list[str]:
-    """The members of a structure or an array, in order; none of anything else."""
+    """Return the members of a structure or an array, in order; none of anything else."""
     if argument[:1] not in ("{", "["):
         return []
     return arguments(argument[1:])[0]

@@ -34,7 +34,7 @@ class Log:
 
 
 def parse(logs: Sequence[Log], *, first: Start = NOTHING, starts: Mapping[int, Start] | None = None) -> Trace:
-    """The trace that the logs of one run tell: ``target``, ``image`` and ``request`` are left empty.
+    """Return the trace that the logs of one run tell: ``target``, ``image`` and ``request`` are left empty.
 
     One log with all processes (``-f``), or one for each (``-ff``), in any order. ``first`` is what is known
     of the process that the first line is of, ``starts`` of others that were there before, by number.
@@ -80,7 +80,7 @@ def _refused(logs: Sequence[Log], place: Place, error: Malformed | Unknown) -> T
 
 
 def _read(logs: Sequence[Log], index: int) -> Iterator[tuple[Place, Line]]:
-    """A log's lines but for noise, with the process that wrote each, where the log says so."""
+    """Yield a log's lines but for noise, with the process that wrote each, where the log says so."""
     suffix = _SUFFIX.search(logs[index].name)
     own = int(suffix[1]) if suffix else None
     for number, text in lines.whole(logs[index].lines):
@@ -114,7 +114,7 @@ def _by_time(logs: Sequence[Log]) -> Iterator[tuple[Place, Line]]:
 
 
 def _by_birth(logs: Sequence[Log], families: Families) -> Iterator[tuple[Place, Line]]:
-    """Each log after that of the process that made its own."""
+    """Yield each log after that of the process that made its own."""
     pids = [_SUFFIX.search(log.name) for log in logs]
     of_pid = {int(found[1]): index for index, found in enumerate(pids) if found}
     children: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""What the lines of a log mean, one after the other: events, and how they change their process."""
+"""The meaning of a log's lines, one after the other: events, and changes of their process."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Failure:
 
 
 class Sink(Protocol):
-    """Who is told what the lines mean. Processes have the log's numbers, 0 where it has none."""
+    """The receiver of the lines' meaning. Processes have the log's numbers, 0 where it has none."""
 
     def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
         """A call: each of its paths, None for one that it does not name."""
@@ -151,7 +151,7 @@ class LogInterpreter:
             )
 
     def _base(self, process: TracedThread, name: PathArgument, arguments: Sequence[str]) -> str | Unknown:
-        """What a path is relative to, whole; Unknown is raised only where the path is relative."""
+        """Return what a path is relative to, whole; Unknown is raised only where the path is relative."""
         if 0 <= name.dirfd < len(arguments):
             number, told = lines.descriptor(arguments[name.dirfd])
             if number is not None:
@@ -190,7 +190,7 @@ class LogInterpreter:
         self._conclude(process, begun, arguments, lines.result(text[end:]))
 
     def _abandon(self, process: TracedThread) -> None:
-        """What a process had begun when it was killed, or when strace let go of it, never returned."""
+        """End the calls that a process had begun when it was killed, or when strace let go of it."""
         begun = self._pending.pop(process.pid, None)
         if begun is not None:
             self._conclude(process, begun, lines.arguments(begun.text)[0], Result(None))
@@ -242,7 +242,8 @@ def _asked(
     arguments: Sequence[str],
     result: Result,
 ) -> RequestedPath | int | None:
-    """The path that a call names, None when it names none, an errno when the kernel could not read it.
+    """Return the path that a call names, or None if it names none, an errno when the kernel could not read
+    it.
 
     Raises Malformed, and Unknown where the path is relative to what is not known.
     """

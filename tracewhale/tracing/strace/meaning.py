@@ -1,4 +1,4 @@
-"""What the arguments and the result of a call say of a path: how it is used, and whether it was there."""
+"""The use of a path, and whether it was there, from the arguments and the result of a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ ABSENT = frozenset({"ENOENT", "ENOTDIR", "ENAMETOOLONG"})
 
 
 def use(call: SystemCall, name: PathArgument, arguments: Sequence[str]) -> tuple[Access, bool]:
-    """How a call uses one of its paths, and whether it follows a final symbolic link. Raises Malformed."""
+    """Return how a call uses one of its paths, and whether it follows a final symbolic link. Raises
+    Malformed."""
     flags = arguments[name.flags] if 0 <= name.flags < len(arguments) else ""
     if call.kind in (ArgumentKind.OPEN, ArgumentKind.OPENAT2):
         if not flags:
@@ -24,7 +25,7 @@ def use(call: SystemCall, name: PathArgument, arguments: Sequence[str]) -> tuple
 
 
 def was_present(access: Access, result: Result, arguments: Sequence[str]) -> bool:
-    """Whether the path existed before the call, as far as its result tells.
+    """Return whether the path existed before the call, as far as its result tells.
 
     A name that a call made was not there; open(2) that may create one, and did not fail, tells nothing.
     """
@@ -36,7 +37,7 @@ def was_present(access: Access, result: Result, arguments: Sequence[str]) -> boo
 
 
 def loader_environment(arguments: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The ``LD_*`` variables of execve(2), which a log has with ``-v`` only. Raises Malformed."""
+    """Return the ``LD_*`` variables of execve(2), which a log has with ``-v`` only. Raises Malformed."""
     found = []
     for argument in arguments[2:]:
         for each in lines.structure(argument):

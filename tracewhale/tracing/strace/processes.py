@@ -50,7 +50,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What is known of a process before the first line of its log."""
+    """The state of a process before the first line of its log."""
 
     directory: str = ""
     root: str = "/"
@@ -69,12 +69,12 @@ class TracedThread:
 
     @staticmethod
     def started(pid: int | None, start: Start) -> TracedThread:
-        """One that was there before the log."""
+        """Return one that was there before the log."""
         files = {number: Open(path, pid) for number, path in start.files.items()}
         return TracedThread(pid, FsState(start.directory, start.root), files, start.program)
 
     def child(self, pid: int | None, *, shares_place: bool, shares_files: bool) -> TracedThread:
-        """What fork(2) or clone(2) makes of it."""
+        """Return what fork(2) or clone(2) makes of it."""
         place = self.place if shares_place else self.place.copy()
         files = self.files if shares_files else dict(self.files)
         return TracedThread(pid, place, files, self.program)
@@ -86,10 +86,10 @@ class TracedThread:
 
 
 def joined(directory: str, path: str) -> str:
-    """A relative path as a whole one, as it was asked for: nothing in it is resolved."""
+    """Return a relative path as a whole one, as it was asked for: nothing in it is resolved."""
     return f"{directory.rstrip('/')}/{path}"
 
 
 def without_dots(path: str) -> str:
-    """An absolute path without ``.`` and double slashes; ``..`` stays, for before it may be a link."""
+    """Return an absolute path without ``.`` and double slashes; ``..`` stays, for before it may be a link."""
     return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
