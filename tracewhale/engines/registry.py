@@ -1,49 +1,50 @@
-"""The registry of engines: the prefix of a target's name picks one."""
+"""The registry of engines: the kind of a target's name picks one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from tracewhale.engines.base import Progress, Request, Target
+from tracewhale.engines.base import Engine, Progress, Request, Target
 from tracewhale.engines.docker.adapter import DockerEngine
 from tracewhale.engines.embedded.adapter import EmbeddedEngine
-from tracewhale.engines.names import DOCKER, parse
-from tracewhale.errors import UsageError
+from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, parse
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.run import Run
 from tracewhale.tracing.events import Step, Trace
 
+ENGINES: tuple[tuple[Callable[[Progress], Engine], tuple[str, ...]], ...] = (
+    (DockerEngine, (DOCKER,)),
+    (EmbeddedEngine, (ARCHIVE, OCI, OCI_ARCHIVE, ROOTFS, HOST)),
+)
+"""Each engine with the kinds of names (`tracewhale.engines.names`) that it answers for."""
+
 
 class Engines:
-    """Docker's engine for images and containers of its own, the embedded one for everything else."""
+    """All engines as one. Each finds what is behind its own kinds of names."""
 
     def __init__(self, progress: Progress) -> None:
-        self._docker, self._embedded = DockerEngine(progress), EmbeddedEngine(progress)
+        self._by_kind: dict[str, Engine] = {}
+        for make, kinds in ENGINES:
+            self._by_kind |= dict.fromkeys(kinds, make(progress))
 
     def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
         """Find a target. Raises what its engine does."""
-        found = parse(name)
-        if found.kind != DOCKER:
-            return self._embedded.open(name, request)
-        return self._docker.open(found.place, request)
+        return self._engine(name).open(name, request)
 
     def attach(
         self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
     ) -> Trace:
-        """Trace a container that runs, which goes on."""
-        found = parse(name)
-        if found.kind != DOCKER:
-            raise UsageError(f"{name} does not run, and --attach takes a running container.", "Leave it out.")
-        return self._docker.attach(found.place, request, steps, console, handle)
+        """Trace a container that runs, which goes on. Raises UsageError for a target that does not run."""
+        return self._engine(name).attach(name, request, steps, console, handle)
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
-        """Return what a trace was made of, or another image by name, with the request that the trace
-        holds."""
-        kinds = [parse(each).kind == DOCKER for each in (trace.target, name or trace.target)]
-        if all(kinds):
-            return self._docker.reopen(trace, name and parse(name).place)
-        if not any(kinds):
-            return self._embedded.reopen(trace, name)
+        """Return a trace's target, or another image by name, with the request that the trace holds."""
+        engine = self._engine(name or trace.target)
+        if engine is self._engine(trace.target):
+            return engine.reopen(trace, name)
         request = Run.from_json(trace.request, trace.target, trace.image, {})
-        return self.open(name, Request(request.options, request.command))
+        return engine.open(name, Request(request.options, request.command))
+
+    def _engine(self, name: str) -> Engine:
+        return self._by_kind[parse(name).kind]

@@ -32,7 +32,7 @@ from tracewhale.engines.docker.publish import name_image
 from tracewhale.engines.docker.reference import normalized
 from tracewhale.engines.docker.target import changes, inspect_container, prepared, save
 from tracewhale.engines.docker.uninterrupted import whole
-from tracewhale.engines.names import DOCKER, Name
+from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.engines.probes import Probe, ProbeVerdict, choose
 from tracewhale.errors import ProbeError, TargetNotFound, UsageError
 from tracewhale.image import Image
@@ -209,15 +209,16 @@ class DockerEngine:
     @contextmanager
     def open(self, name: str, request: Request) -> Iterator[DockerTarget]:
         options = request.options
-        found = find(self._client, name, platform=options.platform or "", progress=self._progress)
+        place = parse(name).place
+        found = find(self._client, place, platform=options.platform or "", progress=self._progress)
         with prepared(self._client, found, options, request.command) as run:
             yield DockerTarget(self._client, run, found, request.probe)
 
     def attach(
         self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
     ) -> Trace:
-        """Trace a container that runs, which goes on. Raises what ``running.attach`` does."""
-        found = find(self._client, name, progress=self._progress)
+        """Trace a container that runs, which goes on. Raises what `attach.attach` does."""
+        found = find(self._client, parse(name).place, progress=self._progress)
         return attach(
             self._client,
             found,
@@ -242,7 +243,7 @@ class DockerEngine:
             if not name:
                 yield DockerTarget(self._client, run, named)
                 return
-            other = find(self._client, name, progress=self._progress)
+            other = find(self._client, parse(name).place, progress=self._progress)
             if other.container:
                 raise UsageError(f"{name} is a container, and only images can be verified", "name an image")
             config = inspect_image(self._client, other.image)["Config"]

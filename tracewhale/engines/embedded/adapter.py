@@ -125,6 +125,12 @@ class EmbeddedEngine:
             )
             yield EmbeddedTarget(source, run)
 
+    def attach(
+        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+    ) -> Trace:
+        """Raise UsageError: nothing behind these names runs."""
+        raise UsageError(f"{name} does not run, and --attach takes a running container.", "Leave it out.")
+
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[EmbeddedTarget]:
         request = Run.from_json(trace.request, trace.target, trace.image, {})
