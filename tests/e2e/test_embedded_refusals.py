@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.tool import refusal, tracewhale
+from tests.layer_writing import write_image
 from tests.trees import MemoryTree
 from tracewhale.errors import ExitCode
-from tracewhale.image import write_image
 from tracewhale.image.archive import docker_archive, write_archive
 
 pytestmark = pytest.mark.usefixtures("temporary", "probe")

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.layer_writing import write_image
 from tests.trees import MemoryTree
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
 from tracewhale.engines.output import check, write
 from tracewhale.errors import InvalidTag, UsageError
-from tracewhale.image import write_image
 
 
 @pytest.mark.parametrize(

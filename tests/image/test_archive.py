@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.layer_writing import write_image
 from tests.trees import MemoryTree
 from tracewhale.errors import ImageContentError, NoSpace, UsageError
-from tracewhale.image import Image, Overrides, write_image
+from tracewhale.image import Image, Overrides
 from tracewhale.image.archive import docker_archive, oci_archive, write_archive, write_oci_layout
 from tracewhale.rootfs.archive import REFERENCE
 

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.image.torture import everything, grow
+from tests.layer_writing import pack_layer
 from tracewhale.errors import ImageContentError
-from tracewhale.image.layer import Layer, layer_xattrs, pack_layer, write_layer
+from tracewhale.image.layer import Layer, layer_xattrs, write_layer
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.layer_entries import layer_order, with_parents
 from tracewhale.rootfs.tree import Entry, Kind, Packed
@@ -126,7 +127,7 @@ import hashlib, locale, os, sys
 locale.setlocale(locale.LC_ALL, "")
 os.umask(int(sys.argv[2], 8))
 from tests.image.torture import everything
-from tracewhale.image import write_image
+from tests.layer_writing import write_image
 from tracewhale.image.archive import docker_archive, oci_archive
 from tracewhale.rootfs.directory import DirectoryTree
 with DirectoryTree(sys.argv[1]) as tree:

@@ -12,8 +12,8 @@ import pytest
 from docker import DockerClient
 
 from tests.image.torture import as_text, everything, grow, lines
+from tests.layer_writing import write_image
 from tracewhale.engines.docker.containers import served_tree
-from tracewhale.image import write_image
 from tracewhale.image.archive import docker_archive, oci_archive, write_archive, write_oci_layout
 from tracewhale.rootfs.archive import open_docker_archive, open_oci
 from tracewhale.rootfs.directory import DirectoryTree

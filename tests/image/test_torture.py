@@ -8,7 +8,7 @@ from typing import BinaryIO
 import pytest
 
 from tests.image.torture import as_text, everything, grow, leave_a_socket
-from tracewhale.image import pack_layer
+from tests.layer_writing import pack_layer
 from tracewhale.rootfs.blobs import Blob
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.layers import LayerTree

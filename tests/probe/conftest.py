@@ -16,15 +16,16 @@ COMPILE_SECONDS = 600
 @pytest.fixture(scope="session")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """``program("name")`` is the executable of ``programs/name.c``, static."""
-    made: dict[str, Path] = {}
+    executables: dict[tuple[str, ...], Path] = {}
 
     def make(name: str, *flags: str) -> Path:
-        if name not in made:
+        key = (name, *flags)
+        if key not in executables:
             output = tmp_path_factory.mktemp("programs") / name
             options = flags or ("-target", "x86_64-linux-musl")
             command = [sys.executable, "-m", "ziglang", "cc", *options, "-static", "-O1", "-o", str(output)]
             subprocess.run([*command, str(PROGRAMS / f"{name}.c")], check=True, timeout=COMPILE_SECONDS)
-            made[name] = output
-        return made[name]
+            executables[key] = output
+        return executables[key]
 
     return make

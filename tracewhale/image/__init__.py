@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, BinaryIO
 
 from tracewhale.image.config import AS_IT_WAS, Overrides, created_time, digest, new_config, overridden
-from tracewhale.image.layer import Layer, pack_layer, write_layer
+from tracewhale.image.layer import Layer, write_layer
 from tracewhale.rootfs.tempfiles import spool
 from tracewhale.rootfs.tree import Packed
 
@@ -18,8 +18,6 @@ __all__ = [
     "Image",
     "Layer",
     "Overrides",
-    "pack_layer",
-    "write_image",
     "write_layer",
     "write_layers",
 ]
@@ -50,22 +48,6 @@ class Image:
     def left_out(self) -> tuple[tuple[str, str], ...]:
         """Paths that an image cannot hold, as pairs of a path and why."""
         return tuple(pair for layer, _ in self.layers for pair in layer.left_out)
-
-
-@contextmanager
-def write_image(
-    packed: Iterable[Packed],
-    original: Mapping[str, Any],
-    *,
-    created_by: str = "tracewhale",
-    overrides: Overrides = AS_IT_WAS,
-    environ: Mapping[str, str] = os.environ,
-) -> Iterator[Image]:
-    """Make an image of one layer of packed entries: see `write_layers`."""
-    with write_layers(
-        [packed], original, created_by=created_by, overrides=overrides, environ=environ
-    ) as image:
-        yield image
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tracewhale.errors import ImageContentError
-from tracewhale.rootfs.layer_entries import HOST_XATTRS, WHITEOUT_PREFIX, layer_order, with_parents
+from tracewhale.rootfs.layer_entries import HOST_XATTRS, WHITEOUT_PREFIX
 from tracewhale.rootfs.tar_header import BLOCK, TYPES, header, padding
-from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree, parent
+from tracewhale.rootfs.tree import Entry, Kind, Packed, parent
 
 _GATHERED = 1 << 20
 
@@ -35,11 +35,6 @@ class Layer:
     size: int
     entries: int
     left_out: tuple[tuple[str, str], ...] = ()
-
-
-def pack_layer(tree: Tree, paths: Iterable[str], out: Writable) -> Layer:
-    """Write the layer of some physical paths of a tree and of all their parents."""
-    return write_layer(tree.pack(layer_order(with_parents(paths))), out)
 
 
 def write_layer(packed: Iterable[Packed], out: Writable) -> Layer:

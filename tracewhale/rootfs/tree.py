@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -85,10 +84,6 @@ class Tree(Protocol):
     def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
         """Yield each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
         ...
-
-
-class OpenTree(AbstractContextManager[Tree], Protocol):
-    """A tree that holds something (a container, a mount) until it is closed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from tracewhale.engines.docker.containers import (
     token,
 )
 from tracewhale.engines.docker.engine import find
-from tracewhale.engines.docker.target import changes, layers_above, prepared
-from tracewhale.errors import CommandKilled, UsageError
+from tracewhale.engines.docker.target import changes, prepared
+from tracewhale.errors import CommandKilled
 from tracewhale.rootfs.tree import Kind, View
 from tracewhale.running.options import RunOptions
 
@@ -210,9 +210,3 @@ def test_the_temporary_image_goes_when_the_run_fails(api: APIClient, box: Contai
 def test_no_volumes_make_no_container(api: APIClient) -> None:
     with copied_volumes(api, "no-such-image", "no-such-container", ()) as (holder, volumes):
         assert (holder, volumes) == ("", {})
-
-
-def test_layers(api: APIClient, image: Callable[[str], str]) -> None:
-    assert layers_above(api, image("curl"), image("base")) == 1
-    with pytest.raises(UsageError, match="is not the base of"):
-        layers_above(api, image("base"), image("static"))

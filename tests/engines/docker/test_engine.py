@@ -119,12 +119,12 @@ def test_a_current_context_that_is_not_there(tmp_path: Path, monkeypatch: pytest
         connect({})
 
 
-def test_the_context_that_is_current_leads_to_the_engine(
+def test_docker_context_counts_before_the_current_context(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "config.json").write_text('{"currentContext": "default"}')
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    with pytest.raises(EngineError):
+    with pytest.raises(EngineError, match="no-such-context"):
         connect({"DOCKER_CONTEXT": "no-such-context"})
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 from docker import APIClient, DockerClient
 
+from tests.layer_writing import write_image
 from tests.trees import MemoryTree
 from tracewhale.engines.docker.container_spec import CreatePayload
 from tracewhale.engines.docker.containers import container
 from tracewhale.engines.docker.preflight import check_startable
 from tracewhale.errors import ImageContentError
-from tracewhale.image import write_image
 from tracewhale.image.archive import docker_archive
 from tracewhale.rootfs.tree import Kind
 

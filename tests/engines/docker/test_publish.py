@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from docker import APIClient, DockerClient
 
+from tests.layer_writing import write_image
 from tests.trees import MemoryTree
 from tracewhale.engines.docker.engine import load
 from tracewhale.engines.docker.publish import name_image
-from tracewhale.image import write_image
 from tracewhale.image.archive import docker_archive
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from docker import DockerClient
 
+from tests.layer_writing import write_image
 from tests.trees import MemoryTree
 from tracewhale.engines.base import Request
 from tracewhale.engines.embedded import sources
@@ -19,7 +20,6 @@ from tracewhale.engines.embedded.machine import this_machine
 from tracewhale.engines.embedded.sources import Source, opened
 from tracewhale.engines.names import parse
 from tracewhale.errors import EngineError
-from tracewhale.image import write_image
 from tracewhale.image.archive import write_oci_layout
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.options import RunOptions

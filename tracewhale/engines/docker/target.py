@@ -14,11 +14,9 @@ from tracewhale.engines.docker.engine import (
     EngineObject,
     api_errors,
     image_config,
-    inspect_image,
     remove_image,
 )
 from tracewhale.engines.docker.uninterrupted import whole
-from tracewhale.errors import UsageError
 from tracewhale.running.options import RunOptions
 from tracewhale.running.run import Run
 
@@ -73,19 +71,6 @@ def changes(client: APIClient, identifier: str) -> tuple[str, ...]:
     with api_errors("list the container's changes"):
         listed = cast("list[dict[str, Any]] | None", cast(Any, client).diff(identifier))
     return tuple(sorted(each["Path"] for each in listed or () if each["Kind"] in (CHANGED, ADDED)))
-
-
-def layers_above(client: APIClient, image: str, base: str) -> int:
-    """Return how many of the image's lowest layers are those of ``base``. Raises UsageError when not all
-    are."""
-    layers = inspect_image(client, image)["RootFS"].get("Layers") or []
-    below = inspect_image(client, base)["RootFS"].get("Layers") or []
-    if not below or layers[: len(below)] != below:
-        raise UsageError(
-            f"{base} is not the base of {image}: their lowest layers are not the same.",
-            "Give the image that its Dockerfile says FROM, in the version that it was built with.",
-        )
-    return len(below)
 
 
 def save(client: APIClient, image: str) -> Iterator[bytes]:
