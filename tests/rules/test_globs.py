@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trees import MemoryTree
+from tracewhale.patterns import Effort
 from tracewhale.rootfs.tree import View
 from tracewhale.rules.globs import GlobBase, KeptPaths, escape, expand
 
@@ -51,7 +52,7 @@ def test_a_glob_matches_kept_paths(glob: str, matches: list[str]) -> None:
 
 def found(text: str, glob: str, base: str = "/") -> list[str]:
     place = GlobBase(base, glob)
-    return list(expand(View(MemoryTree(text)), [place])[place])
+    return list(expand(View(MemoryTree(text)), [place], Effort())[place])
 
 
 TREE = """
@@ -113,7 +114,7 @@ def test_loops_of_links_end() -> None:
 def test_many_places_take_one_exchange_a_level() -> None:
     tree = MemoryTree("\n".join(f"/lib/p{n}/plugins/x.so: x" for n in range(50)))
     places = [GlobBase("/", f"/lib/p{n}/plugins/*.so") for n in range(50)]
-    assert all(expand(View(tree), places).values())
+    assert all(expand(View(tree), places, Effort()).values())
     assert tree.exchanges == 4  # "/", /lib, the fifty p*, their fifty plugins
 
 

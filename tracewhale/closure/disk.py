@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -122,7 +122,7 @@ class Disk:
             self._directories[path] = entry.path if entry is not None and is_directory else None
         return self._directories[path]
 
-    def contents(self, path: str) -> Iterable[str]:
+    def contents(self, path: str) -> Collection[str]:
         """Return names in a requested directory; none when there is no such directory."""
         at = self.directory(path)
         return (self.view.listing(at) or {}) if at is not None else ()

@@ -7,10 +7,9 @@ for them.
 
 from __future__ import annotations
 
-import fnmatch
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from tracewhale.closure.cache import Cache, CacheEntry, compare, ordered
@@ -20,11 +19,14 @@ from tracewhale.closure.headers import ET_DYN
 from tracewhale.closure.ldcache import encode
 from tracewhale.closure.loader import CACHE_FLAGS, EM_386, EM_AARCH64, EM_X86_64, Loader
 from tracewhale.closure.model import Elf
+from tracewhale.patterns import MAGIC, Effort, name_pattern
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 CONF = "/etc/ld.so.conf"
 MAX_FILES = 1024
 """Configuration files that are followed; more is a circle."""
+LINE_COST, WALK_COST = 100, 200
+"""What reading a line costs, and walking along a character of a path: in characters compared."""
 
 LIBC4_TYPES = {"libc4": 0, "libc5": 2, "libc6": 3, "glibc2": 3}
 LEGACY = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "i586": 1 << 48, "i686": 1 << 49, "haswell": 1 << 50}
@@ -75,7 +77,7 @@ def scan(view: View, loader: Loader, keep: Keep = lambda path: True) -> tuple[Ca
 
 def configured(view: View, path: str = CONF) -> tuple[str, ...]:
     """Return the directories that ``ld.so.conf`` names, with all that it includes, in order."""
-    return tuple(line.partition("=")[0].rstrip().rstrip("/") for line in _lines(Disk(view), path, []))
+    return tuple(line.partition("=")[0].rstrip().rstrip("/") for line in _lines(Disk(view), path))
 
 
 class _Scanner:
@@ -90,7 +92,7 @@ class _Scanner:
         self._places: dict[str, ScannedDirectory] = {}
 
     def entries(self) -> Iterator[CacheEntry]:
-        for line in _lines(self.disk, CONF, []):
+        for line in _lines(self.disk, CONF):
             self._add(line)
         for directory in _system(self.loader):
             self._add(directory)
@@ -247,23 +249,39 @@ def _system(loader: Loader) -> Iterator[str]:
             yield from (f"{plain}64", f"{plain}x32")
 
 
-def _lines(disk: Disk, path: str, files: list[str]) -> Iterator[str]:
-    """Yield every line of ld.so.conf that names a directory; ``files`` are those that were read so far."""
-    text = disk.text(path)
-    if text is None or len(files) >= MAX_FILES:
-        return
-    files.append(path)
-    for raw in text.decode(errors="surrogateescape").split("\n"):
-        line = raw.partition("\0")[0].partition("#")[0].lstrip(" \t\v\f\r")
+def _lines(disk: Disk, path: str) -> Iterator[str]:
+    """Yield every line of ld.so.conf, and of what it includes, that names a directory.
+
+    Raises ImageContentError for absurdly many lines and patterns.
+    """
+    effort, files = Effort(), 1
+    reading = [(path, _directives(disk, path))]
+    while reading:
+        here, lines = reading[-1]
+        line = next(lines, None)
+        if line is None:
+            reading.pop()
+            continue
+        effort.spend(LINE_COST + len(line))
         if re.match(r"include[ \t]", line):
-            for pattern in re.split("[ \t]", line[8:]):
-                for included in _glob(disk, pattern, path):
-                    yield from _lines(disk, included, files)
-        elif line and not re.match(r"(?i)hwcap[ \t]", line):
+            named = re.split("[ \t]", line[8:])
+            included = [found for pattern in named for found in _glob(disk, pattern, here, effort)]
+            included = included[: MAX_FILES - files]
+            files += len(included)
+            reading += [(found, _directives(disk, found)) for found in reversed(included)]
+        elif not re.match(r"(?i)hwcap[ \t]", line):
             yield line
 
 
-def _glob(disk: Disk, pattern: str, path: str) -> list[str]:
+def _directives(disk: Disk, path: str) -> Iterator[str]:
+    """Yield a configuration file's lines without comments and empty ones."""
+    for raw in (disk.text(path) or b"").decode(errors="surrogateescape").split("\n"):
+        line = raw.partition("\0")[0].partition("#")[0].lstrip(" \t\v\f\r")
+        if line:
+            yield line
+
+
+def _glob(disk: Disk, pattern: str, path: str, effort: Effort) -> list[str]:
     """Return paths that a pattern of glob(7) stands for, sorted as in the C locale."""
     if not pattern:
         return []
@@ -271,13 +289,22 @@ def _glob(disk: Disk, pattern: str, path: str) -> list[str]:
         pattern = f"{os.path.dirname(path)}/{pattern}"
     found = [""]
     for part in pattern.strip("/").split("/"):
-        if not re.search(r"[*?\[]", part):
+        if not MAGIC.search(part):
             found = [f"{directory}/{part}" for directory in found]
             continue
+        matching = name_pattern(part)
         found = [
             f"{directory}/{name}"
             for directory in found
-            for name in disk.contents(directory or "/")
-            if fnmatch.fnmatchcase(name, part) and (not name.startswith(".") or part.startswith("."))
+            for name in _names(disk, directory, len(matching.pattern), effort)
+            if matching.fullmatch(name) and (not name.startswith(".") or part.startswith("."))
         ]
     return sorted(found, key=os.fsencode)
+
+
+def _names(disk: Disk, directory: str, cost: int, effort: Effort) -> Collection[str]:
+    """Return names in a directory, each of which costs so much to compare."""
+    effort.spend(WALK_COST * len(directory))
+    names = disk.contents(directory or "/")
+    effort.spend(cost * len(names))
+    return names

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tracewhale.errors import UsageError
+from tracewhale.patterns import Effort
 from tracewhale.rootfs.tree import Kind, View, parent
 from tracewhale.rules import symbols
 from tracewhale.rules.globs import GlobBase, KeptPaths, expand
@@ -64,14 +65,16 @@ def apply(
 
     ``kept`` are physical paths with their parent directories, ``objects`` what is known of the ELF files
     among them, by physical path; ``without`` are names of rules to leave out. Monotonic: more that is
-    kept never makes less. Raises UsageError for a name in ``without`` that no rule has.
+    kept never makes less. Raises UsageError for a name in ``without`` that no rule has, ImageContentError
+    for configuration files with absurdly many patterns.
     """
+    effort = Effort()
     chosen = _chosen(tuple(rules), without)
     found = KeptPaths(kept)
     objects = {path: elf for path, elf in objects.items() if path in kept}
     triggers = {rule.name: because for rule in chosen if (because := _triggers(view, rule, found, objects))}
     libraries = _libraries(found)
-    active = _possible(view, [rule for rule in chosen if rule.name in triggers], triggers, libraries)
+    active = _possible(view, [rule for rule in chosen if rule.name in triggers], triggers, libraries, effort)
     requests = [
         _Request(rule, because, place, read)
         for rule in active
@@ -80,7 +83,7 @@ def apply(
         for because, place in _places(glob, triggers[rule.name], libraries)
     ]
     requests += _notes(active, objects, libraries)
-    return tuple(sorted(_carry_out(view, requests, libraries)))
+    return tuple(sorted(_carry_out(view, requests, libraries, effort)))
 
 
 def _chosen(rules: tuple[Rule, ...], without: AbstractSet[str]) -> list[Rule]:
@@ -130,14 +133,18 @@ def _places(
 
 
 def _possible(
-    view: View, rules: list[Rule], triggers: Mapping[str, tuple[str, ...]], libraries: list[str]
+    view: View,
+    rules: list[Rule],
+    triggers: Mapping[str, tuple[str, ...]],
+    libraries: list[str],
+    effort: Effort,
 ) -> list[Rule]:
     """Return the rules without those that the image itself rules out by ``unless``."""
     places = {
         rule.name: [p for glob in rule.unless for _, p in _places(glob, triggers[rule.name], libraries)]
         for rule in rules
     }
-    found = expand(view, (place for some in places.values() for place in some))
+    found = expand(view, (place for some in places.values() for place in some), effort)
     return [rule for rule in rules if not any(found[place] for place in places[rule.name])]
 
 
@@ -153,7 +160,9 @@ def _notes(rules: list[Rule], objects: Mapping[str, Object], libraries: list[str
                             yield _Request(rule, because, place)
 
 
-def _carry_out(view: View, requests: Iterable[_Request], libraries: list[str]) -> set[Addition]:
+def _carry_out(
+    view: View, requests: Iterable[_Request], libraries: list[str], effort: Effort
+) -> set[Addition]:
     """Look at every place, read what is to be read, and look at what that names, until it ends."""
     additions: set[Addition] = set()
     first: dict[tuple[str, str], str] = {}
@@ -162,7 +171,7 @@ def _carry_out(view: View, requests: Iterable[_Request], libraries: list[str]) -
     pending = list(dict.fromkeys(requests))
     while pending:
         known.update(pending)
-        found = expand(view, (request.place for request in pending))
+        found = expand(view, (request.place for request in pending), effort)
         files: dict[tuple[str, str], Rule] = {}
         for request in pending:
             for path in found[request.place]:

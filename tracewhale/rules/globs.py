@@ -10,52 +10,24 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from tracewhale.patterns import ANYTHING, MAGIC, Effort, name_pattern, path_pattern, reversed_range
 from tracewhale.rootfs.tree import SYMLINK_LIMIT, Kind, View, parent
-
-MAGIC = re.compile(r"[*?\[]")
-_SET = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 
 
 class _Deep(str):
     """The component ``**``: any number of directories."""
 
 
-DEEP: Final = _Deep("**")
+DEEP: Final = _Deep(ANYTHING)
 Part = str | re.Pattern[str]
 
 
 @lru_cache(maxsize=4096)
 def _part(component: str) -> Part:
     """Return a component as a literal, as DEEP, or as the pattern of a whole file name."""
-    if component == "**":
+    if component == ANYTHING:
         return DEEP
-    return re.compile(_translate(component), re.DOTALL) if MAGIC.search(component) else component
-
-
-def _translate(component: str) -> str:
-    """Return a component's regular expression, as fnmatch(3) with FNM_PATHNAME means it."""
-    text = ""
-    at = 0
-    while at < len(component):
-        character = component[at]
-        found = _SET.match(component, at) if character == "[" else None
-        if found:
-            members = re.escape(found[2]).replace(r"\-", "-")
-            text += f"[{'^/' if found[1] else ''}{members}]"
-            at = found.end()
-            continue
-        text += {"*": "[^/]*", "?": "[^/]"}.get(character) or re.escape(character)
-        at += 1
-    return text
-
-
-@lru_cache(maxsize=4096)
-def _whole(glob: str) -> re.Pattern[str]:
-    """Return a glob over whole physical paths."""
-    text = "".join(
-        "(?:/.*)?" if part == "**" else "/" + _translate(part) for part in glob.strip("/").split("/")
-    )
-    return re.compile(text if glob != "/" else "/", re.DOTALL)
+    return name_pattern(component) if MAGIC.search(component) else component
 
 
 class KeptPaths:
@@ -82,7 +54,7 @@ class KeptPaths:
         names = self._names_matching(last)
         if "/" not in glob:
             return tuple(sorted(path for name in names for path in self._by_name[name]))
-        whole = _whole(glob)
+        whole = path_pattern(glob)
         return tuple(sorted(path for name in names for path in self._by_name[name] if whole.fullmatch(path)))
 
     def _names_matching(self, component: str) -> Iterator[str]:
@@ -118,11 +90,12 @@ class _Front:
     links: tuple[str, ...] = ()
 
 
-def expand(view: View, places: Iterable[GlobBase]) -> dict[GlobBase, tuple[str, ...]]:
+def expand(view: View, places: Iterable[GlobBase], effort: Effort) -> dict[GlobBase, tuple[str, ...]]:
     """Return the physical paths that each place stands for, sorted, with the symbolic links on the way.
 
     All places advance together, one directory level at a time, so that the listings of a level are one
-    exchange. A link at the end is kept with where it leads; wildcards do not go through links.
+    exchange. A link at the end is kept with where it leads; wildcards do not go through links. Raises
+    ImageContentError where that takes more than ``effort`` allows.
     """
     found: dict[GlobBase, set[str]] = {place: set() for place in places}
     fronts = {place: {_Front(place.base, _parts(place.glob))} for place in found}
@@ -132,7 +105,7 @@ def expand(view: View, places: Iterable[GlobBase]) -> dict[GlobBase, tuple[str, 
         for place, some in fronts.items():
             directory = place.glob.endswith("/")
             for front in some:
-                for step in _advance(view, front, directory=directory):
+                for step in _advance(view, front, effort, directory=directory):
                     if isinstance(step, _Front):
                         following.setdefault(place, set()).add(step)
                     else:
@@ -149,9 +122,12 @@ def _literal(target: str) -> tuple[Part, ...]:
     return tuple(component for component in target.split("/") if component not in ("", "."))
 
 
-def _advance(view: View, front: _Front, *, directory: bool) -> Iterator[_Front | tuple[str, ...]]:
+def _advance(
+    view: View, front: _Front, effort: Effort, *, directory: bool
+) -> Iterator[_Front | tuple[str, ...]]:
     """Yield one component further: where the glob goes on, or paths that it stands for."""
     here, links = front.here, front.links
+    effort.spend(1 + len(front.rest) + len(links))
     listing = view.listing(here)
     if listing is None:
         return
@@ -175,6 +151,7 @@ def _advance(view: View, front: _Front, *, directory: bool) -> Iterator[_Front |
     if isinstance(part, str) and part is not DEEP:
         entries = [listing[part]] if part in listing else []
     elif isinstance(part, re.Pattern):
+        effort.spend(len(part.pattern) * len(listing))
         entries = [entry for name, entry in listing.items() if part.fullmatch(name)]
     else:
         entries = list(listing.values())
@@ -200,8 +177,5 @@ def escape(name: str) -> str:
 
 def problem(glob: str) -> str:
     """Return why a glob has no meaning; nothing when it has one."""
-    try:
-        _whole(glob)
-    except re.error as error:
-        return f"not a glob: {error}"
-    return ""
+    wrong = next(filter(None, map(reversed_range, glob.split("/"))), "")
+    return f"not a glob: the range {wrong} is empty" if wrong else ""
