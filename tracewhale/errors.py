@@ -28,6 +28,7 @@ class ExitCode(IntEnum):
     TRACE_LOST = 14
     PROBE = 15
     IMAGE_CONTENT = 16
+    UNTRUSTED = 17
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -135,6 +136,12 @@ class ImageContentError(TraceWhaleError):
     """An image's layer or configuration is malformed or hostile."""
 
     exit_code = ExitCode.IMAGE_CONTENT
+
+
+class Untrusted(TraceWhaleError):
+    """A trace file asks for what reaches this machine, and nobody has allowed it."""
+
+    exit_code = ExitCode.UNTRUSTED
 
 
 class Interrupted(TraceWhaleError):

@@ -14,6 +14,7 @@ from tracewhale.adoption import adopt
 from tracewhale.engines import output
 from tracewhale.engines.base import Engine, Target
 from tracewhale.engines.names import Name
+from tracewhale.engines.trust import NO_TRUST, Trust
 from tracewhale.errors import TargetNotFound, UsageError, VerificationFailed
 from tracewhale.image.recipe import PLAIN, Recipe
 from tracewhale.image.recipe import check as check_recipe
@@ -78,9 +79,11 @@ def build(
     destination: Name | None,
     context: Context,
     recipe: Recipe = PLAIN,
+    trust: Trust = NO_TRUST,
 ) -> Report:
-    """Build the image of one or several traces, not verified."""
+    """Build the image of one or several traces, not verified. Raises Untrusted for files of no image."""
     merged = _merged(traces)
+    trust.check(merged, repeats=False)
     destination = destination and output.check(destination)
     check_recipe(recipe)
     with ExitStack() as held:
@@ -96,13 +99,24 @@ def build(
         )
 
 
-def verify(engine: Engine, name: str, traces: Sequence[Trace], options: Options, context: Context) -> Report:
-    """Run an image as the original was run, and compare; ``error`` of the report says where they differ."""
+def verify(
+    engine: Engine,
+    name: str,
+    traces: Sequence[Trace],
+    options: Options,
+    context: Context,
+    trust: Trust = NO_TRUST,
+) -> Report:
+    """Run an image as the original was run, and compare; ``error`` of the report says where they differ.
+
+    Raises Untrusted where the traced run reached this machine and ``trust`` does not let it.
+    """
     merged = _merged(traces)
     if merged.outcome is None:
         raise UsageError("the trace is of no run, so there is nothing to compare with", "trace a command")
     if not name.strip():
         raise TargetNotFound("There is no image without a name.", "Name the image to verify.")
+    trust.check(merged, repeats=True)
     with ExitStack() as held:
         target, view = hold(held, context, merged.target, lambda: engine.reopen(merged))
         new, new_view = hold(held, context, name, lambda: engine.reopen(merged, name))

@@ -284,6 +284,9 @@ def test_defaults_are_not_written() -> None:
         {"tmpfs": []},
         {"publish": [["a"]]},
         {"user": 1},
+        {"mounts": [{}]},
+        {"mounts": [{"Type": "bind", "Target": "/x"}]},
+        {"mounts": [{"Type": "volume", "Target": "/x", "VolumeOptions": "x"}]},
     ],
 )
 def test_a_damaged_request_is_a_trace_file_error(value: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from tracewhale.tracing import tracefile
 @click.command("build")
 @options.trace_arguments
 @options.output_options
+@options.trust_option
 @options.plan_options
 @making.making_options
 @options.form_option
@@ -26,6 +27,8 @@ def build(traces: tuple[str, ...], tag: str, output: str, form: str, **given: An
     settings = options.plan_settings(given)
     destination = options.destination(output, tag)
     recipe = making.recipe(given)
+    trust = options.trust(given)
     with context(form) as current:
-        report = pipeline.build(Engines(current.progress), found, settings, destination, current, recipe)
+        engines = Engines(current.progress)
+        report = pipeline.build(engines, found, settings, destination, current, recipe, trust)
         show(report, form)

@@ -12,6 +12,7 @@ from tracewhale import rules
 from tracewhale.engines.base import Request
 from tracewhale.engines.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
 from tracewhale.engines.probes import Probe
+from tracewhale.engines.trust import Trust, words_of
 from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
@@ -186,6 +187,18 @@ form_option = click.option(
     "--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object on standard output."
 )
 
+trust_option = click.option(
+    "--trust-trace", is_flag=True, help="Let the traces do on this machine whatever they ask for."
+)
+
+repeated_options = apply(
+    trust_option,
+    many("--workload", metavar="CMD", help="Let the trace run this CMD on the host."),
+    many("-v", "--volume", metavar="SOURCE:PATH[:MODE]", help="Let the trace mount this."),
+    many("--mount", metavar="SPEC", help="Let the trace mount this, in Docker's long form."),
+)
+"""What a trace that is repeated may do: each said as when it was traced."""
+
 trace_arguments = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path())
 
 
@@ -238,6 +251,14 @@ def plan_settings(given: dict[str, Any]) -> Options:
         licences=given["keep_package_docs"] == LICENCES,
         epoch=source_date_epoch(os.environ),
     )
+
+
+def trust(given: dict[str, Any]) -> Trust:
+    """What a trace may do on this machine. Raises UsageError for a value that makes no sense."""
+    mounts = {name: given.get(name, ()) for name in ("volume", "mount")}
+    options = parse_options(**mounts, environ=os.environ)
+    steps = [Step("workload", command) for command in given.get("workload", ())]
+    return Trust(given["trust_trace"], frozenset(words_of(options, steps)))
 
 
 def _step(text: str) -> Step:

@@ -16,6 +16,7 @@ from tracewhale.tracing import tracefile
 @click.command("verify")
 @click.argument("image")
 @options.trace_arguments
+@options.repeated_options
 @options.plan_options
 @options.form_option
 @verb
@@ -23,6 +24,7 @@ def verify(image: str, traces: tuple[str, ...], form: str, **given: Any) -> None
     """Run IMAGE as the original was run when it was traced, traced again, and compare."""
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
+    trust = options.trust(given)
     with context(form) as current:
-        report = pipeline.verify(Engines(current.progress), image, found, settings, current)
+        report = pipeline.verify(Engines(current.progress), image, found, settings, current, trust)
         show(report, form)

@@ -69,8 +69,17 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _is_mount(value: Mapping[str, Any]) -> bool:
+    """Whether a JSON object has what is read of the engine's Mount objects, each of its type."""
+    texts = ("Type", "Target", *(["Source"] if value.get("Type") == "bind" or "Source" in value else []))
+    nested = [value[name] for name in value if name.endswith("Options")]
+    return all(isinstance(value.get(name), str) for name in texts) and all(
+        isinstance(each, dict) for each in nested
+    )
+
+
 _ITEMS: dict[str, Callable[[Any], bool]] = {
-    "mounts": lambda each: isinstance(each, dict),
+    "mounts": lambda each: isinstance(each, dict) and _is_mount(each),
     "gpus": lambda each: isinstance(each, dict),
     "publish": lambda each: isinstance(each, list) and [type(part) for part in each] == [str, str, str],
     "ulimit": lambda each: isinstance(each, list) and [type(part) for part in each] == [str, int, int],

@@ -34,7 +34,8 @@ from tracewhale.engines.docker.target import changes, inspect_container, prepare
 from tracewhale.engines.docker.uninterrupted import whole
 from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.engines.probes import Probe, ProbeVerdict, choose
-from tracewhale.errors import ProbeError, TargetNotFound, UsageError
+from tracewhale.engines.trust import IDENTITY
+from tracewhale.errors import ProbeError, TargetNotFound, TraceFileError, UsageError
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 from tracewhale.image.config import from_inspect
@@ -231,12 +232,18 @@ class DockerEngine:
 
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:
+        if not IDENTITY.fullmatch(trace.image):
+            raise TraceFileError(
+                f"The trace is of {trace.image!r}, which is no digest of an image.", "Trace again."
+            )
         try:
             found = find(self._client, trace.image.removeprefix(CONTAINER), progress=self._progress)
         except TargetNotFound as error:
             raise TargetNotFound(
                 f"{trace.target}, of which the trace is, is not here any more", "trace again"
             ) from error
+        if bool(found.container) != trace.image.startswith(CONTAINER):
+            raise TraceFileError(f"The trace takes {trace.image!r} for what it is not.", "Trace again.")
         recorded = Run.from_json(trace.request, trace.target, found.image, {})
         named = replace(found, name=trace.target)
         with prepared(self._client, named, recorded.options, recorded.command) as run:

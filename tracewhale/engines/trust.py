@@ -1,0 +1,122 @@
+"""What a trace file asks of this machine, which it gets only where the user has said so. Pure.
+
+A trace may be a stranger's. Repeating its run must give it nothing that a container has not by default: no
+command, file, volume, port, device or network of this machine, no more capabilities, no less of a seccomp
+profile. What is asked for is told in the words of the command line, by which it can be allowed one by one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tracewhale.engines.names import DOCKER, HOST, ROOTFS, parse
+from tracewhale.errors import Untrusted
+from tracewhale.running.capabilities import DEFAULT, bare
+from tracewhale.running.options import RunOptions
+from tracewhale.running.run import Run
+from tracewhale.tracing.events import Step, Trace
+
+IDENTITY = re.compile(r"(container:|sha256:)[0-9a-f]{64}")
+"""What a trace calls the image or container that it is of: no name, which could be another's tomorrow."""
+
+LONGEST = 3600.0
+"""Seconds that a trace may have a target run without being asked about."""
+
+SHOWN = 300
+"""Characters of a line that are shown: a seccomp profile has thousands."""
+
+_OWN_NETWORKS = (None, "default", "bridge", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the user lets a trace do: everything, or these words (as ``words_of`` gives them)."""
+
+    everything: bool = False
+    words: frozenset[str] = frozenset()
+
+    def check(self, trace: Trace, *, repeats: bool) -> None:
+        """Raises Untrusted, with a list, for what a trace asks of this machine and may not have.
+
+        ``repeats`` tells whether the traced run is to be repeated; without, files are copied only.
+        """
+        asked = list(_files(trace))
+        if repeats:
+            request = Run.from_json(trace.request, trace.target, trace.image, {})
+            asked += [*_container(trace), *words_of(request.options, trace.steps)]
+            if not trace.steps and trace.seconds > LONGEST:
+                asked.append(f"--for {trace.seconds:g}")
+        refused = [] if self.everything else [each for each in asked if each not in self.words]
+        if refused:
+            raise Untrusted(
+                "\n".join(["The trace asks for what reaches this machine:", *map(_short, refused)]),
+                "Say --trust-trace if the trace is yours, or give the same --workload, -v and --mount again.",
+            )
+
+
+NO_TRUST = Trust()
+
+
+def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
+    """Each thing that a request asks of this machine, one line each, as options of the command line."""
+    for step in steps:
+        if step.kind == "workload":
+            yield f"--workload {step.argument!r}"
+        if step.kind == "for" and _is_long(step.argument):
+            yield f"--for {step.argument}"
+    yield from (f"-v {each!r}" for each in options.volumes if ":" in each)
+    yield from (f"--mount {_json(each)}" for each in options.mounts if not _private(each))
+    if options.network not in _OWN_NETWORKS:
+        yield f"--network {options.network!r}"
+    yield from (f"-p {':'.join(each)!r}" for each in options.publish)
+    yield from (f"--cap-add {each!r}" for each in options.cap_add if bare(each) not in DEFAULT)
+    yield from (f"--security-opt {each!r}" for each in options.security_opt if not _restricts(each))
+    yield from (f"--ulimit {name}={soft}:{hard}" for name, soft, hard in options.ulimit)
+    yield from (f"--gpus {_json(each)}" for each in options.gpus)
+
+
+def _files(trace: Trace) -> Iterator[str]:
+    """Whose files a trace has read, where those are no image's."""
+    name = parse(trace.target)
+    if name.kind == HOST:
+        yield "the files of this machine, as the target host"
+    elif name.kind == ROOTFS:
+        yield f"the files in {name.place!r}, as the target {trace.target!r}"
+
+
+def _container(trace: Trace) -> Iterator[str]:
+    """A container that is the target: its copy has what that was given of this machine."""
+    if parse(trace.target).kind == DOCKER and trace.image.startswith("container:"):
+        yield f"a copy of the container {trace.target!r} ({trace.image!r}), with its mounts and privileges"
+
+
+def _private(mount: Mapping[str, Any]) -> bool:
+    """Whether a mount is of memory, or an anonymous volume of the engine's own driver."""
+    driven = (mount.get("VolumeOptions") or {}).get("DriverConfig")
+    return mount.get("Type") == "tmpfs" or (
+        mount.get("Type") == "volume" and not mount.get("Source") and not driven
+    )
+
+
+def _restricts(option: str) -> bool:
+    return option.replace(":", "=", 1) in ("no-new-privileges", "no-new-privileges=true")
+
+
+def _is_long(seconds: str) -> bool:
+    """Whether a --for is long; one that is no number is refused when the steps are taken."""
+    try:
+        return float(seconds) > LONGEST
+    except ValueError:
+        return False
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), sort_keys=True)
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}..."
