@@ -13,13 +13,11 @@ from functools import lru_cache
 from tracewhale.errors import ImageContentError
 
 MAGIC = re.compile(r"[*?\[]")
-NAME_MAX = 255
-"""Bytes of the longest name (limits.h)."""
 PATH_MAX = 4096
 """Bytes of the longest path, with its NUL (limits.h)."""
 ANYTHING = "**"
 EFFORT = 100_000_000
-"""Characters of globs held against names: some thousand times as many as images were seen to ask for."""
+"""Characters of expressions that are held against names, all in all, before it is too much."""
 
 _ONE = "[^/]"
 _NOTHING = "(?!)"
@@ -43,7 +41,7 @@ class Effort:
 
 @lru_cache(maxsize=4096)
 def name_pattern(component: str) -> re.Pattern[str]:
-    """Return what ``fullmatch``\\ es a name, as fnmatch(3) means it with FNM_PATHNAME and FNM_NOESCAPE.
+    """Return a whole name's expression, as fnmatch(3) means it with FNM_PATHNAME and FNM_NOESCAPE.
 
     A component that is longer than PATH_MAX matches nothing.
     """
@@ -52,7 +50,7 @@ def name_pattern(component: str) -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def path_pattern(glob: str) -> re.Pattern[str]:
-    """Return what ``fullmatch``\\ es a physical path: ``**`` is any number of components, also none."""
+    """Return a whole physical path's expression: ``**`` is any number of components, also none."""
     if len(glob) >= PATH_MAX:
         return re.compile(_NOTHING)
     runs: list[list[str]] = [[]]
