@@ -179,7 +179,7 @@ def _finish(work: Work) -> Plan:
 
 
 def _unknown(path: str) -> UsageError:
-    return UsageError(f"--include {path}: the image has no such path", "give a path that exists in it")
+    return UsageError(f"--include {path}: the image has no such path.", "Give a path that exists in it.")
 
 
 def _physical(view: View, path: str) -> str:

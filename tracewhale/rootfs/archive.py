@@ -122,7 +122,7 @@ def _entrance(store: Store, name: str) -> Blob:
     if blob is None:
         raise ImageContentError(
             f"{store.path} has no {name}, so it is not what it is said to be.",
-            "docker-archive: takes what docker save writes (since Docker 1.10), oci: an OCI image layout.",
+            "docker-archive: takes a file of docker save (since Docker 1.10), oci: an OCI image layout.",
         )
     return blob
 

@@ -90,8 +90,8 @@ def _chosen(rules: tuple[Rule, ...], without: AbstractSet[str]) -> list[Rule]:
     names = [rule.name for rule in rules]
     for name in sorted(without - set(names)):
         close = difflib.get_close_matches(name, names, 3)
-        hint = f"close names are {', '.join(close)}" if close else f"there are {', '.join(sorted(names))}"
-        raise UsageError(f"--no-rule {name}: there is no rule of that name", hint)
+        hint = f"Close names are {', '.join(close)}." if close else f"There are {', '.join(sorted(names))}."
+        raise UsageError(f"--no-rule {name}: there is no rule of that name.", hint)
     return [rule for rule in rules if rule.name not in without]
 
 

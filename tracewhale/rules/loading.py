@@ -21,7 +21,7 @@ PLACE = re.compile(r"(/|\./|(\.\./)+|\$LIB/).*", re.DOTALL)
 FILE_LIMIT = 16 << 20
 """Characters of a rule file: thousands of times what ours have."""
 
-HINT = "docs/rules.md tells the form of a rule file"
+HINT = "See docs/rules.md for the form of a rule file."
 
 
 def load(files: Iterable[str | Path] = ()) -> tuple[Rule, ...]:
@@ -40,8 +40,8 @@ def load(files: Iterable[str | Path] = ()) -> tuple[Rule, ...]:
         for rule in _parse(origin, text):
             if rule.name in rules:
                 raise UsageError(
-                    f"{origin}: rule {rule.name}: name: there is a rule of that name already",
-                    "choose another name; --no-rule drops the one there is",
+                    f"{origin}: rule {rule.name}: name: there is a rule of that name already.",
+                    "Choose another name; --no-rule drops the one there is.",
                 )
             rules[rule.name] = rule
     return tuple(rules.values())
@@ -56,20 +56,20 @@ def _text(file: str | Path) -> str:
         return text
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise UsageError(f"{file}: cannot be read as a rule file: {reason}", HINT) from error
+        raise UsageError(f"{file}: cannot be read as a rule file: {reason}.", HINT) from error
 
 
 def _parse(origin: str, text: str) -> list[Rule]:
     try:
         document = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"{origin}: not a TOML file: {error}", HINT) from error
+        raise UsageError(f"{origin}: not a TOML file: {error}.", HINT) from error
     for key in document:
         if key != "rule":
-            raise UsageError(f"{origin}: {key}: a rule file has nothing but [[rule]] tables", HINT)
+            raise UsageError(f"{origin}: {key}: a rule file has nothing but [[rule]] tables.", HINT)
     tables = document.get("rule", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise UsageError(f"{origin}: rule: must be an array of tables, written [[rule]]", HINT)
+        raise UsageError(f"{origin}: rule: must be an array of tables, written [[rule]].", HINT)
     return [_rule(origin, number, table) for number, table in enumerate(tables, 1)]
 
 
@@ -78,7 +78,7 @@ def _rule(origin: str, number: int, table: dict[str, object]) -> Rule:
     where = f"{origin}: rule {name if isinstance(name, str) else number}"
 
     def bad(key: str, why: str) -> UsageError:
-        return UsageError(f"{where}: {key}: {why}", HINT)
+        return UsageError(f"{where}: {key}: {why}.", HINT)
 
     lists: dict[str, tuple[str, ...]] = {}
     texts: dict[str, str] = {}

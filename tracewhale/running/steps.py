@@ -201,7 +201,7 @@ class Driver:
             if self.ended():
                 raise WorkloadFailed(
                     f"The command ended with status {self.session.status} before the {step.kind} "
-                    f"{step.argument!r}{self._last_words()}",
+                    f"{step.argument!r}{self._last_words()}.",
                     "Does it run with `docker run` and the same options?",
                 )
             taken.append(self._exec(step) if step.kind == "exec" else self._workload(step))

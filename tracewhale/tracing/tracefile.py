@@ -46,7 +46,7 @@ def check_place(path: str) -> None:
     elif not os.access(path if os.path.exists(path) else directory, os.W_OK):
         reason = os.strerror(errno.EACCES)
     if reason:
-        raise TraceFileError(f"the trace file {path} cannot be written: {reason}", "name another place")
+        raise TraceFileError(f"The trace file {path} cannot be written: {reason}.", "Name another place.")
 
 
 def write(trace: Trace, path: str) -> None:
@@ -66,9 +66,9 @@ def write(trace: Trace, path: str) -> None:
     except OSError as error:
         _unlink(temporary)
         if error.errno == errno.ENOSPC:
-            raise NoSpace(f"no space left to write the trace file {path}", "free some space") from error
+            raise NoSpace(f"No space left to write the trace file {path}.", "Free some space.") from error
         raise TraceFileError(
-            f"the trace file {path} cannot be written: {error.strerror}", "name another place"
+            f"The trace file {path} cannot be written: {error.strerror}.", "Name another place."
         ) from error
     except BaseException:
         _unlink(temporary)
@@ -81,22 +81,22 @@ def read(path: str) -> Trace:
         with open(path, encoding="utf-8", newline="\n") as file:
             return loads(iter(lambda: file.readline(LINE_LIMIT), ""), path)
     except UnicodeDecodeError as error:
-        raise TraceFileError(f"{path} is not a trace file: it is not UTF-8 text", _AGAIN) from error
+        raise TraceFileError(f"{path} is not a trace file: it is not UTF-8 text.", _AGAIN) from error
     except OSError as error:
-        raise TraceFileError(f"the trace file {path} cannot be read: {error.strerror}", _AGAIN) from error
+        raise TraceFileError(f"The trace file {path} cannot be read: {error.strerror}.", _AGAIN) from error
 
 
 def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
     """Parse the lines of a trace file; ``name`` is what errors call it."""
     header = _parse(next(lines, ""), name, 1)
     if header.get("type") != "header" or header.get("format") != FORMAT:
-        raise TraceFileError(f"{name} is not a trace file: it does not start with its header", _AGAIN)
+        raise TraceFileError(f"{name} is not a trace file: it does not start with its header.", _AGAIN)
     if not isinstance(header.get("version"), int) or header["version"] < 1:
-        raise TraceFileError(f"{name} is not a trace file: it has no version", _AGAIN)
+        raise TraceFileError(f"{name} is not a trace file: it has no version.", _AGAIN)
     if header["version"] > VERSION:
         raise TraceFileError(
-            f"{name} is of version {header['version']}, and this program knows version {VERSION}",
-            "use the TraceWhale that wrote it, or a newer one",
+            f"{name} is of version {header['version']}, and this program knows version {VERSION}.",
+            "Use the TraceWhale that wrote it, or a newer one.",
         )
     events: set[Event] = set()
     found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ("exec", "unresolved", "step", "outcome")}
@@ -105,7 +105,7 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
         for number, line in enumerate(lines, start=2):
             value = _parse(line, name, number)
             if end is not None:
-                raise TraceFileError(f"{name} is damaged: line {number} stands after its end", _AGAIN)
+                raise TraceFileError(f"{name} is damaged: line {number} stands after its end.", _AGAIN)
             if value.get("type") == "event":
                 events.add(_event(value))
             elif value.get("type") == "end":
@@ -113,22 +113,22 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
             elif value.get("type") in found:
                 found[value["type"]].append(value)
             else:
-                raise TraceFileError(f"{name} is damaged: line {number} is of no known type", _AGAIN)
+                raise TraceFileError(f"{name} is damaged: line {number} is of no known type.", _AGAIN)
         if end is None or end.get("lines") != number - 1:
-            raise TraceFileError(f"{name} is cut: its end is missing", _AGAIN)
+            raise TraceFileError(f"{name} is cut: its end is missing.", _AGAIN)
         trace = _trace(header, events, found, end)
     except UnicodeDecodeError:
         raise  # of the file, which is told where it was opened
     except (KeyError, TypeError, ValueError) as error:
         raise TraceFileError(
-            f"{name} is damaged: a field is missing or malformed ({error})", _AGAIN
+            f"{name} is damaged: a field is missing or malformed ({error}).", _AGAIN
         ) from error
     if trace.counters.lost:
-        raise TraceFileError(f"{name} lost {trace.counters.lost} events, so it cannot be used", _AGAIN)
+        raise TraceFileError(f"{name} lost {trace.counters.lost} events, so it cannot be used.", _AGAIN)
     return trace
 
 
-_AGAIN = "trace again"
+_AGAIN = "Trace again."
 
 
 def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
@@ -194,13 +194,13 @@ def _counters(counters: Counters) -> dict[str, int]:
 
 def _parse(line: str, name: str, number: int) -> dict[str, Any]:
     if not line.endswith("\n"):
-        raise TraceFileError(f"{name} is cut in line {number}", _AGAIN)
+        raise TraceFileError(f"{name} is cut in line {number}.", _AGAIN)
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise TraceFileError(f"{name} is damaged: line {number} is not JSON", _AGAIN) from error
+        raise TraceFileError(f"{name} is damaged: line {number} is not JSON.", _AGAIN) from error
     if not isinstance(value, dict):
-        raise TraceFileError(f"{name} is damaged: line {number} is not an object", _AGAIN)
+        raise TraceFileError(f"{name} is damaged: line {number} is not an object.", _AGAIN)
     return value
 
 

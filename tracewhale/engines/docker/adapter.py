@@ -112,8 +112,8 @@ class DockerTarget:
             return changes(self._client, self._found.container)
         if not base:
             raise UsageError(
-                f"{self.name} is an image, so --keep-changes needs to know what it was built on",
-                "say it with --base IMAGE",
+                f"{self.name} is an image, so --keep-changes needs to know what it was built on.",
+                "Say it with --base IMAGE.",
             )
         below = inspect_image(self._client, base)["RootFS"].get("Layers") or []
         with io.BufferedReader(_Chunks(save(self._client, self._run.image))) as saved:
@@ -240,7 +240,7 @@ class DockerEngine:
             found = find(self._client, trace.image.removeprefix(CONTAINER), progress=self._progress)
         except TargetNotFound as error:
             raise TargetNotFound(
-                f"{trace.target}, of which the trace is, is not here any more", "trace again"
+                f"{trace.target}, of which the trace is, is not here any more.", "Trace again."
             ) from error
         if bool(found.container) != trace.image.startswith(CONTAINER):
             raise TraceFileError(f"The trace takes {trace.image!r} for what it is not.", "Trace again.")
@@ -252,7 +252,7 @@ class DockerEngine:
                 return
             other = find(self._client, parse(name).place, progress=self._progress)
             if other.container:
-                raise UsageError(f"{name} is a container, and only images can be verified", "name an image")
+                raise UsageError(f"{name} is a container, and only images can be verified.", "Name an image.")
             config = inspect_image(self._client, other.image)["Config"]
             yield DockerTarget(self._client, run.on(other.image, config), other)
 

@@ -40,8 +40,8 @@ def check(form: str) -> None:
         import_module(f"tracewhale.image.sbom.{form}")
     except ImportError as error:
         raise UsageError(
-            f"a bill of materials as {form} needs {error.name}, which is not installed",
-            "pip install 'tracewhale[sbom]'",
+            f"A bill of materials as {form} needs {error.name}, which is not installed.",
+            "Run: pip install 'tracewhale[sbom]'",
         ) from error
 
 
