@@ -34,8 +34,9 @@ LAYERS = {
     "image": "errors rootfs packages plan",
     "running": "errors rootfs tracing",
     "engines": "errors platforms rootfs tracing probe image running adoption",
+    "outcome": "errors printable tracing",
     "stages": "errors rootfs tracing plan verification report image running engines",
-    "pipeline": "errors tracing plan adoption verification report image engines stages",
+    "pipeline": "errors tracing outcome plan adoption verification report image engines stages",
     "doctor": "errors probe running engines",
     "cli": "errors printable rootfs tracing probe closure rules plan verification report image running "
     "engines doctor pipeline",

@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     PROBE = 15
     IMAGE_CONTENT = 16
     UNTRUSTED = 17
+    COMMAND_FAILED = 18
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -88,6 +89,12 @@ class CommandKilled(RunFailed):
     """The traced command was killed by a signal that TraceWhale did not send."""
 
     exit_code = ExitCode.COMMAND_KILLED
+
+
+class CommandFailed(RunFailed):
+    """The traced command ended with another status than it should."""
+
+    exit_code = ExitCode.COMMAND_FAILED
 
 
 class WorkloadFailed(RunFailed):

@@ -18,6 +18,7 @@ from tracewhale.engines.trust import NO_TRUST, Trust
 from tracewhale.errors import TargetNotFound, UsageError, VerificationFailed
 from tracewhale.image.recipe import PLAIN, Recipe
 from tracewhale.image.recipe import check as check_recipe
+from tracewhale.outcome import failure_of
 from tracewhale.plan.model import Options
 from tracewhale.plan.passes import check_included
 from tracewhale.report.model import Built, Report
@@ -145,7 +146,7 @@ def run(
     verified: bool = True,
     on_trace: Callable[[Trace], None] = lambda trace: None,
 ) -> Report:
-    """Do all of it: trace, plan, build, verify, and give the image its name.
+    """Do all of it: trace, plan, build, verify, and give the image its name. Raises CommandFailed.
 
     When the new image does not behave the same, ``error`` of the report says in what, and no image is left.
     """
@@ -157,6 +158,8 @@ def run(
         check_included(view, options)
         recorded = run_traced(target, view, job, context)
         on_trace(recorded)
+        if failure := failure_of(recorded, job.expected_status):
+            raise failure
         verification: Verification | None = None
         error: VerificationFailed | None = None
         if verified and recorded.outcome is not None:

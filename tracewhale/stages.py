@@ -35,7 +35,8 @@ class Job:
     """What is to be traced: a target by name, how it runs, and what drives it.
 
     ``keep_changes`` keeps the change layer of a container, or an image's layers above ``base``; with
-    neither a command nor steps nothing is run then.
+    neither a command nor steps nothing is run then. ``expected_status`` is that with which the command should
+    end.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Job:
     steps: tuple[Step, ...] = ()
     keep_changes: bool = False
     base: str = ""
+    expected_status: int = 0
 
 
 @dataclass(slots=True)

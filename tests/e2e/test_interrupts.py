@@ -87,7 +87,7 @@ def test_a_signal_reaches_the_command(image: Image, new_tag: Callable[[], str]) 
     process.send_signal(signal.SIGTERM)
     output, errors = process.communicate(timeout=SECONDS)
     assert (process.returncode, output) == (0, b"told\n"), errors
-    assert b"ended with status 7" in errors
+    assert b"stopped with status 7" in errors
 
 
 def test_a_reader_that_goes_away_is_no_success(image: Image) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from tests.pipeline.fake import FakeTarget, engine, result
 from tracewhale import pipeline
 from tracewhale.engines.names import Name
-from tracewhale.errors import EngineError, UsageError, VerificationFailed
+from tracewhale.errors import CommandFailed, EngineError, UsageError, VerificationFailed
 from tracewhale.image.recipe import Recipe
 from tracewhale.pipeline import Context, Job
 from tracewhale.plan.model import Options
@@ -35,6 +36,20 @@ def test_a_difference_is_in_the_report_and_nothing_is_published() -> None:
     assert isinstance(report.error, VerificationFailed)
     assert "status 0, the new image with 1" in report.error.what
     assert (report.built, docker.target.published) == (None, [])
+
+
+def test_a_failed_command_makes_no_image() -> None:
+    docker = engine(result(1, b"cannot open it"))
+    with pytest.raises(CommandFailed, match="cannot open it"):
+        pipeline.run(docker, JOB, Options(), Context())
+    assert docker.target.published == []
+
+
+def test_a_command_that_is_meant_to_fail_makes_an_image_that_fails_alike() -> None:
+    docker = engine(result(3))
+    report = pipeline.run(docker, replace(JOB, expected_status=3), Options(), Context())
+    assert report.error is None
+    assert docker.target.published
 
 
 def test_seconds_are_frozen_when_the_report_is_made() -> None:

@@ -260,8 +260,12 @@ def test_everything_survives_the_trace_file() -> None:
         platform="linux/amd64",
         interactive=True,
         tty=True,
+        stop_timeout=0,
     )
-    assert all(value not in (None, False, (), {}) for value in vars_of(options).values())
+    assert all(
+        value is not None and value is not False and value not in ((), {})
+        for value in vars_of(options).values()
+    )
     assert RunOptions.from_json(json.loads(json.dumps(options.to_json()))) == options
 
 

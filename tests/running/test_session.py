@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Sequence
 
@@ -11,6 +12,7 @@ from tracewhale.errors import Interrupted
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.session import STDOUT, RunSession, TargetProcess
 from tracewhale.running.steps import drive
+from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Step
 
 
@@ -29,8 +31,79 @@ class Nothing(RunSession):
     def tell_agent(self, data: bytes) -> bool:
         return False
 
+    def process_status(self) -> str:
+        return ""
+
     def stop(self) -> None:
         """Nothing runs."""
+
+
+class Stubborn(Nothing):
+    """A session whose command reacts to the stop signal as ``masks`` say, and dies of SIGKILL only.
+
+    ``handling``: it has a handler, ``resetting``: which gives the signal its default meaning back.
+    """
+
+    def __init__(self, masks: list[str]) -> None:
+        super().__init__(Console(), Handle())
+        self.masks = masks
+        self.sent: list[int] = []
+
+    def kill(self, number: int) -> None:
+        self.sent.append(number)
+        if number == signal.SIGKILL:
+            self.later(lambda: setattr(self, "status", 137))
+
+    def process_status(self) -> str:
+        mask = self.masks.pop(0) if len(self.masks) > 1 else self.masks[0]
+        return f"SigBlk:\t0\nSigCgt:\t{mask}\n"
+
+    def stop(self) -> None:
+        RunSession.stop(self)
+
+
+@pytest.mark.parametrize("masks", [["0"], ["4000", "0"]])
+def test_a_command_that_does_not_react_to_the_stop_signal_is_killed_at_once(masks: list[str]) -> None:
+    session = Stubborn(masks)
+    session.stop_policy = StopPolicy(signal.SIGTERM, 3600)
+    session.stop()
+    assert (session.sent, session.status) == ([signal.SIGTERM, signal.SIGKILL], 137)
+
+
+def test_a_command_that_handles_the_stop_signal_has_its_time_which_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracewhale.running.session.STOP_SILENCE_SECONDS", 0.0)
+    said: list[str] = []
+    session = Stubborn(["4000"])
+    session.progress = said.append
+    session.stop_policy = StopPolicy(signal.SIGTERM, 0.5)
+    session.stop()
+    assert session.sent == [signal.SIGTERM, signal.SIGKILL]
+    assert "--stop-timeout" in said[0]
+
+
+def test_sigterm_to_the_run_ends_the_command_with_it() -> None:
+    session = Stubborn(["0"])
+    session.handle.signal(signal.SIGTERM)
+    steps, stopped = drive(session, {}, [], (), {})
+    assert (steps, stopped, session.ending_signal) == ([], True, signal.SIGTERM)
+    assert session.sent[0] == signal.SIGTERM
+
+
+def test_other_signals_are_the_commands() -> None:
+    session = Stubborn(["0"])
+    session.handle.signal(signal.SIGUSR1)
+    session.wait(lambda: bool(session.sent), 60)
+    assert (session.sent, session.ending_signal) == ([signal.SIGUSR1], 0)
+
+
+def test_a_second_sigterm_gives_up() -> None:
+    session = Stubborn(["0"])
+    session.handle.signal(signal.SIGTERM)
+    session.handle.signal(signal.SIGTERM)
+    with pytest.raises(Interrupted):
+        session.wait(lambda: False, 60)
 
 
 def printing(write: Callable[[bytes], None], pieces: int) -> Nothing:

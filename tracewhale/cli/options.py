@@ -30,7 +30,7 @@ LICENCES = "licences"
 
 DOCKER_RUN = (
     "env env_file volume mount tmpfs user workdir entrypoint network add_host publish hostname cap_add "
-    "cap_drop security_opt read_only ulimit shm_size init gpus platform interactive tty"
+    "cap_drop security_opt read_only ulimit shm_size init gpus platform interactive tty stop_timeout"
 ).split()
 
 
@@ -120,6 +120,12 @@ docker_run_options = apply(
     click.option("--shm-size", metavar="BYTES", help="Size of /dev/shm."),
     click.option("--init", is_flag=True, help="Run Docker's init as PID 1."),
     click.option("--gpus", metavar="REQUEST", help="Give GPUs to the container."),
+    click.option(
+        "--stop-timeout",
+        type=click.IntRange(0, 86400),
+        metavar="SECONDS",
+        help="How long the command may take to stop before it is killed [10].",
+    ),
     click.option("--platform", metavar="OS/ARCH", help="The image's platform."),
     click.option("-i", "--interactive", is_flag=True, help="Pass standard input to the command."),
     click.option("--rm", is_flag=True, hidden=True, expose_value=False),  # it always is
@@ -217,6 +223,7 @@ def job(target: str, given: dict[str, Any]) -> Job:
         steps=tuple(_step(text) for text in given["step"]),
         keep_changes=given["keep_changes"],
         base=given["base"],
+        expected_status=given.get("expect_status") or 0,
     )
 
 

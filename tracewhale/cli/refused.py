@@ -7,7 +7,7 @@ _OF_CONTAINERS = """
     --dns-opt --dns-search --group-add --sysctl -m --memory --memory-reservation --memory-swap
     --memory-swappiness --cpu-shares --cpus --cpu-period --cpu-quota --cpuset-cpus --cpuset-mems
     --pids-limit --runtime --volumes-from --domainname --oom-kill-disable --oom-score-adj --blkio-weight
-    --stop-signal --stop-timeout --health-cmd --health-interval --health-retries --health-start-period
+    --stop-signal --health-cmd --health-interval --health-retries --health-start-period
     --health-timeout --no-healthcheck
 """.split()
 """A container that is the target keeps these."""

@@ -22,6 +22,12 @@ from tracewhale.tracing import tracefile
 @making.making_options
 @options.docker_run_options
 @options.probe_option
+@click.option(
+    "--expect-status",
+    type=click.IntRange(0, 128),
+    metavar="N",
+    help="The command is meant to end with status N [0].",
+)
 @click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
 @options.form_option

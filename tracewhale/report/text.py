@@ -129,7 +129,7 @@ def _ended(report: Report) -> str:
     outcome = report.trace.outcome if report.trace is not None else None
     if outcome is None:
         return ""
-    how = "stopped after its workload" if outcome.stopped else "ended"
+    how = "stopped" if outcome.stopped else "ended"
     same = ", and so must the new image" if outcome.status and not outcome.stopped else ""
     return f"{how} with status {outcome.status}{same}"
 

@@ -43,11 +43,12 @@ class RunOptions:
     platform: str | None = None
     interactive: bool = False
     tty: bool = False
+    stop_timeout: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, only of what was given."""
         given = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: _plain(value) for name, value in given.items() if value not in (None, False, (), {})}
+        return {name: _plain(value) for name, value in given.items() if _is_given(value)}
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> RunOptions:
@@ -58,6 +59,10 @@ class RunOptions:
             if each.name in value:
                 given[each.name] = _restored(each.name, value[each.name], getattr(default, each.name))
         return RunOptions(**given)
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value is not False and value not in ((), {})
 
 
 def _plain(value: Any) -> Any:
@@ -95,7 +100,7 @@ def _restored(name: str, value: Any, default: Any) -> Any:
     elif isinstance(default, Mapping):
         if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
             return dict(value)
-    elif type(value) is (bool if default is False else int if name == "shm_size" else str):
+    elif type(value) is (bool if default is False else int if name in ("shm_size", "stop_timeout") else str):
         return value
     raise TraceFileError(f"The trace's request has a {name!r} of another type than it should have.")
 
@@ -125,6 +130,7 @@ def parse_options(
     platform: str | None = None,
     interactive: bool = False,
     tty: bool = False,
+    stop_timeout: int | None = None,
     environ: Mapping[str, str],
 ) -> RunOptions:
     """Return the strings of ``docker run``'s flags, read as Docker's command line reads them.
@@ -161,6 +167,7 @@ def parse_options(
         platform=None if platform is None else flags.platform(platform),
         interactive=interactive,
         tty=tty,
+        stop_timeout=stop_timeout,
     )
 
 

@@ -7,6 +7,7 @@ Threads only move bytes and put messages in the queue; what they mean is decided
 from __future__ import annotations
 
 import shlex
+import signal
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ from queue import Empty, SimpleQueue
 
 from tracewhale.errors import Interrupted
 from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
+from tracewhale.running.stopping import DEFAULT_POLICY, reacts
 from tracewhale.tracing.events import OUTPUT_LIMIT
 from tracewhale.tracing.stream import Collector, Counted
 
@@ -26,6 +28,11 @@ READY_SECONDS = 30.0
 """How long the probe may take to have the command executed."""
 DRAIN_SECONDS = 20.0
 """How long the streams may take to end after the process did."""
+
+STOP_POLL_SECONDS = 0.1
+"""How often a command that is to stop is looked at."""
+STOP_SILENCE_SECONDS = 1.0
+"""How long a command may take to stop before the user is told what is awaited."""
 
 GIVEN_UP = "Interrupted: given up, and cleaned up."
 
@@ -85,6 +92,10 @@ class RunSession(ABC):
         self.agent_errors = bytearray()
         self.signalled: set[int] = set()
         self.recorded_input = bytearray()
+        self.progress: Callable[[str], None] = lambda text: None
+        self.stop_policy = DEFAULT_POLICY
+        self.ending_signal = 0
+        """What the user sent to end the run: SIGTERM."""
         self.stoppable = False
         self.interrupted = False
         """Once: the command is to end, which it may do only when ``stoppable``."""
@@ -135,6 +146,13 @@ class RunSession(ABC):
             case Interrupt():
                 if self.handle.interrupts > 1:
                     raise Interrupted(GIVEN_UP)
+                self.interrupted = True
+                if self.stoppable:
+                    raise StopEarly
+            case Forward(signal.SIGTERM):
+                if self.ending_signal:
+                    raise Interrupted(GIVEN_UP)
+                self.ending_signal = int(signal.SIGTERM)
                 self.interrupted = True
                 if self.stoppable:
                     raise StopEarly
@@ -197,6 +215,19 @@ class RunSession(ABC):
         records = self.collector.feed(data)
         self.reports += sum(isinstance(record, Counted) for record in records)
 
+    def stop(self) -> None:
+        """Stop the command as ``docker stop`` does; kill it at once where it does not react to the signal."""
+        number, seconds = self.ending_signal or self.stop_policy.signal, self.stop_policy.seconds
+        began = time.monotonic()
+        self.kill(number)
+        while not self.wait(lambda: self.status is not None, STOP_POLL_SECONDS):
+            # A handler may give the signal its default meaning back, which process 1 does not die of.
+            if time.monotonic() - began >= seconds or not reacts(self.process_status(), number):
+                self.kill(signal.SIGKILL)
+                self.wait(lambda: self.status is not None)
+            elif time.monotonic() - began >= STOP_SILENCE_SECONDS:
+                self.progress(f"stopping the command, which may take {seconds:.0f} s (--stop-timeout)")
+
     # What an engine does.
 
     @abstractmethod
@@ -220,8 +251,8 @@ class RunSession(ABC):
         """Write to the agent's standard input; whether there is an agent."""
 
     @abstractmethod
-    def stop(self) -> None:
-        """As ``docker stop``: the image's StopSignal, and after its StopTimeout a kill."""
+    def process_status(self) -> str:
+        """Return the command's /proc/PID/status, or an empty string where it cannot be read from here."""
 
 
 def words_of(command: str) -> list[str]:

@@ -131,7 +131,8 @@ class Outcome:
     """How the traced command ended and what it printed.
 
     ``status`` is the exit status as the engine gives it (128 + n for signal n). ``stopped`` is true
-    when TraceWhale ended it after its workload. Outputs are the first ``OUTPUT_LIMIT`` bytes.
+    when TraceWhale ended it after its workload, or at the user's wish; ``signal`` is what the user ended the
+    run with, 0 if nothing. Outputs are the first ``OUTPUT_LIMIT`` bytes.
     """
 
     status: int
@@ -140,6 +141,7 @@ class Outcome:
     stderr: bytes = b""
     hostname: str = ""
     addresses: tuple[str, ...] = ()
+    signal: int = 0
 
 
 OUTPUT_LIMIT = 16 << 20

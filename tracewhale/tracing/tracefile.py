@@ -179,6 +179,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
             "stderr": base64.b64encode(trace.outcome.stderr).decode(),
             "hostname": trace.outcome.hostname,
             "addresses": list(trace.outcome.addresses),
+            "signal": trace.outcome.signal,
         }
 
 
@@ -219,6 +220,7 @@ def _trace(
             stderr=base64.b64decode(line["stderr"], validate=True),
             hostname=_text(line["hostname"]),
             addresses=tuple(_text(address) for address in line["addresses"]),
+            signal=int(line.get("signal", 0)),
         )
     return Trace(
         target=_text(header["target"]),

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from tests.engines.embedded.conftest import Runner
-from tracewhale.engines.embedded.sandbox_session import catches
 from tracewhale.errors import (
     CommandKilled,
     CommandNotFound,
@@ -90,20 +89,6 @@ def test_a_command_that_no_signal_stops_is_not_waited_for(runner: Runner, monkey
     trace = runner("base", "sleep", "1000", steps=[Step("for", "0.1")])
     assert trace.outcome is not None
     assert (trace.outcome.status, trace.outcome.stopped) == (137, True)
-
-
-@pytest.mark.parametrize(
-    ("status", "number", "caught"),
-    [
-        ("SigIgn:\t0000000000001000\nSigCgt:\t0000000180004002\n", 15, True),
-        ("SigCgt:\t0000000180004002\n", 2, True),
-        ("SigCgt:\t0000000180004002\n", 3, False),
-        ("SigCgt:\t0000000000000000\n", 15, False),
-        ("Name:\tx\n", 15, True),
-    ],
-)
-def test_which_signals_are_caught(status: str, number: int, caught: bool) -> None:
-    assert catches(status, number) is caught
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import CONTAINER, Run, user_of
+from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Step, Trace
 
 
@@ -100,6 +101,7 @@ class DockerTarget:
                 progress=progress,
                 kind=kind,
                 changes=changes,
+                stopping=stop_policy(run, repeating),
             )
 
         return first_working(choose(self._kind, facts(self._client)), traced, progress)

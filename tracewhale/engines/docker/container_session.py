@@ -21,6 +21,7 @@ from tracewhale.rootfs.members import REGULAR, members
 from tracewhale.running import session
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDOUT, TargetProcess
+from tracewhale.tracing.host import proc
 from tracewhale.tracing.records import Feature
 
 JOURNAL = f"{PROBE_DIRECTORY}/journal"
@@ -146,15 +147,10 @@ class ContainerSession(session.RunSession):
             return False
         return self._agent is not None
 
-    def stop(self) -> None:
-        """As ``docker stop``: the image's StopSignal, and after its StopTimeout a kill."""
-
-        def stop() -> None:
-            with api_errors("stop the container"):
-                self.client.stop(self.container)
-
-        self.spawn(stop)
-        self.wait(lambda: self.status is not None)
+    def process_status(self) -> str:
+        """Return the command's /proc/PID/status, or an empty string if its engine is on another machine."""
+        pid = int(self.state["State"]["Pid"])
+        return proc.status(pid) if proc.is_of_container(pid, self.container) else ""
 
     def drain(self) -> None:
         """After the command's end: wait for the rest of its output and of the agent's events."""

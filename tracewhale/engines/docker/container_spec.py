@@ -102,7 +102,7 @@ def untraced(run: Run) -> CreatePayload:
         "StdinOnce": options.interactive,
         "Volumes": volumes or None,
         "ExposedPorts": {port: {} for _, _, port in options.publish} or None,
-        "StopTimeout": base.get("StopTimeout"),
+        "StopTimeout": base.get("StopTimeout") if options.stop_timeout is None else options.stop_timeout,
     }
     return CreatePayload(
         config={key: value for key, value in config.items() if value is not None},

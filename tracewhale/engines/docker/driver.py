@@ -32,6 +32,7 @@ from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import Ending, RunResult
 from tracewhale.running.run import Run, user_of
 from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
+from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.tracing.events import Outcome, Step, Trace
 
 DOORS = dict.fromkeys(Probe, "--hold") | {Probe.SECCOMP: "--socket", Probe.PTRACE: "--hold-traced"}
@@ -54,6 +55,7 @@ def trace(
     environment: Mapping[str, str] | None = None,
     kind: Probe = Probe.SECCOMP,
     changes: tuple[str, ...] = (),
+    stopping: StopPolicy = DEFAULT_POLICY,
 ) -> RunResult:
     """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
 
@@ -86,6 +88,7 @@ def trace(
         else:
             words = stack.enter_context(agent_words(kind, probe))
             session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
+        session.progress, session.stop_policy = progress, stopping
         try:
             ending = _drive(session, run, payload, wanted, progress, environment or {})
             session.collector.finish()
@@ -154,6 +157,7 @@ def _outcome(session: ContainerSession, *, stopped: bool) -> Outcome:
     return Outcome(
         status=session.status or 0,
         stopped=stopped,
+        signal=session.ending_signal,
         stdout=bytes(session.command.captured.stdout),
         stderr=bytes(session.command.captured.stderr),
         hostname=str(session.state["Config"].get("Hostname", "")),

@@ -23,6 +23,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity, identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, user_of
+from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Step, Trace
 
 
@@ -73,6 +74,7 @@ class EmbeddedTarget:
                         handle=handle,
                         progress=progress,
                         changes=changes,
+                        stopping=stop_policy(run, repeating),
                     )
         raise AssertionError("places end with an error")
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-import re
 import resource
 import secrets
-import signal
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from tracewhale.engines.embedded.layout import ContainerFiles, container
 from tracewhale.engines.embedded.machine import Machine
@@ -34,13 +30,6 @@ LIMITS = {
     "locks": 10,
 }
 """Limits by the names that ``--ulimit`` takes (getrlimit(2))."""
-
-SIGNALS: Mapping[str, int] = {
-    **{each.name.removeprefix("SIG"): int(each) for each in signal.Signals},
-    **{f"RTMIN+{number}": signal.SIGRTMIN + number for number in range(1, 16)},
-    **{f"RTMAX-{number}": signal.SIGRTMAX - number for number in range(1, 15)},
-}
-"""Signals by the names that a ``StopSignal`` may have (moby, signal.SignalMap)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,16 +118,6 @@ def hostname_of(options: RunOptions, machine: Machine) -> str:
     """As Docker's: a random one, this machine's with its network."""
     own = secrets.token_hex(6) if options.network == "none" else machine.hostname
     return options.hostname or own
-
-
-def stop_signal(config: Mapping[str, Any]) -> int:
-    """Return the image's StopSignal as a number; SIGTERM when it has none that is known here.
-
-    It is a number or a name, with or without ``SIG`` (moby, signal.ParseSignal).
-    """
-    text = str(config.get("StopSignal") or "").upper().removeprefix("SIG")
-    number = int(text) if re.fullmatch("[0-9]{1,3}", text) else SIGNALS.get(text, 0)
-    return number if number in signal.valid_signals() else int(signal.SIGTERM)
 
 
 def _no_new_privileges(options: RunOptions) -> bool:

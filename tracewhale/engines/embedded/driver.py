@@ -16,12 +16,10 @@ from tracewhale.engines.embedded.command import (
     check,
     hostname_of,
     sandbox_of,
-    stop_signal,
 )
 from tracewhale.engines.embedded.files import make_sources, write_files
 from tracewhale.engines.embedded.layout import user_mounts
 from tracewhale.engines.embedded.machine import Machine
-from tracewhale.engines.embedded.sandbox import Sandbox
 from tracewhale.engines.embedded.sandbox_session import SandboxSession
 from tracewhale.engines.probes import Probe
 from tracewhale.rootfs.tree import Tree
@@ -30,15 +28,13 @@ from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, user_of
 from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
+from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.tracing.events import Outcome, Step, Trace
 
 RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 
 SIGNALS = range(129, 193)
 """Exit statuses that tell of a signal: 128 + its number."""
-
-STOP_SECONDS = 10.0
-"""How long a command may take to stop, as with Docker."""
 
 
 def trace(
@@ -52,6 +48,7 @@ def trace(
     handle: Handle,
     progress: Progress,
     changes: tuple[str, ...] = (),
+    stopping: StopPolicy = DEFAULT_POLICY,
 ) -> RunResult:
     """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
 
@@ -69,7 +66,8 @@ def trace(
     files = write_files(place.directory, run.options, hostname)
     with program(machine) as probe_file:
         sandbox = sandbox_of(run, machine, place, who, hostname, files, probe_file)
-        session = EmbeddedSession(sandbox, console, handle, run)
+        session = SandboxSession(sandbox, console, handle)
+        session.progress, session.stop_policy = progress, stopping
         try:
             with console.raw() if run.options.tty else nullcontext():
                 progress("tracing")
@@ -85,18 +83,6 @@ def trace(
             return RunResult(_record(session, run, taken, stopped, hostname, began, changes))
         finally:
             session.close()
-
-
-class EmbeddedSession(SandboxSession):
-    """A sandbox that knows how its command is stopped."""
-
-    def __init__(self, sandbox: Sandbox, console: Console, handle: Handle, run: Run) -> None:
-        super().__init__(sandbox, console, handle)
-        self._signal = stop_signal(run.config)
-
-    def stop(self) -> None:
-        """As ``docker stop``: the image's StopSignal, and after its time a kill."""
-        self.stop_with(self._signal, STOP_SECONDS)
 
 
 def _record(
@@ -120,6 +106,7 @@ def _record(
         outcome=Outcome(
             status=session.status or 0,
             stopped=stopped,
+            signal=session.ending_signal,
             stdout=bytes(session.command.captured.stdout),
             stderr=bytes(session.command.captured.stderr),
             hostname=hostname,

@@ -147,23 +147,13 @@ class SandboxSession(session.RunSession):
                 return True
         return False
 
-    def stop_with(self, number: int, seconds: float) -> None:
-        """Send the command a signal, and after a time a kill; wait for its end.
-
-        There is nothing to wait for where it has no handler: process 1 does not die of a signal otherwise
-        (pid_namespaces(7)).
-        """
-        self.kill(number)
-        if not self.wait(lambda: self.status is not None, seconds if self._catches(number) else 0.0):
-            self.kill(signal.SIGKILL)
-            self.wait(lambda: self.status is not None)
-
-    def _catches(self, number: int) -> bool:
+    def process_status(self) -> str:
+        """Return the command's /proc/PID/status, or an empty string if it has ended."""
         try:
             with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as file:
-                return catches(file.read(), number)
+                return file.read()
         except OSError:
-            return True  # it has ended
+            return ""
 
     def drain(self) -> None:
         """After the command's end: wait for the rest of its output and of the agent's events."""
@@ -284,12 +274,6 @@ class SandboxSession(session.RunSession):
                 while data := terminal.read(CHUNK):
                     self.output(self.command, STDOUT, data)
         self.later(lambda: setattr(self.command, "drained", True))
-
-
-def catches(status: str, number: int) -> bool:
-    """Return whether a process has a handler for a signal, by its /proc/PID/status."""
-    found = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return not found or bool(int(found[1], 16) >> (number - 1) & 1)
 
 
 PLACES = re.compile("cannot make a place for |cannot work in |.* is not a directory of its own")

@@ -48,6 +48,11 @@ def is_held(pid: int, token: str) -> bool | None:
     return bool(found and int(found[1], 16) >> (signal.SIGUSR2 - 1) & 1)
 
 
+def status(pid: int) -> str:
+    """Return a process's /proc/PID/status (proc(5)), or an empty string if it has ended."""
+    return _contents(pid, "status").decode(errors="replace")
+
+
 def is_of_container(pid: int, container: str) -> bool:
     """Return whether a process is one of the container of this id: its control groups or its mounts have
     it."""

@@ -1,0 +1,52 @@
+"""Did the traced command do what it should? Pure: a trace in, an error or nothing out."""
+
+from __future__ import annotations
+
+from tracewhale.errors import CommandFailed
+from tracewhale.printable import printable
+from tracewhale.tracing.events import Outcome, Trace
+
+TAIL_LINES = 5
+SHORTEST_NAME = 3
+"""Characters of a file's name below which it is found in any output by chance."""
+
+
+def failure_of(trace: Trace, expected: int) -> CommandFailed | None:
+    """Return why a run cannot be taken as an example, or None if its command ended as it should.
+
+    A command that was stopped has no status of its own.
+    """
+    outcome = trace.outcome
+    if outcome is None or outcome.stopped or outcome.status == expected:
+        return None
+    said = tail(outcome)
+    what = (
+        f"The command ended with status {outcome.status}, where {expected} was expected"
+        if expected
+        else (f"The command ended with status {outcome.status}")
+    )
+    what += f". Its last output:\n{said}" if said else ", and printed nothing."
+    missing = likely_missing(trace, said)
+    hint = f"If it is meant to end so, say --expect-status {outcome.status}."
+    if missing:
+        place = f"{printable(missing)}, which the target does not have"
+        hint = f"It asked for {place}: is that its path, and -w the directory to run in? {hint}"
+    return CommandFailed(what, hint)
+
+
+def tail(outcome: Outcome, lines: int = TAIL_LINES) -> str:
+    """Return the last lines of a command's errors, or of its output if it printed no errors."""
+    text = (outcome.stderr.strip() or outcome.stdout.strip()).decode(errors="replace")
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def likely_missing(trace: Trace, said: str) -> str:
+    """Return the path that a command asked for in vain and that its last lines name, or an empty string."""
+    absent = sorted(
+        {event.path for event in trace.events if not event.present}, key=lambda path: (-len(path), path)
+    )
+    whole = [path for path in absent if path in said]
+    named = [
+        path for path in absent if len(name := path.rpartition("/")[2]) >= SHORTEST_NAME and name in said
+    ]
+    return next(iter((*whole, *named)), "")
