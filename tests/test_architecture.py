@@ -22,6 +22,7 @@ LAYERS = {
     "patterns": "errors",
     "rootfs": "errors platforms",
     "tracing": "errors",
+    "driving": "errors tracing",
     "probe": "errors",
     "closure": "errors patterns rootfs",
     "languages": "errors rootfs",
@@ -29,17 +30,17 @@ LAYERS = {
     "packages": "errors rootfs",
     "plan": "errors printable rootfs tracing closure languages rules packages",
     "adoption": "rootfs tracing",
-    "verification": "errors rootfs tracing plan",
-    "report": "errors printable rootfs tracing packages plan verification",
+    "verification": "errors rootfs tracing driving plan",
+    "report": "errors printable rootfs tracing driving packages plan verification",
     "image": "errors rootfs packages plan",
-    "running": "errors rootfs tracing",
-    "engines": "errors platforms rootfs tracing probe image running adoption",
+    "running": "errors rootfs tracing driving",
+    "engines": "errors platforms rootfs tracing driving probe image running adoption",
     "outcome": "errors printable tracing",
     "stages": "errors rootfs tracing plan verification report image running engines",
     "pipeline": "errors tracing outcome plan adoption verification report image engines stages",
     "doctor": "errors probe running engines",
-    "cli": "errors printable rootfs tracing probe closure rules plan verification report image running "
-    "engines doctor pipeline",
+    "cli": "errors printable rootfs tracing driving probe closure rules plan verification report image "
+    "running engines doctor pipeline",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

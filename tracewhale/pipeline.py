@@ -211,6 +211,13 @@ def _difference(comparison: Comparison, hint: str) -> VerificationFailed | None:
         what = f"the new image lacks {len(comparison.missing)} paths that were asked for: {names}"
     elif original != new:
         what = f"the original ends with status {original}, the new image with {new}"
-    else:
+    elif comparison.difference:
         what = f"the output differs: {comparison.difference}"
+    else:
+        answers = comparison.answers
+        first = answers.differences[0]
+        what = (
+            f"{len(answers.differences)} of {answers.total} requests are answered otherwise, "
+            f"the first {first.request}: {first.what}"
+        )
     return VerificationFailed(what, hint)

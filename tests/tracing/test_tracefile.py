@@ -24,6 +24,10 @@ from tracewhale.tracing.events import (
     Unresolved,
     merge,
 )
+from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
+
+REQUEST = HttpRequest("POST", "/login", (("A", "b"),), b"\0\xff", 8080, True, 302, False, "login")
+ANSWER = Answer(302, "text/html", "/next", 3, "abc", b"\0\xff\n")
 
 TRACE = Trace(
     target="tw/java",
@@ -41,7 +45,12 @@ TRACE = Trace(
     unresolved=(Unresolved("read", "/usr/bin/java", "bad address", 2),),
     counters=Counters(received=10, recorded=3, repeated=4, unresolved=2, ignored=1),
     outcome=Outcome(143, True, b"out\xff", b"err", "abc", ("172.17.0.2",)),
-    steps=(Step("workload", "./smoke", 0), Step("for", "3")),
+    steps=(
+        Step("workload", "./smoke", 0),
+        Step("for", "3"),
+        Step("wait", "log:ready", seconds=2.5),
+        Step("http", "/", exchanges=(Exchange(REQUEST, ANSWER), Exchange(HttpRequest("GET", "/")))),
+    ),
     mounts=("/data",),
     changes=("/app.jar",),
     seconds=1.5,
@@ -70,10 +79,10 @@ def test_equal_traces_are_equal_files() -> None:
     assert text() == text(again)
 
 
-@pytest.mark.parametrize("kept", range(10))
+@pytest.mark.parametrize("kept", range(12))
 def test_a_cut_file_is_refused(kept: int) -> None:
     lines = text()
-    assert len(lines) == 10
+    assert len(lines) == 12
     with pytest.raises(TraceFileError):
         tracefile.loads(iter(lines[:kept] if kept < 9 else [*lines[:9], lines[9][:-5]]))
 
@@ -177,3 +186,16 @@ def test_a_line_that_does_not_end_is_not_read_whole(tmp_path: Path, monkeypatch:
         tracefile.read("/dev/zero")
     with pytest.raises(TraceFileError, match="is cut in line 1"):
         tracefile.read(path)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [{"method": "GET", "target": "http://elsewhere/"}, {"method": "GET"}, {"method": "GET", "target": 7}],
+)
+def test_a_request_that_is_none_is_refused(request_: dict[str, object]) -> None:
+    lines = [json.loads(line) for line in tracefile.dumps(TRACE)]
+    for line in lines:
+        if "exchanges" in line:
+            line["exchanges"][0]["request"] = request_
+    with pytest.raises(TraceFileError, match="malformed"):
+        tracefile.loads(iter(f"{json.dumps(line)}\n" for line in lines))

@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from tracewhale.cli.options import LICENCES, apply, many
+from tracewhale.cli.declare import apply, many
+from tracewhale.cli.options import LICENCES
 from tracewhale.errors import UsageError
 from tracewhale.image import Overrides, sbom
 from tracewhale.image.recipe import Recipe

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
 from tracewhale import rules
+from tracewhale.cli.declare import apply, many
+from tracewhale.cli.steps import ordered, steps
 from tracewhale.engines.base import Request
 from tracewhale.engines.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
 from tracewhale.engines.probes import Probe
@@ -20,11 +22,6 @@ from tracewhale.plan.model import Options
 from tracewhale.report.formats import JSON, TEXT
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-STEPS = ("workload", "exec", "for")
-"""Options that drive a target: their order on the command line is the order in which they run."""
 
 LICENCES = "licences"
 
@@ -40,7 +37,7 @@ class TargetCommand(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ours, theirs = _split(args)
         ctx.ensure_object(dict)["arguments"] = tuple(theirs)
-        words = _ordered_steps(_terminal_clusters(ours))
+        words = ordered(_terminal_clusters(ours))
         try:
             return super().parse_args(ctx, list(words))
         except click.MissingParameter:
@@ -63,38 +60,6 @@ def _split(args: list[str]) -> tuple[list[str], list[str]]:
 def _terminal_clusters(args: list[str]) -> list[str]:
     """``-it`` and ``-ti`` mean what they mean to Docker, though ``-t NAME`` alone is the tag."""
     return [word for arg in args for word in (("-i", "--tty") if arg in ("-it", "-ti") else (arg,))]
-
-
-def _ordered_steps(args: list[str]) -> list[str]:
-    """Turn ``--workload X --exec Y`` into one option, since click keeps the order of one option only."""
-    ordered: list[str] = []
-    waiting = iter(args)
-    for arg in waiting:
-        name, equals, value = arg.removeprefix("--").partition("=")
-        if arg.startswith("--") and name in STEPS:
-            given = value if equals else next(waiting, None)
-            if given is None:
-                raise click.UsageError(f"option '--{name}' requires an argument")
-            ordered += ["--step", f"{name}={given}"]
-        else:
-            ordered.append(arg)
-    return ordered
-
-
-def apply(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one decorator, in their order."""
-
-    def decorate(function: F) -> F:
-        for decorator in reversed(decorators):
-            function = decorator(function)
-        return function
-
-    return decorate
-
-
-def many(*names: str, **settings: Any) -> Callable[[F], F]:
-    """An option that may be given any number of times."""
-    return click.option(*names, multiple=True, **settings)
 
 
 docker_run_options = apply(
@@ -139,13 +104,6 @@ probe_option = click.option(
     default=Probe.AUTO.value,
     show_default=True,
     help="What watches the command; `tracewhale doctor` tells which can work here.",
-)
-
-step_options = apply(
-    many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
-    many("--exec", "exec_", metavar="CMD", help="Run CMD inside the container, traced too."),
-    many("--for", "for_", metavar="SECONDS", help="Let the target run for SECONDS."),
-    many("--step", hidden=True),
 )
 
 change_options = apply(
@@ -220,7 +178,7 @@ def job(target: str, given: dict[str, Any]) -> Job:
             click.get_current_context().obj["arguments"],
             Probe(given["probe"]),
         ),
-        steps=tuple(_step(text) for text in given["step"]),
+        steps=steps(given),
         keep_changes=given["keep_changes"],
         base=given["base"],
         expected_status=given.get("expect_status") or 0,
@@ -266,19 +224,6 @@ def trust(given: dict[str, Any]) -> Trust:
     options = parse_options(**mounts, environ=os.environ)
     steps = [Step("workload", command) for command in given.get("workload", ())]
     return Trust(given["trust_trace"], frozenset(words_of(options, steps)))
-
-
-def _step(text: str) -> Step:
-    kind, _, argument = text.partition("=")
-    if kind == "for":
-        try:
-            if not 0 <= float(argument) < 1e9:
-                raise ValueError
-        except ValueError:
-            raise UsageError(f"--for {argument} is no number of seconds", "give one such as 10") from None
-    elif not argument.strip():
-        raise UsageError(f"--{kind} is empty", "give a command")
-    return Step(kind, argument)
 
 
 def _lines(option: str, names: Sequence[str]) -> list[str]:

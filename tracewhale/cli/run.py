@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from tracewhale import pipeline
-from tracewhale.cli import making, options
+from tracewhale.cli import making, options, steps
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
@@ -16,7 +16,7 @@ from tracewhale.tracing import tracefile
 @click.command("run", cls=options.TargetCommand)
 @click.argument("target")
 @options.output_options
-@options.step_options
+@steps.step_options
 @options.change_options
 @options.plan_options
 @making.making_options

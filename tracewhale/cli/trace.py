@@ -9,7 +9,8 @@ import click
 from click.core import ParameterSource
 
 from tracewhale import pipeline
-from tracewhale.cli import options
+from tracewhale.cli import options, steps
+from tracewhale.cli.declare import many
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.names import HOST
 from tracewhale.engines.registry import Engines
@@ -47,7 +48,7 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
     names = {each.name: each.opts[-1] for each in context.command.params}
     what = "a command" if context.obj["arguments"] else names[given[0]] if given else ""
     if what == "--step":
-        what = "--workload, --exec or --for"
+        what = "a step such as --workload, --http or --for"
     if what:
         raise UsageError(f"{option} {reason}, so {what} means nothing with it", "leave one of them out")
 
@@ -55,14 +56,14 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
 @click.command("trace", cls=TraceCommand)
 @click.argument("target", required=False)
 @click.option("-o", "--trace-out", metavar="FILE", required=True, help="Where the trace goes.")
-@options.many(
+@many(
     FROM_STRACE,
     "logs",
     metavar="LOG...",
     help="Run nothing, but read what strace -f (or -ff) wrote; TARGET is whose files they tell of [host].",
 )
 @click.option("--attach", "attached", is_flag=True, help="TARGET is a container that runs, and goes on.")
-@options.step_options
+@steps.step_options
 @options.change_options
 @options.docker_run_options
 @options.probe_option

@@ -68,6 +68,11 @@ def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
             yield f"--workload {step.argument!r}"
         if step.kind == "for" and _is_long(step.argument):
             yield f"--for {step.argument}"
+        # A command runs here, and a pattern may take forever to match.
+        if step.kind == "wait" and step.argument.startswith(("cmd:", "log:")):
+            yield f"--wait-for {step.argument!r}"
+        if not step.seconds <= LONGEST:
+            yield f"--wait-timeout {step.seconds:g}"
     yield from (f"-v {each!r}" for each in options.volumes if ":" in each)
     yield from (f"--mount {_json(each)}" for each in options.mounts if not _private(each))
     if options.network not in _OWN_NETWORKS:

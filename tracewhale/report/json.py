@@ -160,7 +160,10 @@ def _trace(report: Report) -> dict[str, Any] | None:
         "outcome": None
         if trace.outcome is None
         else {"status": trace.outcome.status, "stopped": trace.outcome.stopped},
-        "steps": [{"kind": s.kind, "argument": s.argument, "status": s.status} for s in trace.steps],
+        "steps": [
+            {"kind": s.kind, "argument": s.argument, "status": s.status, "requests": len(s.exchanges)}
+            for s in trace.steps
+        ],
     }
 
 
@@ -176,5 +179,14 @@ def _verification(report: Report) -> dict[str, Any] | None:
         "status": {"original": comparison.status[0], "new": comparison.status[1]},
         "output": comparison.output.name.lower(),
         "difference": comparison.difference,
+        "answers": {
+            "total": comparison.answers.total,
+            "alike": comparison.answers.alike,
+            "unstable": comparison.answers.unstable,
+            "differences": [
+                {"request": each.request, "what": each.what, "diff": list(each.diff)}
+                for each in comparison.answers.differences
+            ],
+        },
         "missing": [_absent(absent) for absent in comparison.missing],
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from tracewhale.driving.alike import Answers
 from tracewhale.plan.model import Plan, explain
 from tracewhale.printable import printable
 from tracewhale.report.model import Report, absent_paths, libraries, missed
@@ -140,11 +141,25 @@ def _verification(report: Report) -> Iterator[str]:
         return
     rounds = f"built {verification.rounds} times" if verification.rounds > 1 else "built once"
     word = "yes" if verification.verified else "NO"
-    yield f"verified     {word}: {rounds}, output {verification.comparison.output.value}"
+    answers = verification.comparison.answers
+    yield f"verified     {word}: {rounds}, {_answered(answers)}output {verification.comparison.output.value}"
+    for difference in answers.differences[:MOST]:
+        yield f"  {printable(difference.request)}: {printable(difference.what)}"
+        yield from (f"    {printable(line)}" for line in difference.diff)
     yield from _names("  added", verification.added)
     if verification.comparison.difference:
         yield f"  {verification.comparison.difference}"
     yield from _names("  missing", [absent.path for absent in verification.comparison.missing])
+
+
+def _answered(answers: Answers) -> str:
+    """A clause on requests and how far they were answered alike; empty where none was sent."""
+    if not answers.total:
+        return ""
+    alike = f"{answers.alike} of {answers.total}" if answers.alike < answers.total else f"{answers.total}"
+    noun = "request" if answers.total == 1 else "requests"
+    varying = f", {answers.unstable} otherwise each time by the original itself" if answers.unstable else ""
+    return f"{alike} {noun} answered alike{varying}, "
 
 
 def _names(title: str, names: Iterable[str]) -> Iterator[str]:

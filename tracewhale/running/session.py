@@ -210,6 +210,10 @@ class RunSession(ABC):
             self.recorded_input += data[: OUTPUT_LIMIT - len(self.recorded_input)]
             write(data)
 
+    def listening(self) -> set[int]:
+        """TCP ports on which the target listens, as far as is known."""
+        return set(self.collector.listening)
+
     def learn(self, data: bytes) -> None:
         """Take in a piece of the agent's events."""
         records = self.collector.feed(data)

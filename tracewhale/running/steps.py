@@ -1,65 +1,28 @@
-"""The steps that drive a traced target, in order: workloads, execs, times, the health check."""
+"""What drives a traced target, in order: workloads, execs, requests, time, and the health check last."""
 
 from __future__ import annotations
 
 import os
 import re
 import signal
-import subprocess
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Self
 
+from tracewhale.driving.waits import parse_wait
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError, UsageError, WorkloadFailed
-from tracewhale.running.session import CHUNK, DRAIN_SECONDS, STDERR, Captured, RunSession, StopEarly, words_of
+from tracewhale.running.readiness import RUNS, Readiness, failure, last_words
+from tracewhale.running.service import Service
+from tracewhale.running.session import DRAIN_SECONDS, RunSession, StopEarly, words_of
+from tracewhale.running.web import Web
+from tracewhale.running.workloads import Workloads
 from tracewhale.tracing.events import Step
 
-EXPOSED_SECONDS = 30.0
-"""How long a server may take to listen on a port that its image exposes."""
-ANY_PORT_SECONDS = 3.0
-"""How long to wait for any port when none is exposed: it may be no server."""
-LAST_WORDS_SECONDS = 2.0
-"""How long what a failed workload printed may take to arrive."""
-NANOSECONDS = 1_000_000_000
-PORTS = range(1, 65536)
+KINDS = ("workload", "exec", "for", "wait", "http", "crawl")
+"""Steps that a user asks for; the health check is taken by itself, last."""
 
-
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    """The image's HEALTHCHECK (OCI-like ``Healthcheck`` object, times in seconds), as one command."""
-
-    argv: tuple[str, ...]
-    text: str
-    interval: float
-    timeout: float
-    start_period: float
-    retries: int
-
-
-def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
-    """Return what an image's configuration says, or None if it has none, or NONE."""
-    check = config.get("Healthcheck") or {}
-    kind, *words = check.get("Test") or ["NONE"]
-    if kind == "CMD-SHELL" and words:
-        argv = (*(config.get("Shell") or ("/bin/sh", "-c")), words[0])
-    elif kind == "CMD" and words:
-        argv = tuple(words)
-    else:
-        return None
-
-    def seconds(name: str, default: float) -> float:
-        return (check.get(name) or default * NANOSECONDS) / NANOSECONDS
-
-    return HealthCheck(
-        argv=argv,
-        text=" ".join(words),
-        interval=seconds("Interval", 30),
-        timeout=seconds("Timeout", 30),
-        start_period=seconds("StartPeriod", 0),
-        retries=check.get("Retries") or 3,
-    )
+SENDING = ("http", "crawl")
+"""Steps that send requests."""
 
 
 def checked(steps: Sequence[Step]) -> list[Step]:
@@ -70,64 +33,39 @@ def checked(steps: Sequence[Step]) -> list[Step]:
                 raise UsageError("--exec needs a command.")
             if step.kind == "for" and not 0 <= float(step.argument) < 1e9:
                 raise UsageError(f"--for needs a number of seconds, not {step.argument!r}.")
+            if step.kind == "wait" and step.argument:
+                parse_wait(step.argument)
+            if step.kind == "crawl" and not 0 <= int(step.argument or 0) <= 100:
+                raise UsageError(f"--crawl needs a number of links, not {step.argument!r}.")
         except ValueError as error:
-            name = "--exec" if step.kind == "exec" else "--for"
+            name = "--wait-for" if step.kind == "wait" else f"--{step.kind}"
             raise UsageError(f"{name} {step.argument!r} makes no sense: {error}.") from error
-    return [step for step in steps if step.kind in ("workload", "exec", "for")]
+    return [step for step in steps if step.kind in KINDS]
 
 
-@contextmanager
-def workloads() -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Yield the workloads' processes, each the leader of its own group; what is left of them ends here."""
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        yield started
-    finally:
-        for process in started:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(2)
-            except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+def named_ports(steps: Sequence[Step]) -> set[int]:
+    """Ports that steps name, in requests and in what they wait for."""
+    sent = {each.request.port for step in steps for each in step.exchanges}
+    waits = [parse_wait(step.argument) for step in steps if step.kind == "wait" and step.argument]
+    awaited = {wait.port or (wait.request.port if wait.request else 0) for wait in waits}
+    return (sent | awaited) - {0}
 
 
-def drive(
-    session: RunSession,
-    config: Mapping[str, Any],
-    steps: Sequence[Step],
-    ports: Sequence[int],
-    environment: Mapping[str, str],
-) -> tuple[list[Step], bool]:
-    """Take the steps and the health check of an image's ``config``.
+def drive(session: RunSession, service: Service, steps: Sequence[Step]) -> tuple[list[Step], bool]:
+    """Take the steps, and then the service's health check.
 
-    ``ports`` are those that a server should listen on, ``environment`` is added to a workload's. Returns
-    the steps taken, and whether the command was stopped rather than ended. Raises WorkloadFailed,
+    Returns the steps taken, and whether the command was stopped rather than ended. Raises WorkloadFailed,
     Interrupted.
     """
-    taken: list[Step] = []
-    with workloads() as started:
-        driver = Driver(session, environment, ports, started)
-        try:
-            session.stoppable = True
-            if session.interrupted:
-                raise StopEarly
-            driver.take(steps, taken)
-            if not steps:
-                session.wait(driver.ended)
-        except StopEarly:
-            pass
-        session.stoppable = False
-        check = health_check(config)
-        if check is not None and not driver.ended():
-            taken.append(driver.check_health(check))
+    with Driver(session, service) as driver:
+        driver.take_until_stopped(steps)
+        if service.check is not None and not driver.ended():
+            driver.taken.append(driver.readiness.check_health(service.check))
         if driver.ended():
-            return taken, False
+            return driver.taken, False
         session.synchronize()
         session.stop()
-        return taken, True
+        return driver.taken, True
 
 
 def check_start(session: RunSession, word: str) -> None:
@@ -170,120 +108,86 @@ def killed(word: str, status: int, *, out_of_memory: bool = False) -> CommandKil
     )
 
 
-def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
-    """Return the TCP ports in some ``ExposedPorts`` objects, sorted."""
-    names = {name for each in exposed for name in each or ()}
-    ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
-    numbers = {int(port) for port in ports if re.fullmatch("[0-9]{1,5}", port)}
-    return tuple(sorted(number for number in numbers if number in PORTS))
-
-
-@dataclass(slots=True)
 class Driver:
-    """Takes steps in a running session. ``ports`` are those that a server should listen on."""
+    """Takes steps in a running session; ``taken`` are those that are done."""
 
-    session: RunSession
-    environment: Mapping[str, str]
-    ports: Sequence[int]
-    started: list[subprocess.Popen[bytes]]
+    def __init__(self, session: RunSession, service: Service) -> None:
+        self.session, self.service = session, service
+        self.taken: list[Step] = []
+        self.web = Web(session, service)
+        self.workloads = Workloads(session, service.environment)
+        self.readiness = Readiness(session, service, self.web, self.workloads)
+        self._ready = False
+        self._seconds = 0.0  # how long the target may take to be ready; 0: as usual
 
-    def take(self, steps: Sequence[Step], taken: list[Step]) -> None:
-        """Take the steps, in order; each joins ``taken`` when it is done. Raises WorkloadFailed."""
-        ready = False
-        for step in steps:
-            if step.kind == "for":
-                self.session.wait(self.ended, float(step.argument))
-                taken.append(step)
-                continue
-            if not ready:
-                self.await_port()
-                ready = True
-            if self.ended():
-                raise WorkloadFailed(
-                    f"The command ended with status {self.session.status} before the {step.kind} "
-                    f"{step.argument!r}{self._last_words()}.",
-                    "Does it run with `docker run` and the same options?",
-                )
-            taken.append(self._exec(step) if step.kind == "exec" else self._workload(step))
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.web.close()
+        self.workloads.close()
+
+    def take_until_stopped(self, steps: Sequence[Step]) -> None:
+        """Take the steps, or without any wait for the command's end; the user may end it earlier."""
+        try:
+            self.session.stoppable = True
+            if self.session.interrupted:
+                raise StopEarly
+            for step in steps:
+                self.taken.append(self._take(step))
+            if not any(step.kind != "wait" for step in steps):
+                self.session.wait(self.ended)
+        except StopEarly:
+            pass
+        self.session.stoppable = False
 
     def ended(self) -> bool:
         """Return whether the command has."""
         return self.session.status is not None
 
-    def await_port(self) -> None:
-        """Wait until a server listens, its command ends, or long enough."""
-        listening = self.session.collector.listening
-        wanted = set(self.ports)
+    def _take(self, step: Step) -> Step:
+        """Take one step, and return it with what came of it. Raises WorkloadFailed."""
+        match step.kind:
+            case "for":
+                self.session.wait(self.ended, float(step.argument))
+                return step
+            case "wait":
+                self._await(step)
+                return step
+        if not self._ready:
+            self.readiness.await_service(self._seconds, serving=step.kind in SENDING)
+            self._ready = True
+        if self.ended():
+            raise WorkloadFailed(
+                f"The command ended with status {self.session.status} before the {step.kind} "
+                f"{step.argument!r}{last_words(self.session)}",
+                RUNS,
+            )
+        match step.kind:
+            case "exec":
+                return self._exec(step)
+            case "workload":
+                return self._workload(step)
+            case _:
+                return self.web.take(step)
 
-        def ready() -> bool:
-            return self.ended() or bool(listening & wanted if wanted else listening)
-
-        self.session.wait(ready, EXPOSED_SECONDS if wanted else ANY_PORT_SECONDS)
-
-    def _last_words(self) -> str:
-        tail = self.session.command.captured.tail()
-        return f". Its last output:\n{tail}" if tail else ", and printed nothing."
+    def _await(self, step: Step) -> None:
+        """One that names nothing says how long the target may take that is awaited by itself."""
+        if step.argument:
+            self.readiness.await_(parse_wait(step.argument), step.seconds)
+            self._ready = True
+        else:
+            self._seconds = step.seconds
 
     def _exec(self, step: Step) -> Step:
         process, status = self.session.enter(words_of(step.argument))
         if status != 0:
-            raise WorkloadFailed(_failure("exec", step.argument, status, process.captured.tail()))
+            raise WorkloadFailed(failure("exec", step.argument, status, process.captured.tail()))
         return replace(step, status=status)
 
     def _workload(self, step: Step) -> Step:
-        captured = Captured()
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", step.argument],
-            env={**os.environ, **self.environment},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        self.started.append(process)
-        done: list[int] = []
-        ended: list[bool] = []
-        self.session.spawn(lambda: self._pass_on(process, captured, ended))
-        self.session.spawn(lambda: self._await(process, done))
-        self.session.wait(lambda: bool(done))
-        if done[0] != 0:
-            # What it printed last may still be on its way; one that it left behind may hold its output open.
-            self.session.wait(lambda: bool(ended), LAST_WORDS_SECONDS)
-            status = done[0] if done[0] > 0 else 128 - done[0]
+        captured, status = self.workloads.run(step.argument)
+        if status != 0:
             died = f" (the command had ended with status {self.session.status})" if self.ended() else ""
-            raise WorkloadFailed(_failure("workload", step.argument, status, captured.tail()) + died)
+            raise WorkloadFailed(failure("workload", step.argument, status, captured.tail()) + died)
         return step
-
-    def _await(self, process: subprocess.Popen[bytes], done: list[int]) -> None:
-        status = process.wait()
-        self.session.later(lambda: done.append(status))
-
-    def _pass_on(self, process: subprocess.Popen[bytes], captured: Captured, ended: list[bool]) -> None:
-        assert process.stdout is not None
-        with process.stdout as output:
-            while data := os.read(output.fileno(), CHUNK):
-                captured.add(STDERR, data)
-                self.session.console.stderr(data)
-        self.session.later(lambda: ended.append(True))
-
-    def check_health(self, check: HealthCheck) -> Step:
-        """Return the health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
-        began = time.monotonic()
-        failures = 0
-        while True:
-            process, status = self.session.enter(check.argv, seconds=check.timeout)
-            if status == 0:
-                return Step("healthcheck", check.text)
-            # As the engine counts them: what fails in the start period does not make it unhealthy.
-            failures += time.monotonic() - began > check.start_period
-            if failures >= check.retries or self.ended():
-                raise WorkloadFailed(
-                    _failure("health check", check.text, status, process.captured.tail())
-                    + (f" (the command had ended with status {self.session.status})" if self.ended() else "")
-                )
-            self.session.wait(self.ended, min(check.interval, 1.0))
-
-
-def _failure(kind: str, command: str, status: int, tail: str) -> str:
-    how = "did not end in time" if status == -1 else f"failed with status {status}"
-    return f"The {kind} {command!r} {how}" + (f":\n{tail}" if tail else ".")

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tracewhale.tracing.exchanges import Exchange
+
 
 class Access(Enum):
     """How a path was asked for: one value for each family of system calls that name a path."""
@@ -119,11 +121,18 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that drove the target: kind ``workload``, ``exec``, ``for`` or ``healthcheck``."""
+    """One thing that drove the target.
+
+    ``kind`` is ``workload``, ``exec``, ``for``, ``wait``, ``http``, ``crawl`` or ``healthcheck``; ``seconds``
+    is how long it may take, 0 where the user does not say; ``exchanges`` are the requests that it sends, with
+    the answers once it was taken.
+    """
 
     kind: str
     argument: str
     status: int = 0
+    seconds: float = 0.0
+    exchanges: tuple[Exchange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +178,11 @@ class Trace:
     mounts: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """The requests of all steps, in order, with their answers."""
+        return tuple(exchange for step in self.steps for exchange in step.exchanges)
 
 
 def merge(traces: Iterable[Trace]) -> Trace:

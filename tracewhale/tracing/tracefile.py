@@ -15,6 +15,7 @@ from typing import Any
 
 from tracewhale import __version__
 from tracewhale.errors import NoSpace, TraceFileError
+from tracewhale.tracing import exchanges
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Outcome, Step, Trace, Unresolved
 
 FORMAT = "tracewhale-trace"
@@ -169,7 +170,10 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
             "count": failure.count,
         }
     for step in trace.steps:
-        yield {"type": "step", "kind": step.kind, "argument": step.argument, "status": step.status}
+        line = {"type": "step", "kind": step.kind, "argument": step.argument, "status": step.status}
+        line |= {"seconds": step.seconds} if step.seconds else {}
+        line |= {"exchanges": [exchanges.to_json(each) for each in step.exchanges]} if step.exchanges else {}
+        yield line
     if trace.outcome is not None:
         yield {
             "type": "outcome",
@@ -238,10 +242,20 @@ def _trace(
         ),
         counters=Counters(**{key: int(end["counters"][key]) for key in _counters(Counters())}),
         outcome=outcome,
-        steps=tuple(Step(_text(s["kind"]), _text(s["argument"]), int(s["status"])) for s in found["step"]),
+        steps=tuple(_step(line) for line in found["step"]),
         mounts=tuple(_path(path) for path in header["mounts"]),
         changes=tuple(_path(path) for path in header["changes"]),
         seconds=float(header["seconds"]),
+    )
+
+
+def _step(line: Mapping[str, Any]) -> Step:
+    return Step(
+        kind=_text(line["kind"]),
+        argument=_text(line["argument"]),
+        status=int(line["status"]),
+        seconds=float(line.get("seconds", 0.0)),
+        exchanges=tuple(exchanges.from_json(each) for each in line.get("exchanges", ())),
     )
 
 

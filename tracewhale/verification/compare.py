@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from tracewhale.driving.alike import Answered, Answers, compare_answers
 from tracewhale.plan.model import RUNTIME_PATHS, Absent
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Access, Outcome, Trace
-from tracewhale.verification.output import Output, compare_output
+from tracewhale.verification.output import Output, compare_output, normalized
 
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 """Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
@@ -30,11 +31,17 @@ class Comparison:
     output: Output
     difference: str = ""
     failure: str = ""
+    answers: Answers = Answers()
 
     @property
     def same(self) -> bool:
         ended_alike = self.status[0] == self.status[1] and not self.failure
-        return ended_alike and not self.missing and self.output is not Output.DIFFERENT
+        return ended_alike and not self.missing and not self.differs
+
+    @property
+    def differs(self) -> bool:
+        """Whether what is printed or answered is otherwise."""
+        return self.output is Output.DIFFERENT or not self.answers.same
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +64,7 @@ def compare(
     excluded: Iterable[str],
     original: Trace,
     again: Trace,
-    second: Outcome | None = None,
+    second: Trace | None = None,
     failure: str = "",
 ) -> Comparison:
     """Compare the new image's trace ``again`` with the original's.
@@ -68,12 +75,25 @@ def compare(
     """
     if original.outcome is None or again.outcome is None:
         raise ValueError("a trace without an outcome cannot be compared")
-    output, difference = compare_output(original.outcome, again.outcome, second, any_order=listed(original))
+    other = second.outcome if second is not None else None
+    output, difference = compare_output(original.outcome, again.outcome, other, any_order=listed(original))
+    answers = Answers() if failure else answers_of(original, again, second)
     status = (original.outcome.status, again.outcome.status)
     # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
     if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
         status = (status[0], status[0])
-    return Comparison(missing(view, has, excluded, again), status, output, difference, failure)
+    return Comparison(missing(view, has, excluded, again), status, output, difference, failure, answers)
+
+
+def answers_of(original: Trace, again: Trace, second: Trace | None = None) -> Answers:
+    """Return how the requests of both runs were answered."""
+    others = _answered(second) if second is not None else None
+    return compare_answers(_answered(original), _answered(again), others)
+
+
+def _answered(trace: Trace) -> Answered:
+    outcome = trace.outcome or Outcome(0)
+    return Answered(trace.exchanges, lambda text: normalized(text, outcome))
 
 
 def missing(

@@ -87,14 +87,18 @@ _TIMES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def _lines(output: bytes, outcome: Outcome) -> tuple[str, ...]:
     """Output as lines, with what differs between any two containers replaced by its name."""
-    text = output.decode("utf-8", "backslashreplace")
+    return tuple(normalized(output.decode("utf-8", "backslashreplace"), outcome).splitlines())
+
+
+def normalized(text: str, outcome: Outcome) -> str:
+    """Return text with what differs between any two containers replaced by its name."""
     if outcome.hostname:
         text = text.replace(outcome.hostname, "HOSTNAME")
     for address in outcome.addresses:
         text = text.replace(address, "IP")
     for pattern, name in _TIMES:
         text = pattern.sub(name, text)
-    return tuple(text.splitlines())
+    return text
 
 
 def _first_difference(ours: tuple[str, ...], theirs: tuple[str, ...], volatile: Iterable[int]) -> str:

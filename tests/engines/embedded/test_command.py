@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracewhale.running.steps import ports_of
+from tracewhale.running.service import ports_of
 
 
 def test_exposed_ports() -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from docker import APIClient
 
 from tracewhale.engines.docker.container_spec import EntrySpec
-from tracewhale.engines.docker.driver import RUNTIME_MOUNTS, addresses_of
+from tracewhale.engines.docker.driver import RUNTIME_MOUNTS, service_of
 from tracewhale.engines.docker.engine import EngineObject, api_errors
 from tracewhale.engines.docker.facts import facts
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
@@ -20,8 +20,9 @@ from tracewhale.errors import ProbeError, UsageError
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity
 from tracewhale.running.run import CONTAINER, Run
+from tracewhale.running.service import ports_of
 from tracewhale.running.session import StopEarly
-from tracewhale.running.steps import Driver, checked, ports_of, workloads
+from tracewhale.running.steps import Driver, checked
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tracing.host import proc
 
@@ -51,10 +52,11 @@ def attach(
 ) -> Trace:
     """Trace a running container until the steps are taken, it ends, or the user ends it; it goes on.
 
-    Steps are workloads and times. Raises UsageError, ProbeError, WorkloadFailed, Interrupted, TraceLost.
+    Steps are workloads, requests, waits and times. Raises UsageError, ProbeError, WorkloadFailed,
+    Interrupted, TraceLost.
     """
     wanted = checked(steps)
-    if any(step.kind == "exec" for step in wanted):
+    if any(step.kind == "exec" or step.argument.startswith("exec:") for step in wanted):
         raise UsageError(
             "--exec starts a process in the container, which --attach only watches.",
             "Drive it with --workload, for example: --workload 'docker exec CONTAINER COMMAND'.",
@@ -67,6 +69,7 @@ def attach(
         words = stack.enter_context(agent_words(chosen.probe, b""))
         entry = EntrySpec(Identity(), 0)
         session = RunningSession(client, found.container, "", entry, console, handle, words)
+        session.progress = progress
         stack.callback(session.close)
         session.state = dict(state)
         session.watch()
@@ -118,26 +121,10 @@ def _pids(client: APIClient, container: str, state: Mapping[str, Any]) -> list[i
 
 
 def _drive(session: RunningSession, state: Mapping[str, Any], steps: Sequence[Step]) -> list[Step]:
-    addresses = addresses_of(state)
-    own = {
-        "TRACEWHALE_CONTAINER": session.container,
-        "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
-    }
-    taken: list[Step] = []
     ports = ports_of((state.get("Config") or {}).get("ExposedPorts"))
-    with workloads() as started:
-        driver = Driver(session, own, ports, started)
-        try:
-            session.stoppable = True
-            if session.interrupted:
-                raise StopEarly
-            driver.take(steps, taken)
-            if not steps:
-                session.wait(driver.ended)
-        except StopEarly:
-            pass
-        session.stoppable = False
-    return taken
+    with Driver(session, service_of(session, ports)) as driver:
+        driver.take_until_stopped(steps)
+        return driver.taken
 
 
 def _request(found: EngineObject, state: Mapping[str, Any]) -> Run:

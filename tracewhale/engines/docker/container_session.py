@@ -131,6 +131,15 @@ class ContainerSession(session.RunSession):
                 return process, int(answer["ExitCode"] or 0)
             self.wait(lambda: False, 0.05)
 
+    def listening(self) -> set[int]:
+        """Also those that its image does not name, where its network is its own and the engine is here."""
+        found = super().listening()
+        pid = int(self.state["State"]["Pid"])
+        shared = str(self.state["HostConfig"]["NetworkMode"]).startswith(("host", "container:"))
+        if not shared and proc.is_of_container(pid, self.container):
+            found |= proc.listening(pid)
+        return found
+
     def entered(self, identifier: str, process: TargetProcess) -> None:
         """Prepare a process that an exec has just started."""
 

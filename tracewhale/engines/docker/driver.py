@@ -31,7 +31,8 @@ from tracewhale.running.console import NO_CONSOLE, Console, Handle
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import Ending, RunResult
 from tracewhale.running.run import Run, user_of
-from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
+from tracewhale.running.service import HealthCheck, Service, health_check, ports_of
+from tracewhale.running.steps import check_start, checked, drive, killed, named_ports
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.tracing.events import Outcome, Step, Trace
 
@@ -130,18 +131,15 @@ def _drive(
     """Start the command, drive it, and wait until all that it asked for is here."""
     options = run.options
     session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
-    ports = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
+    exposed = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
+    ports = tuple(sorted({*exposed, *named_ports(wanted)})) if exposed else ()
     try:
         with session.console.raw() if options.tty else nullcontext():
             session.start(ports)
             check_start(session, payload.argv[0])
             progress("tracing")
-            addresses = addresses_of(session.state)
-            own = {
-                "TRACEWHALE_CONTAINER": session.container,
-                "TRACEWHALE_IP": addresses[0] if addresses else "127.0.0.1",
-            }
-            taken, stopped = drive(session, run.config, wanted, ports, {**environment, **own})
+            service = service_of(session, ports, health_check(run.config), environment)
+            taken, stopped = drive(session, service, wanted)
         session.drain()
         if not stopped:
             _check_end(session, payload)
@@ -173,6 +171,19 @@ def _check_end(session: ContainerSession, payload: CreatePayload) -> None:
     if payload.init and status in (126, 127) and len(session.collector.execs) < 2:
         reason = session.command.captured.tail(1)
         raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
+
+
+def service_of(
+    session: ContainerSession,
+    ports: Sequence[int],
+    check: HealthCheck | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Service:
+    """What steps know of a container that runs; ``environment`` is added to that of a workload."""
+    addresses = addresses_of(session.state)
+    address = addresses[0] if addresses else "127.0.0.1"
+    own = {"TRACEWHALE_CONTAINER": session.container, "TRACEWHALE_IP": address}
+    return Service(address, ports, check, {**(environment or {}), **own})
 
 
 def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:

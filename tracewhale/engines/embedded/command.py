@@ -16,7 +16,7 @@ from tracewhale.running.capabilities import effective, mask
 from tracewhale.running.identity import Identity
 from tracewhale.running.options import RunOptions
 from tracewhale.running.run import Run, environment_of
-from tracewhale.running.steps import ports_of
+from tracewhale.running.service import ports_of
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's PATH for an image that sets none."""

@@ -27,7 +27,8 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, user_of
-from tracewhale.running.steps import check_start, checked, drive, killed, ports_of
+from tracewhale.running.service import Service, health_check, ports_of
+from tracewhale.running.steps import check_start, checked, drive, killed
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.tracing.events import Outcome, Step, Trace
 
@@ -76,7 +77,8 @@ def trace(
                 check_start(session, argv[0])
                 own = {"TRACEWHALE_IP": "127.0.0.1", "TRACEWHALE_PID": str(session.pid)}
                 ports = ports_of(run.config.get("ExposedPorts"))
-                taken, stopped = drive(session, run.config, wanted, ports, own)
+                service = Service("127.0.0.1", ports, health_check(run.config), own)
+                taken, stopped = drive(session, service, wanted)
             session.drain()
             _check_end(session, argv[0], stopped)
             session.collector.finish()

@@ -1,0 +1,34 @@
+"""A session in which nothing runs, for what does not depend on an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracewhale.running.session import RunSession, TargetProcess
+
+
+class Nothing(RunSession):
+    """No command, no agent; ``ports`` are said to be listened on."""
+
+    ports: frozenset[int] = frozenset()
+
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
+        raise NotImplementedError
+
+    def listening(self) -> set[int]:
+        return set(self.ports)
+
+    def kill(self, number: int) -> None:
+        """Nobody is there."""
+
+    def resize(self) -> None:
+        """There is no terminal."""
+
+    def tell_agent(self, data: bytes) -> bool:
+        return False
+
+    def process_status(self) -> str:
+        return ""
+
+    def stop(self) -> None:
+        """Nothing runs."""

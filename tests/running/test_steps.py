@@ -1,0 +1,156 @@
+"""Steps that wait and send requests, against a server of this process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from tests.running.nothing import Nothing
+from tracewhale.driving.words import parse
+from tracewhale.errors import UsageError, WorkloadFailed
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.service import Service
+from tracewhale.running.session import STDOUT
+from tracewhale.running.steps import checked, drive
+from tracewhale.tracing.events import Step
+from tracewhale.tracing.exchanges import Exchange
+
+PAGES = {
+    "/": '<a href="/a">a</a><img src="/i.png"><a href="http://elsewhere.example/">away</a>',
+    "/a": '<a href="/b">b</a><a href="/">home</a><a href="/gone">gone</a>',
+    "/b": '<a href="/c">c</a>',
+    "/c": "the end",
+    "/i.png": "picture",
+}
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = PAGES.get(self.path, "no such page").encode()
+        self.send_response(200 if self.path in PAGES else 404)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *words: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def session(port: int) -> Nothing:
+    made = Nothing(Console(), Handle())
+    made.ports = frozenset({port})
+    return made
+
+
+def http(text: str) -> Step:
+    return Step("http", text, exchanges=(Exchange(parse(text, lambda name: b"")),))
+
+
+def taken(session: Nothing, *steps: Step) -> list[Step]:
+    return drive(session, Service(), checked(steps))[0]
+
+
+def statuses(step: Step) -> list[tuple[str, int]]:
+    return [(each.request.target, each.answer.status) for each in step.exchanges if each.answer]
+
+
+def test_requests_are_recorded_with_their_answers(session: Nothing) -> None:
+    first, second = taken(session, http("/a"), http("/none =404"))
+    assert (statuses(first), statuses(second)) == ([("/a", 200)], [("/none", 404)])
+    answer = first.exchanges[0].answer
+    assert answer is not None
+    assert (answer.body.decode(), answer.type) == (PAGES["/a"], "text/html")
+
+
+@pytest.mark.parametrize(("text", "words"), [("/none", "status 404"), ("/a =201", "status 200 and not 201")])
+def test_a_refused_request_fails_the_run(session: Nothing, text: str, words: str) -> None:
+    with pytest.raises(WorkloadFailed, match=words):
+        taken(session, http(text))
+
+
+def test_a_repeated_request_is_judged_later(session: Nothing, port: int) -> None:
+    (recorded,) = taken(session, http("/a"))
+    # In another run the page is not there, and the server is gone at last: both are answers to compare.
+    removed = PAGES.pop("/a")
+    try:
+        (again,) = taken(session, recorded)
+    finally:
+        PAGES["/a"] = removed
+    assert statuses(again) == [("/a", 404)]
+    session.ports = frozenset({1})
+    (dead,) = taken(session, recorded)
+    assert dead.exchanges[0].answer is not None
+    assert dead.exchanges[0].answer.error == "the connection was refused"
+
+
+def test_a_crawl_follows_links_of_the_target(session: Nothing) -> None:
+    (step,) = taken(session, Step("crawl", "2"))
+    assert [target for target, _ in statuses(step)] == ["/", "/a", "/i.png", "/b", "/gone"]
+    (deeper,) = taken(session, Step("crawl", ""))
+    assert ("/c", 200) in statuses(deeper)
+
+
+def test_a_crawl_starts_from_the_pages_that_were_seen(session: Nothing) -> None:
+    _, step = taken(session, http("/b"), Step("crawl", "1"))
+    assert statuses(step) == [("/c", 200)]
+
+
+def test_a_repeated_crawl_sends_the_same_requests(session: Nothing) -> None:
+    (step,) = taken(session, Step("crawl", "1"))
+    PAGES["/"] += '<a href="/new">new</a>'
+    try:
+        (again,) = taken(session, step)
+    finally:
+        PAGES["/"] = PAGES["/"].replace('<a href="/new">new</a>', "")
+    assert statuses(again) == statuses(step)
+
+
+def test_output_is_awaited(session: Nothing) -> None:
+    session.output(session.command, STDOUT, b"starting\nserver re")
+    timer = threading.Timer(0.3, session.output, (session.command, STDOUT, b"ady in 3 s\n"))
+    timer.start()
+    assert taken(session, Step("wait", "log:^server ready", seconds=60), http("/"))
+    timer.join()
+
+
+def test_a_command_is_awaited(session: Nothing) -> None:
+    assert taken(session, Step("wait", 'cmd:test "$TRACEWHALE_IP" = ""', seconds=60), http("/"))
+
+
+def test_a_port_and_a_page_are_awaited(session: Nothing, port: int) -> None:
+    assert taken(session, Step("wait", str(port)), Step("wait", "/a"), http("/"))
+
+
+def test_waiting_too_long_says_what_is_there(session: Nothing, port: int) -> None:
+    session.output(session.command, STDOUT, b"cannot find its files\n")
+    with pytest.raises(WorkloadFailed) as caught:
+        taken(session, Step("wait", "9", seconds=0.1), http("/"))
+    assert f"0.1 s of waiting for port 9: it listens on port {port}." in caught.value.what
+    assert "cannot find its files" in caught.value.what
+
+
+def test_a_request_needs_a_port(session: Nothing) -> None:
+    session.ports = frozenset()
+    with pytest.raises(WorkloadFailed, match="it listens on no port"):
+        taken(session, Step("wait", "", seconds=0.1), http("/"))
+
+
+@pytest.mark.parametrize("step", [Step("wait", "log:("), Step("crawl", "x"), Step("crawl", "1000")])
+def test_a_step_of_a_trace_that_makes_no_sense(step: Step) -> None:
+    with pytest.raises(UsageError):
+        checked([step])

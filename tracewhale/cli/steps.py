@@ -1,0 +1,125 @@
+"""Options that drive a target. Their order on the command line is the order in which they are taken."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+from tracewhale.cli.declare import apply, many
+from tracewhale.driving import har, httpfile, words
+from tracewhale.driving.waits import DEFAULT_SECONDS, parse_wait
+from tracewhale.errors import UsageError
+from tracewhale.tracing.events import Step
+from tracewhale.tracing.exchanges import Exchange, HttpRequest
+
+STEPS = ("workload", "exec", "for", "http", "http-file", "crawl", "wait-for")
+OPTIONAL = ("crawl",)
+"""Options whose value may be left out, and stands behind ``=``."""
+
+step_options = apply(
+    many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
+    many("--exec", "exec_", metavar="CMD", help="Run CMD inside the container, traced too."),
+    many("--for", "for_", metavar="SECONDS", help="Let the target run for SECONDS."),
+    many(
+        "--http",
+        metavar="REQUEST",
+        help="Send '[METHOD] PATH|URL [=STATUS] [BODY|@FILE]', or curl's -H -d -F -u in place of BODY.",
+    ),
+    many("--http-file", metavar="FILE", help="Send the requests of a .http or .rest file, or of a HAR."),
+    many("--crawl", metavar="[=DEPTH]", help="Follow links and assets of the pages seen, or of / [=3]."),
+    many(
+        "--wait-for",
+        metavar="WHAT",
+        help="Wait for PORT, URL, log:REGEX, cmd:CMD or exec:CMD [the health check, else a port].",
+    ),
+    click.option(
+        "--wait-timeout",
+        type=click.FloatRange(0, 1e6, min_open=True),
+        metavar="SECONDS",
+        help=f"How long the target may take to be ready [{DEFAULT_SECONDS:g}].",
+    ),
+    many("--step", hidden=True),
+)
+
+
+def ordered(args: list[str]) -> list[str]:
+    """Turn ``--workload X --exec Y`` into one option, since click keeps the order of one option only."""
+    found: list[str] = []
+    waiting = iter(args)
+    for arg in waiting:
+        name, equals, value = arg.removeprefix("--").partition("=")
+        if arg.startswith("--") and name in STEPS:
+            given = value if equals or name in OPTIONAL else next(waiting, None)
+            if given is None:
+                raise click.UsageError(f"option '--{name}' requires an argument")
+            found += ["--step", f"{name}={given}"]
+        else:
+            found.append(arg)
+    return found
+
+
+def steps(given: dict[str, Any]) -> tuple[Step, ...]:
+    """The steps that a verb's options ask for, in order. Raises UsageError."""
+    seconds = given["wait_timeout"] or 0.0
+    taken = tuple(_step(text, seconds) for text in given["step"])
+    return (Step("wait", "", seconds=seconds), *taken) if seconds else taken
+
+
+def _step(text: str, seconds: float) -> Step:
+    kind, _, argument = text.partition("=")
+    if kind not in ("crawl", "for") and not argument.strip():
+        raise UsageError(f"--{kind} is empty", "say what it is to do, or leave it out")
+    try:
+        match kind:
+            case "for":
+                if not 0 <= _number(argument) < 1e9:
+                    raise ValueError("it is no number of seconds such as 10")
+            case "http":
+                request = words.parse(argument, _read)
+                return Step("http", argument, exchanges=(Exchange(request),))
+            case "http-file":
+                return Step("http", argument, exchanges=tuple(map(Exchange, _requests(argument))))
+            case "wait-for":
+                parse_wait(argument)
+                return Step("wait", argument, seconds=seconds)
+            case "crawl":
+                if argument and not argument.isdecimal():
+                    raise ValueError("it is no number of links such as 3")
+    except ValueError as error:
+        raise UsageError(f"--{kind} {argument} makes no sense: {error}", "") from error
+    except OSError as error:
+        what = f"--{kind} {argument}: {error.filename} cannot be read: {error.strerror}"
+        raise UsageError(what, "name a file that is there") from error
+    return Step(kind, argument)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return -1.0
+
+
+def _requests(name: str) -> Sequence[HttpRequest]:
+    text = _read(name).decode("utf-8-sig", "surrogateescape")
+    if name.endswith(".har") or text.lstrip().startswith("{"):
+        found: Sequence[HttpRequest] = har.parse_har(text)
+    else:
+        beside: Callable[[str], bytes] = partial(_read_in, os.path.dirname(name))
+        found = httpfile.parse_file(text, beside)
+    if not found:
+        raise ValueError("it has no request")
+    return found
+
+
+def _read(name: str) -> bytes:
+    with open(0 if name == "-" else name, "rb") as file:
+        return file.read()
+
+
+def _read_in(directory: str, name: str) -> bytes:
+    return _read(os.path.join(directory, name))

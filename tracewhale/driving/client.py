@@ -1,0 +1,187 @@
+"""The HTTP client: requests go to one address, the target's own, whatever a URL or a redirect says."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+import warnings
+from dataclasses import dataclass, replace
+from http.cookiejar import Cookie, DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+
+from tracewhale import __version__
+from tracewhale.driving.templates import Templates
+from tracewhale.driving.words import local
+from tracewhale.tracing.exchanges import ANSWER_LIMIT, TARGET, Answer, HttpRequest
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 30.0
+"""How long a server may let its client wait for its next bytes."""
+ANSWER_SECONDS = 60.0
+"""How long one answer may take in all: a stream without an end is cut there."""
+SIZE_LIMIT = 64 << 20
+"""Bytes that are read of a body, decompressed."""
+REDIRECTS = 10
+TLS_PORTS = frozenset({443, 8443})
+"""Ports where a request without a scheme speaks TLS."""
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, and the place from which it came in the end, after redirects."""
+
+    answer: Answer
+    target: str
+
+
+class _AnyCookie(DefaultCookiePolicy):
+    """Every cookie is the target's, whatever domain it names: there is one server."""
+
+    def set_ok(self, cookie: Cookie, request: Any) -> bool:
+        return True
+
+
+class _Session(requests.Session):
+    """Redirects are followed here and not by the library, which reads their bodies whole."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        return None
+
+
+class Client:
+    """Sends requests to ``address`` (IPv4 or IPv6), keeps cookies, and remembers answers by name."""
+
+    def __init__(self, address: str) -> None:
+        self._host = f"[{address}]" if ":" in address else address
+        self._session = _Session()
+        self._session.trust_env = False  # no proxy, no .netrc: the target is reached directly
+        self._session.verify = False  # what certificate it has is its own business
+        self._session.cookies.set_policy(_AnyCookie())
+        self._session.headers.clear()
+        self._session.headers.update(
+            {"User-Agent": f"tracewhale/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+        )
+        self._templates = Templates()
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+    def send(self, request: HttpRequest, port: int) -> Reply:
+        """Send a request to ``port`` unless it names one, and follow it within the target.
+
+        What goes wrong is an answer of status 0 that says why; nothing is raised.
+        """
+        try:
+            filled = self._templates.fill(request)
+        except ValueError as error:
+            return Reply(Answer(0, error=str(error)), request.target)
+        current = replace(filled, port=filled.port or port)
+        current = replace(current, tls=current.tls or (not filled.port and port in TLS_PORTS))
+        seen = 0
+        while True:
+            answer = self._exchange(current)
+            following = _redirected(current, answer, self._host) if request.follow else None
+            if following is None or seen == REDIRECTS:
+                self._templates.learn(request.name, answer)
+                return Reply(answer, current.target)
+            current, seen = following, seen + 1
+
+    def _cookie_header(self) -> dict[str, str]:
+        """All cookies: the library would leave out those of another domain, path or scheme."""
+        values = {cookie.name: cookie.value for cookie in self._session.cookies if not cookie.is_expired()}
+        text = "; ".join(f"{name}={value}" for name, value in values.items())
+        return {"Cookie": text} if text else {}
+
+    def _exchange(self, request: HttpRequest) -> Answer:
+        again = request.method in ("GET", "HEAD", "OPTIONS")
+        while True:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)
+                    return self._read(request)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+                # A server may close a connection that it kept in the moment in which it is used again.
+                if again and isinstance(error, requests.ConnectionError):
+                    again = False
+                    continue
+                return Answer(0, error=reason_of(error))
+
+    def _read(self, request: HttpRequest) -> Answer:
+        scheme = "https" if request.tls else "http"
+        deadline = time.monotonic() + ANSWER_SECONDS
+        answer = self._session.request(
+            request.method,
+            f"{scheme}://{self._host}:{request.port}{request.target}",
+            headers={**self._cookie_header(), **dict(request.headers)},
+            data=request.body or None,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        )
+        digest, body, size = hashlib.sha256(), bytearray(), 0
+        with answer:
+            for piece in answer.iter_content(CHUNK):
+                digest.update(piece)
+                body += piece[: ANSWER_LIMIT - len(body)]
+                size += len(piece)
+                if size > SIZE_LIMIT or time.monotonic() > deadline:
+                    break
+        location = answer.headers.get("Location", "") if 300 <= answer.status_code < 400 else ""
+        kind = answer.headers.get("Content-Type", "")
+        return Answer(answer.status_code, kind, location, size, digest.hexdigest(), bytes(body))
+
+
+def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest | None:
+    """The request that a redirect asks for; None where it is none or leads out of the target."""
+    if answer.status not in (301, 302, 303, 307, 308) or not answer.location:
+        return None
+    scheme = "https" if request.tls else "http"
+    named = next((value for name, value in request.headers if name.lower() == "host"), host)
+    base = f"{scheme}://{named.partition(':')[0] if named != host else host}:{request.port}{request.target}"
+    try:
+        parts = urlsplit(urljoin(base, answer.location))
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        same = parts.hostname is not None and (
+            local(parts.hostname) or parts.hostname == urlsplit(base).hostname
+        )
+    except ValueError:
+        return None
+    target = requests.utils.requote_uri((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    if parts.scheme not in ("http", "https") or not same or not TARGET.fullmatch(target):
+        return None
+    method, body = request.method, request.body
+    if (answer.status == 303 and method != "HEAD") or (answer.status in (301, 302) and method == "POST"):
+        method, body = "GET", b""
+    headers = request.headers
+    if not body:
+        headers = tuple(pair for pair in headers if pair[0].lower() not in ("content-type", "content-length"))
+    return replace(
+        request,
+        method=method,
+        target=target,
+        headers=headers,
+        body=body,
+        port=port,
+        tls=parts.scheme == "https",
+    )
+
+
+def reason_of(error: BaseException) -> str:
+    """Why there was no answer, in a few words."""
+    text = str(error)
+    for pattern, words in (
+        ("refused", "the connection was refused"),
+        ("timed out|Timeout", "it took too long"),
+        ("reset|aborted|disconnected|BrokenPipe", "the connection was closed"),
+        ("unreachable|No route", "it cannot be reached from this machine"),
+    ):
+        if re.search(pattern, text):
+            return words
+    return text.splitlines()[0][:200] if text else type(error).__name__

@@ -1,0 +1,51 @@
+"""Requests in an HTTP Archive (HAR 1.2), as browsers export what they sent."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from tracewhale.driving.words import made, place_of
+from tracewhale.tracing.exchanges import TOKEN, HttpRequest
+
+DROPPED = frozenset(
+    "accept-encoding connection content-length cookie host if-modified-since if-none-match keep-alive origin "
+    "proxy-connection te trailer transfer-encoding upgrade upgrade-insecure-requests".split()
+)
+"""Headers that are of the connection or of a session that is over: the client has its own."""
+
+
+def parse_har(text: str) -> tuple[HttpRequest, ...]:
+    """The archive's requests to the host of its first one, in order, with the statuses they had.
+
+    A page asks other hosts, too: they are not the target's. Raises ValueError for what is no archive.
+    """
+    try:
+        entries = json.loads(text)["log"]["entries"]
+        hosts = [urlsplit(entry["request"]["url"]).netloc for entry in entries]
+        return tuple(
+            _request(entry)
+            for entry, host in zip(entries, hosts, strict=True)
+            if host == hosts[0] and urlsplit(entry["request"]["url"]).scheme in ("http", "https")
+        )
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"it is not an HTTP Archive: {error}") from error
+
+
+def _request(entry: Mapping[str, Any]) -> HttpRequest:
+    asked = entry["request"]
+    headers = [
+        (pair["name"], pair["value"])
+        for pair in asked.get("headers", ())
+        if TOKEN.fullmatch(pair["name"]) and pair["name"].lower() not in DROPPED
+    ]
+    data = asked.get("postData") or {}
+    body = data.get("text") or "&".join(f"{p['name']}={p.get('value', '')}" for p in data.get("params") or ())
+    raw = base64.b64decode(body) if data.get("encoding") == "base64" else body.encode()
+    status = int((entry.get("response") or {}).get("status") or 0)
+    # A request is sent again without the browser's cache and cookies: only a refusal must stay one.
+    expected = status if 400 <= status < 600 else 0
+    return made(asked["method"], place_of(asked["url"]), headers, raw, data.get("mimeType", ""), expected)

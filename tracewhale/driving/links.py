@@ -1,0 +1,95 @@
+"""Links and assets in what a server answers: HTML's attributes with URLs, and CSS's ``url()``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from urllib.parse import quote, urljoin, urlsplit
+
+from tracewhale.driving.words import SAFE
+from tracewhale.tracing.exchanges import TARGET, Answer
+
+ATTRIBUTES = frozenset({"href", "src", "data", "poster", "background", "data-src"})
+CSS = re.compile(r"""url\(\s*["']?([^"')\s]{1,2000})["']?\s*\)|@import\s+["']([^"']{1,2000})["']""")
+REFRESH = re.compile(r"\d+\s*;\s*url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
+LEAVES = re.compile(r"(?:log|sign)-?_?(?:out|off)|delete|destroy|unsubscribe", re.IGNORECASE)
+"""Links that end a session or take something away, although they should not be asked for with GET."""
+MOST = 500
+"""Links taken from one page."""
+
+
+def links_of(answer: Answer, target: str, hosts: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Paths within the same server that an answer from ``target`` leads to, each once, in order.
+
+    ``hosts`` are names of the server beside its own address.
+    """
+    kind = answer.type.partition(";")[0].strip().lower()
+    text = answer.body.decode("utf-8", "replace")
+    if kind in ("text/html", "application/xhtml+xml"):
+        found = _in_html(text)
+    elif kind == "text/css":
+        found = _in_css(text)
+    else:
+        return ()
+    paths: dict[str, None] = {}
+    for link in found:
+        path = _within(link, target, hosts)
+        if path is not None and not LEAVES.search(path):
+            paths.setdefault(path)
+        if len(paths) == MOST:
+            break
+    return tuple(paths)
+
+
+HERE = "target.invalid"
+
+
+def _within(link: str, target: str, hosts: frozenset[str]) -> str | None:
+    try:
+        parts = urlsplit(urljoin(f"http://{HERE}{target}", link.strip()))
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or (host != HERE and host not in hosts):
+        return None
+    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=SAFE)
+    return path if TARGET.fullmatch(path) else None
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.base = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value for name, value in attrs if value}
+        if tag == "base":
+            self.base = self.base or given.get("href", "")
+            return
+        self.found += [value for name, value in given.items() if name in ATTRIBUTES]
+        if "srcset" in given:
+            self.found += [each.split()[0] for each in given["srcset"].split(",") if each.strip()]
+        if "style" in given:
+            self.found += _in_css(given["style"])
+        if tag == "meta" and (refresh := REFRESH.match(given.get("content", ""))):
+            self.found.append(refresh[1])
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "style":
+            self.found += _in_css(data)
+
+
+def _in_html(text: str) -> Iterator[str]:
+    parser = _Links()
+    try:
+        parser.feed(text)
+        parser.close()
+    except (AssertionError, ValueError):  # html.parser gives up on some malformed declarations
+        pass
+    return (urljoin(parser.base, link) if parser.base else link for link in parser.found)
+
+
+def _in_css(text: str) -> Iterator[str]:
+    return (found[1] or found[2] for found in CSS.finditer(text))

@@ -1,0 +1,67 @@
+"""What is awaited before a target is driven: ``PORT``, ``URL``, ``log:REGEX``, ``cmd:CMD``, ``exec:CMD``."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from enum import Enum
+
+from tracewhale.driving.words import made, place_of
+from tracewhale.tracing.exchanges import HttpRequest
+
+DEFAULT_SECONDS = 60.0
+"""How long a target may take to be ready when the user does not say."""
+
+
+class Kind(Enum):
+    """How readiness shows."""
+
+    PORT = "port"
+    HTTP = "http"
+    LOG = "log"
+    COMMAND = "cmd"
+    EXEC = "exec"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One thing to wait for. ``port`` is set for a port, ``request`` for HTTP, ``text`` for the others."""
+
+    kind: Kind
+    text: str
+    port: int = 0
+    request: HttpRequest | None = None
+
+    def __str__(self) -> str:
+        match self.kind:
+            case Kind.PORT:
+                return f"port {self.port}"
+            case Kind.HTTP:
+                return f"an answer to {self.request}"
+            case Kind.LOG:
+                return f"output that matches {self.text!r}"
+            case _:
+                return f"{self.text!r} to succeed"
+
+
+def parse_wait(text: str) -> Wait:
+    """What a value of ``--wait-for`` says. Raises ValueError."""
+    kind, colon, rest = text.partition(":")
+    if text.isdecimal() or (kind == "port" and rest.isdecimal()):
+        port = int(rest or text)
+        if not 0 < port < 1 << 16:
+            raise ValueError(f"{port} is not a port")
+        return Wait(Kind.PORT, text, port)
+    if colon and kind in ("log", "cmd", "exec"):
+        if not rest.strip():
+            raise ValueError(f"nothing follows {kind}:")
+        if kind == "log":
+            try:
+                re.compile(rest)
+            except re.error as error:
+                raise ValueError(f"{rest!r} is not a regular expression: {error}") from error
+        if kind == "exec":
+            shlex.split(rest)
+        return Wait(Kind(kind), rest)
+    return Wait(Kind.HTTP, text, request=made("GET", place_of(text), ()))

@@ -1,0 +1,160 @@
+"""Waits until a target is ready: by its health check, its ports, or what the user says."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from tracewhale.driving.waits import DEFAULT_SECONDS, Kind, Wait
+from tracewhale.errors import WorkloadFailed
+from tracewhale.running.service import HealthCheck, Service
+from tracewhale.running.session import RunSession, words_of
+from tracewhale.running.web import Web
+from tracewhale.running.workloads import Workloads
+from tracewhale.tracing.events import Step
+
+EXPOSED_SECONDS = 30.0
+"""How long a server may take to listen on a port that its image exposes."""
+ANY_PORT_SECONDS = 3.0
+"""How long to wait for any port when none is exposed: it may be no server."""
+LOOK_SECONDS = 0.2
+"""How often is looked whether something is ready."""
+LINES = 10
+"""Lines of the target's output in a message."""
+
+
+class Readiness:
+    """Waits in a running session; whatever is awaited, the command's end ends the waiting."""
+
+    def __init__(self, session: RunSession, service: Service, web: Web, workloads: Workloads) -> None:
+        self._session = session
+        self._service = service
+        self._web = web
+        self._workloads = workloads
+
+    def await_service(self, seconds: float, *, serving: bool) -> None:
+        """Wait for what the image says: its health check, else a port; ``serving``: there must be one.
+
+        Raises WorkloadFailed.
+        """
+        check, ports = self._service.check, self._service.ports
+        if check is not None:
+            self._session.progress(f"waiting for the health check {check.text!r}")
+            longest = seconds or max(DEFAULT_SECONDS, check.start_period)
+            self._until(lambda: self._healthy(check), longest, f"its health check {check.text!r} to pass")
+            return
+        usual = EXPOSED_SECONDS if ports else ANY_PORT_SECONDS
+        names = f"port {' or '.join(map(str, ports))}" if ports else "a port to be listened on"
+        self._session.progress(f"waiting for {names}")
+
+        def listens() -> bool:
+            listening = self._session.listening()
+            return self._ended() or bool(listening & {*ports} if ports else listening)
+
+        ready = self._look(listens, seconds if seconds or serving else usual)
+        # An image may name a port on which its command does not listen: only a request needs one.
+        if not ready and serving and not self._session.listening():
+            raise self._late(f"{names}", seconds)
+
+    def await_(self, wait: Wait, seconds: float) -> None:
+        """Wait for what the user names. Raises WorkloadFailed when it takes longer than ``seconds``."""
+        self._session.progress(f"waiting for {wait}")
+        self._until(self._looking_for(wait), seconds or DEFAULT_SECONDS, str(wait))
+
+    def check_health(self, check: HealthCheck) -> Step:
+        """The health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
+        began = time.monotonic()
+        failures = 0
+        while True:
+            process, status = self._session.enter(check.argv, seconds=check.timeout)
+            if status == 0:
+                return Step("healthcheck", check.text)
+            # As the engine counts them: what fails in the start period does not make it unhealthy.
+            failures += time.monotonic() - began > check.start_period
+            if failures >= check.retries or self._ended():
+                ended = (
+                    f" (the command had ended with status {self._session.status})" if self._ended() else ""
+                )
+                raise WorkloadFailed(
+                    failure("health check", check.text, status, process.captured.tail()) + ended
+                )
+            self._session.wait(self._ended, min(check.interval, 1.0))
+
+    def _ended(self) -> bool:
+        return self._session.status is not None
+
+    def _healthy(self, check: HealthCheck) -> bool:
+        return self._session.enter(check.argv, seconds=check.timeout)[1] == 0
+
+    def _looking_for(self, wait: Wait) -> Callable[[], bool]:
+        match wait.kind:
+            case Kind.PORT:
+                return lambda: wait.port in self._session.listening()
+            case Kind.HTTP:
+                request = wait.request
+                assert request is not None
+                return lambda: 0 < self._web.send(request).answer.status < 400
+            case Kind.LOG:
+                return self._printed(wait.text)
+            case Kind.COMMAND:
+                return lambda: self._workloads.run(wait.text, seconds=DEFAULT_SECONDS, quiet=True)[1] == 0
+            case Kind.EXEC:
+                return lambda: self._session.enter(words_of(wait.text), seconds=DEFAULT_SECONDS)[1] == 0
+
+    def _printed(self, pattern: str) -> Callable[[], bool]:
+        """Whether a line of the output matches; each byte is looked at a few times at most."""
+        expression = re.compile(pattern.encode(), re.MULTILINE)
+        captured = self._session.command.captured
+        looked = {id(captured.stdout): 0, id(captured.stderr): 0}
+
+        def found() -> bool:
+            for output in (captured.stdout, captured.stderr):
+                end = len(output)
+                fresh = bytes(output[looked[id(output)] : end])
+                if expression.search(fresh):
+                    return True
+                looked[id(output)] += fresh.rfind(b"\n") + 1  # the last line may go on
+            return False
+
+        return found
+
+    def _until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
+        if not self._look(ready, seconds or DEFAULT_SECONDS):
+            raise self._late(what, seconds or DEFAULT_SECONDS)
+
+    def _look(self, ready: Callable[[], bool], seconds: float) -> bool:
+        """Look again and again, until ``ready`` or too late; False when the command ended before, too."""
+        deadline = time.monotonic() + (seconds or DEFAULT_SECONDS)
+        while not ready():
+            if self._ended() or time.monotonic() > deadline:
+                return False
+            self._session.wait(self._ended, LOOK_SECONDS)
+        return True
+
+    def _late(self, what: str, seconds: float) -> WorkloadFailed:
+        if self._ended():
+            how = f"The command ended with status {self._session.status} while waiting for {what}"
+            return WorkloadFailed(how + last_words(self._session), RUNS)
+        ports = ", ".join(map(str, sorted(self._session.listening())))
+        listens = f"it listens on port {ports}" if ports else "it listens on no port"
+        late = f"The target was not ready after {seconds or DEFAULT_SECONDS:g} s of waiting for {what}"
+        return WorkloadFailed(
+            f"{late}: {listens}{last_words(self._session)}",
+            "Say what shows that it is ready with --wait-for, or give it longer with --wait-timeout.",
+        )
+
+
+RUNS = "Does it run with `docker run` and the same options?"
+
+
+def last_words(session: RunSession) -> str:
+    """How a sentence about a command ends: with what it printed last."""
+    tail = session.command.captured.tail(LINES)
+    return f". Its last output:\n{tail}" if tail else ", and printed nothing."
+
+
+def failure(kind: str, command: str, status: int, tail: str) -> str:
+    """What is told of a command that failed."""
+    how = "did not end in time" if status == -1 else f"failed with status {status}"
+    return f"The {kind} {command!r} {how}" + (f":\n{tail}" if tail else ".")

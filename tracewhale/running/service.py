@@ -1,0 +1,69 @@
+"""What the steps of a run know of its target: where it is reached and how it says that it is well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+NANOSECONDS = 1_000_000_000
+PORTS = range(1, 65536)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """The image's HEALTHCHECK (OCI-like ``Healthcheck`` object, times in seconds), as one command."""
+
+    argv: tuple[str, ...]
+    text: str
+    interval: float
+    timeout: float
+    start_period: float
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running target. ``address`` is its own: requests go there and nowhere else.
+
+    ``ports`` are the TCP ports that its image or the user says it listens on; ``environment`` is for
+    commands of the user on this machine.
+    """
+
+    address: str = "127.0.0.1"
+    ports: Sequence[int] = ()
+    check: HealthCheck | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
+    """What an image's configuration says; None when it has none, or NONE."""
+    check = config.get("Healthcheck") or {}
+    kind, *words = check.get("Test") or ["NONE"]
+    if kind == "CMD-SHELL" and words:
+        argv = (*(config.get("Shell") or ("/bin/sh", "-c")), words[0])
+    elif kind == "CMD" and words:
+        argv = tuple(words)
+    else:
+        return None
+
+    def seconds(name: str, default: float) -> float:
+        return (check.get(name) or default * NANOSECONDS) / NANOSECONDS
+
+    return HealthCheck(
+        argv=argv,
+        text=" ".join(words),
+        interval=seconds("Interval", 30),
+        timeout=seconds("Timeout", 30),
+        start_period=seconds("StartPeriod", 0),
+        retries=check.get("Retries") or 3,
+    )
+
+
+def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
+    """The TCP ports in some ``ExposedPorts`` objects, sorted."""
+    names = {name for each in exposed for name in each or ()}
+    ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
+    numbers = {int(port) for port in ports if re.fullmatch("[0-9]{1,5}", port)}
+    return tuple(sorted(number for number in numbers if number in PORTS))

@@ -1,0 +1,129 @@
+"""Requests to a running target, sent in a thread: signals and the target's end are heard meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from tracewhale.driving.client import Client, Reply
+from tracewhale.driving.links import links_of
+from tracewhale.errors import WorkloadFailed
+from tracewhale.running.service import Service
+from tracewhale.running.session import RunSession
+from tracewhale.tracing.events import Step
+from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
+
+BODIES_LIMIT = 32 << 20
+"""Bytes of bodies that a run keeps of all answers; of what comes after them only size and digest."""
+
+CRAWL_PAGES = 200
+"""Requests of one crawl."""
+CRAWL_SECONDS = 60.0
+CRAWL_DEPTH = 3
+"""How many links away from the first pages a crawl goes when the user does not say."""
+
+TAIL = 300
+"""Characters of a refused request's answer in a message."""
+
+
+class Web:
+    """One client for all steps of a run: cookies and named answers last from one to the next."""
+
+    def __init__(self, session: RunSession, service: Service) -> None:
+        self._session = session
+        self._service = service
+        self._client = Client(service.address)
+        self._kept = 0
+        self._visited: dict[str, Reply] = {}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._client.close()
+
+    def port(self) -> int:
+        """The port that serves: the lowest that listens of those that the image names, else of all; or 0."""
+        listening = self._session.listening()
+        return min(listening & set(self._service.ports) or listening, default=0)
+
+    def send(self, request: HttpRequest) -> Reply:
+        """Send one request to the port that it names, or to the one that serves."""
+        done: list[Reply] = []
+        port = request.port or self.port()
+        if not port:
+            return Reply(Answer(0, error="the target listens on no port"), request.target)
+
+        def work() -> None:
+            reply = self._client.send(request, port)
+            self._session.later(partial(done.append, reply))
+
+        self._session.spawn(work)
+        self._session.wait(lambda: bool(done))
+        return done[0]
+
+    def take(self, step: Step) -> Step:
+        """Take a step of requests: repeat those that were answered before, else send what it plans.
+
+        Raises WorkloadFailed for a request that is refused for the first time.
+        """
+        if any(exchange.answer is not None for exchange in step.exchanges):
+            sent = tuple(self._exchange(each.request)[0] for each in step.exchanges)
+        elif step.kind == "crawl":
+            sent = self._crawl(int(step.argument or CRAWL_DEPTH), step.seconds or CRAWL_SECONDS)
+        else:
+            sent = tuple(self._accepted(each.request) for each in step.exchanges)
+        return replace(step, exchanges=sent)
+
+    def _accepted(self, request: HttpRequest) -> Exchange:
+        exchange, reply = self._exchange(request)
+        answer = reply.answer
+        if not answer.status:
+            raise WorkloadFailed(f"The request {request} got no answer: {answer.error}.{self._ended()}")
+        if answer.status != request.expected if request.expected else answer.status >= 400:
+            wanted = f"{request.expected}" if request.expected else "one below 400"
+            body = answer.body.decode("utf-8", "replace").strip()[:TAIL]
+            raise WorkloadFailed(
+                f"The request {request} was answered with status {answer.status} and not {wanted}."
+                f"{self._ended()}" + (f"\n{body}" if body else ""),
+                f"Write ={answer.status} behind the path where that is the right answer.",
+            )
+        return exchange
+
+    def _ended(self) -> str:
+        status = self._session.status
+        return "" if status is None else f" The command had ended with status {status}."
+
+    def _exchange(self, request: HttpRequest) -> tuple[Exchange, Reply]:
+        self._session.progress(str(request))
+        reply = self.send(request)
+        answer = reply.answer
+        if self._kept + len(answer.body) > BODIES_LIMIT:
+            answer = replace(answer, body=b"")
+        self._kept += len(answer.body)
+        if request.method == "GET" and 0 < answer.status < 400:
+            self._visited.setdefault(request.target, reply)
+        return Exchange(request, answer), reply
+
+    def _crawl(self, depth: int, seconds: float) -> tuple[Exchange, ...]:
+        """Follow links from the pages that the run has seen, or from the first one."""
+        deadline = time.monotonic() + seconds
+        sent: list[Exchange] = []
+        if not self._visited:
+            sent.append(self._accepted(HttpRequest("GET", "/")))
+        known = set(self._visited)
+        waiting = deque((link, 1) for reply in self._visited.values() for link in _links(reply))
+        while waiting and len(sent) < CRAWL_PAGES and time.monotonic() < deadline:
+            target, away = waiting.popleft()
+            if away > depth or target in known:
+                continue
+            known.add(target)
+            exchange, reply = self._exchange(HttpRequest("GET", target))
+            sent.append(exchange)
+            waiting += ((link, away + 1) for link in _links(reply))
+        return tuple(sent)
+
+
+def _links(reply: Reply) -> Sequence[str]:
+    return links_of(reply.answer, reply.target) if reply.answer.status < 400 else ()

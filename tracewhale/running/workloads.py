@@ -1,0 +1,86 @@
+"""Commands of the user on this machine that drive a target, or say that it is ready."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+
+from tracewhale.running.session import CHUNK, STDERR, Captured, RunSession
+
+LAST_WORDS_SECONDS = 2.0
+"""How long what a failed command printed may take to arrive."""
+END_SECONDS = 2.0
+"""How long a command may take to end that is told to, before it is killed."""
+
+TIMED_OUT = -1
+
+
+class Workloads:
+    """Runs commands by the shell, each in a process group of its own. At the end none of them is left."""
+
+    def __init__(self, session: RunSession, environment: Mapping[str, str]) -> None:
+        self._session = session
+        self._environment = environment
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def run(self, command: str, *, seconds: float | None = None, quiet: bool = False) -> tuple[Captured, int]:
+        """Run a command to its end; returns what it printed and its status, as a shell gives it.
+
+        TIMED_OUT when it has not ended within ``seconds``: it is ended then. ``quiet`` shows no output.
+        """
+        captured = Captured()
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", command],
+            env={**os.environ, **self._environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._started.append(process)
+        done: list[int] = []
+        ended: list[bool] = []
+        self._session.spawn(partial(self._pass_on, process, captured, ended, quiet=quiet))
+        self._session.spawn(lambda: self._await(process, done))
+        if not self._session.wait(lambda: bool(done), seconds):
+            _end(process)
+            return captured, TIMED_OUT
+        if done[0] != 0:
+            # What it printed last may still be on its way; one that it left behind may hold its output open.
+            self._session.wait(lambda: bool(ended), LAST_WORDS_SECONDS)
+        return captured, done[0] if done[0] >= 0 else 128 - done[0]
+
+    def close(self) -> None:
+        """End what is left."""
+        for process in self._started:
+            _end(process)
+
+    def _await(self, process: subprocess.Popen[bytes], done: list[int]) -> None:
+        status = process.wait()
+        self._session.later(lambda: done.append(status))
+
+    def _pass_on(
+        self, process: subprocess.Popen[bytes], captured: Captured, ended: list[bool], *, quiet: bool
+    ) -> None:
+        assert process.stdout is not None
+        with process.stdout as output:
+            while data := os.read(output.fileno(), CHUNK):
+                captured.add(STDERR, data)
+                if not quiet:
+                    self._session.console.stderr(data)
+        self._session.later(lambda: ended.append(True))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

@@ -1,0 +1,143 @@
+"""HTTP requests that drove a target and the answers that it gave, as a trace keeps them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ANSWER_LIMIT = 256 << 10
+"""Bytes of a body that are kept for comparison; of a longer one also the size and the digest."""
+
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A method or the name of a header (RFC 9110, 5.6.2)."""
+TARGET = re.compile(r"/[!-~]*")
+"""Path and query in ASCII, as they stand in a request line (RFC 9112, 3.2.1)."""
+VALUE = re.compile(r"[^\0\r\n]*")
+PORTS = range(1 << 16)
+STATUSES = range(100, 600)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request. It has no host: it is sent to the target's own address, and nowhere else.
+
+    ``port`` 0 is the port that the target serves; ``expected`` is the status that it must have, 0 for any
+    below 400; ``follow`` tells whether redirects within the target are followed. A later request may name
+    this one's answer in its texts by ``name``: ``{{NAME.response.body.PATH}}``.
+    """
+
+    method: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+    port: int = 0
+    tls: bool = False
+    expected: int = 0
+    follow: bool = True
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not TOKEN.fullmatch(self.method):
+            raise ValueError(f"{self.method!r} is not a method")
+        if not TARGET.fullmatch(self.target):
+            raise ValueError(f"{self.target!r} is not a path")
+        for name, value in self.headers:
+            if not (TOKEN.fullmatch(name) and VALUE.fullmatch(value)):
+                raise ValueError(f"{name!r} is not a header")
+        if self.port not in PORTS:
+            raise ValueError(f"{self.port} is not a port")
+        if self.expected and self.expected not in STATUSES:
+            raise ValueError(f"{self.expected} is not a status")
+
+    def __str__(self) -> str:
+        place = f":{self.port}" if self.port else ""
+        return f"{self.method} {'https://' if self.tls else ''}{place}{self.target}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back. ``status`` 0 is no answer, and ``error`` says why.
+
+    ``type`` is the media type with its parameters, ``location`` where a redirect leads that was not
+    followed; ``body`` the first ANSWER_LIMIT bytes of ``size``, ``digest`` the SHA-256 of all, in hex.
+    """
+
+    status: int
+    type: str = ""
+    location: str = ""
+    size: int = 0
+    digest: str = ""
+    body: bytes = b""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and its answer; None before it was sent."""
+
+    request: HttpRequest
+    answer: Answer | None = None
+
+
+def to_json(exchange: Exchange) -> dict[str, Any]:
+    """An exchange in plain JSON values; what has its default is left out."""
+    request, answer = exchange.request, exchange.answer
+    asked: dict[str, Any] = {"method": request.method, "target": request.target}
+    asked |= {"headers": [list(pair) for pair in request.headers]} if request.headers else {}
+    asked |= {"body": base64.b64encode(request.body).decode()} if request.body else {}
+    asked |= {"port": request.port} if request.port else {}
+    asked |= {"tls": True} if request.tls else {}
+    asked |= {"expected": request.expected} if request.expected else {}
+    asked |= {} if request.follow else {"follow": False}
+    asked |= {"name": request.name} if request.name else {}
+    if answer is None:
+        return {"request": asked}
+    answered = {
+        "status": answer.status,
+        "type": answer.type,
+        "location": answer.location,
+        "size": answer.size,
+        "digest": answer.digest,
+        "body": base64.b64encode(answer.body).decode(),
+        "error": answer.error,
+    }
+    return {"request": asked, "answer": {name: value for name, value in answered.items() if value}}
+
+
+def from_json(value: Mapping[str, Any]) -> Exchange:
+    """What ``to_json`` wrote. Raises KeyError, TypeError or ValueError for what is malformed."""
+    asked, answered = value["request"], value.get("answer")
+    request = HttpRequest(
+        method=_text(asked["method"]),
+        target=_text(asked["target"]),
+        headers=tuple((_text(name), _text(content)) for name, content in asked.get("headers", ())),
+        body=base64.b64decode(asked.get("body", ""), validate=True),
+        port=int(asked.get("port", 0)),
+        tls=bool(asked.get("tls", False)),
+        expected=int(asked.get("expected", 0)),
+        follow=bool(asked.get("follow", True)),
+        name=_text(asked.get("name", "")),
+    )
+    if answered is None:
+        return Exchange(request)
+    return Exchange(
+        request,
+        Answer(
+            status=int(answered.get("status", 0)),
+            type=_text(answered.get("type", "")),
+            location=_text(answered.get("location", "")),
+            size=int(answered.get("size", 0)),
+            digest=_text(answered.get("digest", "")),
+            body=base64.b64decode(answered.get("body", ""), validate=True)[:ANSWER_LIMIT],
+            error=_text(answered.get("error", "")),
+        ),
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a string")
+    return value
