@@ -96,7 +96,7 @@ def build(
             _report("build", target, context, merged),
             plan=candidate.plan,
             built=built,
-            left_out=candidate.written.image.left_out,
+            left_out=(*candidate.written.image.left_out, *built.left_out),
         )
 
 
@@ -173,7 +173,7 @@ def run(
             plan=candidate.plan,
             verification=verification,
             built=built,
-            left_out=candidate.written.image.left_out,
+            left_out=(*candidate.written.image.left_out, *(built.left_out if built else ())),
             error=error,
         )
 

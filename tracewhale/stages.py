@@ -223,9 +223,9 @@ def publish_image(making: Making, candidate: Candidate, destination: Name | None
         image = recipes.overridden(candidate.written.image, recipe)
         rebuilt = held.enter_context(target.rebuilt(image)) if image else candidate.rebuilt
         name = place.place if place.kind == DOCKER else str(place)
-        rebuilt.publish(place)
+        left_out = rebuilt.publish(place)
         recipes.write_bill(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
-        return Built(name, rebuilt.target.image, rebuilt.target.size, target.size)
+        return Built(name, rebuilt.target.image, rebuilt.target.size, target.size, left_out)
 
 
 def original_of(target: Target) -> Original:

@@ -101,13 +101,14 @@ def test_images_without_a_tag_stay_beside_each_other(image: Image, other: Image,
     assert [tag for tag, _ in index(tmp_path)] == ["", ""]
 
 
-def test_what_is_written_is_readable_whatever_the_umask(image: Image, tmp_path: Path) -> None:
-    previous = os.umask(0o077)
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_what_is_written_follows_the_umask(image: Image, tmp_path: Path, umask: int) -> None:
+    previous = os.umask(umask)
     try:
         write_archive(docker_archive(image), str(tmp_path / "a.tar"))
     finally:
         os.umask(previous)
-    assert (tmp_path / "a.tar").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "a.tar").stat().st_mode & 0o777 == 0o666 & ~umask
 
 
 def test_a_directory_with_something_else_is_left_alone(image: Image, tmp_path: Path) -> None:

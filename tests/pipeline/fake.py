@@ -83,8 +83,9 @@ class FakeRebuilt:
     target: FakeTarget
     published: list[str]
 
-    def publish(self, destination: Name) -> None:
+    def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
         self.published.append(str(destination))
+        return ()
 
 
 @dataclass

@@ -43,7 +43,7 @@ def test_nodes_that_an_image_may_have(tmp_path: Path, kind: Kind) -> None:
 def test_devices_and_owners_only_where_they_are_wanted(tmp_path: Path) -> None:
     items = [packed("/null", Kind.CHARACTER, rdev=(1, 3)), packed("/suid", uid=7, mode=0o4755)]
     written = write_rootfs(items, str(tmp_path / "without"), owners=False, devices=False)
-    assert [path for path, _ in written.left_out] == ["/null"]
+    assert [path for path, _ in written.left_out] == ["/null", "/suid"]
     assert written.entries == 1
     status = (tmp_path / "without/suid").stat()
     assert (status.st_uid, status.st_mode & 0o7777) == (0, 0o755)
@@ -51,6 +51,22 @@ def test_devices_and_owners_only_where_they_are_wanted(tmp_path: Path) -> None:
     status = (tmp_path / "with/suid").stat()
     assert (status.st_uid, status.st_mode & 0o7777) == (7, 0o4755)
     assert (tmp_path / "with/null").is_char_device()
+
+
+def test_privileges_only_where_they_are_wanted(tmp_path: Path) -> None:
+    capability = bytes.fromhex("0100000200040000000000000000000000000000")
+    items = [
+        packed("/suid", mode=0o6755),
+        replace(packed("/ping"), xattrs={"security.capability": capability}),
+    ]
+    written = write_rootfs(items, str(tmp_path / "without"), privileges=False)
+    assert written.left_out == (("/suid", "setuid and setgid bits"), ("/ping", "file capabilities"))
+    assert (tmp_path / "without/suid").stat().st_mode & 0o7777 == 0o755
+    assert os.listxattr(tmp_path / "without/ping") == []
+    items = [replace(item, chunks=iter(())) for item in items]
+    assert write_rootfs(items, str(tmp_path / "with")).left_out == ()
+    assert (tmp_path / "with/suid").stat().st_mode & 0o7777 == 0o6755
+    assert os.getxattr(tmp_path / "with/ping", "security.capability") == capability
 
 
 CONTRADICTIONS = {

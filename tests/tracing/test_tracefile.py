@@ -199,3 +199,16 @@ def test_a_request_that_is_none_is_refused(request_: dict[str, object]) -> None:
             line["exchanges"][0]["request"] = request_
     with pytest.raises(TraceFileError, match="malformed"):
         tracefile.loads(iter(f"{json.dumps(line)}\n" for line in lines))
+
+
+def test_only_its_owner_may_read_a_trace(tmp_path: Path) -> None:
+    """It has variables and input of the run; also where an older file is replaced that all could read."""
+    path = tmp_path / "trace"
+    path.write_text("old")
+    path.chmod(0o644)
+    previous = os.umask(0)
+    try:
+        tracefile.write(TRACE, str(path))
+    finally:
+        os.umask(previous)
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -25,7 +25,7 @@ def build(traces: tuple[str, ...], tag: str, output: str, form: str, **given: An
     """Build the image of one or several traces, whose union is kept. It is not verified."""
     found = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
-    destination = options.destination(output, tag)
+    destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)
     trust = options.trust(given)
     with context(form) as current:

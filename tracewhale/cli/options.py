@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -145,6 +146,12 @@ output_options = apply(
         help="Where it goes: docker-daemon:NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE or "
         "rootfs:DIR [the Docker engine; for a target that is not in one, oci:skinny-NAME].",
     ),
+    click.option(
+        "--keep-privileges",
+        is_flag=True,
+        help="With -o rootfs:DIR as root: keep device nodes, setuid and setgid bits and file capabilities "
+        "also where others can reach them.",
+    ),
 )
 
 form_option = click.option(
@@ -185,8 +192,19 @@ def job(target: str, given: dict[str, Any]) -> Job:
     )
 
 
-def destination(output: str, tag: str) -> Name | None:
+def destination(output: str, tag: str, *, keep_privileges: bool) -> Name | None:
     """Where the new image goes, None for the target's own choice. Raises UsageError."""
+    if keep_privileges:
+        place = parse(output)
+        if place.kind != ROOTFS:
+            raise UsageError(
+                "--keep-privileges is for -o rootfs:DIR", "leave it out: an image keeps them all"
+            )
+        return replace(_destination(output, tag) or place, privileges=True)
+    return _destination(output, tag)
+
+
+def _destination(output: str, tag: str) -> Name | None:
     if not output:
         return Name(DOCKER, tag) if tag else None
     if ":" not in output:

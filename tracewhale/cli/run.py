@@ -43,7 +43,7 @@ def run(
     """
     job = options.job(target, given)
     settings = options.plan_settings(given)
-    destination = options.destination(output, tag)
+    destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)
     if trace_out:
         tracefile.check_place(trace_out)

@@ -108,8 +108,11 @@ class Rebuilt(Protocol):
         """The new image with the same request: what verification runs."""
         ...
 
-    def publish(self, destination: Name) -> None:
-        """Write it to where it is to be; in a Docker engine an image of the same name loses that."""
+    def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
+        """Write it to where it is to be; in a Docker engine an image of the same name loses that.
+
+        Returns the paths of which something cannot be there, each with what.
+        """
         ...
 
 

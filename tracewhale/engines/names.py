@@ -21,11 +21,16 @@ OUTPUTS = "docker-daemon:NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:F
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A target or an output: its kind, where it is (``docker-daemon``: the image), and which of several."""
+    """A target or an output: its kind, where it is (``docker-daemon``: the image), and which of several.
+
+    ``privileges`` is of a directory as an output: it gets device nodes, setuid and setgid bits and file
+    capabilities also where others can reach them.
+    """
 
     kind: str
     place: str = ""
     reference: str = ""
+    privileges: bool = False
 
     def __str__(self) -> str:
         return ":".join(filter(None, (self.kind, self.place, self.reference)))

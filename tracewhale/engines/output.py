@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,9 +30,13 @@ def check(destination: Name) -> Name:
     return _format(destination).check(destination)
 
 
-def write(image: Image, destination: Name) -> None:
+def write(image: Image, destination: Name) -> LeftOut:
     """Write an image to a destination. Raises UsageError, EngineError, NoSpace."""
-    _format(destination).write(image, destination)
+    return _format(destination).write(image, destination)
+
+
+LeftOut = tuple[tuple[str, str], ...]
+"""The paths of which something cannot be at a destination, each with what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,7 @@ class Format:
     """One form in which an image leaves: how its destination is checked, and how it is written."""
 
     check: Callable[[Name], Name]
-    write: Callable[[Image, Name], None]
+    write: Callable[[Image, Name], LeftOut]
 
 
 def _format(destination: Name) -> Format:
@@ -75,26 +80,46 @@ def _check_directory(destination: Name) -> Name:
     return destination
 
 
-def _publish(image: Image, destination: Name) -> None:
+def _publish(image: Image, destination: Name) -> LeftOut:
     publish(image, destination.place)
+    return ()
 
 
-def _write_docker_archive(image: Image, destination: Name) -> None:
+def _write_docker_archive(image: Image, destination: Name) -> LeftOut:
     names = [destination.reference] if destination.reference else []
     write_archive(docker_archive(image, names), destination.place)
+    return ()
 
 
-def _write_layout(image: Image, destination: Name) -> None:
+def _write_layout(image: Image, destination: Name) -> LeftOut:
     write_oci_layout(image, destination.place, destination.reference)
+    return ()
 
 
-def _write_oci_archive(image: Image, destination: Name) -> None:
+def _write_oci_archive(image: Image, destination: Name) -> LeftOut:
     write_archive(oci_archive(image, destination.reference), destination.place)
+    return ()
 
 
-def _write_directory(image: Image, destination: Name) -> None:
+def _write_directory(image: Image, destination: Name) -> LeftOut:
+    """Write files below a directory; what lends privileges only where nobody else can get at it."""
     tree = LayerTree([Blob(file, 0, layer.size) for layer, file in image.layers])
-    tree.unpack_to(destination.place, devices=True)
+    above = os.path.dirname(os.path.abspath(destination.place))
+    kept = destination.privileges or is_private(above)
+    unpacked = tree.unpack_to(destination.place, devices=None if kept else False, privileges=kept)
+    return unpacked.left_out
+
+
+def is_private(directory: str) -> bool:
+    """Return whether only this user may search a directory, for its own mode or that of one above it."""
+    directory = os.path.realpath(directory)
+    while directory != "/":
+        if os.path.isdir(directory):  # else it will be made, with the umask
+            status = os.stat(directory)
+            if status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IXGRP | stat.S_IXOTH):
+                return True
+        directory = os.path.dirname(directory)
+    return False
 
 
 FORMATS = {

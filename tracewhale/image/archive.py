@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -168,11 +168,12 @@ def _replace(directory: str, file: _File) -> None:
     """Write one file beside its place and move it there."""
     place = os.path.join(directory, file.path)
     with full_disk(directory), _writable(place):
-        descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(place), prefix=".tracewhale-")
+        # With the mode that the umask leaves, as any new file: tempfile's own are this user's alone.
+        temporary = os.path.join(os.path.dirname(place), f".tracewhale-{secrets.token_hex(8)}")
+        out = open(temporary, "xb")  # noqa: SIM115 - closed below; if it cannot be opened there is nothing to remove
         try:
-            with open(descriptor, "wb") as out:
+            with out:
                 out.writelines(file.chunks)
-                os.fchmod(descriptor, 0o644)
             os.replace(temporary, place)
         except BaseException:
             os.unlink(temporary)

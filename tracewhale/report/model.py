@@ -34,12 +34,16 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """An image that was written: its name, its id, docker's Size in bytes, and the original's."""
+    """An image that was written: its name, its id, docker's Size in bytes, and the original's.
+
+    ``left_out`` are paths of which something could not be written there, each with what.
+    """
 
     name: str
     image: str
     size: int
     original_size: int
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,9 @@ def _contents(plan: Plan) -> Iterator[str]:
 
 
 def _left_out(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Return lines on what an image cannot hold: sockets, names with a meaning of their own, attributes."""
+    """Yield lines on what could not be written: sockets, names with a meaning of their own, attributes."""
     if pairs:
-        yield f"left out     {len(pairs)} paths or attributes that no image can hold"
+        yield f"left out     {len(pairs)} paths, attributes or permissions that cannot be there"
         yield from _names("  left out", [f"{path}: {reason}" for path, reason in pairs])
 
 

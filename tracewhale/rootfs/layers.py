@@ -103,7 +103,8 @@ class LayerTree:
         paths: Iterable[str] | None = None,
         *,
         owners: bool | None = None,
-        devices: bool = False,
+        devices: bool | None = False,
+        privileges: bool = True,
     ) -> Unpacked:
         """Write some physical paths and their parents, or everything, below an empty directory.
 
@@ -112,7 +113,9 @@ class LayerTree:
         image's root, so put it into one that nobody else may search.
         """
         chosen = self.paths() if paths is None else layer_order(with_parents(paths))
-        return write_rootfs(self.pack(chosen), directory, owners=owners, devices=devices)
+        return write_rootfs(
+            self.pack(chosen), directory, owners=owners, devices=devices, privileges=privileges
+        )
 
     def _inode(self, path: str) -> Inode | None:
         return self._overlay.find(filter(None, path.split("/")))

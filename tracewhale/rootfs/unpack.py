@@ -26,6 +26,8 @@ NODES = {
     Kind.BLOCK: stat.S_IFBLK,
 }
 _DEVICES = (Kind.CHARACTER, Kind.BLOCK)
+_SET_ID = stat.S_ISUID | stat.S_ISGID
+FILE_CAPABILITIES = "security.capability"
 _ZEROS = bytes(1 << 20)
 _REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
 _TOO_LARGE = frozenset({errno.E2BIG, errno.ERANGE, errno.ENOSPC, errno.EDQUOT})
@@ -41,14 +43,20 @@ class Unpacked:
 
 
 def write_rootfs(
-    packed: Iterable[Packed], directory: str, *, owners: bool | None = None, devices: bool | None = None
+    packed: Iterable[Packed],
+    directory: str,
+    *,
+    owners: bool | None = None,
+    devices: bool | None = None,
+    privileges: bool = True,
 ) -> Unpacked:
     """Make the entries below a directory, which is made if it is not there and must be empty.
 
     ``packed`` comes with directories before what is in them; a directory that is not among them is made
     with mode 0755. ``owners`` (by default as root only) keeps owner and group; without it setuid and setgid
     are dropped, as they would be somebody else's. ``devices`` (by default as root only) makes device nodes.
-    Holes are made where a file has long runs of zeros.
+    ``privileges`` keeps setuid and setgid bits and file capabilities. Holes are made where a file has long
+    runs of zeros.
 
     Raises UsageError for a directory that cannot be used, ImageContentError for entries that contradict
     each other, NoSpace.
@@ -64,17 +72,19 @@ def write_rootfs(
             f"{directory} cannot be used: {error.strerror}.", "Name another directory."
         ) from error
     with full_disk(directory), beneath:
-        writer = _Writer(beneath, root if owners is None else owners, root if devices is None else devices)
+        owned, nodes = root if owners is None else owners, root if devices is None else devices
+        writer = _Writer(beneath, owned, nodes, privileges)
         for item in packed:
             writer.write(item)
         return writer.finish()
 
 
 class _Writer:
-    def __init__(self, beneath: Beneath, owners: bool, devices: bool) -> None:
+    def __init__(self, beneath: Beneath, owners: bool, devices: bool, privileges: bool) -> None:
         self._beneath = beneath
         self._owners = owners
         self._devices = devices
+        self._privileges = privileges
         self._directories: dict[str, Packed | None] = {"/": None}
         self._written: dict[tuple[int, int], str] = {}
         self._left_out: list[tuple[str, str]] = []
@@ -167,8 +177,10 @@ class _Writer:
     def _metadata(self, item: Packed, name: str, here: int) -> None:
         entry = item.entry
         mode = entry.mode
-        if not self._chowned(entry, name, here) and entry.kind is not Kind.DIRECTORY:
-            mode &= ~(stat.S_ISUID | stat.S_ISGID)
+        owned = self._chowned(entry, name, here)
+        if not (owned and self._privileges) and entry.kind is not Kind.DIRECTORY and mode & _SET_ID:
+            mode &= ~_SET_ID
+            self._left_out.append((entry.path, "setuid and setgid bits"))
         if item.xattrs:  # after chown(2), which drops capabilities; before a mode that forbids writing
             self._xattrs(item, name, here)
         if entry.kind is not Kind.SYMLINK:
@@ -193,6 +205,9 @@ class _Writer:
             for attribute, value in item.xattrs.items():
                 # An overlay above this directory would obey its own (trusted.overlay.metacopy).
                 if os.fsencode(attribute).startswith(HOST_XATTRS):
+                    continue
+                if attribute == FILE_CAPABILITIES and not self._privileges:
+                    self._left_out.append((item.entry.path, "file capabilities"))
                     continue
                 try:
                     os.setxattr(f"/proc/self/fd/{named}", attribute, value)

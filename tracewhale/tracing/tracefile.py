@@ -60,7 +60,7 @@ def write(trace: Trace, path: str) -> None:
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
         place, mode = (path, "w") if special else (temporary, "x")
-        with open(place, mode, encoding="utf-8", newline="\n") as file:
+        with open(place, mode, encoding="utf-8", newline="\n", opener=_private) as file:
             file.writelines(dumps(trace))
         if not special:
             os.replace(temporary, path)
@@ -74,6 +74,11 @@ def write(trace: Trace, path: str) -> None:
     except BaseException:
         _unlink(temporary)
         raise
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file that, where it is new, only its owner may read: a trace has variables and input."""
+    return os.open(path, flags, 0o600)
 
 
 def read(path: str) -> Trace:

@@ -33,6 +33,16 @@ def test_an_owner_that_lives_is_not_gone() -> None:
     assert is_gone(told)
 
 
+def test_a_zombie_is_gone() -> None:
+    """Its parent may never wait for it, as process 1 of many containers does not."""
+    process = subprocess.Popen(["sleep", "60"])
+    told = owner(process.pid)
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    assert is_gone(told)
+    process.wait()
+
+
 def test_a_number_that_another_process_has_by_now(gone: str) -> None:
     boot, space, _, started = gone.split(" ")
     assert is_gone(f"{boot} {space} {os.getpid()} {started}")

@@ -46,8 +46,35 @@ def test_what_the_dead_left_is_swept_and_what_the_living_have_is_not(tmp_path: P
         assert os.listdir(tmp_path) == [os.path.basename(living)]
 
 
+def test_the_lock_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever dies while it cleans up leaves the lock as long as anything else is left."""
+    removed: list[str] = []
+    unlink = os.unlink
+
+    def record(path: str, **more: int) -> None:
+        removed.append(os.path.basename(path))
+        unlink(path, **more)
+
+    monkeypatch.setattr(os, "unlink", record)
+    with workspace(str(tmp_path)) as path:
+        Path(path, "a/b").mkdir(parents=True)
+        for name in ("a/b/x", "a/y", "z"):
+            Path(path, name).write_text("x")
+    assert sorted(removed[:-1]) == ["x", "y", "z"]
+    assert removed[-1] == "lock"
+
+
+def test_what_has_no_lock_is_swept(tmp_path: Path) -> None:
+    """A run that was killed after its lock had gone, and one that was before it had one."""
+    (tmp_path / "tracewhale-run-dead/left").mkdir(parents=True)
+    (tmp_path / "tracewhale-new-dead").mkdir()
+    os.utime(tmp_path / "tracewhale-new-dead", (0, 0))
+    sweep(str(tmp_path))
+    assert os.listdir(tmp_path) == []
+
+
 def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
-    for name in ("tracewhale-run-none", "tracewhale-new-x", "other"):
+    for name in ("tracewhale-new-x", "other"):
         (tmp_path / name).mkdir()
     (tmp_path / "tracewhale-run-link").symlink_to(tmp_path / "other")
     (tmp_path / "other/lock").write_text("")

@@ -188,11 +188,11 @@ class DockerRebuilt:
         self._image = image
         self.target = DockerTarget(client, run, EngineObject(run.target, run.image), probe)
 
-    def publish(self, destination: Name) -> None:
-        if destination.kind == DOCKER:
-            name_image(self._client, self.target.image, destination.place)
-        else:
-            output.write(self._image, destination)
+    def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
+        if destination.kind != DOCKER:
+            return output.write(self._image, destination)
+        name_image(self._client, self.target.image, destination.place)
+        return ()
 
 
 class DockerEngine:

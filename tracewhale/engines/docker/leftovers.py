@@ -15,19 +15,24 @@ from tracewhale.errors import TraceWhaleError
 OWNER = "tracewhale.owner"
 """The label with what ``owner`` tells."""
 
+NOBODY = "nobody"
+
 
 def owner(pid: int | None = None) -> str:
     """Return a process that nobody else is: this boot of this machine, its PID name space, number and
     start time.
 
-    Empty where there is no proc(5) that tells.
+    Empty where there is no proc(5) that tells. A zombie, whose parent does not wait for it, is nobody.
     """
     pid = os.getpid() if pid is None else pid
     try:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
         with open(f"/proc/{pid}/stat", "rb") as file:
-            started = file.read().rpartition(b")")[2].split()[19].decode()  # field 22, after the name's )
+            fields = file.read().rpartition(b")")[2].split()  # those after the name's ), from the third on
+        if fields[0] in (b"Z", b"X"):
+            return NOBODY
+        started = fields[19].decode()
         return f"{boot} {os.readlink('/proc/self/ns/pid')} {pid} {started}"
     except (OSError, IndexError):
         return ""

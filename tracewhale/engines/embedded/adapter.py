@@ -104,8 +104,8 @@ class EmbeddedRebuilt:
         self.target = target
         self._image = image
 
-    def publish(self, destination: Name) -> None:
-        output.write(self._image, destination)
+    def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
+        return output.write(self._image, destination)
 
 
 class EmbeddedEngine:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -15,6 +16,8 @@ PREFIX = "tracewhale-"
 _NEW = f"{PREFIX}new-"
 _RUN = f"{PREFIX}run-"
 _LOCK = "lock"
+START_SECONDS = 60.0
+"""How long a new directory may be without a lock that is held."""
 
 
 @contextmanager
@@ -37,7 +40,7 @@ def workspace(directory: str | None = None) -> Iterator[str]:
         yield path
     finally:
         try:
-            remove(path)
+            _remove_locked(path)
         finally:
             os.close(lock)
 
@@ -45,21 +48,44 @@ def workspace(directory: str | None = None) -> Iterator[str]:
 def sweep(where: str) -> None:
     """Remove what runs of this user that were killed left in a directory."""
     with suppress(OSError):
-        names = [entry.name for entry in os.scandir(where) if entry.name.startswith(_RUN)]
+        names = [entry.name for entry in os.scandir(where) if entry.name.startswith((_NEW, _RUN))]
         for name in names:
-            _sweep_one(os.path.join(where, name))
+            _sweep_one(os.path.join(where, name), new=name.startswith(_NEW))
 
 
-def _sweep_one(path: str) -> None:
+def _sweep_one(path: str, *, new: bool) -> None:
     with suppress(OSError):
-        if os.lstat(path).st_uid != os.geteuid():
+        status = os.lstat(path)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             return
-        lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        if new and time.time() - status.st_mtime < START_SECONDS:
+            return
+        try:
+            lock = os.open(os.path.join(path, _LOCK), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except (
+            FileNotFoundError
+        ):  # its owner died when nothing but the directory was left, or nothing yet in it
+            remove(path)
+            return
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove(path)
+            _remove_locked(path)
         finally:
             os.close(lock)
+
+
+def _remove_locked(path: str) -> None:
+    """Remove a workspace, its lock last: by that others see whether somebody cares for it."""
+    with suppress(FileNotFoundError):
+        with os.scandir(path) as entries:
+            others = [entry for entry in entries if entry.name != _LOCK]
+        for entry in others:
+            if entry.is_dir(follow_symlinks=False):
+                remove(entry.path)
+            else:
+                os.unlink(entry.path)
+        os.unlink(os.path.join(path, _LOCK))
+        os.rmdir(path)
 
 
 def remove(path: str) -> None:
