@@ -20,7 +20,7 @@ from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
-from tracewhale.report.formats import JSON, TEXT
+from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
 
@@ -156,6 +156,12 @@ output_options = apply(
 
 form_option = click.option(
     "--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object on standard output."
+)
+
+report_options = apply(
+    form_option,
+    click.option("--verbose", "form", flag_value=VERBOSE, help="Report also how the image was made."),
+    click.option("-q", "--quiet", "form", flag_value=QUIET, help="Print the name of the new image alone."),
 )
 
 trust_option = click.option(
