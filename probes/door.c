@@ -20,7 +20,8 @@ static bool await(int door, char expected, int timeout) {
     int64_t until = milliseconds() + timeout;
     char byte = 0;
     int ready;
-    while ((ready = poll(&entry, 1, timeout)) < 0 && errno == EINTR && (timeout < 0 || milliseconds() < until))
+    while ((ready = poll(&entry, 1, timeout)) < 0 && errno == EINTR &&
+           (timeout < 0 || milliseconds() < until))
         continue;
     return ready > 0 && recv(door, &byte, 1, 0) == 1 && byte == expected;
 }
@@ -58,9 +59,7 @@ void door_give_up(int door, int error, const char *stage) {
         poll(&entry, 1, HEARD_WITHIN); /* the agent closes its end */
 }
 
-int take_descriptor(int process, int number) {
-    return syscall(SYS_pidfd_getfd, process, number, 0);
-}
+int take_descriptor(int process, int number) { return syscall(SYS_pidfd_getfd, process, number, 0); }
 
 int door_take(int process) {
     int fd = take_descriptor(process, DOOR), type;

@@ -21,7 +21,8 @@ static bool same_file(int left, int right) {
 }
 
 void enter_namespaces(uint32_t pid) {
-    static const char *const names[] = {"ns/user", "ns/ipc", "ns/uts", "ns/net", "ns/cgroup", "ns/pid", "ns/mnt"};
+    static const char *const names[] = {"ns/user",   "ns/ipc", "ns/uts", "ns/net",
+                                        "ns/cgroup", "ns/pid", "ns/mnt"};
     enum { COUNT = sizeof names / sizeof *names };
     int theirs[COUNT], ours[COUNT];
     for (int i = 0; i < COUNT; i++) {

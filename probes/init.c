@@ -1,9 +1,10 @@
 /* `probe init`: puts itself under the filter, has the agent take the listener (door.h), becomes the user that
- * the image asked for, and executes the command. With --hold a tracer, which is outside too, sends SIGUSR1 when
- * it has taken the process.
+ * the image asked for, and executes the command. With --hold a tracer, which is outside too, sends SIGUSR1
+ * when it has taken the process.
  *
  * With --enter PID the command joins the processes of PID. It is born there as what it is to be, under its
- * filter, by a parent that stays outside: so nobody there ever sees a process that holds more than its own. */
+ * filter, by a parent that stays outside: so nobody there ever sees a process that holds more than its own.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>

@@ -31,8 +31,8 @@
  *    `received` in A counts the notifications so far, this one included; a call with two paths has two
  *    records with the same, and an execution has one more for each interpreter that the kernel opens for it.
  *    `recorded` in C counts notifications with at least one A record, `repeated` those that named nothing
- *    new, `ignored` those that name nothing (AT_EMPTY_PATH, sockets that are no files...). A C record is written
- *    when they change, ten times a second at most, when it is ordered (agent.c), and at the end.
+ *    new, `ignored` those that name nothing (AT_EMPTY_PATH, sockets that are no files...). A C record is
+ * written when they change, ten times a second at most, when it is ordered (agent.c), and at the end.
  *
  * 2. `probe serve` answers requests in order, each
  *

@@ -49,8 +49,10 @@ static bool parse_text(struct sandbox *sandbox, const char *option, char *value)
     struct {
         const char *option;
         char **text;
-    } texts[] = {{"--stage", &sandbox->stage},       {"--upper", &sandbox->upper},
-                 {"--hostname", &sandbox->hostname}, {"--workdir", &sandbox->workdir},
+    } texts[] = {{"--stage", &sandbox->stage},
+                 {"--upper", &sandbox->upper},
+                 {"--hostname", &sandbox->hostname},
+                 {"--workdir", &sandbox->workdir},
                  {"--ports", &sandbox->ports}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(option, texts[i].option)) {
@@ -67,8 +69,7 @@ static bool parse_number_option(struct sandbox *sandbox, const char *option, cha
     } numbers[] = {{"--lifeline", &sandbox->lifeline}, {"--status", &sandbox->status},
                    {"--events", &sandbox->events},     {"--input", &sandbox->input},
                    {"--errors", &sandbox->errors},     {"--terminal", &sandbox->terminal},
-                   {"--user", (int *)&sandbox->uid},
-                   {"--group", (int *)&sandbox->gid}};
+                   {"--user", (int *)&sandbox->uid},   {"--group", (int *)&sandbox->gid}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!strcmp(option, numbers[i].option)) {
             *numbers[i].number = number(option, value, INT32_MAX);
