@@ -28,7 +28,8 @@ LAYERS = {
     "languages": "errors rootfs",
     "rules": "errors patterns rootfs",
     "packages": "errors rootfs",
-    "plan": "errors printable rootfs tracing closure languages rules packages",
+    "units": "errors rootfs rules packages",
+    "plan": "errors printable rootfs tracing closure languages rules packages units",
     "adoption": "rootfs tracing",
     "verification": "errors rootfs tracing driving plan",
     "report": "errors printable rootfs tracing driving packages plan verification",
@@ -39,8 +40,8 @@ LAYERS = {
     "stages": "errors rootfs tracing plan verification report image running engines",
     "pipeline": "errors tracing outcome plan adoption verification report image engines stages",
     "doctor": "errors probe running engines",
-    "cli": "errors printable rootfs tracing driving probe closure rules plan verification report image "
-    "running engines doctor pipeline",
+    "cli": "errors printable rootfs tracing driving probe closure rules units plan verification report "
+    "image running engines doctor pipeline",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

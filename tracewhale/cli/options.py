@@ -19,12 +19,15 @@ from tracewhale.engines.trust import Trust, words_of
 from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
+from tracewhale.plan.additions import LANGUAGES
 from tracewhale.plan.model import Options
-from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
+from tracewhale.report.formats import JSON, TEXT
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
+from tracewhale.units import UNLIMITED, Level, Mechanism, Spare, spare
 
 LICENCES = "licences"
+DEFAULT_LEVEL = Level.TOUCHED
 
 DOCKER_RUN = (
     "env env_file volume mount tmpfs user workdir entrypoint network add_host publish hostname cap_add "
@@ -113,6 +116,23 @@ change_options = apply(
 )
 
 plan_options = apply(
+    click.option(
+        "--keep",
+        "level",
+        type=click.Choice([level.value for level in Level]),
+        default=DEFAULT_LEVEL.value,
+        show_default=True,
+        help="What is kept beside what the command touched: what belongs to the modules, to the packages, or "
+        "also all that was installed by name.",
+    ),
+    click.option(
+        "--spare",
+        metavar="AMOUNT",
+        default="",
+        help="How much --keep may add: a share such as 40% (at least 20 MB), or a size such as 50MB [40%; "
+        "no limit for installed].",
+    ),
+    many("--no-unit", metavar="NAME", help="Do not keep units of this kind."),
     many("--include", metavar="PATH", help="Keep PATH, a directory with all that is in it."),
     many("--include-from", metavar="FILE", help="Read --include paths from a file, one a line."),
     many("--exclude", metavar="GLOB", help="Leave out what matches."),
@@ -156,12 +176,6 @@ output_options = apply(
 
 form_option = click.option(
     "--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object on standard output."
-)
-
-report_options = apply(
-    form_option,
-    click.option("--verbose", "form", flag_value=VERBOSE, help="Report also how the image was made."),
-    click.option("-q", "--quiet", "form", flag_value=QUIET, help="Print the name of the new image alone."),
 )
 
 trust_option = click.option(
@@ -238,6 +252,9 @@ def plan_settings(given: dict[str, Any]) -> Options:
         listings=given["keep_listings"],
         guess_dlopen=given["guess_dlopen"],
         licences=given["keep_package_docs"] == LICENCES,
+        level=Level(given["level"]),
+        spare=_spare(given),
+        without_units=_units(given["no_unit"]),
         epoch=source_date_epoch(os.environ),
     )
 
@@ -248,6 +265,22 @@ def trust(given: dict[str, Any]) -> Trust:
     options = parse_options(**mounts, environ=os.environ)
     steps = [Step("workload", command) for command in given.get("workload", ())]
     return Trust(given["trust_trace"], frozenset(words_of(options, steps)))
+
+
+def _spare(given: dict[str, Any]) -> Spare:
+    if given["spare"]:
+        return spare(given["spare"])
+    return UNLIMITED if given["level"] == Level.INSTALLED.value else Spare()
+
+
+def _units(names: tuple[str, ...]) -> tuple[str, ...]:
+    known = [LANGUAGES, *(mechanism.value for mechanism in Mechanism)]
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"--no-unit {name}: there are no such units", f"The kinds are {', '.join(known)}."
+            )
+    return names
 
 
 def _lines(option: str, names: Sequence[str]) -> list[str]:

@@ -51,7 +51,7 @@ class Grammar:
         except ValueError as error:
             raise Unparsed("it takes too long to parse") from error
         cursor = tree_sitter.QueryCursor(self._query, match_limit=1 << 16)
-        return Text(content, tree, cursor.captures(tree.root_node, lambda *_: True, late))
+        return Text(content, tree, cursor.captures(tree.root_node))
 
 
 class Text:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tracewhale.packages.apk import Apk
+from tracewhale.packages.contents import Contents, closure
 from tracewhale.packages.distribution import distribution, documents
 from tracewhale.packages.dpkg import Dpkg
 from tracewhale.packages.files import PackageFiles
@@ -25,7 +26,17 @@ from tracewhale.packages.rpm import Rpm
 from tracewhale.packages.ruby import Ruby
 from tracewhale.rootfs.tree import Entry, View
 
-__all__ = ["Databases", "Distribution", "Document", "GeneratedFile", "Inventory", "Owned", "Package"]
+__all__ = [
+    "Contents",
+    "Databases",
+    "Distribution",
+    "Document",
+    "GeneratedFile",
+    "Inventory",
+    "Owned",
+    "Package",
+    "closure",
+]
 
 
 class Database(Protocol):
@@ -33,6 +44,10 @@ class Database(Protocol):
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """Return the packages of some kept physical paths, and what the new image carries for them."""
+        ...
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """All that the packages consist of: of a language's, those near kept paths."""
         ...
 
 
@@ -43,6 +58,14 @@ class Databases:
         files = self._files = PackageFiles(view)
         self._systems: tuple[Database, ...] = (Dpkg(files), Apk(files), Rpm(files))
         self._languages: tuple[Database, ...] = (Python(files), Node(files), Ruby(files), Java(files))
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """What the installed packages consist of: all of the distribution, and a language's near kept paths.
+
+        A distribution's package comes first, then what may be inside of one.
+        """
+        systems = [contents for database in self._systems for contents in database.contents(kept)]
+        return (*systems, *(c for database in self._languages for c in database.contents(kept)))
 
     def find(
         self, kept: Mapping[str, Entry], *, licences: bool = True

@@ -8,15 +8,26 @@ that are there with the files that are kept, in the place where Trivy (pkg/fanal
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tracewhale.packages.contents import LIBC, Contents
 from tracewhale.packages.files import Missing, Names, PackageFiles, encode, normal, substance, words
 from tracewhale.packages.model import NOTHING, GeneratedFile, Owned, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind
 
 DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 """Before and since apk-tools 3 on merged-/usr Alpine; the first is a name of the second there."""
+
+WORLD = "/etc/apk/world"
+"""The packages that were asked for by name, one a line (apk-world(5))."""
+
+SYSTEM = frozenset(
+    "alpine-base alpine-baselayout alpine-baselayout-data alpine-keys alpine-release apk-tools busybox "
+    "busybox-binsh libc-utils musl-utils scanelf ssl_client".split()
+)
+"""What an Alpine without any choice of the author has: alpine-base and what it depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +66,20 @@ class Apk:
             kept=tuple(sorted(owned)),
             left_out=tuple(sorted(gone)),
             written=() if self._place in kept or not there else (self._written(there, files),),
+        )
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """All packages; those in ``/etc/apk/world`` are the author's choice."""
+        world = {re.split("[<>=~@]", word)[0] for word in self._files.text(WORLD).split()}
+        return tuple(
+            Contents(
+                record.package,
+                paths=record.paths,
+                base=record.package.name in SYSTEM or any(map(LIBC.fullmatch, record.paths)),
+                named=record.package.name in world - SYSTEM,
+                depends=_depends(record.lines),
+            )
+            for record in self._records
         )
 
     def _read(self, text: str) -> Iterator[_Record]:
@@ -106,6 +131,17 @@ def _files(lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[list[str], list[
             directory.append(line)
     if file:
         yield path, (directory, file)
+
+
+def _depends(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of packages in ``D:``; libraries (``so:``) and commands (``cmd:``) are left to the closures."""
+    found = (line[2:].split() for line in lines if line.startswith("D:"))
+    return tuple(
+        re.split("[<>=~]", word)[0]
+        for words in found
+        for word in words
+        if word[:1] not in "!/" and ":" not in word
+    )
 
 
 def _package(fields: Mapping[str, str]) -> Package:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from tracewhale.packages.contents import LIBC, Contents, closure
 from tracewhale.packages.files import (
     Missing,
     Names,
@@ -34,6 +35,11 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*")
 """Of packages and architectures (Debian policy, 5.6.1): nothing that could lead elsewhere as a path."""
 
 DOCUMENTATION = "/usr/share/doc"
+APT = "/var/lib/apt"
+"""A directory of the package that installs the others."""
+
+EXTENDED_STATES = f"{APT}/extended_states"
+"""Where apt marks the packages that it installed as dependencies (apt-mark(8))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,44 @@ class Dpkg:
             documents=tuple(sorted(self._documents(records, owing if licences else []))),
             written=tuple(sorted(self._written(records, kept))),
         )
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """All packages. The base are those that are Essential or required, with
+        apt and what these depend on; what
+        apt did not install as a dependency of another is the author's choice."""
+        fields = [parse(record.stanza) for record in self._records]
+        depends = {
+            record.package.name: (*_names(each.get("Pre-Depends", "")), *_names(each.get("Depends", "")))
+            for record, each in zip(self._records, fields, strict=True)
+        }
+        required = [
+            record.package.name
+            for record, each in zip(self._records, fields, strict=True)
+            if each.get("Essential") == "yes" or each.get("Priority") == "required" or APT in record.names
+        ]
+        first = closure(required, depends)
+        automatic = self._automatic()
+        return tuple(
+            Contents(
+                record.package,
+                paths=self._physical(record),
+                base=record.package.name in first or any(map(LIBC.fullmatch, record.names)),
+                named=record.package.name not in first | automatic and bool(required),
+                depends=depends[record.package.name],
+            )
+            for record in self._records
+        )
+
+    def _automatic(self) -> set[str]:
+        marks = map(parse, stanzas(self._files.text(EXTENDED_STATES)))
+        return {each.get("Package", "") for each in marks if each.get("Auto-Installed") == "1"}
+
+    def _physical(self, record: _Record) -> frozenset[str]:
+        names = set(record.names)
+        for name, (place, by) in self._diversions.items():
+            if name in names and by != record.package.name:
+                names = (names - {name}) | {place}
+        return frozenset(self._names.physical(name) for name in names)
 
     # ---- reading ------------------------------------------------------------------------------------
 
@@ -229,6 +273,12 @@ def digests(text: str) -> Iterator[tuple[str, str]]:
         _, gap, name = line.partition("  ")
         if gap and name:
             yield normal(name), line
+
+
+def _names(relations: str) -> list[str]:
+    """The names in a field such as Depends, all alternatives of each (Debian policy, 7.1)."""
+    found = (re.match(NAME, each.strip()) for each in re.split("[,|]", relations))
+    return [match[0] for match in found if match]
 
 
 def _is_package(fields: Mapping[str, str]) -> bool:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
+from tracewhale.packages.contents import Contents
 from tracewhale.packages.files import PackageFiles, encode, words
 from tracewhale.packages.model import NOTHING, Owned, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind, Tree
@@ -49,6 +50,10 @@ class Java:
         self._tree = files.view.tree
         self._budget, self._archives = NESTED_LIMIT, 0
         self._known: dict[str, tuple[Package, ...]] = {}
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """None: an artifact is one file, which is kept whole."""
+        return ()
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """Return the artifacts in the kept archives."""

@@ -6,14 +6,19 @@ Trivy (language/nodejs/pkg) and Syft (cataloger/javascript) read every ``package
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tracewhale.packages.contents import Contents
 from tracewhale.packages.files import PackageFiles, encode, words
 from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
 from tracewhale.packages.walk import above, whole
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.rootfs.tree import Entry, Kind, View, join
+
+NAME = re.compile(r"(@[\w.~-]+/)?[\w~-][\w.~-]*")
+"""Of packages (docs.npmjs.com, "package.json"): nothing that could lead elsewhere as a path."""
 
 CODE = (".js", ".mjs", ".cjs", ".json", ".node", ".wasm")
 
@@ -28,14 +33,7 @@ class Node:
         """Return the packages of some kept paths, and their ``package.json``."""
         view = self._files.view
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
-        candidates = {
-            directory
-            for path in files
-            if path.endswith(CODE)
-            for directory in above(path)
-            if directory != "/" and "package.json" in (view.listing(directory) or {})
-        }
-        packages = self._packages(candidates)
+        packages = self._packages(self._candidates(files))
         if not packages:
             return NOTHING
         paths: dict[str, list[str]] = {}
@@ -61,6 +59,37 @@ class Node:
         left_out = _siblings(view, set(paths))
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """The packages of kept files, and those that the application's ``package.json`` asks for."""
+        view = self._files.view
+        files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
+        candidates = self._candidates(files)
+        named: set[str] = set()
+        for directory in [each for each in candidates if "node_modules" not in each.split("/")]:
+            modules = join(directory, "node_modules")
+            manifest = self._files.text(join(directory, "package.json"))
+            named |= {
+                join(modules, name) for name in _dependencies(manifest) if view.listing(join(modules, name))
+            }
+        packages = self._packages(
+            {each for each in candidates | named if "package.json" in (view.listing(each) or {})}
+        )
+        return tuple(
+            Contents(package, tops=(directory,), named=directory in named)
+            for directory, package in packages.items()
+            if "node_modules" in directory.split("/") or "nodejs" in directory.split("/")
+        )
+
+    def _candidates(self, files: list[str]) -> set[str]:
+        """Directories above kept files of Node that have a ``package.json``."""
+        return {
+            directory
+            for path in files
+            if path.endswith(CODE)
+            for directory in above(path)
+            if directory != "/" and "package.json" in (self._files.view.listing(directory) or {})
+        }
+
     def _packages(self, directories: set[str]) -> dict[str, Package]:
         contents = self._files.read(join(directory, "package.json") for directory in sorted(directories))
         found = {}
@@ -69,6 +98,17 @@ class Node:
             if package is not None:
                 found[path.rpartition("/")[0] or "/"] = package
         return found
+
+
+def _dependencies(manifest: str) -> Iterator[str]:
+    """Names of the packages that a ``package.json`` asks for, whenever the program is not being developed."""
+    try:
+        value = json.loads(manifest)
+    except (ValueError, RecursionError):
+        return
+    for field in ("dependencies", "optionalDependencies"):
+        names = value.get(field) if isinstance(value, dict) else None
+        yield from (name for name in names if NAME.fullmatch(name)) if isinstance(names, dict) else ()
 
 
 def _siblings(view: View, directories: set[str]) -> set[Package]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
+from tracewhale.packages.contents import Contents
 from tracewhale.packages.files import PackageFiles, decode, encode, normal, substance, words
 from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
 from tracewhale.packages.walk import licences as licence_files
@@ -20,6 +21,9 @@ from tracewhale.packages.walk import whole
 from tracewhale.rootfs.tree import Entry, Kind, join, parent
 
 INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-py[\d.]+)?(-[^-]+)?\.(dist|egg)-info|.+\.egg-info")
+INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
+"""What every environment has in order to get the rest (PyPA, "Creating virtual environments")."""
+
 COMPILED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.[^/]*\.pyc")
 
 
@@ -65,6 +69,20 @@ class Python:
                 documents += [Document(path, package.name, "licence") for path in found]
         left_out = [_package(each.info, "") for each in distributions if each not in there]
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """All distributions in kept directories. pip writes REQUESTED for what was asked for (PEP 376)."""
+        distributions = [each for base in self._bases(kept) for each in self._known[base]]
+        return tuple(
+            Contents(
+                _package(each.info, ""),
+                paths=each.record,
+                tops=() if each.record else each.tops,
+                base=_package(each.info, "").name in INSTALLERS,
+                named="REQUESTED" in (self._files.view.listing(each.info.path) or {}),
+            )
+            for each in distributions
+        )
 
     def _bases(self, kept: Mapping[str, Entry]) -> list[str]:
         """Return kept directories with distributions in them, which are read if they are not known yet."""

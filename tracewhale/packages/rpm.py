@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tracewhale.packages import rpmdb
+from tracewhale.packages.contents import LIBC, Contents
 from tracewhale.packages.files import (
     Missing,
     Names,
@@ -39,6 +40,12 @@ NUMBERS = {2: "B", 3: "H", 4: "I", 5: "Q"}
 GHOST, LICENCE_FLAG = 1 << 6, 1 << 7
 KEYS = "gpg-pubkey"
 """The name under which rpm keeps imported keys: no packages."""
+
+SYSTEM = frozenset(
+    "basesystem bash coreutils coreutils-common coreutils-single filesystem glibc-common setup rpm rpm-libs "
+    "dnf yum microdnf tzdata".split()
+)
+"""What every system of this kind has, whatever it is for."""
 
 Value = tuple[str, ...] | tuple[int, ...]
 
@@ -95,6 +102,17 @@ class Rpm:
             left_out=tuple(sorted(gone)),
             documents=tuple(sorted(documents)),
             written=() if self._place in kept or not there else (self._written(there),),
+        )
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """All packages. Which of them the author asked for is not in this database."""
+        return tuple(
+            Contents(
+                record.package,
+                paths=record.paths,
+                base=record.package.name in SYSTEM or any(map(LIBC.fullmatch, record.paths)),
+            )
+            for record in self._records
         )
 
     def _read(self) -> Iterator[_Record]:

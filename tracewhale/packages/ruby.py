@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from tracewhale.packages.contents import Contents
 from tracewhale.packages.files import PackageFiles, encode, words
 from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
 from tracewhale.packages.walk import licences as licence_files
@@ -59,6 +60,18 @@ class Ruby:
                 documents += [Document(path, package.name, "licence") for path in found]
         left_out = {_package(full, "") for home, full in known if (home, full) not in there}
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
+
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """The gems in the homes of kept files."""
+        view = self._files.view
+        matches = (FILE.fullmatch(path) for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY)
+        homes = {match["home"] for match in matches if match}
+        view.prefetch(f"{home}/gems" for home in homes)
+        return tuple(
+            Contents(_package(full, ""), tops=(f"{home}/gems/{full}",))
+            for home in sorted(homes)
+            for full in view.listing(f"{home}/gems") or {}
+        )
 
 
 def _package(full: str, specification: str) -> Package:

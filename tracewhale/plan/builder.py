@@ -18,6 +18,7 @@ class Draft:
     def __init__(self, view: View, outside: Iterable[str]) -> None:
         self.view = view
         self.outside = tuple(outside)
+        self._mounts = tuple(f"{mount}/" for mount in self.outside)
         self.entries: dict[str, Entry] = {}
         self.reasons: dict[str, dict[Reason, None]] = {}
 
@@ -58,7 +59,7 @@ class Draft:
 
     def is_outside(self, path: str) -> bool:
         """Return whether a path is the runtime's: below a mount, but not the mount point itself."""
-        return any(path.startswith(f"{mount}/") for mount in self.outside) or path == "/.tracewhale"
+        return path.startswith(self._mounts) or path == "/.tracewhale"
 
     def accessed(self, event: Event) -> tuple[Absent, ...]:
         """Keep what one event names; return it as absent where the image does not have it."""

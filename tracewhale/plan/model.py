@@ -9,11 +9,13 @@ from enum import Enum
 from functools import cached_property
 
 from tracewhale.closure import Closure, Edge
+from tracewhale.languages import Environment
 from tracewhale.packages import Inventory
 from tracewhale.plan.surface import Surface
 from tracewhale.printable import printable
 from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.rules import Rule
+from tracewhale.units import Level, Spare, Summary
 
 RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
 """Directories that the runtime mounts in every container, and the probe's own: never the image's."""
@@ -26,6 +28,8 @@ class Why(Enum):
     NEEDED = "needed"
     INTERPRETER = "interpreter"
     RULE = "rule"
+    IMPORTED = "imported"
+    UNIT = "unit"
     CHANGED = "changed"
     INCLUDED = "included"
     CREATES = "creates"
@@ -87,6 +91,7 @@ class Plan:
     surface: Surface = field(default_factory=Surface)
     possible: tuple[Edge, ...] = ()
     """Libraries that string literals of kept ELF files name, and that are not kept."""
+    units: Summary = field(default_factory=Summary)
 
     def __post_init__(self) -> None:
         for path in self.kept:
@@ -124,6 +129,9 @@ class Options:
     are kept empty. ``licences`` keeps what a redistributed image owes: copyright and licence files of the
     packages that are there.
     ``guess_dlopen`` keeps libraries whose names stand among the string literals of kept ELF files.
+    ``level`` says what is kept beside what the trace touched, within the budget ``spare``; ``without_units``
+    are names of mechanisms (``Mechanism``) that do not take part. ``environment`` is what the image's
+    configuration gives to every program.
     ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
     """
 
@@ -135,6 +143,10 @@ class Options:
     directories: tuple[str, ...] = ()
     licences: bool = True
     guess_dlopen: bool = False
+    level: Level = Level.TOUCHED
+    spare: Spare = Spare()
+    without_units: tuple[str, ...] = ()
+    environment: Environment = Environment()
     epoch: int | None = None
 
 
@@ -150,6 +162,10 @@ def explain(reason: Reason) -> str:
             return f"interpreter of {by}: {detail}"
         case Why.RULE:
             return f"rule {by}" + (f", because of {detail}" if detail else "")
+        case Why.IMPORTED:
+            return f"named by {by}: {detail}"
+        case Why.UNIT:
+            return f"{by}: belongs to {detail}"
         case Why.CHANGED:
             return f"in the change layer of {by}"
         case Why.INCLUDED:

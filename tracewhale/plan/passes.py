@@ -12,6 +12,7 @@ from tracewhale import closure as loader
 from tracewhale import rules
 from tracewhale.errors import UsageError
 from tracewhale.packages import Databases
+from tracewhale.plan.additions import Additions
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.exclusion import exclude, is_excluded
 from tracewhale.plan.generated import generate
@@ -20,6 +21,7 @@ from tracewhale.plan.roots import Starts
 from tracewhale.plan.surface import surface
 from tracewhale.rootfs.tree import ROOT, View, parent
 from tracewhale.tracing.events import Trace
+from tracewhale.units import Level, Mechanism, Summary
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Work:
     databases: Databases
     absent: tuple[Absent, ...] = ()
     closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
+    units: Summary = field(default_factory=Summary)
 
 
 Pass = Callable[[Work], None]
@@ -138,6 +141,25 @@ def keep_rule_additions(work: Work) -> None:
         work.draft.keep(addition.path, reason, follow=False)
 
 
+def keep_units(work: Work) -> None:
+    """Keep what belongs to what the trace used, up to the level and the budget.
+
+    The author's own files come first, then what these and the traced ones name in their languages; what the
+    files of other units need is counted with them.
+    """
+    level = work.options.level
+    additions = Additions(work.draft, work.starts, work.resolver, work.databases, work.options)
+    if level.rank >= Level.MODULE.rank:
+        additions.add(work.closure, [Mechanism.OWN, Mechanism.LINKS])
+        additions.keep_language_closure()
+        keep_dependencies(work)
+        additions.add(work.closure, [m for m in UNITS if m.level.rank <= level.rank])
+        keep_dependencies(work)
+        additions.add(work.closure, [Mechanism.LINKS])
+        keep_dependencies(work)
+    work.units = additions.summary({Level.TOUCHED: additions.touched})
+
+
 def keep_package_documents(work: Work) -> None:
     """Keep licences and metadata of the packages that are there, which may be of yet other packages."""
     before = -1
@@ -151,6 +173,9 @@ def keep_package_documents(work: Work) -> None:
 DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions)
 """Passes that keep the needs of kept files. Closures of languages are further rows."""
 
+UNITS = (Mechanism.PLUGINS, Mechanism.PACKAGES, Mechanism.COMMANDS, Mechanism.NAMED)
+"""Units that are ranked together."""
+
 PASSES: tuple[Pass, ...] = (
     keep_traced,
     keep_changes,
@@ -158,6 +183,7 @@ PASSES: tuple[Pass, ...] = (
     keep_included,
     keep_listings,
     keep_dependencies,
+    keep_units,
     keep_package_documents,
 )
 """Every pass, in the order in which it runs."""
@@ -175,7 +201,9 @@ def _finish(work: Work) -> Plan:
 
     kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch, shorten=not options.listings)
     possible = tuple(edge for edge in work.resolver.possible() if _physical(view, edge.path) not in kept)
-    return Plan(kept, work.absent, excluded, work.closure, packages, surface(view, entries), possible)
+    return Plan(
+        kept, work.absent, excluded, work.closure, packages, surface(view, entries), possible, work.units
+    )
 
 
 def _unknown(path: str) -> UsageError:

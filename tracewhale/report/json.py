@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib.resources import files
 from typing import Any
 
@@ -11,7 +12,6 @@ from tracewhale.packages import Package
 from tracewhale.plan.model import Absent, Plan
 from tracewhale.report.model import Report, absent_paths, libraries, missed
 from tracewhale.rootfs.tree import Kind
-from tracewhale.verification import verdict
 
 SCHEMA_VERSION = 1
 
@@ -109,6 +109,21 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 ("compilers", plan.surface.compilers),
             )
         },
+        "units": {
+            "level": plan.units.level.value,
+            "limit": None if math.isinf(plan.units.limit) else int(plan.units.limit),
+            "levels": {level.value: size for level, size in plan.units.levels.items()},
+            "found": [
+                {
+                    "kind": total.mechanism.value,
+                    "name": total.name,
+                    "because": total.because,
+                    "kept": total.kept,
+                    "left_out": total.left_out,
+                }
+                for total in plan.units.totals
+            ],
+        },
         "unreadable": {each.path: each.reason for each in plan.closure.unreadable},
         "excluded": list(plan.excluded),
     }
@@ -141,7 +156,6 @@ def _built(report: Report) -> dict[str, Any] | None:
         "image": report.built.image,
         "size": report.built.size,
         "original_size": report.built.original_size,
-        "start": list(report.built.start),
     }
 
 
@@ -180,7 +194,6 @@ def _verification(report: Report) -> dict[str, Any] | None:
         "added": list(verification.added),
         "status": {"original": comparison.status[0], "new": comparison.status[1]},
         "output": comparison.output.name.lower(),
-        "verdict": "" if report.trace is None else verdict(report.trace, comparison),
         "difference": comparison.difference,
         "answers": {
             "total": comparison.answers.total,

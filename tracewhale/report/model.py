@@ -36,8 +36,7 @@ class Missed:
 class Built:
     """An image that was written: its name, its id, docker's Size in bytes, and the original's.
 
-    ``left_out`` are paths of which something could not be written there, each with what. ``start`` are the
-    words of the command that runs it as it was traced, where an engine has it.
+    ``left_out`` are paths of which something could not be written there, each with what.
     """
 
     name: str
@@ -45,7 +44,6 @@ class Built:
     size: int
     original_size: int
     left_out: tuple[tuple[str, str], ...] = ()
-    start: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ class Sandbox:
 
     ``program`` is the probe as a path, good in a child that gets the descriptor ``descriptor``. ``options``
     make the sandbox, ``common`` are for every command in it; ``init`` gives a command's words for ``probe
-    init``, of one that joins a sandbox with the number of its first process, else 0. By ``token`` the agent
-    knows the processes that are to become commands.
+    init``.
     """
 
     program: str
@@ -25,8 +24,7 @@ class Sandbox:
     options: tuple[str, ...]
     common: tuple[str, ...]
     mounts: tuple[str, ...]
-    token: str
-    init: Callable[[Sequence[str], int], list[str]]
+    init: Callable[[Sequence[str]], list[str]]
     environment: Mapping[str, str]
 
     def popen(
@@ -38,12 +36,11 @@ class Sandbox:
         stdin: int,
         output: int,
         descriptors: Sequence[int] = (),
-        joining: int = 0,
     ) -> subprocess.Popen[bytes]:
         """Start it: with mounts a new sandbox, else what the options say. Raises CommandNotFound."""
         try:
             return subprocess.Popen(
-                [self.program, "sandbox", *self.common, *options, *mounts, "--", *self.init(argv, joining)],
+                [self.program, "sandbox", *self.common, *options, *mounts, "--", *self.init(argv)],
                 stdin=stdin,
                 stdout=output,
                 stderr=output,

@@ -1,0 +1,115 @@
+"""What belongs together, held against small trees that are written down."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.units.scenes import found, image, paths, scene
+from tracewhale.units import Mechanism
+from tracewhale.units.ballast import useful
+
+OWN = (
+    "/app/main.py: m",
+    "/app/routes/admin.py: a",
+    "/app/templates/404.html: t",
+    "/app/tests/test_main.py: t",
+    "/app/.git/HEAD: h",
+    "/app/__pycache__/main.pyc: c",
+    "/app/node_modules/x/index.js: x",
+    "/other/file: o",
+    "/entry.sh: e",
+    "/site.template: s",
+)
+
+
+def test_the_authors_files_are_kept_as_a_tree_without_caches_tests_and_packages() -> None:
+    assert paths(Mechanism.OWN, scene(image(*OWN), "/app/main.py")) == [
+        "/app/routes",
+        "/app/routes/admin.py",
+        "/app/templates",
+        "/app/templates/404.html",
+    ]
+
+
+def test_of_a_standard_directory_only_the_files_in_it_are_the_authors() -> None:
+    assert paths(Mechanism.OWN, scene(image(*OWN), "/entry.sh")) == ["/site.template"]
+
+
+def test_in_a_directory_of_a_package_what_nobody_packaged_is_the_authors() -> None:
+    made = image("/usr/share/server/site.html: s", "/usr/share/server/sub/deep.html: d", "/usr/bin/mine: m")
+    where = scene(made, "/usr/share/server/site.html", "/usr/bin/mine")
+    assert paths(Mechanism.OWN, where) == ["/usr/share/server/sub", "/usr/share/server/sub/deep.html"]
+
+
+@pytest.mark.parametrize("used", ["/etc/passwd", "/var/lib/dpkg/status", "/var/log/app/x.log", "/tmp/y/z"])
+def test_the_systems_own_records_belong_to_nobody(used: str) -> None:
+    made = image("/etc/passwd: p", "/etc/group: g", "/var/log/app/x.log: l", "/tmp/y/z: z", "/tmp/y/a: a")
+    assert paths(Mechanism.OWN, scene(made, used)) == []
+
+
+def test_the_rest_of_a_used_package_comes_without_what_no_program_needs() -> None:
+    where = scene(image(), executed=("/usr/sbin/server",))
+    assert paths(Mechanism.PACKAGES, where) == [
+        "/etc/server.d",
+        "/usr/lib/server/mod_a.so",
+        "/usr/lib/server/mod_b.so",
+        "/usr/lib/server/mod_c.so",
+    ]
+
+
+def test_base_packages_and_what_they_need_are_not_completed() -> None:
+    assert paths(Mechanism.PACKAGES, scene(image(), "/etc/issue", "/usr/lib/libbase.so.1")) == []
+
+
+def test_a_package_of_which_only_the_manual_was_read_is_not_completed() -> None:
+    made = image("/usr/share/doc/server/copyright: c")
+    assert paths(Mechanism.PACKAGES, scene(made, "/usr/share/doc/server/copyright")) == []
+
+
+def test_commands_of_the_same_source_come_with_one_that_ran() -> None:
+    assert paths(Mechanism.COMMANDS, scene(image(), executed=("/usr/sbin/server",))) == ["/usr/bin/client"]
+    assert paths(Mechanism.COMMANDS, scene(image(), "/usr/lib/server/mod_a.so")) == []
+
+
+def test_what_was_installed_by_name_comes_with_its_dependencies() -> None:
+    units = found(Mechanism.NAMED, scene(image(), executed=("/usr/sbin/server",)))
+    assert {entry.path: unit.name for unit in units for entry in unit.entries} == {
+        "/usr/bin/editor": "deb:editor",
+        "/usr/share/server/error.html": "deb:server (deb:server-data)",
+    }
+
+
+def test_modules_beside_one_that_was_opened_by_a_computed_name() -> None:
+    where = scene(image(), dlopened=("/usr/lib/server/mod_a.so",))
+    assert paths(Mechanism.PLUGINS, where) == ["/usr/lib/server/mod_b.so", "/usr/lib/server/mod_c.so"]
+    assert paths(Mechanism.PLUGINS, scene(image(), "/usr/lib/server/mod_a.so")) == []
+
+
+def test_a_kept_link_keeps_what_it_leads_to_but_no_dangling_one_does() -> None:
+    made = image("/opt/link -> real/file", "/opt/real/file: f", "/opt/gone -> nowhere", "/opt/app: a")
+    where = scene(made, "/opt/app")
+    kept = dict(where.kept) | {path: made.tree.entries[path] for path in ("/opt/link", "/opt/gone")}
+    where = type(where)(made.view, kept, where.used)
+    assert paths(Mechanism.LINKS, where) == ["/opt/real/file"]
+
+
+def test_what_is_mounted_is_not_the_images() -> None:
+    made = image("/data/x: x", "/data/y: y")
+    assert paths(Mechanism.OWN, scene(made, "/data/x")) == []
+
+
+def test_what_a_program_reads_of_a_kind_is_data_of_its_package() -> None:
+    stubs = {"/m/lib/a.d.ts", "/m/lib/b.d.ts", "/m/lib/c.js", "/m/README.md"}
+    assert useful(stubs, []) == {"/m/lib/c.js"}
+    assert useful(stubs, ["/m/lib/a.d.ts"]) == {"/m/lib/a.d.ts", "/m/lib/b.d.ts", "/m/lib/c.js"}
+    assert useful({"/p/tests/a.py", "/p/tests/b.py", "/p/x/tests/c.py"}, ["/p/tests/a.py"]) == {
+        "/p/tests/a.py",
+        "/p/tests/b.py",
+    }
+
+
+@pytest.mark.parametrize(
+    "path", ["/m/middleware/security.py", "/m/docs/client.py", "/m/Test/More.pm", "/m/news.js"]
+)
+def test_code_is_no_documentation_for_its_name(path: str) -> None:
+    assert useful({path}, []) == {path}

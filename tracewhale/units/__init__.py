@@ -1,0 +1,38 @@
+"""Units: what belongs together and is kept together, as far as a level and a budget allow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from tracewhale.units.budget import UNLIMITED, Choice, Spare, choose, spare
+from tracewhale.units.links import links
+from tracewhale.units.model import Level, Mechanism, Scene, Unit
+from tracewhale.units.named import named
+from tracewhale.units.own import own_files
+from tracewhale.units.packages import rest, siblings
+from tracewhale.units.plugins import plugins
+from tracewhale.units.summary import Summary
+
+__all__ = [
+    "FINDERS",
+    "UNLIMITED",
+    "Choice",
+    "Level",
+    "Mechanism",
+    "Scene",
+    "Spare",
+    "Summary",
+    "Unit",
+    "choose",
+    "spare",
+]
+
+FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
+    Mechanism.OWN: own_files,
+    Mechanism.PLUGINS: plugins,
+    Mechanism.LINKS: links,
+    Mechanism.PACKAGES: rest,
+    Mechanism.COMMANDS: siblings,
+    Mechanism.NAMED: named,
+}
+"""Each mechanism's function from a scene to the units that it finds there."""

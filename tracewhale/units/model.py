@@ -1,0 +1,160 @@
+"""What belongs together: units of files, of which the trace saw a part in use."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from itertools import takewhile
+
+from tracewhale.packages import Contents
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
+
+
+class Level(Enum):
+    """How much is kept beside what the trace touched, from the least to the most."""
+
+    TOUCHED = "touched"
+    MODULE = "module"
+    PACKAGE = "package"
+    INSTALLED = "installed"
+
+    @property
+    def rank(self) -> int:
+        """The place in the order of levels: each keeps all that those before it do."""
+        return list(Level).index(self)
+
+
+class Mechanism(Enum):
+    """The kinds of units, by the name that the report and ``--no-unit`` use."""
+
+    OWN = "own-files"
+    PLUGINS = "plugins"
+    LINKS = "links"
+    PACKAGES = "packages"
+    COMMANDS = "commands"
+    NAMED = "named"
+
+    @property
+    def level(self) -> Level:
+        """The lowest level that keeps units of this kind."""
+        modules = (Mechanism.OWN, Mechanism.PLUGINS, Mechanism.LINKS)
+        return Level.MODULE if self in modules else Level.PACKAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Files of one directory that are not kept yet and that belong to something of which more is used.
+
+    ``name`` says to what: a package (``deb:git``), a directory; ``because`` is a path that is used.
+    ``worth`` is how likely it is that a run needs any of them, between 0 and 1. Units of a ``tier`` are
+    taken before all those of a higher one.
+    """
+
+    mechanism: Mechanism
+    name: str
+    because: str
+    entries: tuple[Entry, ...]
+    worth: float
+    tier: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the regular files."""
+        return sum(entry.size for entry in self.entries if entry.kind is Kind.FILE)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What units are found in. ``kept`` are all physical paths that are kept so far.
+
+    ``used`` are those of them that a program executed, read or mapped, or that another file needs to be
+    loaded; ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are
+    kept ELF files. ``places`` are the working directory and the user's home; ``mounts`` are directories that
+    are not the image's.
+    """
+
+    view: View
+    kept: Mapping[str, Entry]
+    used: frozenset[str]
+    executed: frozenset[str] = frozenset()
+    dlopened: frozenset[str] = frozenset()
+    objects: frozenset[str] = frozenset()
+    places: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
+    contents: tuple[Contents, ...] = field(default=())
+
+    @cached_property
+    def owners(self) -> Mapping[str, Contents]:
+        """Whose each path is: the distribution's package, else a language's."""
+        found: dict[str, Contents] = {}
+        for contents in self.contents:
+            for path in contents.paths:
+                found.setdefault(path, contents)
+        return found
+
+    @cached_property
+    def tops(self) -> Mapping[str, Contents]:
+        """Directories that belong to a package with all that is below them."""
+        return {top: contents for contents in self.contents for top in contents.tops}
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """Directories in which packages have files."""
+        found: set[str] = set()
+        for path in self.owners:
+            while (path := parent(path)) not in found:
+                found.add(path)
+        return frozenset(found)
+
+    def owner(self, path: str) -> Contents | None:
+        """The package of a path, None for what nobody packaged."""
+        if path in self.owners:
+            return self.owners[path]
+        while path != "/":
+            if path in self.tops:
+                return self.tops[path]
+            path = parent(path)
+        return None
+
+    def used_below(self, top: str) -> list[str]:
+        """The used files below a directory."""
+        begin = bisect_left(self._sorted, f"{top}/")
+        return list(takewhile(lambda path: path.startswith(f"{top}/"), self._sorted[begin:]))
+
+    @cached_property
+    def _sorted(self) -> list[str]:
+        return sorted(self.used)
+
+    def is_outside(self, path: str) -> bool:
+        """Whether a path is below a mount."""
+        return any(path.startswith(f"{mount}/") for mount in self.mounts)
+
+    def distance(self, directory: str) -> int:
+        """How many directories lie between a directory and the nearest one with a used file in it."""
+        best = 12
+        up = 0
+        while up < best:
+            if directory in self._depths:
+                best = min(best, up + self._depths[directory])
+            if directory == "/":
+                break
+            directory = parent(directory)
+            up += 1
+        return best
+
+    @cached_property
+    def _depths(self) -> Mapping[str, int]:
+        """For each directory above a used file, how far below it the nearest one is."""
+        found: dict[str, int] = {}
+        for path in self.used:
+            depth = 0
+            while path != "/":
+                path = parent(path)
+                if found.get(path, depth + 1) <= depth:
+                    break
+                found[path] = depth
+                depth += 1
+        return found

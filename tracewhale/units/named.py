@@ -1,0 +1,53 @@
+"""What the author of the image installed by name, with its dependencies, and of which nothing is used."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from tracewhale.packages import Contents
+from tracewhale.rootfs.tree import parent
+from tracewhale.rules.engine import DEFAULT_DIRECTORY
+from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.packages import files, title, uses
+from tracewhale.units.walk import group
+
+WORTH, DECAY = 0.4, 0.6
+"""The worth of such a package's code, and what each step along its dependencies takes of it."""
+
+
+def named(scene: Scene) -> Iterator[Unit]:
+    """Packages of which nothing is used and that were asked for, or that such packages depend on.
+
+    A dependency of several is counted with the nearest.
+    """
+    for contents, asked, steps in _wanted(scene):
+        name = title(asked) if asked is contents else f"{title(asked)} ({title(contents)})"
+        found = files(scene, contents, set())
+        if steps:  # libraries of dependencies are kept where something needs them
+            found = [entry for entry in found if not DEFAULT_DIRECTORY.fullmatch(parent(entry.path))]
+        because = f"{title(asked)}, which the author installed"
+        # Of a package of which nothing is used, a part is of no use.
+        units = list(group(scene, Mechanism.NAMED, name, because, found, 1, 1))
+        entries = tuple(dict.fromkeys(entry for unit in units for entry in unit.entries))
+        if entries:
+            worth = WORTH * max(unit.worth for unit in units) * DECAY**steps
+            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=3 if steps else 2)
+
+
+def _wanted(scene: Scene) -> Iterator[tuple[Contents, Contents, int]]:
+    """Each package to add, for which named one, and how many dependencies are between."""
+    known = {(contents.package.kind, contents.package.name): contents for contents in scene.contents}
+    pending = deque((contents, contents, 0) for contents in scene.contents if contents.named)
+    done: set[tuple[str, str, str]] = set()
+    while pending:
+        contents, asked, steps = pending.popleft()
+        if contents.identity in done or contents.base:
+            continue
+        done.add(contents.identity)
+        if not uses(scene, contents):
+            yield contents, asked, steps
+        for name in contents.depends:
+            dependency = known.get((contents.package.kind, name))
+            if dependency is not None:
+                pending.append((dependency, asked, steps + 1))

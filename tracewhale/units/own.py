@@ -1,0 +1,102 @@
+"""The author's own files: what no package owns, in the trees of which something was used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from tracewhale.rootfs.tree import Entry, Kind, parent
+from tracewhale.units.ballast import CACHES, TESTS, VENDORED
+from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.walk import below, group
+
+STANDARD = frozenset(
+    "/ /bin /boot /dev /etc /etc/opt /home /lib /lib32 /lib64 /libx32 /media /mnt /opt /proc /root /run "
+    "/sbin /srv /sys /tmp /usr /usr/bin /usr/games /usr/include /usr/lib /usr/lib32 /usr/lib64 /usr/libexec "
+    "/usr/libx32 /usr/sbin /usr/share /usr/src /usr/local /usr/local/bin /usr/local/etc /usr/local/games "
+    "/usr/local/include /usr/local/lib /usr/local/lib64 /usr/local/libexec /usr/local/sbin /usr/local/share "
+    "/usr/local/src /var /var/cache /var/lib /var/local /var/lock /var/log /var/mail /var/opt /var/run "
+    "/var/spool /var/tmp /var/www".split()
+)
+"""Directories of every system (hier(7), FHS 3.0): what is in one of them does not belong together."""
+
+OPEN = frozenset(
+    "/ /opt /srv /root /usr/local/bin /usr/local/sbin /usr/local/etc /usr/local/share /var/www".split()
+)
+"""Those of them whose files are the author's where no package owns them."""
+
+CLOSED = tuple(
+    "/etc/alternatives/ /var/cache/ /var/log/ /var/lib/dpkg/ /var/lib/apt/ /var/tmp/ /tmp/ /run/ /proc/ "
+    "/sys/ /dev/".split()
+)
+"""Trees of the system's own records, and of what a run makes."""
+
+WORTH, DECAY = 0.9, 0.9
+
+
+def own_files(scene: Scene) -> Iterator[Unit]:
+    """The unpackaged files of each tree with a used unpackaged file, without caches, tests and packages.
+
+    The tree is the outermost directory above the file that is neither one of the standard ones nor one in
+    which packages have files; in such a one it is what nobody packaged in that directory itself.
+    """
+    for top, because in sorted(_tops(scene).items()):
+        found = below(scene.view, [top], partial(_enters, scene, top))
+        own = [entry for entry in found if _is_own(scene, entry)]
+        yield from group(scene, Mechanism.OWN, top, because, own, WORTH, DECAY)
+
+
+def _tops(scene: Scene) -> dict[str, str]:
+    """The trees, each with a used file in it."""
+    tops: dict[str, str] = {}
+    for path in sorted(scene.used):
+        if _is_closed(path) or CACHES.intersection(path.split("/")) or scene.owner(path) is not None:
+            continue
+        top = tree_of(scene, path)
+        if top:
+            tops.setdefault(top, path)
+    for place in scene.places:
+        place = _physical(scene, place)
+        if place and place not in STANDARD and not _is_closed(place) and scene.used_below(place):
+            tops.setdefault(place, place)
+    return {
+        top: path
+        for top, path in tops.items()
+        if not any(f"{top}/".startswith(f"{o}/") for o in tops if o not in (top, "/"))
+    }
+
+
+def tree_of(scene: Scene, path: str) -> str:
+    """The tree that an unpackaged file belongs to, empty for none."""
+    top = parent(path)
+    if top in STANDARD:
+        return top if top in OPEN else ""
+    while parent(top) not in STANDARD and top not in scene.shared and parent(top) not in scene.shared:
+        top = parent(top)
+    return top
+
+
+def _enters(scene: Scene, top: str, path: str) -> bool:
+    if path == top:
+        return True
+    name = path.rpartition("/")[2]
+    if top in STANDARD or name in CACHES or name in TESTS or name in VENDORED:
+        return False
+    return not _is_closed(path) and not scene.is_outside(f"{path}/") and path not in scene.tops
+
+
+def _is_own(scene: Scene, entry: Entry) -> bool:
+    if entry.kind is Kind.DIRECTORY:
+        return entry.path not in STANDARD and entry.path not in scene.shared
+    if entry.kind is Kind.SYMLINK and parent(entry.path) == "/":
+        return False
+    return scene.owner(entry.path) is None
+
+
+def _physical(scene: Scene, place: str) -> str:
+    entry = scene.view.resolve(place).entry
+    return "" if entry is None else entry.path
+
+
+def _is_closed(path: str) -> bool:
+    return f"{path}/".startswith(CLOSED)

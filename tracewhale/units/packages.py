@@ -1,0 +1,86 @@
+"""The rest of packages of which something is used, and commands of the packages made from the same source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracewhale.packages import Contents
+from tracewhale.packages.files import substance
+from tracewhale.rootfs.tree import Entry, Kind, parent
+from tracewhale.units.ballast import CACHES, TESTS, useful
+from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.walk import below, entries, group
+
+COMMANDS = frozenset("/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/games".split())
+LEAST, DECAY = 0.35, 0.6
+"""The worth of a package's code of which next to nothing is used, and what each directory takes of it."""
+
+COMMANDS_WORTH = 0.3
+
+
+def rest(scene: Scene) -> Iterator[Unit]:
+    """What is not kept of each package of which code or data is used, but of the base system's."""
+    for contents in scene.contents:
+        used = uses(scene, contents)
+        if contents.base or not substance(used):
+            continue
+        found = files(scene, contents, used)
+        share = len(used) / max(1, len(found))
+        worth = LEAST + (1 - LEAST) * min(1.0, share)
+        yield from group(scene, Mechanism.PACKAGES, title(contents), min(used), found, worth, DECAY)
+
+
+def siblings(scene: Scene) -> Iterator[Unit]:
+    """Commands of packages of which nothing is used, made from the source of one with a command that ran."""
+    ran = {
+        contents.package.source or contents.package.name: path
+        for path in sorted(scene.executed)
+        if (contents := scene.owners.get(path)) is not None and not contents.base
+    }
+    for contents in scene.contents:
+        source = contents.package.source or contents.package.name
+        if source in ran and not contents.base and not uses(scene, contents):
+            commands = [path for path in contents.paths if parent(path) in COMMANDS]
+            found = entries(scene.view, commands)
+            yield from group(
+                scene, Mechanism.COMMANDS, title(contents), ran[source], found, COMMANDS_WORTH, 1
+            )
+
+
+def uses(scene: Scene, contents: Contents) -> set[str]:
+    """The used files of a package."""
+    used = (
+        set(contents.paths & scene.used)
+        if len(contents.paths) < len(scene.used)
+        else set(scene.used & contents.paths)
+    )
+    for top in contents.tops:
+        used.update(scene.used_below(top))
+    return used
+
+
+def files(scene: Scene, contents: Contents, used: set[str]) -> list[Entry]:
+    """All that a package has in the image, without ballast."""
+    inside = below(
+        scene.view,
+        contents.tops,
+        lambda path: path in contents.tops or (path not in scene.tops and _enters(scene, path)),
+    )
+    found = [*entries(scene.view, sorted(contents.paths)), *inside]
+    good = useful({entry.path for entry in found}, used)
+    directories = {parent(entry.path) for entry in found}
+    return [
+        entry
+        for entry in found
+        if entry.path in good and (entry.kind is not Kind.DIRECTORY or entry.path not in directories)
+    ]
+
+
+def title(contents: Contents) -> str:
+    """What a report calls a package: its kind and name."""
+    return f"{contents.package.kind}:{contents.package.title}"
+
+
+def _enters(scene: Scene, path: str) -> bool:
+    name = path.rpartition("/")[2]
+    return name not in CACHES and (name not in TESTS or path in scene.kept)

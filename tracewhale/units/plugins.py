@@ -1,0 +1,62 @@
+"""Directories of interchangeable modules of which one was loaded by a computed name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from tracewhale.packages.contents import LIBC
+from tracewhale.rootfs.tree import Kind, parent
+from tracewhale.rules import symbols
+from tracewhale.rules.engine import DEFAULT_DIRECTORY
+from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.walk import group
+
+LIBRARY = re.compile(r"\.so(\.[\d.]+)?$")
+SUFFIX = re.compile(r"\.so(\.[\d.]+)?$|\.[^./]+$")
+MINIMUM = 3
+"""Modules of one suffix that make a directory one of plugins."""
+
+WORTH = 0.6
+
+
+def plugins(scene: Scene) -> Iterator[Unit]:
+    """The other modules of directories from which a library was loaded that no header of a kept file names,
+    and the C library's converters where something can ask for one.
+
+    They are those of the same suffix; a directory in which libraries lie that headers name is no such one.
+    """
+    needed = {parent(path) for path in scene.used - scene.dlopened if LIBRARY.search(path)}
+    for directory, because in sorted({**_converters(scene), **_directories(scene)}.items()):
+        if directory in needed or DEFAULT_DIRECTORY.fullmatch(directory):
+            continue
+        suffix = _suffix(because) if because.startswith(f"{directory}/") else ".so"
+        listing = scene.view.listing(directory) or {}
+        alike = [e for e in listing.values() if e.kind is not Kind.DIRECTORY and _suffix(e.path) == suffix]
+        if len(alike) >= MINIMUM:
+            guessed = not because.startswith(f"{directory}/")
+            for unit in group(scene, Mechanism.PLUGINS, directory, because, alike, WORTH, 1):
+                yield replace(unit, tier=3) if guessed else unit
+
+
+def _converters(scene: Scene) -> dict[str, str]:
+    """``gconv`` beside the C library, with what can ask for a converter: a program, or a library that it
+    opened, that imports iconv_open(3)."""
+    candidates = sorted((scene.executed | scene.dlopened) & scene.objects)
+    names = symbols.named(scene.view, candidates, frozenset({"iconv_open"}))
+    because = next((path for path in candidates if names[path]), "")
+    directories = {parent(path) for path in scene.used if LIBC.fullmatch(path)}
+    return {f"{directory}/gconv": because for directory in sorted(directories) if because}
+
+
+def _directories(scene: Scene) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted(path for path in scene.dlopened if LIBRARY.search(path)):
+        found.setdefault(parent(path), path)
+    return found
+
+
+def _suffix(path: str) -> str:
+    match = SUFFIX.search(path.rpartition("/")[2])
+    return re.sub(r"[\d.]+$", "", match[0]) if match else ""

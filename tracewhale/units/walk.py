@@ -1,0 +1,98 @@
+"""Walks directories level by level, and groups files into units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
+from tracewhale.units.ballast import is_code
+from tracewhale.units.model import Mechanism, Scene, Unit
+
+FILES = 200_000
+"""Files of one walk: what has more is no program's own directory."""
+
+PIECE = 1 << 20
+"""Bytes of a unit, so that a directory that does not fit as a whole can be kept in part."""
+
+DATA = 0.5
+"""The worth of data beside that of code: it is less often needed by another request."""
+
+
+def below(view: View, tops: Iterable[str], enter: Callable[[str], bool]) -> list[Entry]:
+    """All that is below some directories but directories that have something in them.
+
+    ``enter`` tells whether a directory is looked into.
+    """
+    found: list[Entry] = []
+    level = [top for top in dict.fromkeys(tops) if enter(top)]
+    while level and len(found) < FILES:
+        view.prefetch(level)
+        following: list[str] = []
+        for directory in level:
+            for entry in (view.listing(directory) or {}).values():
+                if entry.kind is not Kind.DIRECTORY:
+                    found.append(entry)
+                elif enter(entry.path):
+                    following.append(entry.path)
+                    found.append(entry)
+        level = following
+    return found
+
+
+def entries(view: View, paths: Iterable[str]) -> Iterator[Entry]:
+    """What the image has at some physical paths."""
+    paths = list(paths)
+    view.prefetch({parent(path) for path in paths})
+    yield from (entry for path in paths if (entry := view.lstat(path)) is not None)
+
+
+def group(
+    scene: Scene,
+    mechanism: Mechanism,
+    name: str,
+    because: str,
+    found: Iterable[Entry],
+    worth: float,
+    decay: float,
+) -> Iterator[Unit]:
+    """The files that are not kept yet as units: a directory's code and data, in pieces of similar files.
+
+    ``worth`` is that of code in a directory with a used file; it decays with each directory between. A
+    symbolic link comes with the file that it leads to.
+    """
+    groups: dict[tuple[str, bool], list[tuple[Entry, ...]]] = {}
+    for entry in found:
+        if entry.path in scene.kept or entry.kind not in (Kind.FILE, Kind.SYMLINK, Kind.DIRECTORY):
+            continue
+        if scene.is_outside(entry.path):
+            continue
+        code = is_code(entry.path) or bool(entry.kind is Kind.FILE and entry.mode & 0o111)
+        groups.setdefault((parent(entry.path), code), []).append((entry, *_target(scene, entry)))
+    for (directory, code), some in groups.items():
+        likely = worth * decay ** scene.distance(directory) * (1 if code else DATA)
+        for piece in _pieces(some):
+            yield Unit(mechanism, name, because, piece, likely, tier=0 if code else 1)
+
+
+def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
+    """The file that a link leads to, where it is not kept."""
+    if entry.kind is not Kind.SYMLINK:
+        return ()
+    target = scene.view.resolve(entry.path).entry
+    wanted = target is not None and target.kind is Kind.FILE and target.path not in scene.kept
+    return (target,) if target is not None and wanted else ()
+
+
+def _pieces(found: list[tuple[Entry, ...]]) -> Iterator[tuple[Entry, ...]]:
+    """Files in the order of their sizes, as many together as make a piece."""
+    piece: dict[Entry, None] = {}
+    total = 0
+    for some in sorted(found, key=lambda some: (sum(entry.size for entry in some), some[0].path)):
+        size = sum(entry.size for entry in some)
+        if piece and total + size > PIECE:
+            yield tuple(piece)
+            piece, total = {}, 0
+        piece |= dict.fromkeys(some)
+        total += size
+    if piece:
+        yield tuple(piece)
