@@ -24,6 +24,11 @@ static int get_sets(uint64_t *permitted, uint64_t *inheritable) {
     return 0;
 }
 
+uint64_t held_capabilities(void) {
+    uint64_t permitted, inheritable;
+    return get_sets(&permitted, &inheritable) < 0 ? 0 : permitted;
+}
+
 static int set_sets(uint64_t permitted, uint64_t effective, uint64_t inheritable) {
     struct __user_cap_header_struct head = header();
     struct __user_cap_data_struct data[2] = {{effective, permitted, inheritable},

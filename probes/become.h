@@ -25,6 +25,9 @@ struct identity {
 /* Becomes it for good. Returns NULL, or what could not be done, with errno. */
 const char *become(const struct identity *identity);
 
+/* The capabilities in force; none when they cannot be learnt. */
+uint64_t held_capabilities(void);
+
 /* Takes on its user and groups for looking at files, and gives them back. Return 0, or -1 with errno. */
 int become_for_now(const struct identity *identity);
 int become_root_again(void);

@@ -112,8 +112,6 @@ const struct call calls[] = {
     {{50, 363, 201, 284}, CALL_LISTEN, 0, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* listen */
     {{308, 346, 268, 375}, CALL_NOTHING, 1, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* setns */
     {{272, 310, 97, 337}, CALL_NOTHING, 1, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* unshare */
-    {{231, 252, 94, 248}, CALL_EXIT_GROUP, 0, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* exit_group */
-    {{60, 1, 93, 1}, CALL_EXIT, 0, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* exit */
     {{317, 354, 277, 383}, CALL_FILTER, 0, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* seccomp */
 };
 /* clang-format on */

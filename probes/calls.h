@@ -28,9 +28,7 @@ enum call_kind {
     CALL_LIST,       /* a descriptor of a directory */
     CALL_SOCKET,     /* a socket address, in argument `path`, its length in `flags` */
     CALL_SOCKETCALL, /* i386: which of bind, connect, listen, and a pointer to its arguments */
-    CALL_EXIT,       /* this and the following name nothing; trapped so that counters are written in time */
-    CALL_EXIT_GROUP,
-    CALL_FILTER,  /* seccomp(2) for a listener, of which a process has one: ours */
+    CALL_FILTER,  /* this and the following name nothing; seccomp(2) for a listener, of which there is one */
     CALL_LISTEN,  /* trapped so that ports are looked for when there may be some */
     CALL_NOTHING, /* trapped because it may change the root directory */
 };

@@ -247,7 +247,6 @@ int fanotify_main(char **argv) {
     if (group < 0)
         fail(EXIT_PROBE, "fanotify: ", strerror(errno));
     stream_open();
-    stream_buffer();
     mark_mounts(group, pid);
     record_begin('H');
     record_u32(PROTOCOL_VERSION);

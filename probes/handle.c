@@ -286,7 +286,7 @@ void handle(int listener, const struct seccomp_notif *notification, struct count
     request.received = ++counters->received;
     const struct call *call = call_find(data->arch, data->nr);
     enum outcome outcome = IGNORED;
-    if (call && call->kind < CALL_EXIT) {
+    if (call && call->kind < CALL_FILTER) {
         request.program = target_program(request.pid);
         outcome = dispatch(&request, call);
     }
@@ -299,8 +299,4 @@ void handle(int listener, const struct seccomp_notif *notification, struct count
         write_unresolved(&request);
     uint64_t *count[] = {&counters->ignored, &counters->repeated, &counters->unresolved, &counters->recorded};
     ++*count[outcome];
-    /* The agent may end with process 1, and any thread of that can end it by exit_group. */
-    if (call && ((call->kind == CALL_EXIT_GROUP && target_is_of(1, request.pid)) ||
-                 (call->kind == CALL_EXIT && request.pid == 1)))
-        record_counters(counters);
 }

@@ -1,30 +1,37 @@
-/* `probe init`: puts itself under the filter, gives the listener to the agent, becomes the user that the
- * image asked for, and executes the command. With --hold there is no agent inside: a tracer outside sends
- * SIGUSR1 when it has taken the process. */
+/* `probe init`: puts itself under the filter, has the agent take the listener (door.h), becomes the user that
+ * the image asked for, and executes the command. With --hold a tracer, which is outside too, sends SIGUSR1
+ * when it has taken the process.
+ *
+ * With --enter PID the command joins the processes of PID. It is born there as what it is to be, under its
+ * filter, by a parent that stays outside: so nobody there ever sees a process that holds more than its own.
+ */
 #include <errno.h>
-#include <poll.h>
+#include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "become.h"
+#include "door.h"
+#include "enter.h"
 #include "filter.h"
 #include "lookup.h"
 #include "main.h"
 #include "protocol.h"
-#include "socket.h"
 #include "util.h"
 
 extern char **environ;
 
 struct options {
-    const char *socket, *hold, *home, *denied_names;
+    const char *agent, *hold, *home, *denied_names;
+    char *workdir;
+    uint32_t enter;
     bool traced;
     uint64_t denied;
     struct identity identity;
@@ -86,12 +93,16 @@ static void parse(struct options *options, char **argv) {
     for (; *argv && strcmp(*argv, "--"); argv += 2) {
         if (!argv[1])
             fail(EXIT_USAGE, "init: ", *argv, " needs a value");
-        if (!strcmp(*argv, "--socket"))
-            options->socket = argv[1];
+        if (!strcmp(*argv, "--agent"))
+            options->agent = argv[1]; /* a token by which the agent knows that it is this process */
         else if (!strcmp(*argv, "--hold") || !strcmp(*argv, "--hold-traced")) {
-            options->hold = argv[1]; /* a name by which the tracer knows that it is this process */
+            options->hold = argv[1]; /* the same for a tracer */
             options->traced = argv[0][6];
-        } else if (!strcmp(*argv, "--home"))
+        } else if (!strcmp(*argv, "--enter"))
+            options->enter = number(*argv, argv[1], 10, INT32_MAX);
+        else if (!strcmp(*argv, "--workdir"))
+            options->workdir = argv[1];
+        else if (!strcmp(*argv, "--home"))
             options->home = argv[1];
         else if (!strcmp(*argv, "--deny-added"))
             options->denied = number(*argv, argv[1], 16, UINT64_MAX);
@@ -100,8 +111,8 @@ static void parse(struct options *options, char **argv) {
         else if (!parse_identity(&options->identity, *argv, argv[1]))
             fail(EXIT_USAGE, "init: unknown option ", *argv);
     }
-    if (!options->socket == !options->hold || !*argv || !argv[1])
-        fail(EXIT_USAGE, "usage: probe init --socket NAME|--hold[-traced] NAME [OPTION VALUE]... -- COMMAND "
+    if (!options->agent == !options->hold || !*argv || !argv[1])
+        fail(EXIT_USAGE, "usage: probe init --agent TOKEN|--hold[-traced] TOKEN [OPTION VALUE]... -- COMMAND "
                          "[ARGUMENT]...");
     options->argv = argv + 1;
 }
@@ -117,31 +128,10 @@ static void chown_streams(const struct identity *identity) {
             continue; /* EPERM, EROFS, EINVAL: it is not ours to give */
 }
 
-static int connect_agent(const char *name) {
-    struct sockaddr_un address;
-    socklen_t size = socket_address(&address, name);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        fail(EXIT_PROBE, "init: socket: ", strerror(errno));
-    for (int tries = 0; connect(fd, (struct sockaddr *)&address, size) < 0; tries++) {
-        if ((errno != ECONNREFUSED && errno != EINTR && errno != EAGAIN) || tries == 15000)
-            fail(EXIT_PROBE, "init: no agent on @", name, " after 30 s: ", strerror(errno));
-        nanosleep(&(struct timespec){0, 2000000}, NULL);
-    }
-    if (!socket_peer_is_ours(fd))
-        fail(EXIT_PROBE, "init: the agent on @", name, " is not of this user");
-    return fd;
-}
-
-/* Tells the agent and the user why the command did not start; the exit status is the shell's and Docker's.
- * The agent may end with us: so it closes the socket when it has told it. */
-static _Noreturn void give_up(int agent, int error, const char *stage, const char *what) {
-    char message[64];
-    memcpy(message, &(uint32_t){error}, 4);
-    char *end = append(message + 4, stage);
-    struct pollfd entry = {agent, POLLIN, 0};
-    if (agent >= 0 && write_all(agent, message, end - message + 1))
-        poll(&entry, 1, 5000);
+/* Tells the agent and the user why the command did not start; the exit status is the shell's and Docker's. */
+static _Noreturn void give_up(int door, int error, const char *stage, const char *what) {
+    if (door >= 0)
+        door_give_up(door, error, stage);
     complain("cannot ", stage, " ", what, ": ", strerror(error), NULL);
     leave(error == ENOENT ? 127 : 126);
 }
@@ -162,21 +152,27 @@ static void hold(void) {
 }
 
 /* Gives the listener to the agent; without one, installs what a tracer outside needs. */
-static void enter_filter(int agent, bool traced, const char *command) {
-    if (agent < 0) {
+static void enter_filter(int door, bool traced, const char *command) {
+    if (door < 0) {
         if (filter_hold(traced) < 0)
-            give_up(agent, errno, "filter", command);
+            give_up(door, errno, "filter", command);
         return;
     }
     uint32_t features;
     int listener = filter_notify(&features);
     if (listener < 0)
-        give_up(agent, errno, "filter", command);
-    char ack;
-    bool heard = socket_send_listener(agent, listener, features) && read_all(agent, &ack, 1);
+        give_up(door, errno, "filter", command);
+    bool heard = door_give_listener(door, listener, features);
     close(listener); /* as long as it is open here, a call that nobody answers waits */
     if (!heard)
         fail(EXIT_PROBE, "init: the agent went away");
+}
+
+static int open_door(const char *agent) {
+    int door = agent ? door_open() : -1;
+    if (agent && door < 0)
+        fail(EXIT_PROBE, "init: no agent took the command: ", strerror(errno));
+    return door;
 }
 
 int init_main(char **argv) {
@@ -185,21 +181,27 @@ int init_main(char **argv) {
     const char *command = options.argv[0];
     if (options.home && setenv("HOME", options.home, 1) < 0)
         fail(EXIT_PROBE, "init: setenv: ", strerror(errno));
-    int agent = options.socket ? connect_agent(options.socket) : -1;
+    if (options.enter)
+        enter_namespaces(options.enter);
+    int door = open_door(options.agent);
+    if (options.workdir)
+        enter_workdir(options.workdir);
     static char program[LOOKUP_LIMIT];
     int error = lookup(&options.identity, command, program);
     if (error)
-        give_up(agent, error, "find", command);
+        give_up(door, error, "find", command);
     chown_streams(&options.identity);
     uint64_t held = options.identity.given >> SET_BOUNDING & 1 ? options.identity.sets[SET_BOUNDING] : 0;
     if (filter_deny(options.denied, held, options.denied_names) < 0)
-        give_up(agent, errno, "filter", "what the untraced container may not do");
-    enter_filter(agent, options.traced, command);
+        give_up(door, errno, "filter", "what the untraced container may not do");
+    enter_filter(door, options.traced, command);
     const char *failed = become(&options.identity);
     if (failed)
-        give_up(agent, errno, failed, command);
+        give_up(door, errno, failed, command);
+    if (options.enter)
+        enter_processes();
     if (options.hold)
         hold();
     execve(program, options.argv, environ);
-    give_up(agent, errno, "execute", program);
+    give_up(door, errno, "execute", program);
 }

@@ -41,9 +41,11 @@ static void parse_line(char *line, bool silent) {
         listening(number, silent);
 }
 
+static int network = -1; /* the directory /proc/PID/net */
+
 static void look(const char *table, bool silent) {
     static char text[16384 + 1];
-    int fd = open(table, O_RDONLY | O_CLOEXEC);
+    int fd = openat(network, table, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return; /* no IPv6 */
     size_t have = 0;
@@ -62,11 +64,15 @@ static void look(const char *table, bool silent) {
 }
 
 static void look_at_all(bool silent) {
-    look("/proc/net/tcp", silent);
-    look("/proc/net/tcp6", silent);
+    look("tcp", silent);
+    look("tcp6", silent);
 }
 
-void ports_open(char *list) {
+void ports_open(char *list, uint32_t pid) {
+    char path[64] = "/proc/self/net";
+    if (pid)
+        proc_path(path, pid, "net", -1);
+    network = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     any = !list;
     for (char *next; list && *list; list = next) {
         uint64_t port;

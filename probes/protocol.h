@@ -26,14 +26,13 @@
  *    B  busy:        u32 pid, u32 program: it asked for a listener of its own, which it cannot have
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
  *
- *    A record is written whole, or is in the journal (3), before the call that it tells of is allowed to
- *    go on.
+ *    A record is made before the call that it tells of is allowed to go on, and is written whole, within
+ *    about 20 ms: the agent does not end with what it traces.
  *    `received` in A counts the notifications so far, this one included; a call with two paths has two
  *    records with the same, and an execution has one more for each interpreter that the kernel opens for it.
  *    `recorded` in C counts notifications with at least one A record, `repeated` those that named nothing
- *    new, `ignored` those that name nothing (AT_EMPTY_PATH, sockets that are no files, exit_group...). A C
- *    record is written when they change, ten times a second at most, at each exit_group, when standard input
- *    has a byte 'c', and at the end.
+ *    new, `ignored` those that name nothing (AT_EMPTY_PATH, sockets that are no files...). A C record is
+ * written when they change, ten times a second at most, when it is ordered (agent.c), and at the end.
  *
  * 2. `probe serve` answers requests in order, each
  *
@@ -52,25 +51,13 @@
  *
  *    Paths in requests are absolute and physical: no symbolic link is followed, not even in their
  *    parents (ELOOP or ENOTDIR instead), and they may be longer than PATH_MAX.
- *
- * 3. The journal is a file that `probe agent --journal PATH` makes, so that many records can be written at
- *    once, and those that wait are not lost when the agent is killed with process 1 of its container:
- *
- *        8 bytes JOURNAL_MAGIC, u64 written, u64 waiting, then at least `waiting` bytes
- *
- *    which follow the first `written` bytes of the stream. Whoever has read more of the stream than
- *    `written` skips as much of them. Without it, or where it cannot be made (FEATURE_JOURNAL is not set),
- *    every record is written at once. `--buffer` is for an agent that is not killed with what it traces:
- *    records wait in its memory. None waits longer than about 20 ms, nor across an exit_group.
  */
 #ifndef PROTOCOL_H
 #define PROTOCOL_H
 
 #define PROTOCOL_VERSION 1
 
-#define JOURNAL_MAGIC "twjrnl1\n"
-
-enum feature { FEATURE_WAIT_KILLABLE = 1, FEATURE_SYNC_WAKE_UP = 2, FEATURE_JOURNAL = 4 };
+enum feature { FEATURE_WAIT_KILLABLE = 1, FEATURE_SYNC_WAKE_UP = 2 };
 
 /* Same order as tracewhale.tracing.events.Access. */
 enum access {

@@ -2,7 +2,7 @@
  *
  * Three processes: a keeper, which was started; the agent, with this machine's process ids and the sandbox's
  * files; and the command, process 1 of the sandbox. The standard streams are the command's. `probe sandbox
- * --enter PID` puts one more command into a sandbox. */
+ * --enter` puts one more command into a sandbox. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "enter.h"
 #include "main.h"
 #include "sandbox.h"
 #include "sandbox_mounts.h"
@@ -48,9 +49,11 @@ static bool parse_text(struct sandbox *sandbox, const char *option, char *value)
     struct {
         const char *option;
         char **text;
-    } texts[] = {{"--stage", &sandbox->stage},       {"--upper", &sandbox->upper},
-                 {"--hostname", &sandbox->hostname}, {"--workdir", &sandbox->workdir},
-                 {"--socket", &sandbox->socket},     {"--ports", &sandbox->ports}};
+    } texts[] = {{"--stage", &sandbox->stage},
+                 {"--upper", &sandbox->upper},
+                 {"--hostname", &sandbox->hostname},
+                 {"--workdir", &sandbox->workdir},
+                 {"--ports", &sandbox->ports}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!strcmp(option, texts[i].option)) {
             *texts[i].text = value;
@@ -66,8 +69,7 @@ static bool parse_number_option(struct sandbox *sandbox, const char *option, cha
     } numbers[] = {{"--lifeline", &sandbox->lifeline}, {"--status", &sandbox->status},
                    {"--events", &sandbox->events},     {"--input", &sandbox->input},
                    {"--errors", &sandbox->errors},     {"--terminal", &sandbox->terminal},
-                   {"--enter", &sandbox->enter},       {"--user", (int *)&sandbox->uid},
-                   {"--group", (int *)&sandbox->gid}};
+                   {"--user", (int *)&sandbox->uid},   {"--group", (int *)&sandbox->gid}};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!strcmp(option, numbers[i].option)) {
             *numbers[i].number = number(option, value, INT32_MAX);
@@ -81,7 +83,8 @@ static bool parse_flag(struct sandbox *sandbox, const char *option) {
     struct {
         const char *option;
         bool *flag;
-    } flags[] = {{"--own-network", &sandbox->own_network},
+    } flags[] = {{"--enter", &sandbox->enter},
+                 {"--own-network", &sandbox->own_network},
                  {"--read-only", &sandbox->read_only},
                  {"--no-new-privileges", &sandbox->no_new_privileges}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -174,7 +177,7 @@ static _Noreturn void agent(struct sandbox *sandbox, int ready, int proc) {
     dup2(sandbox->input, 0);
     dup2(sandbox->events, 1);
     close_others(true);
-    char *argv[] = {"--socket", sandbox->socket, sandbox->ports ? "--ports" : NULL, sandbox->ports, NULL};
+    char *argv[] = {sandbox->ports ? "--ports" : NULL, sandbox->ports, NULL};
     leave(agent_main(argv));
 }
 
@@ -245,8 +248,8 @@ int sandbox_main(char **argv) {
     setsid(); /* a terminal's signals, and a kill of our group, are not for the sandbox */
     if (sandbox.enter)
         sandbox_enter(&sandbox);
-    if (!sandbox.stage || !sandbox.socket || !sandbox.mounts)
-        fail(EXIT_USAGE, "sandbox: --stage, --socket and --mounts are needed");
+    if (!sandbox.stage || !sandbox.mounts)
+        fail(EXIT_USAGE, "sandbox: --stage and --mounts are needed");
     sandbox.own_errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
     if (sandbox.own_errors < 0 || dup2(sandbox.errors, 2) < 0)
         fail(EXIT_PROBE, "sandbox: --errors: ", strerror(errno));

@@ -8,28 +8,22 @@
 
 /* What the command line says. Descriptors are -1 where there is none. */
 struct sandbox {
-    char *stage, *upper, *hostname, *workdir, *socket, *ports;
+    char *stage, *upper, *hostname, *workdir, *ports;
     bool user, own_network, read_only, no_new_privileges;
     uint32_t uid, gid; /* in the user name space; outside they are the caller's */
     int lifeline, status, events, input, errors, terminal;
     int own_errors; /* the command's standard error: ours is `errors` until it starts */
+    bool enter;
     char **mounts, **init;
-    pid_t enter;
 };
 
 /* Process 1 of the sandbox; a byte on `ready` tells that its files are there. */
 _Noreturn void sandbox_command(struct sandbox *sandbox, int ready);
 
-/* One more command in a sandbox; its exit status becomes ours. */
+/* One more command in a sandbox (`init --enter`); its exit status becomes ours. */
 _Noreturn void sandbox_enter(struct sandbox *sandbox);
 
 /* Closes all but the standard streams: now, or when a program is executed. */
 void close_others(bool now);
-
-/* fork(2) that does not fail. */
-pid_t forked(void);
-
-/* As a shell has it: 128 + the signal's number. */
-int exit_status(int status);
 
 #endif

@@ -10,22 +10,13 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "enter.h"
 #include "main.h"
 #include "sandbox.h"
 #include "sandbox_mounts.h"
 #include "util.h"
-
-pid_t forked(void) {
-    pid_t child = fork();
-    if (child < 0)
-        fail(EXIT_PROBE, "sandbox: cannot fork: ", strerror(errno));
-    return child;
-}
-
-int exit_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 void close_others(bool now) {
     DIR *directory = opendir("/proc/self/fd");
@@ -39,20 +30,6 @@ void close_others(bool now) {
             fcntl(fd, F_SETFD, FD_CLOEXEC);
     }
     closedir(directory);
-}
-
-static void make_directories(char *path) {
-    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
-        *slash = 0;
-        mkdir(path, 0755);
-        *slash = '/';
-    }
-    mkdir(path, 0755);
-}
-
-static void enter_workdir(char *path) {
-    if (path && chdir(path) < 0 && (make_directories(path), chdir(path)) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot work in ", path, ": ", strerror(errno));
 }
 
 static void send_descriptor(int socket, int fd) {
@@ -100,7 +77,8 @@ static void do_mounts(const struct sandbox *sandbox) {
 
 _Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
     do_mounts(sandbox);
-    enter_workdir(sandbox->workdir);
+    if (sandbox->workdir)
+        enter_workdir(sandbox->workdir);
     setsid();
     if (sandbox->terminal >= 0)
         open_terminal(sandbox->terminal);
@@ -112,33 +90,7 @@ _Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
     become_init(sandbox);
 }
 
-static bool same_file(int left, int right) {
-    struct stat a, b;
-    return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
-}
-
 _Noreturn void sandbox_enter(struct sandbox *sandbox) {
-    static const char *const names[] = {"ns/user", "ns/ipc", "ns/uts", "ns/net", "ns/pid", "ns/mnt"};
-    enum { COUNT = sizeof names / sizeof *names };
-    int theirs[COUNT], ours[COUNT], status;
-    for (int i = 0; i < COUNT; i++) {
-        char path[64];
-        proc_path(path, sandbox->enter, names[i], -1);
-        theirs[i] = open(path, O_RDONLY | O_CLOEXEC);
-        append(append(path, "/proc/self/"), names[i]);
-        ours[i] = open(path, O_RDONLY | O_CLOEXEC);
-    }
-    for (int i = 0; i < COUNT; i++)
-        if (!same_file(theirs[i], ours[i]) && setns(theirs[i], 0) < 0)
-            fail(EXIT_PROBE, "sandbox: cannot enter ", names[i], ": ", strerror(errno));
-    pid_t child = forked();
-    if (!child) {
-        enter_workdir(sandbox->workdir);
-        setsid();
-        close_others(true);
-        become_init(sandbox);
-    }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    leave(exit_status(status));
+    close_others(true);
+    become_init(sandbox);
 }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "protocol.h"
@@ -17,50 +16,12 @@ static size_t size;
 
 enum { ROOM = 256 << 10, ENOUGH = 32 << 10 };
 
-static struct journal {
-    char magic[8];
-    uint64_t written; /* bytes of the stream that have been written to standard output */
-    uint64_t waiting; /* bytes that follow them, here */
-    char bytes[ROOM];
-} * journal;
+static char waiting[ROOM];
+static size_t waits;
 
 void stream_open(void) {
     signal(SIGPIPE, SIG_IGN);
     fcntl(1, F_SETPIPE_SZ, 1 << 20); /* a socket or file does without */
-}
-
-static bool make_room(int fd) {
-    static const char zeros[4096];
-    if (posix_fallocate(fd, 0, sizeof *journal) == 0)
-        return true;
-    for (size_t left = sizeof *journal; left; left -= left < sizeof zeros ? left : sizeof zeros)
-        if (!write_all(fd, zeros, left < sizeof zeros ? left : sizeof zeros))
-            return false;
-    return true;
-}
-
-static void start_journal(void *memory) {
-    journal = memory;
-    memcpy(journal->magic, JOURNAL_MAGIC, sizeof journal->magic);
-}
-
-bool stream_journal(const char *path) {
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return false;
-    /* All of its room is taken now: a disk that is full later must not end us by SIGBUS. */
-    void *memory =
-        make_room(fd) ? mmap(NULL, sizeof *journal, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
-    close(fd);
-    if (memory == MAP_FAILED)
-        return false;
-    start_journal(memory);
-    return true;
-}
-
-void stream_buffer(void) {
-    static struct journal memory;
-    start_journal(&memory);
 }
 
 static void write_out(const void *bytes, size_t count) {
@@ -68,19 +29,11 @@ static void write_out(const void *bytes, size_t count) {
         fail(EXIT_PROBE, "agent: cannot write events: ", strerror(errno));
 }
 
-/* Whoever reads the journal after a kill finds it true at any moment: what waits is counted when it is there,
- * and no longer before it counts as written. */
-static void set(uint64_t *number, uint64_t value) { __atomic_store_n(number, value, __ATOMIC_SEQ_CST); }
-
-bool stream_waits(void) { return journal && journal->waiting; }
+bool stream_waits(void) { return waits; }
 
 void stream_flush(void) {
-    if (!stream_waits())
-        return;
-    uint64_t count = journal->waiting;
-    write_out(journal->bytes, count);
-    set(&journal->waiting, 0);
-    set(&journal->written, journal->written + count);
+    write_out(waiting, waits);
+    waits = 0;
 }
 
 static void put(const void *bytes, size_t count) {
@@ -112,20 +65,15 @@ static bool is_urgent(char type) { return strchr("APEU", type) == NULL; }
 
 void record_end(void) {
     memcpy(buffer, &(uint32_t){size - 4}, 4);
-    if (!journal) {
-        write_out(buffer, size);
-        return;
-    }
-    if (size > ROOM - journal->waiting)
+    if (size > ROOM - waits)
         stream_flush();
     if (size > ROOM) {
         write_out(buffer, size);
-        set(&journal->written, journal->written + size);
         return;
     }
-    memcpy(journal->bytes + journal->waiting, buffer, size);
-    set(&journal->waiting, journal->waiting + size);
-    if (journal->waiting >= ENOUGH || is_urgent(buffer[4]))
+    memcpy(waiting + waits, buffer, size);
+    waits += size;
+    if (waits >= ENOUGH || is_urgent(buffer[4]))
         stream_flush();
 }
 

@@ -1,6 +1,6 @@
-/* The event stream on standard output (protocol.h, part 1). One record at a time is built in a buffer, and is
- * written at once, or safe in the journal (part 3) until a write of many. The process ends, with a message,
- * when it cannot be written. */
+/* The event stream on standard output (protocol.h, part 1). One record at a time is built in a buffer, and
+ * waits with others, about 20 ms at most, for one write of many. The process ends, with a message, when it
+ * cannot be written. */
 #ifndef STREAM_H
 #define STREAM_H
 
@@ -14,12 +14,6 @@ struct counters {
 
 /* Ignores SIGPIPE and, where standard output is a pipe, makes it large. */
 void stream_open(void);
-
-/* From now on records may wait for others in a file, which is made. False with errno when it cannot be. */
-bool stream_journal(const char *path);
-
-/* From now on records may wait in memory: for an agent that nothing kills but what ends the trace too. */
-void stream_buffer(void);
 
 /* Writes what waits. */
 void stream_flush(void);

@@ -11,8 +11,7 @@ enum { EXIT_USAGE = 64, EXIT_PROBE = 70 };
 /* Writes "probe: " and the strings up to a NULL as one line on standard error. */
 void complain(const char *first, ...);
 
-/* Ends the process, also where exit_group(2) is trapped and nobody answers: then by a trap, since process 1
- * of a PID namespace cannot kill itself. */
+/* Ends the process at once. */
 _Noreturn void leave(int status);
 
 /* complain(), then leave(). */

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 
 from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.docker.agent_container import probe_image
 from tracewhale.engines.docker.engine import connect
 from tracewhale.engines.docker.facts import facts
-from tracewhale.engines.docker.selftest import attempt, trial_image
+from tracewhale.engines.docker.selftest import attempt
 from tracewhale.engines.embedded.adapter import EmbeddedEngine
 from tracewhale.engines.names import ROOTFS
 from tracewhale.engines.probes import REAL, SEES_ALL, Probe, ProbeVerdict, judge
@@ -61,7 +62,7 @@ def examine(progress: Progress = lambda text: None) -> Examination:
             place = "on this machine" if known.here else "on another machine"
             engine = f"Docker, Linux {'.'.join(map(str, known.kernel))}, {place}"
             probe = binary(known.architecture)
-            with trial_image(client, probe) as image:
+            with probe_image(client, probe) as image:
                 found = [
                     _diagnosis(judge(kind, known), partial(attempt, client, image, probe, kind), progress)
                     for kind in REAL

@@ -35,7 +35,7 @@ from tracewhale.stages import (
     verify_image,
 )
 from tracewhale.tracing.events import Trace, merge
-from tracewhale.verification import Comparison, Verification, listed
+from tracewhale.verification import Comparison, Verification, difference, listed
 
 __all__ = ["Context", "Job", "attach", "build", "from_logs", "plan", "run", "trace", "verify"]
 
@@ -97,6 +97,7 @@ def build(
             plan=candidate.plan,
             built=built,
             left_out=(*candidate.written.image.left_out, *built.left_out),
+            notes=(*target.notes, *filter(None, [candidate.note])),
         )
 
 
@@ -174,6 +175,7 @@ def run(
             verification=verification,
             built=built,
             left_out=(*candidate.written.image.left_out, *(built.left_out if built else ())),
+            notes=(*target.notes, *filter(None, [candidate.note])),
             error=error,
         )
 
@@ -201,23 +203,5 @@ LISTINGS_HINT = "build with --keep-listings: what a directory lists may be what 
 
 def _difference(comparison: Comparison, hint: str) -> VerificationFailed | None:
     """Return the error that says in what the new image differs, or None if it does not."""
-    if comparison.same:
-        return None
-    original, new = comparison.status
-    if comparison.failure:
-        what = f"the new image does not run as the original did: {comparison.failure}"
-    elif comparison.missing:
-        names = ", ".join(absent.path for absent in comparison.missing[:10])
-        what = f"the new image lacks {len(comparison.missing)} paths that were asked for: {names}"
-    elif original != new:
-        what = f"the original ends with status {original}, the new image with {new}"
-    elif comparison.difference:
-        what = f"the output differs: {comparison.difference}"
-    else:
-        answers = comparison.answers
-        first = answers.differences[0]
-        what = (
-            f"{len(answers.differences)} of {answers.total} requests are answered otherwise, "
-            f"the first {first.request}: {first.what}"
-        )
-    return VerificationFailed(what, hint)
+    what = difference(comparison)
+    return VerificationFailed(f"{what[0].upper()}{what[1:]}", hint) if what else None

@@ -5,10 +5,12 @@ A stage takes the values of those before it and returns its own. Effects go thro
 
 from __future__ import annotations
 
+import posixpath
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from tracewhale.engines.base import Progress, Rebuilt, Request, Target
 from tracewhale.engines.names import DOCKER, Name, parse
@@ -19,7 +21,7 @@ from tracewhale.plan.additions import environment_of
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
 from tracewhale.report.model import Built
-from tracewhale.rootfs.tree import View
+from tracewhale.rootfs.tree import Kind, View
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
 from tracewhale.tracing.events import Step, Trace, merge
@@ -88,10 +90,11 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A new image that has no name yet, and where it can be run."""
+    """A new image that has no name yet, and where it can be run; ``note`` says how it starts otherwise."""
 
     written: WrittenImage
     rebuilt: Rebuilt
+    note: str = ""
 
     @property
     def plan(self) -> Plan:
@@ -168,13 +171,35 @@ def plan_image(making: Making, trace: Trace, *, listings: bool = False) -> Plan:
 def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
     """Write the layers of a plan and hand them to the target's engine, until the ``with`` block ends."""
     context, target = making.context, making.target
+    changed, note = target.startup(partial(works, making.view, plan))
+    config = {**target.config, "config": {**(target.config.get("config") or {}), **changed}}
+    original = replace(original_of(target), config=config if changed else target.config)
     with ExitStack() as held:
         with context.stage("image", f"copying {len(plan.paths)} paths"):
-            writing = recipes.write(making.view, plan, original_of(target), making.recipe)
-            written = held.enter_context(writing)
+            written = held.enter_context(recipes.write(making.view, plan, original, making.recipe))
         with context.stage("load", "loading the new image"):
             rebuilt = held.enter_context(target.rebuilt(written.image))
-        yield Candidate(written, rebuilt)
+        yield Candidate(written, rebuilt, note)
+
+
+def works(view: View, plan: Plan, directory: str, path: str, words: tuple[str, ...]) -> bool:
+    """Return whether a command has its program in the plan, and the files that its words name."""
+    if not words:
+        return False
+    program, *rest = words
+    places = [""] if "/" in program else path.split(":")
+    if not any(_keeps(view, plan, posixpath.join(directory, place, program)) for place in places):
+        return False
+    # A word that is no path of the original is no file; what is missing there is missing here.
+    named = [posixpath.join(directory, word) for word in rest if not word.startswith("-")]
+    files = [path for path in named if (entry := view.resolve(path).entry) and entry.kind is Kind.FILE]
+    return all(_keeps(view, plan, path) for path in files)
+
+
+def _keeps(view: View, plan: Plan, path: str) -> bool:
+    found = view.resolve(path)
+    entry = found.entry
+    return entry is not None and entry.kind is Kind.FILE and plan.kept.keys() >= {*found.steps, entry.path}
 
 
 def verify_image(
@@ -227,7 +252,9 @@ def publish_image(making: Making, candidate: Candidate, destination: Name | None
         name = place.place if place.kind == DOCKER else str(place)
         left_out = rebuilt.publish(place)
         recipes.write_bill(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
-        return Built(name, rebuilt.target.image, rebuilt.target.size, target.size, left_out)
+        new = rebuilt.target
+        start = new.run_line(name) if place.kind == DOCKER else ()
+        return Built(name, new.image, new.size, target.size, left_out, start)
 
 
 def original_of(target: Target) -> Original:

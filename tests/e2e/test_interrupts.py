@@ -64,7 +64,7 @@ def test_once_ends_the_trace_and_builds(
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 0, errors
-    assert b"verified     yes" in errors
+    assert b"verified     started, 0 requests" in errors
     assert docker_client.containers.run(slim, ["cat", "/etc/debian_version"], remove=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from tracewhale.image import Image
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
+from tracewhale.running.run import Run
+from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.tracing.events import Event, Outcome, Step, Trace
 
 TREE = """
@@ -37,6 +40,7 @@ class FakeTarget:
     results: list[RunResult]
     new: list[RunResult]
     published: list[str] = field(default_factory=list)
+    built: list[FakeTarget] = field(default_factory=list)
     runs: list[tuple[Step, ...]] = field(default_factory=list)
     files: Files = field(default_factory=lambda: Files(TREE))
     name: str = "tool:1"
@@ -45,6 +49,8 @@ class FakeTarget:
     config: Mapping[str, Any] = field(default_factory=lambda: {"config": {"Cmd": ["/bin/tool"]}})
     default_destination: Name = Name(DOCKER, "skinny-tool:1")
     notes: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    container: str = ""
 
     def tree(self) -> AbstractContextManager[Tree]:
         return nullcontext(self.files.tree)
@@ -71,9 +77,33 @@ class FakeTarget:
     def directories(self, tree: Tree) -> tuple[str, ...]:
         return ("/",)
 
+    @property
+    def run(self) -> Run:
+        return Run(
+            self.name, self.image, self.config["config"], command=self.command, container=self.container
+        )
+
+    def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
+        return startup(self.run, works)
+
+    def run_line(self, name: str) -> tuple[str, ...]:
+        return run_line(self.run, self.config["config"], name)
+
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[FakeRebuilt]:
-        yield FakeRebuilt(FakeTarget(self.new, self.new, image=image.digest, size=10), self.published)
+        config = json.loads(image.config)
+        run = self.run.on(image.digest, config["config"])
+        new = FakeTarget(
+            self.new,
+            self.new,
+            image=image.digest,
+            size=10,
+            config=config,
+            command=run.command,
+            container=self.container,
+        )
+        self.built.append(new)
+        yield FakeRebuilt(new, self.published)
 
 
 @dataclass

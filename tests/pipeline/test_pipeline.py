@@ -15,7 +15,7 @@ from tracewhale.errors import CommandFailed, EngineError, UsageError, Verificati
 from tracewhale.image.recipe import Recipe
 from tracewhale.pipeline import Context, Job
 from tracewhale.plan.model import Options
-from tracewhale.report.formats import FORMATS
+from tracewhale.report.formats import FORMATS, JSON, TEXT
 from tracewhale.report.model import Report
 
 JOB = Job("tool:1")
@@ -52,6 +52,38 @@ def test_a_command_that_is_meant_to_fail_makes_an_image_that_fails_alike() -> No
     assert docker.target.published
 
 
+def test_the_image_of_a_container_starts_what_was_traced_and_that_is_what_is_tested() -> None:
+    docker = engine(result())
+    docker.target.container, docker.target.command = "8efb", ("/bin/tool", "run")
+    report = pipeline.run(docker, JOB, Options(), Context())
+    (new,) = docker.target.built
+    assert new.config["config"]["Cmd"] == ["/bin/tool", "run"]
+    assert new.command == ()
+    assert report.built is not None
+    assert report.built.start == ("docker", "run", "--rm", "skinny-tool:1")
+
+
+@pytest.mark.parametrize(
+    ("command", "kept"),
+    [
+        (["/bin/tool"], True),
+        (["tool"], True),
+        (["/bin/tool", "/etc/other.conf"], False),
+        (["/bin/tool", "none"], True),
+        (["/bin/none"], False),
+    ],
+)
+def test_a_command_of_the_image_whose_files_are_gone_is_replaced_and_that_is_said(
+    command: list[str], kept: bool
+) -> None:
+    docker = engine(result())
+    docker.target.config = {"config": {"Cmd": command}}
+    docker.target.command = ("/bin/tool", "x")
+    report = pipeline.run(docker, JOB, Options(), Context())
+    assert docker.target.built[0].config["config"]["Cmd"] == (command if kept else ["/bin/tool", "x"])
+    assert bool(report.notes) is not kept
+
+
 def test_seconds_are_frozen_when_the_report_is_made() -> None:
     context = Context()
     report = pipeline.run(engine(result()), JOB, Options(), context)
@@ -86,7 +118,7 @@ def test_a_bill_that_cannot_be_written_is_refused_before_the_run() -> None:
     assert docker.target.runs == []
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", [TEXT, JSON])
 def test_what_no_image_can_hold_is_in_the_report(form: str) -> None:
     files = FakeTarget([], []).files
     files.tree._add("/run/.wh.lock: x")
@@ -94,7 +126,7 @@ def test_what_no_image_can_hold_is_in_the_report(form: str) -> None:
     docker.target.files = files
     report = pipeline.run(docker, JOB, Options(include=("/run",)), Context())
     assert [path for path, _ in report.left_out] == ["/run/.wh.lock"]
-    assert "/run/.wh.lock" in FORMATS[form](report)
+    assert "/run/.wh.lock" in FORMATS[form].render(report)
 
 
 def test_reports_are_frozen() -> None:

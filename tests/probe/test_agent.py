@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import signal
 import socket
@@ -11,12 +10,12 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.probe.traced import SECONDS, agent, trace
+from tests.probe.traced import SECONDS, Agent, agent, trace
 from tracewhale.tracing.events import Access
 from tracewhale.tracing.stream import (
     Accessed,
@@ -26,7 +25,6 @@ from tracewhale.tracing.stream import (
     Feature,
     Gone,
     Listening,
-    Record,
     Started,
 )
 
@@ -61,7 +59,7 @@ def test_a_setuid_program_keeps_its_power(probe: Path, tmp_path: Path) -> None:
 
 def test_several_programs_of_one_agent(probe: Path) -> None:
     with agent(probe) as running:
-        with subprocess.Popen(running.command(["/bin/sleep", "60"])) as first:
+        with running.start(["/bin/sleep", "60"], quiet=True) as first:
             assert running.run(["/bin/cat", "/etc/hostname"]).returncode == 0
             first.kill()
         assert running.run(["/bin/true"]).returncode == 0
@@ -88,93 +86,39 @@ def test_killed_in_the_middle_of_a_call(probe: Path, program: Program) -> None:
     many, after = str(program("many")), 0
     with agent(probe) as running:
         for _ in range(20):
-            with subprocess.Popen(running.command([many, "other", "100000000"])) as process:
+            with running.start([many, "other", "100000000"], quiet=True) as process:
                 after = running.until(lambda r: isinstance(r, Accessed) and "/many/" in r.path, after)
                 os.kill(process.pid, signal.SIGKILL)
         assert running.run(["/bin/true"]).returncode == 0
         assert running.process.poll() is None
 
 
-def as_process_1(probe: Path, words: Sequence[str], *options: str) -> tuple[int, Collector, list[Record]]:
-    """As in a container: the agent is killed when process 1 of its PID namespace ends."""
-    name = f"tw-test-{secrets.token_hex(8)}"
-    script = (
-        'exec 3<&0; probe=$1 name=$2 options=$3; shift 3; "$probe" agent --socket "$name" $options <&3 & '
-    )
-    script += 'exec "$probe" init --socket "$name" -- "$@" 3<&- >/dev/null'
-    shell = ["/bin/sh", "-c", script, "sh", str(probe), name, " ".join(options), *words]
-    namespaces = ["unshare", "--pid", "--fork", "--mount-proc"]
-    with subprocess.Popen([*namespaces, *shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout
-        data = process.stdout.read()
-    collector = Collector()
-    return process.returncode, collector, collector.feed(data)
-
-
-def test_counters_are_complete_when_the_agent_dies_with_process_1(probe: Path, program: Program) -> None:
-    status, collector, records = as_process_1(probe, [str(program("many")), "same", "777"])
-    collector.finish()
-    assert status == 0
-    assert isinstance([r for r in records if not isinstance(r, Gone)][-1], Counted)
-    assert collector.counters.repeated == 776
-    assert collector.started[0].errno == 0
-
-
 @pytest.mark.parametrize("number", [1, 2, 7, 100, 1234])
-def test_nothing_is_lost_when_process_1_crashes(
-    probe: Path, program: Program, tmp_path: Path, number: int
-) -> None:
-    """It asks for so many paths and dies of a fault: none is missing, with a journal and without."""
-    words = [str(program("many")), "crash", str(number)]
-    status, plain, _ = as_process_1(probe, words)
-    assert status != 0
-    plain.finish()
-    journal = tmp_path / "journal"
-    _, journaled, _ = as_process_1(probe, words, "--journal", str(journal))
-    journaled.recover(journal.read_bytes())
-    journaled.finish()
-    for collector in (plain, journaled):
-        asked = {event.path for event in collector.events}
-        assert {path for path in asked if path.startswith("/many/")} == {f"/many/{n}" for n in range(number)}
-        assert collector.counters.lost == 0
+def test_nothing_is_lost_when_a_program_crashes(probe: Path, program: Program, number: int) -> None:
+    """It asks for so many paths and dies of a fault: none is missing."""
+    traced = trace(probe, [str(program("many")), "crash", str(number)])
+    assert traced.status != 0
+    asked = {event.path for event in traced.collector.events}
+    assert {path for path in asked if path.startswith("/many/")} == {f"/many/{n}" for n in range(number)}
+    assert traced.collector.counters.lost == 0
 
 
-def test_a_journal_or_a_buffer_changes_nothing_else(probe: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-I", "-c", "import json, subprocess; subprocess.run(['/bin/true'])"]
-    told = []
-    for options in ([], ["--journal", str(tmp_path / "journal")], ["--buffer"]):
-        with agent(probe, *options) as running:
-            assert running.run(command).returncode == 0
-        told.append((running.collector.events, running.collector.execs, running.collector.started))
-        features = running.collector.features
-        assert features is not None
-        assert bool(features & Feature.JOURNAL) == ("--journal" in options)
-    assert told[0] == told[1] == told[2]
-    with agent(probe, "--journal", str(tmp_path / "journal")) as running:
-        running.run(command)
-    assert running.collector.features is not None
-    assert not running.collector.features & Feature.JOURNAL, "a journal that is there already is not ours"
-
-
-@pytest.mark.parametrize("options", [[], ["--buffer"]])
-def test_records_come_while_the_program_is_idle(probe: Path, options: list[str]) -> None:
+def test_records_come_while_the_program_is_idle(probe: Path) -> None:
     with (
-        agent(probe, *options) as running,
-        subprocess.Popen(running.command(["/bin/sleep", "60"])) as process,
+        agent(probe) as running,
+        running.start(["/bin/sleep", "60"], quiet=True) as process,
     ):
         running.until(lambda record: isinstance(record, Accessed) and "libc" in record.path)
         process.kill()
 
 
 def test_counters_on_demand(probe: Path) -> None:
-    with agent(probe) as running, subprocess.Popen(running.command(["/bin/sleep", "60"])) as process:
+    with agent(probe) as running, running.start(["/bin/sleep", "60"], quiet=True) as process:
         running.until(lambda record: isinstance(record, Accessed) and "libc" in record.path)
         running.until(lambda record: isinstance(record, Counted))
         time.sleep(0.5)  # so that the next is no report of the agent's own
         before = len(running.records)
-        assert running.process.stdin
-        running.process.stdin.write(b"c")
-        running.process.stdin.flush()
+        running.order("c")
         running.until(lambda record: isinstance(record, Counted), before)
         process.kill()
 
@@ -194,17 +138,13 @@ def test_ports_that_somebody_listens_on(probe: Path) -> None:
 
 
 def test_an_agent_that_cannot_write_says_so(probe: Path) -> None:
-    socket_name = f"tw-test-{os.getpid()}-pipe"
     with subprocess.Popen(
-        [probe, "agent", "--socket", socket_name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        [probe, "agent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout
         process.stdout.close()
-        command = [str(probe), "init", "--socket", socket_name, "--", "/bin/true"]
-        assert subprocess.run(command, timeout=SECONDS, stderr=subprocess.DEVNULL).returncode != 0
+        running = Agent(probe, process)
+        assert running.run(["/bin/true"]).returncode != 0
         assert process.wait(SECONDS) != 0
         assert process.stderr
         assert b"cannot write events: Broken pipe" in process.stderr.read()
@@ -212,14 +152,14 @@ def test_an_agent_that_cannot_write_says_so(probe: Path) -> None:
 
 def test_memory_is_read_through_proc_where_it_must_be(probe: Path, program: Program) -> None:
     """An agent that may not use process_vm_readv: here it is itself traced, by another."""
-    name = f"tw-test-{secrets.token_hex(8)}"
     with agent(probe) as outer:
-        words = outer.command([str(probe), "agent", "--socket", name], ["--deny", "process_vm_readv"])
-        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as inner:
-            command = [str(probe), "init", "--socket", name, "--", str(program("edges"))]
+        words = outer.command([str(probe), "agent"], ["--deny", "process_vm_readv"])
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            outer.order(f"a {process.pid} 0 {outer.token}")
+            inner = Agent(probe, process)
             environment = {"LD_LIBRARY_PATH": "/x", "HOME": "/"}
-            assert subprocess.run(command, timeout=SECONDS, env=environment).returncode == 0
-            output, _ = inner.communicate(timeout=SECONDS)
+            assert inner.run([str(program("edges"))], env=environment).returncode == 0
+            output, _ = process.communicate(timeout=SECONDS)
     collector = Collector()
     collector.feed(output)
     collector.finish()

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,14 +23,39 @@ class Agent:
     """A running agent. Its records are complete once the context of ``agent()`` has ended."""
 
     probe: Path
-    socket: str
     process: subprocess.Popen[bytes]
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
+    taken: int = 0
     collector: Collector = field(default_factory=Collector)
     records: list[Record] = field(default_factory=list)
 
     def command(self, argv: Sequence[str], options: Sequence[str] = ()) -> list[str]:
-        """The words that run ``argv`` under this agent."""
-        return [str(self.probe), "init", "--socket", self.socket, *options, "--", *argv]
+        """The words that run ``argv`` under this agent, once it is told to take the process."""
+        return [str(self.probe), "init", "--agent", self.token, *options, "--", *argv]
+
+    def order(self, line: str) -> None:
+        """Tell the agent something."""
+        assert self.process.stdin
+        with suppress(BrokenPipeError):  # it has ended, which the test will see
+            self.process.stdin.write(line.encode() + b"\n")
+            self.process.stdin.flush()
+
+    def start(
+        self,
+        argv: Sequence[str],
+        options: Sequence[str] = (),
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+        quiet: bool = False,
+    ) -> subprocess.Popen[str]:
+        """Start a command under this agent; ``quiet`` leaves its streams alone."""
+        stream = None if quiet else subprocess.PIPE
+        words = self.command(argv, options)
+        process = subprocess.Popen(words, stdout=stream, stderr=stream, text=True, env=env, cwd=cwd)
+        self.order(f"a {process.pid} {self.taken} {self.token}")
+        self.taken += 1
+        return process
 
     def run(
         self,
@@ -41,9 +66,9 @@ class Agent:
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run a command under this agent to its end."""
-        return subprocess.run(
-            self.command(argv, options), capture_output=True, text=True, timeout=SECONDS, env=env, cwd=cwd
-        )
+        with self.start(argv, options, env=env, cwd=cwd) as process:
+            stdout, stderr = process.communicate(timeout=SECONDS)
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def until(self, condition: Callable[[Record], bool], after: int = 0) -> int:
         """Wait for such a record behind the first ``after`` ones; how many there are then."""
@@ -68,12 +93,11 @@ class Agent:
 @contextmanager
 def agent(probe: Path, *options: str) -> Iterator[Agent]:
     """An agent until the end of the block, which fails unless it ends well and its counters add up."""
-    socket = f"tw-test-{secrets.token_hex(8)}"
-    command = [str(probe), "agent", "--socket", socket, *options]
+    command = [str(probe), "agent", *options]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        running = Agent(probe, socket, process)
+        running = Agent(probe, process)
         reader = threading.Thread(target=running.read)
         reader.start()
         try:

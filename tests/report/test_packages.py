@@ -9,14 +9,16 @@ import jsonschema
 from tests.made import planned
 from tracewhale.report.json import dumps, schema
 from tracewhale.report.model import Report
-from tracewhale.report.text import render, render_plan
+from tracewhale.report.text import render, render_plan, render_verbose
 
 
 def test_the_text_counts_and_names_packages() -> None:
-    lines = render(Report("plan", "t", "i", plan=planned()[1])).splitlines()
-    at = next(n for n, line in enumerate(lines) if line.startswith("packages"))
+    report = Report("plan", "t", "i", plan=planned()[1])
+    assert "packages     5 of 6, 1 of them in part\n" in render(report)
+    lines = render_verbose(report).splitlines()
+    at = lines.index("packages")
     assert lines[at : at + 4] == [
-        "packages     5 of 6",
+        "packages",
         "  4 whole: libb, libc6, x, y",
         "  1 in part: tool",
         "  1 left out: unused",
@@ -24,14 +26,8 @@ def test_the_text_counts_and_names_packages() -> None:
 
 
 def test_the_text_counts_what_is_left_to_attackers() -> None:
-    (line,) = (
-        each
-        for each in render(Report("plan", "t", "i", plan=planned()[1])).splitlines()
-        if each.startswith("surface")
-    )
-    assert line == (
-        "surface      setuid files 0 -> 0, shells 0 -> 0, package managers 0 -> 0, compilers 0 -> 0"
-    )
+    words = " ".join(render(Report("plan", "t", "i", plan=planned()[1])).split())
+    assert "surface setuid files 0 -> 0, shells 0 -> 0, package managers 0 -> 0, compilers 0 -> 0" in words
 
 
 def test_reasons_of_what_is_carried_are_clauses() -> None:

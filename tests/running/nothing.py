@@ -24,7 +24,7 @@ class Nothing(RunSession):
     def resize(self) -> None:
         """There is no terminal."""
 
-    def tell_agent(self, data: bytes) -> bool:
+    def tell_agent(self, line: str) -> bool:
         return False
 
     def process_status(self) -> str:

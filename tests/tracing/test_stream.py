@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from tracewhale.errors import ProbeError, TraceLost
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Unresolved
 from tracewhale.tracing.stream import (
-    JOURNAL_MAGIC,
     RECORD_LIMIT,
     Accessed,
     Busy,
@@ -202,28 +201,6 @@ def test_a_newer_protocol_is_refused() -> None:
 def test_a_record_of_an_impossible_size(size: int) -> None:
     with pytest.raises(TraceLost, match="bytes"):
         list(Decoder().feed(struct.pack("<I", size)))
-
-
-@given(st.integers(0, len(framed(*STREAM))), st.integers(0, len(framed(*STREAM))))
-def test_what_waits_in_the_journal_follows_what_was_read(read: int, written: int) -> None:
-    stream = framed(*STREAM)
-    waiting = stream[written:]
-    journal = JOURNAL_MAGIC + struct.pack("<QQ", written, len(waiting)) + waiting + bytes(100)
-    collector = Collector()
-    records = collector.feed(stream[:read])
-    if read < written:
-        with pytest.raises(TraceLost, match="follow"):
-            collector.recover(journal)
-        return
-    records += collector.recover(journal)
-    collector.finish()
-    assert tuple(records) == RECORDS
-
-
-@pytest.mark.parametrize("journal", [b"", b"x" * 24, JOURNAL_MAGIC + struct.pack("<QQ", 0, 9) + b"x" * 8])
-def test_a_damaged_journal(journal: bytes) -> None:
-    with pytest.raises(TraceLost, match="journal"):
-        Collector().recover(journal)
 
 
 def test_a_stream_that_is_cut() -> None:

@@ -19,7 +19,7 @@ from tracewhale.tracing import tracefile
 @options.trust_option
 @options.plan_options
 @making.making_options
-@options.form_option
+@options.report_options
 @verb
 def build(traces: tuple[str, ...], tag: str, output: str, form: str, **given: Any) -> None:
     """Build the image of one or several traces, whose union is kept. It is not verified."""

@@ -21,7 +21,7 @@ from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan.additions import LANGUAGES
 from tracewhale.plan.model import Options
-from tracewhale.report.formats import JSON, TEXT
+from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
 from tracewhale.units import UNLIMITED, Level, Mechanism, Spare, spare
@@ -176,6 +176,12 @@ output_options = apply(
 
 form_option = click.option(
     "--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object on standard output."
+)
+
+report_options = apply(
+    form_option,
+    click.option("--verbose", "form", flag_value=VERBOSE, help="Report also how the image was made."),
+    click.option("-q", "--quiet", "form", flag_value=QUIET, help="Print the name of the new image alone."),
 )
 
 trust_option = click.option(

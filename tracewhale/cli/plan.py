@@ -11,7 +11,7 @@ from tracewhale.cli import options
 from tracewhale.cli.streams import echo
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
-from tracewhale.report.formats import TEXT
+from tracewhale.report.formats import FORMATS
 from tracewhale.report.text import render_plan
 from tracewhale.tracing import tracefile
 
@@ -19,7 +19,7 @@ from tracewhale.tracing import tracefile
 @click.command("plan")
 @options.trace_arguments
 @options.plan_options
-@options.form_option
+@options.report_options
 @verb
 def plan(traces: tuple[str, ...], form: str, **given: Any) -> None:
     """Show every path that would be kept for one or several traces, with its reasons."""
@@ -27,6 +27,6 @@ def plan(traces: tuple[str, ...], form: str, **given: Any) -> None:
     settings = options.plan_settings(given)
     with context(form) as current:
         report = pipeline.plan(Engines(current.progress), found, settings, current)
-        if form == TEXT and report.plan is not None:
+        if not FORMATS[form].for_programs and report.plan is not None:
             echo(render_plan(report.plan))
         show(report, form)

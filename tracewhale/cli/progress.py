@@ -12,7 +12,8 @@ from tracewhale.printable import printable
 class Progress:
     """What is done now: one line that is written over on a terminal, plain lines elsewhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, silent: bool = False) -> None:
+        self.silent = silent
         # no-color.org; a terminal that is dumb cannot erase a line either (terminfo).
         plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         self.live = sys.stderr.isatty() and not plain
@@ -20,6 +21,8 @@ class Progress:
 
     def __call__(self, text: str) -> None:
         text = printable(text)  # it may name what an image or a trace calls itself
+        if self.silent:
+            return
         with read_by_somebody():
             sys.stderr.write(f"\r\x1b[K{text} ..." if self.live else f"tracewhale: {text}\n")
             sys.stderr.flush()

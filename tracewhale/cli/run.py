@@ -30,7 +30,7 @@ from tracewhale.tracing import tracefile
 )
 @click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
-@options.form_option
+@options.report_options
 @verb
 def run(
     target: str, tag: str, output: str, no_verify: bool, trace_out: str | None, form: str, **given: Any

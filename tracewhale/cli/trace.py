@@ -67,7 +67,7 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
 @options.change_options
 @options.docker_run_options
 @options.probe_option
-@options.form_option
+@options.report_options
 @verb
 def trace(
     target: str | None, trace_out: str, logs: tuple[str, ...], attached: bool, form: str, **given: Any

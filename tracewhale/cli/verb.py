@@ -19,7 +19,7 @@ from tracewhale.cli.streams import console, to_nowhere
 from tracewhale.errors import ExitCode, Interrupted, NoSpace, TraceWhaleError
 from tracewhale.pipeline import Context
 from tracewhale.printable import printable
-from tracewhale.report.formats import FORMATS, TEXT
+from tracewhale.report.formats import FORMATS, QUIET, TEXT
 from tracewhale.report.model import Report
 from tracewhale.running.console import Handle
 
@@ -56,10 +56,11 @@ def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
     report = replace(report or Report("", "", ""), error=error)
-    if form != TEXT:
-        _write(1, FORMATS[form](report))
+    chosen = FORMATS[form]
+    if chosen.for_programs:
+        _write(1, chosen.render(report))
     elif report.trace is not None:
-        _write(2, FORMATS[form](report))
+        _write(2, chosen.render(report))
     _write(2, "".join(map(_sentence, filter(None, (error.what, error.hint)))))
     sys.exit(error.exit_code)
 
@@ -94,8 +95,8 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     Standard output is the command's, unless the report goes there: the command's output is on standard error
     then.
     """
-    progress = Progress()
-    output = 1 if form == TEXT else 2
+    progress = Progress(silent=form == QUIET)
+    output = 2 if FORMATS[form].for_programs else 1
     current = Context(console(output, progress.clear, interactive=interactive), Handle(), progress)
     with signals(current):
         try:
@@ -111,6 +112,6 @@ def show(report: Report, form: str) -> None:
     """
     if report.error is not None:
         fail(report.error, form, report)
-    stream = sys.stderr if form == TEXT else sys.stdout
-    stream.write(FORMATS[form](report))
+    stream = sys.stdout if FORMATS[form].for_programs else sys.stderr
+    stream.write(FORMATS[form].render(report))
     stream.flush()

@@ -18,7 +18,7 @@ from tracewhale.tracing import tracefile
 @options.trace_arguments
 @options.repeated_options
 @options.plan_options
-@options.form_option
+@options.report_options
 @verb
 def verify(image: str, traces: tuple[str, ...], form: str, **given: Any) -> None:
     """Run IMAGE as the original was run when it was traced, traced again, and compare."""

@@ -14,6 +14,7 @@ from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.options import RunOptions
 from tracewhale.running.result import RunResult
+from tracewhale.running.startup import Works
 from tracewhale.tracing.events import Step, Trace
 
 Progress = Callable[[str], None]
@@ -93,6 +94,14 @@ class Target(Protocol):
 
     def directories(self, tree: Tree) -> tuple[str, ...]:
         """Return directories in which the run starts: WorkingDir and the user's home."""
+        ...
+
+    def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
+        """Return what the new image's ``config`` object says otherwise, and a note on it (`startup`)."""
+        ...
+
+    def run_line(self, name: str) -> tuple[str, ...]:
+        """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
         ...
 
     def rebuilt(self, image: Image) -> AbstractContextManager[Rebuilt]:

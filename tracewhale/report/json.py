@@ -12,6 +12,7 @@ from tracewhale.packages import Package
 from tracewhale.plan.model import Absent, Plan
 from tracewhale.report.model import Report, absent_paths, libraries, missed
 from tracewhale.rootfs.tree import Kind
+from tracewhale.verification import verdict
 
 SCHEMA_VERSION = 1
 
@@ -156,6 +157,7 @@ def _built(report: Report) -> dict[str, Any] | None:
         "image": report.built.image,
         "size": report.built.size,
         "original_size": report.built.original_size,
+        "start": list(report.built.start),
     }
 
 
@@ -194,6 +196,7 @@ def _verification(report: Report) -> dict[str, Any] | None:
         "added": list(verification.added),
         "status": {"original": comparison.status[0], "new": comparison.status[1]},
         "output": comparison.output.name.lower(),
+        "verdict": "" if report.trace is None else verdict(report.trace, comparison),
         "difference": comparison.difference,
         "answers": {
             "total": comparison.answers.total,

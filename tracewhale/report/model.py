@@ -36,7 +36,8 @@ class Missed:
 class Built:
     """An image that was written: its name, its id, docker's Size in bytes, and the original's.
 
-    ``left_out`` are paths of which something could not be written there, each with what.
+    ``left_out`` are paths of which something could not be written there, each with what. ``start`` are the
+    words of the command that runs it as it was traced, where an engine has it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Built:
     size: int
     original_size: int
     left_out: tuple[tuple[str, str], ...] = ()
+    start: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

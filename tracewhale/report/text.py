@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import shlex
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-from tracewhale.driving.alike import Answers
 from tracewhale.plan.model import Plan, explain
 from tracewhale.printable import printable
 from tracewhale.report.model import Report, absent_paths, libraries, missed
 from tracewhale.rootfs.tree import Kind
+from tracewhale.tracing.events import Outcome
+from tracewhale.verification import Verification, exercised, verdict
 
 MOST = 8
 """Names shown of a list before the rest is only counted."""
 
 
 def render(report: Report) -> str:
-    """The report as lines of text, each ended by a newline."""
+    """Return the report as text: what came of it first, then what to look at."""
     return "".join(f"{line}\n" for line in _lines(report))
+
+
+def render_verbose(report: Report) -> str:
+    """Return the report as text, with the figures that tell how it was done."""
+    return "".join(f"{line}\n" for line in (*_lines(report), *_details(report)))
+
+
+def render_name(report: Report) -> str:
+    """Return the name of the new image alone."""
+    return f"{printable(report.built.name)}\n" if report.built is not None else ""
 
 
 def render_plan(plan: Plan) -> str:
@@ -30,29 +43,66 @@ def megabytes(size: int) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield from report.notes
-    built = report.built
+    built, trace, verification = report.built, report.trace, report.verification
     if built is not None:
         sizes = megabytes(built.size)
         if built.original_size:  # a directory's is not known
             share = 100 * built.size / built.original_size
             sizes = f"{megabytes(built.original_size)} -> {sizes}, {share:.0f} %"
-        yield f"image        {built.name}  ({sizes})"
+        yield f"image        {printable(built.name)}  ({sizes})"
+    if verification is not None and trace is not None:
+        yield from _fact("verified", verdict(trace, verification.comparison))
+        yield from _added(verification)
+    elif built is not None:
+        yield "verified     no, it was not run"
+    if trace is not None and trace.outcome is not None:
+        yield from _fact("exercised", f"{exercised(trace)}; {_ended(trace.outcome)}")
+    if built is not None and built.start:
+        yield f"start        {printable(shlex.join(built.start))}"
+    for note in report.notes:
+        yield from _fact("note", printable(note))
+    if report.plan is not None:
+        yield from _findings(report.plan)
+    yield from _left_out(report.left_out)
+
+
+def _fact(name: str, text: str) -> Iterator[str]:
+    """Return a fact on lines of at most 80 columns; what a text quotes on lines of its own stays so."""
+    first, *quoted = text.splitlines()
+    wrapped = textwrap.wrap(first, 80 - 13, break_long_words=False, break_on_hyphens=False) or [""]
+    for number, line in enumerate((*wrapped, *quoted)):
+        yield f"{name if not number else '':<13}{line}"
+
+
+def _findings(plan: Plan) -> Iterator[str]:
+    """Return what is to be looked at before the image is used."""
+    if plan.packages.kept or plan.packages.left_out:
+        kept = plan.packages.kept
+        parts = sum(not owned.whole for owned in kept)
+        total = len(kept) + len(plan.packages.left_out)
+        yield f"packages     {len(kept)} of {total}, {parts} of them in part"
+    yield from _surface(plan)
+    for miss in missed(plan):
+        text = f"library {miss.library}, needed by {miss.needed_by}, is nowhere in the original"
+        yield from _fact("missing", printable(text))
+    if plan.excluded:
+        yield f"excluded     {len(plan.excluded)} paths"
+
+
+def _details(report: Report) -> Iterator[str]:
+    """Return the figures that tell how the image was made."""
     if report.plan is not None:
         yield from _contents(report.plan)
-    yield from _left_out(report.left_out)
     if report.trace is not None:
         counters = report.trace.counters
         yield (
             f"trace        {counters.received} calls, {len(report.trace.events)} distinct accesses, "
             f"{counters.unresolved} unresolved, {counters.lost} lost ({report.trace.probe})"
         )
-        if report.trace.outcome is not None:
-            yield f"command      {_ended(report)}"
     if report.verification is not None:
-        yield from _verification(report)
-    elif built is not None:
-        yield "verified     no: not asked for"
+        comparison = report.verification.comparison
+        yield f"output       {comparison.output.value}"
+        yield from _names("  missing", [absent.path for absent in comparison.missing])
     if report.seconds:
         yield "time         " + ", ".join(f"{stage} {took:.1f} s" for stage, took in report.seconds)
 
@@ -70,19 +120,11 @@ def _contents(plan: Plan) -> Iterator[str]:
     )
     yield from _names("  trace", found.traced)
     yield from _names("  closure", found.closure)
-    if plan.possible:
-        names = _some(list(dict.fromkeys(edge.name for edge in plan.possible)))
-        yield f"  named by string literals, not kept without --guess-dlopen: {names}"
     yield from _packages(plan)
-    yield from _surface(plan)
     absent = absent_paths(plan)
-    yield f"missing      {len(absent)} paths were asked for that the original does not have either"
-    for miss in missed(plan):
-        yield f"  library {miss.library}, needed by {miss.needed_by}, is nowhere in the original"
+    yield f"absent       {len(absent)} paths were asked for that the original does not have either"
     for unreadable in plan.closure.unreadable:
         yield f"  {printable(unreadable.path)} is not a readable ELF file: {unreadable.reason}"
-    if plan.excluded:
-        yield f"excluded     {len(plan.excluded)} paths"
 
 
 def _left_out(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
@@ -98,7 +140,7 @@ def _packages(plan: Plan) -> Iterator[str]:
         return
     parts = [owned.package.title for owned in kept if not owned.whole]
     whole = [owned.package.title for owned in kept if owned.whole]
-    yield f"packages     {len(kept)} of {len(kept) + len(left_out)}"
+    yield "packages"
     for title, names in (
         ("whole", whole),
         ("in part", parts),
@@ -115,10 +157,10 @@ def _surface(plan: Plan) -> Iterator[str]:
         ("package managers", plan.surface.package_managers),
         ("compilers", plan.surface.compilers),
     )
-    yield "surface      " + ", ".join(f"{name} {len(c.before)} -> {len(c.left)}" for name, c in kinds)
+    yield from _fact("surface", ", ".join(f"{name} {len(c.before)} -> {len(c.left)}" for name, c in kinds))
     for name, change in kinds:
         if change.left:
-            yield f"  {name} left: {_some(change.left)}"
+            yield from _fact("", f"{name} left: {_some(change.left)}")
 
 
 def _some(names: Sequence[str]) -> str:
@@ -126,40 +168,20 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(printable(name) for name in names[:MOST]) + rest
 
 
-def _ended(report: Report) -> str:
-    outcome = report.trace.outcome if report.trace is not None else None
-    if outcome is None:
-        return ""
+def _ended(outcome: Outcome) -> str:
     how = "stopped" if outcome.stopped else "ended"
-    same = ", and so must the new image" if outcome.status and not outcome.stopped else ""
-    return f"{how} with status {outcome.status}{same}"
+    return f"{how} with status {outcome.status}"
 
 
-def _verification(report: Report) -> Iterator[str]:
-    verification = report.verification
-    if verification is None:
-        return
-    rounds = f"built {verification.rounds} times" if verification.rounds > 1 else "built once"
-    word = "yes" if verification.verified else "NO"
-    answers = verification.comparison.answers
-    yield f"verified     {word}: {rounds}, {_answered(answers)}output {verification.comparison.output.value}"
-    for difference in answers.differences[:MOST]:
+def _added(verification: Verification) -> Iterator[str]:
+    """Return what verification itself found to be missing, and added."""
+    if verification.rounds > 1:
+        count = len(verification.added)
+        yield f"  built {verification.rounds} times, with {count} paths that it lacked at first"
+    yield from _names("  added", verification.added)
+    for difference in verification.comparison.answers.differences[:MOST]:
         yield f"  {printable(difference.request)}: {printable(difference.what)}"
         yield from (f"    {printable(line)}" for line in difference.diff)
-    yield from _names("  added", verification.added)
-    if verification.comparison.difference:
-        yield f"  {verification.comparison.difference}"
-    yield from _names("  missing", [absent.path for absent in verification.comparison.missing])
-
-
-def _answered(answers: Answers) -> str:
-    """A clause on requests and how far they were answered alike; empty where none was sent."""
-    if not answers.total:
-        return ""
-    alike = f"{answers.alike} of {answers.total}" if answers.alike < answers.total else f"{answers.total}"
-    noun = "request" if answers.total == 1 else "requests"
-    varying = f", {answers.unstable} otherwise each time by the original itself" if answers.unstable else ""
-    return f"{alike} {noun} answered alike{varying}, "
 
 
 def _names(title: str, names: Iterable[str]) -> Iterator[str]:

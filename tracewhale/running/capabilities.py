@@ -23,9 +23,9 @@ DEFAULT = frozenset(
 )
 """The capabilities of a container without options."""
 
-PROBE = frozenset("SYS_ADMIN SYS_PTRACE SETUID SETGID SETPCAP CHOWN DAC_OVERRIDE".split())
-"""The probe's capabilities: to install a filter without no_new_privs, read other processes, become the
-user."""
+PROBE = frozenset("SYS_ADMIN SETUID SETGID SETPCAP CHOWN DAC_OVERRIDE".split())
+"""Capabilities of the process that becomes the command: to install a filter without no_new_privs, to become
+the user."""
 
 ALL = "ALL"
 

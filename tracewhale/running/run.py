@@ -43,8 +43,14 @@ class Run:
         return f"{CONTAINER}{self.container}" if self.container else self.image
 
     def on(self, image: str, config: Mapping[str, Any]) -> Run:
-        """Return the same run of another image: what verification does with the new one."""
-        return replace(self, image=image, config=config)
+        """Return the same run of another image: what verification does with the new one.
+
+        Where that has the words of the run as its own command, it runs that.
+        """
+        new = replace(self, image=image, config=config)
+        own = replace(new, command=(), options=replace(self.options, entrypoint=None))
+        words = [*(config.get("Entrypoint") or ()), *(config.get("Cmd") or ())]
+        return own if words and tuple(words) == argv_of(self) else new
 
     def to_json(self) -> dict[str, Any]:
         """Return the ``request`` of a trace file: everything but the image itself."""

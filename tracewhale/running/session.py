@@ -178,7 +178,7 @@ class RunSession(ABC):
     def synchronize(self) -> None:
         """Have the agent write its counters, and wait until they are here."""
         before = self.reports
-        if not self.agent_ended and self.status is None and self.tell_agent(b"c"):
+        if not self.agent_ended and self.status is None and self.tell_agent("c"):
             self.wait(lambda: self.reports > before or self.agent_ended, DRAIN_SECONDS)
 
     def output(self, process: TargetProcess, stream: int, data: bytes) -> None:
@@ -251,8 +251,8 @@ class RunSession(ABC):
         """Tell the command's terminal the size of the user's."""
 
     @abstractmethod
-    def tell_agent(self, data: bytes) -> bool:
-        """Write to the agent's standard input; whether there is an agent."""
+    def tell_agent(self, line: str) -> bool:
+        """Give the agent an order; whether there is an agent."""
 
     @abstractmethod
     def process_status(self) -> str:

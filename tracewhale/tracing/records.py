@@ -9,11 +9,10 @@ from tracewhale.tracing.events import Access, Counters
 
 
 class Feature(IntFlag):
-    """Features of the kernel under the probe, and the journal; without them tracing is slower, not worse."""
+    """Features of the kernel under the probe; without them tracing is slower, not worse."""
 
     WAIT_KILLABLE = 1
     SYNC_WAKE_UP = 2
-    JOURNAL = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,6 @@ PROTOCOL_VERSION = 1
 RECORD_LIMIT = 1 << 20
 """Bytes that a record may have; the probe's own buffer is not larger."""
 
-JOURNAL_MAGIC = b"twjrnl1\n"
-_JOURNAL = struct.Struct("<8sQQ")
 
 ACCESSES = tuple(Access)
 PRESENT, NOFOLLOW = 1, 2
@@ -234,20 +232,6 @@ class Collector:
                 self._check(counters)
             case Hello(_, features):
                 self.features = features
-
-    def recover(self, journal: bytes) -> list[Record]:
-        """Add what the probe had not written yet when it was killed, from its journal; the records of it.
-
-        Raises TraceLost when the journal is damaged or begins behind the end of the stream.
-        """
-        try:
-            magic, written, waiting = _JOURNAL.unpack_from(journal)
-        except struct.error:
-            raise _lost("its journal is cut") from None
-        known = self._decoder.position - written
-        if magic != JOURNAL_MAGIC or known < 0 or len(journal) < _JOURNAL.size + waiting:
-            raise _lost("its journal does not follow it")
-        return self.feed(journal[_JOURNAL.size : _JOURNAL.size + waiting][known:])
 
     def finish(self) -> None:
         """Tell that the stream has ended.

@@ -2,5 +2,17 @@
 
 from tracewhale.verification.compare import Comparison, Verification, compare, listed, missing
 from tracewhale.verification.output import Output, compare_output
+from tracewhale.verification.verdict import difference, exercised, verdict
 
-__all__ = ["Comparison", "Output", "Verification", "compare", "compare_output", "listed", "missing"]
+__all__ = [
+    "Comparison",
+    "Output",
+    "Verification",
+    "compare",
+    "compare_output",
+    "difference",
+    "exercised",
+    "listed",
+    "missing",
+    "verdict",
+]

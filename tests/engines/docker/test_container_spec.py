@@ -181,15 +181,15 @@ def test_a_host_name_that_is_another_ones_is_not_given(host: dict[str, str]) -> 
 def test_the_traced_container_starts_the_probe_as_root() -> None:
     payload, entry = traced(untraced(run()), Identity(5, 60, (60, 7), "/home/app"), "name", run())
     assert payload.config["User"] == "0"
-    assert payload.config["Entrypoint"][:4] == [PROBE, "init", "--socket", "name"]
+    assert payload.config["Entrypoint"][:4] == [PROBE, "init", "--agent", "name"]
     assert payload.config["Entrypoint"][-4:] == ["--", "/entry", "a", "b"]
     assert payload.config["Cmd"] == []
     assert payload.config["Healthcheck"] == {"Test": ["NONE"]}
-    assert (payload.host["CapDrop"], "SYS_PTRACE" in payload.host["CapAdd"]) == (["ALL"], True)
+    assert (payload.host["CapDrop"], "SYS_PTRACE" in payload.host["CapAdd"]) == (["ALL"], False)
     words = entry.arguments("name", ["x"])
     options = dict(zip(words[2:-2:2], words[3:-2:2], strict=True))
     assert options == {
-        "--socket": "name",
+        "--agent": "name",
         "--uid": "5",
         "--gid": "60",
         "--groups": "60,7",
@@ -197,7 +197,7 @@ def test_the_traced_container_starts_the_probe_as_root() -> None:
         "--inheritable": "0",
         "--ambient": "0",
         "--home": "/home/app",
-        "--deny-added": "280000",
+        "--deny-added": "200000",
     }
 
 
@@ -218,7 +218,7 @@ def test_home_is_left_where_it_is_given() -> None:
 
 
 def test_seccomp_profiles() -> None:
-    assert entry_of(run())[1].added == 0x280000
+    assert entry_of(run())[1].added == 0x200000
     assert entry_of(run(security_opt=("seccomp=unconfined",)))[1].added == 0
     assert entry_of(run(cap_add=("SYS_ADMIN", "SYS_PTRACE")))[1].added == 0
     profile = {"syscalls": [{"names": ["mount"], "includes": {"caps": ["CAP_SYS_ADMIN"]}}]}

@@ -45,6 +45,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import CONTAINER, Run, user_of
+from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Step, Trace
 
@@ -61,7 +62,7 @@ class DockerTarget:
         if found.container:  # its image is made anew each time that we look
             self._inspected["Created"] = inspect_container(client, found.container)["Created"]
         self.name = run.target
-        self.image = run.identity
+        self.image = run.identity if found.container else run.image
         self.size = int(self._inspected["Size"])
         self.config: Mapping[str, Any] = from_inspect(self._inspected)
         self.default_destination = Name(DOCKER, skinny_name(found))
@@ -125,6 +126,14 @@ class DockerTarget:
         who = identity(user_of(self._run), *read_user_database(tree))
         base = self._run.base.get("Config") or self._run.config
         return (self._run.options.workdir or base.get("WorkingDir") or "/", who.home)
+
+    def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
+        """Return what the new image's ``config`` object says otherwise, and a note on it."""
+        return startup(self._run, works)
+
+    def run_line(self, name: str) -> tuple[str, ...]:
+        """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
+        return run_line(self._run, self.config.get("config") or {}, name)
 
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[DockerRebuilt]:

@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from typing import Any, cast
 
 from docker import APIClient
 from docker.errors import DockerException
 
-from tracewhale.engines.docker.container_spec import PROBE, PROBE_DIRECTORY, EntrySpec
+from tracewhale.engines.docker.agent_container import PROGRAM, ProbeContainers
+from tracewhale.engines.docker.container_spec import CreatePayload, EntrySpec
 from tracewhale.engines.docker.engine import api_errors
 from tracewhale.engines.docker.exec_stream import Attached, attach, execute
-from tracewhale.errors import EngineError, ImageContentError, ProbeError, TraceLost
-from tracewhale.rootfs.blobs import StreamSource, chunk_reader
-from tracewhale.rootfs.members import REGULAR, members
+from tracewhale.errors import ProbeError
 from tracewhale.running import session
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDOUT, TargetProcess
+from tracewhale.running.session import DRAIN_SECONDS, READY_SECONDS, STDOUT, TargetProcess
 from tracewhale.tracing.host import proc
-from tracewhale.tracing.records import Feature
-
-JOURNAL = f"{PROBE_DIRECTORY}/journal"
-
-JOURNAL_LIMIT = 1 << 20
-"""Bytes of a journal; the probe's have a quarter (probes/stream.c)."""
-
-CHANGED_HINT = f"What it asked for last is lost: have it leave {PROBE_DIRECTORY} alone."
 
 QUIET_SECONDS = 2.0
-"""How long nothing may come from an agent that has ended, before its stream is taken as ended."""
+"""How long an agent may take to end that has told all and has nothing left to watch."""
 
 
 class ContainerSession(session.RunSession):
@@ -42,18 +32,19 @@ class ContainerSession(session.RunSession):
         self,
         client: APIClient,
         container: str,
-        socket: str,
+        token: str,
         entry: EntrySpec,
         console: Console,
         handle: Handle,
     ) -> None:
         super().__init__(console, handle)
-        self.client, self.container, self.socket, self.entry = client, container, socket, entry
+        self.client, self.container, self.token, self.entry = client, container, token, entry
+        self.payload = CreatePayload({}, {}, ())
+        self.probes: ProbeContainers | None = None
         self.state: dict[str, Any] = {}  # what `docker inspect` said when it had started
         self.terminal = False
         self._open: list[Attached] = []
         self._agent: Attached | None = None
-        self._heard = 0  # bytes
         self._feeding: Callable[[], None] = lambda: None
 
     def kill(self, number: int) -> None:
@@ -81,6 +72,7 @@ class ContainerSession(session.RunSession):
 
     def start(self, ports: Sequence[int]) -> None:
         """Start the container and the agent, and wait until the command is executed or could not be."""
+        self.prepare(ports)
         with api_errors("start the container"):
             self.client.start(self.container)
         # While the probe waits for the agent the container runs for sure: later it may have ended.
@@ -96,15 +88,18 @@ class ContainerSession(session.RunSession):
         self.spawn(self._await_end)
 
     def begin(self, ports: Sequence[int]) -> None:
-        """Start the agent, beside which the probe waits, and wait until it has executed the command."""
-        watched = ["--ports", ",".join(str(port) for port in ports)] if ports else []
-        argv = [PROBE, "agent", "--socket", self.socket, "--journal", JOURNAL, *watched]
-        _, self._agent = execute(self.client, self.container, argv, stdin=True)
-        self._open.append(self._agent)
-        agent = self._agent
+        """Have the agent take the command, and wait until it is executed."""
+        self.tell_agent(f"a {self.state['State']['Pid']} 0 {self.token}")
+        self.wait(
+            lambda: 0 in self.collector.started or 0 in self.collector.gone or self.agent_ended,
+            READY_SECONDS,
+        )
+
+    def prepare(self, ports: Sequence[int]) -> None:
+        """Start the agent, before there is anything to watch."""
+        assert self.probes is not None
+        self._agent = agent = self.probes.start_agent(ports)
         self.spawn(lambda: self._collect(agent))
-        if not self.wait(lambda: 0 in self.collector.started or self.agent_ended, READY_SECONDS):
-            raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
 
     def inspect(self) -> dict[str, Any]:
         """Return what ``docker inspect`` says of the container now."""
@@ -114,8 +109,7 @@ class ContainerSession(session.RunSession):
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
         """Run another process in the container, traced; returns it with its exit status."""
         process = self.entering()
-        words = self.entry.arguments(self.socket, argv)
-        identifier, attached = execute(self.client, self.container, words)
+        identifier, attached = self._execute(argv)
         self._open.append(attached)
         self.spawn(lambda: self._pump(attached, process))
         self.entered(identifier, process)
@@ -140,18 +134,36 @@ class ContainerSession(session.RunSession):
             found |= proc.listening(pid)
         return found
 
+    def _execute(self, argv: Sequence[str]) -> tuple[str, Attached]:
+        """Start a process outside the container, to join it as what its processes are."""
+        assert self.probes is not None
+        config = self.state["Config"]
+        environment = [f"HOSTNAME={config.get('Hostname', '')}", *(config.get("Env") or ())]
+        gate = self.probes.gate(self.payload, environment)
+        joining = ["--enter", str(self.state["State"]["Pid"]), "--workdir", config.get("WorkingDir") or "/"]
+        words = self.entry.arguments(self.token, argv, program=PROGRAM, options=joining)
+        return execute(self.client, gate, words, environment=environment)
+
     def entered(self, identifier: str, process: TargetProcess) -> None:
-        """Prepare a process that an exec has just started."""
+        """Have the agent take what an exec has just started."""
+        while not (answer := self._inspect_exec(identifier))["Pid"] and answer["Running"]:
+            self.wait(lambda: False, 0.01)
+        if answer["Pid"]:
+            self.take(answer["Pid"], process.listener)
+
+    def take(self, pid: int, listener: int) -> None:
+        """Have the agent take a process that joins the container."""
+        self.tell_agent(f"a {pid} {listener} {self.token}")
 
     def _inspect_exec(self, identifier: str) -> dict[str, Any]:
         with api_errors("look at an exec"):
             return cast("dict[str, Any]", cast(Any, self.client).exec_inspect(identifier))
 
-    def tell_agent(self, data: bytes) -> bool:
-        """Write to the agent's standard input; whether there is an agent."""
+    def tell_agent(self, line: str) -> bool:
+        """Give the agent an order; whether there is an agent."""
         try:
             if self._agent is not None:
-                self._agent.write(data)
+                self._agent.write(line.encode() + b"\n")
         except OSError:
             return False
         return self._agent is not None
@@ -167,51 +179,18 @@ class ContainerSession(session.RunSession):
         self.finish_agent()
 
     def finish_agent(self) -> None:
-        """Wait for the rest of the agent's events."""
+        """Wait for the rest of the agent's events. Raises ProbeError when it does not answer."""
+        reports = self.reports
+        if self.tell_agent("c") and not self.wait(
+            lambda: self.reports > reports or self.agent_ended, DRAIN_SECONDS
+        ):
+            raise ProbeError("The probe did not answer when the command had ended.")
         if self._agent is not None:
             self._agent.close_write()
-        features = self.collector.features
-        journaled = features is not None and Feature.JOURNAL in features
-        self._await_agent(QUIET_SECONDS if journaled else DRAIN_SECONDS, closing=journaled)
-        if journaled:
-            self.learn_journal()
-
-    def _await_agent(self, seconds: float, *, closing: bool) -> None:
-        """Wait for the end of the agent's stream; ``closing``: end it when nothing comes for ``seconds``.
-
-        Where the container shares the processes of another one, or of the host, the engine never ends it.
-        """
-        before = -1
-        while not self.wait(lambda: self.agent_ended, seconds):
-            if not closing or self._agent is None:
-                raise EngineError("The engine did not close the agent's stream when the container had ended.")
-            if self._heard == before:
+            # Processes that the container shares with others may live on; then it does not end.
+            if not self.wait(lambda: self.agent_ended, QUIET_SECONDS):
                 self._agent.close()
-                closing = False
-            before = self._heard
-
-    def learn_journal(self) -> None:
-        """Read what the agent had recorded and not written yet when it was killed with process 1.
-
-        It lies where the command may do what it likes. Raises TraceLost for what it made of it.
-        """
-        raw: Any = self.client
-        url = raw._url("/containers/{0}/archive", self.container)
-        with (
-            api_errors("read the probe's journal"),
-            # Closed whatever it brings: the engine holds on to the container until then.
-            closing(raw.get(url, params={"path": JOURNAL}, stream=True)) as response,
-        ):
-            if response.status_code == HTTPStatus.NOT_FOUND:
-                self.inspect()  # raises where it is the container that is not there
-                raise TraceLost("The command removed the probe's journal.", CHANGED_HINT)
-            raw._raise_for_status(response)
-            journal = only_file(response.iter_content(CHUNK), JOURNAL_LIMIT)
-        if journal is None:
-            raise TraceLost(
-                "The command put something else in the place of the probe's journal.", CHANGED_HINT
-            )
-        self.collector.recover(journal)
+                self.wait(lambda: self.agent_ended)
 
     def close(self) -> None:
         """Let go of every connection."""
@@ -234,7 +213,6 @@ class ContainerSession(session.RunSession):
 
     def _collect(self, agent: Attached) -> None:
         for stream, data in agent.frames():
-            self._heard += len(data)
             if stream == STDOUT:
                 self.later(partial(self.learn, data))
             else:
@@ -245,14 +223,3 @@ class ContainerSession(session.RunSession):
         with api_errors("wait for the container's end"):
             answer = cast("dict[str, Any]", self.client.wait(self.container))
         self.later(lambda: setattr(self, "status", int(answer["StatusCode"])))
-
-
-def only_file(archive: Iterable[bytes], limit: int) -> bytes | None:
-    """Return the contents of the one file in a tar, or None if it is no file or has more than ``limit``
-    bytes."""
-    source = StreamSource(chunk_reader(iter(archive)))
-    with suppress(ImageContentError):
-        for member in members(source):
-            fits = member.type in REGULAR and member.size <= limit
-            return source.read(member.size) if fits else None
-    return None

@@ -54,20 +54,25 @@ class EntrySpec:
 
     ``capabilities`` are those of the untraced container, as a mask; ``added`` those that only the traced one
     has, as far as the probe must refuse what the engine's seccomp profile allows for their sake. ``home`` is
-    what HOME becomes, empty to leave it. ``door`` is the option before the name of who traces it: an agent
-    inside, or one outside, for which the process waits.
+    what HOME becomes, empty to leave it. ``door`` is the option before the token by which who traces it knows
+    the process.
     """
 
     identity: Identity
     capabilities: int
     added: int = 0
     home: str = ""
-    door: str = "--socket"
+    door: str = "--agent"
 
-    def arguments(self, socket: str, argv: Sequence[str]) -> list[str]:
-        """Return the words that start the probe, as PID 1 or in an exec; ``socket`` is the agent's."""
+    def arguments(
+        self, token: str, argv: Sequence[str], *, program: str = PROBE, options: Sequence[str] = ()
+    ) -> list[str]:
+        """Return the words that start the probe, which executes ``argv``.
+
+        ``options`` are more options of ``probe init``, ``program`` is where the probe is.
+        """
         who = self.identity
-        words = [PROBE, "init", self.door, socket, "--uid", str(who.uid), "--gid", str(who.gid)]
+        words = [program, "init", self.door, token, *options, "--uid", str(who.uid), "--gid", str(who.gid)]
         words += ["--groups", ",".join(str(group) for group in who.groups)]
         words += ["--bounding", f"{self.capabilities:x}", "--inheritable", "0", "--ambient", "0"]
         if who.uid == 0:
@@ -234,7 +239,7 @@ def destination_of(volume: str) -> str:
 
 
 def traced(
-    payload: CreatePayload, identity: Identity, socket: str, run: Run, door: str = "--socket"
+    payload: CreatePayload, identity: Identity, token: str, run: Run, door: str = "--agent"
 ) -> tuple[CreatePayload, EntrySpec]:
     """Return the traced container, and what its processes must become to be what the untraced one's are."""
     host = dict(payload.host)
@@ -255,7 +260,7 @@ def traced(
     config = {
         **payload.config,
         "User": "0",
-        "Entrypoint": entry.arguments(socket, argv),
+        "Entrypoint": entry.arguments(token, argv),
         "Cmd": [],
         "Healthcheck": {"Test": ["NONE"]},
     }

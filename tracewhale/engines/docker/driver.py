@@ -11,6 +11,7 @@ from typing import Any
 from docker import APIClient
 
 from tracewhale.adoption import with_real_programs
+from tracewhale.engines.docker.agent_container import ProbeContainers
 from tracewhale.engines.docker.container_session import ContainerSession
 from tracewhale.engines.docker.container_spec import (
     DOCKER_INIT,
@@ -36,7 +37,7 @@ from tracewhale.running.steps import check_start, checked, drive, killed, named_
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.tracing.events import Outcome, Step, Trace
 
-DOORS = dict.fromkeys(Probe, "--hold") | {Probe.SECCOMP: "--socket", Probe.PTRACE: "--hold-traced"}
+DOORS = dict.fromkeys(Probe, "--hold") | {Probe.SECCOMP: "--agent", Probe.PTRACE: "--hold-traced"}
 """How `probe init` is told who traces what it executes."""
 
 SIGNALS = range(129, 193)
@@ -84,12 +85,14 @@ def trace(
         if payload.init:
             programs[init_path(payload)] = docker_init(client, run.image, probe)
         put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
+        probes = stack.enter_context(ProbeContainers(client, probe))
         if kind is Probe.SECCOMP:
             session = ContainerSession(client, identifier, name, entry, console, handle or Handle())
         else:
             words = stack.enter_context(agent_words(kind, probe))
             session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
         session.progress, session.stop_policy = progress, stopping
+        session.payload, session.probes = payload, probes
         try:
             ending = _drive(session, run, payload, wanted, progress, environment or {})
             session.collector.finish()

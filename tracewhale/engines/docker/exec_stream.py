@@ -140,10 +140,10 @@ def attach(client: APIClient, container: str, *, stdin: bool, terminal: bool = F
 
 
 def execute(
-    client: APIClient, container: str, argv: list[str], *, stdin: bool = False
+    client: APIClient, container: str, argv: list[str], *, environment: list[str] | None = None
 ) -> tuple[str, Attached]:
     """Start another process in a running container, attached to it; returns the exec's id too."""
     with api_errors(f"execute {argv[0]} in the container"):
-        created = client.exec_create(container, argv, stdout=True, stderr=True, stdin=stdin)
+        created = client.exec_create(container, argv, stdout=True, stderr=True, environment=environment)
         answer = _hijack(client, f"/exec/{created['Id']}/start", json={"Tty": False, "Detach": False})
         return created["Id"], Attached(answer)

@@ -19,7 +19,7 @@ from tracewhale.engines.docker.container_spec import EntrySpec
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import ProbeError
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import CHUNK, READY_SECONDS, TargetProcess
+from tracewhale.running.session import CHUNK, READY_SECONDS
 from tracewhale.tracing.host import proc
 
 LOCATE_SECONDS = 10.0
@@ -30,7 +30,7 @@ LOCATE_SECONDS = 10.0
 def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
     """Yield the words that start the agent of a probe; ``binary`` is ours for this machine's architecture."""
     words = [sys.executable, "-m", "tracewhale.tracing.host", probe.value]
-    if probe not in (Probe.EBPF, Probe.FANOTIFY):
+    if probe is not Probe.FANOTIFY:
         yield words
         return
     with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
@@ -41,7 +41,7 @@ def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
 
 
 class HostedSession(ContainerSession):
-    """As the one with an agent inside, but that ``words`` start the agent here."""
+    """As the one whose agent has a container, but that ``words`` start the agent here."""
 
     def __init__(
         self,
@@ -57,12 +57,15 @@ class HostedSession(ContainerSession):
         self._words = words
         self._process: subprocess.Popen[bytes] | None = None
 
+    def prepare(self, ports: Sequence[int]) -> None:
+        """Nothing: the agent is started for a process that it can take."""
+
     def begin(self, ports: Sequence[int]) -> None:
         """Start the agent, and have it take the command."""
         process = self._spawn_agent()
         pid = int(self.state["State"]["Pid"])
         if self._await_held(pid):
-            self._order(f"a {pid} 0 {self.socket}")
+            self.tell_agent(f"a {pid} 0 {self.token}")
         self.wait(
             lambda: 0 in self.collector.started or self.agent_ended or self.status is not None, READY_SECONDS
         )
@@ -75,7 +78,7 @@ class HostedSession(ContainerSession):
         """Start the agent, and have it take processes that run. Raises ProbeError."""
         self._spawn_agent()
         for pid in pids:
-            self._order(f"A {pid}")
+            self.tell_agent(f"A {pid}")
         if not self.wait(lambda: bool(self.collector.started) or self.agent_ended, READY_SECONDS):
             raise ProbeError("The probe did not take the container's processes in time.", "Try it again.")
         if not self.collector.started:
@@ -98,7 +101,7 @@ class HostedSession(ContainerSession):
     def _await_held(self, pid: int) -> bool:
         """Wait until the command waits for us; False when it has ended. Raises ProbeError."""
         deadline = time.monotonic() + LOCATE_SECONDS
-        while proc.is_held(pid, self.socket) is not True:
+        while proc.is_held(pid, self.token) is not True:
             if self.wait(lambda: self.status is not None, 0.01):
                 return False
             if time.monotonic() > deadline:
@@ -108,18 +111,18 @@ class HostedSession(ContainerSession):
                 )
         return True
 
-    def entered(self, identifier: str, process: TargetProcess) -> None:
-        """Have the agent take what an exec has started."""
-        while not (answer := self._inspect_exec(identifier))["Pid"] and answer["Running"]:
+    def take(self, pid: int, listener: int) -> None:
+        """Have the agent take the one child of a process that stays outside the container."""
+        deadline = time.monotonic() + LOCATE_SECONDS
+        while not (children := proc.children(pid)) and time.monotonic() < deadline:
+            if not os.path.exists(f"/proc/{pid}"):
+                return  # it could not even begin, and says why itself
             self.wait(lambda: False, 0.01)
-        if answer["Pid"]:
-            self._order(f"a {answer['Pid']} {process.listener} {self.socket}")
+        for child in children:
+            super().take(child, listener)
 
-    def tell_agent(self, data: bytes) -> bool:
-        """Return a line; whether there is an agent."""
-        return self._order(data.decode())
-
-    def _order(self, line: str) -> bool:
+    def tell_agent(self, line: str) -> bool:
+        """Give the agent an order; return whether there is an agent."""
         if self._process is None or self._process.stdin is None:
             return False
         try:

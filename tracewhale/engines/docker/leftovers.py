@@ -1,4 +1,4 @@
-"""Containers of runs that were killed before they could remove them: known by their owner, who is gone."""
+"""What runs left that were killed before they could remove it: known by its owner, who is gone."""
 
 from __future__ import annotations
 
@@ -54,9 +54,14 @@ def is_gone(told: str) -> bool:
 
 
 def remove_leftovers(client: APIClient) -> None:
-    """Remove the containers, with their anonymous volumes, of this machine's runs that were killed."""
+    """Remove what this machine's runs left that were killed: containers with their anonymous volumes, and
+    the images of the probe."""
     with suppress(TraceWhaleError), api_errors("look for what killed runs left"):
         listed = cast("list[dict[str, Any]]", client.containers(all=True, filters={"label": OWNER}))
         for each in listed:
             if is_gone(str(each["Labels"][OWNER])):
                 client.remove_container(each["Id"], v=True, force=True)
+        images = cast("list[dict[str, Any]]", client.images(all=True, filters={"label": OWNER}))
+        for each in images:
+            if is_gone(str(each["Labels"][OWNER])):
+                client.remove_image(each["Id"])

@@ -23,6 +23,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity, identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, user_of
+from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Step, Trace
 
@@ -89,6 +90,14 @@ class EmbeddedTarget:
 
     def _who(self, tree: Tree) -> Identity:
         return identity(user_of(self._run), *read_user_database(tree))
+
+    def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
+        """Return what the new image's ``config`` object says otherwise, and a note on it."""
+        return startup(self._run, works)
+
+    def run_line(self, name: str) -> tuple[str, ...]:
+        """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
+        return run_line(self._run, self.config.get("config") or {}, name)
 
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[EmbeddedRebuilt]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import resource
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracewhale.engines.embedded.layout import ContainerFiles, container
 from tracewhale.engines.embedded.machine import Machine
 from tracewhale.engines.embedded.sandbox import Sandbox
 from tracewhale.errors import UsageError
-from tracewhale.running.capabilities import PROBE as PROBE_CAPABILITIES
 from tracewhale.running.capabilities import effective, mask
 from tracewhale.running.identity import Identity
 from tracewhale.running.options import RunOptions
 from tracewhale.running.run import Run, environment_of
 from tracewhale.running.service import ports_of
+
+DENIED = frozenset({"SYS_ADMIN", "SYS_PTRACE"})
+"""Capabilities without which calls are refused as Docker's seccomp profile refuses them."""
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's PATH for an image that sets none."""
@@ -60,8 +63,8 @@ def sandbox_of(
 ) -> Sandbox:
     """Return all that the sandbox of a run is told; ``program`` is the probe's path and its descriptor."""
     options = run.options
-    socket = f"tracewhale-{secrets.token_hex(8)}"
-    words = ["--stage", place.stage, "--socket", socket, "--hostname", hostname]
+    token = secrets.token_hex(8)
+    words = ["--stage", place.stage, "--hostname", hostname]
     words += ["--upper", place.upper] if place.upper else []
     words += ["--user", str(who.uid), "--group", str(who.gid)] if machine.user else []
     words += ["--own-network"] if options.network == "none" else []
@@ -73,30 +76,36 @@ def sandbox_of(
     for name, soft, hard in options.ulimit:
         common += ["--limit", f"{LIMITS[name]}:{soft % (1 << 64)}:{hard % (1 << 64)}"]
     environment = environment_of_process(run, who, hostname)
-    init = _init_words(options, who, machine, socket)
+    init = _init_words(options, who, machine, token)
+
+    def words_of_init(argv: Sequence[str], joining: int) -> list[str]:
+        join = ["--enter", str(joining), "--workdir", workdir_of(run)] if joining else []
+        return [*init, *join, "--", *argv]
+
     return Sandbox(
         program=program[0],
         descriptor=program[1],
         options=tuple(words),
         common=tuple(common),
         mounts=(*place.root, *container(options, files)),
-        init=lambda argv: [*init, "--", *argv],
+        token=token,
+        init=words_of_init,
         environment=environment,
     )
 
 
-def _init_words(options: RunOptions, who: Identity, machine: Machine, socket: str) -> list[str]:
+def _init_words(options: RunOptions, who: Identity, machine: Machine, token: str) -> list[str]:
     """Return what the process that is to become the command is told: to be what it is in a container of
     Docker's."""
     held = effective(options.cap_add, options.cap_drop)
-    words = ["--socket", socket, "--uid", str(who.uid), "--gid", str(who.gid)]
+    words = ["--agent", token, "--uid", str(who.uid), "--gid", str(who.gid)]
     # A user name space of one user has one group, and no others can be had.
     words += [] if machine.user else ["--groups", ",".join(str(group) for group in who.groups)]
     words += ["--bounding", f"{mask(held):x}", "--inheritable", "0", "--ambient", "0"]
     if who.uid == 0:
         words += ["--permitted", f"{mask(held):x}", "--effective", f"{mask(held):x}"]
     if "seccomp=unconfined" not in options.security_opt:
-        words += ["--deny-added", f"{mask(PROBE_CAPABILITIES - held):x}"]
+        words += ["--deny-added", f"{mask(DENIED - held):x}"]
     return words
 
 

@@ -16,7 +16,8 @@ class Sandbox:
 
     ``program`` is the probe as a path, good in a child that gets the descriptor ``descriptor``. ``options``
     make the sandbox, ``common`` are for every command in it; ``init`` gives a command's words for ``probe
-    init``.
+    init``, of one that joins a sandbox with the number of its first process, else 0. By ``token`` the agent
+    knows the processes that are to become commands.
     """
 
     program: str
@@ -24,7 +25,8 @@ class Sandbox:
     options: tuple[str, ...]
     common: tuple[str, ...]
     mounts: tuple[str, ...]
-    init: Callable[[Sequence[str]], list[str]]
+    token: str
+    init: Callable[[Sequence[str], int], list[str]]
     environment: Mapping[str, str]
 
     def popen(
@@ -36,11 +38,12 @@ class Sandbox:
         stdin: int,
         output: int,
         descriptors: Sequence[int] = (),
+        joining: int = 0,
     ) -> subprocess.Popen[bytes]:
         """Start it: with mounts a new sandbox, else what the options say. Raises CommandNotFound."""
         try:
             return subprocess.Popen(
-                [self.program, "sandbox", *self.common, *options, *mounts, "--", *self.init(argv)],
+                [self.program, "sandbox", *self.common, *options, *mounts, "--", *self.init(argv, joining)],
                 stdin=stdin,
                 stdout=output,
                 stderr=output,

@@ -112,8 +112,14 @@ class SandboxSession(session.RunSession):
         """Run another process in the sandbox, traced; returns it with its exit status."""
         process = self.entering()
         running = self._sandbox.popen(
-            ["--enter", str(self.pid)], (), argv, stdin=subprocess.DEVNULL, output=subprocess.PIPE
+            ["--enter"],
+            (),
+            argv,
+            stdin=subprocess.DEVNULL,
+            output=subprocess.PIPE,
+            joining=self.pid,
         )
+        self._take(running.pid, process.listener)
         self._processes.append(running)
         self._pump(running, process)
         ended: list[int] = []
@@ -139,13 +145,17 @@ class SandboxSession(session.RunSession):
             with suppress(OSError, ValueError):
                 fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
 
-    def tell_agent(self, data: bytes) -> bool:
-        """Write to the agent's standard input; whether there is an agent."""
+    def tell_agent(self, line: str) -> bool:
+        """Give the agent an order; whether there is an agent."""
         with suppress(OSError, ValueError):
             if self._agent_input is not None:
-                self._agent_input.write(data)
+                self._agent_input.write(line.encode() + b"\n")
                 return True
         return False
+
+    def _take(self, pid: int, listener: int) -> None:
+        """Have the agent take a process that is to become a command."""
+        self.tell_agent(f"a {pid} {listener} {self._sandbox.token}")
 
     def process_status(self) -> str:
         """Return the command's /proc/PID/status, or an empty string if it has ended."""
@@ -222,6 +232,7 @@ class SandboxSession(session.RunSession):
             if word == "pid":
                 with suppress(OSError):
                     self._handle_of_command = os.pidfd_open(int(number))
+                self._take(int(number), 0)
                 self.later(partial(setattr, self, "pid", int(number)))
             elif word == "exit":
                 self.later(partial(self._command_ended, int(number)))

@@ -66,6 +66,11 @@ def tracer(pid: int) -> int:
     return int(found[1]) if found else 0
 
 
+def children(pid: int) -> list[int]:
+    """The children of a process's first thread now."""
+    return [int(word) for word in _contents(pid, f"task/{pid}/children").split()]
+
+
 def threads(pid: int) -> list[int]:
     """Return the threads of a process now."""
     with suppress(OSError):

@@ -1,0 +1,81 @@
+#define _GNU_SOURCE
+#include "enter.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util.h"
+
+static bool same_file(int left, int right) {
+    struct stat a, b;
+    return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+void enter_namespaces(uint32_t pid) {
+    static const char *const names[] = {"ns/user",   "ns/ipc", "ns/uts", "ns/net",
+                                        "ns/cgroup", "ns/pid", "ns/mnt"};
+    enum { COUNT = sizeof names / sizeof *names };
+    int theirs[COUNT], ours[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        char path[64];
+        proc_path(path, pid, names[i], -1);
+        theirs[i] = open(path, O_RDONLY | O_CLOEXEC);
+        append(append(path, "/proc/self/"), names[i]);
+        ours[i] = open(path, O_RDONLY | O_CLOEXEC);
+    }
+    for (int i = 0; i < COUNT; i++)
+        if (ours[i] >= 0 && !same_file(theirs[i], ours[i]) && setns(theirs[i], 0) < 0)
+            fail(EXIT_PROBE, "init: cannot enter ", names[i], ": ", strerror(errno));
+    for (int i = 0; i < COUNT; i++) {
+        close(theirs[i]);
+        close(ours[i]);
+    }
+}
+
+static void make_directories(char *path) {
+    for (char *slash = path; (slash = strchr(slash + 1, '/'));) {
+        *slash = 0;
+        mkdir(path, 0755);
+        *slash = '/';
+    }
+    mkdir(path, 0755);
+}
+
+void enter_workdir(char *path) {
+    if (chdir(path) < 0 && (make_directories(path), chdir(path)) < 0)
+        fail(EXIT_PROBE, "init: cannot work in ", path, ": ", strerror(errno));
+}
+
+pid_t forked(void) {
+    pid_t child = fork();
+    if (child < 0)
+        fail(EXIT_PROBE, "init: cannot fork: ", strerror(errno));
+    return child;
+}
+
+int exit_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+
+void enter_processes(void) {
+    pid_t child = forked();
+    if (!child) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        setsid();
+        return;
+    }
+    syscall(SYS_close_range, 3, ~0U, 0); /* the child's own end of the door tells when it has executed */
+    for (int fd = 0; fd < 3; fd++)
+        close(fd);
+    int status;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    leave(exit_status(status));
+}

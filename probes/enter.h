@@ -1,0 +1,24 @@
+/* How a command gets into a container or sandbox that runs. */
+#ifndef ENTER_H
+#define ENTER_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Everything of a process but its place among the processes: that is its children's. */
+void enter_namespaces(uint32_t pid);
+
+/* Makes it where it is not there, as Docker does. */
+void enter_workdir(char *path);
+
+/* Returns in a child, which is in the name spaces that were entered. The parent stays as it is until the
+ * child has ended, and ends as it did. */
+void enter_processes(void);
+
+/* fork(2) that does not fail. */
+pid_t forked(void);
+
+/* As a shell has it: 128 + the signal's number. */
+int exit_status(int status);
+
+#endif

@@ -1,0 +1,155 @@
+"""Containers of the probe's own, beside the traced one: from an image that holds nothing but the probe.
+
+They have the engine's process ids, so no target sees a process of them or can send one a signal, and a root
+file system that nobody can write to. The *agent* watches; the *gate* is where processes that join the target
+start from: outside of it, until they are what they are to be (probes/init.c).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from types import TracebackType
+from typing import Any, cast
+
+from docker import APIClient
+
+from tracewhale.engines.docker.container_spec import CreatePayload
+from tracewhale.engines.docker.containers import container, token
+from tracewhale.engines.docker.engine import api_errors, remove_image
+from tracewhale.engines.docker.exec_stream import Attached, attach
+from tracewhale.engines.docker.leftovers import OWNER, owner
+from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.errors import EngineError, ProbeError
+
+PROGRAM = "/probe"
+"""Where the probe is in its image."""
+
+OUTSIDE: Mapping[str, Any] = {
+    "PidMode": "host",
+    "UsernsMode": "host",
+    "NetworkMode": "none",
+    "ReadonlyRootfs": True,
+    "LogConfig": {"Type": "none"},
+}
+"""HostConfig of both: the engine's processes, and a program that nobody can replace."""
+
+AGENT_CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
+"""To see the target's files and processes; it keeps the first and the last (probes/agent.c)."""
+
+GATE_CAPABILITIES = ("SYS_CHROOT", "SYS_PTRACE")
+"""What joining the target takes besides what the traced container has."""
+
+
+@contextmanager
+def probe_image(client: APIClient, binary: bytes) -> Iterator[str]:
+    """The identity of an image of nothing but the probe, which has no name and goes at the end.
+
+    Raises EngineError.
+    """
+    made: list[str] = []
+    try:
+        with api_errors("make an image of the probe"):
+            whole(lambda: made.append(_import(client, binary)))
+        yield made[0]
+    finally:
+        for image in made:
+            with api_errors("remove the image of the probe"):
+                whole(partial(remove_image, client, image))
+
+
+def _import(client: APIClient, binary: bytes) -> str:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        member = tarfile.TarInfo(PROGRAM.lstrip("/"))
+        member.size, member.mode = len(binary), 0o755
+        archive.addfile(member, io.BytesIO(binary))
+    label = f"LABEL {OWNER}={json.dumps(owner())}"
+    answer = cast(Any, client).import_image_from_data(packed.getvalue(), changes=[label])
+    told = [json.loads(line) for line in str(answer).splitlines() if line.strip()]
+    return str(told[-1]["status"])
+
+
+class ProbeContainers:
+    """The agent and the gate of one run, made when they are needed; they go with the context."""
+
+    def __init__(self, client: APIClient, binary: bytes) -> None:
+        self._client, self._binary = client, binary
+        self._stack = ExitStack()
+        self._image = self._gate = ""
+
+    def __enter__(self) -> ProbeContainers:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def start_agent(self, ports: Sequence[int]) -> Attached:
+        """Start the agent, for ports that a server should listen on; its streams. Raises ProbeError."""
+        words = ["--ports", ",".join(str(port) for port in ports)] if ports else []
+        host = {
+            "CapAdd": list(AGENT_CAPABILITIES),
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["seccomp=unconfined", "apparmor=unconfined", "label=disable"],
+        }
+        identifier = self._create(["agent", "--join", *words], host, [])
+        attached = attach(self._client, identifier, stdin=True)
+        self._stack.callback(attached.close)
+        self._start(identifier)
+        return attached
+
+    def gate(self, payload: CreatePayload, environment: Sequence[str]) -> str:
+        """The id of the container from which processes join the one of ``payload``, with its limits.
+
+        ``environment`` is that container's. Raises ProbeError.
+        """
+        if not self._gate:
+            theirs = payload.host
+            kept = {"Privileged", "SecurityOpt", "Ulimits", "OomScoreAdj", "Runtime"}
+            host = {key: value for key, value in theirs.items() if key in kept}
+            host["CapAdd"] = sorted({*(theirs.get("CapAdd") or ()), *GATE_CAPABILITIES})
+            host["CapDrop"] = [each for each in theirs.get("CapDrop") or () if each not in GATE_CAPABILITIES]
+            identifier = self._create(["agent"], host, environment)
+            self._start(identifier)
+            self._gate = identifier
+        return self._gate
+
+    def _create(self, words: Sequence[str], host: Mapping[str, Any], environment: Sequence[str]) -> str:
+        if not self._image:
+            self._image = self._stack.enter_context(probe_image(self._client, self._binary))
+        config = {
+            "Image": self._image,
+            "User": "0",
+            "Env": list(environment),
+            "Entrypoint": [PROGRAM, *words],
+            "Cmd": [],
+            "AttachStdin": True,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "OpenStdin": True,
+        }
+        payload = CreatePayload(config, {**OUTSIDE, **host}, (PROGRAM,))
+        try:
+            return self._stack.enter_context(container(self._client, payload, token()))
+        except EngineError as error:
+            raise _refused(error) from error
+
+    def _start(self, identifier: str) -> None:
+        try:
+            with api_errors("start a container of the probe's own"):
+                self._client.start(identifier)
+        except EngineError as error:
+            raise _refused(error) from error
+
+
+def _refused(error: EngineError) -> ProbeError:
+    return ProbeError(
+        f"The engine refuses the probe a container with the engine's own processes (pid: host): {error.what}",
+        "Allow it, or take --probe ptrace or strace where the engine runs on this machine.",
+    )

@@ -1,0 +1,92 @@
+"""What a verification has proven, in words: no more than was compared. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tracewhale.driving.alike import Answers
+from tracewhale.tracing.events import Step, Trace
+from tracewhale.verification.compare import Comparison
+from tracewhale.verification.output import Output
+
+COUNTED = {"workload": ("workload", "workloads"), "exec": ("command inside", "commands inside")}
+"""Kinds of steps that pass or fail, with the nouns for one of them and for several."""
+
+
+def verdict(trace: Trace, comparison: Comparison) -> str:
+    """Return the claim that a comparison supports, or what differs."""
+    if not comparison.same:
+        return f"no, {difference(comparison)}"
+    claims = [*_ends(trace, comparison), *_answered(comparison.answers), *_passed(trace.steps)]
+    return ", ".join(claims if len(claims) > 1 or not _is_server(trace) else [*claims, "0 requests"])
+
+
+def difference(comparison: Comparison) -> str:
+    """Return how the new image differs, as a clause; an empty string if it does not."""
+    original, new = comparison.status
+    if comparison.same:
+        return ""
+    if comparison.failure:
+        return f"the new image does not run as the original did: {comparison.failure}"
+    if comparison.missing:
+        names = ", ".join(absent.path for absent in comparison.missing[:10])
+        return f"the new image lacks {len(comparison.missing)} paths that were asked for: {names}"
+    if original != new:
+        return f"the original ends with status {original}, the new image with {new}"
+    if comparison.difference:
+        return f"the output differs: {comparison.difference}"
+    answers = comparison.answers
+    first = answers.differences[0]
+    return (
+        f"{len(answers.differences)} of {answers.total} requests are answered otherwise, "
+        f"the first {first.request}: {first.what}"
+    )
+
+
+def exercised(trace: Trace) -> str:
+    """Return what drove the target, as a list of nouns."""
+    requests = len(trace.exchanges)
+    nouns = [f"{requests} {'request' if requests == 1 else 'requests'}"] if requests else []
+    nouns += _driven(trace.steps)
+    seconds = sum(float(step.argument) for step in trace.steps if step.kind == "for")
+    nouns += [f"{seconds:g} s of time"] if seconds else []
+    if not _is_server(trace):
+        nouns.insert(0, "the command to its end")
+    return ", ".join(nouns) or "its start alone"
+
+
+def _ends(trace: Trace, comparison: Comparison) -> Iterator[str]:
+    if _is_server(trace):
+        yield "started"
+    elif comparison.output is Output.SAME:
+        yield "output and status equal"
+    else:
+        yield "status equal"
+        yield f"output {comparison.output.value}"
+
+
+def _passed(steps: Iterable[Step]) -> Iterator[str]:
+    if nouns := list(_driven(steps)):
+        yield f"{', '.join(nouns)} passed"
+
+
+def _driven(steps: Iterable[Step]) -> Iterator[str]:
+    kinds = [step.kind for step in steps]
+    for kind, nouns in COUNTED.items():
+        if count := kinds.count(kind):
+            yield f"{count} {nouns[count > 1]}"
+    if "healthcheck" in kinds:
+        yield "health check"
+
+
+def _answered(answers: Answers) -> Iterator[str]:
+    """Return the clause on requests and how far they were answered alike, if any was sent."""
+    if answers.total:
+        alike = f"{answers.alike} of {answers.total}" if answers.alike < answers.total else f"{answers.total}"
+        varying = f" ({answers.unstable} vary with the original itself)" if answers.unstable else ""
+        yield f"{alike} {'request' if answers.total == 1 else 'requests'} answered alike{varying}"
+
+
+def _is_server(trace: Trace) -> bool:
+    """Return whether the command was stopped rather than ended, so that it has no output of its own."""
+    return trace.outcome is None or trace.outcome.stopped
