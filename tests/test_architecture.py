@@ -37,11 +37,12 @@ LAYERS = {
     "running": "errors rootfs tracing driving",
     "engines": "errors platforms rootfs tracing driving probe image running adoption",
     "outcome": "errors printable tracing",
-    "stages": "errors rootfs tracing plan verification report image running engines",
-    "pipeline": "errors tracing outcome plan adoption verification report image engines stages",
+    "project": "errors tracing",
+    "stages": "errors rootfs tracing project plan verification report image running engines",
+    "pipeline": "errors tracing outcome project plan adoption verification report image engines stages",
     "doctor": "errors probe running engines",
     "cli": "errors printable rootfs tracing driving probe closure rules units plan verification report "
-    "image running engines doctor pipeline",
+    "image running engines project doctor pipeline",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

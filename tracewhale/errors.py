@@ -30,6 +30,8 @@ class ExitCode(IntEnum):
     IMAGE_CONTENT = 16
     UNTRUSTED = 17
     COMMAND_FAILED = 18
+    IMAGE_GREW = 19
+    NEW_PATHS = 20
     INTERNAL = 70
     INTERRUPTED = 130
 
@@ -149,6 +151,18 @@ class Untrusted(TraceWhaleError):
     """A trace file asks for what reaches this machine, and nobody has allowed it."""
 
     exit_code = ExitCode.UNTRUSTED
+
+
+class ImageGrew(TraceWhaleError):
+    """The new image is larger than --max-size or --max-growth allows."""
+
+    exit_code = ExitCode.IMAGE_GREW
+
+
+class NewPaths(TraceWhaleError):
+    """The new image has paths that the lock file lacks, and --fail-on-new was given."""
+
+    exit_code = ExitCode.NEW_PATHS
 
 
 class Interrupted(TraceWhaleError):

@@ -15,12 +15,14 @@ from tracewhale.engines import output
 from tracewhale.engines.base import Engine, Target
 from tracewhale.engines.names import Name
 from tracewhale.engines.trust import NO_TRUST, Trust
-from tracewhale.errors import TargetNotFound, UsageError, VerificationFailed
+from tracewhale.errors import TargetNotFound, TraceWhaleError, UsageError, VerificationFailed
 from tracewhale.image.recipe import PLAIN, Recipe
 from tracewhale.image.recipe import check as check_recipe
 from tracewhale.outcome import failure_of
 from tracewhale.plan.model import Options
 from tracewhale.plan.passes import check_included
+from tracewhale.project.cache import TraceCache
+from tracewhale.project.lock import NO_LIMITS, Limits
 from tracewhale.report.model import Built, Report
 from tracewhale.stages import (
     Context,
@@ -29,8 +31,10 @@ from tracewhale.stages import (
     build_image,
     build_verified,
     hold,
+    made_of,
     plan_image,
     publish_image,
+    run_or_recall,
     run_traced,
     verify_image,
 )
@@ -146,10 +150,13 @@ def run(
     recipe: Recipe = PLAIN,
     verified: bool = True,
     on_trace: Callable[[Trace], None] = lambda trace: None,
+    limits: Limits = NO_LIMITS,
+    cache: TraceCache | None = None,
 ) -> Report:
     """Do all of it: trace, plan, build, verify, and give the image its name. Raises CommandFailed.
 
-    When the new image does not behave the same, ``error`` of the report says in what, and no image is left.
+    When the new image does not behave the same or exceeds the limits, ``error`` of the report says in what,
+    and no image is left. A trace in the cache is used again in place of a run.
     """
     destination = destination and output.check(destination)
     check_recipe(recipe)
@@ -157,17 +164,18 @@ def run(
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
         making = Making(target, view, options, recipe, context)
         check_included(view, options)
-        recorded = run_traced(target, view, job, context)
+        recorded = run_or_recall(target, view, job, context, cache)
         on_trace(recorded)
         if failure := failure_of(recorded, job.expected_status):
             raise failure
         verification: Verification | None = None
-        error: VerificationFailed | None = None
+        error: TraceWhaleError | None = None
         if verified and recorded.outcome is not None:
             candidate, verification = build_verified(making, recorded, held)
             error = _difference(verification.comparison, hint=HINT)
         else:
             candidate = held.enter_context(build_image(making, plan_image(making, recorded)))
+        error = error or limits.error(*made_of(making, candidate, destination))
         built = None if error else publish_image(making, candidate, destination)
         return replace(
             _report("run", target, context, recorded),

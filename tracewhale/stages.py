@@ -20,6 +20,8 @@ from tracewhale.image.recipe import Original, Recipe, WrittenImage
 from tracewhale.plan.additions import environment_of
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
+from tracewhale.project.cache import TraceCache, key_of
+from tracewhale.project.lock import Locked
 from tracewhale.report.model import Built
 from tracewhale.rootfs.tree import Kind, View
 from tracewhale.running.console import Console, Handle
@@ -136,6 +138,33 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
         ).checked()
 
 
+def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
+    """Return the trace in the cache of this target, request and steps; without one run the command."""
+    if cache is None:
+        return run_traced(target, view, job, context)
+    asked = [target.untraced().request, job.keep_changes, job.base, job.request.probe.value]
+    key = key_of(target.image, asked, job.steps)
+    recorded = cache.find(key)
+    if recorded is None or recorded.image != target.image:
+        recorded = run_traced(target, view, job, context)
+        cache.store(key, recorded)
+    else:
+        context.progress("using the trace in the cache: target, options, steps and version are the same")
+    return recorded
+
+
+def made_of(making: Making, candidate: Candidate, destination: Name | None) -> tuple[str, Locked]:
+    """Return the name that a new image will have, and what a lock file says of it."""
+    target, new = making.target, candidate.rebuilt.target
+    name = name_of(destination or target.default_destination)
+    return name, Locked(target.image, new.image, new.size, tuple(candidate.plan.paths))
+
+
+def name_of(place: Name) -> str:
+    """Return what reports call the place where an image goes."""
+    return place.place if place.kind == DOCKER else str(place)
+
+
 def run_again(target: Target, trace: Trace, context: Context, text: str) -> RunResult:
     """Repeat a traced run with the same input; its output is compared, not shown."""
     with target.tree() as tree, context.stage("verification run", text):
@@ -249,7 +278,7 @@ def publish_image(making: Making, candidate: Candidate, destination: Name | None
     with making.context.stage("write", f"writing {place}"), ExitStack() as held:
         image = recipes.overridden(candidate.written.image, recipe)
         rebuilt = held.enter_context(target.rebuilt(image)) if image else candidate.rebuilt
-        name = place.place if place.kind == DOCKER else str(place)
+        name = name_of(place)
         left_out = rebuilt.publish(place)
         recipes.write_bill(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
         new = rebuilt.target

@@ -8,8 +8,10 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options, steps
+from tracewhale.cli.limits import accept, limit_options, limits
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
+from tracewhale.project.cache import TraceCache
 from tracewhale.tracing import tracefile
 
 
@@ -22,6 +24,7 @@ from tracewhale.tracing import tracefile
 @making.making_options
 @options.docker_run_options
 @options.probe_option
+@limit_options
 @click.option(
     "--expect-status",
     type=click.IntRange(0, 128),
@@ -45,6 +48,7 @@ def run(
     settings = options.plan_settings(given)
     destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)
+    allowed = limits(given)
     if trace_out:
         tracefile.check_place(trace_out)
     with context(form, interactive=given["interactive"]) as current:
@@ -57,5 +61,8 @@ def run(
             recipe=recipe,
             verified=not no_verify,
             on_trace=lambda trace: tracefile.write(trace, trace_out) if trace_out else None,
+            limits=allowed,
+            cache=TraceCache(given["cache"]) if given["cache"] else None,
         )
+        accept(given["lock"], report)
         show(report, form)

@@ -1,0 +1,49 @@
+"""Options for continuous integration: what a new image must not exceed, and traces that are used again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from tracewhale.cli.declare import apply
+from tracewhale.errors import UsageError
+from tracewhale.project.lock import Limits, Locked, parse_amount, read_lock, write_lock
+from tracewhale.report.model import Report
+
+limit_options = apply(
+    click.option("--max-size", metavar="SIZE", help="Fail if the new image is larger, such as 50MB."),
+    click.option(
+        "--max-growth", metavar="SIZE|%", help="Fail if it is larger than the lock file says, by so much."
+    ),
+    click.option("--fail-on-new", is_flag=True, help="Fail if it has paths that the lock file lacks."),
+    click.option("--lock", metavar="FILE", help="Write what the new image holds, and compare with it."),
+    click.option(
+        "--cache",
+        metavar="DIR",
+        help="Use a trace again if target, options, steps and version are the same.",
+    ),
+)
+
+
+def limits(given: dict[str, Any]) -> Limits:
+    """What a verb's options allow. Raises UsageError."""
+    lock = given["lock"]
+    for option in ("max_growth", "fail_on_new"):
+        if given[option] and not lock:
+            name = f"--{option.replace('_', '-')}"
+            raise UsageError(f"{name} compares with a lock file, and none is named.", "Add --lock FILE.")
+    return Limits(
+        size=parse_amount(given["max_size"]) if given["max_size"] else None,
+        growth=parse_amount(given["max_growth"], percent=True) if given["max_growth"] else None,
+        no_new_paths=given["fail_on_new"],
+        lock=read_lock(lock) if lock else {},
+    )
+
+
+def accept(lock: str | None, report: Report) -> None:
+    """Write what was made to the lock file, if there is one."""
+    if lock and report.built is not None and report.plan is not None and report.error is None:
+        built = report.built
+        made = Locked(report.image, built.image, built.size, tuple(report.plan.paths))
+        write_lock(lock, built.name, made)

@@ -1,0 +1,149 @@
+"""The project file: ``tracewhale.toml``, or ``[tool.tracewhale]`` in pyproject.toml.
+
+Its keys are the long options of ``tracewhale run`` without their dashes, so whatever that can do is there.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tracewhale.errors import UsageError
+
+NAMES = ("tracewhale.toml", "pyproject.toml")
+OWN = ("image", "command", "steps")
+"""Keys of a target that are no options: what is run, its arguments, and what drives it, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What may be said of a target: options by how they are given, and kinds of steps."""
+
+    flags: frozenset[str]
+    single: frozenset[str]
+    many: frozenset[str]
+    steps: frozenset[str]
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return self.flags | self.single | self.many | {*OWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The targets of a file, each as the words of ``tracewhale run``."""
+
+    path: str
+    targets: Mapping[str, tuple[str, ...]]
+
+
+def find_file(directory: str) -> str:
+    """Return the project file in a directory. Raises UsageError where there is none."""
+    for name in NAMES:
+        path = os.path.join(directory, name)
+        if os.path.exists(path) and (name != "pyproject.toml" or _table(path) is not None):
+            return path
+    raise UsageError(
+        "There is no tracewhale.toml, and no [tool.tracewhale] in pyproject.toml.",
+        "Write one with `tracewhale init TARGET`.",
+    )
+
+
+def read_project(path: str, vocabulary: Vocabulary) -> Project:
+    """Read a project file. Raises UsageError with the place, and a suggestion for a misspelt key."""
+    table = _table(path)
+    if table is None:
+        raise UsageError(f"{path} has no [tool.tracewhale].", "Name another file with --project.")
+    _check(path, "", table, ("targets", "defaults"))
+    targets, defaults = table.get("targets", {}), table.get("defaults", {})
+    for name, value in {"defaults": defaults, "targets": targets}.items():
+        _expect(path, name, value, dict, "a table")
+    _check(path, "defaults", defaults, vocabulary.keys - {"image", "steps"})
+    if not targets:
+        raise UsageError(f"{path} has no targets.", 'Add one: [targets.shop], and image = "shop:latest".')
+    words: dict[str, tuple[str, ...]] = {}
+    for name, value in targets.items():
+        place = f"targets.{name}"
+        _expect(path, place, value, dict, "a table")
+        _check(path, place, value, vocabulary.keys)
+        words[name] = tuple(_words(path, place, {**defaults, **value}, vocabulary))
+    return Project(path, words)
+
+
+def _table(path: str) -> dict[str, Any] | None:
+    try:
+        with open(path, "rb") as file:
+            value = tomllib.load(file)
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be read: {error.strerror}.", "Name a file with --project."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} is not TOML: {error}.", "See https://toml.io.") from error
+    if os.path.basename(path) != "pyproject.toml":
+        return value
+    tool = value.get("tool")
+    table = tool.get("tracewhale") if isinstance(tool, dict) else None
+    return table if isinstance(table, dict) else None
+
+
+def _check(path: str, place: str, table: Mapping[str, Any], known: Sequence[str] | frozenset[str]) -> None:
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"Do you mean {near[0]}?" if near else f"It may have {', '.join(sorted(known))}."
+            raise UsageError(f"{path}: {place or 'the file'} has an unknown key {key}.", hint)
+
+
+def _expect(path: str, place: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise UsageError(f"{path}: {place} is not {what}.", "See docs/project-file.md.")
+
+
+def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -> Iterator[str]:
+    image = table.get("image")
+    if not isinstance(image, str) or not image:
+        raise UsageError(f"{path}: {place} has no image.", 'Say which: image = "shop:latest".')
+    for key, value in table.items():
+        at = f"{place}.{key}"
+        if key in OWN:
+            continue
+        if key in known.flags:
+            _expect(path, at, value, bool, "true or false")
+            if value:
+                yield f"--{key}"
+        elif key in known.single:
+            _expect(path, at, value, (str, int, float), "a string or a number")
+            yield f"--{key}={value}"
+        else:
+            values = [f"{name}={each}" for name, each in value.items()] if isinstance(value, dict) else value
+            for each in (
+                [values] if isinstance(values, str) else values if isinstance(values, list) else [None]
+            ):
+                _expect(path, at, each, (str, int, float), "a string or a list of strings")
+                yield f"--{key}={each}"
+    yield from _steps(path, f"{place}.steps", table.get("steps", []), known)
+    yield image
+    command = table.get("command", [])
+    _expect(path, f"{place}.command", command, list, "a list of strings")
+    if command:
+        yield "--"
+    for word in command:
+        _expect(path, f"{place}.command", word, str, "a list of strings")
+        yield word
+
+
+def _steps(path: str, place: str, steps: object, known: Vocabulary) -> Iterator[str]:
+    _expect(path, place, steps, list, 'a list such as [{ http = "/" }, { crawl = 2 }]')
+    for step in steps if isinstance(steps, list) else ():
+        _expect(path, place, step, dict, 'a list such as [{ http = "/" }, { crawl = 2 }]')
+        _check(path, place, step, known.steps)
+        if len(step) != 1:
+            raise UsageError(f"{path}: {place} has a step of {len(step)} keys.", "Give each its own {}.")
+        for kind, value in step.items():
+            _expect(path, f"{place}.{kind}", value, (str, int, float), "a string or a number")
+            yield f"--{kind}={value}"

@@ -1,0 +1,142 @@
+"""The lock file: what each image held when it was last accepted, so that growth is seen in a review."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from tracewhale.errors import ImageGrew, NewPaths, TraceWhaleError, UsageError
+
+VERSION = 1
+SHOWN = 40
+"""Lines of a difference in a message."""
+
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
+AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?I?B?|%)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """One image: the original's identity and its own, its size in bytes as Docker counts, its paths."""
+
+    original: str
+    image: str
+    size: int
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of bytes, or a share of another size in percent."""
+
+    number: float
+    percent: bool = False
+
+    def of(self, size: int) -> int:
+        """The amount in bytes, where it is a share of ``size``."""
+        return int(size * self.number / 100) if self.percent else int(self.number)
+
+
+def parse_amount(text: str, *, percent: bool = False) -> Amount:
+    """Read ``50MB``, ``1.5GiB`` or, with ``percent``, ``10%``. Raises UsageError."""
+    found = AMOUNT.fullmatch(text.strip())
+    unit = found[2].upper() if found else ""
+    if found and unit == "%" and percent:
+        return Amount(float(found[1]), percent=True)
+    if not found or unit not in UNITS:
+        examples = "50MB, 1.5GiB" + (" or 10%" if percent else "")
+        raise UsageError(f"{text} is not a size.", f"Give one such as {examples}.")
+    return Amount(float(found[1]) * UNITS[unit])
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a new image must not exceed; ``lock`` has what was accepted before, by the image's name."""
+
+    size: Amount | None = None
+    growth: Amount | None = None
+    no_new_paths: bool = False
+    lock: Mapping[str, Locked] = field(default_factory=dict)
+
+    def error(self, name: str, made: Locked) -> TraceWhaleError | None:
+        """Return in what a new image exceeds the limits; None if it does not."""
+        if self.size is not None and made.size > self.size.of(0):
+            return ImageGrew(
+                f"The new image has {made.size:,} bytes, and may have {self.size.of(0):,}.",
+                "Leave something out with --exclude, or raise --max-size.",
+            )
+        before = self.lock.get(name)
+        if before is None:
+            return None  # there is nothing to compare with yet
+        if self.growth is not None and made.size > before.size + self.growth.of(before.size):
+            more = f"{made.size - before.size:,} more than the lock file says"
+            return ImageGrew(
+                f"The new image has {made.size:,} bytes, {more}.",
+                "Look what is new with --fail-on-new, or run without --max-growth to accept it.",
+            )
+        new = sorted({*made.paths} - {*before.paths})
+        if self.no_new_paths and new:
+            gone = sorted({*before.paths} - {*made.paths})
+            lines = [*(f"+ {path}" for path in new), *(f"- {path}" for path in gone)]
+            first = f"The new image has {len(new)} paths that the lock file lacks:"
+            rest = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
+            return NewPaths(
+                "\n".join([first, *lines[:SHOWN], *rest]), "Run without --fail-on-new to accept them."
+            )
+        return None
+
+
+NO_LIMITS = Limits()
+
+
+def read_lock(path: str) -> dict[str, Locked]:
+    """Read a lock file; one that is not there is empty. Raises UsageError for one that is malformed."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            value = json.load(file)
+        if value["version"] > VERSION:
+            raise UsageError(f"The lock file {path} is of a newer version.", "Use a newer TraceWhale.")
+        return {
+            str(name): Locked(
+                str(each["original"]), str(each["image"]), int(each["size"]), tuple(map(str, each["paths"]))
+            )
+            for name, each in value["targets"].items()
+        }
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise UsageError(f"The lock file {path} cannot be read: {error.strerror}.", "Name a file.") from error
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{path} is not a lock file.", "Remove it, and it is written again.") from error
+
+
+def write_lock(path: str, name: str, made: Locked) -> None:
+    """Write one image's entry, a path a line for a review, and keep the others'. Raises UsageError."""
+    targets = read_lock(path) | {name: made}
+    value = {
+        "version": VERSION,
+        "targets": {
+            name: {
+                "original": each.original,
+                "image": each.image,
+                "size": each.size,
+                "paths": sorted(each.paths),
+            }
+            for name, each in sorted(targets.items())
+        },
+    }
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(temporary, "x", encoding="utf-8") as file:
+            file.write(json.dumps(value, indent=1) + "\n")
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise UsageError(
+            f"The lock file {path} cannot be written: {error.strerror}.", "Name another place."
+        ) from error
