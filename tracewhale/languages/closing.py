@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping
 
 from tracewhale.languages.files import Files
 from tracewhale.languages.model import Edge, Environment, Language, LanguageClosure, Limits, Mention, Miss
@@ -29,49 +29,63 @@ MOST_UNPARSED = 8
 _memory: dict[tuple[str, bytes], tuple[Mention, ...]] = {}
 
 
-class Closing:
-    """One run of the fixpoint. Files are visited by their number of lazy steps, so that each is read once."""
+class Closer:
+    """Works out closures in one image, and remembers what the files that it has read name.
 
-    def __init__(self, files: Files, languages: Sequence[Language], limits: Limits) -> None:
-        self.files = files
-        self.languages = languages
-        self.limits = limits
-        self.steps: dict[str, int] = {}
-        self.edges: dict[Edge, None] = {}
-        self.misses: dict[Miss, None] = {}
-        self.bounded: dict[str, None] = {}
-        self._waiting: dict[int, dict[str, None]] = {}
+    Files are visited by their number of lazy steps, so that each is visited once.
+    """
+
+    def __init__(self, view: View, environment: Environment, limits: Limits) -> None:
+        self._view = view
+        self._environment = environment
+        self._limits = limits
+        self._languages: list[Language] = []
+        self._files = Files(view, environment, ())
+        self._findings: dict[str, tuple[bool, list[Edge | Miss]]] = {}
+        self._bounded: dict[str, None] = {}
         self._read_size = 0
         self._read_count = 0
         self._unparsed = 0
 
-    def run(self, kept: Iterable[str]) -> LanguageClosure:
-        for path in kept:
-            self._reach(path, 0)
-        for step in range(self.limits.lazy_steps + 1):
-            while waiting := self._waiting.pop(step, None):
-                for language, path, content in self._texts(waiting):
-                    self._follow(language, path, content, step)
-        added = {path: step for path, step in self.steps.items() if path not in self.files.kept}
-        return LanguageClosure(tuple(self.edges), tuple(self.misses), added, tuple(self.bounded))
+    def close(self, kept: Iterable[str], beside: Iterable[str] = ()) -> LanguageClosure:
+        """The closure of kept files: see ``close``."""
+        starts = dict.fromkeys(beside, self._limits.lazy_steps) | dict.fromkeys(kept, 0)
+        if not self._languages:
+            names = self._limits.languages or LANGUAGES.keys()
+            self._files = Files(self._view, self._environment, starts)
+            self._languages = [make(self._files) for name, make in LANGUAGES.items() if name in names]
+        walk = Walk(starts)
+        for step in range(self._limits.lazy_steps + 1):
+            while waiting := walk.waiting.pop(step, None):
+                self._read(path for path in waiting if path not in self._findings)
+                for path in waiting:
+                    self._follow(walk, path, step)
+        added = {path: step for path, step in walk.steps.items() if path not in starts}
+        return LanguageClosure(tuple(walk.edges), tuple(walk.misses), added, tuple(self._bounded))
 
-    def _reach(self, path: str, step: int) -> None:
-        """A file is reached over so many lazy steps: visit it, unless it was reached over fewer."""
-        if self.steps.get(path, step + 1) > step:
-            self.steps[path] = step
-            self._waiting.setdefault(step, {})[path] = None
+    def _follow(self, walk: Walk, path: str, step: int) -> None:
+        costs, findings = self._findings.get(path, (False, []))
+        at_end = costs and step == self._limits.lazy_steps
+        for finding in findings:
+            if at_end and finding.lazy:
+                continue
+            if isinstance(finding, Miss):
+                walk.misses[finding] = None
+            else:
+                walk.edges[finding] = None
+                walk.reach(self._files.physical(finding.target), step + (costs and finding.lazy))
 
-    def _texts(self, paths: Iterable[str]) -> Iterator[tuple[Language, str, bytes]]:
-        """The contents of the files that are in a language, within the limits, in few exchanges."""
-        tree = self.files.view.tree
-        self.files.view.prefetch({parent(path) for path in paths})
-        entries = [entry for path in paths if (entry := self.files.view.lstat(path)) is not None]
+    def _read(self, paths: Iterable[str]) -> None:
+        """Read the files that are in a language, within the limits, in few exchanges."""
+        known = dict.fromkeys(paths)
+        self._view.prefetch({parent(path) for path in known})
+        entries = [entry for path in known if (entry := self._view.lstat(path)) is not None]
         regular = [entry for entry in entries if entry.kind is Kind.FILE]
-        heads = tree.read([(entry.path, 0, HEAD) for entry in regular])
+        heads = self._view.tree.read([(entry.path, 0, HEAD) for entry in regular])
         chosen: list[tuple[Entry, list[Language]]] = []
         for entry, head in zip(regular, heads, strict=True):
-            readers = [language for language in self.languages if language.reads(entry, head or b"")]
-            if readers and self._within(entry):
+            readers = [language for language in self._languages if language.reads(entry, head or b"")]
+            if readers and self._is_within(entry):
                 chosen.append((entry, readers))
         while chosen:
             size, count = 0, 0
@@ -79,52 +93,66 @@ class Closing:
                 size += chosen[count][0].size
                 count += 1
             batch, chosen = chosen[:count], chosen[count:]
-            contents = tree.read([(entry.path, 0, entry.size) for entry, _ in batch])
+            contents = self._view.tree.read([(entry.path, 0, entry.size) for entry, _ in batch])
             for (entry, readers), content in zip(batch, contents, strict=True):
                 for language in readers:
-                    yield language, entry.path, content or b""
+                    self._find(language, entry.path, content or b"")
 
-    def _within(self, entry: Entry) -> bool:
-        if entry.size > self.limits.file_size:
-            self.bounded[f"{entry.path} is larger than {self.limits.file_size >> 20} MiB: not read."] = None
-            return False
-        self._read_size += entry.size
-        self._read_count += 1
-        if self._read_size > self.limits.total_size or self._read_count > self.limits.files:
-            self.bounded["There are more files than the closure of languages reads."] = None
-            return False
-        return True
-
-    def _follow(self, language: Language, path: str, content: bytes, step: int) -> None:
+    def _find(self, language: Language, path: str, content: bytes) -> None:
+        """Parse a file and look for what it names."""
+        _, findings = self._findings.setdefault(path, (language.is_library(path), []))
         if self._unparsed >= MOST_UNPARSED:
             return
         try:
             mentions = remembered(language, path, content)
         except Unparsed as error:
             self._unparsed += 1
-            self.bounded[f"{path} is not read: {error.what}."] = None
+            self._bounded[f"{path} is not read: {error.what}."] = None
             return
-        if len(mentions) > self.limits.mentions:
-            self.bounded[f"{path} names more than {self.limits.mentions} others."] = None
-            mentions = mentions[: self.limits.mentions]
-        costs = language.is_library(path)
-        if costs and step == self.limits.lazy_steps:
-            mentions = tuple(mention for mention in mentions if not mention.lazy)
-        for finding in language.resolve(path, mentions):
-            if isinstance(finding, Miss):
-                self.misses[finding] = None
-                continue
-            self.edges[finding] = None
-            self._reach(self.files.physical(finding.target), step + (costs and finding.lazy))
+        if len(mentions) > self._limits.mentions:
+            self._bounded[f"{path} names more than {self._limits.mentions} others."] = None
+            mentions = mentions[: self._limits.mentions]
+        findings += dict.fromkeys(language.resolve(path, mentions))
+
+    def _is_within(self, entry: Entry) -> bool:
+        if entry.size > self._limits.file_size:
+            self._bounded[f"{entry.path} is larger than {self._limits.file_size >> 20} MiB: not read."] = None
+            return False
+        self._read_size += entry.size
+        self._read_count += 1
+        if self._read_size > self._limits.total_size or self._read_count > self._limits.files:
+            self._bounded["There are more files than the closure of languages reads."] = None
+            return False
+        return True
+
+
+class Walk:
+    """The state of one closure: files with their lazy steps, those that are to be visited, what was found."""
+
+    def __init__(self, starts: Mapping[str, int]) -> None:
+        self.steps: dict[str, int] = {}
+        self.waiting: dict[int, dict[str, None]] = {}
+        self.edges: dict[Edge, None] = {}
+        self.misses: dict[Miss, None] = {}
+        for path, step in starts.items():
+            self.reach(path, step)
+
+    def reach(self, path: str, step: int) -> None:
+        """A file is reached over so many lazy steps: visit it, unless it was reached over fewer."""
+        if self.steps.get(path, step + 1) > step:
+            self.steps[path] = step
+            self.waiting.setdefault(step, {})[path] = None
 
 
 def remembered(language: Language, path: str, content: bytes) -> tuple[Mention, ...]:
-    """What a text mentions; parsed once for each different name's end and content."""
-    key = (f"{language.name} {path.rpartition('/')[2]}", hashlib.blake2b(content, digest_size=16).digest())
+    """What a text mentions; parsed once for each different ending of a name, and content."""
+    ending = path.rpartition("/")[2].rpartition(".")[2]
+    key = (f"{language.name} {ending}", hashlib.blake2b(content, digest_size=16).digest())
     if key not in _memory:
         if len(_memory) >= REMEMBERED:
             _memory.clear()
-        _memory[key] = tuple(language.mentions(path, content))
+        found = dict.fromkeys(language.mentions(path, content))
+        _memory[key] = tuple(sorted(found, key=lambda mention: mention.line))
     return _memory[key]
 
 
@@ -133,14 +161,12 @@ def close(
     kept_paths: Iterable[str],
     environment: Environment = NO_ENVIRONMENT,
     limits: Limits = DEFAULT_LIMITS,
+    beside: Iterable[str] = (),
 ) -> LanguageClosure:
     """What the kept files name in their languages, transitively within the limits; nothing is executed.
 
     ``kept_paths`` are physical paths that are kept for reasons of their own: giving what an earlier closure
-    added makes that one step longer. Nothing here raises for what is in the image.
+    added makes that one step longer. Of the files ``beside`` them nothing shows that they are used: they
+    start where the lazy steps end. Nothing here raises for what is in the image.
     """
-    kept = tuple(dict.fromkeys(kept_paths))
-    files = Files(view, environment, kept)
-    names = limits.languages or LANGUAGES.keys()
-    chosen = [make(files) for name, make in LANGUAGES.items() if name in names]
-    return Closing(files, chosen, limits).run(kept)
+    return Closer(view, environment, limits).close(kept_paths, beside)

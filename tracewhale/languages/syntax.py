@@ -64,7 +64,8 @@ class Text:
         self._captures = captures
 
     def nodes(self, capture: str) -> list[tree_sitter.Node]:
-        return self._captures.get(capture, [])
+        """The nodes of a capture, in the order of the text."""
+        return sorted(self._captures.get(capture, []), key=lambda node: (node.start_byte, node.end_byte))
 
     def text(self, node: tree_sitter.Node) -> str:
         return self.content[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")

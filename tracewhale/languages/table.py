@@ -5,9 +5,25 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tracewhale.languages.files import Files
+from tracewhale.languages.java import Java
+from tracewhale.languages.javascript import JavaScript
+from tracewhale.languages.machine_code import MachineCode
 from tracewhale.languages.model import Language
+from tracewhale.languages.perl import Perl
+from tracewhale.languages.php import Php
 from tracewhale.languages.python import Python
+from tracewhale.languages.rlang import RLanguage
+from tracewhale.languages.ruby import Ruby
+from tracewhale.languages.shell import Shell
 
 LANGUAGES: Mapping[str, Callable[[Files], Language]] = {
+    "java": Java,
+    "javascript": JavaScript,
+    "machine-code": MachineCode,
+    "perl": Perl,
+    "php": Php,
     "python": Python,
+    "r": RLanguage,
+    "ruby": Ruby,
+    "shell": Shell,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
 from tracewhale.languages.model import Edge, Mention, Miss
 from tracewhale.languages.python import names
-from tracewhale.languages.python.paths import Paths, is_library
+from tracewhale.languages.python.paths import Paths, is_library, is_standard
 from tracewhale.rootfs.tree import Entry, Kind, join, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\bpython[\d.]*\b")
@@ -23,6 +24,9 @@ GUESSES = ("string", "import_string()", "load_object()")
 
 ATTRIBUTE = re.compile(r"\w+\.[A-Z]\w*")
 """A class in a module, by the habit that PEP 8 describes."""
+
+TESTS = frozenset({"test", "tests"})
+"""Packages that nothing but a test run loads."""
 
 ZIPPED = (".pyz", ".pex", ".egg", ".zip")
 
@@ -67,7 +71,10 @@ class Python:
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
         search = self._paths.search(path)
+        standard = is_standard(path)
         for mention in mentions:
+            if standard and mention.how == "string":
+                continue
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
             elif mention.name.startswith("."):
@@ -98,8 +105,9 @@ class Python:
             if module is None:
                 if certain:
                     yield from seen
+                if certain and mention.name.split(".")[0] not in sys.stdlib_module_names:
                     yield Miss(path, mention.line, mention.name, places, mention.lazy)
-                elif depth > 1 or (depth == 1 and ATTRIBUTE.fullmatch(mention.name)):
+                elif not certain and (depth > 1 or (depth == 1 and ATTRIBUTE.fullmatch(mention.name))):
                     yield from seen
                 return
             seen += _edges(path, mention, module.files, mention.name)
@@ -143,8 +151,11 @@ class Python:
             return tuple(join(place, extension) for extension in extensions)
         if f"{name}.py" in listing:
             cached = self._files.listing(join(place, "__pycache__")) if "__pycache__" in listing else {}
-            bytecode = (each for each in self._bytecode(place, cached).get(name, ()))
-            return (join(place, f"{name}.py"), *(join(join(place, "__pycache__"), each) for each in bytecode))
+            source = join(place, f"{name}.py")
+            if source in self._files.kept:
+                return (source,)  # its bytecode has been asked for, or is not used
+            bytecode = self._bytecode(place, cached).get(name, ())
+            return (source, *(join(join(place, "__pycache__"), each) for each in bytecode))
         return (join(place, f"{name}.pyc"),) if f"{name}.pyc" in listing else ()
 
     def _extensions(self, place: str) -> dict[str, list[str]]:
@@ -166,5 +177,7 @@ class Python:
 
 
 def _edges(path: str, mention: Mention, targets: Iterable[str], name: str) -> Iterator[Edge]:
+    if any(directory in TESTS and f"/{directory}/" not in path for directory in mention.name.split(".")):
+        return
     for target in targets:
         yield Edge(path, mention.line, name, target, mention.how, mention.lazy)

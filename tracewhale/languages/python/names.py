@@ -18,12 +18,17 @@ GRAMMAR = Grammar(
     """
     [(import_statement) (import_from_statement)] @import
     [(function_definition) (lambda)] @lazy
+    ((module (function_definition name: (identifier) @test) @self_test) (#eq? @test "_test"))
     (if_statement condition: (_) @condition)
     """,
 )
 
-NEVER = re.compile(rb"(\w+\.)?TYPE_CHECKING")
-"""A condition that only type checkers take for true (PEP 484)."""
+NEVER = re.compile(
+    rb"""(\w+\.)?TYPE_CHECKING
+    | (\w+\.)?(platform|name)\s*==\s*["'](win32|nt|darwin|cygwin|java|emscripten|vms)["']""",
+    re.VERBOSE,
+)
+"""A condition that only type checkers take for true (PEP 484), or that does not hold on Linux."""
 
 MAIN = b"__name__"
 
@@ -51,13 +56,13 @@ ZIP_SIZE = 32 << 20
 def mentions(content: bytes) -> Iterator[Mention]:
     """What a module mentions, in the order of kinds and lines."""
     text = GRAMMAR.parse(content)
-    never = Ranges(_guarded(text, NEVER))
+    never = Ranges([*_guarded(text, NEVER), *text.nodes("self_test")])
     lazy = Ranges([*text.nodes("lazy"), *_guarded(text, re.compile(MAIN))])
     for node in text.nodes("import"):
         if node.start_byte not in never:
             yield from _imports(text, node, node.start_byte in lazy)
     for match in CALL.finditer(content):
-        if text.type_at(match.start(1), match.end(1)) == "identifier":
+        if match.start() not in never and text.type_at(match.start(1), match.end(1)) == "identifier":
             how = match[1].decode()
             yield Mention(text.line(match.start()), match["name"].decode(), f"{how}()", match.start() in lazy)
     for match in COMMAND.finditer(content):
@@ -80,13 +85,13 @@ def _guarded(text: Text, condition: re.Pattern[bytes]) -> Iterator[Node]:
 def _imports(text: Text, node: Node, lazy: bool) -> Iterator[Mention]:
     line = node.start_point.row + 1
     named = [name.child_by_field_name("name") or name for name in node.children_by_field_name("name")]
-    names = tuple(_decoded(name.text) for name in named)
+    names = tuple(text.text(name) for name in named)
     if node.type == "import_statement":
         yield from (Mention(line, name, "import", lazy) for name in names)
         return
     module = node.child_by_field_name("module_name")
     if module is not None:
-        yield Mention(line, "".join(_decoded(module.text).split()), "from", lazy, names or ("*",))
+        yield Mention(line, "".join(text.text(module).split()), "from", lazy, names or ("*",))
 
 
 def _decoded(text: bytes | None) -> str:

@@ -91,6 +91,11 @@ class Paths:
                     yield from self._existing(normal(line if line.startswith("/") else f"{directory}/{line}"))
 
 
+def is_standard(path: str) -> bool:
+    """Whether a module is of the standard library: its strings name modules that have been renamed."""
+    return LIBRARY.match(path) is not None and SITE.match(path) is None
+
+
 def is_library(path: str) -> bool:
     """Whether a module is of the standard library or an installed distribution."""
     return LIBRARY.match(path) is not None or SITE.match(path) is not None

@@ -1,0 +1,42 @@
+"""Commands of shell scripts in small trees."""
+
+from __future__ import annotations
+
+from tests.languages.text import closed, edges
+
+
+def test_commands_of_every_branch_are_found() -> None:
+    tree = """
+        /start.sh: #!/bin/sh\\n# find me\\n. /etc/app.conf\\nif [ "$A" ]; then find | xargs -0 sed s/a/b; fi\\n
+        /etc/app.conf: A=$(awk 1)\\n
+        /usr/bin/find: f
+        /usr/bin/sed: s
+        /usr/bin/awk: a
+        /usr/bin/xargs: x
+    """
+    assert edges(closed(tree, ["/start.sh"])) == "\n".join(
+        [
+            "/start.sh:3 /etc/app.conf -> /etc/app.conf (source)",
+            "/start.sh:3 /etc/app.conf -> /etc/app.conf (path, lazy)",
+            "/start.sh:4 find -> /usr/bin/find (command, lazy)",
+            "/start.sh:4 xargs -> /usr/bin/xargs (command, lazy)",
+            "/start.sh:4 sed -> /usr/bin/sed (command, lazy)",
+            "/etc/app.conf:1 awk -> /usr/bin/awk (command)",
+        ]
+    )
+
+
+def test_strings_that_a_shell_runs_are_scripts() -> None:
+    tree = """
+        /run.sh: exec env A=1 bash -c 'git status; echo "no"' \\n
+        /usr/bin/git: g
+        /usr/bin/bash: b
+        /usr/bin/env: e
+    """
+    assert edges(closed(tree, ["/run.sh"])) == "\n".join(
+        [
+            "/run.sh:1 env -> /usr/bin/env (command)",
+            "/run.sh:1 bash -> /usr/bin/bash (command)",
+            "/run.sh:1 git -> /usr/bin/git (command, lazy)",
+        ]
+    )

@@ -1,0 +1,227 @@
+"""JavaScript and TypeScript in Node: modules as ``require`` and ``import`` resolve them (its "Modules")."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tracewhale.languages.commands import Commands
+from tracewhale.languages.files import Files, normal
+from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.syntax import Grammar, Ranges
+from tracewhale.rootfs.tree import Entry, parent
+
+SCRIPT = re.compile(rb"#![^\n]*\b(node|nodejs|bun|deno)\b")
+SCRIPTS = (".js", ".cjs", ".mjs", ".jsx")
+TYPED = (".ts", ".cts", ".mts", ".tsx")
+SUFFIXES = (".js", ".json", ".node", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
+"""What is tried after a name without a suffix: ``require``'s own, and those of loaders in wide use."""
+
+QUERY = """
+    [(function_declaration) (function_expression) (arrow_function) (method_definition)
+     (generator_function_declaration)] @lazy
+"""
+GRAMMAR = Grammar("tree_sitter_javascript", QUERY)
+TYPESCRIPT = Grammar("tree_sitter_typescript", QUERY, "language_typescript")
+TSX = Grammar("tree_sitter_typescript", QUERY, "language_tsx")
+
+CALL = re.compile(
+    rb"""\b(?P<how>require(?:\.resolve)?|import(?:\.meta\.resolve)?|__non_webpack_require__)\s*\(\s*
+    (?:/\*.{0,200}?\*/\s*)?
+    (?P<quote>["'`])(?P<name>[^"'`$\\\n]{1,300})(?P=quote)""",
+    re.VERBOSE | re.DOTALL,
+)
+STATEMENT = re.compile(
+    rb"""\b(?P<how>import|from)\s*(?P<quote>["'])(?P<name>[^"'\\\n]{1,300})(?P=quote)""", re.VERBOSE
+)
+COMMAND = re.compile(
+    rb"""\b(?:spawn|spawnSync|exec|execSync|execFile|execFileSync|execa|execaSync)\s*\(\s*
+    (?P<quote>["'`])(?P<name>[\w./+-][^"'`\n]{0,300})(?P=quote)""",
+    re.VERBOSE,
+)
+PATH = re.compile(
+    rb"""\b(?:join|resolve)\s*\(\s*__dirname\s*,\s*
+    (?P<quote>["'])(?P<name>[^"'\\\n]{1,300})(?P=quote)\s*\)""",
+    re.VERBOSE,
+)
+CODE = frozenset({"identifier", "property_identifier", "import", "from", "meta_property", "call_expression"})
+
+BUILTIN = frozenset(
+    "assert async_hooks buffer child_process cluster console constants crypto dgram diagnostics_channel "
+    "dns domain events fs http http2 https inspector module net os path perf_hooks process punycode "
+    "querystring readline repl sea sqlite stream string_decoder sys test timers tls trace_events tty "
+    "url util v8 vm wasi worker_threads zlib".split()
+)
+REQUIRING = ("node", "require", "module-sync", "default")
+IMPORTING = ("node", "import", "module-sync", "default")
+GLOBAL = ("/usr/lib/node_modules", "/usr/local/lib/node_modules", "/usr/share/nodejs", "/usr/lib/nodejs")
+DEPTH = 8
+
+
+class JavaScript:
+    """Modules that are named by literals; the conditions of ``exports`` are those of the construct."""
+
+    name = "javascript"
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._commands = Commands(files)
+        self._manifests: dict[str, dict[str, Any]] = {}
+
+    def reads(self, entry: Entry, head: bytes) -> bool:
+        return entry.path.endswith((*SCRIPTS, *TYPED)) or SCRIPT.match(head) is not None
+
+    def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        found = [m for pattern in (CALL, STATEMENT, PATH, COMMAND) for m in pattern.finditer(content)]
+        if not found or path.endswith((".d.ts", ".d.mts", ".d.cts")):
+            return
+        grammar = TSX if path.endswith(".tsx") else TYPESCRIPT if path.endswith(TYPED) else GRAMMAR
+        text = grammar.parse(content)
+        lazy = Ranges(text.nodes("lazy"))
+        for match in found:
+            at = match.start()
+            word_end = at + len(re.match(rb"\w+", match[0])[0])  # type: ignore[index]
+            if text.type_at(at, word_end) not in CODE:
+                continue
+            how = "command" if match.re is COMMAND else "path" if match.re is PATH else match["how"].decode()
+            name = match["name"].decode("utf-8", "surrogateescape")
+            yield Mention(text.line(at), name, how, at in lazy or how in ("path", "command"))
+
+    def is_library(self, path: str) -> bool:
+        return "/node_modules/" in path
+
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+        for mention in mentions:
+            if mention.how == "command":
+                yield from self._commands.of_text(path, mention)
+                continue
+            name = mention.name.partition("?")[0] if mention.how in ("import", "from") else mention.name
+            if mention.how == "path":
+                targets, places = self._at(normal(f"{parent(path)}/{name}")), [parent(path)]
+            elif name.startswith("node:") or name.split("/")[0] in BUILTIN or ":" in name:
+                continue
+            else:
+                conditions = REQUIRING if mention.how.startswith("require") else IMPORTING
+                targets, places = self._module(path, name, conditions)
+            for target in targets:
+                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+            if not targets and mention.how != "path":
+                yield Miss(path, mention.line, mention.name, tuple(places), mention.lazy)
+
+    def _module(self, path: str, name: str, conditions: tuple[str, ...]) -> tuple[list[str], list[str]]:
+        """The files for a name, with the manifests that led to them, and where it was looked for."""
+        here = parent(path)
+        if name.startswith(("./", "../", "/")) or name in (".", ".."):
+            place = normal(name if name.startswith("/") else f"{here}/{name}")
+            return self._at(place), [place]
+        scope, manifest = self._scope(here)
+        if name.startswith("#"):
+            target = _matched(manifest.get("imports"), name, conditions)
+            return (self._target(scope, target, conditions, path), [scope])
+        parts = name.split("/")
+        package = "/".join(parts[: 2 if name.startswith("@") else 1])
+        rest = "." + name[len(package) :]
+        if manifest.get("name") == package and "exports" in manifest:
+            return self._exported(scope, manifest, rest, conditions), [scope]
+        places = [place for place in self._places(here) if self._files.is_directory(place)]
+        for place in places:
+            root = f"{place}/{package}"
+            if self._files.is_directory(root):
+                found = self._package(self._files.physical(root), rest, conditions)
+                return ([root, *found] if found else []), places
+            if rest == "." and (found := self._at(root)):
+                return found, places
+        return [], places
+
+    def _places(self, here: str) -> Iterator[str]:
+        while True:
+            if not here.endswith("/node_modules"):
+                yield normal(f"{here}/node_modules")
+            if here == "/":
+                break
+            here = parent(here)
+        yield from (p for p in self._files.environment.get("NODE_PATH").split(":") if p.startswith("/"))
+        yield from GLOBAL
+
+    def _package(self, root: str, rest: str, conditions: tuple[str, ...]) -> list[str]:
+        manifest = self._manifest(root)
+        own = [f"{root}/package.json"] if manifest else []
+        if "exports" in manifest:
+            found = self._exported(root, manifest, rest, conditions)
+        else:
+            found = self._at(normal(f"{root}/{rest}"))
+        return [*own, *found] if found else []
+
+    def _exported(
+        self, root: str, manifest: dict[str, Any], rest: str, conditions: tuple[str, ...]
+    ) -> list[str]:
+        target = _matched(manifest["exports"], rest, conditions)
+        return self._at(normal(f"{root}/{target}")) if target.startswith("./") else []
+
+    def _target(self, root: str, target: str, conditions: tuple[str, ...], path: str) -> list[str]:
+        if target.startswith("./"):
+            return self._at(normal(f"{root}/{target}"))
+        return self._module(path, target, conditions)[0] if target and not target.startswith("#") else []
+
+    def _scope(self, here: str) -> tuple[str, dict[str, Any]]:
+        """The nearest directory above that has a manifest."""
+        while not (manifest := self._manifest(here)) and here != "/" and not here.endswith("/node_modules"):
+            here = parent(here)
+        return here, manifest
+
+    def _manifest(self, root: str) -> dict[str, Any]:
+        if root not in self._manifests:
+            try:
+                found = json.loads(self._files.text(f"{root}/package.json") or b"{}")
+            except (ValueError, RecursionError):
+                found = {}
+            self._manifests[root] = found if isinstance(found, dict) else {}
+        return self._manifests[root]
+
+    def _at(self, place: str, depth: int = 0) -> list[str]:
+        """A file as named, with a suffix, or the main file of a directory (LOAD_AS_FILE)."""
+        if self._files.is_file(place):
+            return [place]
+        for suffix in SUFFIXES:
+            if self._files.is_file(place + suffix):
+                return [place + suffix]
+        stem, dot, suffix = place.rpartition(".")
+        typed = f"{stem}.{suffix.replace('js', 'ts')}"
+        if dot and suffix in ("js", "mjs", "cjs", "jsx") and self._files.is_file(typed):
+            return [typed]
+        if not self._files.is_directory(place) or depth > 1:
+            return []
+        manifest = self._manifest(place)
+        main = manifest.get("main")
+        if isinstance(main, str) and (found := self._at(normal(f"{place}/{main}"), depth + 1)):
+            return [f"{place}/package.json", *found]
+        indexes = (f"{place}/index{suffix}" for suffix in SUFFIXES)
+        return [index for index in indexes if self._files.is_file(index)][:1]
+
+
+def _matched(table: Any, name: str, conditions: tuple[str, ...]) -> str:
+    """What ``exports`` or ``imports`` gives for a name (PACKAGE_EXPORTS_RESOLVE), nothing for none."""
+    if not isinstance(table, dict) or not any(key.startswith((".", "#")) for key in table):
+        return _conditional(table, conditions) if name == "." else ""
+    if name in table:
+        return _conditional(table[name], conditions)
+    best, filling = "", ""
+    for key in table:
+        before, star, after = key.partition("*")
+        fits = star and name.startswith(before) and name.endswith(after) and len(name) >= len(key) - 1
+        if fits and len(before) > len(best.partition("*")[0]):
+            best, filling = key, name[len(before) : len(name) - len(after)]
+    return _conditional(table[best], conditions).replace("*", filling) if best else ""
+
+
+def _conditional(target: Any, conditions: tuple[str, ...], depth: int = 0) -> str:
+    if isinstance(target, str):
+        return target
+    if depth > DEPTH:
+        return ""
+    values = target if isinstance(target, list) else []
+    if isinstance(target, dict):
+        values = [value for key, value in target.items() if key in conditions]
+    return next((found for value in values if (found := _conditional(value, conditions, depth + 1))), "")

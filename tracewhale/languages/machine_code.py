@@ -1,0 +1,178 @@
+"""Commands that machine code names: the strings that it refers to, in files that can execute others.
+
+The strings are not looked for by their NUL bytes, as the linker merges those with a common tail (``xz``
+lies in ``/usr/bin/xz``): what counts is an address that code (``lea`` relative to ``rip``; ``adrp`` and
+``add``) or a relocation (R_*_RELATIVE) refers to.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tracewhale.languages.commands import Commands
+from tracewhale.languages.files import Files
+from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.rootfs.tree import Entry
+
+EXECUTING = frozenset(
+    b"execl execle execlp execv execve execvp execvpe execveat fexecve posix_spawn posix_spawnp popen"
+    b" system".split()
+)
+"""Functions that execute a program."""
+
+EVERYDAY = frozenset(
+    "admin alias ar arch asa at awk b2sum base32 base64 basename basenc bash batch bc bg cal cat cd "
+    "cflow chcon chgrp chmod chown chroot cksum clear cmp comm command compress cp crontab csplit ctags "
+    "cut cxref date dd delta df diff dir dircolors dirname du echo ed env ex expand expr factor false "
+    "fc fg file find fold fuser gencat get getconf getopts grep groups hash head hostid hostname iconv "
+    "id install ipcrm ipcs jobs join kill last lex link ln locale localedef logger login logname lp ls "
+    "m4 mailx make man md5sum mesg mkdir mkfifo mknod mktemp more mv newgrp nice nl nm nohup nproc "
+    "numfmt od passwd paste patch pathchk pax pinky pr printenv printf prs ps ptx pwd read readlink "
+    "realpath renice reset rm rmdel rmdir runcon sact sccs sed seq sh sha1sum sha224sum sha256sum "
+    "sha384sum sha512sum shred shuf sleep sort split stat stdbuf strings strip stty su sum sync tabs "
+    "tac tail talk tee test time timeout touch tput tr true truncate tsort tty type ulimit umask "
+    "unalias uname uncompress unexpand unget uniq unlink users uucp uudecode uuencode uustat uux val "
+    "vdir vi wait wc what which who whoami write xargs yacc yes zcat".split()
+)
+"""The utilities of POSIX.1-2017 (XCU, chapter 4) and GNU coreutils: in code most are mere words."""
+
+LEA = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](?=....)", re.DOTALL)
+WORD = re.compile(rb"[a-z0-9][\w.+-]{1,40}(?=\0)|/[\w./+-]{3,200}(?=\0)|[a-z][\w.+-]{1,20}-%s(?=\0)")
+X86_64, AARCH64 = 62, 183
+R_RELATIVE = {X86_64: 8, AARCH64: 1027}
+SHT_DYNSYM = 11
+PATTERN_COMMANDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a file: its type and flags, its address in memory, and where it is in the file."""
+
+    kind: int
+    flags: int
+    address: int
+    offset: int
+    size: int
+    link: int
+
+
+class MachineCode:
+    """The commands that a program's code names; none of the everyday utilities."""
+
+    name = "machine-code"
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._commands = Commands(files)
+
+    def reads(self, entry: Entry, head: bytes) -> bool:
+        name = entry.path.rpartition("/")[2]
+        return head.startswith(b"\x7fELF\x02\x01") and ".so" not in name and bool(entry.mode & 0o111)
+
+    def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        if not EXECUTING & imported(content):
+            return ()
+        words = dict.fromkeys(words_referred_to(content))
+        return (Mention(0, word, "string in code", True) for word in words if word not in EVERYDAY)
+
+    def is_library(self, path: str) -> bool:
+        return True
+
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+        own = path.rpartition("/")[2]
+        for mention in mentions:
+            for word in self._expanded(mention.name):
+                if word == own or word.rpartition("/")[2] in EVERYDAY:
+                    continue
+                target = self._commands.find(word)
+                if target is not None:
+                    yield Edge(path, 0, mention.name, target, mention.how, True)
+
+    def _expanded(self, word: str) -> list[str]:
+        """The commands of a pattern (``git-%s``), the word itself where it is none."""
+        if not word.endswith("%s"):
+            return [word]
+        prefix = word[:-2]
+        names = (name for place in self._commands.places for name in self._files.listing(place))
+        return [name for name in names if name.startswith(prefix)][:PATTERN_COMMANDS]
+
+
+def words_referred_to(content: bytes) -> Iterator[str]:
+    """The strings of a file that could name a command, to which its code or its relocations refer."""
+    sections = list(_sections(content))
+    (machine,) = struct.unpack_from("<H", content, 18) if len(content) > 64 else (0,)
+    data = [each for each in sections if each.flags & 2 and each.kind == 1 and not each.flags & 4]
+    for address in _addresses(content, machine, sections):
+        for section in data:
+            if section.address <= address < section.address + section.size:
+                match = WORD.match(content, section.offset + address - section.address)
+                if match:
+                    yield match[0].decode("ascii", "replace")
+                break
+
+
+def imported(content: bytes) -> set[bytes]:
+    """The names of the undefined symbols of the dynamic symbol table."""
+    sections = list(_sections(content))
+    found: set[bytes] = set()
+    for section in sections:
+        if section.kind != SHT_DYNSYM or section.link >= len(sections):
+            continue
+        strings = sections[section.link]
+        names = content[strings.offset : strings.offset + strings.size]
+        table = content[section.offset : section.offset + section.size - section.size % 24]
+        for name, _, _, index, _, _ in struct.iter_unpack("<IBBHQQ", table):
+            if not index and name < len(names):
+                found.add(names[name : max(names.find(b"\0", name), name)])
+    return found
+
+
+def _sections(content: bytes) -> Iterator[Section]:
+    if len(content) < 64:
+        return
+    (table,) = struct.unpack_from("<Q", content, 40)
+    width, count = struct.unpack_from("<HH", content, 58)
+    if width != 64 or table + width * count > len(content):
+        return
+    for number in range(count):
+        row = struct.unpack_from("<IIQQQQI", content, table + 64 * number)
+        _, kind, flags, address, offset, size, link = row
+        if offset + size <= len(content):
+            yield Section(kind, flags, address, offset, size, link)
+
+
+def _addresses(content: bytes, machine: int, sections: Iterable[Section]) -> set[int]:
+    """The addresses that executable sections and relocations refer to."""
+    found: set[int] = set()
+    for section in sections:
+        part = content[section.offset : section.offset + section.size]
+        if section.kind == 1 and section.flags & 4 and machine == X86_64:
+            found |= {
+                section.address + at + 7 + int.from_bytes(part[at + 3 : at + 7], "little", signed=True)
+                for at in (match.start() for match in LEA.finditer(part))
+            }
+        elif section.kind == 1 and section.flags & 4 and machine == AARCH64:
+            found |= set(_adrp(part, section.address))
+        elif section.kind == 4:
+            relative = R_RELATIVE.get(machine)
+            whole = part[: len(part) - len(part) % 24]
+            rows = struct.iter_unpack("<QQq", whole)
+            found |= {addend for _, info, addend in rows if info & 0xFFFFFFFF == relative}
+    return found
+
+
+def _adrp(code: bytes, address: int) -> Iterator[int]:
+    """Targets of ``adrp Xd, page`` with an ``add Xn, Xd, offset`` soon after (Arm ARM, C6.2)."""
+    pages: dict[int, tuple[int, int]] = {}
+    for number, (word,) in enumerate(struct.iter_unpack("<I", code[: len(code) - len(code) % 4])):
+        if word & 0x9F000000 == 0x90000000:
+            delta = (word >> 29 & 3) | (word >> 5 & 0x7FFFF) << 2
+            delta -= (delta & 1 << 20) << 1
+            pages[word & 31] = (((address + 4 * number) & ~0xFFF) + (delta << 12), number)
+        elif word & 0xFFC00000 == 0x91000000 and (word >> 5 & 31) in pages:
+            page, at = pages[word >> 5 & 31]
+            if number - at < 16:
+                yield page + (word >> 10 & 0xFFF)

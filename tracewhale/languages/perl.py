@@ -1,0 +1,240 @@
+"""Perl: ``use`` and ``require`` along @INC, base classes, compiled and split functions (perlfunc).
+
+There is no grammar that is well kept, so a tokenizer of our own takes out what is not code: comments, POD,
+here-documents, what follows ``__END__``. Strings stay, since names stand in them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from tracewhale.languages.commands import Commands
+from tracewhale.languages.files import Files, normal
+from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.rootfs.tree import Entry, Kind, parent
+
+SCRIPT = re.compile(rb"#![^\n]*\bperl[\d.]*\b")
+ENDINGS = (".pm", ".pl", ".PL", ".al", ".t", ".cgi", ".psgi")
+
+POD = re.compile(rb"^=[a-zA-Z].*?(?:^=cut\b[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
+END = re.compile(rb"^__(?:END|DATA)__\s*$", re.MULTILINE)
+HEREDOC = re.compile(rb"<<~?(?P<quote>[\"']?)(?P<end>[A-Z_][A-Z0-9_]{0,40})(?P=quote)")
+HEREDOCS = 1000
+COMMENT = re.compile(rb"(?:^|(?<=[\s;{}]))#[^\n]*")
+
+MODULE = rb"[A-Za-z_]\w*(?:(?:::|')\w+)*"
+STATEMENT = re.compile(
+    rb"(?:^|(?<=[;{}\n]))(?P<space>[ \t]*)(?:(?:eval|do)\s*\{\s*)?\b(?P<how>use|no|require)\s+(?P<name>"
+    + MODULE
+    + rb")(?P<rest>[^;\n]*)",
+    re.MULTILINE,
+)
+INNER = re.compile(rb"\b(?P<how>require)\s+(?P<name>" + MODULE + rb")\s*[;)}]")
+FILE = re.compile(rb"\b(?P<how>require|do)\s*\(?\s*(?P<quote>[\"'])(?P<name>[\w./-]{1,200})(?P=quote)")
+STRING = re.compile(rb"(?P<quote>[\"'])(?P<name>[A-Za-z_]\w*(?:::\w+)+)(?P=quote)")
+ISA = re.compile(rb"@ISA\s*=\s*(?P<rest>[^;\n]*)")
+COMMAND = re.compile(rb"\b(?:system|exec|qx)\s*[({]?\s*(?P<quote>[\"'`(])(?P<name>[\w./+-][^\"'`\n)]{0,200})")
+WORD = re.compile(rb"(?<![\w$@%&])" + MODULE)
+BASES = frozenset({"base", "parent", "fields", "if", "aliased", "superclass"})
+SUB = re.compile(rb"^\s*sub\s+\w+[^;\n]*\{", re.MULTILINE)
+
+INC = (
+    "/etc/perl",
+    "/usr/local/lib/site_perl",
+    "/usr/share/perl5",
+    "/usr/lib/perl5",
+    "/usr/share/perl",
+    "/usr/lib/perl",
+    "/usr/local/share/perl",
+    "/usr/local/lib/perl5",
+    "/usr/share/perl5/vendor_perl",
+    "/usr/share/perl5/core_perl",
+    "/usr/lib/perl5/core_perl",
+    "/usr/lib/perl5/vendor_perl",
+)
+PACKAGE = re.compile(rb"^\s*package\s+([A-Za-z_]\w*(?:::\w+)*)", re.MULTILINE)
+VERSION = re.compile(r"\d+(?:\.\d+)*|.*-linux.*|perl-base|(?:site|vendor|core)_perl|perl5?")
+EVALUATED = re.compile(r"v?\d")
+
+
+class Perl:
+    """What the files use. @INC is where the kept modules lie, and the directories of the distributions."""
+
+    name = "perl"
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._commands = Commands(files)
+        self._roots: tuple[str, ...] | None = None
+        self._found: dict[str, tuple[str, ...]] = {}
+
+    def reads(self, entry: Entry, head: bytes) -> bool:
+        return entry.path.endswith(ENDINGS) or SCRIPT.match(head) is not None
+
+    def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        code = stripped(content)
+        starts = _Lines(code)
+        seen: set[int] = set()
+        for match in STATEMENT.finditer(code):
+            how, name = match["how"].decode(), _decoded(match["name"])
+            line, late = starts.line(match.start("how")), bool(match["space"])
+            seen.add(match.start("how"))
+            if how == "no" or EVALUATED.match(name):
+                continue
+            yield Mention(line, name, how, late and how == "require")
+            if name in BASES:
+                yield from (Mention(line, each, f"use {name}") for each in _words(match["rest"]))
+        for pattern in (INNER, FILE):
+            for match in pattern.finditer(code):
+                if match.start("how") not in seen:
+                    yield Mention(
+                        starts.line(match.start()), _decoded(match["name"]), match["how"].decode(), True
+                    )
+        for match in ISA.finditer(code):
+            line = starts.line(match.start())
+            yield from (Mention(line, each, "@ISA", True) for each in _words(match["rest"]))
+        for match in STRING.finditer(code):
+            yield Mention(starts.line(match.start()), _decoded(match["name"]), "string", True)
+        for match in COMMAND.finditer(code):
+            yield Mention(starts.line(match.start()), _decoded(match["name"]), "command", True)
+
+    def is_library(self, path: str) -> bool:
+        return any(path.startswith(f"{root}/") for root in self.roots)
+
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+        for mention in mentions:
+            if mention.how == "command":
+                yield from self._commands.of_text(path, mention)
+                continue
+            name = mention.name.replace("'", "::")
+            is_file = "/" in name or name.endswith((".pl", ".pm", ".ph"))
+            file = name if is_file else name.replace("::", "/") + ".pm"
+            targets = self._find(path, file)
+            if not targets and mention.how == "string" and "/" in file:
+                targets = self._find(path, parent(f"/{file}")[1:] + ".pm")  # a table or class in a module
+            for target in targets:
+                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+            if not targets and mention.how in ("use", "require"):
+                yield Miss(path, mention.line, mention.name, (*self._own(path), *self.roots), mention.lazy)
+
+    def _own(self, path: str) -> tuple[str, ...]:
+        """Where an application's own modules lie: beside the script, and in ``lib`` beside it or above."""
+        if self.is_library(path):
+            return ()
+        here = parent(path)
+        return tuple(
+            dict.fromkeys(
+                (
+                    here,
+                    normal(f"{here}/lib"),
+                    normal(f"{parent(here)}/lib"),
+                    self._files.environment.directory,
+                )
+            )
+        )
+
+    def _find(self, path: str, file: str) -> tuple[str, ...]:
+        for place in self._own(path):
+            if self._files.is_file(target := normal(f"{place}/{file}")):
+                return (target, *self._beside(file))
+        if file not in self._found:
+            self._found[file] = ()
+            for root in self.roots:
+                if self._files.is_file(f"{root}/{file}"):
+                    self._found[file] = (f"{root}/{file}", *self._beside(file))
+                    break
+        return self._found[file]
+
+    def _beside(self, file: str) -> Iterator[str]:
+        """A module's compiled part and its split functions: ``auto/Name/Name.so`` (XSLoader, AutoLoader)."""
+        for root in self.roots:
+            directory = f"{root}/auto/{file.removesuffix('.pm')}"
+            for name, entry in self._files.listing(directory).items():
+                if entry.kind is Kind.FILE and name.endswith((".so", ".al", ".ix", ".bs")):
+                    yield f"{directory}/{name}"
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """@INC, as far as directories exist."""
+        if self._roots is None:
+            self._roots = tuple(dict.fromkeys(self._inc()))
+        return self._roots
+
+    def _inc(self) -> Iterator[str]:
+        libraries = self._files.environment.get("PERL5LIB").split(":")
+        yield from (normal(path) for path in libraries if path.startswith("/"))
+        kept = [path for path in self._files.kept if path.endswith(".pm")]
+        for path in sorted(kept):
+            match = PACKAGE.search(self._files.text(path))
+            suffix = f"/{_decoded(match[1]).replace('::', '/')}.pm" if match else ""
+            if suffix and path.endswith(suffix) and path != suffix:
+                yield path.removesuffix(suffix)
+        for base in (
+            *INC,
+            *(f"/usr/lib/{name}" for name in self._files.listing("/usr/lib") if "-linux-" in name),
+        ):
+            yield from self._below(base, 3)
+
+    def _below(self, directory: str, depth: int) -> Iterator[str]:
+        """A directory of modules and, in it, those of versions and machines."""
+        if depth and self._files.is_directory(directory):
+            if not directory.startswith("/usr/lib/") or "perl" in directory:
+                yield self._files.physical(directory)
+            for name in sorted(self._files.listing(directory)):
+                if VERSION.fullmatch(name):
+                    yield from self._below(f"{directory}/{name}", depth - 1)
+
+
+def stripped(content: bytes) -> bytes:
+    """The code of a text: what is no code becomes blank, and lines stay where they are."""
+    end = END.search(content)
+    content = content[: end.start()] if end else content
+    content = POD.sub(_blank, content)
+    return COMMENT.sub(b"", _without_documents(content))
+
+
+def _without_documents(content: bytes) -> bytes:
+    """A text without its here-documents."""
+    parts: list[bytes] = []
+    done = 0
+    for match in islice(HEREDOC.finditer(content), HEREDOCS):
+        start = content.find(b"\n", match.end())
+        if match.start() < done or start < 0:
+            continue
+        end = re.compile(rb"^[ \t]*" + re.escape(match["end"]) + rb"$", re.MULTILINE).search(
+            content, start + 1
+        )
+        if end is not None:
+            parts += [content[done:start], b"\n" * content.count(b"\n", start, end.start())]
+            done = end.end()
+    return b"".join((*parts, content[done:]))
+
+
+def _blank(match: re.Match[bytes]) -> bytes:
+    return b"\n" * match[0].count(b"\n")
+
+
+def _words(rest: bytes) -> Iterator[str]:
+    """The names in a list: ``qw(A B)``, ``'A', 'B'``."""
+    for match in WORD.finditer(rest.partition(b"=>")[0]):
+        if match[0] not in (b"qw", b"norequire"):
+            yield _decoded(match[0])
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogateescape")
+
+
+class _Lines:
+    """Numbers of lines by offset; offsets are asked for in any order."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._last = (0, 1)
+
+    def line(self, offset: int) -> int:
+        at, line = self._last if self._last[0] <= offset else (0, 1)
+        self._last = (offset, line + self._content.count(b"\n", at, offset))
+        return self._last[1]

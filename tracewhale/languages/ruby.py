@@ -1,0 +1,187 @@
+"""Ruby: ``require`` along the load path and the installed gems, ``require_relative``, ``autoload``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from tree_sitter import Node
+
+from tracewhale.languages.commands import Commands
+from tracewhale.languages.files import Files, normal
+from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.syntax import Grammar, Ranges, Text
+from tracewhale.rootfs.tree import Entry, Kind, parent
+
+SCRIPT = re.compile(rb"#![^\n]*\b(j?ruby|truffleruby)[\d.]*\b")
+NAMES = (".rb", ".ru", ".rake", ".gemspec", "/Rakefile", "/Gemfile")
+
+GRAMMAR = Grammar(
+    "tree_sitter_ruby",
+    """
+    (call method: (identifier) @method arguments: (argument_list)) @call
+    [(method) (singleton_method) (lambda)] @lazy
+    (subshell (string_content) @shell)
+    """,
+)
+REQUIRING = frozenset({"require", "require_relative", "load", "autoload", "require_dependency"})
+RUNNING = frozenset({"system", "exec", "spawn", "popen", "capture2", "capture2e", "capture3"})
+
+STANDARD = re.compile(
+    r"(.*/(?:lib/ruby|lib/[\w-]+/ruby)/(?:(?:site_ruby|vendor_ruby)(?:/\d[\d.]*)?|\d[\d.]*))(?=/|$)"
+)
+"""A directory of Ruby's own libraries: of its version, of the site or the distribution."""
+
+GEM = re.compile(r"(?P<home>.*)/gems/(?P<gem>[\w.-]+-\d[\w.]*(?:-[\w.-]+)?)(?=/)")
+PLATFORM = re.compile(r"[\w.]+-linux(?:-\w+)?")
+SUFFIXES = (".rb", ".so")
+
+
+class Ruby:
+    """What the files require; an ``autoload`` without a path names a file by ActiveSupport's convention."""
+
+    name = "ruby"
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._commands = Commands(files)
+        self._found: dict[str, tuple[str, ...]] = {}
+        self._roots: tuple[str, ...] | None = None
+
+    def reads(self, entry: Entry, head: bytes) -> bool:
+        return entry.path.endswith(NAMES) or SCRIPT.match(head) is not None
+
+    def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        text = GRAMMAR.parse(content)
+        lazy = Ranges(text.nodes("lazy"))
+        for node in text.nodes("shell"):
+            yield Mention(text.line(node.start_byte), text.text(node), "command", True)
+        for node in text.nodes("call"):
+            method = node.child_by_field_name("method")
+            how = text.text(method) if method else ""
+            if how in RUNNING or how in REQUIRING:
+                yield from self._call(text, node, how, node.start_byte in lazy)
+
+    def _call(self, text: Text, node: Node, how: str, late: bool) -> Iterator[Mention]:
+        arguments = node.child_by_field_name("arguments")
+        values = arguments.named_children if arguments else []
+        line = text.line(node.start_byte)
+        strings = [_literal(text, value) for value in values]
+        if how in RUNNING:
+            if strings and strings[0]:
+                yield Mention(line, strings[0], "command", True)
+        elif how == "autoload" and len(values) == 1 and values[0].type == "simple_symbol":
+            modules = _nesting(text, node)
+            name = "/".join(_underscored(part) for part in (*modules, text.text(values[0])[1:]))
+            yield Mention(line, name, how, True)
+        elif strings and strings[-1]:
+            yield Mention(line, strings[-1], how, late or how == "autoload")
+
+    def is_library(self, path: str) -> bool:
+        return STANDARD.match(path) is not None or GEM.match(path) is not None
+
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+        for mention in mentions:
+            if mention.how == "command":
+                yield from self._commands.of_text(path, mention)
+                continue
+            targets: tuple[str, ...]
+            places: tuple[str, ...]
+            relative = mention.how == "require_relative" or mention.name.startswith(("./", "../"))
+            if relative or mention.name.startswith("/"):
+                name = mention.name if mention.name.startswith("/") else f"{parent(path)}/{mention.name}"
+                targets, places = _with_suffix(self._files, normal(name)), (parent(path),)
+            else:
+                places = (*self._own(path), *self.roots)
+                targets = self._require(path, mention.name)
+            for target in targets:
+                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+            if not targets:
+                yield Miss(path, mention.line, mention.name, places, mention.lazy)
+
+    def _own(self, path: str) -> tuple[str, ...]:
+        """The directories of a file's own gem or application that are on the load path."""
+        gem = GEM.match(path)
+        if gem:
+            return (f"{gem[0]}/lib",)
+        if STANDARD.match(path):
+            return ()
+        directory = self._files.environment.directory
+        return tuple(dict.fromkeys((normal(f"{directory}/lib"), normal(directory), parent(path))))
+
+    def _require(self, path: str, name: str) -> tuple[str, ...]:
+        for place in self._own(path):
+            if own := _with_suffix(self._files, normal(f"{place}/{name}")):
+                return own
+        if name not in self._found:
+            found: tuple[str, ...] = ()
+            for place in self.roots:
+                if found := _with_suffix(self._files, f"{place}/{name}"):
+                    break
+            self._found[name] = found
+        return self._found[name]
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The load path: RUBYLIB, the directories of Ruby, then the installed gems, those in use first."""
+        if self._roots is None:
+            self._roots = tuple(dict.fromkeys(self._load_path()))
+        return self._roots
+
+    def _load_path(self) -> Iterator[str]:
+        yield from (p for p in self._files.environment.get("RUBYLIB").split(":") if p.startswith("/"))
+        matches = [match for path in self._files.kept if (match := STANDARD.match(path))]
+        for directory in sorted({match[1] for match in matches}):
+            yield directory
+            yield from self._platforms(directory)
+        gems = {match[0]: match["home"] for path in self._files.kept if (match := GEM.match(path))}
+        homes = dict.fromkeys(sorted(gems.values()))
+        for gem in sorted(gems):
+            yield from self._gem(gem, gems[gem])
+        for home in homes:
+            for name in sorted(self._files.listing(f"{home}/gems"), reverse=True):
+                yield from self._gem(f"{home}/gems/{name}", home)
+
+    def _platforms(self, directory: str) -> Iterator[str]:
+        for name, entry in sorted(self._files.listing(directory).items()):
+            if entry.kind is Kind.DIRECTORY and PLATFORM.fullmatch(name):
+                yield f"{directory}/{name}"
+
+    def _gem(self, gem: str, home: str) -> Iterator[str]:
+        yield f"{gem}/lib"
+        for platform in self._files.listing(f"{home}/extensions"):
+            for version in self._files.listing(f"{home}/extensions/{platform}"):
+                extension = f"{home}/extensions/{platform}/{version}/{gem.rpartition('/')[2]}"
+                if self._files.is_directory(extension):
+                    yield extension
+
+
+def _with_suffix(files: Files, place: str) -> tuple[str, ...]:
+    """The file that ``require`` loads for a path without a suffix, or with one."""
+    if place.endswith((".rb", ".so")) and files.is_file(place):
+        return (place,)
+    return next(((place + suffix,) for suffix in SUFFIXES if files.is_file(place + suffix)), ())
+
+
+def _literal(text: Text, node: Node) -> str:
+    """The contents of a string without interpolation; also of ``File.join(__dir__, "x")`` none."""
+    if node.type != "string" or any(child.type == "interpolation" for child in node.named_children):
+        return ""
+    return "".join(text.text(child) for child in node.named_children if child.type == "string_content")
+
+
+def _nesting(text: Text, node: Node) -> list[str]:
+    """The names of the modules and classes around a node, outermost first."""
+    names: list[str] = []
+    above = node.parent
+    while above is not None and len(names) < 16:
+        if above.type in ("module", "class") and (name := above.child_by_field_name("name")):
+            names.append(text.text(name))
+        above = above.parent
+    return [part for name in reversed(names) for part in name.split("::")]
+
+
+def _underscored(name: str) -> str:
+    """A constant's name as a file's (ActiveSupport, ``underscore``)."""
+    name = re.sub(r"([A-Z\d]+)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()

@@ -1,0 +1,151 @@
+"""Shell scripts: the commands at command position, the files that they source, absolute paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from tree_sitter import Node
+
+from tracewhale.languages.commands import Commands
+from tracewhale.languages.files import Files, normal
+from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.syntax import Grammar, Ranges, Text
+from tracewhale.rootfs.tree import Entry, parent
+
+SCRIPT = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?(?:ba|da|a|k|mk|z)?sh\b")
+ENV = re.compile(rb"#![ \t]*\S*/env[ \t]+(?:-S[ \t]+)?(?:\w+=\S*[ \t]+)*([\w./+-]+)")
+
+GRAMMAR = Grammar(
+    "tree_sitter_bash",
+    """
+    (command) @command
+    (function_definition name: (word) @function body: (_) @lazy)
+    [(if_statement) (case_statement) (while_statement) (list)] @lazy
+    (word) @word
+    """,
+)
+
+BUILTINS = frozenset(
+    ". : [ [[ alias bg bind break builtin caller cd command compgen complete continue declare dirs "
+    "disown echo enable eval exec exit export false fc fg getopts hash help history jobs kill let local "
+    "logout mapfile popd printf pushd pwd read readarray readonly return set shift shopt source suspend "
+    "test time times trap true type typeset ulimit umask unalias unset wait".split()
+)
+"""Commands that a shell has in itself (bash(1), dash(1))."""
+
+WRAPPERS = frozenset(
+    "chroot command doas env exec flock gosu ionice nice nohup runuser setpriv setsid stdbuf su-exec "
+    "sudo tini dumb-init time timeout xargs".split()
+)
+"""Commands whose arguments are a command, after options and other words."""
+
+WRAPPED = 4
+"""Words of a wrapper that may come before its command."""
+
+PARAMETER = re.compile(r"-|\w+=|\d+\w?$|[\w-]+:[\w-]+$|/\S*\.lock$")
+"""An option of a wrapper, a variable that it sets, a duration, a user and group, a lock."""
+
+SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
+SYSTEM = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/share/", "/bin/", "/sbin/", "/lib/")
+NESTED = 3
+"""How deep scripts in strings (``sh -c '...'``) are read."""
+
+SETTING = ("variable_assignment", "heredoc_redirect", "file_redirect")
+ABSOLUTE = re.compile(r"/[\w.+@-]+(?:/[\w.+@-]+)+")
+
+
+class Shell:
+    """What a script runs and reads. Commands in a branch or a function are lazy."""
+
+    name = "shell"
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._commands = Commands(files)
+        self._sourced: set[str] = set()
+
+    def reads(self, entry: Entry, head: bytes) -> bool:
+        return SCRIPT.match(head) is not None or ENV.match(head) is not None or self._is_script(entry.path)
+
+    def _is_script(self, path: str) -> bool:
+        return path.endswith(".sh") or path in self._sourced
+
+    def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        if (run := ENV.match(content)) is not None:
+            yield Mention(1, run[1].decode("utf-8", "surrogateescape"), "command")
+        if SCRIPT.match(content) is not None or self._is_script(path):
+            yield from script(content)
+
+    def is_library(self, path: str) -> bool:
+        return path.startswith(SYSTEM)
+
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+        for mention in mentions:
+            if mention.how == "command":
+                yield from self._commands.of_text(path, mention)
+                continue
+            places = [mention.name]
+            if not mention.name.startswith("/"):
+                starts = (parent(path), self._files.environment.directory)
+                places = [normal(f"{place}/{mention.name}") for place in starts]
+            target = next((place for place in places if self._files.is_file(place)), None)
+            if target is not None:
+                if mention.how == "source":
+                    self._sourced.add(self._files.physical(target))
+                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+            elif mention.how == "source":
+                yield Miss(path, mention.line, mention.name, tuple(places), mention.lazy)
+
+
+def script(content: bytes, first: int = 0, depth: int = 0) -> Iterator[Mention]:
+    """What a script mentions; ``first`` is the number of lines before it."""
+    text = GRAMMAR.parse(content)
+    functions = {text.text(node) for node in text.nodes("function")}
+    lazy = Ranges(text.nodes("lazy"))
+    for node in text.nodes("command"):
+        words = [text.text(child) for child in node.children if child.type not in SETTING]
+        line = first + text.line(node.start_byte)
+        late = node.start_byte in lazy or depth > 0
+        yield from _command(words, functions, line, late)
+        if depth < NESTED:
+            yield from _nested(text, node, words, line, depth)
+    for node in text.nodes("word"):
+        word = text.text(node)
+        if ABSOLUTE.fullmatch(word):
+            yield Mention(first + text.line(node.start_byte), word, "path", True)
+
+
+def _command(words: list[str], functions: set[str], line: int, late: bool) -> Iterator[Mention]:
+    """The command of some words, and the one that it is a wrapper for."""
+    while words:
+        name = _plain(words[0])
+        if name in (".", "source") and len(words) > 1:
+            yield Mention(line, _plain(words[1]), "source", late)
+            return
+        if name and name not in BUILTINS and name not in functions:
+            yield Mention(line, name, "command", late)
+        if name.rpartition("/")[2] not in WRAPPERS:
+            return
+        after = range(1, min(len(words), WRAPPED + 1))
+        words = next((words[at:] for at in after if not PARAMETER.match(words[at])), [])
+
+
+def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> Iterator[Mention]:
+    """The commands of ``sh -c 'script'`` and ``trap 'script' SIGNAL`` and ``eval 'script'``."""
+    names = {_plain(word).rpartition("/")[2] for word in words}
+    is_shell = bool(names & SHELLS) and any(re.fullmatch(r"-\w*c", word) for word in words)
+    if is_shell or names & {"trap", "eval"}:
+        for child in node.children:
+            if child.type in ("string", "raw_string"):
+                yield from script(
+                    text.content[child.start_byte + 1 : child.end_byte - 1], line - 1, depth + 1
+                )
+                return
+
+
+def _plain(word: str) -> str:
+    """A word without its quotes; nothing where it is put together at run time."""
+    if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
+        word = word[1:-1]
+    return "" if any(sign in word for sign in "$`*?{(\"'\\ \n") else word
