@@ -47,13 +47,33 @@ class BuildError(Exception):
     """The probe cannot be compiled; the message says why."""
 
 
-def command(architecture: str, output: Path) -> list[str]:
+KERNEL_SOURCE = "ebpf/kernel.bpf.c"
+KERNEL_FLAGS = ("-O2", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", "-Werror")
+"""Of the programs that run in the kernel. Its object is included in the probe as ``kernel.bpf.inc``."""
+
+
+def _sources(*patterns: str) -> list[str]:
+    return sorted(
+        str(path.relative_to(SOURCES))
+        for pattern in patterns
+        for path in (*SOURCES.glob(pattern), *SOURCES.glob(f"ebpf/{pattern}"))
+    )
+
+
+def command(architecture: str, output: Path, generated: Path) -> list[str]:
     """The compiler's command line, to be run in ``probes/`` so that no build path gets in the binary."""
-    sources = sorted(path.name for path in SOURCES.glob("*.c"))
+    sources = [name for name in _sources("*.c") if name != KERNEL_SOURCE]
     if not sources:
         raise BuildError(f"{SOURCES} holds no C source")
     target = f"{architecture}-linux-musl"
-    return [sys.executable, "-m", "ziglang", "cc", "-target", target, *FLAGS, "-o", str(output), *sources]
+    words = ["-target", target, *FLAGS, f"-I{generated}", "-o", str(output), *sources]
+    return [sys.executable, "-m", "ziglang", "cc", *words]
+
+
+def kernel_command(architecture: str, output: Path) -> list[str]:
+    """As ``command``, of the programs that run in the kernel."""
+    words = ["-target", "bpfel-freestanding", f"-D__{architecture}__", *KERNEL_FLAGS]
+    return [sys.executable, "-m", "ziglang", "cc", *words, "-c", "-o", str(output), KERNEL_SOURCE]
 
 
 def digest(architecture: str) -> str:
@@ -62,10 +82,10 @@ def digest(architecture: str) -> str:
         compiler = importlib.metadata.version("ziglang")
     except importlib.metadata.PackageNotFoundError:
         raise BuildError("the compiler is missing: pip install ziglang") from None
-    state = hashlib.sha256(repr((compiler, architecture, FLAGS)).encode())
-    for path in sorted([*SOURCES.glob("*.c"), *SOURCES.glob("*.h")]):
-        content = path.read_bytes()
-        state.update(f"{path.name} {len(content)}\n".encode())
+    state = hashlib.sha256(repr((compiler, architecture, FLAGS, KERNEL_FLAGS)).encode())
+    for name in _sources("*.c", "*.h"):
+        content = (SOURCES / name).read_bytes()
+        state.update(f"{name} {len(content)}\n".encode())
         state.update(content)
     return state.hexdigest()
 
@@ -96,8 +116,10 @@ def build(architectures: Iterable[str] | None = None) -> list[Path]:
         current = digest(architecture)
         # Beside its destination, so that the rename is atomic; zig wants to name its output itself.
         with tempfile.TemporaryDirectory(prefix=".build-", dir=OUTPUT) as scratch:
-            made = Path(scratch, "probe")
-            _compile(command(architecture, made))
+            made, kernel = Path(scratch, "probe"), Path(scratch, "kernel.o")
+            _compile(kernel_command(architecture, kernel))
+            Path(scratch, "kernel.bpf.inc").write_text(",".join(map(str, kernel.read_bytes())))
+            _compile(command(architecture, made, Path(scratch)))
             made.chmod(0o755)
             binary = OUTPUT / f"probe-{architecture}"
             os.replace(made, binary)

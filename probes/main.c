@@ -11,6 +11,7 @@ int main(int argc, char **argv) {
         const char *name;
         int (*run)(char **argv);
     } commands[] = {{"agent", agent_main},
+                    {"ebpf", ebpf_main},
                     {"fanotify", fanotify_main},
                     {"init", init_main},
                     {"serve", serve_main},
@@ -18,5 +19,5 @@ int main(int argc, char **argv) {
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
         if (!strcmp(argv[1], commands[i].name))
             return commands[i].run(argv + 2);
-    fail(EXIT_USAGE, "usage: probe agent|fanotify|init|serve|sandbox ...");
+    fail(EXIT_USAGE, "usage: probe agent|ebpf|fanotify|init|serve|sandbox ...");
 }

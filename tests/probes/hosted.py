@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.probe.traced import SECONDS, Traced
 from tracewhale.tracing.stream import Collector, Record
 
-DOORS = {"ptrace": "--hold-traced", "strace": "--hold", "fanotify": "--hold"}
+DOORS = {"ptrace": "--hold-traced", "strace": "--hold", "fanotify": "--hold", "ebpf": "--hold"}
 
 
 @dataclass
@@ -71,7 +71,7 @@ class Hosted:
 def agent(name: str, probe: Path, *, status: int = 0) -> Iterator[Hosted]:
     """An agent until the end of the block, which fails unless it ends with ``status``."""
     words = [sys.executable, "-m", "tracewhale.tracing.host", name]
-    words += [str(probe)] if name == "fanotify" else []
+    words += [str(probe)] if name in ("ebpf", "fanotify") else []
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

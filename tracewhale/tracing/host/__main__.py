@@ -7,6 +7,7 @@ import sys
 
 from tracewhale.errors import TraceWhaleError
 from tracewhale.tracing.host.control import Control
+from tracewhale.tracing.host.extended import Extended
 from tracewhale.tracing.host.fanotified import Fanotified
 from tracewhale.tracing.host.recorder import Recorder
 from tracewhale.tracing.host.request import UnsupportedByProbe
@@ -23,7 +24,7 @@ def write(data: bytes) -> None:
 
 
 def main(name: str, *words: str) -> None:
-    """Be an agent until there is nothing left to do; ``fanotify`` needs the path of the probe's binary."""
+    """Be an agent until there is nothing left to do; ``ebpf`` and ``fanotify`` need the path of the probe's binary."""
     recorder = Recorder(write)
     control = Control(recorder)
     recorder.tell(Hello(PROTOCOL_VERSION, Feature(0)))
@@ -31,6 +32,8 @@ def main(name: str, *words: str) -> None:
         from tracewhale.tracing.host.ptracer import Tracer
 
         Tracer(recorder, control).run()
+    elif name == "ebpf":
+        Extended(recorder, control, *words).run()
     elif name == "fanotify":
         Fanotified(recorder, control, *words).run()
     else:

@@ -1,0 +1,360 @@
+/* `probe ebpf`: what processes ask for, seen by programs in the kernel. It runs on the host and writes events
+ * (protocol.h, part 1). On its standard input it reads lines: `h PID LISTENER` takes a process that `probe init`
+ * holds, and lets it go on; `r PID LISTENER` takes one that runs; `c` asks for the counters; the end of the
+ * input is the end.
+ *
+ * Taken is the process's control group if it is not ours, with all that enters it; else the process with all
+ * that it starts. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "../calls.h"
+#include "../main.h"
+#include "../protocol.h"
+#include "../target.h"
+#include "../util.h"
+#include "event.h"
+#include "load.h"
+#include "told.h"
+
+/* Milliseconds. */
+enum { BUSY = 4, IDLE = 20, COUNTERS_EVERY = 100 };
+
+static struct settings settings;
+static bool root_is_open;
+
+/* ---- what is taken ----------------------------------------------------------------------------------- */
+
+/* Reads a small file of a process. Returns its size, with a NUL behind it; -1 with errno. */
+static ssize_t read_proc(uint32_t pid, const char *name, char *text, size_t room) {
+    char path[64];
+    proc_path(path, pid, name, -1);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    size_t have = 0;
+    ssize_t got;
+    while (have < room - 1 && (got = read(fd, text + have, room - 1 - have)) > 0)
+        have += got;
+    close(fd);
+    text[have] = 0;
+    return have;
+}
+
+/* The path of a process in the unified hierarchy of control groups; false when it has none. */
+static bool group_path(uint32_t pid, char path[PATH_LIMIT]) {
+    char text[8192];
+    if (read_proc(pid, "cgroup", text, sizeof text) < 0)
+        return false;
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        if (!strncmp(line, "0::/", 4) && end - line < PATH_LIMIT) {
+            append(path, line + 3);
+            return strcmp(path, "/") != 0 && strncmp(path, "/..", 3) != 0;
+        }
+    }
+    return false;
+}
+
+/* Where the unified hierarchy is mounted, as proc_pid_mountinfo(5) tells. */
+static bool hierarchy(char point[PATH_LIMIT]) {
+    static char text[1 << 20];
+    if (read_proc(getpid(), "mountinfo", text, sizeof text) < 0)
+        return false;
+    for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        char *type = strstr(line, " - "), *field = line;
+        for (int i = 0; field && i < 4; i++)
+            field = (field = strchr(field, ' ')) ? field + 1 : NULL;
+        if (!type || !field || strncmp(type, " - cgroup2 ", 11) != 0)
+            continue;
+        size_t size = strcspn(field, " ");
+        if (size >= PATH_LIMIT)
+            continue;
+        memcpy(point, field, size);
+        point[size] = 0;
+        return true;
+    }
+    return false;
+}
+
+/* The number of the control group that is the process's and not ours; 0 when there is none. */
+static uint64_t group_of(uint32_t pid) {
+    static char theirs[PATH_LIMIT], ours[PATH_LIMIT], path[2 * PATH_LIMIT];
+    struct stat status;
+    if (!group_path(pid, theirs) || (group_path(getpid(), ours) && !strcmp(ours, theirs)) || !hierarchy(path))
+        return 0;
+    append(path + strlen(path), theirs);
+    return stat(path, &status) == 0 ? status.st_ino : 0;
+}
+
+/* All threads of a process, looked at until there is no new one. */
+static void mark_threads(uint32_t pid) {
+    char path[64];
+    proc_path(path, pid, "task", -1);
+    for (bool more = true; more;) {
+        more = false;
+        DIR *directory = opendir(path);
+        if (!directory)
+            return;
+        for (struct dirent *entry; (entry = readdir(directory));) {
+            uint64_t tid;
+            uint32_t key, value = 0;
+            if (!parse_number(entry->d_name, 10, INT32_MAX, &tid))
+                continue;
+            key = tid;
+            if (map_lookup(MAP_FIRST, &key, &value) == 0)
+                continue;
+            if (map_update(MAP_FIRST, &key, &value) < 0)
+                fail(EXIT_PROBE, "ebpf: cannot mark a thread: ", strerror(errno));
+            more = true;
+        }
+        closedir(directory);
+    }
+}
+
+/* Those that have been let go and have not executed their command yet. */
+enum { WAITING = 256 };
+static struct {
+    uint32_t pid, listener;
+} waiting[WAITING];
+static unsigned waiting_count;
+
+static void write_started(uint32_t listener) {
+    record_begin('S');
+    record_u32(listener);
+    record_u32(0);
+    record_text("");
+    record_end();
+}
+
+static void look_whether_started(uint32_t pid) {
+    for (unsigned i = 0; i < waiting_count; i++)
+        if (waiting[i].pid == pid) {
+            write_started(waiting[i].listener);
+            waiting[i] = waiting[--waiting_count];
+            return;
+        }
+}
+
+static void take(uint32_t pid, uint32_t listener, bool held) {
+    static char program[PATH_LIMIT];
+    char path[64];
+    if (!root_is_open) {
+        proc_path(path, pid, "root", -1);
+        int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (root < 0) {
+            complain("ebpf: a process is gone", NULL);
+            return;
+        }
+        told_open(root);
+        root_is_open = true;
+    }
+    if (held && !*program && target_link(pid, "exe", -1, program) > 0)
+        told_ignore(program);
+    uint64_t group = group_of(pid);
+    if (group && (!settings.cgroup || settings.cgroup == group)) {
+        settings.cgroup = group;
+    } else {
+        settings.marked = true;
+        mark_threads(pid);
+    }
+    uint32_t zero = 0;
+    if (map_update(MAP_SETTINGS, &zero, &settings) < 0)
+        fail(EXIT_PROBE, "ebpf: cannot say what to trace: ", strerror(errno));
+    if (!held) {
+        write_started(listener);
+        return;
+    }
+    if (waiting_count == WAITING)
+        fail(EXIT_PROBE, "ebpf: too many processes wait");
+    waiting[waiting_count].pid = pid;
+    waiting[waiting_count++].listener = listener;
+    kill(pid, SIGUSR1);
+}
+
+/* ---- the ring ---------------------------------------------------------------------------------------- */
+
+/* As Documentation/bpf/ringbuf.rst: a page with the consumer's position, one with the producer's, and the data
+ * twice, so that no event is in two parts. */
+static uint64_t *consumed;
+static const uint64_t *produced;
+static const char *data;
+
+static void open_ring(void) {
+    size_t page = sysconf(_SC_PAGESIZE);
+    void *mine = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, maps[MAP_RING], 0);
+    void *theirs = mmap(NULL, page + 2 * ring_size, PROT_READ, MAP_SHARED, maps[MAP_RING], page);
+    if (mine == MAP_FAILED || theirs == MAP_FAILED)
+        fail(EXIT_PROBE, "ebpf: cannot map the ring: ", strerror(errno));
+    consumed = mine;
+    produced = theirs;
+    data = (const char *)theirs + page;
+}
+
+/* Takes what is there. Returns whether there was something. */
+static bool drain(void) {
+    enum { BUSY_BIT = 1U << 31, DISCARD_BIT = 1 << 30, HEADER = 8 };
+    static char text[SCRATCH_ROOM];
+    uint64_t at = *consumed, end;
+    bool some = false;
+    while (at < (end = __atomic_load_n(produced, __ATOMIC_ACQUIRE))) {
+        const char *record = data + (at & (ring_size - 1));
+        uint32_t size = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
+        if (size & BUSY_BIT)
+            break;
+        some = true;
+        bool discarded = size & DISCARD_BIT;
+        size &= ~DISCARD_BIT;
+        struct event event;
+        if (!discarded && size >= sizeof event) {
+            memcpy(&event, record + HEADER, sizeof event);
+            if (event.size > size - sizeof event)
+                fail(EXIT_PROBE, "ebpf: an event is damaged");
+            memcpy(text, record + HEADER + sizeof event, event.size);
+            text[event.size] = 0;
+            told(&event, text);
+            if (event.type == EVENT_EXEC)
+                look_whether_started(event.pid);
+        }
+        at += (size + HEADER + 7) & ~7ULL;
+        __atomic_store_n(consumed, at, __ATOMIC_RELEASE);
+    }
+    return some;
+}
+
+/* ---- counters ---------------------------------------------------------------------------------------- */
+
+static uint64_t counted(uint32_t which) {
+    static uint64_t *values;
+    int processors = get_nprocs_conf();
+    uint64_t sum = 0;
+    if (!values && !(values = calloc(processors + 1024, sizeof *values)))
+        fail(EXIT_PROBE, "ebpf: no memory");
+    if (map_lookup(MAP_COUNTERS, &which, values) < 0)
+        fail(EXIT_PROBE, "ebpf: cannot read the counters: ", strerror(errno));
+    for (int i = 0; i < processors + 1024; i++)
+        sum += values[i];
+    return sum;
+}
+
+static struct counters written;
+
+/* What the programs count is read before the ring, which then has all that has been counted. Calls that are
+ * lost are in `received` and nowhere else. At the end nothing may be missing. */
+static void write_counters(bool final, bool always) {
+    uint64_t lost = counted(COUNT_LOST) + load_misses();
+    uint64_t repeated = counted(COUNT_REPEATED), ignored = counted(COUNT_IGNORED), calls = counted(COUNT_TOLD);
+    drain();
+    if (final) {
+        told_unfinished();
+        lost += calls > told_counts.calls ? calls - told_counts.calls : 0;
+    }
+    struct counters counters = {.recorded = told_counts.recorded,
+                                .unresolved = told_counts.unresolved,
+                                .repeated = told_counts.repeated + repeated,
+                                .ignored = ignored};
+    counters.received = counters.recorded + counters.unresolved + counters.repeated + ignored + lost;
+    if (!always && !memcmp(&counters, &written, sizeof counters))
+        return;
+    record_counters(&counters);
+    told_counted(counters.received);
+    written = counters;
+}
+
+/* ---- the loop ---------------------------------------------------------------------------------------- */
+
+static void set_rules(void) {
+    for (size_t i = 0; i < calls_count; i++) {
+        const struct call *call = &calls[i];
+        struct rule rule = {.kind = 1 + call->kind};
+        for (int j = 0; j < 2; j++) {
+            const struct call_name *name = &call->name[j];
+            rule.name[j] = (struct rule_name){.access = name->access,
+                                              .dirfd = name->dirfd,
+                                              .path = name->path,
+                                              .nofollow = name->nofollow,
+                                              .flags = name->flags,
+                                              .toggle = name->toggle};
+        }
+        int16_t numbers[2] = {call->number[NATIVE_ARCH], call->number[COMPAT_ARCH]};
+        for (uint32_t j = 0; call->kind < CALL_EXIT && j < 2; j++) {
+            uint32_t key = numbers[j] + j * CALL_NUMBERS;
+            if (numbers[j] >= 0 && map_update(MAP_RULES, &key, &rule) < 0)
+                fail(EXIT_PROBE, "ebpf: cannot say which calls to trace: ", strerror(errno));
+        }
+    }
+}
+
+static void order(char *line) {
+    uint64_t pid, listener;
+    char *second = strchr(line, ' ') ? strchr(strchr(line, ' ') + 1, ' ') : NULL;
+    if (second)
+        *second++ = 0;
+    if (!strcmp(line, "c"))
+        write_counters(false, true);
+    else if ((*line == 'h' || *line == 'r') && second && parse_number(line + 2, 10, INT32_MAX, &pid) &&
+             parse_number(second, 10, INT32_MAX, &listener))
+        take(pid, listener, *line == 'h');
+    else
+        fail(EXIT_USAGE, "ebpf: it cannot be told: ", line);
+}
+
+/* Returns whether standard input is still open. */
+static bool hear(void) {
+    static char text[4096];
+    static size_t have;
+    ssize_t got = read(0, text + have, sizeof text - 1 - have);
+    if (got < 0)
+        return errno == EINTR || errno == EAGAIN;
+    text[have += got] = 0;
+    char *line = text;
+    for (char *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        order(line);
+    }
+    have -= line - text;
+    memmove(text, line, have + 1);
+    return got > 0;
+}
+
+int ebpf_main(char **argv) {
+    if (*argv)
+        fail(EXIT_USAGE, "usage: probe ebpf");
+    stream_open();
+    stream_buffer();
+    load();
+    set_rules();
+    open_ring();
+    record_begin('H');
+    record_u32(PROTOCOL_VERSION);
+    record_u32(0);
+    record_end();
+    int64_t next_counters = 0;
+    bool busy = true;
+    for (bool open = true; open;) {
+        struct pollfd entry = {0, POLLIN, 0};
+        if (poll(&entry, 1, busy ? BUSY : IDLE) > 0)
+            open = hear();
+        busy = drain();
+        int64_t now = milliseconds();
+        if (now >= next_counters) {
+            write_counters(false, false);
+            next_counters = now + COUNTERS_EVERY;
+        }
+        stream_flush();
+    }
+    write_counters(true, true);
+    stream_flush();
+    return 0;
+}

@@ -1,0 +1,35 @@
+/* From the events of the kernel's programs to the records of protocol.h. */
+#ifndef EBPF_TOLD_H
+#define EBPF_TOLD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../stream.h"
+#include "event.h"
+
+/* `root` is a directory: the traced processes' "/". Their paths are looked up below it. */
+void told_open(int root);
+
+/* What this program asks for is not told, but for what it executes: it is the probe, which has become what is
+ * traced. */
+void told_ignore(const char *program);
+
+/* Writes the records of an event, which `text` follows. */
+void told(const struct event *event, const char *text);
+
+/* Writes records for what was asked for by calls that never ended. */
+void told_unfinished(void);
+
+/* What the events so far amount to; `repeated` told what was known here. Calls that told nothing are only
+ * counted by the kernel's programs. */
+struct told_counts {
+    uint64_t recorded, unresolved, repeated;
+    uint64_t calls; /* whose end was told */
+};
+extern struct told_counts told_counts;
+
+/* No record may say that it comes before what the last counters said. */
+void told_counted(uint64_t received);
+
+#endif

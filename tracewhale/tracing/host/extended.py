@@ -1,0 +1,23 @@
+"""The ``ebpf`` probe: programs in the kernel tell ``probe ebpf`` what is asked for."""
+
+from __future__ import annotations
+
+from tracewhale.tracing.host import present
+from tracewhale.tracing.host.control import Take
+from tracewhale.tracing.host.relayed import Relay
+
+
+class Extended(Relay):
+    """Watches the control group of the first process that is taken, or the processes if they have none."""
+
+    name = "ebpf"
+
+    def start(self, take: Take) -> None:
+        """As Relay.start."""
+        self.spawn()
+
+    def let_go(self, take: Take) -> None:
+        """As Relay.let_go: `probe ebpf` itself sends the signal, when what it has to know is in the kernel."""
+        self.order(f"{'h' if take.token else 'r'} {take.pid} {take.listener}\n".encode())
+        if not take.token:
+            present.tell(self._recorder, take.pid)

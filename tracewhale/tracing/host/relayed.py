@@ -1,0 +1,142 @@
+"""Agents of the host that are programs of their own: they write records, which are passed on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
+from tracewhale.tracing.host.control import Control, Take
+from tracewhale.tracing.host.recorder import Recorder
+from tracewhale.tracing.host.request import UnsupportedByProbe
+from tracewhale.tracing.records import Accessed, Counted, Executed, Failed, Hello, Program, Record
+from tracewhale.tracing.stream import Decoder
+
+CHUNK = 1 << 16
+
+
+class Relay:
+    """A subcommand of the probe, from its start to its end, and the processes that wait for it.
+
+    ``start`` and ``let_go`` are what differs from one to the other.
+    """
+
+    name = ""
+
+    def __init__(self, recorder: Recorder, control: Control, probe: str) -> None:
+        self._recorder, self._control, self._probe = recorder, control, probe
+        self._child: subprocess.Popen[bytes] | None = None
+        self._decoder = Decoder()
+        self._translator = Translator(recorder)
+        self._ready = False
+        self._held: list[Take] = []
+        control.count = self._ask
+
+    def start(self, take: Take) -> None:
+        """Start the subcommand, if it does not run yet."""
+        raise NotImplementedError
+
+    def let_go(self, take: Take) -> None:
+        """Let a process go on: what it asks for from now on is seen."""
+        raise NotImplementedError
+
+    def is_busy(self) -> bool:
+        """Whether something is about to happen."""
+        return bool(self._held)
+
+    def run(self) -> None:
+        """Until there is nothing more to come. Raises UnsupportedByProbe when the subcommand fails."""
+        while not self._control.ended:
+            for take in self._control.orders():
+                self.start(take)
+                self._held.append(take)
+            self._read()
+            self._look_after()
+            if not self._control.ended:
+                self._control.saw_listen()  # nobody tells when one does
+                self._control.wait(soon=self.is_busy())
+        self._finish()
+
+    def spawn(self, *words: str) -> None:
+        """Run the subcommand with these arguments."""
+        if self._child is None:
+            argv = [self._probe, self.name, *words]
+            self._child = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert self._child.stdout is not None
+            os.set_blocking(self._child.stdout.fileno(), False)
+
+    def order(self, line: bytes) -> None:
+        """Write to its standard input."""
+        assert self._child is not None
+        assert self._child.stdin is not None
+        with suppress(BrokenPipeError):  # it has ended, and said why
+            self._child.stdin.write(line)
+            self._child.stdin.flush()
+
+    def _ask(self) -> None:
+        if self._child is None:
+            self._recorder.count()
+        else:
+            self.order(b"c\n")
+
+    def _read(self) -> None:
+        """Pass on what there is."""
+        if self._child is None or self._child.stdout is None:
+            return
+        with suppress(BlockingIOError):
+            while data := os.read(self._child.stdout.fileno(), CHUNK):
+                for record in self._decoder.feed(data):
+                    self._ready |= isinstance(record, Hello)
+                    for each in self._translator.translated(record):
+                        self._recorder.tell(each)
+
+    def _look_after(self) -> None:
+        """Let those go on that wait, once all is ready."""
+        if self._child is not None and self._child.poll() is not None:
+            raise UnsupportedByProbe(f"`probe {self.name}` ended")
+        if self._ready:
+            for take in self._held:
+                self.let_go(take)
+            self._held = []
+
+    def _finish(self) -> None:
+        if self._child is None:
+            self._recorder.count()
+            return
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        with suppress(BrokenPipeError):
+            self._child.stdin.close()
+        os.set_blocking(self._child.stdout.fileno(), True)
+        self._read()
+        self._decoder.finish()
+        if self._child.wait():
+            raise UnsupportedByProbe(f"`probe {self.name}` ended with an error")
+
+
+class Translator:
+    """Records of a child with the numbers of the recorder, which may have told something itself."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._programs: dict[int, int] = {}
+
+    def translated(self, record: Record) -> Iterator[Record]:
+        """What is to be told for a record."""
+        own = self._recorder.counters
+        match record:
+            case Hello():
+                return
+            case Program(number, path):
+                self._programs[number] = self._recorder.program(path)
+            case Accessed():
+                program, received = self._programs[record.program], record.received + own.received
+                yield replace(record, program=program, received=received)
+            case Executed() | Failed():
+                yield replace(record, program=self._programs.get(record.program, record.program))
+            case Counted(counters):
+                yield Counted(counters + own)
+            case _:
+                yield record
