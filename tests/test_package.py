@@ -63,7 +63,7 @@ def test_the_source_archive_has_all_that_the_probe_is_built_from(built: Path) ->
     (source,) = built.glob("*.tar.gz")
     with tarfile.open(source) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("probes/*.[ch]")} <= names
+    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("probes/**/*.[ch]")} <= names
     assert {"probes/build.py", "hatch_build.py", "LICENSE", "README.md"} <= names
     assert not [name for name in names if name.startswith("tracewhale/probe/bin")]
 

@@ -104,16 +104,16 @@ static bool is_named(uint32_t offset, const char *name) {
 
 static const struct btf_type *bare(uint32_t number) {
     const struct btf_type *type = number && number < count ? types[number] : NULL;
-    while (type && (BTF_INFO_KIND(type->info) == BTF_KIND_CONST ||
-                    BTF_INFO_KIND(type->info) == BTF_KIND_VOLATILE ||
-                    BTF_INFO_KIND(type->info) == BTF_KIND_TYPE_TAG))
+    while (type &&
+           (BTF_INFO_KIND(type->info) == BTF_KIND_CONST || BTF_INFO_KIND(type->info) == BTF_KIND_VOLATILE ||
+            BTF_INFO_KIND(type->info) == BTF_KIND_TYPE_TAG))
         type = type->type < count && type->type ? types[type->type] : NULL;
     return type;
 }
 
 static bool is_structure(const struct btf_type *type) {
-    return type && (BTF_INFO_KIND(type->info) == BTF_KIND_STRUCT ||
-                    BTF_INFO_KIND(type->info) == BTF_KIND_UNION);
+    return type &&
+           (BTF_INFO_KIND(type->info) == BTF_KIND_STRUCT || BTF_INFO_KIND(type->info) == BTF_KIND_UNION);
 }
 
 static long offset_in(const struct btf_type *type, const char *name, int depth) {

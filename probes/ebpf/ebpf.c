@@ -1,7 +1,7 @@
 /* `probe ebpf`: what processes ask for, seen by programs in the kernel. It runs on the host and writes events
- * (protocol.h, part 1). On its standard input it reads lines: `h PID LISTENER` takes a process that `probe init`
- * holds, and lets it go on; `r PID LISTENER` takes one that runs; `c` asks for the counters; the end of the
- * input is the end.
+ * (protocol.h, part 1). On its standard input it reads lines: `h PID LISTENER` takes a process that `probe
+ * init` holds, and lets it go on; `r PID LISTENER` takes one that runs; `c` asks for the counters; the end of
+ * the input is the end.
  *
  * Taken is the process's control group if it is not ours, with all that enters it; else the process with all
  * that it starts. */
@@ -125,9 +125,7 @@ static void mark_threads(uint32_t pid) {
 
 /* Those that have been let go and have not executed their command yet. */
 enum { WAITING = 256 };
-static struct {
-    uint32_t pid, listener;
-} waiting[WAITING];
+static struct { uint32_t pid, listener; } waiting[WAITING];
 static unsigned waiting_count;
 
 static void write_started(uint32_t listener) {
@@ -185,8 +183,8 @@ static void take(uint32_t pid, uint32_t listener, bool held) {
 
 /* ---- the ring ---------------------------------------------------------------------------------------- */
 
-/* As Documentation/bpf/ringbuf.rst: a page with the consumer's position, one with the producer's, and the data
- * twice, so that no event is in two parts. */
+/* As Documentation/bpf/ringbuf.rst: a page with the consumer's position, one with the producer's, and the
+ * data twice, so that no event is in two parts. */
 static uint64_t *consumed;
 static const uint64_t *produced;
 static const char *data;
@@ -254,7 +252,8 @@ static struct counters written;
  * lost are in `received` and nowhere else. At the end nothing may be missing. */
 static void write_counters(bool final, bool always) {
     uint64_t lost = counted(COUNT_LOST) + load_misses();
-    uint64_t repeated = counted(COUNT_REPEATED), ignored = counted(COUNT_IGNORED), calls = counted(COUNT_TOLD);
+    uint64_t repeated = counted(COUNT_REPEATED), ignored = counted(COUNT_IGNORED),
+             calls = counted(COUNT_TOLD);
     drain();
     if (final) {
         told_unfinished();

@@ -1,5 +1,5 @@
-/* The programs that run in the kernel, at the begin and the end of each system call (tp_btf), at executions and
- * forks. What is new goes to the ring; what is known costs a look-up.
+/* The programs that run in the kernel, at the begin and the end of each system call (tp_btf), at executions
+ * and forks. What is new goes to the ring; what is known costs a look-up.
  *
  * A name that looks like a member, `task_struct__fs`, is an offset that the loader puts in (btf.c): the
  * object depends on no kernel's layout. Pointers of the kernel are numbers here, read with
@@ -33,7 +33,7 @@ enum {
     RESTARTS = 512, /* ERESTARTSYS and its like: the call begins again */
     RESTARTS_END = 532,
     DEPTH = TEXT_LIMIT / 2, /* components of a path */
-    VARIABLES = 1024, /* strings of an environment that are looked at */
+    VARIABLES = 1024,       /* strings of an environment that are looked at */
     VARIABLES_ROOM = 8192,
     TOP_MARK = 0x5555,       /* in the number of a directory that is not below its root */
     MODE_CREATED = 0x100000, /* FMODE_CREATED */
@@ -68,7 +68,8 @@ static long (*const read_kernel)(void *to, u32 size, u64 from) = (void *)113;
 static long (*const read_user_string)(void *to, u32 size, u64 from) = (void *)114;
 static long (*const read_kernel_string)(void *to, u32 size, u64 from) = (void *)115;
 static long (*const ring_output)(const void *ring, const void *data, u64 size, u64 flags) = (void *)130;
-static long (*const loop)(u32 times, long (*step)(u64 index, void *walk), void *walk, u64 flags) = (void *)181;
+static long (*const loop)(u32 times, long (*step)(u64 index, void *walk), void *walk,
+                          u64 flags) = (void *)181;
 static void *(*const storage_get)(const void *map, const void *task, void *value, u64 flags) = (void *)156;
 static void *(*const current_task_typed)(void) = (void *)158;
 
@@ -80,14 +81,15 @@ struct place {
 };
 
 struct state {
-    u64 program;                  /* 0: not known yet */
-    u64 root_mount, root_dentry;  /* of a root that is "/" */
+    u64 program;                 /* 0: not known yet */
+    u64 root_mount, root_dentry; /* of a root that is "/" */
     struct identifier id[2];
-    u64 arguments[6];             /* of a call whose path could not be read at its begin */
-    u32 rule;                     /* its index */
+    u64 arguments[6]; /* of a call whose path could not be read at its begin */
+    u32 rule;         /* its index */
     uint8_t pending, marked, fault, names, told;
-    uint8_t known[2];             /* enum outcome_bit */
+    uint8_t known[2]; /* enum outcome_bit */
     uint8_t opens;
+    uint8_t inside; /* runs a program of the container, or comes from one that did */
 };
 
 struct scratch {
@@ -327,8 +329,9 @@ ALONE u64 tell_path(u64 number, u64 type, u64 mount, u64 dentry) {
         return 0;
     u64 written = write_path(mount, dentry), end = written >> 32;
     begin(&scratch->event, type);
-    scratch->event.flags = end == END_ROOT ? 0 : end == END_TOP || end == END_NOWHERE ? EVENT_OUTSIDE
-                                                                                       : EVENT_LONG;
+    scratch->event.flags = end == END_ROOT                        ? 0
+                           : end == END_TOP || end == END_NOWHERE ? EVENT_OUTSIDE
+                                                                  : EVENT_LONG;
     scratch->event.id = id;
     if (!tell_written(scratch, written))
         return 0;
@@ -359,12 +362,30 @@ INLINE void program_place(struct place *place, u64 task) {
     get_place(place, file + OFFSET(file__f_path));
 }
 
-/* Its path is as its mounts have it, as that of a root. */
-INLINE int tell_program(struct scratch *scratch, u64 number) {
+/* Whether the program's file is in the mounts of its process. That of a container runtime which is about to
+ * execute something in the container is not. What has been inside stays so, whatever it executes or mounts.
+ */
+INLINE int is_inside(u64 task) {
     struct place program;
+    program_place(&program, task);
+    u64 own = kernel_u64(kernel_u64(task + OFFSET(task_struct__nsproxy)) + OFFSET(nsproxy__mnt_ns));
+    return kernel_u64(program.mount - OFFSET(mount__mnt) + OFFSET(mount__mnt_ns)) == own;
+}
+
+/* Its path is as its mounts have it, as that of a root. */
+INLINE int tell_program(struct scratch *scratch, const struct state *state) {
+    struct place program = {0, 0};
     scratch->root.mount = scratch->root.dentry = 0;
-    program_place(&program, current_task());
-    return tell_path(number, EVENT_PROGRAM, program.mount, program.dentry);
+    if (state->inside)
+        program_place(&program, current_task());
+    return tell_path(state->program, EVENT_PROGRAM, program.mount, program.dentry);
+}
+
+INLINE u64 program_number(const struct state *state, u64 task) {
+    struct place program = {0, 0};
+    if (state->inside)
+        program_place(&program, task);
+    return number_of(program.mount, program.dentry, 0, 0, 2);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------- */
@@ -413,7 +434,7 @@ enum { WORKING_DIRECTORY = -100 };
 SUBPROGRAM int name(struct scratch *scratch, struct state *state, const struct named *named, u64 which) {
     u64 task = current_task();
     u64 fs = kernel_u64(task + OFFSET(task_struct__fs));
-    struct place root, directory = {0, 0}, program;
+    struct place root, directory = {0, 0};
     get_place(&root, fs + OFFSET(fs_struct__root));
     u64 root_number = 0, directory_number = 0;
     if (root.mount != state->root_mount || root.dentry != state->root_dentry) {
@@ -440,12 +461,10 @@ SUBPROGRAM int name(struct scratch *scratch, struct state *state, const struct n
         if (!directory_number)
             return -ENAMETOOLONG;
     }
-    if (!state->program) {
-        program_place(&program, task);
-        state->program = number_of(program.mount, program.dentry, 0, 0, 2);
-    }
-    u64 low = mix(OFFSET(secret__low) ^ state->program,
-                  root_number ^ (u64)named->access << 8 ^ (u64)flags << 16);
+    if (!state->program)
+        state->program = program_number(state, task);
+    u64 low =
+        mix(OFFSET(secret__low) ^ state->program, root_number ^ (u64)named->access << 8 ^ (u64)flags << 16);
     fingerprint(low, OFFSET(secret__high) ^ directory_number,
                 named->form == FORM_ITSELF ? 0 : named->size & (TEXT_LIMIT - 1));
     struct identifier id = scratch->id;
@@ -458,7 +477,7 @@ SUBPROGRAM int name(struct scratch *scratch, struct state *state, const struct n
         state->known[which] = *known;
         return 0;
     }
-    if (!tell_program(scratch, state->program) ||
+    if (!tell_program(scratch, state) ||
         (root_number && !tell_path(root_number, EVENT_DIRECTORY, root.mount, root.dentry)))
         return 0;
     scratch->root = root;
@@ -481,12 +500,9 @@ SUBPROGRAM int name(struct scratch *scratch, struct state *state, const struct n
 
 INLINE void tell_fault(struct scratch *scratch, struct state *state, uint8_t access, int error) {
     struct event *event = &scratch->event;
-    if (!state->program) {
-        struct place program;
-        program_place(&program, current_task());
-        state->program = number_of(program.mount, program.dentry, 0, 0, 2);
-    }
-    tell_program(scratch, state->program);
+    if (!state->program)
+        state->program = program_number(state, current_task());
+    tell_program(scratch, state);
     begin(event, EVENT_FAULT);
     event->access = access;
     event->program = state->program;
@@ -676,6 +692,10 @@ SECTION("sys_enter") int enter(const u64 *context) {
     state->rule = index;
     state->pending = 1;
     state->names = state->fault = state->told = state->opens = 0;
+    if (!state->inside)
+        state->inside = is_inside(task);
+    if (!state->inside && rule->kind != 1 + CALL_EXEC)
+        return 0;
     get_arguments(scratch, (const u64 *)context[0], compat);
     handle(scratch, state, rule, 0);
     return 0;
@@ -832,18 +852,15 @@ SECTION("sched_process_exec") int executed(const u64 *context) {
 }
 
 SECTION("sched_process_fork") int forked(const u64 *context) {
-    u32 zero = 0;
-    struct settings *settings = map_lookup(map_settings, &zero);
-    if (!settings || !settings->marked)
-        return 0;
     struct state *state = traced_state(current_task(), 0);
-    if (!state || !state->marked)
+    if (!state || !(state->marked || state->inside))
         return 0;
     struct state *child = storage_get(map_states, (const void *)context[1], 0, STORAGE_CREATE);
-    if (child)
-        child->marked = 1;
-    else
+    if (!child) {
         count(COUNT_LOST);
+        return 0;
+    }
+    child->marked = state->marked;
+    child->inside = state->inside;
     return 0;
 }
-

@@ -75,11 +75,8 @@ static bool is_before_6_1(void) {
 
 static void make_map(enum map map, uint32_t type, uint32_t key, uint32_t value, uint32_t entries,
                      uint32_t flags) {
-    union bpf_attr attributes = {.map_type = type,
-                                 .key_size = key,
-                                 .value_size = value,
-                                 .max_entries = entries,
-                                 .map_flags = flags};
+    union bpf_attr attributes = {
+        .map_type = type, .key_size = key, .value_size = value, .max_entries = entries, .map_flags = flags};
     if (type == BPF_MAP_TYPE_TASK_STORAGE) {
         attributes.btf_fd = load_types();
         attributes.btf_key_type_id = 1;
@@ -87,8 +84,9 @@ static void make_map(enum map map, uint32_t type, uint32_t key, uint32_t value, 
     }
     maps[map] = bpf(BPF_MAP_CREATE, &attributes);
     if (maps[map] < 0)
-        fail(EXIT_PROBE, errno == EPERM ? "ebpf: bpf(2) is not permitted: it needs CAP_BPF and CAP_PERFMON"
-                                        : "ebpf: the kernel cannot make a map: ",
+        fail(EXIT_PROBE,
+             errno == EPERM ? "ebpf: bpf(2) is not permitted: it needs CAP_BPF and CAP_PERFMON"
+                            : "ebpf: the kernel cannot make a map: ",
              errno == EPERM ? NULL : strerror(errno));
 }
 
@@ -257,8 +255,8 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
     for (unsigned at = 0; at < size / 8; at++) {
         struct bpf_insn *instruction = &code[start + at];
         if (is_call(instruction))
-            relocate_call(start + at, called[at] ? called[at] - 1
-                                                 : offset + (at + (int64_t)instruction->imm + 1) * 8);
+            relocate_call(start + at,
+                          called[at] ? called[at] - 1 : offset + (at + (int64_t)instruction->imm + 1) * 8);
         else if (called[at]) {
             instruction->src_reg = BPF_PSEUDO_FUNC;
             relocate_call(start + at, called[at] - 1);
@@ -269,7 +267,8 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
 
 /* ---- types of functions ------------------------------------------------------------------------------ */
 
-/* The verifier looks at these once (ALONE in kernel.bpf.c), and wants to know of numbers how many they take. */
+/* The verifier looks at these once (ALONE in kernel.bpf.c), and wants to know of numbers how many they take.
+ */
 static const struct {
     const char *name;
     unsigned arguments;
@@ -364,8 +363,8 @@ void load(void) {
     if (getrandom(secret, sizeof secret, 0) != sizeof secret)
         fail(EXIT_PROBE, "ebpf: no random numbers: ", strerror(errno));
     if (!btf_open())
-        fail(EXIT_PROBE, "ebpf: the kernel does not describe its types (/sys/kernel/btf/vmlinux): ",
-             strerror(errno));
+        fail(EXIT_PROBE,
+             "ebpf: the kernel does not describe its types (/sys/kernel/btf/vmlinux): ", strerror(errno));
     if (btf_offset("dentry", "d_name") != btf_offset("dentry", "d_parent") + 8 ||
         btf_offset("path", "mnt") != 0 || btf_offset("path", "dentry") != 8)
         fail(EXIT_PROBE, "ebpf: this kernel's types are not as expected");

@@ -6,7 +6,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum map { MAP_RULES, MAP_SCRATCH, MAP_SETTINGS, MAP_COUNTERS, MAP_SEEN, MAP_STATES, MAP_RING, MAP_FIRST, MAPS };
+enum map {
+    MAP_RULES,
+    MAP_SCRATCH,
+    MAP_SETTINGS,
+    MAP_COUNTERS,
+    MAP_SEEN,
+    MAP_STATES,
+    MAP_RING,
+    MAP_FIRST,
+    MAPS
+};
 
 extern int maps[MAPS];
 extern const size_t ring_size;

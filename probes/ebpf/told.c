@@ -115,8 +115,9 @@ static void keep_name(const struct event *event, const char *text) {
                           .access = event->access,
                           .flags = event->flags};
     one->flags |= (directory & OUTSIDE ? EVENT_OUTSIDE : 0) | ((directory | root) & LONG ? EVENT_LONG : 0);
-    one->ignored = *ignored && one->access != ACCESS_EXEC &&
-                   !strcmp(names_get(&programs, one->program), ignored);
+    one->ignored =
+        *ignored &&
+        !strcmp(one->access == ACCESS_EXEC ? one->text : names_get(&programs, one->program), ignored);
     table_add(&identifiers, event->id, named_count++);
 }
 
@@ -276,6 +277,8 @@ static void executed(const struct event *event, const char *variables) {
     if (index == TABLE_NONE)
         fail(EXIT_PROBE, "ebpf: an event is missing");
     const struct named *one = &named[index];
+    if (one->ignored)
+        return;
     if (event->flags & EVENT_LONG)
         unresolved(ACCESS_EXEC, event->pid, one->program, E2BIG);
     const char *root = path_of(one, path);

@@ -11,8 +11,8 @@
 /* `root` is a directory: the traced processes' "/". Their paths are looked up below it. */
 void told_open(int root);
 
-/* What this program asks for is not told, but for what it executes: it is the probe, which has become what is
- * traced. */
+/* What this program asks for is not told, but for what it executes, nor that it is executed: it is the probe,
+ * which becomes what is traced. */
 void told_ignore(const char *program);
 
 /* Writes the records of an event, which `text` follows. */

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from tests.e2e.tool import refusal, tracewhale
 from tracewhale import pipeline
 from tracewhale.engines.base import Request
-from tracewhale.engines.probes import Probe
+from tracewhale.engines.probes import SEES_ALL, Probe
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
 from tracewhale.pipeline import Context, Job
@@ -119,17 +119,18 @@ def asked(view: View, trace: Trace) -> frozenset[tuple[str, str]]:
 @pytest.mark.parametrize("name", CASES)
 def test_each_probe_gives_the_same_plan(name: str, image: Image, docker_client: DockerClient) -> None:
     case = CASES[name]
-    seccomp, ptrace, strace = (
-        by_probe(case, image, probe) for probe in (Probe.SECCOMP, Probe.PTRACE, Probe.STRACE)
-    )
+    seccomp, ebpf, ptrace, strace = (by_probe(case, image, probe) for probe in SEES_ALL)
     assert len({path for _, path in strace.asked}) >= case.least
     assert strace.asked - seccomp.asked == set(), "strace is the judge"
+    assert strace.asked - ebpf.asked == set()
     assert strace.asked - ptrace.asked == set()
     if not case.racing:
-        assert seccomp.asked == ptrace.asked
+        assert seccomp.asked == ebpf.asked == ptrace.asked
         assert seccomp.asked - strace.asked <= interpreters(strace)
-    assert set(seccomp.plan.kept) == set(ptrace.plan.kept) == set(strace.plan.kept)
-    assert {each.path for each in seccomp.trace.execs} == {each.path for each in strace.trace.execs}
+    assert len({frozenset(each.plan.kept) for each in (seccomp, ebpf, ptrace, strace)}) == 1
+    executed = {each.path for each in strace.trace.execs}
+    assert {each.path for each in seccomp.trace.execs} == executed
+    assert {each.path for each in ebpf.trace.execs} == executed
 
 
 @pytest.mark.parametrize("name", ["static", "python", "nginx"])
@@ -155,7 +156,7 @@ chmod +x ./*; ./first; ./second; ./third; ./fourth; ./bin/environment ./first
 """Scripts and a program of which no image has a copy, in one that has their interpreters."""
 
 
-@pytest.mark.parametrize("kind", [Probe.SECCOMP, Probe.PTRACE, Probe.FANOTIFY], ids=str)
+@pytest.mark.parametrize("kind", [Probe.SECCOMP, Probe.EBPF, Probe.PTRACE, Probe.FANOTIFY], ids=str)
 def test_what_was_made_in_the_run_keeps_its_interpreter(
     kind: Probe, image: Image, docker_client: DockerClient, new_tag: Callable[[], str]
 ) -> None:
@@ -192,7 +193,7 @@ def tracers(container: Container) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("kind", [Probe.AUTO, Probe.STRACE], ids=str)
+@pytest.mark.parametrize("kind", [Probe.EBPF, Probe.PTRACE, Probe.STRACE], ids=str)
 def test_a_running_container_is_watched_and_goes_on(kind: Probe, server: Container) -> None:
     server.reload()
     before = server.attrs["State"]["Pid"]
@@ -259,7 +260,7 @@ def test_the_doctor_tries_every_probe(docker_client: DockerClient) -> None:
     found = json.loads(done.stdout)
     jsonschema.validate(found, schema("doctor"))
     assert {each["probe"]: each["works"] for each in found["probes"]} == dict.fromkeys(
-        ("seccomp", "ptrace", "strace", "fanotify", "sandbox"), True
+        ("seccomp", "ebpf", "ptrace", "strace", "fanotify", "sandbox"), True
     ), found
     assert (done.returncode, found["auto"]) == (0, "seccomp")
     assert b"seccomp   works" in tracewhale("doctor").stdout

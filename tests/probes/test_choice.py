@@ -10,7 +10,7 @@ import pytest
 from tracewhale.engines.probes import REAL, SEES_ALL, Facts, Probe, choose, judge
 from tracewhale.errors import ProbeError, UsageError
 
-ALL = Facts("x86_64", (6, 18), True, True, (1 << 41) - 1, True, (6, 1))
+ALL = Facts("x86_64", (6, 18), True, True, (1 << 41) - 1, True, (6, 1), True)
 REMOTE = replace(ALL, here=False)
 USER = replace(ALL, capabilities=0)
 OLD = replace(ALL, kernel=(4, 18))
@@ -21,7 +21,7 @@ def names(facts: Facts) -> list[str]:
 
 
 def test_auto_takes_the_best_that_works_and_sees_all() -> None:
-    assert names(ALL) == ["seccomp", "ptrace", "strace"]
+    assert names(ALL) == ["seccomp", "ebpf", "ptrace", "strace"]
     assert names(REMOTE) == names(USER) == ["seccomp"]
     assert names(OLD) == ["strace"]
     assert names(replace(ALL, kernel=(5, 4), filters=False)) == ["ptrace", "strace"]
@@ -41,6 +41,11 @@ def test_none_works() -> None:
     [
         (Probe.SECCOMP, replace(ALL, filters=False), "no seccomp filters", "another probe"),
         (Probe.SECCOMP, OLD, "notifies since 5.0", "newer kernel"),
+        (Probe.EBPF, REMOTE, "not processes of this machine", "engine's own machine"),
+        (Probe.EBPF, USER, "CAP_SYS_PTRACE", "as root"),
+        (Probe.EBPF, replace(ALL, capabilities=1 << 19), "CAP_BPF", "as root"),
+        (Probe.EBPF, replace(ALL, kernel=(5, 16)), "Linux 5.17", "seccomp"),
+        (Probe.EBPF, replace(ALL, kernel_types=False), "describe its types", "CONFIG_DEBUG_INFO_BTF"),
         (Probe.PTRACE, replace(ALL, python_ptrace=False), "not installed", r"tracewhale\[ptrace\]"),
         (Probe.PTRACE, REMOTE, "not processes of this machine", "engine's own machine"),
         (Probe.PTRACE, USER, "CAP_SYS_PTRACE", "as root"),

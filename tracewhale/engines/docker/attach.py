@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.target import inspect_container
 from tracewhale.engines.probes import Probe, choose
 from tracewhale.errors import ProbeError, UsageError
+from tracewhale.probe import binary
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity
 from tracewhale.running.run import CONTAINER, Run
@@ -26,7 +28,7 @@ from tracewhale.running.steps import Driver, checked
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.tracing.host import proc
 
-ATTACHING = (Probe.PTRACE, Probe.STRACE)
+ATTACHING = (Probe.EBPF, Probe.PTRACE, Probe.STRACE)
 
 
 class RunningSession(HostedSession):
@@ -66,7 +68,7 @@ def attach(
     progress(f"tracing with {chosen.probe.value}: {chosen.why}")
     began = time.monotonic()
     with ExitStack() as stack:
-        words = stack.enter_context(agent_words(chosen.probe, b""))
+        words = stack.enter_context(agent_words(chosen.probe, binary(os.uname().machine)))
         entry = EntrySpec(Identity(), 0)
         session = RunningSession(client, found.container, "", entry, console, handle, words)
         session.progress = progress

@@ -29,6 +29,7 @@ def facts(client: APIClient) -> Facts:
         capabilities=_capabilities(),
         python_ptrace=find_spec("ptrace") is not None,
         strace=_strace(),
+        kernel_types=os.path.exists("/sys/kernel/btf/vmlinux"),
     )
 
 

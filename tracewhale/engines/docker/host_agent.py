@@ -30,7 +30,7 @@ LOCATE_SECONDS = 10.0
 def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
     """Yield the words that start the agent of a probe; ``binary`` is ours for this machine's architecture."""
     words = [sys.executable, "-m", "tracewhale.tracing.host", probe.value]
-    if probe is not Probe.FANOTIFY:
+    if probe not in (Probe.EBPF, Probe.FANOTIFY):
         yield words
         return
     with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:

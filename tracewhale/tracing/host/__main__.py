@@ -24,7 +24,7 @@ def write(data: bytes) -> None:
 
 
 def main(name: str, *words: str) -> None:
-    """Be an agent until there is nothing left to do; ``ebpf`` and ``fanotify`` need the path of the probe's binary."""
+    """Be an agent until nothing is left to do; ``ebpf`` and ``fanotify`` need the path of the probe."""
     recorder = Recorder(write)
     control = Control(recorder)
     recorder.tell(Hello(PROTOCOL_VERSION, Feature(0)))

@@ -17,7 +17,7 @@ class Extended(Relay):
         self.spawn()
 
     def let_go(self, take: Take) -> None:
-        """As Relay.let_go: `probe ebpf` itself sends the signal, when what it has to know is in the kernel."""
+        """As Relay.let_go: `probe ebpf` sends the signal itself, when the kernel knows the process."""
         self.order(f"{'h' if take.token else 'r'} {take.pid} {take.listener}\n".encode())
         if not take.token:
             present.tell(self._recorder, take.pid)
