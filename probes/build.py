@@ -30,6 +30,7 @@ FLAGS = (
     "-std=gnu11",
     "-Os",
     "-static",
+    "-pthread",
     "-s",
     "-ffunction-sections",
     "-fdata-sections",

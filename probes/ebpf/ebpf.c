@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 #include "../util.h"
 #include "event.h"
 #include "load.h"
+#include "ring.h"
 #include "told.h"
 
 /* Milliseconds. */
@@ -181,52 +181,15 @@ static void take(uint32_t pid, uint32_t listener, bool held) {
     kill(pid, SIGUSR1);
 }
 
-/* ---- the ring ---------------------------------------------------------------------------------------- */
-
-/* As Documentation/bpf/ringbuf.rst: a page with the consumer's position, one with the producer's, and the
- * data twice, so that no event is in two parts. */
-static uint64_t *consumed;
-static const uint64_t *produced;
-static const char *data;
-
-static void open_ring(void) {
-    size_t page = sysconf(_SC_PAGESIZE);
-    void *mine = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, maps[MAP_RING], 0);
-    void *theirs = mmap(NULL, page + 2 * ring_size, PROT_READ, MAP_SHARED, maps[MAP_RING], page);
-    if (mine == MAP_FAILED || theirs == MAP_FAILED)
-        fail(EXIT_PROBE, "ebpf: cannot map the ring: ", strerror(errno));
-    consumed = mine;
-    produced = theirs;
-    data = (const char *)theirs + page;
-}
-
-/* Takes what is there. Returns whether there was something. */
+/* Writes what has been told. Returns whether there was something. */
 static bool drain(void) {
-    enum { BUSY_BIT = 1U << 31, DISCARD_BIT = 1 << 30, HEADER = 8 };
     static char text[SCRATCH_ROOM];
-    uint64_t at = *consumed, end;
+    struct event event;
     bool some = false;
-    while (at < (end = __atomic_load_n(produced, __ATOMIC_ACQUIRE))) {
-        const char *record = data + (at & (ring_size - 1));
-        uint32_t size = __atomic_load_n((const uint32_t *)record, __ATOMIC_ACQUIRE);
-        if (size & BUSY_BIT)
-            break;
-        some = true;
-        bool discarded = size & DISCARD_BIT;
-        size &= ~DISCARD_BIT;
-        struct event event;
-        if (!discarded && size >= sizeof event) {
-            memcpy(&event, record + HEADER, sizeof event);
-            if (event.size > size - sizeof event)
-                fail(EXIT_PROBE, "ebpf: an event is damaged");
-            memcpy(text, record + HEADER + sizeof event, event.size);
-            text[event.size] = 0;
-            told(&event, text);
-            if (event.type == EVENT_EXEC)
-                look_whether_started(event.pid);
-        }
-        at += (size + HEADER + 7) & ~7ULL;
-        __atomic_store_n(consumed, at, __ATOMIC_RELEASE);
+    for (; ring_next(&event, text); some = true) {
+        told(&event, text);
+        if (event.type == EVENT_EXEC)
+            look_whether_started(event.pid);
     }
     return some;
 }
@@ -254,6 +217,7 @@ static void write_counters(bool final, bool always) {
     uint64_t lost = counted(COUNT_LOST) + load_misses();
     uint64_t repeated = counted(COUNT_REPEATED), ignored = counted(COUNT_IGNORED),
              calls = counted(COUNT_TOLD);
+    ring_catch_up();
     drain();
     if (final) {
         told_unfinished();
@@ -334,7 +298,7 @@ int ebpf_main(char **argv) {
     stream_buffer();
     load();
     set_rules();
-    open_ring();
+    ring_open();
     record_begin('H');
     record_u32(PROTOCOL_VERSION);
     record_u32(0);

@@ -158,6 +158,10 @@ class Decoder:
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
         """Yield the records that this chunk completes, in order. Raises TraceLost at a malformed one."""
+        return map(decode, self.bodies(chunk))
+
+    def bodies(self, chunk: bytes) -> Iterator[bytes]:
+        """Yield the records that this chunk completes as they are, each without its size. Raises TraceLost."""
         data, offset = self._rest + chunk, 0
         self.position += len(chunk)
         self._rest = b""
@@ -170,7 +174,7 @@ class Decoder:
                     break
                 body = data[offset + 4 : offset + 4 + size]
                 offset += 4 + size
-                yield decode(body)
+                yield body
         finally:
             self._rest = data[offset:]
 

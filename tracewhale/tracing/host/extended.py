@@ -14,6 +14,7 @@ class Extended(Relay):
 
     def start(self, take: Take) -> None:
         """As Relay.start."""
+        self.translates |= not take.token
         self.spawn()
 
     def let_go(self, take: Take) -> None:

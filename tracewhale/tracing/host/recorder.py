@@ -41,6 +41,10 @@ class Recorder:
         self._counts = [0, 0, 0, 0]  # ignored, repeated, unresolved, recorded
         self.told = Counters()
 
+    def pass_on(self, records: bytes) -> None:
+        """Write whole records that another one has encoded."""
+        self._write(records)
+
     def tell(self, record: Record) -> None:
         """Write a record."""
         self._write(encode(record))

@@ -11,8 +11,8 @@ from dataclasses import replace
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Recorder
 from tracewhale.tracing.host.request import UnsupportedByProbe
-from tracewhale.tracing.records import Accessed, Counted, Executed, Failed, Hello, Program, Record
-from tracewhale.tracing.stream import Decoder
+from tracewhale.tracing.records import Accessed, Counted, Executed, Failed, Program, Record
+from tracewhale.tracing.stream import Decoder, decode
 
 CHUNK = 1 << 16
 
@@ -24,6 +24,8 @@ class Relay:
     """
 
     name = ""
+    translates = False
+    """Whether this process has told something itself, so that the child's numbers differ from ours."""
 
     def __init__(self, recorder: Recorder, control: Control, probe: str) -> None:
         self._recorder, self._control, self._probe = recorder, control, probe
@@ -87,10 +89,20 @@ class Relay:
             return
         with suppress(BlockingIOError):
             while data := os.read(self._child.stdout.fileno(), CHUNK):
-                for record in self._decoder.feed(data):
-                    self._ready |= isinstance(record, Hello)
-                    for each in self._translator.translated(record):
-                        self._recorder.tell(each)
+                self._pass_on(data)
+
+    def _pass_on(self, data: bytes) -> None:
+        """Write the records, as they are where this process tells of no programs and calls itself."""
+        kept = []
+        for body in self._decoder.bodies(data):
+            if body.startswith(b"H"):
+                self._ready = True
+            elif self.translates:
+                for record in self._translator.translated(decode(body)):
+                    self._recorder.tell(record)
+            else:
+                kept += [len(body).to_bytes(4, "little"), body]
+        self._recorder.pass_on(b"".join(kept))
 
     def _look_after(self) -> None:
         """Let those go on that wait, once all is ready."""
@@ -127,8 +139,6 @@ class Translator:
         """What is to be told for a record."""
         own = self._recorder.counters
         match record:
-            case Hello():
-                return
             case Program(number, path):
                 self._programs[number] = self._recorder.program(path)
             case Accessed():
