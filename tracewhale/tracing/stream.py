@@ -161,7 +161,7 @@ class Decoder:
         return map(decode, self.bodies(chunk))
 
     def bodies(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the records that this chunk completes, undecoded and without their sizes. Raises TraceLost."""
+        """Yield the records that this chunk completes, undecoded and without sizes. Raises TraceLost."""
         data, offset = self._rest + chunk, 0
         self.position += len(chunk)
         self._rest = b""
