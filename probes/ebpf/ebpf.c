@@ -251,7 +251,7 @@ static void set_rules(void) {
                                               .toggle = name->toggle};
         }
         int16_t numbers[2] = {call->number[NATIVE_ARCH], call->number[COMPAT_ARCH]};
-        for (uint32_t j = 0; call->kind < CALL_EXIT && j < 2; j++) {
+        for (uint32_t j = 0; call->kind < CALL_FILTER && j < 2; j++) {
             uint32_t key = numbers[j] + j * CALL_NUMBERS;
             if (numbers[j] >= 0 && map_update(MAP_RULES, &key, &rule) < 0)
                 fail(EXIT_PROBE, "ebpf: cannot say which calls to trace: ", strerror(errno));
@@ -295,7 +295,6 @@ int ebpf_main(char **argv) {
     if (*argv)
         fail(EXIT_USAGE, "usage: probe ebpf");
     stream_open();
-    stream_buffer();
     load();
     set_rules();
     ring_open();
