@@ -21,6 +21,7 @@ from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan.additions import LANGUAGES
 from tracewhale.plan.model import Options
+from tracewhale.plan.shrunk import SHRINKABLE
 from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
@@ -147,6 +148,11 @@ plan_options = apply(
         is_flag=True,
         help="Keep libraries whose names are string literals of kept programs and libraries.",
     ),
+    many(
+        "--shrink",
+        type=click.Choice(SHRINKABLE),
+        help="Keep the part of such files that the program can reach: of a JVM's class library.",
+    ),
     click.option(
         "--keep-package-docs",
         type=click.Choice([LICENCES, "none"]),
@@ -257,6 +263,7 @@ def plan_settings(given: dict[str, Any]) -> Options:
         without_rules=tuple(given["no_rule"]),
         listings=given["keep_listings"],
         guess_dlopen=given["guess_dlopen"],
+        shrink=tuple(given["shrink"]),
         licences=given["keep_package_docs"] == LICENCES,
         level=Level(given["level"]),
         spare=_spare(given),

@@ -9,6 +9,7 @@ from enum import Enum
 from functools import cached_property
 
 from tracewhale.closure import Closure, Edge
+from tracewhale.java.shrink import Shrunk
 from tracewhale.languages import Environment
 from tracewhale.packages import Inventory
 from tracewhale.plan.surface import Surface
@@ -89,6 +90,8 @@ class Plan:
     closure: Closure = field(default_factory=lambda: Closure({}, ()))
     packages: Inventory = field(default_factory=Inventory)
     surface: Surface = field(default_factory=Surface)
+    shrunk: tuple[Shrunk, ...] = ()
+    """Class libraries that were looked at, without their contents."""
     possible: tuple[Edge, ...] = ()
     """Libraries that string literals of kept ELF files name, and that are not kept."""
     units: Summary = field(default_factory=Summary)
@@ -132,6 +135,7 @@ class Options:
     ``level`` says what is kept beside what the trace touched, within the budget ``spare``; ``without_units``
     are names of mechanisms (``Mechanism``) that do not take part. ``environment`` is what the image's
     configuration gives to every program.
+    ``shrink`` are kinds of files of which only the part that the program can reach is kept.
     ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
     """
 
@@ -147,6 +151,7 @@ class Options:
     spare: Spare = Spare()
     without_units: tuple[str, ...] = ()
     environment: Environment = Environment()
+    shrink: tuple[str, ...] = ()
     epoch: int | None = None
 
 

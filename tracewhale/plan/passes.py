@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from tracewhale import closure as loader
 from tracewhale import rules
 from tracewhale.errors import UsageError
+from tracewhale.java.shrink import Shrunk
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import Additions
 from tracewhale.plan.builder import Draft
@@ -18,6 +19,7 @@ from tracewhale.plan.exclusion import exclude, is_excluded
 from tracewhale.plan.generated import generate
 from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan, Reason, Why
 from tracewhale.plan.roots import Starts
+from tracewhale.plan.shrunk import JAVA, shrink_files
 from tracewhale.plan.surface import surface
 from tracewhale.rootfs.tree import ROOT, View, parent
 from tracewhale.tracing.events import Trace
@@ -200,9 +202,20 @@ def _finish(work: Work) -> Plan:
         return not draft.is_outside(path) and not is_excluded(path, options.exclude)
 
     kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch, shorten=not options.listings)
+    shrunk: tuple[Shrunk, ...] = ()
+    if JAVA in options.shrink:
+        kept, shrunk = shrink_files(view, kept, work.trace.request)
     possible = tuple(edge for edge in work.resolver.possible() if _physical(view, edge.path) not in kept)
     return Plan(
-        kept, work.absent, excluded, work.closure, packages, surface(view, entries), possible, work.units
+        kept,
+        work.absent,
+        excluded,
+        work.closure,
+        packages,
+        surface(view, entries),
+        shrunk,
+        possible,
+        work.units,
     )
 
 

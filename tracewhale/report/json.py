@@ -74,6 +74,17 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             }
             for path, kept in sorted(plan.kept.items())
         ],
+        "shrunk": [
+            {
+                "path": each.path,
+                "before": each.before,
+                "after": each.after,
+                "modules": {module.module: module.size for module in each.left_out},
+                "archives": list(each.archives),
+                "note": each.note,
+            }
+            for each in plan.shrunk
+        ],
         "libraries": {
             "traced": list(found.traced),
             "closure": list(found.closure),

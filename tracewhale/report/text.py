@@ -120,11 +120,25 @@ def _contents(plan: Plan) -> Iterator[str]:
     )
     yield from _names("  trace", found.traced)
     yield from _names("  closure", found.closure)
+    yield from _shrunk(plan)
     yield from _packages(plan)
     absent = absent_paths(plan)
     yield f"absent       {len(absent)} paths were asked for that the original does not have either"
     for unreadable in plan.closure.unreadable:
         yield f"  {printable(unreadable.path)} is not a readable ELF file: {unreadable.reason}"
+
+
+def _shrunk(plan: Plan) -> Iterator[str]:
+    for library in plan.shrunk:
+        if library.note:
+            yield f"shrunk       not {printable(library.path)}: {library.note}"
+            continue
+        sizes = f"{megabytes(library.before)} -> {megabytes(library.after)}"
+        yield f"shrunk       {printable(library.path)}  ({sizes})"
+        modules = [f"{each.module} {megabytes(each.size)}" for each in library.left_out]
+        yield f"  modules left out but for their descriptors: {_some(modules)}"
+        if library.archives:
+            yield f"  left out, as they fit the whole library only: {_some(list(library.archives))}"
 
 
 def _left_out(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:

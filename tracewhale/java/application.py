@@ -1,0 +1,107 @@
+"""The names in a program's own files that may be classes or modules of the class library.
+
+Names are taken wherever they can stand: constant pools, providers of services, texts such as XML and
+properties, and strings of native libraries. A name too many costs a few kilobytes, one too few a crash.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+
+from tracewhale.java.classfile import UnknownClass, class_names
+from tracewhale.rootfs.tree import Entry, View
+
+ARCHIVES = (".jar", ".war", ".ear", ".par", ".jmod")
+TEXTS = (".xml", ".properties", ".factories", ".imports", ".yml", ".yaml", ".json", ".conf", ".MF", ".txt")
+SOURCES = (".java", ".jsp", ".jspx", ".tag", ".groovy", ".kts", ".clj", ".js", ".scala")
+SERVICES = "META-INF/services/"
+NATIVE = (b"JNI_OnLoad", b"Java_")
+DEPTH, MEMBERS = 3, 200_000
+MEMBER_LIMIT, TOTAL_LIMIT = 16 << 20, 1 << 30
+"""Bytes of one file or member that is read, and of all of them without their compression."""
+
+_QUALIFIED = re.compile(rb"[A-Za-z_$][\w$]*(?:[./][A-Za-z_$][\w$]*)+")
+_MODULE = re.compile(rb"\b(?:java|jdk)(?:\.[a-z][a-z0-9]*)+")
+
+_MALFORMED = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError,
+    ValueError, OSError, EOFError, IndexError, KeyError, OverflowError,
+)  # fmt: skip
+"""Exceptions of zipfile for a file that is no archive, is encrypted, or is compressed in a rare way."""
+
+
+class TooLarge(ValueError):
+    """The program has more code than is read, so its names are not known."""
+
+
+def is_read(path: str) -> bool:
+    """Return whether a file of the application may name classes: by its ending, as Java goes by it."""
+    return path.endswith((".class", *ARCHIVES, *TEXTS, *SOURCES)) or ".so" in path.rpartition("/")[2]
+
+
+def names_in(view: View, entries: Iterable[Entry]) -> frozenset[str]:
+    """Return the names in some files that may be classes, with slashes. Raises TooLarge."""
+    names: set[str] = set()
+    budget = _Budget()
+    for entry in entries:
+        data = view.tree.read([(entry.path, 0, -1)])[0] if entry.size <= TOTAL_LIMIT else None
+        if data is None:
+            continue
+        names.update(_names(entry.path, data, budget, DEPTH))
+    return frozenset(names)
+
+
+def modules_in(data: bytes) -> set[str]:
+    """Return the names in a program or script that have the form of a module of the JDK."""
+    return {name.decode() for name in _MODULE.findall(data)}
+
+
+class _Budget:
+    def __init__(self) -> None:
+        self.left, self.members = TOTAL_LIMIT, MEMBERS
+
+    def take(self, size: int) -> None:
+        self.left -= size
+        self.members -= 1
+        if self.left < 0 or self.members < 0:
+            raise TooLarge("the program has more code than is read")
+
+
+def _names(path: str, data: bytes, budget: _Budget, depth: int) -> Iterator[str]:
+    budget.take(len(data))
+    if path.endswith(".class"):
+        try:
+            yield from class_names(data)
+        except UnknownClass:
+            return
+    elif path.endswith(ARCHIVES):
+        yield from _in_archive(data, budget, depth)
+    elif path.endswith((*TEXTS, *SOURCES)) or SERVICES in path or any(sign in data for sign in NATIVE):
+        yield from (name.decode().replace(".", "/") for name in _QUALIFIED.findall(data))
+
+
+def _in_archive(data: bytes, budget: _Budget, depth: int) -> Iterator[str]:
+    if not depth:
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                name = member.filename
+                if name.startswith(SERVICES):
+                    yield name.removeprefix(SERVICES).replace(".", "/")
+                nested = name.endswith(ARCHIVES)
+                if not (is_read(name) or name.startswith(SERVICES)):
+                    continue
+                if not nested and member.file_size > MEMBER_LIMIT:
+                    continue
+                budget.take(member.file_size)
+                yield from _names(name, archive.read(member), budget, depth - 1)
+    except TooLarge:
+        raise
+    except _MALFORMED:
+        return

@@ -1,0 +1,135 @@
+"""Names in class files: their constant pools, and the descriptors of modules (JVMS 4.4, 4.7.25)."""
+
+from __future__ import annotations
+
+import re
+import struct
+from dataclasses import dataclass
+
+MAGIC = b"\xca\xfe\xba\xbe"
+_SIZES = dict.fromkeys((7, 8, 16, 19, 20), 2) | {15: 3} | dict.fromkeys((3, 4, 9, 10, 11, 12, 17, 18), 4)
+_SIZES |= dict.fromkeys((5, 6), 8)
+"""Bytes behind the tag of each kind of constant but CONSTANT_Utf8 (JVMS table 4.4-A)."""
+
+_UTF8, _CLASS, _LONG, _DOUBLE, _MODULE = 1, 7, 5, 6, 19
+_IN_DESCRIPTOR = re.compile(rb"L([\w$/\x80-\xff-]+)[;<]")
+_NAME = re.compile(rb"[\w$\x80-\xff-]+(?:[./][\w$\x80-\xff-]+)+")
+REQUIRES_STATIC = 0x0040
+"""ACC_STATIC_PHASE: the module is needed at compile time only."""
+
+
+class UnknownClass(ValueError):
+    """The bytes are no class file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """The descriptor of a module. Names of modules have dots, those of classes slashes.
+
+    ``provides`` are pairs of a service and the classes that implement it.
+    """
+
+    name: str
+    requires: tuple[str, ...]
+    uses: tuple[str, ...]
+    provides: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def class_names(data: bytes) -> set[str]:
+    """Return every name in a class file that may be a class, with slashes.
+
+    These are the names of classes, of the types in descriptors and signatures, and string constants that
+    have the form of a qualified name: reflection takes such strings. Raises UnknownClass.
+    """
+    names: set[bytes] = set()
+    for constant in _constants(data)[0]:
+        if isinstance(constant, bytes) and (b"/" in constant or b"." in constant):
+            names.update(_IN_DESCRIPTOR.findall(constant))
+            if _NAME.fullmatch(constant):
+                names.add(constant.replace(b".", b"/"))
+    return {name.decode("utf-8", "replace") for name in names}
+
+
+def module(data: bytes) -> Module:
+    """Return the descriptor in a ``module-info.class``. Raises UnknownClass."""
+    constants, at = _constants(data)
+    try:
+        return _module(data, constants, at)
+    except (struct.error, IndexError, KeyError, TypeError) as error:
+        raise UnknownClass(f"the module's descriptor is damaged: {error}") from error
+
+
+def _module(data: bytes, constants: list[bytes | int | None], at: int) -> Module:
+    def text(index: int) -> str:
+        constant = constants[index]
+        if isinstance(constant, int):
+            constant = constants[constant]
+        if not isinstance(constant, bytes):
+            raise TypeError("a name is no text")
+        return constant.decode("utf-8", "replace")
+
+    def words(at: int, count: int) -> tuple[int, ...]:
+        return struct.unpack_from(f">{count}H", data, at)
+
+    access, _, _, interfaces = words(at, 4)
+    at += 8 + 2 * interfaces
+    fields, methods, attributes = words(at, 3)
+    if not access & 0x8000 or fields or methods:
+        raise UnknownClass("the class is no module's descriptor")
+    at += 6
+    for _ in range(attributes):
+        name, length = struct.unpack_from(">HI", data, at)
+        if text(name) == "Module":
+            break
+        at += 6 + length
+    else:
+        raise UnknownClass("the class has no module attribute")
+    at += 6
+    own, _, _, count = words(at, 4)
+    at += 8
+    entries = [words(at + 6 * number, 3) for number in range(count)]
+    at += 6 * count
+    requires = tuple(text(index) for index, flags, _ in entries if not flags & REQUIRES_STATIC)
+    for _ in ("exports", "opens"):
+        (count,) = words(at, 1)
+        at += 2
+        for _ in range(count):
+            _, _, to = words(at, 3)
+            at += 6 + 2 * to
+    (count,) = words(at, 1)
+    uses = tuple(text(index) for index in words(at + 2, count))
+    at += 2 + 2 * count
+    (count,) = words(at, 1)
+    at += 2
+    provides = []
+    for _ in range(count):
+        service, implementations = words(at, 2)
+        provides.append((text(service), tuple(map(text, words(at + 4, implementations)))))
+        at += 4 + 2 * implementations
+    return Module(text(own), requires, uses, tuple(provides))
+
+
+def _constants(data: bytes) -> tuple[list[bytes | int | None], int]:
+    """Return the constant pool and where it ends: texts as bytes, names as the index of their text."""
+    if data[:4] != MAGIC:
+        raise UnknownClass("the file does not begin as a class file does")
+    try:
+        (count,) = struct.unpack_from(">H", data, 8)
+        constants: list[bytes | int | None] = [None]
+        at = 10
+        while len(constants) < count:
+            tag = data[at]
+            if tag == _UTF8:
+                length = data[at + 1] << 8 | data[at + 2]
+                constants.append(data[at + 3 : at + 3 + length])
+                at += 3 + length
+                continue
+            constants.append(data[at + 1] << 8 | data[at + 2] if tag in (_CLASS, _MODULE) else None)
+            if tag in (_LONG, _DOUBLE):
+                constants.append(None)
+            at += 1 + _SIZES[tag]
+    except (struct.error, IndexError, KeyError) as error:
+        raise UnknownClass(f"the constant pool is damaged: {error}") from error
+    if at > len(data):
+        raise UnknownClass("the constant pool is longer than the file")
+    return constants, at

@@ -1,0 +1,117 @@
+"""Shrink the class libraries among kept files to the modules that the program can reach.
+
+Reads files, changes none: a shrunk library is contents for a plan.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from tracewhale.java.application import TooLarge, is_read, modules_in, names_in
+from tracewhale.java.classfile import UnknownClass
+from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
+from tracewhale.java.modules import LeftOut, select
+from tracewhale.rootfs.tree import Entry, Kind, View
+
+LIBRARY = "/lib/modules"
+ARCHIVES = "/lib/server/classes"
+"""Where a runtime has archives of loaded classes (CDS), which fit one class library only."""
+
+SIZE_LIMIT = 512 << 20
+SCRIPT_LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """A class library that was looked at: its path, its size in bytes and the new one, and what is left out.
+
+    ``archives`` are the paths of CDS archives that do not fit it any more. ``note`` says why it is whole.
+    """
+
+    path: str
+    before: int
+    after: int
+    left_out: tuple[LeftOut, ...] = ()
+    archives: tuple[str, ...] = ()
+    note: str = ""
+    content: bytes = b""
+
+
+def shrink(view: View, kept: Mapping[str, Entry], words: str = "") -> tuple[Shrunk, ...]:
+    """Return the class libraries among kept paths, each shrunk or with a note that says why it is not.
+
+    ``words`` is the text of the run's request, in which options may name modules.
+    """
+    files = {path: entry for path, entry in kept.items() if entry.kind is Kind.FILE}
+    libraries = [
+        entry for path, entry in files.items() if path.endswith(LIBRARY) and entry.size <= SIZE_LIMIT
+    ]
+    heads = view.tree.read([(entry.path, 0, 4) for entry in libraries])
+    magic = MAGIC.to_bytes(4, "little")
+    found = [entry for entry, head in zip(libraries, heads, strict=True) if head == magic]
+    if not found:
+        return ()
+    homes = [entry.path.removesuffix(LIBRARY) for entry in found]
+    runtime = _runtime_directories(view, kept, homes)
+    own = [
+        entry
+        for path, entry in files.items()
+        if is_read(path) and not any(path == each or path.startswith(f"{each}/") for each in runtime)
+    ]
+    try:
+        names = names_in(view, own)
+    except TooLarge as error:
+        return tuple(Shrunk(entry.path, entry.size, entry.size, note=str(error)) for entry in found)
+    roots = modules_in(words.encode("utf-8", "replace")) | _roots(view, files, homes)
+    return tuple(_shrink(view, files, entry, names, roots) for entry in found)
+
+
+def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]) -> list[str]:
+    """Return the homes of the runtimes, and what links in them lead to: Debian has ``conf`` in ``/etc``."""
+    links = [
+        path
+        for path, entry in kept.items()
+        if entry.kind is Kind.SYMLINK and any(path.startswith(f"{home}/") for home in homes)
+    ]
+    targets = [view.resolve(path).entry for path in links]
+    return [*homes, *(target.path for target in targets if target is not None)]
+
+
+def _roots(view: View, files: Mapping[str, Entry], homes: list[str]) -> set[str]:
+    """Return the modules that kept launchers of a runtime and kept scripts name."""
+    launchers = [
+        entry
+        for path, entry in files.items()
+        if entry.size <= SCRIPT_LIMIT
+        and entry.mode & 0o111
+        and (posixpath.dirname(path) in {f"{home}/bin" for home in homes} or entry.size < SCRIPT_LIMIT >> 4)
+    ]
+    contents = view.tree.read([(entry.path, 0, -1) for entry in launchers])
+    return {
+        name
+        for entry, data in zip(launchers, contents, strict=True)
+        if data is not None and (data.startswith(b"#!") or posixpath.dirname(entry.path).endswith("/bin"))
+        for name in modules_in(data)
+    }
+
+
+def _shrink(
+    view: View, files: Mapping[str, Entry], entry: Entry, names: AbstractSet[str], roots: AbstractSet[str]
+) -> Shrunk:
+    data = view.tree.read([(entry.path, 0, -1)])[0] or b""
+    try:
+        image = JImage(data)
+        selection = select(image, names, roots)
+        if not selection.dropped:
+            return Shrunk(
+                entry.path, entry.size, entry.size, note=selection.note or "nothing can be left out"
+            )
+        content = image.without(lambda resource: resource.name in selection.dropped)
+    except (UnknownImage, UnknownClass) as error:
+        return Shrunk(entry.path, entry.size, entry.size, note=str(error))
+    prefix = entry.path.removesuffix(LIBRARY) + ARCHIVES
+    archives = tuple(sorted(path for path in files if path.startswith(prefix) and path.endswith(".jsa")))
+    return Shrunk(entry.path, entry.size, len(content), selection.left_out, archives, "", content)
