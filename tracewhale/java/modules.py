@@ -76,7 +76,8 @@ def select(image: JImage, names: AbstractSet[str], roots: AbstractSet[str] = fro
         skeleton = _skeleton(image, descriptors[name], resources[name])
         gone = [resource for resource in resources[name] if resource.name not in skeleton]
         dropped.update(resource.name for resource in gone)
-        left_out.append(LeftOut(name, sum(resource.stored for resource in gone)))
+        if gone:
+            left_out.append(LeftOut(name, sum(resource.stored for resource in gone)))
     return Selection(frozenset(dropped), tuple(sorted(left_out, key=lambda each: (-each.size, each.module))))
 
 

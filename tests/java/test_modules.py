@@ -1,0 +1,117 @@
+"""Which modules of a class library stay, and what stays of the others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.java.images import class_file, image, module_info
+from tracewhale.java.classfile import UnknownClass, class_names, module
+from tracewhale.java.jimage import JImage
+from tracewhale.java.modules import SMALL, select
+
+LARGE = b"x" * SMALL
+
+
+def library() -> JImage:
+    files = {
+        "/java.base/module-info.class": module_info("java.base", uses=("java/util/spi/Tool",)),
+        "/java.base/java/lang/Object.class": class_file(),
+        "/java.sql/module-info.class": module_info("java.sql", ("java.base", "java.xml"), optional=("x",)),
+        "/java.sql/java/sql/Driver.class": class_file(),
+        "/java.xml/module-info.class": module_info("java.xml", ("java.base",)),
+        "/java.xml/javax/xml/Big.class": class_file(),
+        "/java.xml/javax/xml/data": LARGE,
+        "/jdk.small/module-info.class": module_info("jdk.small", ("java.base",)),
+        "/jdk.small/small/A.class": class_file(),
+        "/jdk.tool/module-info.class": module_info(
+            "jdk.tool", ("java.base",), provides={"java/util/spi/Tool": ("tool/Maker",)}
+        ),
+        "/jdk.tool/tool/Maker.class": class_file(classes=("tool/Needed", "java/lang/Object")),
+        "/jdk.tool/tool/Maker$Inner.class": class_file(),
+        "/jdk.tool/tool/Needed.class": class_file(),
+        "/jdk.tool/tool/Other.class": class_file() + LARGE,
+        "/jdk.tool/tool/sub/One.class": class_file(),
+        "/jdk.tool/tool/sub/Longer.class": class_file("a longer one"),
+    }
+    return JImage(image(files))
+
+
+def test_a_module_that_is_named_keeps_what_it_requires() -> None:
+    selection = select(library(), {"java/sql/Driver"})
+    assert [each.module for each in selection.left_out] == ["jdk.tool"]
+
+
+def test_large_modules_that_nothing_names_keep_a_skeleton() -> None:
+    selection = select(library(), {"java/lang/Object"})
+    assert [each.module for each in selection.left_out] == ["jdk.tool", "java.xml"]
+    assert sorted(selection.dropped) == [
+        "/java.xml/javax/xml/data",
+        "/jdk.tool/tool/Other.class",
+        "/jdk.tool/tool/sub/Longer.class",
+    ]
+
+
+def test_a_program_that_asks_for_a_service_keeps_its_providers_whole() -> None:
+    selection = select(library(), {"java/util/spi/Tool"})
+    assert "jdk.tool" not in [each.module for each in selection.left_out]
+
+
+def test_a_module_that_an_option_names_is_kept() -> None:
+    selection = select(library(), set(), {"java.xml"})
+    assert [each.module for each in selection.left_out] == ["jdk.tool"]
+
+
+def test_with_a_compiler_the_library_stays_whole() -> None:
+    files = {
+        "/java.base/module-info.class": module_info("java.base"),
+        "/jdk.compiler/module-info.class": module_info("jdk.compiler", ("java.base",)),
+        "/jdk.compiler/com/sun/tools/javac/Main.class": class_file(),
+        "/java.xml/module-info.class": module_info("java.xml"),
+        "/java.xml/data": LARGE + LARGE,
+    }
+    selection = select(JImage(image(files)), {"com/sun/tools/javac/Main"})
+    assert selection.dropped == frozenset()
+    assert "compile" in selection.note
+
+
+@pytest.mark.parametrize(("name", "kept"), [("java/util/Locale", True), ("java/util/List", False)])
+def test_locale_data_stays_where_a_program_can_ask_for_it(name: str, kept: bool) -> None:
+    files = {
+        "/java.base/module-info.class": module_info("java.base"),
+        "/jdk.localedata/module-info.class": module_info("jdk.localedata", ("java.base",)),
+        "/jdk.localedata/sun/text/de.class": class_file() + LARGE,
+        "/jdk.localedata/sun/text/a.class": class_file(),
+    }
+    left_out = [each.module for each in select(JImage(image(files)), {name}).left_out]
+    assert left_out == ([] if kept else ["jdk.localedata"])
+
+
+def test_names_in_a_class_file() -> None:
+    data = class_file(
+        "(Ljava/sql/Driver;[Ljava/util/List<Ljava/net/URI;>;I)V",
+        "java.awt.Window",
+        "a text",
+        "x",
+        classes=("a/B",),
+    )
+    assert class_names(data) == {
+        "java/sql/Driver",
+        "java/util/List",
+        "java/net/URI",
+        "java/awt/Window",
+        "a/B",
+    }
+
+
+def test_a_descriptor() -> None:
+    found = module(module_info("m", ("a", "b"), ("s/S",), {"p/P": ("i/A", "i/B")}, optional=("never",)))
+    assert (found.name, found.requires, found.uses) == ("m", ("a", "b"), ("s/S",))
+    assert found.provides == (("p/P", ("i/A", "i/B")),)
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"\xca\xfe\xba\xbe", class_file()[:20], class_file(), module_info("m")[:-6]]
+)
+def test_another_file_is_no_descriptor(data: bytes) -> None:
+    with pytest.raises(UnknownClass):
+        module(data)
