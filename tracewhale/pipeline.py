@@ -41,7 +41,7 @@ from tracewhale.stages import (
 from tracewhale.tracing.events import Trace, merge
 from tracewhale.verification import Comparison, Verification, difference, listed
 
-__all__ = ["Context", "Job", "attach", "build", "from_logs", "plan", "run", "trace", "verify"]
+__all__ = ["Context", "Job", "attach", "build", "from_logs", "plan", "run", "trace", "union_of", "verify"]
 
 
 def trace(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
@@ -70,7 +70,7 @@ def attach(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
 
 def plan(engine: Engine, traces: Sequence[Trace], options: Options, context: Context) -> Report:
     """Return what would be kept and why; nothing is built."""
-    merged = _merged(traces)
+    merged = union_of(traces)
     with ExitStack() as held:
         target, view = hold(held, context, merged.target, lambda: engine.reopen(merged))
         planned = plan_image(Making(target, view, options, PLAIN, context), merged)
@@ -87,7 +87,7 @@ def build(
     trust: Trust = NO_TRUST,
 ) -> Report:
     """Build the image of one or several traces, not verified. Raises Untrusted for files of no image."""
-    merged = _merged(traces)
+    merged = union_of(traces)
     trust.check(merged, repeats=False)
     destination = destination and output.check(destination)
     check_recipe(recipe)
@@ -117,7 +117,7 @@ def verify(
 
     Raises Untrusted where the traced run reached this machine and ``trust`` does not let it.
     """
-    merged = _merged(traces)
+    merged = union_of(traces)
     if merged.outcome is None:
         raise UsageError("the trace is of no run, so there is nothing to compare with", "trace a command")
     if not name.strip():
@@ -188,7 +188,8 @@ def run(
         )
 
 
-def _merged(traces: Sequence[Trace]) -> Trace:
+def union_of(traces: Sequence[Trace]) -> Trace:
+    """Return several traces of one image as one. Raises UsageError for those of different images."""
     if len({trace.image for trace in traces}) != 1:
         raise UsageError("the traces are of different images", "give traces of one image only")
     return merge(traces)

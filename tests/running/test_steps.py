@@ -15,7 +15,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.service import Service
 from tracewhale.running.session import STDOUT
 from tracewhale.running.steps import checked, drive
-from tracewhale.tracing.events import Step
+from tracewhale.tracing.events import Event, Step
 from tracewhale.tracing.exchanges import Exchange
 
 PAGES = {
@@ -150,7 +150,30 @@ def test_a_request_needs_a_port(session: Nothing) -> None:
         taken(session, Step("wait", "", seconds=0.1), http("/"))
 
 
-@pytest.mark.parametrize("step", [Step("wait", "log:("), Step("crawl", "x"), Step("crawl", "1000")])
+def test_a_run_lasts_until_nothing_new_comes(session: Nothing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracewhale.running.idle.SLICE_SECONDS", 0.02)
+    events = session.collector.events
+    coming = [Event(f"/{number}", "read", "/a", True) for number in range(5)]
+    monkeypatch.setattr(session, "synchronize", lambda: events.add(coming.pop()) if coming else None)
+    (step,) = taken(session, Step("until-idle", "0.1", seconds=60))
+    assert step.growth[:5] == (1, 2, 3, 4, 5)
+    assert set(step.growth[5:]) == {5}
+    # Without an end it is ended.
+    monkeypatch.setattr(
+        session, "synchronize", lambda: events.add(Event(f"/{len(events)}", "read", "/a", True))
+    )
+    (step,) = taken(session, Step("until-idle", "5", seconds=0.2))
+    assert step.growth[-1] > step.growth[0]
+
+
+def test_steps_tell_how_much_was_known_behind_them(session: Nothing) -> None:
+    first, second = taken(session, http("/a"), Step("workload", "true"))
+    assert (first.growth, second.growth) == ((0,), (0,))
+
+
+@pytest.mark.parametrize(
+    "step", [Step("until-idle", "0"), Step("wait", "log:("), Step("crawl", "x"), Step("crawl", "1000")]
+)
 def test_a_step_of_a_trace_that_makes_no_sense(step: Step) -> None:
     with pytest.raises(UsageError):
         checked([step])

@@ -10,6 +10,7 @@ from tracewhale.cli.deps import deps
 from tracewhale.cli.doctor import doctor
 from tracewhale.cli.group import Verbs, unexpected
 from tracewhale.cli.make import init, make
+from tracewhale.cli.merge import merge
 from tracewhale.cli.plan import plan
 from tracewhale.cli.run import run
 from tracewhale.cli.trace import trace
@@ -27,5 +28,5 @@ def main() -> None:
     """
 
 
-for verb in (run, make, init, trace, plan, build, verify, deps, doctor):
+for verb in (run, make, init, trace, merge, plan, build, verify, deps, doctor):
     main.add_command(verb)

@@ -16,7 +16,7 @@ from tracewhale.errors import UsageError
 from tracewhale.tracing.events import Step
 from tracewhale.tracing.exchanges import Exchange, HttpRequest
 
-STEPS = ("workload", "exec", "for", "http", "http-file", "crawl", "wait-for")
+STEPS = ("workload", "exec", "for", "until-idle", "http", "http-file", "crawl", "wait-for")
 OPTIONAL = ("crawl",)
 """Options whose value may be left out, and stands behind ``=``."""
 
@@ -24,6 +24,7 @@ step_options = apply(
     many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
     many("--exec", "exec_", metavar="CMD", help="Run CMD inside the container, traced too."),
     many("--for", "for_", metavar="SECONDS", help="Let the target run for SECONDS."),
+    many("--until-idle", metavar="SECONDS", help="Let it run until nothing new came for SECONDS."),
     many(
         "--http",
         metavar="REQUEST",
@@ -75,7 +76,7 @@ def _step(text: str, seconds: float) -> Step:
         raise UsageError(f"--{kind} is empty", "say what it is to do, or leave it out")
     try:
         match kind:
-            case "for":
+            case "for" | "until-idle":
                 if not 0 <= _number(argument) < 1e9:
                     raise ValueError("it is no number of seconds such as 10")
             case "http":

@@ -66,8 +66,8 @@ def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
     for step in steps:
         if step.kind == "workload":
             yield f"--workload {step.argument!r}"
-        if step.kind == "for" and _is_long(step.argument):
-            yield f"--for {step.argument}"
+        if step.kind in ("for", "until-idle") and _is_long(step.argument):
+            yield f"--{step.kind} {step.argument}"
         # A command runs here, and a pattern may take forever to match.
         if step.kind == "wait" and step.argument.startswith(("cmd:", "log:")):
             yield f"--wait-for {step.argument!r}"

@@ -190,7 +190,13 @@ def _trace(report: Report) -> dict[str, Any] | None:
         if trace.outcome is None
         else {"status": trace.outcome.status, "stopped": trace.outcome.stopped},
         "steps": [
-            {"kind": s.kind, "argument": s.argument, "status": s.status, "requests": len(s.exchanges)}
+            {
+                "kind": s.kind,
+                "argument": s.argument,
+                "status": s.status,
+                "requests": len(s.exchanges),
+                "growth": list(s.growth),
+            }
             for s in trace.steps
         ],
     }

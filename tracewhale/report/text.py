@@ -6,11 +6,12 @@ import shlex
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
+from tracewhale.driving.saturation import Curve
 from tracewhale.plan.model import Plan, explain
 from tracewhale.printable import printable
 from tracewhale.report.model import Report, absent_paths, libraries, missed
 from tracewhale.rootfs.tree import Kind
-from tracewhale.tracing.events import Outcome
+from tracewhale.tracing.events import Outcome, Trace
 from tracewhale.verification import Verification, exercised, verdict
 
 MOST = 8
@@ -57,6 +58,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield "verified     no, it was not run"
     if trace is not None and trace.outcome is not None:
         yield from _fact("exercised", f"{exercised(trace)}; {_ended(trace.outcome)}")
+        yield from _saturation(trace)
     if built is not None and built.start:
         yield f"start        {printable(shlex.join(built.start))}"
     for note in report.notes:
@@ -72,6 +74,13 @@ def _fact(name: str, text: str) -> Iterator[str]:
     wrapped = textwrap.wrap(first, 80 - 13, break_long_words=False, break_on_hyphens=False) or [""]
     for number, line in enumerate((*wrapped, *quoted)):
         yield f"{name if not number else '':<13}{line}"
+
+
+def _saturation(trace: Trace) -> Iterator[str]:
+    """Return the curve of new accesses over the steps, where there are enough of them to draw one."""
+    curve = Curve(tuple(count for step in trace.steps for count in step.growth))
+    if len(curve.counts) > 2:
+        yield from _fact("saturation", f"{curve.bars()} {curve.sentence()}")
 
 
 def _findings(plan: Plan) -> Iterator[str]:

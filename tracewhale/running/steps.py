@@ -11,6 +11,7 @@ from typing import Self
 
 from tracewhale.driving.waits import parse_wait
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError, UsageError, WorkloadFailed
+from tracewhale.running.idle import until_idle
 from tracewhale.running.readiness import RUNS, Readiness, failure, last_words
 from tracewhale.running.service import Service
 from tracewhale.running.session import DRAIN_SECONDS, RunSession, StopEarly, words_of
@@ -18,7 +19,7 @@ from tracewhale.running.web import Web
 from tracewhale.running.workloads import Workloads
 from tracewhale.tracing.events import Step
 
-KINDS = ("workload", "exec", "for", "wait", "http", "crawl")
+KINDS = ("workload", "exec", "for", "until-idle", "wait", "http", "crawl")
 """Steps that a user asks for; the health check is taken by itself, last."""
 
 SENDING = ("http", "crawl")
@@ -33,6 +34,8 @@ def checked(steps: Sequence[Step]) -> list[Step]:
                 raise UsageError("--exec needs a command.")
             if step.kind == "for" and not 0 <= float(step.argument) < 1e9:
                 raise UsageError(f"--for needs a number of seconds, not {step.argument!r}.")
+            if step.kind == "until-idle" and not 0 < float(step.argument) < 1e9:
+                raise UsageError(f"--until-idle needs a number of seconds, not {step.argument!r}.")
             if step.kind == "wait" and step.argument:
                 parse_wait(step.argument)
             if step.kind == "crawl" and not 0 <= int(step.argument or 0) <= 100:
@@ -134,12 +137,19 @@ class Driver:
             if self.session.interrupted:
                 raise StopEarly
             for step in steps:
-                self.taken.append(self._take(step))
+                self.taken.append(self._measured(self._take(step)))
             if not any(step.kind != "wait" for step in steps):
                 self.session.wait(self.ended)
         except StopEarly:
             pass
         self.session.stoppable = False
+
+    def _measured(self, step: Step) -> Step:
+        """Return a step with how many accesses are known behind it, where it has not counted itself."""
+        if step.kind == "wait":
+            return step
+        self.session.synchronize()
+        return replace(step, growth=step.growth or (len(self.session.collector.events),))
 
     def ended(self) -> bool:
         """Return whether the command has."""
@@ -151,6 +161,9 @@ class Driver:
             case "for":
                 self.session.wait(self.ended, float(step.argument))
                 return step
+            case "until-idle":
+                counts = until_idle(self.session, float(step.argument), step.seconds)
+                return replace(step, growth=counts)
             case "wait":
                 self._await(step)
                 return step

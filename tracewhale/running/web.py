@@ -37,6 +37,7 @@ class Web:
         self._service = service
         self._client = Client(service.address)
         self._kept = 0
+        self._growth: list[int] = []
         self._visited: dict[str, Reply] = {}
 
     def close(self) -> None:
@@ -68,13 +69,14 @@ class Web:
 
         Raises WorkloadFailed for a request that is refused for the first time.
         """
+        self._growth = []
         if any(exchange.answer is not None for exchange in step.exchanges):
             sent = tuple(self._exchange(each.request)[0] for each in step.exchanges)
         elif step.kind == "crawl":
             sent = self._crawl(int(step.argument or CRAWL_DEPTH), step.seconds or CRAWL_SECONDS)
         else:
             sent = tuple(self._accepted(each.request) for each in step.exchanges)
-        return replace(step, exchanges=sent)
+        return replace(step, exchanges=sent, growth=tuple(self._growth))
 
     def _accepted(self, request: HttpRequest) -> Exchange:
         exchange, reply = self._exchange(request)
@@ -104,6 +106,8 @@ class Web:
         self._kept += len(answer.body)
         if request.method == "GET" and 0 < answer.status < 400:
             self._visited.setdefault(request.target, reply)
+        self._session.synchronize()
+        self._growth.append(len(self._session.collector.events))
         return Exchange(request, answer), reply
 
     def _crawl(self, depth: int, seconds: float) -> tuple[Exchange, ...]:

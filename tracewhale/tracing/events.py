@@ -123,9 +123,10 @@ class Counters:
 class Step:
     """One thing that drove the target.
 
-    ``kind`` is ``workload``, ``exec``, ``for``, ``wait``, ``http``, ``crawl`` or ``healthcheck``; ``seconds``
-    is how long it may take, 0 where the user does not say; ``exchanges`` are the requests that it sends, with
-    the answers once it was taken.
+    ``kind`` is ``workload``, ``exec``, ``for``, ``until-idle``, ``wait``, ``http``, ``crawl`` or
+    ``healthcheck``; ``seconds`` is how long it may take, 0 where the user does not say; ``exchanges`` are the
+    requests that it sends, with the answers once it was taken; ``growth`` is how many distinct accesses were
+    known after each request of it, each second, or all of it.
     """
 
     kind: str
@@ -133,6 +134,7 @@ class Step:
     status: int = 0
     seconds: float = 0.0
     exchanges: tuple[Exchange, ...] = ()
+    growth: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,6 +177,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
     for step in trace.steps:
         line = {"type": "step", "kind": step.kind, "argument": step.argument, "status": step.status}
         line |= {"seconds": step.seconds} if step.seconds else {}
+        line |= {"growth": list(step.growth)} if step.growth else {}
         line |= {"exchanges": [exchanges.to_json(each) for each in step.exchanges]} if step.exchanges else {}
         yield line
     if trace.outcome is not None:
@@ -260,6 +261,7 @@ def _step(line: Mapping[str, Any]) -> Step:
         argument=_text(line["argument"]),
         status=int(line["status"]),
         seconds=float(line.get("seconds", 0.0)),
+        growth=tuple(int(count) for count in line.get("growth", ())),
         exchanges=tuple(exchanges.from_json(each) for each in line.get("exchanges", ())),
     )
 

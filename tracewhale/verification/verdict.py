@@ -49,6 +49,8 @@ def exercised(trace: Trace) -> str:
     nouns = [f"{requests} {'request' if requests == 1 else 'requests'}"] if requests else []
     nouns += _driven(trace.steps)
     seconds = sum(float(step.argument) for step in trace.steps if step.kind == "for")
+    # Of a step that waits for quiet, growth has a count for each second.
+    seconds += sum(len(step.growth) for step in trace.steps if step.kind == "until-idle")
     nouns += [f"{seconds:g} s of time"] if seconds else []
     if not _is_server(trace):
         nouns.insert(0, "the command to its end")

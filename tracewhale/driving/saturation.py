@@ -1,0 +1,103 @@
+"""How complete what was seen is: would a further run of this kind bring new paths? Pure.
+
+Of one run is known when each path came first. Of several runs it is known in how many of them each path was
+seen, which lets the unseen be estimated: Chao2 (Chao 1987) for how many there are at least, and the coverage
+deficit of Good and Turing for incidences (Chao and Jost 2012) for how likely the next access is new.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+CONFIDENCE = 0.95
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 40
+"""Bars of a curve at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Distinct accesses known at the end of each slice of one run: of each request, command or second."""
+
+    counts: tuple[int, ...]
+
+    @property
+    def quiet(self) -> int:
+        """How many of the last slices brought nothing new; the first one always does."""
+        quiet = 0
+        for before, after in zip(self.counts[-2::-1], self.counts[:0:-1], strict=True):
+            if after > before:
+                break
+            quiet += 1
+        return quiet
+
+    @property
+    def risk(self) -> float:
+        """The largest probability that a slice like these brings something new, of 95 % confidence.
+
+        With the true probability p, so many quiet slices in a row have the probability (1 - p)^quiet.
+        """
+        return 1 - (1 - CONFIDENCE) ** (1 / self.quiet) if self.quiet else 1.0
+
+    def bars(self) -> str:
+        """The curve as a line of bars."""
+        step = max(1, -(-len(self.counts) // WIDTH))
+        shown = self.counts[step - 1 :: step] or self.counts
+        top = max(shown, default=0) or 1
+        return "".join(BARS[count * (len(BARS) - 1) // top] for count in shown)
+
+    def sentence(self) -> str:
+        """What the curve says, in one sentence; empty where it is too short to say anything."""
+        slices = len(self.counts)
+        if slices < 2:
+            return ""
+        if not self.quiet:
+            new = self.counts[-1] - self.counts[-2]
+            return f"the last of {slices} steps still brought {new} new accesses: more of them may bring more"
+        return (
+            f"the last {self.quiet} of {slices} steps brought nothing new: one more like them does so with a "
+            f"probability below {self.risk:.0%}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What several runs saw: how many, the distinct paths, and those seen in one and in two of them."""
+
+    runs: int
+    seen: int
+    once: int
+    twice: int
+    incidences: int
+
+    @property
+    def unseen(self) -> float:
+        """How many paths further runs would bring at least, by Chao2 with its correction for bias."""
+        share = (self.runs - 1) / self.runs
+        return share * self.once * (self.once - 1) / (2 * (self.twice + 1))
+
+    @property
+    def deficit(self) -> float:
+        """The probability that an access of a further run is to a path that none has seen."""
+        rest = (self.runs - 1) * self.once
+        if not self.once or not self.incidences:
+            return 0.0
+        return self.once / self.incidences * (rest / (rest + 2 * self.twice) if rest else 1.0)
+
+    def sentence(self) -> str:
+        """What it says, in one sentence."""
+        if self.runs < 2:
+            return "one run alone does not tell how complete it is"
+        return (
+            f"{self.once} of {self.seen} paths were seen in one of {self.runs} runs only: further runs would "
+            f"bring at least about {self.unseen:.0f} more, with {self.deficit:.1%} of their accesses"
+        )
+
+
+def coverage_of(runs: Sequence[Collection[str]]) -> Coverage:
+    """Count in how many runs each path was seen; ``runs`` has the distinct paths of each."""
+    seen = Counter(path for run in runs for path in run)
+    times = Counter(seen.values())
+    return Coverage(len(runs), len(seen), times[1], times[2], sum(seen.values()))
