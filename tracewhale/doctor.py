@@ -14,7 +14,7 @@ from pathlib import Path
 from tracewhale.engines.base import Progress, Request
 from tracewhale.engines.docker.agent_container import probe_image
 from tracewhale.engines.docker.engine import connect
-from tracewhale.engines.docker.facts import facts
+from tracewhale.engines.docker.facts import engine_name, facts
 from tracewhale.engines.docker.selftest import attempt
 from tracewhale.engines.embedded.adapter import EmbeddedEngine
 from tracewhale.engines.names import ROOTFS
@@ -60,7 +60,7 @@ def examine(progress: Progress = lambda text: None) -> Examination:
         with closing(connect(os.environ)) as client:
             known = facts(client)
             place = "on this machine" if known.here else "on another machine"
-            engine = f"Docker, Linux {'.'.join(map(str, known.kernel))}, {place}"
+            engine = f"{engine_name(client)}, Linux {'.'.join(map(str, known.kernel))}, {place}"
             probe = binary(known.architecture)
             with probe_image(client, probe) as image:
                 found = [

@@ -128,13 +128,13 @@ def verify(
         new, new_view = hold(held, context, name, lambda: engine.reopen(merged, name))
         making = Making(target, view, options, PLAIN, context)
         planned = plan_image(making, merged)
-        comparison, _ = verify_image(
+        comparison, _, runs = verify_image(
             new, making, merged, planned, lambda path: new_view.lstat(path) is not None
         )
     return replace(
         _report("verify", target, context, merged),
         built=Built(name, new.image, new.size, target.size),
-        verification=Verification(1, (), comparison),
+        verification=Verification(1, (), comparison, runs),
         # A run tries whether the names that directories list are what the command prints.
         error=_difference(comparison, hint=LISTINGS_HINT if listed(merged) else HINT),
     )
@@ -149,16 +149,22 @@ def run(
     destination: Name | None = None,
     recipe: Recipe = PLAIN,
     verified: bool = True,
+    verify_with: str = "",
+    force: bool = False,
     on_trace: Callable[[Trace], None] = lambda trace: None,
     limits: Limits = NO_LIMITS,
     cache: TraceCache | None = None,
 ) -> Report:
     """Do all of it: trace, plan, build, verify, and give the image its name. Raises CommandFailed.
 
-    When the new image does not behave the same or exceeds the limits, ``error`` of the report says in what,
-    and no image is left. A trace in the cache is used again in place of a run.
+    ``verify_with`` is a workload that verification runs in place of the traced steps; ``force`` lets the new
+    image take its original's name. When the new image does not behave the same or exceeds the limits,
+    ``error`` of the report says in what, and no image is left. A trace in the cache is used again in place of
+    a run.
     """
     destination = destination and output.check(destination)
+    if not force:
+        output.check_replaces(destination, job.name)
     check_recipe(recipe)
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
@@ -171,7 +177,7 @@ def run(
         verification: Verification | None = None
         error: TraceWhaleError | None = None
         if verified and recorded.outcome is not None:
-            candidate, verification = build_verified(making, recorded, held)
+            candidate, verification = build_verified(making, recorded, held, verify_with)
             error = _difference(verification.comparison, hint=HINT)
         else:
             candidate = held.enter_context(build_image(making, plan_image(making, recorded)))

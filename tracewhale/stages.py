@@ -166,8 +166,9 @@ def name_of(place: Name) -> str:
 
 
 def run_again(target: Target, trace: Trace, context: Context, text: str) -> RunResult:
-    """Repeat a traced run with the same input; its output is compared, not shown."""
-    with target.tree() as tree, context.stage("verification run", text):
+    """Repeat a traced run with the same input and steps; its output is compared, not shown."""
+    driven = ", driven the same way" if any(step.kind not in ("for", "wait") for step in trace.steps) else ""
+    with target.tree() as tree, context.stage("verification run", f"{text}{driven}"):
         try:
             return target.trace(tree, repeated(trace), Console(), Handle(), context.progress, repeating=trace)
         except CommandNotFound as error:
@@ -233,8 +234,11 @@ def _keeps(view: View, plan: Plan, path: str) -> bool:
 
 def verify_image(
     new: Target, making: Making, trace: Trace, plan: Plan, has: Callable[[str], bool]
-) -> tuple[Comparison, Trace]:
-    """Run the new image and compare; where it prints otherwise, run the original once more, too."""
+) -> tuple[Comparison, Trace, int]:
+    """Run the new image and compare; where it prints otherwise, run the original once more, too.
+
+    Returns also the trace of the new image and how many runs there were.
+    """
     view, context = making.view, making.context
     result = run_again(new, trace, context, "running the new image")
     again, failure = result.trace, result.failure.what if result.failure else ""
@@ -243,20 +247,30 @@ def verify_image(
         text = "running the original again, as the output differs"
         second = run_again(making.target, trace, context, text).checked()
         comparison = compare(view, has, plan.excluded, trace, again, second)
-    return comparison, again
+        return comparison, again, 2
+    return comparison, again, 1
 
 
-def build_verified(making: Making, trace: Trace, held: ExitStack) -> tuple[Candidate, Verification]:
-    """Build and run until nothing is missing, adding what each run missed; at most ROUNDS times."""
+def build_verified(
+    making: Making, trace: Trace, held: ExitStack, workload: str = ""
+) -> tuple[Candidate, Verification]:
+    """Build and run until nothing is missing, adding what each run missed; at most ROUNDS times.
+
+    ``workload`` takes the place of the traced steps.
+    """
+    if workload:
+        trace = replace(trace, steps=(Step("workload", workload),))
     added: list[str] = []
+    total = 0
     known, listings = trace, False
     for rounds in range(1, ROUNDS + 1):
         plan = plan_image(making, known, listings=listings)
         with ExitStack() as building:
             candidate = building.enter_context(build_image(making, plan))
-            comparison, again = verify_image(
+            comparison, again, runs = verify_image(
                 candidate.rebuilt.target, making, trace, candidate.plan, candidate.plan.kept.__contains__
             )
+            total += runs
             more = {absent.path for absent in comparison.missing} - set(added)
             # Where nothing is missing and the output differs still, the names that a directory
             # lists, or the libraries that ld.so.cache does, may be what the command prints.
@@ -264,7 +278,7 @@ def build_verified(making: Making, trace: Trace, held: ExitStack) -> tuple[Candi
             unlisted = comparison.differs and shorter
             if comparison.same or rounds == ROUNDS or not (more or unlisted):
                 held.push(building.pop_all())
-                return candidate, Verification(rounds, tuple(added), comparison)
+                return candidate, Verification(rounds, tuple(added), comparison, total, again.steps)
         added += sorted(more)
         listings = listings or not more
         known = merge((known, again))

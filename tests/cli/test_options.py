@@ -184,6 +184,7 @@ def test_a_request_that_makes_no_sense_is_refused_in_one_sentence(words: tuple[s
         (("--name", "x"), "TRACEWHALE_CONTAINER"),
         (("sh", "-c", "true"), "The command to run stands behind `--`"),
         (("sh",), "The command to run stands behind `--`"),
+        (("curl", "--version"), "The command to run stands behind `--`"),
         (("--nonsense",), "run -h` shows what it takes"),
     ],
 )

@@ -268,6 +268,6 @@ def test_the_doctor_tries_every_probe(docker_client: DockerClient) -> None:
 
 def test_the_doctor_without_an_engine(tmp_path: Path) -> None:
     done = tracewhale("doctor", DOCKER_HOST=f"unix://{tmp_path}/none")
-    assert done.returncode == 15
+    assert done.returncode == 0
     assert b"auto      no probe" in done.stdout
     assert b"sandbox   works" in done.stdout

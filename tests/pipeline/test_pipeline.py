@@ -10,13 +10,14 @@ import pytest
 
 from tests.pipeline.fake import FakeTarget, engine, result
 from tracewhale import pipeline
-from tracewhale.engines.names import Name
+from tracewhale.engines.names import DOCKER, Name
 from tracewhale.errors import CommandFailed, EngineError, UsageError, VerificationFailed
 from tracewhale.image.recipe import Recipe
 from tracewhale.pipeline import Context, Job
 from tracewhale.plan.model import Options
 from tracewhale.report.formats import FORMATS, JSON, TEXT
 from tracewhale.report.model import Report
+from tracewhale.tracing.events import Step
 
 JOB = Job("tool:1")
 
@@ -82,6 +83,33 @@ def test_a_command_of_the_image_whose_files_are_gone_is_replaced_and_that_is_sai
     report = pipeline.run(docker, JOB, Options(), Context())
     assert docker.target.built[0].config["config"]["Cmd"] == (command if kept else ["/bin/tool", "x"])
     assert bool(report.notes) is not kept
+
+
+@pytest.mark.parametrize("tag", ["tool:1", "docker.io/library/tool:1"])
+def test_the_name_of_the_original_is_not_taken_without_force(tag: str) -> None:
+    docker = engine(result())
+    with pytest.raises(UsageError, match="the name of its original"):
+        pipeline.run(docker, JOB, Options(), Context(), destination=Name(DOCKER, tag))
+    assert docker.target.runs == []
+    pipeline.run(docker, JOB, Options(), Context(), destination=Name(DOCKER, tag), force=True)
+    assert docker.target.published
+
+
+def test_another_workload_may_verify() -> None:
+    steps = (Step("workload", "post"),)
+    docker = engine(result(0, stopped=True, steps=steps))
+    report = pipeline.run(docker, replace(JOB, steps=steps), Options(), Context(), verify_with="get")
+    assert docker.target.runs == [steps]
+    assert docker.target.built[0].runs == [(Step("workload", "get"),)]
+    assert report.error is None
+
+
+def test_progress_and_report_say_that_the_workload_runs_again() -> None:
+    said: list[str] = []
+    docker = engine(result(0, stopped=True, steps=(Step("workload", "post"),)))
+    report = pipeline.run(docker, JOB, Options(), Context(progress=said.append))
+    assert "running the new image, driven the same way" in said
+    assert "1 workload, 2 times in all" in FORMATS[TEXT].render(report)
 
 
 def test_seconds_are_frozen_when_the_report_is_made() -> None:

@@ -118,6 +118,40 @@ def test_changes_come_with_what_their_links_point_to() -> None:
     assert kept(made) == "/opt /opt/app /opt/app/data /opt/link"
 
 
+LINKED = """
+    /bin -> usr/bin
+    /usr/bin/a: a
+    /usr/bin/b: b
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "below"),
+    [("/bin", False), ("/bin/", True), ("/usr/bin", True), ("bin", False), ("/bin/a", False)],
+)
+def test_an_included_link_to_a_directory_is_kept_without_what_is_below(path: str, below: bool) -> None:
+    empty = Trace("t", "i", "seccomp", {}, frozenset())
+    made = make_plan(View(MemoryTree(LINKED)), empty, Options(include=(path,)))
+    assert ("/bin" in made.kept) is (path != "/usr/bin")
+    assert "/usr/bin" in made.kept
+    assert ("/usr/bin/b" in made.kept) is below
+
+
+def test_compiled_files_go_with_the_sources_that_are_kept() -> None:
+    tree = """
+        /lib/a.py: a
+        /lib/b.py: b
+        /lib/__pycache__/a.cpython-311.pyc: a
+        /lib/__pycache__/b.cpython-311.pyc: b
+        /lib/__pycache__/b.cpython-39.pyc: old
+    """
+    asked = ("/lib/__pycache__/a.cpython-311.pyc", "/lib/b.py")
+    events = {Event(path, "read", "/x", True) for path in asked}
+    made = make_plan(View(MemoryTree(tree)), Trace("t", "i", "p", {}, frozenset(events)), Options())
+    assert "/lib/__pycache__/b.cpython-311.pyc" in made.kept
+    assert "/lib/__pycache__/b.cpython-39.pyc" not in made.kept
+
+
 def test_include_takes_all_below_and_must_exist() -> None:
     assert kept(plan(options=Options(include=("/opt",)))).split() == [
         "/opt", "/opt/app", "/opt/app/data", "/opt/app/data/x", "/opt/app/main.sh", "/opt/link",

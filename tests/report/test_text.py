@@ -27,7 +27,7 @@ def report(
         plan=planned()[1],
         trace=Trace("big:1", "sha256:1", "seccomp", {}, frozenset(), outcome=outcome, steps=steps),
         built=Built("slim:1", "sha256:2", 10_000_000, 100_000_000, start=START),
-        verification=Verification(1, (), comparison),
+        verification=Verification(1, (), comparison, 1, steps),
         seconds=(("trace", 1.0),),
         notes=("The image's own command, bash, is not kept: the new one starts what was traced.",),
     )
@@ -40,9 +40,9 @@ def test_size_verdict_what_was_exercised_and_how_to_start_it_come_first() -> Non
     assert FORMATS[TEXT].render(SERVED).splitlines()[:5] == [
         "image        slim:1  (100.0 MB -> 10.0 MB, 10 %)",
         "verified     started, 1 workload, 1 command inside, health check passed",
-        "exercised    1 workload, 1 command inside, health check; stopped with status 0",
+        "exercised    1 workload, 1 command inside, health check, 2 times in all; stopped",
+        "             with status 0",
         "start        docker run --rm -v '/a b:/c' slim:1",
-        "note         The image's own command, bash, is not kept: the new one starts what",
     ]
 
 

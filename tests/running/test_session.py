@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.running.nothing import Nothing
-from tracewhale.errors import Interrupted
+from tracewhale.errors import Interrupted, WorkloadFailed
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.service import Service
 from tracewhale.running.session import STDOUT, RunSession
@@ -69,6 +69,47 @@ def test_sigterm_to_the_run_ends_the_command_with_it() -> None:
     steps, stopped = drive(session, Service(), [])
     assert (steps, stopped, session.ending_signal) == ([], True, signal.SIGTERM)
     assert session.sent[0] == signal.SIGTERM
+
+
+def test_a_command_without_an_end_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracewhale.running.steps.ENDLESS_SECONDS", 0.0)
+    said: list[str] = []
+    session = Nothing(Console(), Handle())
+
+    def progress(text: str) -> None:
+        said.append(text)
+        session.later(lambda: setattr(session, "status", 0))
+
+    session.progress = progress
+    assert drive(session, Service(), []) == ([], False)
+    assert all(way in said[0] for way in ("Ctrl-C", "--for", "--http", "--workload", "--exec"))
+
+
+def test_a_workload_ends_when_the_command_has_and_both_have_their_last_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracewhale.running.workloads.ORPHANED_SECONDS", 0.1)
+    session = Nothing(Console(), Handle())
+    session.collector.listening.add(80)
+    session.command.captured.stderr += b"ImportError: no module named x\n"
+
+    def console(data: bytes) -> None:
+        session.later(lambda: setattr(session, "status", 1))  # it ends while the workload runs
+
+    session.console = Console(stderr=console)
+    with pytest.raises(WorkloadFailed) as caught:
+        drive(session, Service(), [Step("workload", "echo refused; exec sleep 1000")])
+    assert "still running when the command had ended:\nrefused" in caught.value.what
+    assert "ended with status 1. Its last output:\nImportError: no module named x" in caught.value.what
+
+
+def test_the_first_interrupt_says_what_the_second_does() -> None:
+    said: list[str] = []
+    session = Nothing(Console(), Handle())
+    session.progress = said.append
+    session.handle.interrupt()
+    session.wait(lambda: session.interrupted, 60)
+    assert said == ["stopping; Ctrl-C again gives up"]
 
 
 def test_other_signals_are_the_commands() -> None:

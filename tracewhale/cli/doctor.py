@@ -29,13 +29,13 @@ FORMAT_VERSION = 1
 def doctor(form: str) -> None:
     """Try each probe on this machine and its engine, and say what to do where one does not work.
 
-    Exits with 0 when a probe works that sees everything, and with 15 when none does.
+    Exits with 0 when some way to trace works, and with 15 when none does.
     """
     progress = Progress()
     found = examine(progress)
     progress.clear()
     echo(FORMS[form](found))
-    if not found.auto:
+    if not any(each.works for each in found.diagnoses):
         sys.exit(ExitCode.PROBE)
 
 

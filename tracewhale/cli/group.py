@@ -66,6 +66,6 @@ def _refusal(error: click.ClickException) -> UsageError:
         option = error.option_name if isinstance(error, click.NoSuchOption) else ""
         if instead := instead_of(option):
             what, hint = f"{option} of docker run is not an option here.", instead
-        if not option.startswith("--") and (option or "unexpected extra argument" in what):
+        if option or "unexpected extra argument" in what:
             hint = f"{hint} The command to run stands behind `--`: TARGET -- COMMAND ARG..."
     return UsageError(what, hint)

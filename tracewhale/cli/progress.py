@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from tracewhale.cli.streams import read_by_somebody
+from tracewhale.cli.streams import unless_unread
 from tracewhale.printable import printable
 
 
@@ -23,10 +23,12 @@ class Progress:
         text = printable(text)  # it may name what an image or a trace calls itself
         if self.silent:
             return
-        with read_by_somebody():
-            sys.stderr.write(f"\r\x1b[K{text} ..." if self.live else f"tracewhale: {text}\n")
-            sys.stderr.flush()
+        unless_unread(2, lambda: self._write(f"\r\x1b[K{text} ..." if self.live else f"tracewhale: {text}\n"))
         self.shown = self.live
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
     def clear(self) -> None:
         """Take the line away before something else is written."""

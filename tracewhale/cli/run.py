@@ -32,6 +32,10 @@ from tracewhale.tracing import tracefile
     help="The command is meant to end with status N [0].",
 )
 @click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
+@click.option(
+    "--verify-with", metavar="CMD", default="", help="Verify with this workload in place of the traced steps."
+)
+@click.option("--force", is_flag=True, help="Let the new image take the name of its original.")
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
 @options.report_options
 @verb
@@ -43,6 +47,8 @@ def run(
     TARGET is an image, or a container by id or name, which is taken as it is now; or, with no engine,
     docker-archive:FILE, oci:DIR[:TAG], rootfs:DIR or host, this very machine. ARG... means what it means to
     `docker run`; for a container it is the command itself, as with `docker exec`.
+
+    The command and all that drives it run twice or more: traced, and again in each new image to verify it.
     """
     job = options.job(target, given)
     settings = options.plan_settings(given)
@@ -60,6 +66,8 @@ def run(
             destination=destination,
             recipe=recipe,
             verified=not no_verify,
+            verify_with=given["verify_with"],
+            force=given["force"],
             on_trace=lambda trace: tracefile.write(trace, trace_out) if trace_out else None,
             limits=allowed,
             cache=TraceCache(given["cache"]) if given["cache"] else None,

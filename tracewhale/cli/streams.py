@@ -13,18 +13,15 @@ from contextlib import contextmanager
 
 import click
 
-from tracewhale.errors import Interrupted
 from tracewhale.running.console import Console
 
 
-@contextmanager
-def read_by_somebody() -> Iterator[None]:
-    """Raises Interrupted where what is written while there is work to do is read by nobody any more."""
+def unless_unread(descriptor: int, write: Callable[[], None]) -> None:
+    """Write to a stream; where nobody reads it any more, this and what follows vanishes."""
     try:
-        yield
-    except BrokenPipeError as error:
-        what = "interrupted: nobody reads what is written any more"
-        raise Interrupted(what, "nothing was left behind") from error
+        write()
+    except BrokenPipeError:
+        to_nowhere(descriptor)
 
 
 def console(output: int, clear: Callable[[], None], *, interactive: bool) -> Console:
@@ -36,8 +33,7 @@ def console(output: int, clear: Callable[[], None], *, interactive: bool) -> Con
     def write(descriptor: int) -> Callable[[bytes], None]:
         def writer(data: bytes) -> None:
             clear()
-            with read_by_somebody():
-                _write_all(descriptor, data)
+            unless_unread(descriptor, lambda: _write_all(descriptor, data))
 
         return writer
 

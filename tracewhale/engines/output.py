@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracewhale.engines.docker.publish import publish
-from tracewhale.engines.docker.reference import check_tag
-from tracewhale.engines.names import ARCHIVE, DOCKER, OCI, OCI_ARCHIVE, ROOTFS, Name
+from tracewhale.engines.docker.reference import check_tag, normalized
+from tracewhale.engines.names import ARCHIVE, DOCKER, OCI, OCI_ARCHIVE, ROOTFS, Name, parse
 from tracewhale.errors import InvalidTag, UsageError
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive, oci_archive, write_archive, write_oci_layout
@@ -28,6 +28,18 @@ def check(destination: Name) -> Name:
     Raises UsageError, InvalidTag for one that could not be written in the end.
     """
     return _format(destination).check(destination)
+
+
+def check_replaces(destination: Name | None, target: str) -> None:
+    """Refuse to give the new image the name of its original. Raises UsageError."""
+    original = parse(target)
+    if destination is None or {destination.kind, original.kind} != {DOCKER}:
+        return
+    if normalized(destination.place) == normalized(original.place):
+        raise UsageError(
+            f"-t {destination.place}: the new image would take the name of its original.",
+            "Name it otherwise, or say --force.",
+        )
 
 
 def write(image: Image, destination: Name) -> LeftOut:

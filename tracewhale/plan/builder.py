@@ -99,9 +99,13 @@ class Draft:
             self.keep(path, reason, follow=False)
 
     def include(self, path: str) -> bool:
-        """Keep a path that the user named and, of a directory, everything below it."""
+        """Keep a path that the user named and, of a directory, everything below it.
+
+        Of a link only what it names is kept, but everything below that where the path ends with a slash.
+        """
         reason = Reason(Why.INCLUDED.value, "--include", path)
-        top = self.keep("/" + path.lstrip("/"), reason)
+        place = "/" + path.strip("/")
+        top = self.keep(place, reason, follow=path.endswith("/"))
         pending = [] if top is None else [top]
         while pending:
             entry = pending.pop()

@@ -15,6 +15,7 @@ from tracewhale.java.shrink import Shrunk
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import Additions
 from tracewhale.plan.builder import Draft
+from tracewhale.plan.bytecode import missing_bytecode
 from tracewhale.plan.exclusion import exclude, is_excluded
 from tracewhale.plan.generated import generate
 from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan, Reason, Why
@@ -162,6 +163,12 @@ def keep_units(work: Work) -> None:
     work.units = additions.summary({Level.TOUCHED: additions.touched})
 
 
+def keep_bytecode(work: Work) -> None:
+    """Keep the compiled files of Python sources that are kept."""
+    for path, source in missing_bytecode(work.view, work.draft.entries):
+        work.draft.keep(path, Reason(Why.RULE.value, "python-bytecode", source))
+
+
 def keep_package_documents(work: Work) -> None:
     """Keep licences and metadata of the packages that are there, which may be of yet other packages."""
     before = -1
@@ -186,6 +193,7 @@ PASSES: tuple[Pass, ...] = (
     keep_listings,
     keep_dependencies,
     keep_units,
+    keep_bytecode,
     keep_package_documents,
 )
 """Every pass, in the order in which it runs."""

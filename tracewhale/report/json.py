@@ -210,10 +210,11 @@ def _verification(report: Report) -> dict[str, Any] | None:
     return {
         "verified": verification.verified,
         "rounds": verification.rounds,
+        "runs": verification.runs,
         "added": list(verification.added),
         "status": {"original": comparison.status[0], "new": comparison.status[1]},
         "output": comparison.output.name.lower(),
-        "verdict": "" if report.trace is None else verdict(report.trace, comparison),
+        "verdict": "" if report.trace is None else verdict(report.trace, verification),
         "difference": comparison.difference,
         "answers": {
             "total": comparison.answers.total,

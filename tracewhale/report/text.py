@@ -52,12 +52,13 @@ def _lines(report: Report) -> Iterator[str]:
             sizes = f"{megabytes(built.original_size)} -> {sizes}, {share:.0f} %"
         yield f"image        {printable(built.name)}  ({sizes})"
     if verification is not None and trace is not None:
-        yield from _fact("verified", verdict(trace, verification.comparison))
+        yield from _fact("verified", verdict(trace, verification))
         yield from _added(verification)
     elif built is not None:
         yield "verified     no, it was not run"
     if trace is not None and trace.outcome is not None:
-        yield from _fact("exercised", f"{exercised(trace)}; {_ended(trace.outcome)}")
+        times = f", {verification.runs + 1} times in all" if verification is not None else ""
+        yield from _fact("exercised", f"{exercised(trace)}{times}; {_ended(trace.outcome)}")
         yield from _saturation(trace)
     if built is not None and built.start:
         yield f"start        {printable(shlex.join(built.start))}"

@@ -11,7 +11,7 @@ from tracewhale.errors import WorkloadFailed
 from tracewhale.running.service import HealthCheck, Service
 from tracewhale.running.session import RunSession, words_of
 from tracewhale.running.web import Web
-from tracewhale.running.workloads import Workloads
+from tracewhale.running.workloads import ORPHANED, TIMED_OUT, Workloads
 from tracewhale.tracing.events import Step
 
 EXPOSED_SECONDS = 30.0
@@ -156,5 +156,6 @@ def last_words(session: RunSession) -> str:
 
 def failure(kind: str, command: str, status: int, tail: str) -> str:
     """What is told of a command that failed."""
-    how = "did not end in time" if status == -1 else f"failed with status {status}"
+    hows = {TIMED_OUT: "did not end in time", ORPHANED: "was still running when the command had ended"}
+    how = hows.get(status, f"failed with status {status}")
     return f"The {kind} {command!r} {how}" + (f":\n{tail}" if tail else ".")

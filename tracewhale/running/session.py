@@ -146,6 +146,7 @@ class RunSession(ABC):
             case Interrupt():
                 if self.handle.interrupts > 1:
                     raise Interrupted(GIVEN_UP)
+                self.progress("stopping; Ctrl-C again gives up")
                 self.interrupted = True
                 if self.stoppable:
                     raise StopEarly

@@ -22,6 +22,13 @@ from tracewhale.tracing.events import Step
 KINDS = ("workload", "exec", "for", "until-idle", "wait", "http", "crawl")
 """Steps that a user asks for; the health check is taken by itself, last."""
 
+ENDLESS_SECONDS = 2.0
+"""How long a command that nothing drives may run before the user is told how to go on."""
+ENDLESS = (
+    "waiting for the command to end; Ctrl-C ends it and goes on, and so do --for SECONDS, --http PATH, "
+    "--workload CMD and --exec CMD"
+)
+
 SENDING = ("http", "crawl")
 """Steps that send requests."""
 
@@ -139,6 +146,8 @@ class Driver:
             for step in steps:
                 self.taken.append(self._measured(self._take(step)))
             if not any(step.kind != "wait" for step in steps):
+                if not self.session.wait(self.ended, ENDLESS_SECONDS):
+                    self.session.progress(ENDLESS)
                 self.session.wait(self.ended)
         except StopEarly:
             pass
@@ -201,6 +210,7 @@ class Driver:
     def _workload(self, step: Step) -> Step:
         captured, status = self.workloads.run(step.argument)
         if status != 0:
-            died = f" (the command had ended with status {self.session.status})" if self.ended() else ""
-            raise WorkloadFailed(failure("workload", step.argument, status, captured.tail()) + died)
+            ended = f"ended with status {self.session.status}" if self.ended() else "was still running"
+            words = f"\nThe command {ended}{last_words(self.session)}"
+            raise WorkloadFailed(failure("workload", step.argument, status, captured.tail()) + words)
         return step

@@ -16,7 +16,11 @@ LAST_WORDS_SECONDS = 2.0
 END_SECONDS = 2.0
 """How long a command may take to end that is told to, before it is killed."""
 
-TIMED_OUT = -1
+ORPHANED_SECONDS = 3.0
+"""How long a command may go on when the target that it drives has ended."""
+
+TIMED_OUT, ORPHANED = -1, -2
+"""Statuses of a command that was ended here: after its time, or because its target had ended."""
 
 
 class Workloads:
@@ -30,7 +34,8 @@ class Workloads:
     def run(self, command: str, *, seconds: float | None = None, quiet: bool = False) -> tuple[Captured, int]:
         """Run a command to its end; returns what it printed and its status, as a shell gives it.
 
-        TIMED_OUT when it has not ended within ``seconds``: it is ended then. ``quiet`` shows no output.
+        TIMED_OUT when it has not ended within ``seconds``, ORPHANED when it went on without its target: it is
+        ended then. ``quiet`` shows no output.
         """
         captured = Captured()
         process = subprocess.Popen(
@@ -46,9 +51,13 @@ class Workloads:
         ended: list[bool] = []
         self._session.spawn(partial(self._pass_on, process, captured, ended, quiet=quiet))
         self._session.spawn(lambda: self._await(process, done))
-        if not self._session.wait(lambda: bool(done), seconds):
+        if not self._session.wait(lambda: bool(done) or self._session.status is not None, seconds):
             _end(process)
             return captured, TIMED_OUT
+        # It may be its own doing that the target has ended: then it ends soon, too.
+        if not self._session.wait(lambda: bool(done), ORPHANED_SECONDS):
+            _end(process)
+            return captured, ORPHANED
         if done[0] != 0:
             # What it printed last may still be on its way; one that it left behind may hold its output open.
             self._session.wait(lambda: bool(ended), LAST_WORDS_SECONDS)

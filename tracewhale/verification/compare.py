@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tracewhale.driving.alike import Answered, Answers, compare_answers
 from tracewhale.plan.model import RUNTIME_PATHS, Absent
 from tracewhale.rootfs.tree import View
-from tracewhale.tracing.events import Access, Outcome, Trace
+from tracewhale.tracing.events import Access, Outcome, Step, Trace
 from tracewhale.verification.output import Output, compare_output, normalized
 
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
@@ -46,11 +46,17 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How often the image was built and run, what had to be added, and the last comparison."""
+    """How often the image was built, what had to be added, and the last comparison.
+
+    ``runs`` counts the runs of verification, those of the original included; ``steps`` are those of the last
+    run of the new image.
+    """
 
     rounds: int
     added: tuple[str, ...]
     comparison: Comparison
+    runs: int = 1
+    steps: tuple[Step, ...] = ()
 
     @property
     def verified(self) -> bool:

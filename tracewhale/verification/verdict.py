@@ -6,18 +6,19 @@ from collections.abc import Iterable, Iterator
 
 from tracewhale.driving.alike import Answers
 from tracewhale.tracing.events import Step, Trace
-from tracewhale.verification.compare import Comparison
+from tracewhale.verification.compare import Comparison, Verification
 from tracewhale.verification.output import Output
 
 COUNTED = {"workload": ("workload", "workloads"), "exec": ("command inside", "commands inside")}
 """Kinds of steps that pass or fail, with the nouns for one of them and for several."""
 
 
-def verdict(trace: Trace, comparison: Comparison) -> str:
-    """Return the claim that a comparison supports, or what differs."""
+def verdict(trace: Trace, verification: Verification) -> str:
+    """Return the claim that a verification supports, or what differs."""
+    comparison = verification.comparison
     if not comparison.same:
         return f"no, {difference(comparison)}"
-    claims = [*_ends(trace, comparison), *_answered(comparison.answers), *_passed(trace.steps)]
+    claims = [*_ends(trace, comparison), *_answered(comparison.answers), *_passed(verification.steps)]
     return ", ".join(claims if len(claims) > 1 or not _is_server(trace) else [*claims, "0 requests"])
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import errno
 import json
 import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -247,27 +248,40 @@ def _pull(
     try:
         for line in client.pull(name, stream=True, decode=True, platform=platform or None):
             if "error" in line:
-                raise _not_found(name, platform, other, str(line["error"]))
+                raise _not_found(client, name, platform, other, str(line["error"]))
             if "progressDetail" not in line or not line["progressDetail"]:
                 progress(": ".join(str(line[key]) for key in ("id", "status") if line.get(key)))
     except APIError as error:
         words = str(error.explanation)
         if "no space left" in words:
             raise api_error(f"pull {name}", error.status_code or 0, words) from error
-        raise _not_found(name, platform, other, words) from error
+        raise _not_found(client, name, platform, other, words) from error
     image = _lookup_image(client, name)
     if image is None:
         raise TargetNotFound(f"{name} was pulled, but the engine does not know it.")
     return image
 
 
-def _not_found(name: str, platform: str, other: str, words: str) -> TraceWhaleError:
+def similar(client: APIClient, name: str) -> str:
+    """Return the name of an image or container here that is spelled almost like this one, or nothing."""
+    with suppress(DockerException):
+        images = cast("list[dict[str, Any]]", client.images())
+        containers = cast("list[dict[str, Any]]", client.containers(all=True))
+        tags = [tag for image in images for tag in image.get("RepoTags") or ()]
+        names = [*tags, *(tag.removesuffix(":latest") for tag in tags)]
+        names += [each.lstrip("/") for container in containers for each in container.get("Names") or ()]
+        return next(iter(difflib.get_close_matches(name, names, 1, 0.75)), "")
+    return ""
+
+
+def _not_found(client: APIClient, name: str, platform: str, other: str, words: str) -> TraceWhaleError:
     reason = words.rstrip(".")
     if other:
         what = f"{name} is for {other} here, and cannot be pulled for {platform}: {reason}."
         return PlatformMismatch(what, "Leave --platform out to take the one that is here.")
     what = f"There is no image or container {name!r}, and no image of that name can be pulled: {reason}."
-    return TargetNotFound(what, SHOWS)
+    close = similar(client, name)
+    return TargetNotFound(what, f"Did you mean {close}?" if close else SHOWS)
 
 
 def inspect_image(client: APIClient, image: str) -> dict[str, Any]:

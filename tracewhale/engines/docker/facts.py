@@ -33,6 +33,14 @@ def facts(client: APIClient) -> Facts:
     )
 
 
+def engine_name(client: APIClient) -> str:
+    """Return what the engine calls itself: Docker, or Podman with Docker's interface."""
+    with api_errors("ask the engine about itself"):
+        components = client.version().get("Components") or ()
+    names = [str(each.get("Name", "")) for each in components]
+    return "Podman" if any("podman" in name.lower() for name in names) else "Docker"
+
+
 def _is_here(client: APIClient, info: Mapping[str, Any]) -> bool:
     """Return whether the engine may be on this machine. That it is shows when a container runs."""
     local = str(client.base_url).startswith(("http+docker://", "http+unix://"))
