@@ -108,7 +108,9 @@ static void try_to_take(struct client *client) {
         return;
     }
     gone |= poll(&end, 1, 0) > 0;
-    if (!gone && (error == EBADF || error == ETIMEDOUT) && milliseconds() < client->until)
+    /* EPERM: it has not joined the user name space yet in which we may take things. */
+    bool early = error == EBADF || error == ETIMEDOUT || error == EPERM;
+    if (!gone && early && milliseconds() < client->until)
         return;
     if (!gone && !hello_written)
         fail(EXIT_PROBE, "agent: cannot take the command's process: ", strerror(error));

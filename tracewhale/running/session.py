@@ -12,10 +12,11 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from tracewhale.errors import Interrupted
+from tracewhale.errors import Interrupted, TraceLost
 from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
 from tracewhale.running.stopping import DEFAULT_POLICY, reacts
 from tracewhale.tracing.events import OUTPUT_LIMIT
@@ -33,6 +34,9 @@ STOP_POLL_SECONDS = 0.1
 """How often a command that is to stop is looked at."""
 STOP_SILENCE_SECONDS = 1.0
 """How long a command may take to stop before the user is told what is awaited."""
+
+ASK_EVERY_SECONDS = 3.0
+"""How often the agent is asked whether it is still there."""
 
 GIVEN_UP = "Interrupted: given up, and cleaned up."
 
@@ -81,6 +85,11 @@ class TargetProcess:
 class RunSession(ABC):
     """One traced command, from before its start to after its end; an engine knows how to reach it."""
 
+    agent_stays = True
+    """Whether the agent only ends when it is told to."""
+    answer_seconds = 10.0
+    """How long the agent may take to answer."""
+
     def __init__(self, console: Console, handle: Handle) -> None:
         self.console, self.handle = console, handle
         self.queue: SimpleQueue[object] = SimpleQueue()
@@ -100,6 +109,7 @@ class RunSession(ABC):
         self.interrupted = False
         """Once: the command is to end, which it may do only when ``stoppable``."""
         self._entered = 1
+        self._heard_at = self._asked_at = self._watched_at = 0.0
         handle.connect(self.queue)
         if handle.interrupts:
             raise Interrupted(GIVEN_UP)
@@ -130,14 +140,31 @@ class RunSession(ABC):
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         while not until():
-            left = None if deadline is None else deadline - time.monotonic()
-            if left is not None and left <= 0:
+            now = time.monotonic()
+            left = ASK_EVERY_SECONDS if deadline is None else min(deadline - now, ASK_EVERY_SECONDS)
+            if left <= 0:
                 return False
-            try:
+            self._watch_agent(now)
+            with suppress(Empty):
                 self._handle(self.queue.get(timeout=left))
-            except Empty:
-                return until()
         return True
+
+    def _watch_agent(self, now: float) -> None:
+        """Raise TraceLost when the agent has ended or does not answer while there is a command to watch."""
+        away, self._watched_at = now - self._watched_at, now
+        watching = 0 in self.collector.started and self.status is None
+        if not watching or away > 2 * ASK_EVERY_SECONDS or (self.agent_ended and not self.agent_stays):
+            self._heard_at = now  # what came while nobody waited is still in the queue
+            return
+        if self.agent_ended:
+            raise TraceLost(
+                f"The probe ended before the command did: {self.probe_words() or 'no reason given'}."
+            )
+        if now - self._asked_at > ASK_EVERY_SECONDS:
+            self._asked_at = now
+            self.tell_agent("c")
+        if now - self._heard_at > self.answer_seconds:
+            raise TraceLost("The probe does not answer any more.", "Has its process been stopped?")
 
     def _handle(self, message: object) -> None:
         match message:
@@ -217,6 +244,7 @@ class RunSession(ABC):
 
     def learn(self, data: bytes) -> None:
         """Take in a piece of the agent's events."""
+        self._heard_at = time.monotonic()
         records = self.collector.feed(data)
         self.reports += sum(isinstance(record, Counted) for record in records)
 

@@ -15,10 +15,10 @@ from tracewhale.engines.docker.agent_container import PROGRAM, ProbeContainers
 from tracewhale.engines.docker.container_spec import CreatePayload, EntrySpec
 from tracewhale.engines.docker.engine import api_errors
 from tracewhale.engines.docker.exec_stream import Attached, attach, execute
-from tracewhale.errors import ProbeError
+from tracewhale.errors import TraceLost
 from tracewhale.running import session
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.session import DRAIN_SECONDS, READY_SECONDS, STDOUT, TargetProcess
+from tracewhale.running.session import READY_SECONDS, STDOUT, TargetProcess
 from tracewhale.tracing.host import proc
 
 QUIET_SECONDS = 2.0
@@ -179,12 +179,12 @@ class ContainerSession(session.RunSession):
         self.finish_agent()
 
     def finish_agent(self) -> None:
-        """Wait for the rest of the agent's events. Raises ProbeError when it does not answer."""
+        """Wait for the rest of the agent's events. Raises TraceLost when it does not answer."""
         reports = self.reports
         if self.tell_agent("c") and not self.wait(
-            lambda: self.reports > reports or self.agent_ended, DRAIN_SECONDS
+            lambda: self.reports > reports or self.agent_ended, self.answer_seconds
         ):
-            raise ProbeError("The probe did not answer when the command had ended.")
+            raise TraceLost("The probe did not answer when the command had ended.")
         if self._agent is not None:
             self._agent.close_write()
             # Processes that the container shares with others may live on; then it does not end.

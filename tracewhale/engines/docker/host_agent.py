@@ -43,6 +43,9 @@ def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
 class HostedSession(ContainerSession):
     """As the one whose agent has a container, but that ``words`` start the agent here."""
 
+    agent_stays = False
+    answer_seconds = 60.0
+
     def __init__(
         self,
         client: APIClient,
