@@ -26,6 +26,9 @@ LANGUAGES = "languages"
 LEAST_SHARE = 8
 """Units have at least the eighth part of the budget, however much the closure of languages takes of it."""
 
+SMALL = 300_000
+"""Bytes of an interpreter that needs nothing else, such as dash."""
+
 NEEDING = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
 
 
@@ -53,8 +56,7 @@ class Additions:
             if mechanism.value not in self.options.without_units
             for unit in units.FINDERS[mechanism](scene)
         ]
-        # The beginnings of all files are read in one exchange.
-        self.starts.find(entry for unit in found for entry in unit.entries)
+        found = self._runnable(found)
         room = max(self.limit - (self._size() - self.touched), self.limit / LEAST_SHARE)
         choice = units.choose(found, room, self._needs, self.draft.entries)
         self.choices.append(choice)
@@ -112,6 +114,24 @@ class Additions:
             tuple(unit for choice in self.choices for unit in choice.left_out),
         )
         return Summary(self.options.level, self.limit, totals(every), levels)
+
+    def _runnable(self, found: list[Unit]) -> list[Unit]:
+        """Units without the scripts of packages whose interpreter nothing else uses and is no small shell:
+        without its modules it could not run them."""
+        _, scripts = self.starts.find(entry for unit in found for entry in unit.entries)
+        foreign = {script.path for script in scripts if not self._has(script.interpreter)}
+        kept = []
+        for unit in found:
+            entries = tuple(entry for entry in unit.entries if entry.path not in foreign)
+            if unit.mechanism in (Mechanism.OWN, Mechanism.LINKS):
+                kept.append(unit)
+            elif entries:
+                kept.append(replace(unit, entries=entries))
+        return kept
+
+    def _has(self, interpreter: str) -> bool:
+        entry = self.draft.view.resolve(interpreter).entry
+        return entry is not None and (entry.path in self.draft.entries or entry.size < SMALL)
 
     def _needs(self, unit: Unit) -> Mapping[str, Entry]:
         """The libraries and interpreters that a unit's programs need."""

@@ -12,6 +12,7 @@ from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.walk import below, entries, group
 
 COMMANDS = frozenset("/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/games".split())
+ALTERNATIVES = "/etc/alternatives"
 LEAST, DECAY = 0.35, 0.6
 """The worth of a package's code of which next to nothing is used, and what each directory takes of it."""
 
@@ -25,6 +26,7 @@ def rest(scene: Scene) -> Iterator[Unit]:
         if contents.base or not substance(used):
             continue
         found = files(scene, contents, used)
+        found = with_alternatives(scene, found)
         share = len(used) / max(1, len(found))
         worth = LEAST + (1 - LEAST) * min(1.0, share)
         yield from group(scene, Mechanism.PACKAGES, title(contents), min(used), found, worth, DECAY)
@@ -40,11 +42,24 @@ def siblings(scene: Scene) -> Iterator[Unit]:
     for contents in scene.contents:
         source = contents.package.source or contents.package.name
         if source in ran and not contents.base and not uses(scene, contents):
-            commands = [path for path in contents.paths if parent(path) in COMMANDS]
-            found = entries(scene.view, commands)
+            found = with_alternatives(scene, commands(scene, contents))
             yield from group(
                 scene, Mechanism.COMMANDS, title(contents), ran[source], found, COMMANDS_WORTH, 1
             )
+
+
+def commands(scene: Scene, contents: Contents) -> list[Entry]:
+    """The commands of a package."""
+    return list(entries(scene.view, [path for path in contents.paths if parent(path) in COMMANDS]))
+
+
+def with_alternatives(scene: Scene, found: list[Entry]) -> list[Entry]:
+    """Some files with the names that commands among them have by the administrator's choice
+    (update-alternatives(1))."""
+    chosen = {entry.target: name for name, entry in (scene.view.listing(ALTERNATIVES) or {}).items()}
+    names = [chosen[entry.path] for entry in found if entry.path in chosen and parent(entry.path) in COMMANDS]
+    paths = [f"{directory}/{name}" for name in names for directory in (ALTERNATIVES, "/usr/bin", "/usr/sbin")]
+    return [*found, *(e for e in entries(scene.view, paths) if e.kind is Kind.SYMLINK)]
 
 
 def uses(scene: Scene, contents: Contents) -> set[str]:

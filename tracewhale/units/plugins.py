@@ -11,22 +11,24 @@ from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.rules import symbols
 from tracewhale.rules.engine import DEFAULT_DIRECTORY
 from tracewhale.units.model import Mechanism, Scene, Unit
-from tracewhale.units.walk import group
+from tracewhale.units.walk import below, group
 
 LIBRARY = re.compile(r"\.so(\.[\d.]+)?$")
 SUFFIX = re.compile(r"\.so(\.[\d.]+)?$|\.[^./]+$")
 MINIMUM = 3
 """Modules of one suffix that make a directory one of plugins."""
 
+ZONES = "/usr/share/zoneinfo"
 WORTH = 0.6
 
 
 def plugins(scene: Scene) -> Iterator[Unit]:
     """The other modules of directories from which a library was loaded that no header of a kept file names,
-    and the C library's converters where something can ask for one.
+    all time zones, and the C library's converters where something can ask for one.
 
     They are those of the same suffix; a directory in which libraries lie that headers name is no such one.
     """
+    yield from _zones(scene)
     needed = {parent(path) for path in scene.used - scene.dlopened if LIBRARY.search(path)}
     for directory, because in sorted({**_converters(scene), **_directories(scene)}.items()):
         if directory in needed or DEFAULT_DIRECTORY.fullmatch(directory):
@@ -38,6 +40,17 @@ def plugins(scene: Scene) -> Iterator[Unit]:
             guessed = not because.startswith(f"{directory}/")
             for unit in group(scene, Mechanism.PLUGINS, directory, because, alike, WORTH, 1):
                 yield replace(unit, tier=3) if guessed else unit
+
+
+def _zones(scene: Scene) -> Iterator[Unit]:
+    """All time zones (tzfile(5)), whichever a run asked for; not their copies with leap seconds."""
+    because = next((path for path in sorted(scene.used) if LIBC.fullmatch(path)), "")
+    copies = (f"{ZONES}/right", f"{ZONES}/posix")
+    if because and scene.view.listing(ZONES) is not None:
+        found = below(scene.view, [ZONES], lambda path: path not in copies)
+        files = [entry for entry in found if entry.kind is not Kind.DIRECTORY]
+        for unit in group(scene, Mechanism.PLUGINS, ZONES, because, files, WORTH, 1):
+            yield replace(unit, tier=0)
 
 
 def _converters(scene: Scene) -> dict[str, str]:
