@@ -60,25 +60,40 @@ class Node:
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
-        """The packages of kept files, and those that the application's ``package.json`` asks for."""
-        view = self._files.view
+        """The packages of kept files, and those that the application's ``package.json`` asks for with all
+        that these ask for."""
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
         candidates = self._candidates(files)
         named: set[str] = set()
-        for directory in [each for each in candidates if "node_modules" not in each.split("/")]:
-            modules = join(directory, "node_modules")
-            manifest = self._files.text(join(directory, "package.json"))
-            named |= {
-                join(modules, name) for name in _dependencies(manifest) if view.listing(join(modules, name))
-            }
-        packages = self._packages(
-            {each for each in candidates | named if "package.json" in (view.listing(each) or {})}
-        )
+        for directory in candidates:
+            if "node_modules" not in directory.split("/"):
+                named.update(self._wanted(directory))
+        known = set(candidates)
+        pending = named - known
+        while pending:
+            known |= pending
+            self._files.read(join(directory, "package.json") for directory in sorted(pending))
+            pending = {each for directory in pending for each in self._wanted(directory)} - known
         return tuple(
-            Contents(package, tops=(directory,), named=directory in named)
-            for directory, package in packages.items()
+            Contents(
+                package,
+                tops=(directory,),
+                named=directory in named,
+                depends=tuple(_dependencies(self._files.text(join(directory, "package.json")))),
+            )
+            for directory, package in self._packages(known).items()
             if "node_modules" in directory.split("/") or "nodejs" in directory.split("/")
         )
+
+    def _wanted(self, directory: str) -> Iterator[str]:
+        """Directories of the packages that one asks for, where Node.js looks for them (modules.html, "Loading
+        from node_modules folders")."""
+        view = self._files.view
+        for name in _dependencies(self._files.text(join(directory, "package.json"))):
+            places = (join(each, f"node_modules/{name}") for each in (directory, *above(directory)))
+            found = next((place for place in places if "package.json" in (view.listing(place) or {})), "")
+            if found:
+                yield found
 
     def _candidates(self, files: list[str]) -> set[str]:
         """Directories above kept files of Node that have a ``package.json``."""

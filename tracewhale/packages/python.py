@@ -73,6 +73,7 @@ class Python:
     def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
         """All distributions in kept directories. pip writes REQUESTED for what was asked for (PEP 376)."""
         distributions = [each for base in self._bases(kept) for each in self._known[base]]
+        metadata = self._files.read(each.metadata for each in distributions)
         return tuple(
             Contents(
                 _package(each.info, ""),
@@ -80,6 +81,7 @@ class Python:
                 tops=() if each.record else each.tops,
                 base=_package(each.info, "").name in INSTALLERS,
                 named="REQUESTED" in (self._files.view.listing(each.info.path) or {}),
+                depends=_requirements(words(metadata.get(each.metadata, b""))),
             )
             for each in distributions
         )
@@ -156,6 +158,13 @@ def _assigned(distributions: Iterable[_Distribution], files: Iterable[str]) -> d
         for owner in owners:
             found.setdefault(owner, set()).add(path)
     return found
+
+
+def _requirements(metadata: str) -> tuple[str, ...]:
+    """Names in Requires-Dist that are asked for in any case (core metadata, PEP 508)."""
+    fields = HeaderParser().parsestr(metadata.partition("\n\n")[0])
+    found = [str(value) for value in fields.get_all("Requires-Dist") or [] if "extra ==" not in str(value)]
+    return tuple(match[0] for value in found if (match := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", value)))
 
 
 def _upwards(path: str) -> Iterator[str]:

@@ -14,9 +14,10 @@ from tracewhale.packages.python import COMPILED
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.model import Options, Reason, Why
 from tracewhale.plan.roots import Starts
-from tracewhale.rootfs.tree import Entry, Kind
+from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.tracing.events import Access
 from tracewhale.units import Choice, Level, Mechanism, Scene, Unit
+from tracewhale.units.packages import COMMANDS
 from tracewhale.units.summary import Summary, totals
 
 USING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
@@ -77,7 +78,18 @@ class Additions:
             if unit.mechanism is Mechanism.OWN
             for entry in unit.entries
         )
-        for edge in languages.close(self.draft.view, sorted(used.union(own)), self.options.environment).edges:
+        self._close(used.union(own), languages.Limits())
+
+    def keep_commands(self) -> None:
+        """Keep the commands that commands of kept units run: what a script says, what a program names."""
+        if LANGUAGES in self.options.without_units:
+            return
+        kept = (entry for choice in self.choices for unit in choice.kept for entry in unit.entries)
+        starts = {entry.path for entry in kept if parent(entry.path) in COMMANDS and entry.kind is Kind.FILE}
+        self._close(starts, languages.Limits(languages=frozenset({"shell", "machine-code"})))
+
+    def _close(self, starts: set[str], limits: languages.Limits) -> None:
+        for edge in languages.close(self.draft.view, sorted(starts), self.options.environment, limits).edges:
             reason = Reason(Why.IMPORTED.value, edge.source, f"{edge.name} (line {edge.line}, {edge.how})")
             known = self.draft.entries.get(edge.target)
             if known is None or known.kind is Kind.SYMLINK:
@@ -107,13 +119,20 @@ class Additions:
         }
         return replace(scene, used=scene.used | named)
 
-    def summary(self, levels: Mapping[Level, int]) -> Summary:
-        """What was chosen in all rounds."""
-        every = Choice(
-            tuple(unit for choice in self.choices for unit in choice.kept),
-            tuple(unit for choice in self.choices for unit in choice.left_out),
-        )
-        return Summary(self.options.level, self.limit, totals(every), levels)
+    def summary(self) -> Summary:
+        """What was chosen in all rounds, and what each level up to the chosen one keeps; ``installed`` is
+        all that found no room as well."""
+        kept = tuple(unit for choice in self.choices for unit in choice.kept)
+        left = tuple(unit for choice in self.choices for unit in choice.left_out)
+        size = self._size()
+        packages = sum(unit.size for unit in kept if unit.mechanism.level is Level.PACKAGE)
+        levels = {Level.TOUCHED: self.touched}
+        if self.options.level.rank >= Level.MODULE.rank:
+            levels[Level.MODULE] = size - packages
+        if self.options.level.rank >= Level.PACKAGE.rank:
+            levels[Level.PACKAGE] = size
+            levels[Level.INSTALLED] = size + sum(unit.size for unit in left)
+        return Summary(self.options.level, self.limit, totals(Choice(kept, left)), levels)
 
     def _runnable(self, found: list[Unit]) -> list[Unit]:
         """Units without the scripts of packages whose interpreter nothing else uses and is no small shell:

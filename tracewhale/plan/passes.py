@@ -157,10 +157,11 @@ def keep_units(work: Work) -> None:
         additions.keep_language_closure()
         keep_dependencies(work)
         additions.add(work.closure, [m for m in UNITS if m.level.rank <= level.rank])
+        additions.keep_commands()
         keep_dependencies(work)
         additions.add(work.closure, [Mechanism.LINKS])
         keep_dependencies(work)
-    work.units = additions.summary({Level.TOUCHED: additions.touched})
+    work.units = additions.summary()
 
 
 def keep_bytecode(work: Work) -> None:

@@ -91,6 +91,7 @@ def _findings(plan: Plan) -> Iterator[str]:
         parts = sum(not owned.whole for owned in kept)
         total = len(kept) + len(plan.packages.left_out)
         yield f"packages     {len(kept)} of {total}, {parts} of them in part"
+    yield from _units(plan)
     yield from _surface(plan)
     for miss in missed(plan):
         text = f"library {miss.library}, needed by {miss.needed_by}, is nowhere in the original"
@@ -156,6 +157,18 @@ def _left_out(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
     if pairs:
         yield f"left out     {len(pairs)} paths, attributes or permissions that cannot be there"
         yield from _names("  left out", [f"{path}: {reason}" for path, reason in pairs])
+
+
+def _units(plan: Plan) -> Iterator[str]:
+    """What the keep levels cost, and what found no room."""
+    units = plan.units
+    if len(units.levels) > 1:
+        levels = (f"{level.value} {megabytes(size)}" for level, size in units.levels.items())
+        yield f"levels       --keep {units.level.value}; about: " + ", ".join(levels)
+    if units.left_out:
+        total = sum(each.left_out for each in units.left_out)
+        names = [f"{each.name} {megabytes(each.left_out)}" for each in units.left_out]
+        yield f"left out     {megabytes(total)} for want of room (--spare, or --include): {_some(names)}"
 
 
 def _packages(plan: Plan) -> Iterator[str]:

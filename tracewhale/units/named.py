@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator
 
@@ -32,12 +33,14 @@ def named(scene: Scene) -> Iterator[Unit]:
         entries = tuple(dict.fromkeys(entry for unit in units for entry in unit.entries))
         if entries:
             worth = WORTH * max(unit.worth for unit in units) * DECAY**steps
-            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=3 if steps else 2)
+            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2)
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[Contents, Contents, int]]:
     """Each package to add, for which named one, and how many dependencies are between."""
-    known = {(contents.package.kind, contents.package.name): contents for contents in scene.contents}
+    known: dict[tuple[str, str], Contents] = {}
+    for contents in scene.contents:
+        known.setdefault((contents.package.kind, _normal(contents.package.title)), contents)
     pending = deque((contents, contents, 0) for contents in scene.contents if contents.named)
     done: set[tuple[str, str, str]] = set()
     while pending:
@@ -48,6 +51,11 @@ def _wanted(scene: Scene) -> Iterator[tuple[Contents, Contents, int]]:
         if not uses(scene, contents):
             yield contents, asked, steps
         for name in contents.depends:
-            dependency = known.get((contents.package.kind, name))
+            dependency = known.get((contents.package.kind, _normal(name)))
             if dependency is not None:
                 pending.append((dependency, asked, steps + 1))
+
+
+def _normal(name: str) -> str:
+    """A name as it compares with others (PyPA, "Names and normalization")."""
+    return re.sub(r"[-_.]+", "-", name).lower()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from tracewhale.rootfs.tree import Entry, Kind, parent
+from tracewhale.rules.engine import DEFAULT_DIRECTORY
 from tracewhale.units.ballast import CACHES, TESTS, VENDORED
 from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.walk import below, group
@@ -37,8 +38,8 @@ WORTH, DECAY = 0.9, 0.9
 def own_files(scene: Scene) -> Iterator[Unit]:
     """The unpackaged files of each tree with a used unpackaged file, without caches, tests and packages.
 
-    The tree is the outermost directory above the file that is neither one of the standard ones nor one in
-    which packages have files; in such a one it is what nobody packaged in that directory itself.
+    The tree is the outermost directory above the file that is none of the standard ones; of some of these it
+    is what nobody packaged in the directory itself.
     """
     for top, because in sorted(_tops(scene).items()):
         found = below(scene.view, [top], partial(_enters, scene, top))
@@ -52,7 +53,7 @@ def _tops(scene: Scene) -> dict[str, str]:
     for path in sorted(scene.used):
         if _is_closed(path) or CACHES.intersection(path.split("/")) or scene.owner(path) is not None:
             continue
-        top = tree_of(scene, path)
+        top = tree_of(path)
         if top:
             tops.setdefault(top, path)
     for place in scene.places:
@@ -66,14 +67,19 @@ def _tops(scene: Scene) -> dict[str, str]:
     }
 
 
-def tree_of(scene: Scene, path: str) -> str:
+def tree_of(path: str) -> str:
     """The tree that an unpackaged file belongs to, empty for none."""
     top = parent(path)
-    if top in STANDARD:
+    if is_standard(top):
         return top if top in OPEN else ""
-    while parent(top) not in STANDARD and top not in scene.shared and parent(top) not in scene.shared:
+    while not is_standard(parent(top)):
         top = parent(top)
     return top
+
+
+def is_standard(directory: str) -> bool:
+    """Whether a directory is one of every system, for whatever lies in it."""
+    return directory in STANDARD or DEFAULT_DIRECTORY.fullmatch(directory) is not None
 
 
 def _enters(scene: Scene, top: str, path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from tracewhale.packages import Contents
@@ -81,7 +82,7 @@ def files(scene: Scene, contents: Contents, used: set[str]) -> list[Entry]:
         contents.tops,
         lambda path: path in contents.tops or (path not in scene.tops and _enters(scene, path)),
     )
-    found = [*entries(scene.view, sorted(contents.paths)), *inside]
+    found = [*entries(scene.view, sorted(contents.paths)), *inside, *_launchers(scene, contents)]
     good = useful({entry.path for entry in found}, used)
     directories = {parent(entry.path) for entry in found}
     return [
@@ -89,6 +90,16 @@ def files(scene: Scene, contents: Contents, used: set[str]) -> list[Entry]:
         for entry in found
         if entry.path in good and (entry.kind is not Kind.DIRECTORY or entry.path not in directories)
     ]
+
+
+def _launchers(scene: Scene, contents: Contents) -> Iterator[Entry]:
+    """Links in ``node_modules/.bin`` to the commands of a package (npm, "folders")."""
+    for top in contents.tops:
+        home, modules, _ = top.rpartition("/node_modules/")
+        directory = f"{home}/node_modules/.bin"
+        for entry in (scene.view.listing(directory) or {}).values() if modules else ():
+            if posixpath.normpath(f"{directory}/{entry.target}").startswith(f"{top}/"):
+                yield entry
 
 
 def title(contents: Contents) -> str:

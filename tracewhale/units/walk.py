@@ -71,7 +71,8 @@ def group(
     for (directory, code), some in groups.items():
         likely = worth * decay ** scene.distance(directory) * (1 if code else DATA)
         for piece in _pieces(some):
-            yield Unit(mechanism, name, because, piece, likely, tier=0 if code else 1)
+            large = any(entry.size > PIECE for entry in piece)
+            yield Unit(mechanism, name, because, piece, likely, tier=2 if large else 0 if code else 1)
 
 
 def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
