@@ -32,9 +32,12 @@ LAYERS = {
     "java": "rootfs",
     "plan": "errors printable rootfs tracing closure languages rules packages java units",
     "adoption": "rootfs tracing",
+    "diagnosis": "errors rootfs tracing driving closure packages",
+    "why": "errors printable rootfs plan",
+    "diff": "errors printable rootfs tracing packages",
     "verification": "errors rootfs tracing driving plan",
     "report": "errors printable rootfs tracing driving packages java plan verification",
-    "image": "errors rootfs packages plan",
+    "image": "errors rootfs packages plan why",
     "running": "errors rootfs tracing driving",
     "engines": "errors platforms rootfs tracing driving probe image running adoption",
     "outcome": "errors printable tracing",
@@ -42,8 +45,9 @@ LAYERS = {
     "stages": "errors rootfs tracing project plan verification report image running engines",
     "pipeline": "errors tracing outcome project plan adoption verification report image engines stages",
     "doctor": "errors probe running engines",
+    "examine": "errors platforms rootfs tracing diagnosis verification running engines stages",
     "cli": "errors printable rootfs tracing driving probe closure rules units plan verification report "
-    "image running engines project doctor pipeline",
+    "image running engines project doctor pipeline diagnosis examine why diff",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

@@ -21,6 +21,7 @@ from tracewhale.plan.model import Options, Reason
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.tree import View, parent
 from tracewhale.tracing.events import Event, Trace
+from tracewhale.why.label import LABEL, of_config
 
 
 def config(image: Image) -> dict[str, Any]:
@@ -32,6 +33,10 @@ def test_labels_only_add() -> None:
     recipe = Recipe(words=("--exclude", "*.so x"))
     with written(recipe) as (made, _):
         new = config(made.image)
+    ledger = of_config(new)
+    assert ledger is not None
+    assert len(ledger.reasons) == len(made.plan.kept)
+    del new["config"]["Labels"][LABEL]
     assert new["config"].pop("Labels") == {
         "a": "1",
         "org.opencontainers.image.base.name": "its own",
@@ -59,7 +64,8 @@ def test_a_manifest_says_what_the_image_is_made_from(tmp_path: Path) -> None:
 
 def test_what_nobody_else_knows_is_not_told() -> None:
     with written(original=Original("", "", {})) as (made, _):
-        assert config(made.image)["config"]["Labels"] == {"tracewhale.version": __version__}
+        labels = config(made.image)["config"]["Labels"]
+        assert {**labels, LABEL: ""} == {"tracewhale.version": __version__, LABEL: ""}
 
 
 def test_the_users_labels_are_there_when_it_is_verified() -> None:

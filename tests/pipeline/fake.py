@@ -137,6 +137,9 @@ class FakeEngine:
     ) -> Trace:
         return self.target.results[0].trace
 
+    def ended(self, name: str) -> None:
+        return None
+
 
 def engine(*results: RunResult, new: Sequence[RunResult] = ()) -> FakeEngine:
     """An engine whose target runs as ``results`` say, and new images as ``new`` does, or alike."""

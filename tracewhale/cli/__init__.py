@@ -7,6 +7,8 @@ import click
 from tracewhale import __version__
 from tracewhale.cli.build import build
 from tracewhale.cli.deps import deps
+from tracewhale.cli.diagnose import diagnose
+from tracewhale.cli.diff import diff
 from tracewhale.cli.doctor import doctor
 from tracewhale.cli.group import Verbs, unexpected
 from tracewhale.cli.make import init, make
@@ -15,6 +17,7 @@ from tracewhale.cli.plan import plan
 from tracewhale.cli.run import run
 from tracewhale.cli.trace import trace
 from tracewhale.cli.verify import verify
+from tracewhale.cli.why import why
 
 __all__ = ["main", "unexpected"]
 
@@ -28,5 +31,5 @@ def main() -> None:
     """
 
 
-for verb in (run, make, init, trace, merge, plan, build, verify, deps, doctor):
+for verb in (run, make, init, trace, merge, plan, build, verify, diagnose, why, diff, deps, doctor):
     main.add_command(verb)

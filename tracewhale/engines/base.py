@@ -15,7 +15,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.options import RunOptions
 from tracewhale.running.result import RunResult
 from tracewhale.running.startup import Works
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.events import Outcome, Step, Trace
 
 Progress = Callable[[str], None]
 """Told in a few words what is being done now; called often, and cheap."""
@@ -125,6 +125,14 @@ class Rebuilt(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A container that ended: its outcome with its log, and why the engine could not start it, if so."""
+
+    outcome: Outcome
+    refusal: str = ""
+
+
 class Engine(Protocol):
     """A source of targets."""
 
@@ -141,4 +149,8 @@ class Engine(Protocol):
         self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
     ) -> Trace:
         """Trace a container that runs, which goes on. Raises UsageError for what does not run."""
+        ...
+
+    def ended(self, name: str) -> Ended | None:
+        """Return how a container ended that runs no more, or None for anything else."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from tracewhale.engines.base import Engine, Progress, Request, Target
+from tracewhale.engines.base import Ended, Engine, Progress, Request, Target
 from tracewhale.engines.docker.adapter import DockerEngine
 from tracewhale.engines.embedded.adapter import EmbeddedEngine
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, parse
@@ -37,6 +37,10 @@ class Engines:
     ) -> Trace:
         """Trace a container that runs, which goes on. Raises UsageError for a target that does not run."""
         return self._engine(name).attach(name, request, steps, console, handle)
+
+    def ended(self, name: str) -> Ended | None:
+        """Return how a container ended that runs no more, or None for anything else."""
+        return self._engine(name).ended(name)
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
         """Return a trace's target, or another image by name, with the request that the trace holds."""

@@ -19,6 +19,7 @@ from tracewhale.image.packing import layers, packed
 from tracewhale.plan.generated import SECOND, added, has_place
 from tracewhale.plan.model import Plan, Reason, Why
 from tracewhale.rootfs.tree import Packed, View
+from tracewhale.why import from_plan, label
 
 VERSION, OPTIONS = "tracewhale.version", "tracewhale.options"
 BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
@@ -115,6 +116,7 @@ def write(
     config = original.config.get("config") or {}
     facts = provenance(original, recipe)
     labels = {name: value for name, value in facts.items() if name not in (config.get("Labels") or {})}
+    labels[label.LABEL] = label.encode(from_plan(plan))
     created = created_time(original.config, environ)
     digests = sbom.Digests()
     place = _place(recipe) if recipe.bill_inside else ""

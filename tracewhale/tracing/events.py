@@ -143,7 +143,8 @@ class Outcome:
 
     ``status`` is the exit status as the engine gives it (128 + n for signal n). ``stopped`` is true
     when TraceWhale ended it after its workload, or at the user's wish; ``signal`` is what the user ended the
-    run with, 0 if nothing. Outputs are the first ``OUTPUT_LIMIT`` bytes.
+    run with, 0 if nothing. Outputs are the first ``OUTPUT_LIMIT`` bytes. ``absent`` are the last paths that
+    were asked for and not there, in the order in which each was asked for first.
     """
 
     status: int
@@ -153,7 +154,11 @@ class Outcome:
     hostname: str = ""
     addresses: tuple[str, ...] = ()
     signal: int = 0
+    absent: tuple[str, ...] = ()
 
+
+ABSENT_LIMIT = 200
+"""How many of the last look-ups in vain an outcome has."""
 
 OUTPUT_LIMIT = 16 << 20
 

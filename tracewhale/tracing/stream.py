@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tracewhale.errors import ProbeError, TraceLost
-from tracewhale.tracing.events import Access, Counters, Event, Exec, Unresolved
+from tracewhale.tracing.events import ABSENT_LIMIT, Access, Counters, Event, Exec, Unresolved
 from tracewhale.tracing.records import (
     Accessed,
     Busy,
@@ -193,6 +193,7 @@ class Collector:
     def __init__(self) -> None:
         self.features: Feature | None = None
         self.events: set[Event] = set()
+        self._absent: dict[str, None] = {}
         self.execs: set[Exec] = set()
         self.started: dict[int, Started] = {}
         self.gone: set[int] = set()
@@ -256,6 +257,11 @@ class Collector:
         return tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items()))
 
     @property
+    def absent(self) -> tuple[str, ...]:
+        """The last paths that were asked for and not there, in the order of their first records."""
+        return tuple(self._absent)[-ABSENT_LIMIT:]
+
+    @property
     def counters(self) -> Counters:
         """The last counters, with what was recorded after them.
 
@@ -279,17 +285,18 @@ class Collector:
         if record.received > self._received:  # two paths of one call are two records and one notification
             self._received = record.received
             self._recorded += 1
-        self.events.add(
-            Event(
-                path=record.path,
-                access=record.access.value,
-                program=self._program(record.program),
-                present=record.present,
-                follow=record.follow,
-                real=record.real,
-                root=record.root or "/",
-            )
+        event = Event(
+            path=record.path,
+            access=record.access.value,
+            program=self._program(record.program),
+            present=record.present,
+            follow=record.follow,
+            real=record.real,
+            root=record.root or "/",
         )
+        self.events.add(event)
+        if not event.present:
+            self._absent[event.path] = None
 
     def _check(self, counters: Counters) -> None:
         written = (self._recorded, self._unresolved)

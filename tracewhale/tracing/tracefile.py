@@ -190,6 +190,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
             "hostname": trace.outcome.hostname,
             "addresses": list(trace.outcome.addresses),
             "signal": trace.outcome.signal,
+            "absent": list(trace.outcome.absent),
         }
 
 
@@ -231,6 +232,7 @@ def _trace(
             hostname=_text(line["hostname"]),
             addresses=tuple(_text(address) for address in line["addresses"]),
             signal=int(line.get("signal", 0)),
+            absent=tuple(_path(path) for path in line.get("absent", ())),
         )
     return Trace(
         target=_text(header["target"]),

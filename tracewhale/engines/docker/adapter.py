@@ -14,10 +14,11 @@ from docker import APIClient
 
 from tracewhale import probe
 from tracewhale.engines import output
-from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.base import Ended, Progress, Request
 from tracewhale.engines.docker import driver
 from tracewhale.engines.docker.attach import attach
 from tracewhale.engines.docker.containers import served_tree
+from tracewhale.engines.docker.ended import ended
 from tracewhale.engines.docker.engine import (
     EngineObject,
     connect,
@@ -240,6 +241,11 @@ class DockerEngine:
             handle=handle,
             progress=self._progress,
         )
+
+    def ended(self, name: str) -> Ended | None:
+        """Return how a container ended that runs no more, or None for anything else."""
+        found = find(self._client, parse(name).place, progress=self._progress)
+        return ended(self._client, found.container) if found.container else None
 
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:

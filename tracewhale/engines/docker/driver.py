@@ -163,6 +163,7 @@ def _outcome(session: ContainerSession, *, stopped: bool) -> Outcome:
         stderr=bytes(session.command.captured.stderr),
         hostname=str(session.state["Config"].get("Hostname", "")),
         addresses=addresses_of(session.state),
+        absent=session.collector.absent,
     )
 
 

@@ -142,6 +142,9 @@ class EmbeddedEngine:
         """Raise UsageError: nothing behind these names runs."""
         raise UsageError(f"{name} does not run, and --attach takes a running container.", "Leave it out.")
 
+    def ended(self, name: str) -> None:
+        """Return None: nothing behind these names has run before."""
+
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[EmbeddedTarget]:
         request = Run.from_json(trace.request, trace.target, trace.image, {})

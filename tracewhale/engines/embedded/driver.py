@@ -22,6 +22,7 @@ from tracewhale.engines.embedded.layout import user_mounts
 from tracewhale.engines.embedded.machine import Machine
 from tracewhale.engines.embedded.sandbox_session import SandboxSession
 from tracewhale.engines.probes import Probe
+from tracewhale.errors import RunFailed
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
@@ -81,8 +82,12 @@ def trace(
                 taken, stopped = drive(session, service, wanted)
             session.drain()
             _check_end(session, argv[0], stopped)
-            session.collector.finish()
             return RunResult(_record(session, run, taken, stopped, hostname, began, changes))
+        except RunFailed as error:
+            # What it had asked for by then tells what it lacked.
+            session.stop()
+            session.drain()
+            return RunResult(_record(session, run, (), True, hostname, began, changes), error)
         finally:
             session.close()
 
@@ -96,6 +101,8 @@ def _record(
     began: float,
     changes: tuple[str, ...],
 ) -> Trace:
+    """Return what a run that is over asked for. Raises TraceLost."""
+    session.collector.finish()
     return Trace(
         target=run.target,
         image=run.image,
@@ -112,6 +119,7 @@ def _record(
             stdout=bytes(session.command.captured.stdout),
             stderr=bytes(session.command.captured.stderr),
             hostname=hostname,
+            absent=session.collector.absent,
         ),
         steps=tuple(taken),
         mounts=tuple(sorted({*RUNTIME_MOUNTS, *user_mounts(run.options)})),

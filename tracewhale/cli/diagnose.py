@@ -1,0 +1,76 @@
+"""``tracewhale diagnose``: why a command fails, and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+import click
+
+from tracewhale import examine
+from tracewhale.cli import options, steps
+from tracewhale.cli.streams import echo
+from tracewhale.cli.verb import context, verb
+from tracewhale.diagnosis.json import to_json
+from tracewhale.diagnosis.text import render
+from tracewhale.engines.names import DOCKER, parse
+from tracewhale.engines.registry import Engines
+from tracewhale.errors import ExitCode
+from tracewhale.report.formats import JSON, TEXT
+from tracewhale.tracing import tracefile
+
+
+class DiagnoseCommand(options.TargetCommand):
+    """``-v`` is Docker's where a volume follows, and asks for the evidence elsewhere."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        at = args.index("--") if "--" in args else len(args)
+        return super().parse_args(ctx, [*_verbose(args[:at]), *args[at:]])
+
+
+def _verbose(args: list[str]) -> list[str]:
+    following = [*args[1:], ""]
+    return [
+        "--verbose" if word == "-v" and not _is_volume(after) else word
+        for word, after in zip(args, following, strict=True)
+    ]
+
+
+def _is_volume(word: str) -> bool:
+    """Whether a word is what ``docker run -v`` takes, and no target of ours."""
+    return word.startswith("/") or (":/" in word and parse(word).kind == DOCKER)
+
+
+@click.command("diagnose", cls=DiagnoseCommand)
+@click.argument("target")
+@click.option("--against", metavar="IMAGE", default="", help="A complete image, in which the command works.")
+@click.option(
+    "--contents", metavar="FILE", default="", help="An index of packages' files: Contents-amd64.gz."
+)
+@click.option("--verbose", is_flag=True, help="Show every finding, and what it stands on (or -v).")
+@steps.step_options
+@options.docker_run_options
+@options.probe_option
+@click.option("--json", "form", flag_value="json", default=TEXT, help="Print one JSON object.")
+@verb
+def diagnose(target: str, against: str, contents: str, verbose: bool, form: str, **given: Any) -> None:
+    """Tell why a command of TARGET fails for want of something, and what to do about it.
+
+    TARGET is an image, a container (one that has ended is not run again), or a trace file. Exits with 1
+    when something is found, or when the command fails and nothing is.
+    """
+    known = examine.Help(against, contents)
+    job = options.job(target, {**given, "keep_changes": False, "base": ""})
+    with context(JSON, interactive=given["interactive"]) as current:
+        engines = Engines(current.progress)
+        if os.path.isfile(target):
+            found = examine.examine_trace(engines, tracefile.read(target), current, known)
+        else:
+            found = examine.examine(engines, job, current, known)
+    echo(
+        json.dumps(to_json(found), sort_keys=True) + "\n" if form != TEXT else render(found, verbose=verbose)
+    )
+    if found.failed or found.findings:
+        sys.exit(ExitCode.MISSING)

@@ -1,0 +1,55 @@
+"""``tracewhale diff``: what differs between two images, traces or plans."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import ExitStack
+from functools import partial
+
+import click
+
+from tracewhale.cli.streams import echo
+from tracewhale.cli.verb import context, verb
+from tracewhale.cli.why import read_report
+from tracewhale.diff import Snapshot, compare, of_report, of_trace, of_view
+from tracewhale.diff.compare import Digests, render, to_json
+from tracewhale.diff.snapshot import digests
+from tracewhale.engines.base import Request
+from tracewhale.engines.registry import Engines
+from tracewhale.errors import ExitCode
+from tracewhale.report.formats import JSON, TEXT
+from tracewhale.rootfs.tree import View
+from tracewhale.tracing import tracefile
+
+
+@click.command("diff")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@click.option("--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object.")
+@verb
+def diff(first: str, second: str, form: str) -> None:
+    """Show what differs between two images, traces or plans: files, packages, configuration, rights, reasons.
+
+    A and B are images or other targets, trace files, or the JSON of `plan --json`. Exits with 1 when they
+    differ.
+    """
+    with ExitStack() as held:
+        engines = Engines(held.enter_context(context(JSON, interactive=False)).progress)
+        (ours, reading), (theirs, other) = (_snapshot(engines, name, held) for name in (first, second))
+        contents = (reading, other) if reading is not None and other is not None else None
+        found = compare(ours, theirs, contents)
+    echo(json.dumps(to_json(found)) + "\n" if form == JSON else render(found))
+    if found.changes:
+        sys.exit(ExitCode.MISSING)
+
+
+def _snapshot(engines: Engines, name: str, held: ExitStack) -> tuple[Snapshot, Digests | None]:
+    """One side, and what hashes its files, where it has files."""
+    if os.path.isfile(name):
+        value = read_report(name)
+        return (of_report(name, value) if value is not None else of_trace(tracefile.read(name))), None
+    target = held.enter_context(engines.open(name, Request(command=("true",))))
+    view = View(held.enter_context(target.tree()))
+    return of_view(name, view, target.config), partial(digests, view)

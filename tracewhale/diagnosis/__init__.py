@@ -1,0 +1,7 @@
+"""Diagnosis: why a command fails in an image, told from its files, its look-ups and its words. Pure."""
+
+from tracewhale.diagnosis.contents import Contents
+from tracewhale.diagnosis.model import Case, Diagnosis, Finding, Remedy, Sure, User
+from tracewhale.diagnosis.ranking import before_running, diagnose
+
+__all__ = ["Case", "Contents", "Diagnosis", "Finding", "Remedy", "Sure", "User", "before_running", "diagnose"]

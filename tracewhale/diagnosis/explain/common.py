@@ -1,0 +1,96 @@
+"""What explainers share: findings made from a message, and look-ups that belong to it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from tracewhale.diagnosis.messages import Complaint
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.search import find_name
+
+CONFIRMED, SAID = 80, 50
+"""Weights: a message that the files bear out, one that only says so."""
+
+EVIDENCE_LIMIT = 40
+
+
+def finding(
+    case: Case,
+    complaint: Complaint,
+    kind: str,
+    cause: str,
+    remedies: Sequence[Remedy],
+    *,
+    sure: Sure = Sure.YES,
+    ground: str = "the message and the image's files agree",
+    evidence: Sequence[str] = (),
+    paths: Sequence[str] = (),
+) -> Finding:
+    """A finding whose symptom is the message itself."""
+    status = f" (status {case.status})" if case.status else ""
+    weight = (CONFIRMED if sure is Sure.YES else SAID) + complaint.weight
+    said = (f"printed: {complaint.line}", f"message of: {complaint.source}", *evidence)
+    return Finding(
+        kind,
+        f"{shortened(complaint.line)}{status}",
+        cause,
+        tuple(remedies),
+        sure,
+        ground,
+        said,
+        tuple(paths),
+        weight,
+    )
+
+
+def shortened(line: str, limit: int = 160) -> str:
+    """A line of output as a symptom: on one line, and not too long."""
+    return line if len(line) <= limit else f"{line[:limit]}..."
+
+
+def lookups(case: Case, belongs: Callable[[str], bool]) -> tuple[str, ...]:
+    """The paths that were asked for in vain and belong to what is looked for.
+
+    With a complete image those that it has; they are needed, the others are a search.
+    """
+    paths = [path for path in case.absent if belongs(path)]
+    if case.full is not None and (there := [p for p in paths if case.full.resolve(p).exists]):
+        return tuple(there)
+    return tuple(paths)
+
+
+def there_in_full(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
+    """Those of some paths that the complete image has and this one has not."""
+    if case.full is None:
+        return ()
+    return tuple(p for p in dict.fromkeys(paths) if case.full.resolve(p).exists and not case.exists(p))
+
+
+def by_name_in_full(case: Case, name: str) -> tuple[str, ...]:
+    """Where the complete image has a file of a name, if this one has nothing there."""
+    if case.full is None:
+        return ()
+    place = find_name(case.full, name)
+    return (place,) if place and not case.exists(place) else ()
+
+
+def owned(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
+    """Those of some missing paths that a package of the image says that it has."""
+    return tuple(p for p in paths if not case.exists(p) and Remedies(case).owners(case.view, (p,)))
+
+
+def searched(paths: Sequence[str]) -> tuple[str, ...]:
+    """Evidence: where something was looked for in vain."""
+    return tuple(f"asked for and not there: {path}" for path in paths[:EVIDENCE_LIMIT])
+
+
+def listed_directories(case: Case) -> tuple[str, ...]:
+    """The directories that the command listed, which is how Python and others search."""
+    events = case.trace.events if case.trace is not None else ()
+    return tuple(sorted({e.real or e.path for e in events if e.access == "list" and e.present}))
+
+
+def base(path: str) -> str:
+    return os.path.basename(path)

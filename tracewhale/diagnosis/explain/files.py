@@ -1,0 +1,186 @@
+"""Messages about programs and files that are missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from tracewhale.diagnosis.absence import absence
+from tracewhale.diagnosis.explain.common import (
+    base,
+    finding,
+    lookups,
+    searched,
+)
+from tracewhale.diagnosis.messages import Complaint
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.needs import command_paths, lost, need_of
+from tracewhale.diagnosis.programs import check_program
+from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.search import find_name
+from tracewhale.rootfs.tree import Kind as EntryKind
+
+SCRIPT_LIMIT = 1 << 20
+
+
+def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A file that was opened, and is not there: or a script whose interpreter is not."""
+    named = complaint.fact("path")
+    if not named:
+        yield from _unnamed(case, complaint)
+        return
+    path = case.absolute(named)
+    why = absence(case, path)
+    if why is None:
+        yield from check_program(case, path)
+        if "/" not in named:
+            yield from command(case, complaint)
+        return
+    if "/" not in named and path not in case.absent:
+        yield from command(case, complaint)
+        return
+    if path.startswith(("/tmp/", "/var/tmp/")) and not case.exists("/" + path.split("/")[1]):
+        return  # told as what it is: no /tmp
+    paths: tuple[str, ...] = (why.missing or path,)
+    other = find_name(case.view, base(path))
+    if not named.startswith("/") and other.endswith(f"/{named.removeprefix('./')}"):
+        place = other.removesuffix(f"/{named.removeprefix('./')}") or "/"
+        ways = (Remedy(f"WORKDIR {place}"), Remedy(f"--workdir {place}"))
+        cause = f"{named} is looked for in {case.directory}, and the image has it at {other}."
+        yield finding(case, complaint, "workdir", cause, ways)
+        return
+    remedies = Remedies(case).files(paths, need_of(path))
+    if "hides" in why.words:
+        paths, remedies = (), (Remedy("mount it elsewhere, or add the file to what is mounted"),)
+    evidence = (*why.evidence, *((f"a file of that name is at {other}",) if other else ()))
+    yield finding(case, complaint, "file", f"{why.words}.", remedies, evidence=evidence, paths=paths)
+
+
+def _unnamed(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    words = [word for word in ("magic",) if word in complaint.line]
+    paths = lookups(case, lambda path: any(word in base(path) for word in words))
+    if paths:
+        yield finding(
+            case,
+            complaint,
+            "file",
+            f"{paths[-1]} is not in the image.",
+            Remedies(case).files(paths[-1:]),
+            evidence=searched(paths),
+            paths=paths[-1:],
+        )
+
+
+def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A command that a script or program wanted to run."""
+    name = complaint.fact("name", "path").strip()
+    if name.endswith("\r"):
+        yield from carriage_return(case, complaint)
+        return
+    if "/" in name:
+        path = case.absolute(name)
+        if case.exists(path):
+            yield from check_program(case, path)
+            return
+        why = absence(case, path)
+        words = why.words if why else f"{path} is not in the image"
+        yield finding(
+            case,
+            complaint,
+            "command",
+            f"{words}.",
+            Remedies(case).files((path,), need_of(path)),
+            paths=(path,),
+        )
+        return
+    if place := case.find_command(name):
+        yield from check_program(case, place)
+        return
+    if place := find_name(case.view, name):
+        directory = os.path.dirname(place)
+        yield finding(
+            case,
+            complaint,
+            "path",
+            f"{place} is in no directory of PATH.",
+            (Remedy(f"ENV PATH={directory}:$PATH"),),
+        )
+        return
+    asked = lookups(case, lambda path: base(path) == name)
+    paths = command_paths(case, name) or lost(case, name) or (asked if case.full is not None else ())
+    places = paths or (f"/usr/bin/{name}",)
+    remedies = Remedies(case).files(places, need_of(name), name=name)
+    cause = f"the command {name} is not in the image."
+    yield finding(case, complaint, "command", cause, remedies, evidence=searched(asked), paths=paths)
+
+
+def start(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A program that the engine or a shell could not execute."""
+    path = complaint.fact("path")
+    place = case.find_command(path) if path else ""
+    if place:
+        yield from check_program(case, place)
+
+
+def bad_interpreter(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A script whose interpreter the shell found to be missing."""
+    path = complaint.fact("path")
+    place = case.find_command(path)
+    if place:
+        yield from check_program(case, place)
+
+
+def carriage_return(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A script with CRLF whose interpreter was named beside it: the first such of the command's words."""
+    for word in (*case.argv, *_scripts(case)):
+        entry = case.view.resolve(case.find_command(word) or case.absolute(word)).entry
+        if entry is None or entry.kind is not EntryKind.FILE or entry.size > SCRIPT_LIMIT:
+            continue
+        (text,) = case.view.tree.read([(entry.path, 0, SCRIPT_LIMIT)])
+        if text and b"\r\n" in text and b"\0" not in text:
+            yield finding(
+                case,
+                complaint,
+                "crlf",
+                f"the lines of {entry.path} end with CRLF, and the shell takes CR for a letter.",
+                (Remedy(f"sed -i 's/\\r$//' {entry.path}"), Remedy("git config core.autocrlf input")),
+                paths=(entry.path,),
+            )
+            return
+
+
+def _scripts(case: Case) -> list[str]:
+    events = case.trace.events if case.trace is not None else ()
+    return sorted(
+        {e.path for e in events if e.present and e.access in ("exec", "read") and "/lib" not in e.path}
+    )
+
+
+def busy(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A program that is being written to."""
+    path = complaint.fact("path") or (case.argv[0] if case.argv else "the program")
+    yield finding(
+        case,
+        complaint,
+        "busy",
+        f"{path} is open for writing while it is executed (ETXTBSY).",
+        (Remedy(f"cp {path} {path}.new && mv {path}.new {path}", "write, close, then execute"),),
+        sure=Sure.LIKELY,
+        ground="the message says so, and no file is missing",
+    )
+
+
+def source_file(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A file that a shell reads its commands from."""
+    yield from file(case, complaint)
+
+
+EXPLAINERS = {
+    "file": file,
+    "source-file": source_file,
+    "command": command,
+    "start": start,
+    "bad-interpreter": bad_interpreter,
+    "carriage-return": carriage_return,
+    "busy": busy,
+}

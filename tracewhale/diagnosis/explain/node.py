@@ -1,0 +1,125 @@
+"""Messages about modules and addons of Node."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from tracewhale.diagnosis.absence import absence
+from tracewhale.diagnosis.explain.common import (
+    base,
+    finding,
+    lookups,
+    searched,
+    there_in_full,
+)
+from tracewhale.diagnosis.explain.modules import missing_module
+from tracewhale.diagnosis.messages import Complaint
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.remedies import Remedies, install
+
+
+def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A module that require() or import did not find."""
+    name, by = complaint.fact("name"), complaint.fact("by").removeprefix("file://")
+    if name.startswith("/"):
+        paths = [name, f"{name}.js", f"{name}/index.js", f"{name}/package.json"]
+        why = absence(case, name)
+        yield missing_module(
+            case,
+            complaint,
+            "node-module",
+            f"the file {why.missing if why else name}",
+            paths,
+            Remedies(case).files((name,)),
+        )
+        return
+    if name.startswith("."):
+        needer = by or _required_by(case, complaint)
+        stem = os.path.normpath(os.path.join(os.path.dirname(needer or "/"), name))
+        paths = [stem, f"{stem}.js", f"{stem}.json", f"{stem}.node", f"{stem}/index.js", f"{stem}.mjs"]
+        package = _node_package(stem)
+        fallback = [install("npm", package)] if package else list(Remedies(case).files((f"{stem}.js",)))
+        yield missing_module(
+            case, complaint, "node-module", f"{stem}, which {needer} requires,", paths, fallback
+        )
+        return
+    words = name.split("/")
+    package = "/".join(words[: 2 if name.startswith("@") else 1])
+    asked = lookups(case, lambda path: path.endswith(f"/{package}") or f"/{package}/" in path)
+    needer = by or _required_by(case, complaint)
+    above = _above(os.path.dirname(needer) if needer else case.directory)
+    places = [f"{d.rstrip('/')}/node_modules/{package}" for d in above]
+    places += [f"{d}/{package}" for d in case.environment.get("NODE_PATH", "").split(":") if d]
+    inside = (
+        [f"{place}/{'/'.join(words[len(package.split('/')) :])}" for place in places]
+        if name != package
+        else []
+    )
+    paths = [p for p in (*places, *inside, *asked) if not p.endswith(".json")]
+    yield missing_module(
+        case, complaint, "node-module", f"the Node package {package}", paths, [install("npm", package)], asked
+    )
+
+
+def _above(directory: str) -> list[str]:
+    found = [directory]
+    while directory != "/":
+        directory = os.path.dirname(directory)
+        found.append(directory)
+    return found
+
+
+def _node_package(path: str) -> str:
+    rest = path.rpartition("/node_modules/")[2] if "/node_modules/" in path else ""
+    words = rest.split("/")
+    return "/".join(words[: 2 if rest.startswith("@") else 1]) if rest else ""
+
+
+def _required_by(case: Case, complaint: Complaint) -> str:
+    """The first of Node's "Require stack"."""
+    lines = case.output.splitlines()
+    for number, line in enumerate(lines):
+        if line.strip() == complaint.line:
+            stack = re.search(r"Require stack:\s*- (\S+)", "\n".join(lines[number : number + 4]))
+            return stack[1] if stack else ""
+    return ""
+
+
+def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """An addon that was built for another Node, or whose package for this platform is missing."""
+    path, platform = complaint.fact("path"), complaint.fact("name")
+    if path:
+        package = _node_package(path) or base(path)
+        yield finding(
+            case,
+            complaint,
+            "node-addon",
+            f"{path} was built for another version of Node.",
+            (Remedy(f"npm rebuild {package}"),),
+            sure=Sure.LIKELY,
+            ground="the message says so",
+        )
+        return
+    asked = lookups(case, lambda p: "/@img/" in p or p.endswith(".node"))
+    there = there_in_full(case, asked)
+    remedies = [
+        *Remedies(case).copies(there),
+        Remedy(f"npm install --os=linux --cpu={platform.split('-')[-1]} sharp"),
+    ]
+    yield finding(
+        case,
+        complaint,
+        "node-addon",
+        f"sharp's binary package for {platform} is not in the image.",
+        remedies,
+        evidence=searched(asked),
+        paths=there,
+    )
+
+
+EXPLAINERS = {
+    "node-module": node_module,
+    "node-addon": node_addon,
+}

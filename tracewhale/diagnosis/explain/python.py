@@ -1,0 +1,127 @@
+"""Messages about modules, packages and the library of Python."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+
+from tracewhale.diagnosis.explain.common import (
+    finding,
+    listed_directories,
+    lookups,
+    searched,
+    there_in_full,
+)
+from tracewhale.diagnosis.explain.modules import missing_module, renamed
+from tracewhale.diagnosis.messages import Complaint
+from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.remedies import Remedies, install
+from tracewhale.diagnosis.search import find_all
+from tracewhale.rootfs.tree import View
+
+LIBRARIES_OF_PYTHON = ("site-packages", "dist-packages")
+
+
+def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A module that no directory of sys.path has."""
+    name = complaint.fact("name")
+    top, parts = name.partition(".")[0], name.split(".")
+    if top == "encodings":
+        yield from python_home(case, complaint)
+        return
+    paths = [path for place in _python_path(case) for path in _python_files(case, place, parts)]
+    if top in sys.stdlib_module_names:
+        fallback = Remedies(case).installs((), "python3")
+    else:
+        fallback = [install("pypi", renamed()["python"].get(top, top))]
+    yield missing_module(case, complaint, "python-module", f"the Python module {name}", paths, fallback)
+
+
+def _python_path(case: Case) -> list[str]:
+    """The directories in which Python searches: those that it listed, or all that look like its own."""
+    listed = list(listed_directories(case))
+    view = case.full or case.view
+    known = [e.path for e in find_all(view, LIBRARIES_OF_PYTHON, 3000)]
+    directories = [case.directory, *listed, *known]
+    return list(dict.fromkeys(directory for directory in directories if directory))
+
+
+def _python_files(case: Case, place: str, parts: Sequence[str]) -> list[str]:
+    """What a module may be in a directory: a package, a source, compiled code, an extension module."""
+    top = f"{place.rstrip('/')}/{parts[0]}"
+    if not case.exists(top) and case.full is not None and case.full.resolve(top).exists:
+        return [top, *_metadata(case.full, place, parts[0])]  # the whole package is gone
+    stem = f"{place.rstrip('/')}/{'/'.join(parts)}"
+    found = [f"{stem}/__init__.py", f"{stem}.py"]
+    for view in filter(None, (case.full,)):
+        listing = view.listing(_physical(view, os.path.dirname(stem))) or {}
+        names = sorted(n for n in listing if n.startswith(f"{parts[-1]}.") and n.endswith(".so"))
+        found += [f"{os.path.dirname(stem)}/{name}" for name in names]
+        found += [stem] if view.resolve(stem).exists and not case.exists(stem) else []
+    return found
+
+
+def _metadata(view: View, place: str, name: str) -> list[str]:
+    """The directory with the metadata of a package, and that with a wheel's own libraries."""
+    listing = view.listing(_physical(view, place)) or {}
+    wanted = re.compile(rf"{re.escape(name)}(-[^/]*\.(?:dist|egg)-info|\.libs)", re.IGNORECASE)
+    return [f"{place.rstrip('/')}/{entry}" for entry in sorted(listing) if wanted.fullmatch(entry)]
+
+
+def _physical(view: View, path: str) -> str:
+    entry = view.resolve(path).entry
+    return entry.path if entry is not None else path
+
+
+def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A Python that does not find its standard library."""
+    home = case.environment.get("PYTHONHOME", "")
+    asked = lookups(case, lambda path: path.endswith(("/os.py", "/lib-dynload", "/encodings", "/os.pyc")))
+    if home:
+        yield finding(
+            case,
+            complaint,
+            "python-home",
+            f"PYTHONHOME is {home}, without a library of Python's.",
+            (Remedy("ENV PYTHONHOME="), Remedy("-e PYTHONHOME=")),
+            evidence=searched(asked),
+        )
+        return
+    needed = tuple(path for path in asked if path.endswith("/os.py"))
+    directories = tuple(dict.fromkeys(os.path.dirname(p) for p in needed)) if case.full is not None else ()
+    paths = there_in_full(case, directories)
+    place = os.path.dirname(needed[0]) if needed else "Python's library directory"
+    yield finding(
+        case,
+        complaint,
+        "python-home",
+        f"Python's standard library ({place}) is not in the image.",
+        Remedies(case).files(paths or needed[:1], "python3"),
+        evidence=searched(asked),
+        paths=paths,
+    )
+
+
+def python_package_data(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """The metadata of a distribution, which importlib.metadata reads."""
+    name = complaint.fact("name")
+    folded = re.sub(r"[-_.]+", "_", name)
+    view = case.full or case.view
+    paths = [p for place in _python_path(case) for p in _metadata(view, place, folded)]
+    yield missing_module(
+        case,
+        complaint,
+        "python-metadata",
+        f"the metadata of the Python distribution {name}",
+        paths,
+        [install("pypi", name)],
+    )
+
+
+EXPLAINERS = {
+    "python-module": python_module,
+    "python-home": python_home,
+    "python-package-data": python_package_data,
+}

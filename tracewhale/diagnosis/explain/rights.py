@@ -1,0 +1,174 @@
+"""Messages about rights that a process lacks: set-user-ID bits, capabilities, calls that are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracewhale.diagnosis.absence import EXECUTE, refusal
+from tracewhale.diagnosis.explain.common import finding
+from tracewhale.diagnosis.messages import Complaint
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.rootfs.tree import Kind
+
+SETUID = 0o4000
+
+CALLS = {
+    "ptrace": "SYS_PTRACE",
+    "mount": "SYS_ADMIN",
+    "umount": "SYS_ADMIN",
+    "umount2": "SYS_ADMIN",
+    "unshare": "SYS_ADMIN",
+    "setns": "SYS_ADMIN",
+    "clone": "SYS_ADMIN",
+    "clone3": "SYS_ADMIN",
+    "pivot_root": "SYS_ADMIN",
+    "bpf": "BPF",
+    "perf_event_open": "PERFMON",
+    "chroot": "SYS_CHROOT",
+    "reboot": "SYS_BOOT",
+    "settimeofday": "SYS_TIME",
+    "clock_settime": "SYS_TIME",
+    "nice": "SYS_NICE",
+    "sched_setscheduler": "SYS_NICE",
+    "mbind": "SYS_NICE",
+    "set_mempolicy": "SYS_NICE",
+    "setrlimit": "SYS_RESOURCE",
+    "mlock": "IPC_LOCK",
+    "mlockall": "IPC_LOCK",
+    "mknod": "MKNOD",
+    "chown": "CHOWN",
+    "changing ownership": "CHOWN",
+    "setuid": "SETUID",
+    "setgid": "SETGID",
+    "setgroups": "SETGID",
+    "initgroups": "SETGID",
+    "setresuid": "SETUID",
+    "setresgid": "SETGID",
+    "init_module": "SYS_MODULE",
+    "iopl": "SYS_RAWIO",
+    "open_by_handle_at": "DAC_READ_SEARCH",
+    "quotactl": "SYS_ADMIN",
+    "swapon": "SYS_ADMIN",
+}
+"""The capability that each call asks for (capabilities(7)), without CAP_."""
+
+
+def port(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A port below 1024, which only root or CAP_NET_BIND_SERVICE may listen on (ip(7))."""
+    number = complaint.fact("name", "by", "version", "path")
+    who = case.user.name or str(case.user.uid)
+    cause = f"user {who} may not listen on port {number}, which is below 1024."
+    remedies = (
+        Remedy("have it listen on a port such as 8080"),
+        Remedy("--user 0"),
+        Remedy("--security-opt sysctl=net.ipv4.ip_unprivileged_port_start=0"),
+    )
+    yield finding(case, complaint, "port", cause, remedies, ground="the message and the user id agree")
+
+
+def set_user_id(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A program that works as root only, and has lost its set-user-ID bit."""
+    name = complaint.fact("path", "name") or (case.argv[0] if case.argv else "")
+    path = case.find_command(name)
+    entry = case.view.resolve(path).entry if path else None
+    if entry is None:
+        return
+    if entry.mode & SETUID and entry.uid == 0:
+        cause = f"{entry.path} has its set-user-ID bit, and the run does not honour it (no-new-privileges)."
+        yield finding(
+            case,
+            complaint,
+            "set-user-id",
+            cause,
+            (Remedy("leave out --security-opt no-new-privileges"),),
+            sure=Sure.LIKELY,
+        )
+        return
+    cause = f"{entry.path} has lost its set-user-ID bit (mode {entry.mode:04o}, owner {entry.uid})."
+    remedies = (Remedy(f"chown root {entry.path} && chmod u+s {entry.path}"), Remedy("--user 0"))
+    yield finding(
+        case,
+        complaint,
+        "set-user-id",
+        cause,
+        remedies,
+        paths=(entry.path,),
+        ground="the message and the file's mode agree",
+    )
+
+
+def capability(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A program that opens raw sockets, and has lost its file capability."""
+    name = complaint.fact("name")
+    path = case.find_command(name)
+    entry = case.view.resolve(path).entry if path else None
+    if entry is None:
+        return
+    cause = f"{entry.path} opens a raw socket, and has neither the capability nor the set-user-ID bit for it."
+    remedies = (
+        Remedy(f"setcap cap_net_raw+ep {entry.path}"),
+        Remedy("--cap-add NET_RAW"),
+        Remedy("--user 0"),
+    )
+    yield finding(case, complaint, "capability", cause, remedies, sure=Sure.LIKELY)
+
+
+def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A call that is refused for lack of a capability, or by the engine's seccomp or AppArmor profile."""
+    call = complaint.fact("name").lower()
+    wanted = CALLS.get(call)
+    if wanted:
+        cause = f"{call} is refused: it takes CAP_{wanted}, which is not given. No file is missing."
+        remedies = [Remedy(f"--cap-add {wanted}")]
+        if wanted in ("CHOWN", "SETUID", "SETGID") and case.user.uid:
+            remedies = [Remedy("--user 0"), *remedies]
+    else:
+        cause = f"{call} is refused by the engine's seccomp profile. No file is missing."
+        remedies = []
+    remedies.append(Remedy("--security-opt seccomp=unconfined", "or a profile that allows the call"))
+    yield finding(
+        case,
+        complaint,
+        "refused-call",
+        cause,
+        remedies,
+        sure=Sure.LIKELY,
+        ground="EPERM, and the call's name is in the message",
+    )
+
+
+def executable(case: Case, complaint: Complaint, path: str) -> Finding | None:
+    """What else makes EACCES for a file that the user may read and write: it is to be executed."""
+    entry = case.view.resolve(path).entry
+    if entry is None or entry.kind is not Kind.FILE:
+        return None
+    mount = next(
+        (m for m, options in case.mounts.items() if path.startswith(f"{m}/") and "noexec" in options), ""
+    )
+    if mount:
+        return finding(
+            case,
+            complaint,
+            "noexec",
+            f"{mount} is mounted noexec, and {path} is in it.",
+            (Remedy(f"--tmpfs {mount}:exec"),),
+        )
+    if refusal(case.view, case.user, path, EXECUTE) is not None and not entry.mode & 0o111:
+        cause = f"{entry.path} has no execute permission (mode {entry.mode:04o})."
+        return finding(
+            case,
+            complaint,
+            "mode",
+            cause,
+            (Remedy(f"chmod +x {entry.path}"), *Remedies(case).copies((path,))),
+        )
+    return None
+
+
+EXPLAINERS = {
+    "port": port,
+    "set-user-id": set_user_id,
+    "capability": capability,
+    "refused-call": refused_call,
+}

@@ -1,0 +1,185 @@
+"""Messages about modules and extensions of Ruby, Perl, PHP and R."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from tracewhale.diagnosis.explain.common import (
+    base,
+    lookups,
+    owned,
+    there_in_full,
+)
+from tracewhale.diagnosis.explain.modules import missing_module, renamed
+from tracewhale.diagnosis.messages import Complaint
+from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.remedies import Remedies, family, install
+from tracewhale.diagnosis.search import find_all
+
+
+def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A file that require did not find in $LOAD_PATH."""
+    name = complaint.fact("name")
+    if name.startswith("/"):
+        yield missing_module(
+            case,
+            complaint,
+            "ruby-module",
+            f"the file {name}",
+            [name, f"{name}.rb"],
+            Remedies(case).files((f"{name}.rb",)),
+        )
+        return
+    asked = lookups(case, lambda p: p.endswith((f"/{name}.rb", f"/{name}.so", f"/{name}")))
+    yield missing_module(
+        case,
+        complaint,
+        "ruby-module",
+        f"the Ruby library {name}",
+        asked,
+        [install("gem", name.partition("/")[0])],
+        asked,
+    )
+
+
+def ruby_gem(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A gem that RubyGems or Bundler did not find."""
+    name = complaint.fact("name")
+    asked = lookups(case, lambda p: f"/{name}-" in p)
+    view = case.full
+    paths = [*asked]
+    if view is not None:
+        for entry in find_all(view, ("gems", "specifications"), 3000):
+            listing = view.listing(entry.path) or {}
+            paths += [f"{entry.path}/{n}" for n in sorted(listing) if n.startswith(f"{name}-")]
+    yield missing_module(
+        case,
+        complaint,
+        "ruby-gem",
+        f"the gem {name}",
+        paths,
+        [Remedy("bundle install"), install("gem", name)],
+        asked,
+    )
+
+
+def perl_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A module that no directory of @INC has."""
+    name = complaint.fact("name")
+    module = name.removesuffix(".pm").replace("/", "::")
+    paths = [f"{directory}/{name}" for directory in _inc(case, complaint)]
+    debian = f"lib{module.replace('::', '-').lower()}-perl"
+    fallback = [install("deb", debian)] if family(case.view) == "deb" else []
+    fallback.append(install("cpan", module))
+    core = Remedies(case).installs((), "perl")
+    if owned_by_perl := owned(case, paths):
+        core = Remedies(case).installs(owned_by_perl)
+    yield missing_module(
+        case,
+        complaint,
+        "perl-module",
+        f"the Perl module {module}",
+        paths,
+        [*core[:1], *fallback] if _is_core(case, paths) else fallback,
+    )
+
+
+def _is_core(case: Case, paths: Sequence[str]) -> bool:
+    return any(
+        p.startswith(("/usr/share/perl/", "/usr/share/perl5/core_perl")) for p in there_in_full(case, paths)
+    )
+
+
+def perl_object(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """The compiled part of a module (XS)."""
+    name = complaint.fact("name")
+    words = name.split("::")
+    paths = [f"{directory}/auto/{'/'.join(words)}/{words[-1]}.so" for directory in _inc(case, complaint)]
+    fallback = [install("cpan", name)]
+    yield missing_module(
+        case, complaint, "perl-object", f"the compiled part (XS) of the Perl module {name}", paths, fallback
+    )
+
+
+def _inc(case: Case, complaint: Complaint) -> list[str]:
+    """The directories of @INC as the message has them."""
+    found = re.search(r"\(@INC (?:contains|entries checked): ([^)]*)\)", case.output)
+    return found[1].split() if found else []
+
+
+def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A function or class of an extension that is not loaded."""
+    name = complaint.fact("name") or "PDO"
+    extensions = renamed()["php"]
+    which = next((e for prefix, e in extensions.items() if name.startswith(prefix)), "")
+    if not which:
+        return
+    library = {"xml": "dom", "mysql": "mysqli"}.get(which, which)
+    asked = lookups(case, lambda p: base(p) in (f"{library}.so", f"{which}.so"))
+    paths = list(asked)
+    if case.full is not None:
+        paths += [e.path for e in find_all(case.full, (f"{library}.so",), 6000)]
+        inis = tuple(f"{number}-{library}.ini" for number in (10, 15, 20))
+        paths += [e.path for e in find_all(case.full, inis, 6000)]
+    kind = family(case.view)
+    package = {"deb": f"php-{which}", "apk": f"php83-{which}", "rpm": f"php-{which}"}.get(kind, "")
+    fallback = [install(kind, package)] if package else []
+    fallback.append(Remedy(f"docker-php-ext-install {which}"))
+    yield missing_module(
+        case,
+        complaint,
+        "php-extension",
+        f"the PHP extension {which}, which has {name},",
+        paths,
+        fallback,
+        asked,
+    )
+
+
+def php_extension(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """An extension that php.ini names."""
+    path = complaint.fact("path")
+    if case.exists(path):
+        return
+    yield missing_module(
+        case,
+        complaint,
+        "php-extension",
+        f"the PHP extension {base(path)}",
+        [path],
+        Remedies(case).files((path,)),
+    )
+
+
+def r_package(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A package that no library of .libPaths() has."""
+    name = complaint.fact("name")
+    asked = lookups(case, lambda p: f"/{name}/" in p or p.endswith(f"/{name}"))
+    paths = [
+        f"{directory}/{name}"
+        for directory in dict.fromkeys(
+            (
+                *(p.partition(f"/{name}")[0] for p in asked),
+                "/usr/local/lib/R/site-library",
+                "/usr/lib/R/site-library",
+                "/usr/lib/R/library",
+                "/usr/local/lib/R/library",
+            )
+        )
+    ]
+    debian = [install("deb", f"r-cran-{name.lower()}")] if family(case.view) == "deb" else []
+    yield missing_module(
+        case, complaint, "r-package", f"the R package {name}", paths, [*debian, install("cran", name)], asked
+    )
+
+
+EXPLAINERS = {
+    "ruby-module": ruby_module,
+    "ruby-gem": ruby_gem,
+    "perl-module": perl_module,
+    "perl-object": perl_object,
+    "php-class": php_class,
+    "php-extension": php_extension,
+    "r-package": r_package,
+}

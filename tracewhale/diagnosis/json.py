@@ -1,0 +1,40 @@
+"""A diagnosis as plain JSON values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracewhale import __version__
+from tracewhale.diagnosis.model import Diagnosis
+
+SCHEMA_VERSION = 1
+
+
+def to_json(found: Diagnosis) -> dict[str, Any]:
+    """The object that ``diagnose --json`` prints; docs/diagnosis.md describes it."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "tool": {"name": "tracewhale", "version": __version__},
+        "command": "diagnose",
+        "target": found.name,
+        "argv": list(found.command),
+        "status": found.status,
+        "failed": found.failed,
+        "libraries": found.libraries,
+        "architecture": found.architecture,
+        "absent": found.absent,
+        "findings": [
+            {
+                "kind": each.kind,
+                "symptom": each.symptom,
+                "cause": each.cause,
+                "fix": [{"line": remedy.line, "note": remedy.note} for remedy in each.remedies],
+                "sure": each.sure.name.lower(),
+                "ground": each.ground,
+                "paths": list(each.paths),
+                "evidence": list(each.evidence),
+            }
+            for each in found.findings
+        ],
+        "error": None,
+    }

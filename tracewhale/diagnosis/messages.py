@@ -1,0 +1,72 @@
+"""Messages that say what is missing, found in what a command printed. The patterns are messages.toml."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+MAX_LINES = 4000
+"""Lines of output that are searched: the last ones."""
+
+MAX_LINE = 1000
+"""Characters of a line that are searched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One form of words: its kind of trouble, whose they are, and what in them is a fact."""
+
+    kind: str
+    source: str
+    pattern: re.Pattern[str]
+    weight: int = 0
+    soft: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """A message that was printed: ``facts`` are the named groups of its pattern, ``number`` is its line's."""
+
+    kind: str
+    source: str
+    line: str
+    number: int
+    facts: Mapping[str, str]
+    weight: int = 0
+    soft: bool = False
+
+    def fact(self, *names: str) -> str:
+        """The first of some facts that the message has; empty for none."""
+        return next((self.facts[name] for name in names if self.facts.get(name)), "")
+
+
+@cache
+def messages() -> tuple[Message, ...]:
+    """All the forms, as messages.toml has them."""
+    text = files("tracewhale.diagnosis").joinpath("messages.toml").read_text("utf-8")
+    return tuple(
+        Message(m["kind"], m["source"], re.compile(m["pattern"]), m.get("weight", 0), m.get("soft", False))
+        for m in tomllib.loads(text)["message"]
+    )
+
+
+def complaints(output: str) -> tuple[Complaint, ...]:
+    """The messages in some output, in the order of their lines; equal ones once, where they came last."""
+    found: dict[tuple[str, tuple[tuple[str, str], ...]], Complaint] = {}
+    for number, whole in enumerate(output.splitlines()[-MAX_LINES:]):
+        line = whole[:MAX_LINE]
+        for message in messages():
+            match = message.pattern.search(line)
+            if match is None:
+                continue
+            facts = {name: text for name, text in match.groupdict().items() if text}
+            key = (message.kind, tuple(sorted(facts.items())))
+            found.pop(key, None)
+            found[key] = Complaint(
+                message.kind, message.source, line.strip(), number, facts, message.weight, message.soft
+            )
+    return tuple(found.values())

@@ -1,0 +1,56 @@
+"""What a command's name says about it: where a complete image has it, which package it is of."""
+
+from __future__ import annotations
+
+import os
+
+from tracewhale.closure.loader import KNOWN
+from tracewhale.diagnosis.libraries import lacking
+from tracewhale.diagnosis.model import Case
+from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.rootfs.tree import View
+
+COMMANDS = {
+    "sh": "shell",
+    "bash": "bash",
+    "env": "env",
+    "python3": "python3",
+    "python": "python",
+    "node": "node",
+    "perl": "perl",
+    "ruby": "ruby",
+    "php": "php",
+    "java": "java",
+    "ssh": "ssh",
+}
+
+
+def need_of(path: str) -> str:
+    """The key of packages.toml for a command."""
+    return COMMANDS.get(os.path.basename(path), "")
+
+
+def lost(case: Case, name: str) -> tuple[str, ...]:
+    """Where a command was that a package of the image says that it has; () for none."""
+    paths = [f"{directory}/{name}" for directory in case.search_path] if "/" not in name else [name]
+    return tuple(path for path in paths if Remedies(case).owners(case.view, (path,)))[:1]
+
+
+def command_paths(case: Case, name: str) -> tuple[str, ...]:
+    """Where the complete image has a command, with what that loads and this image lacks."""
+    if case.full is None or "/" in name:
+        return ()
+    for directory in case.search_path:
+        path = os.path.join(directory, name)
+        if case.full.resolve(path).exists:
+            return tuple(dict.fromkeys((path, *lacking(case, [path]))))
+    return ()
+
+
+def other_libc(view: View, name: str) -> str:
+    """The C library that an image has instead of the one whose loader is missing; empty for none."""
+    loaders = {path for paths in KNOWN.values() for path in paths if view.resolve(path).exists}
+    wants_musl = "musl" in name
+    if any(("musl" in path) != wants_musl for path in loaders):
+        return "glibc" if wants_musl else "musl"
+    return ""

@@ -1,0 +1,168 @@
+"""What the kernel refuses to execute, told from the files (execve(2), fs/exec.c, fs/binfmt_*.c)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from tracewhale.closure.deps import MAX_SCRIPTS
+from tracewhale.closure.script import HEAD, interpreter
+from tracewhale.diagnosis.absence import EXECUTE, absence, refusal
+from tracewhale.diagnosis.binaries import binary
+from tracewhale.diagnosis.libraries import lacking
+from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.needs import command_paths, lost, need_of
+from tracewhale.diagnosis.refused import NOT_EXECUTABLE, Refused
+from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.scripts import carriage_return, env
+from tracewhale.diagnosis.search import find_name
+from tracewhale.rootfs.tree import Kind as EntryKind
+
+
+def check_command(case: Case) -> Iterator[Finding]:
+    """Why the command of a case cannot be executed, or what its loader misses; nothing if it starts."""
+    if not case.argv:
+        return
+    word = case.argv[0]
+    path = case.find_command(word)
+    if path:
+        yield from check_program(case, path)
+        return
+    refused = Refused(case, word)
+    elsewhere = find_name(case.view, word)
+    if word.endswith("\r"):
+        yield carriage_return(refused, word, "the command's name")
+        return
+    ground = f"PATH has {len(case.search_path)} directories, and none of them has it"
+    evidence = tuple(f"searched: {directory}" for directory in case.search_path)
+    if elsewhere:
+        directory = os.path.dirname(elsewhere)
+        yield refused.finding(
+            "path",
+            "not found in PATH",
+            f"{elsewhere} is in no directory of PATH.",
+            (
+                Remedy(f"ENV PATH={directory}:$PATH"),
+                Remedy(f"-e PATH={':'.join((directory, *case.search_path))}"),
+            ),
+            ground=ground,
+            evidence=evidence,
+        )
+        return
+    paths = command_paths(case, word) or lost(case, word)
+    yield refused.finding(
+        "command",
+        "not found in PATH",
+        f"the image has no file named {word}.",
+        Remedies(case).files(paths, need_of(word), name=word),
+        ground=ground,
+        evidence=evidence,
+        paths=paths,
+    )
+
+
+def check_program(case: Case, asked: str) -> Iterator[Finding]:
+    """Why the kernel or the loader refuses a file that is to be executed; nothing when neither does."""
+    path, script = asked, ""
+    refused = Refused(case, asked)
+    for _ in range(MAX_SCRIPTS):
+        entry = case.view.resolve(path).entry
+        if entry is None or absence(case, path) is not None:
+            yield _absent(refused, path, script)
+            return
+        if entry.kind is not EntryKind.FILE:
+            cause = f"{path} is a {entry.kind.value}, not a program."
+            yield refused.finding(
+                "not-a-file",
+                "Permission denied",
+                cause,
+                (),
+                status=NOT_EXECUTABLE,
+                ground="the kernel executes regular files only",
+            )
+            return
+        if (problem := _not_allowed(refused, path)) is not None:
+            yield problem
+            return
+        (head,) = case.view.tree.read([(entry.path, 0, HEAD)])
+        found = interpreter(head or b"")
+        if found is None:
+            yield from binary(refused, path, entry.path, head or b"")
+            return
+        name, argument = found
+        if name.endswith("\r") or argument.endswith("\r"):
+            yield carriage_return(refused, entry.path, f'"{name} {argument}"'.replace(' "', '"'))
+            return
+        script, path = entry.path, case.absolute(name)
+        if os.path.basename(name) == "env" and case.exists(path):
+            yield from env(refused, script, argument)
+
+
+def _absent(refused: Refused, path: str, script: str) -> Finding:
+    case = refused.case
+    why = absence(case, path)
+    words, missing = (why.words, why.missing) if why else (f"{path} is not in the image", path)
+    paths = tuple(filter(None, (missing,)))
+    evidence = why.evidence if why else ()
+    if not script:
+        kind = "mount" if why and "mounted" in words else "link" if evidence else "command"
+        remedies = (
+            Remedies(case).files(paths or (path,), need_of(path))
+            if paths
+            else (Remedy("leave out the mount, or mount another directory"),)
+        )
+        return refused.finding(
+            kind,
+            "No such file or directory",
+            f"{words}.",
+            remedies,
+            ground="the image's files say so",
+            evidence=evidence,
+            paths=paths,
+        )
+    cause = f'its interpreter "{path}" does not exist: {words}.'
+    if words == f"{path} is not in the image":
+        cause = f'its interpreter "{path}" is not in the image.'
+    name = os.path.basename(path)
+    remedies = Remedies(case).files(paths or (path,), need_of(path))
+    if other := find_name(case.view, name, limit=200):
+        remedies = (Remedy(f"ln -s {other} {path}"), *remedies)
+    paths = tuple(dict.fromkeys((*paths, *lacking(case, [path]))))
+    if case.full is not None and len(paths) > 1:
+        remedies = (*Remedies(case).copies(paths), *remedies)
+    return refused.finding(
+        "interpreter",
+        "No such file or directory",
+        cause,
+        remedies,
+        paths=paths,
+        evidence=evidence,
+        ground="the kernel's ENOENT and the script's first line agree",
+    )
+
+
+def _not_allowed(refused: Refused, path: str) -> Finding | None:
+    case = refused.case
+    why = refusal(case.view, case.user, path, EXECUTE)
+    if why is None:
+        return None
+    who = case.user.name or str(case.user.uid)
+    entry = why.entry
+    remedies: tuple[Remedy, ...]
+    if entry.kind is EntryKind.FILE and not entry.mode & 0o111:
+        cause = f"{entry.path} has no execute permission (mode {entry.mode:04o})."
+        remedies = (Remedy(f"chmod +x {entry.path}"), Remedy(f"COPY --chmod=755 ... {entry.path}"))
+    else:
+        cause = f"user {who} {why.words}."
+        remedies = (
+            Remedy(f"chmod o+{'x' if entry.kind is EntryKind.DIRECTORY else 'rx'} {entry.path}"),
+            Remedy(f"--user {entry.uid}:{entry.gid}"),
+        )
+    return refused.finding(
+        "mode",
+        "Permission denied",
+        cause,
+        remedies,
+        status=NOT_EXECUTABLE,
+        ground="the kernel's EACCES and the file's mode agree",
+    )

@@ -1,0 +1,177 @@
+"""All findings of a case, the most probable cause first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from tracewhale.closure import EdgeKind, Elf
+from tracewhale.closure.deps import dependencies
+from tracewhale.closure.script import HEAD, interpreter
+from tracewhale.diagnosis.binaries import NAMES
+from tracewhale.diagnosis.explain import explain
+from tracewhale.diagnosis.explain.common import CONFIRMED
+from tracewhale.diagnosis.libraries import opened
+from tracewhale.diagnosis.lookups import unexplained
+from tracewhale.diagnosis.messages import complaints
+from tracewhale.diagnosis.model import Case, Diagnosis, Finding, Remedy, Sure
+from tracewhale.diagnosis.programs import check_command
+from tracewhale.diagnosis.remedies import Remedies
+
+SPECIFIC = {
+    "crlf": 9,
+    "library": 8,
+    "libc": 9,
+    "version": 8,
+    "library-refused": 8,
+    "symbol": 7,
+    "library-path": 8,
+    "temporary": 3,
+    "home": 3,
+    "set-user-id": 3,
+    "git-helper": 3,
+    "fonts": -4,
+    "locale": -6,
+    "network": -4,
+    "file": -2,
+    "java-home": -2,
+    "java-class": -2,
+}
+"""How much more (or less) than others a kind explains, where two explain one failure."""
+
+TOLERATED = frozenset({"file", "permission", "command", "network", "read-only", "user", "port", "home"})
+"""Kinds of which a server that goes on may complain at any time."""
+
+SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
+
+
+def before_running(case: Case) -> tuple[Finding, ...]:
+    """What the kernel and the loader will refuse, told from files alone."""
+    return tuple(check_command(case)) if case.files_known else ()
+
+
+def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
+    """The causes of a failure, the most probable first; none for a command that is well.
+
+    ``lacks`` tells that a complete image does more than this one, though neither fails.
+    """
+    findings: list[Finding] = []
+    if case.failed or lacks:
+        findings += before_running(case)
+        findings += _complaints(case)
+        if not any(f.sure is Sure.YES for f in findings):
+            findings += opened(case)
+        if not any(f.sure is not Sure.GUESS for f in findings):
+            findings += [*_signal(case), *unexplained(case)]
+    else:
+        findings += [f for f in _complaints(case) if f.sure is Sure.YES and _matters(case, f)]
+    ranked = sorted(_distinct(findings), key=lambda f: (-f.sure, -f.weight))
+    return Diagnosis(
+        case.name,
+        case.status,
+        case.failed or lacks,
+        tuple(ranked),
+        *_facts(case),
+        len(case.absent),
+        case.argv,
+    )
+
+
+def _complaints(case: Case) -> Iterator[Finding]:
+    """What the messages complain of; of equally good ones what was printed first."""
+    for complaint in complaints(case.output):
+        for found in explain(case, complaint):
+            weight = found.weight + SPECIFIC.get(found.kind, 0) - (20 if complaint.soft else 0)
+            yield replace(found, weight=weight)
+
+
+def _matters(case: Case, found: Finding) -> bool:
+    """Whether a message of a command that did not fail tells of something that it should have."""
+    if found.weight < CONFIRMED - 10:  # printed as a warning
+        return True
+    stopped = case.outcome is not None and case.outcome.stopped
+    if stopped and found.kind not in TOLERATED:
+        return True
+    full = case.full
+    return any(
+        (full is not None and full.resolve(p).exists) or Remedies(case).owners(case.view, (p,))
+        for p in found.paths
+        if not case.exists(p)
+    )
+
+
+def _signal(case: Case) -> Iterator[Finding]:
+    """A death by a signal that no file explains."""
+    name = SIGNALS.get(case.status or 0, "")
+    command = case.argv[0] if case.argv else case.name
+    symptom = f"{command} was killed by {name} (status {case.status})"
+    if name == "SIGILL":
+        yield Finding(
+            "cpu",
+            symptom,
+            "it executes an instruction that this CPU does not have: no file is missing.",
+            (Remedy("use a build for an older CPU, such as x86-64-v2"),),
+            Sure.LIKELY,
+            "SIGILL has no other common cause",
+        )
+    elif name == "SIGKILL":
+        yield Finding(
+            "memory",
+            symptom,
+            "it was killed from outside, most often for using too much memory.",
+            (Remedy("--memory with more"),),
+            Sure.GUESS,
+            "nothing else kills with SIGKILL",
+        )
+
+
+def _distinct(findings: Iterable[Finding]) -> list[Finding]:
+    """Findings of one cause as one: the surest, with the evidence of all."""
+    found: dict[tuple[str, object], Finding] = {}
+    for each in findings:
+        key = (each.kind, each.cause)
+        known = found.get(key)
+        if known is None:
+            found[key] = each
+            continue
+        best = max((known, each), key=lambda f: (f.sure, f.weight))
+        evidence = tuple(dict.fromkeys((*known.evidence, *each.evidence)))
+        found[key] = replace(best, evidence=evidence)
+    distinct = list(found.values())
+    missing = [set(f.paths) for f in distinct]
+    return [
+        f
+        for n, f in enumerate(distinct)
+        if not (
+            f.paths
+            and any(
+                missing[n] < missing[m] and distinct[m].sure >= f.sure and distinct[m].weight >= f.weight
+                for m in range(len(distinct))
+            )
+        )
+    ]
+
+
+def _facts(case: Case) -> tuple[str, str]:
+    """What was checked of the command's program: its libraries and its architecture, in a few words."""
+    path = case.find_command(case.argv[0]) if case.argv else ""
+    entry = case.view.resolve(path).entry if path else None
+    if entry is None or not case.files_known:
+        return "not checked", case.architecture
+    (head,) = case.view.tree.read([(entry.path, 0, HEAD)])
+    script = interpreter(head or b"")
+    if script is not None:  # a carriage return is no part of whose libraries are meant
+        path = script[0].rstrip("\r")
+    listing = dependencies(case.resolver, path, case.environment)
+    missing = [miss.name for miss in listing.misses if miss.kind is EdgeKind.NEEDED]
+    if listing.trouble or any(miss.kind is not EdgeKind.NEEDED for miss in listing.misses):
+        libraries = "not checked"
+    elif listing.complete:
+        libraries = "complete" if listing.rows else "none needed"
+    else:
+        libraries = f"{len(missing)} missing" if missing else "of the wrong version"
+    elf = case.resolver.disk.files.get(entry)
+    machine = (
+        NAMES.get(elf.machine, f"e_machine {elf.machine}") if isinstance(elf, Elf) else case.architecture
+    )
+    return libraries, machine

@@ -1,0 +1,174 @@
+"""What to do about missing files: copy them from the complete image, or install what has them."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from tracewhale.diagnosis.model import Case, Remedy
+from tracewhale.packages import Databases, Package
+from tracewhale.packages.distribution import distribution
+from tracewhale.packages.files import PackageFiles
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
+
+PLACEHOLDER = "FULL_IMAGE"
+"""Stands in a remedy for a complete image that nobody named."""
+
+INSTALL = {
+    "deb": "apt-get update && apt-get install -y --no-install-recommends {names}",
+    "apk": "apk add --no-cache {names}",
+    "rpm": "dnf install -y {names}",
+    "pypi": "pip install {names}",
+    "npm": "npm install {names}",
+    "gem": "gem install {names}",
+    "cpan": "cpan -T {names}",
+    "cran": "Rscript -e 'install.packages(c({quoted}))'",
+}
+REINSTALL = {
+    "deb": "apt-get update && apt-get install -y --reinstall {names}",
+    "apk": "apk fix --reinstall {names}",
+    "rpm": "dnf reinstall -y {names}",
+}
+FAMILIES = {
+    "debian": "deb",
+    "ubuntu": "deb",
+    "alpine": "apk",
+    "fedora": "rpm",
+    "rhel": "rpm",
+    "centos": "rpm",
+    "rocky": "rpm",
+    "almalinux": "rpm",
+    "amzn": "rpm",
+}
+TOOLS = {"deb": "/usr/bin/apt-get", "apk": "/sbin/apk", "rpm": "/usr/bin/dnf"}
+
+
+@cache
+def known() -> Mapping[str, Mapping[str, str]]:
+    """packages.toml: the package of each need, by the kind of distribution."""
+    text = files("tracewhale.diagnosis").joinpath("packages.toml").read_text("utf-8")
+    loaded: dict[str, Any] = tomllib.loads(text)
+    return loaded
+
+
+def family(view: View) -> str:
+    """Which kind of packages an image's distribution has: deb, rpm, apk; empty when nothing tells."""
+    return FAMILIES.get(distribution(PackageFiles(view)).id, "")
+
+
+@dataclass
+class Remedies:
+    """Remedies for one case."""
+
+    case: Case
+    _owners: dict[tuple[bool, tuple[str, ...]], tuple[Package, ...]] = field(default_factory=dict)
+
+    def files(self, paths: Sequence[str], need: str = "", *, name: str = "") -> tuple[Remedy, ...]:
+        """Remedies for missing files, the best first.
+
+        ``need`` is the key of packages.toml for what the files are of; ``name`` is what to ask an index for
+        where no path is known (a library's soname).
+        """
+        found = [*self.copies(paths), *self.installs(paths, need, name)]
+        if not found and (paths or name):
+            place = paths[0] if paths else f"/PATH/TO/{name}"
+            line = _copy(PLACEHOLDER, [place], _directory(place))
+            found.append(Remedy(line, "--against a complete image tells from where, and what else"))
+        return tuple(dict.fromkeys(found))
+
+    def copies(self, paths: Sequence[str]) -> list[Remedy]:
+        """Lines that copy from the complete image what it has of some paths."""
+        full = self.case.full
+        if full is None:
+            return []
+        groups: dict[str, dict[str, None]] = {}
+        for path in paths:
+            entry = full.resolve(path).entry
+            if entry is None:
+                continue
+            if entry.kind is Kind.DIRECTORY:
+                groups.setdefault(f"{path}/", {})[f"{path}/"] = None
+            else:
+                groups.setdefault(_directory(path), {})[path] = None
+        lines = [_copy(self.case.full_name, list(some), place) for place, some in sorted(groups.items())]
+        return [Remedy("\n".join(lines))] if lines else []
+
+    def installs(self, paths: Sequence[str], need: str = "", name: str = "") -> list[Remedy]:
+        """Lines that install what has some paths, as far as a database, an index or a list tells."""
+        found = []
+        if broken := self.owners(self.case.view, paths):
+            found += _lines(REINSTALL, broken)
+        elif self.case.full is not None and (whose := self.owners(self.case.full, paths)):
+            found += [remedy for remedy in _lines(INSTALL, whose) if self._fits(whose)]
+        kind = family(self.case.view)
+        if not found and kind in ("deb", "") and self.case.contents is not None:
+            indexed = self._indexed(paths, name)
+            if indexed:
+                found.append(Remedy(INSTALL["deb"].format(names=" ".join(indexed))))
+        names = known().get(need, {})
+        if not found and kind and (package := names.get(kind, "")):
+            found.append(Remedy(INSTALL[kind].format(names=package)))
+        return found
+
+    def _fits(self, packages: Iterable[Package]) -> bool:
+        kinds = {package.kind for package in packages} & set(FAMILIES.values())
+        return not kinds or family(self.case.view) in kinds
+
+    def owners(self, view: View, paths: Sequence[str]) -> tuple[Package, ...]:
+        """The packages of some paths by a tree's own data bases, which may tell of files that are gone."""
+        key = (view is self.case.full, tuple(paths))
+        if key not in self._owners:
+            entries = {path: _entry(view, path) for path in paths}
+            inventory = Databases(view).find({e.path: e for e in entries.values()}, licences=False)[0]
+            owned = [package for each in inventory.owners.values() for package in each]
+            self._owners[key] = tuple(dict.fromkeys(owned))
+        return self._owners[key]
+
+    def _indexed(self, paths: Sequence[str], name: str) -> tuple[str, ...]:
+        assert self.case.contents is not None
+        names = [*paths, *_aliases(paths), *([name] if name else [])]
+        owners = self.case.contents.owners(names)
+        exact = [owners[p][0] for p in (*paths, *_aliases(paths)) if p in owners]
+        return tuple(dict.fromkeys(exact or owners.get(name, ())[:1]))
+
+
+def _entry(view: View, path: str) -> Entry:
+    """The entry of a path, made up where the tree has none: data bases are asked for its name."""
+    found = view.resolve(path).entry
+    if found is not None:
+        return found
+    above = view.resolve(parent(path)).entry
+    place = f"{above.path.rstrip('/')}/{os.path.basename(path)}" if above is not None else path
+    return Entry(place, Kind.FILE, 0o644, 0, 0, 1, 0)
+
+
+def _aliases(paths: Iterable[str]) -> list[str]:
+    """On merged-/usr systems an index says ``lib/...`` where a path is ``/usr/lib/...``, or the other way."""
+    return [path.removeprefix("/usr") if path.startswith("/usr/") else f"/usr{path}" for path in paths]
+
+
+def _lines(forms: Mapping[str, str], packages: Iterable[Package]) -> list[Remedy]:
+    by_kind: dict[str, list[str]] = {}
+    for package in packages:
+        by_kind.setdefault(package.kind, []).append(package.title)
+    return [
+        Remedy(forms[kind].format(names=" ".join(names))) for kind, names in by_kind.items() if kind in forms
+    ]
+
+
+def install(kind: str, *names: str) -> Remedy:
+    """A line that installs packages of a language by name."""
+    return Remedy(INSTALL[kind].format(names=" ".join(names), quoted=", ".join(f'"{n}"' for n in names)))
+
+
+def _directory(path: str) -> str:
+    return f"{parent(path).rstrip('/')}/"
+
+
+def _copy(source: str, paths: Sequence[str], place: str) -> str:
+    return f"COPY --from={source} {' '.join(paths)} {place}"

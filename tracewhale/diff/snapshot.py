@@ -1,0 +1,141 @@
+"""One side of a comparison: the files, packages, configuration and reasons of an image, a trace or a plan."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracewhale.errors import UsageError
+from tracewhale.packages import Databases
+from tracewhale.rootfs.tree import Entry, Kind, View
+from tracewhale.tracing.events import Trace
+
+RUNTIME = ("/proc", "/sys", "/dev")
+SHOWN_CONFIG = ("Entrypoint", "Cmd", "Env", "User", "WorkingDir", "ExposedPorts", "Volumes", "StopSignal",
+                "Healthcheck", "Shell", "Labels")  # fmt: skip
+LABEL_LIMIT = 1000
+"""Characters of a label that is compared: longer ones tell how an image was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What is compared of a path. ``size`` is of a regular file; ``digest`` is empty where none is known."""
+
+    kind: str
+    mode: int = 0
+    owner: str = ""
+    size: int = 0
+    target: str = ""
+    digest: str = ""
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """``packages`` maps a package (``TYPE:NAME``) to its versions; ``config`` and ``facts`` are texts."""
+
+    name: str
+    files: Mapping[str, FileFacts]
+    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the regular files."""
+        return sum(facts.size for facts in self.files.values())
+
+
+def of_view(name: str, view: View, config: Mapping[str, Any]) -> Snapshot:
+    """An image: every path of it, with its packages and configuration; contents are hashed when compared."""
+    entries = dict(_walk(view))
+    inventory = Databases(view).find(entries, licences=False)[0]
+    packages: dict[str, tuple[str, ...]] = {}
+    for owned in inventory.kept:
+        key = f"{owned.package.kind}:{owned.package.title}"
+        packages[key] = (*packages.get(key, ()), owned.package.version)
+    inner = config.get("config") or {}
+    told = {key: _text(inner.get(key)) for key in SHOWN_CONFIG if inner.get(key)}
+    return Snapshot(name, {path: _facts(entry) for path, entry in entries.items()}, packages, told)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, Mapping):
+        value = {key: each for key, each in value.items() if len(str(each)) < LABEL_LIMIT}
+    return str(value)
+
+
+def _walk(view: View) -> Iterable[tuple[str, Entry]]:
+    level = ["/"]
+    while level:
+        view.prefetch(level)
+        following = []
+        for directory in level:
+            for entry in (view.listing(directory) or {}).values():
+                yield entry.path, entry
+                if entry.kind is Kind.DIRECTORY and entry.path not in RUNTIME:
+                    following.append(entry.path)
+        level = following
+
+
+def _facts(entry: Entry) -> FileFacts:
+    size = entry.size if entry.kind is Kind.FILE else 0
+    return FileFacts(entry.kind.value, entry.mode, f"{entry.uid}:{entry.gid}", size, entry.target)
+
+
+def digests(view: View, paths: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of some regular files."""
+    wanted = list(paths)
+    found: dict[str, str] = {}
+    for start in range(0, len(wanted), 64):
+        some = wanted[start : start + 64]
+        for path, data in zip(some, view.tree.read([(path, 0, -1) for path in some]), strict=True):
+            found[path] = hashlib.sha256(data or b"").hexdigest()
+    return found
+
+
+def of_trace(trace: Trace) -> Snapshot:
+    """A trace: the paths that were there, with how they were asked for; those that were not as ``absent``."""
+    asked: dict[str, dict[str, None]] = {}
+    there: dict[str, bool] = {}
+    for event in sorted(trace.events):
+        asked.setdefault(event.path, {})[f"{event.access} by {event.program}"] = None
+        there[event.path] = there.get(event.path, False) or event.present
+    files = {
+        path: FileFacts("present" if there[path] else "absent", reasons=tuple(reasons))
+        for path, reasons in asked.items()
+    }
+    facts = {"image": trace.image, "probe": trace.probe}
+    if trace.outcome is not None:
+        facts["status"] = str(trace.outcome.status)
+    return Snapshot(trace.target, files, facts=facts)
+
+
+def of_report(name: str, value: Any) -> Snapshot:
+    """A plan, as a report in JSON has it. Raises UsageError for anything else."""
+    try:
+        files = {
+            f["path"]: FileFacts(
+                f["kind"], int(f["mode"]), f"{f['uid']}:{f['gid']}", int(f["size"]),
+                reasons=tuple(sorted({f"{r['why']} by {r['by']}" for r in f["reasons"]})),
+            )
+            for f in value["plan"]["files"]
+        }  # fmt: skip
+        packages: dict[str, tuple[str, ...]] = {}
+        for each in value["plan"]["packages"]["kept"]:
+            key = f"{each['type']}:{each['name']}"
+            packages[key] = (*packages.get(key, ()), each["version"])
+        return Snapshot(name, files, packages, facts={"image": str(value["image"])})
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{name} has no plan that can be read ({error}).", "Give what `tracewhale plan --json` prints."
+        ) from error
+
+
+def special(facts: FileFacts) -> str:
+    """The rights that a file gives: set-user-ID, set-group-ID; empty for none."""
+    bits = [name for bit, name in ((stat.S_ISUID, "setuid"), (stat.S_ISGID, "setgid")) if facts.mode & bit]
+    return " ".join(bits) if facts.kind == Kind.FILE.value else ""

@@ -1,0 +1,112 @@
+"""A plan in a label of the image: for each kept path its best reason, small enough to be carried about.
+
+The label's text is base64 of LZMA of lines of text. Line 1 is the version. Then come the words (programs,
+rules, packages), one a line, an empty line, and a line a path in the order of a layer: how many bytes it
+has in common with the path before, the rest, the kind of reason, the numbers of the reason's words or the
+step back to another path, its bytes, and its packages.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import lzma
+import os
+from collections.abc import Mapping
+
+from tracewhale.errors import ImageContentError
+from tracewhale.plan.model import Reason, Why
+from tracewhale.why.ledger import Ledger
+
+LABEL = "tracewhale.plan"
+VERSION = "1"
+LIMIT = 64 << 20
+"""Bytes of a label's text when it is unpacked."""
+
+FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
+SEPARATOR = "\t"
+
+
+def encode(ledger: Ledger) -> str:
+    """The label of a plan: the same for the same plan."""
+    words: dict[str, int] = {}
+
+    def number(word: str) -> str:
+        return str(words.setdefault(word, len(words)))
+
+    lines, before = [], ""
+    for path in sorted(ledger.reasons, key=os.fsencode):
+        reason = ledger.steps[path][0] if path in ledger.steps else ledger.reasons[path][0]
+        common = _common(before, path)
+        detail = "" if reason.why == Why.ACCESS.value else reason.detail  # varies from run to run
+        fields = [str(common), _escaped(path[common:]), reason.why, number(reason.by), number(detail)]
+        fields += [str(ledger.sizes.get(path, 0) or ""), *map(number, ledger.packages.get(path, ()))]
+        lines.append(SEPARATOR.join(fields))
+        before = path
+    lines = [VERSION, *map(_escaped, words), "", *lines, "", *map(_escaped, ledger.left_out)]
+    raw = "\n".join(lines).encode("utf-8", "surrogateescape")
+    return base64.b64encode(lzma.compress(raw, lzma.FORMAT_XZ, filters=FILTERS)).decode()
+
+
+def decode(label: str) -> Ledger:
+    """The ledger that a label has. Raises ImageContentError for a label that is not one of ours."""
+    try:
+        unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=256 << 20)
+        raw = unpacker.decompress(base64.b64decode(label, validate=True), LIMIT)
+        lines = raw.decode("utf-8", "surrogateescape").split("\n")
+        if lines[0] != VERSION or not unpacker.eof:
+            raise ValueError(f"version {lines[0][:20]!r}")
+        end = lines.index("")
+        words = [_unescaped(line) for line in lines[1:end]]
+        stop = lines.index("", end + 1)
+        return _ledger(lines[end + 1 : stop], words, tuple(map(_unescaped, lines[stop + 1 :])))
+    except (ValueError, IndexError, binascii.Error, lzma.LZMAError) as error:
+        raise ImageContentError(
+            f"The image's label {LABEL} cannot be read: {error}.", "Ask its trace instead."
+        ) from error
+
+
+def _ledger(lines: list[str], words: list[str], left_out: tuple[str, ...]) -> Ledger:
+    reasons: dict[str, tuple[Reason, ...]] = {}
+    sizes: dict[str, int] = {}
+    packages: dict[str, tuple[str, ...]] = {}
+    path = ""
+    for line in lines:
+        common, rest, why, by, detail, size, *some = line.split(SEPARATOR)
+        path = path[: int(common)] + _unescaped(rest)
+        reasons[path] = (Reason(why, words[int(by)], words[int(detail)]),)
+        if size:
+            sizes[path] = int(size)
+        if some:
+            packages[path] = tuple(words[int(each)] for each in some)
+    return Ledger(reasons, sizes, packages, left_out)
+
+
+def of_config(config: Mapping[str, object]) -> Ledger | None:
+    """The ledger in an image configuration's labels, None where there is none. Raises ImageContentError."""
+    inner = config.get("config")
+    labels = inner.get("Labels") if isinstance(inner, Mapping) else None
+    text = labels.get(LABEL) if isinstance(labels, Mapping) else None
+    return decode(text) if isinstance(text, str) else None
+
+
+def _common(first: str, second: str) -> int:
+    """How many characters two texts begin with alike."""
+    for number, (one, other) in enumerate(zip(first, second, strict=False)):
+        if one != other:
+            return number
+    return min(len(first), len(second))
+
+
+def _escaped(text: str) -> str:
+    """Text without newlines and tabs, and never empty."""
+    text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
+    return text or "\\0"
+
+
+def _unescaped(text: str) -> str:
+    if "\\" not in text:
+        return text
+    parts = text.split("\\\\")
+    plain = [part.replace("\\n", "\n").replace("\\t", "\t").replace("\\0", "") for part in parts]
+    return "\\".join(plain)

@@ -1,0 +1,194 @@
+"""The reasons of a plan by path, and the shortest chain of them from a path to the command."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tracewhale.errors import UsageError
+from tracewhale.plan.model import Plan, Reason, Why, explain
+from tracewhale.rootfs.tree import Kind, parent
+
+BECAUSE = "because of "
+"""Before the path that a unit is kept for, in the detail of its reason."""
+
+PLACES = {Why.PARENT.value: 3, Why.SYMLINK.value: 2, Why.PACKAGE.value: 1}
+"""Reasons that only say where a path is, or what tells of it, behind those that say who needs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One step of a chain: a path, and the reason why it is there."""
+
+    path: str
+    reason: Reason
+
+    @property
+    def text(self) -> str:
+        """The step in words."""
+        try:
+            return explain(self.reason)
+        except ValueError:  # a kind of reason that a newer version knows
+            return f"{self.reason.why} {self.reason.by}"
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Everything that is asked of a plan: reasons, bytes and packages (``TYPE:NAME@VERSION``) of each path.
+
+    ``left_out`` are the packages of which nothing is kept, ``excluded`` the paths that the user took away.
+    """
+
+    reasons: Mapping[str, tuple[Reason, ...]]
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+
+    @cached_property
+    def steps(self) -> Mapping[str, tuple[Reason, int]]:
+        """For each path its best reason, and how many steps it is from the command.
+
+        A breadth-first search from what no kept path explains: each path is reached once.
+        """
+        below: dict[str, list[tuple[str, Reason]]] = {}
+        begin: list[tuple[int, str, Reason]] = []
+        for path, reasons in self.reasons.items():
+            for reason in reasons:
+                source = _source(reason)
+                if source in self.reasons and source != path:
+                    below.setdefault(source, []).append((path, reason))
+                else:
+                    begin.append((PLACES.get(reason.why, 0), path, reason))
+        found: dict[str, tuple[Reason, int]] = {}
+        queue: deque[tuple[str, Reason, int]] = deque(
+            (p, r, 1) for _, p, r in sorted(begin, key=lambda b: b[:2])
+        )
+        waiting: dict[int, list[tuple[str, Reason, int]]] = {}
+        while queue or waiting:
+            if not queue:
+                queue.extend(waiting.pop(min(waiting)))
+                continue
+            path, reason, steps = queue.popleft()
+            if path in found:
+                continue
+            found[path] = (reason, steps)
+            for next_path, next_reason in below.get(path, ()):
+                if next_path not in found:
+                    later = PLACES.get(next_reason.why, 0)
+                    item = (next_path, next_reason, steps + 1)
+                    waiting.setdefault(later, []).append(item) if later else queue.append(item)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is known of one question: the chain (empty where nothing is kept), and the sums below it."""
+
+    asked: str
+    chain: tuple[Line, ...] = ()
+    files: int = 0
+    size: int = 0
+    packages: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def kept(self) -> bool:
+        return bool(self.chain)
+
+
+def from_plan(plan: Plan) -> Ledger:
+    """The ledger of a plan."""
+    return Ledger(
+        {path: kept.reasons for path, kept in plan.kept.items()},
+        {path: kept.entry.size for path, kept in plan.kept.items() if kept.entry.kind is Kind.FILE},
+        {path: tuple(_name(p) for p in some) for path, some in plan.packages.owners.items()},
+        tuple(_name(package) for package in plan.packages.left_out),
+        plan.excluded,
+    )
+
+
+def _name(package: Any) -> str:
+    return f"{package.kind}:{package.title}@{package.version}"
+
+
+def from_report(value: Any) -> Ledger:
+    """The ledger of a report in JSON (``plan --json``, ``run --json``). Raises UsageError for others."""
+    try:
+        files = value["plan"]["files"]
+        return Ledger(
+            {f["path"]: tuple(Reason(r["why"], r["by"], r["detail"]) for r in f["reasons"]) for f in files},
+            {f["path"]: int(f["size"]) for f in files},
+            {f["path"]: tuple(f["packages"]) for f in files if f["packages"]},
+            tuple(package["id"] for package in value["plan"]["packages"]["left_out"]),
+            tuple(value["plan"]["excluded"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"The file has no plan that can be read ({error}).", "Give what `tracewhale plan --json` prints."
+        ) from error
+
+
+def chain(ledger: Ledger, path: str) -> tuple[Line, ...]:
+    """The shortest chain of reasons from a kept path to the command; () for one that is not kept."""
+    lines: list[Line] = []
+    seen: set[str] = set()
+    while path in ledger.steps and path not in seen:
+        seen.add(path)
+        reason, _ = ledger.steps[path]
+        lines.append(Line(path, reason))
+        path = _source(reason)
+    return tuple(lines)
+
+
+def _source(reason: Reason) -> str:
+    """The path on whose behalf a reason is."""
+    if reason.why == Why.UNIT.value:
+        return reason.detail.rpartition(BECAUSE)[2]
+    return reason.detail if reason.why == Why.RULE.value and reason.detail.startswith("/") else reason.by
+
+
+def ask(ledger: Ledger, questions: Sequence[str]) -> tuple[Answer, ...]:
+    """Answer for each question, which is a path, or a package's name."""
+    return tuple(
+        _path(ledger, each.rstrip("/") or "/") if each.startswith("/") else _package(ledger, each)
+        for each in questions
+    )
+
+
+def _path(ledger: Ledger, path: str) -> Answer:
+    below = [p for p in ledger.reasons if p == path or p.startswith(f"{path.rstrip('/')}/")]
+    if path in ledger.reasons:
+        return _sum(ledger, path, chain(ledger, path), below)
+    if path in ledger.excluded:
+        return Answer(path, note="It was taken away by --exclude.")
+    above = parent(path)
+    while above not in ledger.reasons and above != "/":
+        above = parent(above)
+    return Answer(path, note=f"Nothing asked for it; {above} is kept. Keep it with --include {path}.")
+
+
+def _package(ledger: Ledger, name: str) -> Answer:
+    paths = [p for p, some in ledger.packages.items() if any(_is(name, each) for each in some)]
+    if paths:
+        best = min(paths, key=lambda p: (ledger.steps[p][1] if p in ledger.steps else 1 << 30, p))
+        return _sum(ledger, name, chain(ledger, best), paths)
+    out = [each for each in ledger.left_out if _is(name, each)]
+    if out:
+        note = f"Nothing asked for a file of {out[0]}. Keep what you need of it with --include PATH."
+        return Answer(name, packages=tuple(out), note=note)
+    return Answer(name, note="No path begins so (one begins with /), and no package has this name.")
+
+
+def _is(name: str, package: str) -> bool:
+    kind, _, rest = package.partition(":")
+    return name in (package, rest, rest.rpartition("@")[0], f"{kind}:{rest.rpartition('@')[0]}")
+
+
+def _sum(ledger: Ledger, asked: str, found: tuple[Line, ...], paths: Iterable[str]) -> Answer:
+    some = list(paths)
+    packages = dict.fromkeys(package for path in some for package in ledger.packages.get(path, ()))
+    return Answer(asked, found, len(some), sum(ledger.sizes.get(path, 0) for path in some), tuple(packages))
