@@ -43,7 +43,8 @@ LAYERS = {
     "outcome": "errors printable tracing",
     "project": "errors tracing",
     "stages": "errors rootfs tracing project plan verification report image running engines",
-    "pipeline": "errors tracing outcome project plan adoption verification report image engines stages",
+    "pipeline": "errors tracing outcome project plan adoption verification report "
+    "image running engines stages",
     "doctor": "errors probe running engines",
     "examine": "errors platforms rootfs tracing diagnosis verification running engines stages",
     "cli": "errors printable rootfs tracing driving probe closure rules units plan verification report "

@@ -24,6 +24,7 @@ from tracewhale.plan.passes import check_included
 from tracewhale.project.cache import TraceCache
 from tracewhale.project.lock import NO_LIMITS, Limits
 from tracewhale.report.model import Built, Report
+from tracewhale.running.snapshot import NO_SNAPSHOT
 from tracewhale.stages import (
     Context,
     Job,
@@ -168,8 +169,9 @@ def run(
     check_recipe(recipe)
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        making = Making(target, view, options, recipe, context)
         check_included(view, options)
+        mounts = held.enter_context(target.snapshot()) if verified else NO_SNAPSHOT
+        making = Making(target, view, options, recipe, context, mounts)
         recorded = run_or_recall(target, view, job, context, cache)
         on_trace(recorded)
         if failure := failure_of(recorded, job.expected_status):
@@ -189,7 +191,7 @@ def run(
             verification=verification,
             built=built,
             left_out=(*candidate.written.image.left_out, *(built.left_out if built else ())),
-            notes=(*target.notes, *filter(None, [candidate.note])),
+            notes=(*target.notes, *filter(None, [candidate.note]), *mounts.notes),
             error=error,
         )
 

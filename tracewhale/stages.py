@@ -26,6 +26,7 @@ from tracewhale.report.model import Built
 from tracewhale.rootfs.tree import Kind, View
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
+from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.tracing.events import Step, Trace, merge
 from tracewhale.verification import Comparison, Verification, compare, listed
 
@@ -113,6 +114,7 @@ class Making:
     options: Options
     recipe: Recipe
     context: Context
+    mounts: MountSnapshot = NO_SNAPSHOT
 
 
 def hold(
@@ -165,12 +167,21 @@ def name_of(place: Name) -> str:
     return place.place if place.kind == DOCKER else str(place)
 
 
-def run_again(target: Target, trace: Trace, context: Context, text: str) -> RunResult:
-    """Repeat a traced run with the same input and steps; its output is compared, not shown."""
+def run_again(target: Target, trace: Trace, making: Making, text: str) -> RunResult:
+    """Repeat a traced run with the same input, steps and mounts; its output is compared, not shown."""
+    context = making.context
     driven = ", driven the same way" if any(step.kind not in ("for", "wait") for step in trace.steps) else ""
     with target.tree() as tree, context.stage("verification run", f"{text}{driven}"):
         try:
-            return target.trace(tree, repeated(trace), Console(), Handle(), context.progress, repeating=trace)
+            return target.trace(
+                tree,
+                repeated(trace),
+                Console(),
+                Handle(),
+                context.progress,
+                repeating=trace,
+                mounts=making.mounts,
+            )
         except CommandNotFound as error:
             raise VerificationFailed(f"{text} failed: {error.what}", error.hint) from error
 
@@ -239,13 +250,13 @@ def verify_image(
 
     Returns also the trace of the new image and how many runs there were.
     """
-    view, context = making.view, making.context
-    result = run_again(new, trace, context, "running the new image")
+    view = making.view
+    result = run_again(new, trace, making, "running the new image")
     again, failure = result.trace, result.failure.what if result.failure else ""
     comparison = compare(view, has, plan.excluded, trace, again, failure=failure)
     if comparison.differs and not (comparison.missing or failure):
         text = "running the original again, as the output differs"
-        second = run_again(making.target, trace, context, text).checked()
+        second = run_again(making.target, trace, making, text).checked()
         comparison = compare(view, has, plan.excluded, trace, again, second)
         return comparison, again, 2
     return comparison, again, 1

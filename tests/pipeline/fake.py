@@ -16,6 +16,7 @@ from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run
+from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.tracing.events import Event, Outcome, Step, Trace
 
@@ -40,6 +41,7 @@ class FakeTarget:
     results: list[RunResult]
     new: list[RunResult]
     published: list[str] = field(default_factory=list)
+    mounts: list[MountSnapshot] = field(default_factory=list)
     built: list[FakeTarget] = field(default_factory=list)
     runs: list[tuple[Step, ...]] = field(default_factory=list)
     files: Files = field(default_factory=lambda: Files(TREE))
@@ -64,9 +66,14 @@ class FakeTarget:
         progress: Progress,
         repeating: Trace | None = None,
         changes: tuple[str, ...] = (),
+        mounts: MountSnapshot = NO_SNAPSHOT,
     ) -> RunResult:
+        self.mounts.append(mounts)
         self.runs.append(tuple(steps))
         return self.results.pop(0) if len(self.results) > 1 else self.results[0]
+
+    def snapshot(self) -> AbstractContextManager[MountSnapshot]:
+        return nullcontext(MountSnapshot("copy", ("/out",), ("a note",)))
 
     def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
         return Trace(self.name, self.image, "none", {}, frozenset(), changes=changes)

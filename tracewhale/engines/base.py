@@ -14,6 +14,7 @@ from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.options import RunOptions
 from tracewhale.running.result import RunResult
+from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.running.startup import Works
 from tracewhale.tracing.events import Outcome, Step, Trace
 
@@ -77,11 +78,17 @@ class Target(Protocol):
         progress: Progress,
         repeating: Trace | None = None,
         changes: tuple[str, ...] = (),
+        mounts: MountSnapshot = NO_SNAPSHOT,
     ) -> RunResult:
         """Run the command under the probe, driven by the steps; ``repeating`` gives it that run's input.
 
-        ``changes`` are paths to keep that are in the trace, too.
+        ``changes`` are paths to keep that are in the trace, too; ``mounts`` are copies to mount in place of
+        what the user mounted.
         """
+        ...
+
+    def snapshot(self) -> AbstractContextManager[MountSnapshot]:
+        """Hold copies of the mounts that the run may write to, as they are now."""
         ...
 
     def untraced(self, changes: tuple[str, ...] = ()) -> Trace:

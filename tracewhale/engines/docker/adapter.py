@@ -17,7 +17,7 @@ from tracewhale.engines import output
 from tracewhale.engines.base import Ended, Progress, Request
 from tracewhale.engines.docker import driver
 from tracewhale.engines.docker.attach import attach
-from tracewhale.engines.docker.containers import served_tree
+from tracewhale.engines.docker.containers import copied_volumes, served_tree
 from tracewhale.engines.docker.ended import ended
 from tracewhale.engines.docker.engine import (
     EngineObject,
@@ -29,6 +29,7 @@ from tracewhale.engines.docker.engine import (
 )
 from tracewhale.engines.docker.facts import facts
 from tracewhale.engines.docker.leftovers import remove_leftovers
+from tracewhale.engines.docker.mount_snapshot import mount_snapshot
 from tracewhale.engines.docker.publish import name_image
 from tracewhale.engines.docker.reference import normalized
 from tracewhale.engines.docker.target import changes, inspect_container, prepared, save
@@ -46,6 +47,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import CONTAINER, Run, user_of
+from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remounted
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Step, Trace
@@ -85,8 +87,25 @@ class DockerTarget:
         progress: Progress,
         repeating: Trace | None = None,
         changes: tuple[str, ...] = (),
+        mounts: MountSnapshot = NO_SNAPSHOT,
     ) -> RunResult:
-        run = self._run
+        source, destinations = mounts.source, mounts.destinations
+        with copied_volumes(self._client, self._run.image, source, destinations) as (_, volumes):
+            options = remounted(self._run.options, volumes)
+            run = replace(self._run, options=options)
+            return self._trace(run, tree, steps, console, handle, progress, repeating, changes)
+
+    def _trace(
+        self,
+        run: Run,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None,
+        changes: tuple[str, ...],
+    ) -> RunResult:
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
             run = replace(run, input=recorded.input)
@@ -107,6 +126,9 @@ class DockerTarget:
             )
 
         return first_working(choose(self._kind, facts(self._client)), traced, progress)
+
+    def snapshot(self) -> AbstractContextManager[MountSnapshot]:
+        return mount_snapshot(self._client, self._run)
 
     def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
         return Trace(self.name, self.image, "none", self._run.to_json(), frozenset(), changes=changes)

@@ -18,6 +18,7 @@ from tracewhale.running.identity import GROUP, PASSWD
 
 NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
 """Of a mode as the engine tells it (Go, io/fs.ModeType)."""
+DIRECTORY = 1 << 31
 SYMLINK = 1 << 27
 RUNTIME = ("/proc", "/dev", "/sys")
 HINT = "Build the image again with a file there, or with none."
@@ -36,6 +37,12 @@ def check_startable(client: APIClient, container: str) -> None:
                 f"The image's {path} is no file, and an engine that looks a user up there may wait for ever.",
                 HINT,
             )
+
+
+def is_directory(client: APIClient, container: str, path: str) -> bool:
+    """Return whether there is a directory at a path of a container, with what is mounted there."""
+    status = _status(client, container, path)
+    return bool(status and status["mode"] & DIRECTORY)
 
 
 def _status(client: APIClient, container: str, path: str) -> dict[str, Any] | None:

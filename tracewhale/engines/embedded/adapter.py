@@ -12,6 +12,7 @@ from tracewhale.engines.base import Progress, Request
 from tracewhale.engines.embedded import driver
 from tracewhale.engines.embedded.command import workdir_of
 from tracewhale.engines.embedded.machine import this_machine
+from tracewhale.engines.embedded.mount_snapshot import copied_mounts, mount_snapshot
 from tracewhale.engines.embedded.sandbox_session import OverlayRefused
 from tracewhale.engines.embedded.sources import Source, of_image, opened
 from tracewhale.engines.names import OCI, Name, parse
@@ -23,6 +24,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity, identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, user_of
+from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remounted
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Step, Trace
@@ -57,8 +59,26 @@ class EmbeddedTarget:
         progress: Progress,
         repeating: Trace | None = None,
         changes: tuple[str, ...] = (),
+        mounts: MountSnapshot = NO_SNAPSHOT,
     ) -> RunResult:
-        run = self._run
+        with copied_mounts(mounts) as copies:
+            run = replace(self._run, options=remounted(self._run.options, copies))
+            return self._trace(run, tree, steps, console, handle, progress, repeating, changes)
+
+    def snapshot(self) -> AbstractContextManager[MountSnapshot]:
+        return mount_snapshot(self._run)
+
+    def _trace(
+        self,
+        run: Run,
+        tree: Tree,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        progress: Progress,
+        repeating: Trace | None,
+        changes: tuple[str, ...],
+    ) -> RunResult:
         if repeating is not None:
             recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
             run = replace(run, input=recorded.input)

@@ -1,0 +1,74 @@
+"""Writable mounts as they were before the traced run, for the runs that repeat it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tracewhale.running.options import RunOptions
+
+BYTES_LIMIT = 256 << 20
+FILES_LIMIT = 20_000
+"""How much of a mount is copied: more takes longer than a run that finds what the first one left is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class MountSnapshot:
+    """Copies of mounts by the path in the container on which each was mounted.
+
+    ``source`` is where the engine has them: the id of a container, or a directory. ``notes`` say which mounts
+    could not be copied, so that a repeated run sees what the traced one left there.
+    """
+
+    source: str = ""
+    destinations: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+NO_SNAPSHOT = MountSnapshot()
+
+
+def writable_mounts(options: RunOptions) -> dict[str, str]:
+    """Return the source (a path, or a volume's name) of each mount that a run may write to, by its path.
+
+    What is anonymous or in memory is new in each run anyway.
+    """
+    found = {}
+    for text in options.volumes:
+        source, _, rest = text.partition(":")
+        destination, _, mode = rest.partition(":")
+        if rest and "ro" not in mode.split(","):
+            found[destination] = source
+    for mount in options.mounts:
+        if mount["Type"] in ("bind", "volume") and mount.get("Source") and not mount.get("ReadOnly"):
+            found[str(mount["Target"])] = str(mount["Source"])
+    return found
+
+
+def remounted(options: RunOptions, sources: Mapping[str, str]) -> RunOptions:
+    """Return the options with other sources, volumes or directories, on the same paths."""
+    kept = tuple(text for text in options.volumes if text.split(":")[min(1, text.count(":"))] not in sources)
+    new = tuple(f"{source}:{destination}" for destination, source in sources.items())
+    mounts = tuple(mount for mount in options.mounts if mount["Target"] not in sources)
+    return replace(options, volumes=(*kept, *new), mounts=mounts)
+
+
+def too_large(directory: str) -> bool:
+    """Return whether a directory of this machine has more in it than is copied."""
+    size = count = 0
+    for place, _, names in os.walk(directory):
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(place, name)).st_size
+            except OSError:
+                continue
+        count += len(names)
+        if size > BYTES_LIMIT or count > FILES_LIMIT:
+            return True
+    return False
+
+
+def not_copied(destination: str, reason: str) -> str:
+    """Return the note on a mount that a repeated run sees as the traced one left it."""
+    return f"Verification saw {destination} as the traced run had left it: {reason}."
