@@ -172,7 +172,15 @@ def test_steps_tell_how_much_was_known_behind_them(session: Nothing) -> None:
 
 
 @pytest.mark.parametrize(
-    "step", [Step("until-idle", "0"), Step("wait", "log:("), Step("crawl", "x"), Step("crawl", "1000")]
+    "step",
+    [
+        Step("until-idle", "0"),
+        Step("openapi", "x"),
+        Step("openapi", "5 x"),
+        Step("wait", "log:("),
+        Step("crawl", "x"),
+        Step("crawl", "1000"),
+    ],
 )
 def test_a_step_of_a_trace_that_makes_no_sense(step: Step) -> None:
     with pytest.raises(UsageError):

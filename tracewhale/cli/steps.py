@@ -11,12 +11,13 @@ import click
 
 from tracewhale.cli.declare import apply, many
 from tracewhale.driving import har, httpfile, words
+from tracewhale.driving.openapi import DEFAULT_MOST, check_installed, requests_of
 from tracewhale.driving.waits import DEFAULT_SECONDS, parse_wait
 from tracewhale.errors import UsageError
 from tracewhale.tracing.events import Step
 from tracewhale.tracing.exchanges import Exchange, HttpRequest
 
-STEPS = ("workload", "exec", "for", "until-idle", "http", "http-file", "crawl", "wait-for")
+STEPS = ("workload", "exec", "for", "until-idle", "http", "http-file", "crawl", "openapi", "wait-for")
 OPTIONAL = ("crawl",)
 """Options whose value may be left out, and stands behind ``=``."""
 
@@ -32,6 +33,19 @@ step_options = apply(
     ),
     many("--http-file", metavar="FILE", help="Send the requests of a .http or .rest file, or of a HAR."),
     many("--crawl", metavar="[=DEPTH]", help="Follow links and assets of the pages seen, or of / [=3]."),
+    many(
+        "--openapi",
+        metavar="FILE|PATH",
+        help="Send what an OpenAPI document describes: a file, or the target's own, such as /openapi.json.",
+    ),
+    click.option(
+        "--openapi-max",
+        type=click.IntRange(1, 10000),
+        default=DEFAULT_MOST,
+        show_default=True,
+        metavar="N",
+        help="At most so many requests of each OpenAPI document.",
+    ),
     many(
         "--wait-for",
         metavar="WHAT",
@@ -66,11 +80,11 @@ def ordered(args: list[str]) -> list[str]:
 def steps(given: dict[str, Any]) -> tuple[Step, ...]:
     """The steps that a verb's options ask for, in order. Raises UsageError."""
     seconds = given["wait_timeout"] or 0.0
-    taken = tuple(_step(text, seconds) for text in given["step"])
+    taken = tuple(_step(text, seconds, given["openapi_max"]) for text in given["step"])
     return (Step("wait", "", seconds=seconds), *taken) if seconds else taken
 
 
-def _step(text: str, seconds: float) -> Step:
+def _step(text: str, seconds: float, most: int) -> Step:
     kind, _, argument = text.partition("=")
     if kind not in ("crawl", "for") and not argument.strip():
         raise UsageError(f"--{kind} is empty", "say what it is to do, or leave it out")
@@ -84,6 +98,8 @@ def _step(text: str, seconds: float) -> Step:
                 return Step("http", argument, exchanges=(Exchange(request),))
             case "http-file":
                 return Step("http", argument, exchanges=tuple(map(Exchange, _requests(argument))))
+            case "openapi":
+                return _described(argument, most)
             case "wait-for":
                 parse_wait(argument)
                 return Step("wait", argument, seconds=seconds)
@@ -96,6 +112,16 @@ def _step(text: str, seconds: float) -> Step:
         what = f"--{kind} {argument}: {error.filename} cannot be read: {error.strerror}"
         raise UsageError(what, "name a file that is there") from error
     return Step(kind, argument)
+
+
+def _described(argument: str, most: int) -> Step:
+    """A document in a file is read now, the target's own when it runs."""
+    check_installed()
+    if os.path.isfile(argument):
+        planned = requests_of(_read(argument), most)
+        return Step("openapi", argument, exchanges=tuple(map(Exchange, planned)))
+    words.place_of(argument)
+    return Step("openapi", f"{most} {argument}")
 
 
 def _number(text: str) -> float:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Self
 
 from tracewhale.driving.waits import parse_wait
+from tracewhale.driving.words import place_of
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError, UsageError, WorkloadFailed
 from tracewhale.running.idle import until_idle
 from tracewhale.running.readiness import RUNS, Readiness, failure, last_words
@@ -19,7 +20,7 @@ from tracewhale.running.web import Web
 from tracewhale.running.workloads import Workloads
 from tracewhale.tracing.events import Step
 
-KINDS = ("workload", "exec", "for", "until-idle", "wait", "http", "crawl")
+KINDS = ("workload", "exec", "for", "until-idle", "wait", "http", "crawl", "openapi")
 """Steps that a user asks for; the health check is taken by itself, last."""
 
 ENDLESS_SECONDS = 2.0
@@ -29,7 +30,7 @@ ENDLESS = (
     "--workload CMD and --exec CMD"
 )
 
-SENDING = ("http", "crawl")
+SENDING = ("http", "crawl", "openapi")
 """Steps that send requests."""
 
 
@@ -43,6 +44,11 @@ def checked(steps: Sequence[Step]) -> list[Step]:
                 raise UsageError(f"--for needs a number of seconds, not {step.argument!r}.")
             if step.kind == "until-idle" and not 0 < float(step.argument) < 1e9:
                 raise UsageError(f"--until-idle needs a number of seconds, not {step.argument!r}.")
+            if step.kind == "openapi" and not step.exchanges:
+                most, _, place = step.argument.partition(" ")
+                if int(most) not in range(1, 10001):
+                    raise UsageError(f"--openapi-max is between 1 and 10000, and not {most}.")
+                place_of(place)
             if step.kind == "wait" and step.argument:
                 parse_wait(step.argument)
             if step.kind == "crawl" and not 0 <= int(step.argument or 0) <= 100:

@@ -10,6 +10,8 @@ from functools import partial
 
 from tracewhale.driving.client import Client, Reply
 from tracewhale.driving.links import links_of
+from tracewhale.driving.openapi import requests_of
+from tracewhale.driving.words import parse
 from tracewhale.errors import WorkloadFailed
 from tracewhale.running.service import Service
 from tracewhale.running.session import RunSession
@@ -74,6 +76,8 @@ class Web:
             sent = tuple(self._exchange(each.request)[0] for each in step.exchanges)
         elif step.kind == "crawl":
             sent = self._crawl(int(step.argument or CRAWL_DEPTH), step.seconds or CRAWL_SECONDS)
+        elif step.kind == "openapi":
+            sent = self._described(step)
         else:
             sent = tuple(self._accepted(each.request) for each in step.exchanges)
         return replace(step, exchanges=sent, growth=tuple(self._growth))
@@ -109,6 +113,45 @@ class Web:
         self._session.synchronize()
         self._growth.append(len(self._session.collector.events))
         return Exchange(request, answer), reply
+
+    def _described(self, step: Step) -> tuple[Exchange, ...]:
+        """Send what an OpenAPI document describes, whatever the answers are: some must be refused.
+
+        A document that is not here yet is the target's own: ``step.argument`` is how many requests at most,
+        and its path.
+        """
+        planned = tuple(each.request for each in step.exchanges)
+        sent: list[Exchange] = []
+        if not planned:
+            most, _, path = step.argument.partition(" ")
+            document = self._accepted(parse(path, lambda name: b""))
+            sent.append(document)
+            planned = self._made(document.answer.body if document.answer else b"", int(most))
+        for request in planned:
+            sent.append(self._exchange(request)[0])
+            if self._session.status is not None:
+                raise WorkloadFailed(f"The request {request} ended the command.{self._ended()}")
+        if not any(each.answer and 0 < each.answer.status < 400 for each in sent[-len(planned) :]):
+            raise WorkloadFailed(
+                f"None of the {len(planned)} requests of the OpenAPI document was answered below 400.",
+                "Does it describe this target? Log in with --http before it if that is needed.",
+            )
+        return tuple(sent)
+
+    def _made(self, document: bytes, most: int) -> tuple[HttpRequest, ...]:
+        made: list[tuple[HttpRequest, ...]] = []
+        self._session.progress("making requests of the OpenAPI document")
+
+        def work() -> None:
+            try:
+                found = requests_of(document, most)
+            except ValueError as error:
+                raise WorkloadFailed(f"The target's OpenAPI document cannot be used: {error}.") from error
+            self._session.later(partial(made.append, found))
+
+        self._session.spawn(work)
+        self._session.wait(lambda: bool(made))
+        return made[0]
 
     def _crawl(self, depth: int, seconds: float) -> tuple[Exchange, ...]:
         """Follow links from the pages that the run has seen, or from the first one."""

@@ -123,7 +123,7 @@ class Counters:
 class Step:
     """One thing that drove the target.
 
-    ``kind`` is ``workload``, ``exec``, ``for``, ``until-idle``, ``wait``, ``http``, ``crawl`` or
+    ``kind`` is ``workload``, ``exec``, ``for``, ``until-idle``, ``wait``, ``http``, ``crawl``, ``openapi`` or
     ``healthcheck``; ``seconds`` is how long it may take, 0 where the user does not say; ``exchanges`` are the
     requests that it sends, with the answers once it was taken; ``growth`` is how many distinct accesses were
     known after each request of it, each second, or all of it.

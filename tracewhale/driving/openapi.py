@@ -1,0 +1,160 @@
+"""Requests that an OpenAPI document describes: examples, values that fit, and some that do not.
+
+schemathesis makes them, which is an optional extra. They are recorded, and repeated as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from tracewhale.errors import UsageError
+from tracewhale.tracing.exchanges import TARGET, TOKEN, VALUE, HttpRequest
+
+DEFAULT_MOST = 200
+"""Requests when the user does not say."""
+SECONDS = 60.0
+"""How long making requests may take: what is left then has none."""
+BASE = "http://target.invalid"
+DROPPED = frozenset(
+    {"accept-encoding", "connection", "content-length", "host", "user-agent", "x-schemathesis-testcaseid"}
+)
+ORDER = ("POST", "PUT", "GET", "HEAD", "OPTIONS", "PATCH", "DELETE")
+"""What is made is there before it is read, and taken away last."""
+
+
+def check_installed() -> None:
+    """Raises UsageError where the extra is missing."""
+    if find_spec("schemathesis") is None:
+        raise UsageError(
+            "--openapi needs schemathesis, which is not installed.", "pip install 'tracewhale[openapi]'"
+        )
+
+
+def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest, ...]:
+    """Make at most ``most`` requests out of a document in JSON or YAML, the same each time.
+
+    Each operation has its share. Raises ValueError for what is no OpenAPI document.
+    """
+    check_installed()
+    import schemathesis
+    from schemathesis.errors import SchemathesisError
+
+    raw = _parsed(document)
+    if not ({"openapi", "swagger"} & raw.keys() and isinstance(raw.get("paths"), dict)):
+        raise ValueError("it is not an OpenAPI document")
+    try:
+        schema = schemathesis.openapi.from_dict(raw)
+        operations = [each.ok() for each in schema.get_all_operations() if hasattr(each, "ok")]
+    except (SchemathesisError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise ValueError(f"it is not an OpenAPI document: {str(error)[:200]}") from error
+    if not operations:
+        raise ValueError("it describes no operation")
+    operations.sort(key=lambda each: ORDER.index(each.method.upper()) if each.method.upper() in ORDER else 9)
+    found: dict[HttpRequest, None] = {}
+    deadline = time.monotonic() + SECONDS
+    share = max(1, most // len(operations))
+    for operation in operations:
+        own: dict[HttpRequest, None] = {}
+        for case in _cases(operation, share, deadline):
+            request = _request(case, _base_path(raw))
+            if request is not None:
+                own.setdefault(request)
+            if len(own) == share:
+                break
+        found |= own
+        if len(found) >= most:
+            break
+    return tuple(found)[:most]
+
+
+def _parsed(document: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(document)
+    except ValueError:
+        import yaml
+
+        try:
+            value = yaml.safe_load(document)
+        except (yaml.YAMLError, RecursionError, UnicodeDecodeError) as error:
+            raise ValueError("it is neither JSON nor YAML") from error
+    if not isinstance(value, dict):
+        raise ValueError("it is not an OpenAPI document")
+    return value
+
+
+def _base_path(raw: Mapping[str, Any]) -> str:
+    servers = raw.get("servers")
+    url = servers[0].get("url", "") if isinstance(servers, list) and servers else raw.get("basePath", "")
+    return urlsplit(str(url)).path.rstrip("/") if "{" not in str(url) else ""
+
+
+def _cases(operation: Any, share: int, deadline: float) -> Iterator[Any]:
+    """Cases of an operation: what the document gives as examples first, and a third that does not fit."""
+    from hypothesis.errors import HypothesisException
+    from schemathesis import GenerationMode
+    from schemathesis.errors import SchemathesisError
+
+    wrong = share // 3
+    for make, count in (
+        (operation.get_strategies_from_examples, share),
+        (lambda: [operation.as_strategy(GenerationMode.POSITIVE)], share - wrong),
+        (lambda: [operation.as_strategy(GenerationMode.NEGATIVE)], wrong),
+    ):
+        try:
+            for strategy in make() if count else ():
+                if time.monotonic() < deadline:
+                    yield from _drawn(strategy, count, deadline)
+        except (HypothesisException, SchemathesisError):  # there is nothing that does not fit, for one
+            continue
+
+
+def _drawn(strategy: Any, count: int, deadline: float) -> list[Any]:
+    from hypothesis import HealthCheck, Phase, given, settings
+
+    drawn: list[Any] = []
+
+    @settings(
+        max_examples=count,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def draw(case: Any) -> None:
+        if time.monotonic() < deadline:
+            drawn.append(case)
+
+    draw()
+    return drawn
+
+
+def _request(case: Any, base: str) -> HttpRequest | None:
+    """A case as a request; None for one that HTTP cannot carry."""
+    try:
+        prepared = requests.Request(**case.as_transport_kwargs(base_url=f"{BASE}{base}")).prepare()
+        parts = urlsplit(str(prepared.url))
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        headers = tuple(
+            (name, value if isinstance(value, str) else value.decode("latin-1"))
+            for name, value in prepared.headers.items()
+            if name.lower() not in DROPPED
+        )
+        body = prepared.body or b""
+        if not TARGET.fullmatch(target) or not all(
+            TOKEN.fullmatch(name) and VALUE.fullmatch(value) and value.isascii() for name, value in headers
+        ):
+            return None
+        return HttpRequest(
+            str(prepared.method), target, headers, body.encode() if isinstance(body, str) else bytes(body)
+        )
+    except (requests.RequestException, ValueError, TypeError, UnicodeError, AttributeError):
+        return None
