@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -310,3 +312,58 @@ def test_a_target_that_is_a_tracer_itself_is_refused(name: str, probe: Path) -> 
         "the target uses ptrace itself, which this probe does not leave to it: take --probe seccomp, or "
         "fanotify\n"
     )
+
+
+def kernel_objects(pid: int) -> set[str]:
+    """The programs and links of bpf(2) that a process holds, as the kernel numbers them."""
+    found = set()
+    for number in os.listdir(f"/proc/{pid}/fdinfo"):
+        text = Path(f"/proc/{pid}/fdinfo/{number}").read_text()
+        found |= {line for line in text.splitlines() if line.startswith("prog_id:")}
+    return found
+
+
+def exists(program: str) -> bool:
+    """Whether the kernel still has a program of bpf(2): BPF_PROG_GET_FD_BY_ID."""
+    number = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+    attributes = struct.pack("<3I", int(program.split()[1]), 0, 0)
+    held = ctypes.CDLL(None, use_errno=True).syscall(number, 13, attributes, len(attributes))
+    if held >= 0:
+        os.close(held)
+    return bool(held >= 0)
+
+
+def test_nothing_stays_in_the_kernel_when_the_agent_is_killed(probe: Path) -> None:
+    with subprocess.Popen([probe, "ebpf"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.read(13)  # its first record: all is attached
+        programs = kernel_objects(process.pid)
+        assert len(programs) == 4
+        assert all(map(exists, programs))
+        process.kill()
+        process.wait(20)
+    deadline = time.monotonic() + 20
+    while any(map(exists, programs)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_calls_that_are_known_are_counted_each(probe: Path) -> None:
+    code = "import os\nfor _ in range(20000): os.path.exists('/etc/passwd')"
+    found = trace("ebpf", probe, [sys.executable, "-I", "-S", "-c", code])
+    counters = found.collector.counters
+    assert counters.lost == 0
+    assert counters.repeated >= 19999
+
+
+def test_many_paths_in_many_threads_are_all_told(probe: Path) -> None:
+    code = """
+import os, threading
+def work(n):
+    for i in range(5000): os.path.exists(f"/none/{n}/{i}")
+threads = [threading.Thread(target=work, args=(n,)) for n in range(4)]
+[t.start() for t in threads]; [t.join() for t in threads]
+"""
+    found = trace("ebpf", probe, [sys.executable, "-I", "-S", "-c", code])
+    told = {event.path for event in found.collector.events if not event.present}
+    assert told >= {f"/none/{n}/{i}" for n in range(4) for i in range(5000)}
