@@ -146,7 +146,9 @@ def measured(measure: Mapping[str, Callable[[], float]], runs: int) -> dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--probe", action="append", choices=["seccomp", "ebpf", "ptrace", "strace", "fanotify"])
+    parser.add_argument(
+        "--probe", action="append", choices=["seccomp", "ebpf", "ptrace", "strace", "fanotify"]
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument("names", nargs="*", choices=[*COMMANDS, "nginx", []])
     given = parser.parse_args()

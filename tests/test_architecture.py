@@ -35,6 +35,7 @@ LAYERS = {
     "diagnosis": "errors rootfs tracing driving closure packages",
     "why": "errors printable rootfs plan",
     "diff": "errors printable rootfs tracing packages",
+    "watching": "rootfs tracing",
     "verification": "errors rootfs tracing driving plan",
     "report": "errors printable rootfs tracing driving packages java plan verification",
     "image": "errors rootfs packages plan why",
@@ -43,12 +44,12 @@ LAYERS = {
     "outcome": "errors printable tracing",
     "project": "errors tracing",
     "stages": "errors rootfs tracing project plan verification report image running engines",
-    "pipeline": "errors tracing outcome project plan adoption verification report "
+    "pipeline": "errors tracing outcome project plan adoption watching verification report "
     "image running engines stages",
     "doctor": "errors probe running engines",
     "examine": "errors platforms rootfs tracing diagnosis verification running engines stages",
     "cli": "errors printable rootfs tracing driving probe closure rules units plan verification report "
-    "image running engines project doctor pipeline diagnosis examine why diff",
+    "image running engines project doctor watching pipeline diagnosis examine why diff",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

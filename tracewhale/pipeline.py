@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tracewhale.adoption import adopt
 from tracewhale.engines import output
-from tracewhale.engines.base import Engine, Target
+from tracewhale.engines.base import Engine, Request, Target
 from tracewhale.engines.names import Name
 from tracewhale.engines.trust import NO_TRUST, Trust
 from tracewhale.errors import TargetNotFound, TraceWhaleError, UsageError, VerificationFailed
@@ -41,8 +41,21 @@ from tracewhale.stages import (
 )
 from tracewhale.tracing.events import Trace, merge
 from tracewhale.verification import Comparison, Verification, difference, listed
+from tracewhale.watching import MissingPath, Watcher
 
-__all__ = ["Context", "Job", "attach", "build", "from_logs", "plan", "run", "trace", "union_of", "verify"]
+__all__ = [
+    "Context",
+    "Job",
+    "attach",
+    "build",
+    "from_logs",
+    "plan",
+    "run",
+    "trace",
+    "union_of",
+    "verify",
+    "watch",
+]
 
 
 def trace(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
@@ -67,6 +80,23 @@ def attach(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
         recorded = engine.attach(job.name, job.request, job.steps, context.console, context.handle)
     report = Report("trace", recorded.target, recorded.image, trace=recorded, seconds=context.seconds)
     return report, recorded
+
+
+def watch(
+    engine: Engine, job: Job, original: str, context: Context, tell: Callable[[MissingPath], None]
+) -> tuple[Sequence[MissingPath], Trace]:
+    """Watch the job's container, and tell of each path that it lacks and the original image has.
+
+    Returns these, and a trace of the original image.
+    """
+    with ExitStack() as held:
+        target, view = hold(held, context, original, lambda: engine.open(original, Request()))
+        watcher = Watcher(view, tell)
+        with context.command("watching the container"):
+            recorded = engine.attach(
+                job.name, job.request, job.steps, context.console, context.handle, watcher.observe
+            )
+        return watcher.missing, adopt(view, target.untraced(), recorded)
 
 
 def plan(engine: Engine, traces: Sequence[Trace], options: Options, context: Context) -> Report:

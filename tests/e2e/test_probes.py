@@ -271,3 +271,27 @@ def test_the_doctor_without_an_engine(tmp_path: Path) -> None:
     assert done.returncode == 0
     assert b"auto      no probe" in done.stdout
     assert b"sandbox   works" in done.stdout
+
+
+def test_a_watched_container_tells_what_it_lacks(
+    docker_client: DockerClient, image: Image, new_tag: Callable[[], str], tmp_path: Path
+) -> None:
+    tag, trace = new_tag(), tmp_path / "trace"
+    slim = docker_client.containers.run(
+        image("curl"), ["sh", "-c", "rm /etc/issue"], entrypoint="", detach=True
+    )
+    slim.wait()
+    slim.commit(*tag.split(":"))
+    slim.remove()
+    loop = "while :; do cat /etc/issue /none; sleep 0.2; done 2>/dev/null"
+    running = docker_client.containers.run(tag, ["sh", "-c", loop], entrypoint="", detach=True)
+    try:
+        words = (str(running.id), "--original", image("curl"), "--for", "2", "-o", str(trace), "--json")
+        done = tracewhale("watch", *words)
+        assert done.returncode == 1, done.stderr
+        (told,) = map(json.loads, done.stdout.splitlines())
+        assert told == {"path": "/etc/issue", "access": "read", "program": "/usr/bin/cat"}
+        kept = tracewhale("plan", str(trace))
+        assert b"/etc/issue" in kept.stdout
+    finally:
+        running.remove(force=True)

@@ -18,7 +18,7 @@ from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.running.startup import Works, run_line, startup
-from tracewhale.tracing.events import Event, Outcome, Step, Trace
+from tracewhale.tracing.events import Event, Observer, Outcome, Step, Trace
 
 TREE = """
     /bin/tool: tool
@@ -140,7 +140,13 @@ class FakeEngine:
         yield self.target
 
     def attach(
-        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+        self,
+        name: str,
+        request: Request,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        observe: Observer | None = None,
     ) -> Trace:
         return self.target.results[0].trace
 

@@ -17,6 +17,7 @@ from tracewhale.cli.plan import plan
 from tracewhale.cli.run import run
 from tracewhale.cli.trace import trace
 from tracewhale.cli.verify import verify
+from tracewhale.cli.watch import watch
 from tracewhale.cli.why import why
 
 __all__ = ["main", "unexpected"]
@@ -31,5 +32,5 @@ def main() -> None:
     """
 
 
-for verb in (run, make, init, trace, merge, plan, build, verify, diagnose, why, diff, deps, doctor):
+for verb in (run, make, init, trace, merge, plan, build, verify, watch, diagnose, why, diff, deps, doctor):
     main.add_command(verb)

@@ -16,7 +16,7 @@ from tracewhale.running.options import RunOptions
 from tracewhale.running.result import RunResult
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.running.startup import Works
-from tracewhale.tracing.events import Outcome, Step, Trace
+from tracewhale.tracing.events import Observer, Outcome, Step, Trace
 
 Progress = Callable[[str], None]
 """Told in a few words what is being done now; called often, and cheap."""
@@ -153,9 +153,18 @@ class Engine(Protocol):
         ...
 
     def attach(
-        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+        self,
+        name: str,
+        request: Request,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        observe: Observer | None = None,
     ) -> Trace:
-        """Trace a container that runs, which goes on. Raises UsageError for what does not run."""
+        """Trace a container that runs, which goes on. Raises UsageError for what does not run.
+
+        ``observe`` is called with each new event as it comes, but for those below what is mounted.
+        """
         ...
 
     def ended(self, name: str) -> Ended | None:

@@ -9,9 +9,10 @@ from tracewhale.engines.base import Ended, Engine, Progress, Request, Target
 from tracewhale.engines.docker.adapter import DockerEngine
 from tracewhale.engines.embedded.adapter import EmbeddedEngine
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, parse
+from tracewhale.errors import UsageError
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.run import Run
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.events import Observer, Step, Trace
 
 ENGINES: tuple[tuple[Callable[[Progress], Engine], tuple[str, ...]], ...] = (
     (DockerEngine, (DOCKER,)),
@@ -32,11 +33,26 @@ class Engines:
         """Find a target. Raises what its engine does."""
         return self._engine(name).open(name, request)
 
+    def labelled(self, selector: str) -> str:
+        """Return the name of the one running container that has a label. Raises UsageError."""
+        docker = self._by_kind[DOCKER]
+        names = docker.labelled(selector) if isinstance(docker, DockerEngine) else ()
+        if len(names) != 1:
+            found = f"it names {len(names)} ({', '.join(sorted(names))})" if names else "there is none"
+            raise UsageError(f"--label {selector}: {found}.", "Name one container that runs.")
+        return names[0]
+
     def attach(
-        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+        self,
+        name: str,
+        request: Request,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        observe: Observer | None = None,
     ) -> Trace:
         """Trace a container that runs, which goes on. Raises UsageError for a target that does not run."""
-        return self._engine(name).attach(name, request, steps, console, handle)
+        return self._engine(name).attach(name, request, steps, console, handle, observe)
 
     def ended(self, name: str) -> Ended | None:
         """Return how a container ended that runs no more, or None for anything else."""

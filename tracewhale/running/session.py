@@ -19,7 +19,8 @@ from queue import Empty, SimpleQueue
 from tracewhale.errors import Interrupted, TraceLost
 from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
 from tracewhale.running.stopping import DEFAULT_POLICY, reacts
-from tracewhale.tracing.events import OUTPUT_LIMIT
+from tracewhale.tracing.events import OUTPUT_LIMIT, Observer
+from tracewhale.tracing.records import Accessed
 from tracewhale.tracing.stream import Collector, Counted
 
 STDOUT, STDERR = 1, 2
@@ -94,6 +95,7 @@ class RunSession(ABC):
         self.console, self.handle = console, handle
         self.queue: SimpleQueue[object] = SimpleQueue()
         self.collector = Collector()
+        self.observe: Observer | None = None
         self.reports = 0  # how often the agent has told its counters
         self.command = TargetProcess(0)
         self.status: int | None = None
@@ -247,6 +249,10 @@ class RunSession(ABC):
         self._heard_at = time.monotonic()
         records = self.collector.feed(data)
         self.reports += sum(isinstance(record, Counted) for record in records)
+        if self.observe is not None:
+            for record in records:
+                if isinstance(record, Accessed):
+                    self.observe(self.collector.event(record))
 
     def stop(self) -> None:
         """Stop the command as ``docker stop`` does; kill it at once where it does not react to the signal."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -72,6 +72,9 @@ class Event:
     follow: bool = True
     real: str = ""
     root: str = "/"
+
+
+Observer = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True, order=True)

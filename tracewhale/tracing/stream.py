@@ -285,7 +285,14 @@ class Collector:
         if record.received > self._received:  # two paths of one call are two records and one notification
             self._received = record.received
             self._recorded += 1
-        event = Event(
+        event = self.event(record)
+        self.events.add(event)
+        if not event.present:
+            self._absent[event.path] = None
+
+    def event(self, record: Accessed) -> Event:
+        """Return the event of a record that was added."""
+        return Event(
             path=record.path,
             access=record.access.value,
             program=self._program(record.program),
@@ -294,9 +301,6 @@ class Collector:
             real=record.real,
             root=record.root or "/",
         )
-        self.events.add(event)
-        if not event.present:
-            self._absent[event.path] = None
 
     def _check(self, counters: Counters) -> None:
         written = (self._recorded, self._unresolved)

@@ -21,6 +21,7 @@ from tracewhale.engines.docker.containers import copied_volumes, served_tree
 from tracewhale.engines.docker.ended import ended
 from tracewhale.engines.docker.engine import (
     EngineObject,
+    api_errors,
     connect,
     find,
     inspect_image,
@@ -50,7 +51,7 @@ from tracewhale.running.run import CONTAINER, Run, user_of
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remounted
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.events import Observer, Step, Trace
 
 
 class DockerTarget:
@@ -249,8 +250,20 @@ class DockerEngine:
         with prepared(self._client, found, options, request.command) as run:
             yield DockerTarget(self._client, run, found, request.probe)
 
+    def labelled(self, selector: str) -> Sequence[str]:
+        """Return the names of running containers that have a label, KEY or KEY=VALUE. Raises EngineError."""
+        with api_errors("list the containers"):
+            found = self._client.containers(filters={"label": selector, "status": "running"})
+        return [str(each["Names"][0]).removeprefix("/") for each in found]
+
     def attach(
-        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+        self,
+        name: str,
+        request: Request,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        observe: Observer | None = None,
     ) -> Trace:
         """Trace a container that runs, which goes on. Raises what `attach.attach` does."""
         found = find(self._client, parse(name).place, progress=self._progress)
@@ -262,6 +275,7 @@ class DockerEngine:
             console=console,
             handle=handle,
             progress=self._progress,
+            observe=observe,
         )
 
     def ended(self, name: str) -> Ended | None:

@@ -25,7 +25,7 @@ from tracewhale.running.run import CONTAINER, Run
 from tracewhale.running.service import ports_of
 from tracewhale.running.session import StopEarly
 from tracewhale.running.steps import Driver, checked
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.events import Event, Observer, Step, Trace
 from tracewhale.tracing.host import proc
 
 ATTACHING = (Probe.EBPF, Probe.PTRACE, Probe.STRACE)
@@ -51,6 +51,7 @@ def attach(
     console: Console,
     handle: Handle,
     progress: Callable[[str], None] = lambda line: None,
+    observe: Observer | None = None,
 ) -> Trace:
     """Trace a running container until the steps are taken, it ends, or the user ends it; it goes on.
 
@@ -74,6 +75,7 @@ def attach(
         session.progress = progress
         stack.callback(session.close)
         session.state = dict(state)
+        session.observe = observe and _unmounted(observe, _mounts(state))
         session.watch()
         session.attach_to(_pids(client, found.container, state))
         taken = _drive(session, state, wanted)
@@ -92,6 +94,16 @@ def attach(
         mounts=_mounts(state),
         seconds=time.monotonic() - began,
     )
+
+
+def _unmounted(observe: Observer, mounts: Sequence[str]) -> Observer:
+    """Return an observer without the paths of what is mounted: they are not the image's."""
+
+    def call(event: Event) -> None:
+        if not any(event.path == mount or event.path.startswith(f"{mount}/") for mount in mounts):
+            observe(event)
+
+    return call
 
 
 def _running(client: APIClient, found: EngineObject) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from tracewhale.running.run import Run, user_of
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remounted
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.events import Observer, Step, Trace
 
 
 class EmbeddedTarget:
@@ -157,7 +157,13 @@ class EmbeddedEngine:
             yield EmbeddedTarget(source, run)
 
     def attach(
-        self, name: str, request: Request, steps: Sequence[Step], console: Console, handle: Handle
+        self,
+        name: str,
+        request: Request,
+        steps: Sequence[Step],
+        console: Console,
+        handle: Handle,
+        observe: Observer | None = None,
     ) -> Trace:
         """Raise UsageError: nothing behind these names runs."""
         raise UsageError(f"{name} does not run, and --attach takes a running container.", "Leave it out.")

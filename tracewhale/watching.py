@@ -1,0 +1,40 @@
+"""What a container asks for, that is missing in it, and that its original image has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tracewhale.rootfs.tree import View
+from tracewhale.tracing.events import CREATING, Event
+
+_CREATING = frozenset(access.value for access in CREATING)
+
+
+@dataclass(frozen=True, slots=True)
+class MissingPath:
+    """A path as it was asked for first: ``access`` is how, ``program`` the real path of who asked."""
+
+    path: str
+    access: str
+    program: str
+
+
+class Watcher:
+    """Tells of each missing path once, as soon as it is asked for."""
+
+    def __init__(self, original: View, tell: Callable[[MissingPath], None]) -> None:
+        self._original, self._tell = original, tell
+        self._known: set[tuple[str, str]] = set()
+        self.missing: list[MissingPath] = []
+
+    def observe(self, event: Event) -> None:
+        """Look at an event. Calls that make a name are no sign: they find nothing where all is well."""
+        key = (event.root, event.path)
+        if event.present or event.access in _CREATING or key in self._known:
+            return
+        self._known.add(key)
+        if self._original.resolve(event.path, follow=event.follow, root=event.root).entry is None:
+            return
+        self.missing.append(MissingPath(event.path, event.access, event.program))
+        self._tell(self.missing[-1])
