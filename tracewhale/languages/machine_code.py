@@ -24,27 +24,41 @@ EXECUTING = frozenset(
 """Functions that execute a program."""
 
 EVERYDAY = frozenset(
-    "admin alias ar arch asa at awk b2sum base32 base64 basename basenc bash batch bc bg cal cat cd "
-    "cflow chcon chgrp chmod chown chroot cksum clear cmp comm command compress cp crontab csplit ctags "
-    "cut cxref date dd delta df diff dir dircolors dirname du echo ed env ex expand expr factor false "
-    "fc fg file find fold fuser gencat get getconf getopts grep groups hash head hostid hostname iconv "
-    "id install ipcrm ipcs jobs join kill last lex link ln locale localedef logger login logname lp ls "
-    "m4 mailx make man md5sum mesg mkdir mkfifo mknod mktemp more mv newgrp nice nl nm nohup nproc "
-    "numfmt od passwd paste patch pathchk pax pinky pr printenv printf prs ps ptx pwd read readlink "
-    "realpath renice reset rm rmdel rmdir runcon sact sccs sed seq sh sha1sum sha224sum sha256sum "
-    "sha384sum sha512sum shred shuf sleep sort split stat stdbuf strings strip stty su sum sync tabs "
-    "tac tail talk tee test time timeout touch tput tr true truncate tsort tty type ulimit umask "
-    "unalias uname uncompress unexpand unget uniq unlink users uucp uudecode uuencode uustat uux val "
-    "vdir vi wait wc what which who whoami write xargs yacc yes zcat".split()
+    "addpart admin agetty alias ar arch asa at awk b2sum base32 base64 basename basenc bash batch bc bg "
+    "blkid blockdev cal captoinfo cat cd cfdisk cflow chattr chcon chcpu chfn chgrp chmod choom chown "
+    "chroot chrt chsh cksum clear cmp col colcrt column comm command compress cp crontab csplit ctags "
+    "ctrlaltdel cut cxref date dd delpart delta df diff dir dircolors dirname dmesg du echo ed eject "
+    "env ex expand expr factor fallocate false fc fdisk fg file find findfs findmnt flock fmt fold fsck "
+    "fsfreeze fstrim fuser gencat get getconf getopt getopts grep groups hash head hexdump hostid "
+    "hostname hwclock i386 iconv id infocmp infotocap install ionice ipcmk ipcrm ipcs isosize jobs join "
+    "kill last lex link linux32 linux64 ln locale localedef logger login logname look losetup lp ls "
+    "lsblk lscpu lsns m4 mailx make man mcookie md5sum mesg mkdir mkfifo mkfs mknod mkswap mktemp more "
+    "mount mountpoint mv namei newgrp nice nl nm nohup nologin nproc nsenter numfmt od partx passwd "
+    "paste patch pathchk pax pinky pivot_root pr printenv printf prlimit prs ps ptx pwd read readlink "
+    "realpath rename renice reset rev rm rmdel rmdir runcon runuser sact sccs script sed seq service "
+    "setarch setpriv setsid setterm sfdisk sg sh sha1sum sha224sum sha256sum sha384sum sha512sum shred "
+    "shuf sleep sort split stat stdbuf strings strip stty su sulogin sum swapoff swapon switch_root "
+    "sync tabs tac tail talk taskset tee test tic time timeout toe touch tput tr true truncate tset "
+    "tsort tty type ul ulimit umask umount unalias uname uncompress unexpand unget uniq unlink unshare "
+    "users uucp uudecode uuencode uuidgen uustat uux val vdir vi vigr vipw wait wall wc what whereis "
+    "which who whoami wipefs write x86_64 xargs yacc yes zcat".split()
 )
-"""The utilities of POSIX.1-2017 (XCU, chapter 4) and GNU coreutils: in code most are mere words."""
+"""The utilities of POSIX.1-2017 (XCU), GNU coreutils, util-linux and ncurses: mere words in code."""
 
 LEA = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](?=....)", re.DOTALL)
 WORD = re.compile(rb"[a-z0-9][\w.+-]{1,40}(?=\0)|/[\w./+-]{3,200}(?=\0)|[a-z][\w.+-]{1,20}-%s(?=\0)")
 X86_64, AARCH64 = 62, 183
 R_RELATIVE = {X86_64: 8, AARCH64: 1027}
 SHT_DYNSYM = 11
-PATTERN_COMMANDS = 200
+SHELLS = frozenset({"sh", "bash", "dash"})
+INTERPRETER = re.compile(
+    r"(?:ba|da|z|k|mk)?sh\d?|(?:perl|python|ruby|php|node|lua|tclsh|awk|gawk|mawk)[\d.-]*|busybox"
+)
+"""Programs whose strings are the words of a language."""
+
+MATCHES = 200
+DISPATCHED = 4 << 20
+"""Bytes of all commands that a pattern for any subcommand (``git-%s``) may match; a user names which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +97,31 @@ class MachineCode:
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
         own = path.rpartition("/")[2]
-        for mention in mentions:
-            for word in self._expanded(mention.name):
-                if word == own or word.rpartition("/")[2] in EVERYDAY:
-                    continue
-                target = self._commands.find(word)
-                if target is not None:
-                    yield Edge(path, 0, mention.name, target, mention.how, True)
+        found = [mention.name for mention in mentions]
+        directories = [name for name in found if name.startswith("/") and self._files.is_directory(name)]
+        for name in found:
+            if name.endswith("%s"):
+                targets = self._matches(own, name.removesuffix("%s"), directories)
+            elif name.rpartition("/")[2] in (own, *SHELLS) or (name[0] != "/" and INTERPRETER.fullmatch(own)):
+                continue
+            else:
+                target = self._commands.find(name)
+                targets = [target] if target else []
+            for target in targets:
+                yield Edge(path, 0, name, target, "string in code", True)
 
-    def _expanded(self, word: str) -> list[str]:
-        """The commands of a pattern (``git-%s``), the word itself where it is none."""
-        if not word.endswith("%s"):
-            return [word]
-        prefix = word[:-2]
-        names = (name for place in self._commands.places for name in self._files.listing(place))
-        return [name for name in names if name.startswith(prefix)][:PATTERN_COMMANDS]
+    def _matches(self, own: str, prefix: str, directories: list[str]) -> list[str]:
+        """The commands that a pattern (``remote-%s``) matches, also after the program's name (``git-remote-x``).
+
+        They are looked for in PATH and in the directories that the program names.
+        """
+        starts = tuple({prefix, f"{own}-{prefix}"})
+        places = (*self._commands.places, *directories[:MATCHES])
+        listed = ((place, name) for place in places for name in self._files.listing(place))
+        paths = [f"{place}/{name}" for place, name in listed if name.startswith(starts)]
+        commands = [path for path in sorted(paths)[:MATCHES] if self._commands.find(path)]
+        files = {entry.path: entry.size for path in commands if (entry := self._files.entry(path))}
+        return [] if prefix == f"{own}-" and sum(files.values()) > DISPATCHED else commands
 
 
 def words_referred_to(content: bytes) -> Iterator[str]:

@@ -56,6 +56,9 @@ INC = (
 )
 PACKAGE = re.compile(rb"^\s*package\s+([A-Za-z_]\w*(?:::\w+)*)", re.MULTILINE)
 VERSION = re.compile(r"\d+(?:\.\d+)*|.*-linux.*|perl-base|(?:site|vendor|core)_perl|perl5?")
+CORE = re.compile(r".*/(?:perl-base|perl/\d[\d.]*|perl5/\d[\d.]*)/")
+"""A directory of Perl's own modules: their strings name tables of encodings and the like."""
+
 EVALUATED = re.compile(r"v?\d")
 
 
@@ -112,6 +115,8 @@ class Perl:
             is_file = "/" in name or name.endswith((".pl", ".pm", ".ph"))
             file = name if is_file else name.replace("::", "/") + ".pm"
             targets = self._find(path, file)
+            if mention.how == "string" and CORE.match(path):
+                continue
             if not targets and mention.how == "string" and "/" in file:
                 targets = self._find(path, parent(f"/{file}")[1:] + ".pm")  # a table or class in a module
             for target in targets:
@@ -151,9 +156,14 @@ class Perl:
         """A module's compiled part and its split functions: ``auto/Name/Name.so`` (XSLoader, AutoLoader)."""
         for root in self.roots:
             directory = f"{root}/auto/{file.removesuffix('.pm')}"
-            for name, entry in self._files.listing(directory).items():
-                if entry.kind is Kind.FILE and name.endswith((".so", ".al", ".ix", ".bs")):
-                    yield f"{directory}/{name}"
+            names = [
+                name
+                for name, entry in self._files.listing(directory).items()
+                if entry.kind is Kind.FILE and name.endswith((".so", ".al", ".ix", ".bs"))
+            ]
+            yield from (f"{directory}/{name}" for name in names)
+            if names:
+                return
 
     @property
     def roots(self) -> tuple[str, ...]:
