@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.languages.text import closed, edges, misses
+from tracewhale.languages import Limits
 
 LIB = "/usr/lib/python3.11"
 
@@ -42,3 +43,66 @@ def test_a_miss_says_where_it_was_looked_for() -> None:
         /app/a.py: import nothing\\n
     """
     assert misses(closed(tree, ["/app/a.py"], PYTHONPATH="/opt/x")) == "/app/a.py:1 nothing: /app / /opt/x"
+
+
+SITE = f"{LIB}/site-packages"
+
+LIBRARIES = f"""
+    /app/main.py: import pandas\\ndef fit():\\n    import sklearn\\n
+    {SITE}/pandas/__init__.py: def f():\\n    from pandas import late\\n    import scipy\\n
+    {SITE}/pandas/late.py: import pandas.eager\\ndef f():\\n    import pandas.later\\n
+    {SITE}/pandas/eager.py: 1
+    {SITE}/pandas/later.py: 1
+    {SITE}/scipy/__init__.py: 1
+    {SITE}/sklearn/__init__.py: def f():\\n    import sklearn.svm\\n
+    {SITE}/sklearn/svm.py: 1
+"""
+
+
+def test_the_application_is_followed_in_full_and_a_library_one_lazy_step() -> None:
+    kept = ["/app/main.py", f"{SITE}/pandas/__init__.py"]
+    assert closed(LIBRARIES, kept).steps == {
+        f"{SITE}/sklearn/__init__.py": 0,
+        f"{SITE}/pandas/late.py": 1,
+        f"{SITE}/pandas/eager.py": 1,
+        f"{SITE}/sklearn/svm.py": 1,
+    }
+
+
+def test_limits_take_the_lazy_steps_away() -> None:
+    kept = ["/app/main.py", f"{SITE}/pandas/__init__.py"]
+    assert closed(LIBRARIES, kept, Limits(lazy_steps=0)).steps == {f"{SITE}/sklearn/__init__.py": 0}
+
+
+def test_names_in_calls_strings_and_metadata_are_modules() -> None:
+    tree = f"""
+        /app/main.py: import importlib\\nm = importlib.import_module("plug.a")\\nAPPS = ["plug.b.Config", "see plug.c"]\\n
+        {SITE}/plug/__init__.py: 1
+        {SITE}/plug/a.py: from . import __missing\\n
+        {SITE}/plug/b.py: 1
+        {SITE}/plug/c.py: 1
+        {SITE}/plug/d.py: 1
+        {SITE}/plug-1.dist-info/entry_points.txt: [app.plugins]\\nd = plug.d:Plugin\\n
+    """
+    kept = ["/app/main.py", f"{SITE}/plug/__init__.py", f"{SITE}/plug-1.dist-info/entry_points.txt"]
+    assert list(closed(tree, kept).steps) == [f"{SITE}/plug/{name}.py" for name in "abd"]
+
+
+def test_namespace_packages_path_files_and_sourceless_modules_are_found() -> None:
+    tree = f"""
+        /app/main.py: import space.one, space.two, linked, compiled, native\\n
+        {SITE}/space/one.py: 1
+        /opt/more/space/two.py: 1
+        {SITE}/links.pth: /srv/linked\\n# comment\\nimport nothing\\n
+        /srv/linked/linked.py: 1
+        {SITE}/compiled.pyc: 1
+        {SITE}/native.cpython-311-x86_64-linux-gnu.so: 1
+    """
+    closure = closed(tree, ["/app/main.py", f"{SITE}/links.pth"], PYTHONPATH="/opt/more")
+    assert sorted(closure.steps) == [
+        "/opt/more/space/two.py",
+        "/srv/linked/linked.py",
+        f"{SITE}/compiled.pyc",
+        f"{SITE}/native.cpython-311-x86_64-linux-gnu.so",
+        f"{SITE}/space/one.py",
+    ]

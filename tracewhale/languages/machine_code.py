@@ -111,7 +111,7 @@ class MachineCode:
                 yield Edge(path, 0, name, target, "string in code", True)
 
     def _matches(self, own: str, prefix: str, directories: list[str]) -> list[str]:
-        """The commands that a pattern (``remote-%s``) matches, also after the program's name (``git-remote-x``).
+        """The commands that a pattern (``remote-%s``) matches, also after a name (``git-remote-x``).
 
         They are looked for in PATH and in the directories that the program names.
         """

@@ -62,6 +62,7 @@ class Text:
         self.root = tree.root_node
         self._tree = tree
         self._captures = captures
+        self._known = (0, 1)
 
     def nodes(self, capture: str) -> list[tree_sitter.Node]:
         """The nodes of a capture, in the order of the text."""
@@ -75,18 +76,11 @@ class Text:
         node = self.root.descendant_for_byte_range(start, end)
         return node.type if node else ""
 
-    @cached_property
-    def _lines(self) -> list[int]:
-        starts = [0]
-        at = self.content.find(b"\n")
-        while at >= 0:
-            starts.append(at + 1)
-            at = self.content.find(b"\n", at + 1)
-        return starts
-
     def line(self, offset: int) -> int:
-        """The number, from 1, of the line of a byte."""
-        return bisect_right(self._lines, offset)
+        """The number, from 1, of the line of a byte; quick where offsets are asked for in their order."""
+        at, line = self._known if self._known[0] <= offset else (0, 1)
+        self._known = (offset, line + self.content.count(b"\n", at, offset))
+        return self._known[1]
 
 
 class Ranges:

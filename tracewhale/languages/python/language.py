@@ -18,6 +18,9 @@ SCRIPT = re.compile(rb"#![^\n]*\bpython[\d.]*\b")
 EXTENSION = re.compile(r"(?:\.(?:cpython-\d+\w*|pypy\w+-\w+|abi\d)(?:-[\w-]+)?)?\.so")
 """What follows a module's name in the file name of an extension (PEP 3149)."""
 
+DISTRIBUTED = re.compile(r".*/(?:site|dist)-packages/(?!__pycache__/)[^/]+")
+"""A module or package at the top of a site directory."""
+
 BYTECODE = re.compile(r"\.(?:cpython|pypy|graalpy)-?\w*(?:\.opt-\d)?\.pyc")
 GUESSES = ("string", "import_string()", "load_object()")
 """Constructs whose names may end with a class, and may be no name of a module at all."""
@@ -49,6 +52,7 @@ class Python:
         self._paths = Paths(files)
         self._commands = Commands(files)
         self._modules: dict[tuple[tuple[str, ...], str], Module | None] = {}
+        self._in_use = {match[0] for path in files.kept if (match := DISTRIBUTED.match(path))}
         self._suffixed: dict[str, dict[str, list[str]]] = {}
 
     def reads(self, entry: Entry, head: bytes) -> bool:
@@ -100,8 +104,11 @@ class Python:
         places = search
         seen: list[Edge] = []
         certain = mention.how not in GUESSES
+        optional = mention.lazy and is_library(path)
         for depth, part in enumerate(mention.name.split(".")):
             module = self._find(places, part)
+            if optional and depth == 0 and module is not None and self._is_out_of_use(path, module):
+                return
             if module is None:
                 if certain:
                     yield from seen
@@ -114,6 +121,13 @@ class Python:
             places = module.directories
         yield from seen
         yield from self._parts(path, mention, places)
+
+    def _is_out_of_use(self, path: str, module: Module) -> bool:
+        """Whether a module is of a distribution of which nothing is kept: a library's optional dependency."""
+        own = DISTRIBUTED.match(path)
+        matches = [DISTRIBUTED.match(file) for file in module.files or module.directories]
+        roots = {match[0] for match in matches if match}
+        return bool(roots) and not roots & (self._in_use | {own[0] if own else ""})
 
     def _parts(self, path: str, mention: Mention, directories: tuple[str, ...]) -> Iterator[Edge]:
         """The submodules among the names that a ``from`` imports; the others are attributes."""

@@ -38,11 +38,15 @@ CALL = re.compile(
     re.VERBOSE,
 )
 COMMAND = re.compile(
-    rb"""\b(run|Popen|call|check_call|check_output|system|popen|which|getoutput|getstatusoutput|execv[pe]*|execl[pe]*
+    rb"""\b(run|Popen|call|check_call|check_output|system|popen|which|getoutput|getstatusoutput|exec[lv][pe]*
     |spawn[lv]p?e?|create_subprocess_exec|create_subprocess_shell)\s*\(\s*[\[(]?\s*
     (?P<quote>["'])(?P<name>[^"'\\\n]{1,400})(?P=quote)""",
     re.VERBOSE,
 )
+IMPORTING = re.compile(rb"import_module|__import__|find_spec|import_string|load_object")
+RUNNING = re.compile(rb"subprocess|popen|system|spawn|exec[vl]|which")
+"""What a text must have for a call to be looked for, which takes longer."""
+
 STRING = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
 
 ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})", re.MULTILINE)
@@ -61,11 +65,11 @@ def mentions(content: bytes) -> Iterator[Mention]:
     for node in text.nodes("import"):
         if node.start_byte not in never:
             yield from _imports(text, node, node.start_byte in lazy)
-    for match in CALL.finditer(content):
+    for match in CALL.finditer(content) if IMPORTING.search(content) else ():
         if match.start() not in never and text.type_at(match.start(1), match.end(1)) == "identifier":
             how = match[1].decode()
             yield Mention(text.line(match.start()), match["name"].decode(), f"{how}()", match.start() in lazy)
-    for match in COMMAND.finditer(content):
+    for match in COMMAND.finditer(content) if RUNNING.search(content) else ():
         if text.type_at(match.start(1), match.end(1)) == "identifier":
             yield Mention(text.line(match.start()), _decoded(match["name"]), "command", True)
     for match in STRING.finditer(content):

@@ -1,0 +1,54 @@
+"""Files of a hostile image: nothing hangs, recurses without bound, or ends in an exception."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.languages.text import closed
+from tracewhale.languages import Limits, closing, syntax
+
+NAMES = (
+    "a.py a.js a.ts a.rb a.pl a.php a.R a.sh a.class a.jar a.pyz package.json a.pth entry_points.txt".split()
+)
+TEXTS = {
+    "noise": random.Random(1).randbytes(2000).decode("latin-1").replace("\n", " "),
+    "open": "(" * 5000,
+    "nested": "if x: " * 2000,
+    "quotes": "\"$('`${" * 500,
+    "documents": "<<EOF " * 2000,
+    "nul": "\0import os\0",
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_noise_is_no_error(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syntax, "PARSING", 0.2)
+    tree = "\n".join(f"/app/{name}: {text}" for name in NAMES if "\r" not in text)
+    assert closed(tree, [f"/app/{name}" for name in NAMES]).edges == ()
+
+
+def test_files_that_name_each_other_end() -> None:
+    tree = "/app/a.py: import b\\n\n/app/b.py: import a\\n\n/app/loop -> loop"
+    assert closed(tree, ["/app/a.py", "/app/loop"]).steps == {"/app/b.py": 0}
+
+
+def test_limits_are_told() -> None:
+    tree = "/app/a.py: import b\\n\n/app/b.py: import a\\n"
+    assert closed(tree, ["/app/a.py"], Limits(file_size=3)).bounded == (
+        "/app/a.py is larger than 0 MiB: not read.",
+    )
+    assert closed(tree, ["/app/a.py", "/app/b.py"], Limits(files=1)).bounded == (
+        "There are more files than the closure of languages reads.",
+    )
+
+
+def test_texts_that_take_too_long_are_told_and_then_none_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syntax, "PARSING", -1.0)
+    monkeypatch.setattr(closing, "MOST_UNPARSED", 1)
+    tree = "\n".join(f"/app/{name}.py: {'x = 1;' * 500}{number}\\n" for number, name in enumerate("ab"))
+    assert closed(tree, ["/app/a.py", "/app/b.py"]).bounded == (
+        "/app/a.py is not read: it takes too long to parse.",
+    )
