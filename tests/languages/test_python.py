@@ -106,3 +106,17 @@ def test_namespace_packages_path_files_and_sourceless_modules_are_found() -> Non
         f"{SITE}/native.cpython-311-x86_64-linux-gnu.so",
         f"{SITE}/space/one.py",
     ]
+
+
+def test_what_a_library_imports_as_the_main_program_and_commands_of_metadata_are_left_out() -> None:
+    tree = f"""
+        {LIB}/heapq.py: if __name__ == "__main__":\\n    import doctest\\n
+        {LIB}/doctest.py: 1
+        {SITE}/pip/__init__.py: 1
+        {SITE}/pip/cli.py: 1
+        {SITE}/pip-1.dist-info/entry_points.txt: [console_scripts]\\npip = pip.cli:main\\n
+        /app/main.py: if __name__ == "__main__":\\n    import late\\n
+        /app/late.py: 1
+    """
+    kept = [f"{LIB}/heapq.py", f"{SITE}/pip/__init__.py", f"{SITE}/pip-1.dist-info/entry_points.txt"]
+    assert list(closed(tree, [*kept, "/app/main.py"]).steps) == ["/app/late.py"]

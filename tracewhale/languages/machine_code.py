@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
 from tracewhale.languages.model import Edge, Mention, Miss
-from tracewhale.rootfs.tree import Entry
+from tracewhale.rootfs.tree import Entry, parent
 
 EXECUTING = frozenset(
     b"execl execle execlp execv execve execvp execvpe execveat fexecve posix_spawn posix_spawnp popen"
@@ -105,10 +105,15 @@ class MachineCode:
             elif name.rpartition("/")[2] in (own, *SHELLS) or (name[0] != "/" and INTERPRETER.fullmatch(own)):
                 continue
             else:
-                target = self._commands.find(name)
+                target = self._commands.find(name) if name[0] == "/" else self._in_bin(name)
                 targets = [target] if target else []
             for target in targets:
                 yield Edge(path, 0, name, target, "string in code", True)
+
+    def _in_bin(self, word: str) -> str | None:
+        """A command that every user has: names of an administrator's tools are mere words, too."""
+        target = self._commands.find(word)
+        return None if target is None or parent(target).endswith("/sbin") else target
 
     def _matches(self, own: str, prefix: str, directories: list[str]) -> list[str]:
         """The commands that a pattern (``remote-%s``) matches, also after a name (``git-remote-x``).

@@ -75,9 +75,9 @@ class Python:
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
         search = self._paths.search(path)
-        standard = is_standard(path)
+        standard, library = is_standard(path), is_library(path)
         for mention in mentions:
-            if standard and mention.how == "string":
+            if (standard and mention.how == "string") or (library and mention.how == names.AS_MAIN):
                 continue
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)

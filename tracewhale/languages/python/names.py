@@ -7,6 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tree_sitter import Node
 
@@ -30,7 +31,9 @@ NEVER = re.compile(
 )
 """A condition that only type checkers take for true (PEP 484), or that does not hold on Linux."""
 
-MAIN = b"__name__"
+MAIN = re.compile(rb"__name__")
+AS_MAIN = "import as main program"
+"""How a module is named that is imported where the file is run, and not imported."""
 
 CALL = re.compile(
     rb"""\b(import_module|__import__|find_spec|import_string|load_object)\s*\(\s*(?:name\s*=\s*)?
@@ -49,7 +52,10 @@ RUNNING = re.compile(rb"subprocess|popen|system|spawn|exec[vl]|which")
 
 STRING = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
 
-ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})", re.MULTILINE)
+ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})|^\[([^\]\n]*)\]", re.MULTILINE)
+SCRIPTS = (b"console_scripts", b"gui_scripts")
+"""Groups of entry points that are commands: each is a script that names its module itself."""
+
 PTH_IMPORT = re.compile(rb"^import[ \t]([^\n]*)", re.MULTILINE)
 
 ZIP_MEMBERS = 2000
@@ -61,10 +67,13 @@ def mentions(content: bytes) -> Iterator[Mention]:
     """What a module mentions, in the order of kinds and lines."""
     text = GRAMMAR.parse(content)
     never = Ranges([*_guarded(text, NEVER), *text.nodes("self_test")])
-    lazy = Ranges([*text.nodes("lazy"), *_guarded(text, re.compile(MAIN))])
+    main = Ranges(_guarded(text, MAIN))
+    lazy = Ranges(text.nodes("lazy"))
     for node in text.nodes("import"):
-        if node.start_byte not in never:
-            yield from _imports(text, node, node.start_byte in lazy)
+        at = node.start_byte
+        if at not in never:
+            found = _imports(text, node, at in lazy or at in main)
+            yield from (replace(mention, how=AS_MAIN) for mention in found) if at in main else found
     for match in CALL.finditer(content) if IMPORTING.search(content) else ():
         if match.start() not in never and text.type_at(match.start(1), match.end(1)) == "identifier":
             how = match[1].decode()
@@ -104,9 +113,13 @@ def _decoded(text: bytes | None) -> str:
 
 def entry_points(content: bytes) -> Iterator[Mention]:
     """The modules that entry points of kept metadata name (``name = module:attribute``)."""
+    group = b""
     for match in ENTRY_POINT.finditer(content):
-        line = content.count(b"\n", 0, match.start()) + 1
-        yield Mention(line, _decoded(match[1]), "entry point", True)
+        if match[1] is None:
+            group = match[2].strip()
+        elif group not in SCRIPTS:
+            line = content.count(b"\n", 0, match.start()) + 1
+            yield Mention(line, _decoded(match[1]), "entry point", True)
 
 
 def path_file(content: bytes) -> Iterator[Mention]:
