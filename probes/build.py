@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compile the probe for every architecture, from any machine, with no system compiler.
 
-``python probes/build.py`` compiles ``probes/*.c`` with the Zig toolchain (the ``ziglang`` package) into
+``python probes/build.py`` compiles ``probes/**/*.c`` with the Zig toolchain (the ``ziglang`` package) into
 one static musl binary an architecture, ``tracewhale/probe/bin/probe-ARCH``; ARCH is as ``uname -m``
 says it. Nothing is done for a binary that is up to date: a digest of the sources, the compiler and its
 flags stands in a file beside it. ``--check`` only tells, by its exit status, whether that is so.
@@ -54,11 +54,7 @@ KERNEL_FLAGS = ("-O2", "-fno-asynchronous-unwind-tables", "-Wall", "-Wextra", "-
 
 
 def _sources(*patterns: str) -> list[str]:
-    return sorted(
-        str(path.relative_to(SOURCES))
-        for pattern in patterns
-        for path in (*SOURCES.glob(pattern), *SOURCES.glob(f"ebpf/{pattern}"))
-    )
+    return sorted(str(path.relative_to(SOURCES)) for pattern in patterns for path in SOURCES.rglob(pattern))
 
 
 def command(architecture: str, output: Path, generated: Path) -> list[str]:
@@ -67,13 +63,15 @@ def command(architecture: str, output: Path, generated: Path) -> list[str]:
     if not sources:
         raise BuildError(f"{SOURCES} holds no C source")
     target = f"{architecture}-linux-musl"
-    words = ["-target", target, *FLAGS, f"-I{generated}", "-o", str(output), *sources]
+    folders = sorted({str(Path(name).parent) for name in sources})
+    words = ["-target", target, *FLAGS, *(f"-I{each}" for each in (*folders, generated))]
+    words += ["-o", str(output), *sources]
     return [sys.executable, "-m", "ziglang", "cc", *words]
 
 
 def kernel_command(architecture: str, output: Path) -> list[str]:
     """As ``command``, of the programs that run in the kernel."""
-    words = ["-target", "bpfel-freestanding", f"-D__{architecture}__", *KERNEL_FLAGS]
+    words = ["-target", "bpfel-freestanding", f"-D__{architecture}__", *KERNEL_FLAGS, "-I."]
     return [sys.executable, "-m", "ziglang", "cc", *words, "-c", "-o", str(output), KERNEL_SOURCE]
 
 

@@ -136,6 +136,18 @@ def test_no_module_imports_itself_through_others() -> None:
         pytest.fail(" <- ".join(error.args[1]))
 
 
+def test_no_unit_of_the_probe_includes_itself_through_others() -> None:
+    graph: dict[str, set[str]] = {}
+    for path in sorted((ROOT / "probes").rglob("*.[ch]")):
+        included = re.findall(r'^#include "(?:\.\./)*(?:\w+/)*(\w+)\.h"', path.read_text(), re.MULTILINE)
+        graph.setdefault(path.stem, set()).update(set(included) - {path.stem})
+    assert len(graph) > 20
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" <- ".join(error.args[1]))
+
+
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
 def test_a_library_is_known_to_one_part(path: Path) -> None:
     strangers = [
@@ -205,6 +217,6 @@ def test_the_glossary_explains_each_word_once() -> None:
 
 
 def test_modules_are_short() -> None:
-    sources = [*MODULES, *(ROOT / "probes").glob("*.[ch]"), ROOT / "probes" / "build.py"]
+    sources = [*MODULES, *(ROOT / "probes").rglob("*.[ch]"), ROOT / "probes" / "build.py"]
     lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in sources}
     assert {path: lines for path, lines in lengths.items() if lines > LONGEST} == {}

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../util.h"
+#include "util.h"
 
 static char *image;
 static const char *strings;

@@ -17,15 +17,16 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include "../calls.h"
-#include "../main.h"
-#include "../protocol.h"
-#include "../target.h"
-#include "../util.h"
+#include "calls.h"
 #include "event.h"
 #include "load.h"
+#include "main.h"
+#include "maps.h"
+#include "protocol.h"
 #include "ring.h"
 #include "told.h"
+#include "tracee.h"
+#include "util.h"
 
 /* Milliseconds. */
 enum { BUSY = 4, IDLE = 20, COUNTERS_EVERY = 100 };
@@ -158,7 +159,7 @@ static void take(uint32_t pid, uint32_t listener, bool held) {
         told_open(root);
         root_is_open = true;
     }
-    if (held && !*program && target_link(pid, "exe", -1, program) > 0)
+    if (held && !*program && tracee_link(pid, "exe", -1, program) > 0)
         told_ignore(program);
     uint64_t group = group_of(pid);
     if (group && (!settings.cgroup || settings.cgroup == group)) {

@@ -2,9 +2,9 @@
 #ifndef EBPF_KERNEL_H
 #define EBPF_KERNEL_H
 
-#include "../calls.h"
-#include "../protocol.h"
+#include "calls.h"
 #include "event.h"
+#include "protocol.h"
 
 typedef uint64_t u64;
 typedef int64_t s64;

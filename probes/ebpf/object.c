@@ -9,9 +9,9 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "../util.h"
 #include "btf.h"
-#include "load.h"
+#include "maps.h"
+#include "util.h"
 
 static const unsigned char object[] __attribute__((aligned(8))) = {
 #include "kernel.bpf.inc"

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "../util.h"
+#include "util.h"
 
 static int root = -1;
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "../target.h"
+#include "tracee.h"
 
 void places_open(int root);
 

@@ -11,8 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../util.h"
-#include "load.h"
+#include "maps.h"
+#include "util.h"
 
 /* As Documentation/bpf/ringbuf.rst: a page with the consumer's position, one with the producer's, and the
  * data twice, so that no event is in two parts. */

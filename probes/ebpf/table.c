@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "../util.h"
+#include "util.h"
 
 static uint32_t slot_of(const struct table *table, struct identifier key) {
     uint32_t at = (key.low ^ key.high) & table->mask;

@@ -7,13 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../interpreter.h"
-#include "../names.h"
-#include "../protocol.h"
-#include "../set.h"
-#include "../util.h"
+#include "interpreter.h"
+#include "names.h"
 #include "places.h"
+#include "protocol.h"
+#include "set.h"
 #include "table.h"
+#include "util.h"
 
 /* A name that has been asked for, and how that ended so far. */
 struct named {

@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../stream.h"
 #include "event.h"
+#include "stream.h"
 
 /* `root` is a directory: the traced processes' "/". Their paths are looked up below it. */
 void told_open(int root);

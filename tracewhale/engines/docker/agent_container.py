@@ -2,7 +2,7 @@
 
 They have the engine's process ids, so no target sees a process of them or can send one a signal, and a root
 file system that nobody can write to. The *agent* watches; the *gate* is where processes that join the target
-start from: outside of it, until they are what they are to be (probes/init.c).
+start from: outside of it, until they are what they are to be (probes/init/init.c).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ OUTSIDE: Mapping[str, Any] = {
 """HostConfig of both: the engine's processes, and a program that nobody can replace."""
 
 AGENT_CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
-"""To see the target's files and processes; it keeps the first and the last (probes/agent.c)."""
+"""To see the target's files and processes; it keeps the first and the last (probes/agent/agent.c)."""
 
 GATE_CAPABILITIES = ("SYS_CHROOT", "SYS_PTRACE")
 """What joining the target takes besides what the traced container has."""

@@ -1,4 +1,4 @@
-"""The mounts of a sandbox, as arguments of ``probe sandbox`` (probes/sandbox_mounts.c). Pure.
+"""The mounts of a sandbox, as arguments of ``probe sandbox`` (probes/sandbox/sandbox_mounts.c). Pure.
 
 A root can be had in several ways, the best first: an overlay that writes to a disk, one that writes to
 memory, or a copy.

@@ -1,4 +1,4 @@
-"""The arguments of ``probe sandbox`` (probes/sandbox.c), and the processes that it starts."""
+"""The arguments of ``probe sandbox`` (probes/sandbox/sandbox.c), and the processes that it starts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A command in a sandbox while it runs: its streams, its agent, and the process that keeps the sandbox.
 
-``probe sandbox`` (probes/sandbox.c) is told everything by its arguments. It says on one pipe which process
+``probe sandbox`` (probes/sandbox/sandbox.c) is told everything by its arguments. It says on one pipe which process
 the command is and how it ended, on others what the agent and it have to say; it ends what it keeps when the
 pipe that is its lifeline does, which it does with this process, however that ends.
 """
@@ -28,7 +28,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, TargetProcess
 
 NO_OVERLAY = 71
-"""The probe's exit status where the kernel mounts no overlay (probes/sandbox_mounts.h)."""
+"""The probe's exit status where the kernel mounts no overlay (probes/sandbox/sandbox_mounts.h)."""
 
 END_SECONDS = 10.0
 """How long the sandbox may take to end when it is told to."""

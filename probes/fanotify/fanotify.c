@@ -17,7 +17,7 @@
 #include "protocol.h"
 #include "set.h"
 #include "stream.h"
-#include "target.h"
+#include "tracee.h"
 #include "util.h"
 
 enum { EVENTS = FAN_OPEN | FAN_OPEN_EXEC | FAN_ONDIR, FLUSH_EVERY = 20, COUNTERS_EVERY = 100 };
@@ -160,7 +160,7 @@ static void event(const struct fanotify_event_metadata *metadata) {
     if (metadata->mask & FAN_Q_OVERFLOW)
         fail(EXIT_PROBE, "fanotify: the kernel dropped events");
     char path[PATH_LIMIT];
-    ssize_t size = target_link(getpid(), "fd", metadata->fd, path);
+    ssize_t size = tracee_link(getpid(), "fd", metadata->fd, path);
     int error = errno;
     if (size >= 0)
         size = without_mark(metadata->fd, path, size);
@@ -171,7 +171,7 @@ static void event(const struct fanotify_event_metadata *metadata) {
         return;
     }
     counters.received++;
-    uint32_t program = target_program(pid);
+    uint32_t program = tracee_program(pid);
     static const char ours[] = "/.tracewhale";
     if (!strncmp(path, ours, sizeof ours - 1)) {
         counters.ignored++;
@@ -181,7 +181,7 @@ static void event(const struct fanotify_event_metadata *metadata) {
                      : metadata->mask & FAN_ONDIR   ? ACCESS_LIST
                                                     : ACCESS_READ;
     if (access == ACCESS_EXEC)
-        target_forget(pid);
+        tracee_forget(pid);
     record(access, pid, program, path, size);
 }
 

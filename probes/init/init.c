@@ -17,13 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "become.h"
 #include "door.h"
 #include "enter.h"
 #include "filter.h"
 #include "lookup.h"
 #include "main.h"
 #include "protocol.h"
+#include "set_credentials.h"
 #include "util.h"
 
 extern char **environ;
@@ -195,7 +195,7 @@ int init_main(char **argv) {
     if (filter_deny(options.denied, held, options.denied_names) < 0)
         give_up(door, errno, "filter", "what the untraced container may not do");
     enter_filter(door, options.traced, command);
-    const char *failed = become(&options.identity);
+    const char *failed = set_credentials(&options.identity);
     if (failed)
         give_up(door, errno, failed, command);
     if (options.enter)

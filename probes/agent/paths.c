@@ -29,7 +29,7 @@ static int process_root(uint32_t pid, uint32_t *root) {
     if (!may_differ)
         return 0;
     char path[PATH_LIMIT];
-    ssize_t size = target_link(pid, "root", -1, path);
+    ssize_t size = tracee_link(pid, "root", -1, path);
     if (size < 0)
         return errno;
     bool added;
@@ -53,7 +53,7 @@ static bool take_off_deleted(char *path, size_t *size) {
 /* Where a link of /proc/PID leads, as the process sees it: inside its root, or, if it has got out of that,
  * as the agent sees it. */
 static int from_link(struct asked *asked, uint32_t pid, const char *name, long number) {
-    ssize_t got = target_link(pid, name, number, asked->path);
+    ssize_t got = tracee_link(pid, name, number, asked->path);
     if (got < 0)
         return errno == ENOENT && number >= 0 ? EBADF : errno;
     if (asked->path[0] != '/')

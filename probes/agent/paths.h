@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "target.h"
+#include "tracee.h"
 
 /* A path as asked for: absolute, with its symbolic links and `..`, inside `root`. */
 struct asked {

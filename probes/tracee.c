@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "target.h"
+#include "tracee.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +28,7 @@ static ssize_t read_through_proc(uint32_t pid, uint64_t address, void *bytes, si
 }
 
 /* The kernel reads as far as it can, but only in whole iovecs: so one up to the page's end, one beyond. */
-ssize_t target_read(uint32_t pid, uint64_t address, void *bytes, size_t size) {
+ssize_t tracee_read(uint32_t pid, uint64_t address, void *bytes, size_t size) {
     static bool forbidden;
     size_t here = PAGE - address % PAGE;
     if (here > size)
@@ -53,12 +53,12 @@ ssize_t target_read(uint32_t pid, uint64_t address, void *bytes, size_t size) {
 /* Most paths are short: a first read that crosses no page is the cheapest that there is. */
 enum { FIRST = 128 };
 
-ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]) {
+ssize_t tracee_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]) {
     size_t have = 0, want = PAGE - address % PAGE;
     if (want > FIRST)
         want = FIRST;
     while (have < PATH_LIMIT) {
-        ssize_t got = target_read(pid, address + have, path + have, want);
+        ssize_t got = tracee_read(pid, address + have, path + have, want);
         if (got < 0)
             return -1;
         char *end = memchr(path + have, 0, got);
@@ -70,7 +70,7 @@ ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]) {
     return errno = ENAMETOOLONG, -1;
 }
 
-ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]) {
+ssize_t tracee_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]) {
     char path[64];
     proc_path(path, pid, name, number);
     ssize_t size = readlink(path, link, PATH_LIMIT - 1);
@@ -79,13 +79,13 @@ ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_
     return size;
 }
 
-int target_open(uint32_t pid, int number) {
+int tracee_open(uint32_t pid, int number) {
     char path[64];
     proc_path(path, pid, "fd", number);
     return open(path, O_PATH | O_CLOEXEC);
 }
 
-bool target_is_of(uint32_t process, uint32_t tid) {
+bool tracee_is_of(uint32_t process, uint32_t tid) {
     return syscall(SYS_tgkill, process, tid, 0) == 0 || errno == EPERM;
 }
 
@@ -93,7 +93,7 @@ bool target_is_of(uint32_t process, uint32_t tid) {
 static uint32_t group_of(uint32_t tid) {
     static const char field[] = "\nTgid:\t";
     char text[2048], path[64];
-    if (target_is_of(tid, tid))
+    if (tracee_is_of(tid, tid))
         return tid;
     proc_path(path, tid, "status", -1);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -122,7 +122,7 @@ static uint32_t read_program(uint32_t tid) {
     static struct names programs;
     char path[PATH_LIMIT];
     static const char deleted[] = " (deleted)";
-    ssize_t size = target_link(tid, "exe", -1, path);
+    ssize_t size = tracee_link(tid, "exe", -1, path);
     size_t suffix = sizeof deleted - 1;
     if (size < 0)
         size = 0;
@@ -140,7 +140,7 @@ static uint32_t read_program(uint32_t tid) {
     return id;
 }
 
-uint32_t target_program(uint32_t tid) {
+uint32_t tracee_program(uint32_t tid) {
     int64_t now = milliseconds();
     typeof(*cache) *entry = &cache[tid % CACHE];
     bool valid = entry->tid == tid && now < entry->until;
@@ -156,7 +156,7 @@ uint32_t target_program(uint32_t tid) {
     return program;
 }
 
-void target_forget(uint32_t tid) {
+void tracee_forget(uint32_t tid) {
     uint32_t group = group_of(tid);
     if (!group)
         for (unsigned i = 0; i < CACHE; i++)

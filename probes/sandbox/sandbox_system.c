@@ -1,5 +1,6 @@
-/* What the kernel shows in files: /proc, /sys and /dev, as in a container of Docker's. */
 #define _GNU_SOURCE
+#include "sandbox_system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -10,149 +10,18 @@
 #include <unistd.h>
 
 #include "sandbox_places.h"
+#include "sandbox_system.h"
 #include "util.h"
 
-enum { PATH_LIMIT = 4096, LINK_LIMIT = 40, UMOUNT_DETACH = 2 };
+enum { PATH_LIMIT = 4096, UMOUNT_DETACH = 2 };
 
-static const char *stage_path;
-static int root = -1, upper = -1;
+static int upper = -1;
 static unsigned uppers;
-
-_Noreturn void cannot(const char *doing, const char *what) {
-    fail(EXIT_PROBE, "sandbox: cannot ", doing, " ", what, ": ", strerror(errno));
-}
-
-int stage_root(void) { return root; }
-
-char *descriptor_path(char out[64], int fd) {
-    format_number(append(out, "/proc/self/fd/"), fd);
-    return out;
-}
-
-/* ---- making detached mounts -------------------------------------------------------------------------- */
-
-/* `options` is NAME=VALUE,...; NULL for none. Returns -1 with errno. */
-int new_mount(const char *type, const char *options, unsigned attributes) {
-    int context = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
-    if (context < 0)
-        return -1;
-    char text[PATH_LIMIT];
-    bool fine = strlen(options ? options : "") < sizeof text &&
-                syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", type, 0) == 0;
-    append(text, fine && options ? options : "");
-    for (char *at = text, *next; fine && *at; at = next) {
-        next = strchrnul(at, ',');
-        next += *next ? (*next = 0, 1) : 0;
-        char *value = strchr(at, '=');
-        if (value)
-            *value++ = 0;
-        int command = value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG;
-        fine = syscall(SYS_fsconfig, context, command, at, value, 0) == 0;
-    }
-    fine = fine && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
-    int made = fine ? syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes) : -1;
-    int error = errno;
-    close(context);
-    errno = error;
-    return made;
-}
-
-/* All that is mounted below `source` too: in a user name space, what covers something may not be left out. */
-int clone_mount(const char *source) {
-    return syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-}
-
-/* Each file system on its own: one that is locked has its flags already, and refuses to lose them. */
-void set_attributes(int mount, unsigned attributes, const char *what) {
-    struct mount_attr attr = {.attr_set = attributes};
-    if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
-        cannot("restrict", what);
-}
-
-/* ---- places below the stage -------------------------------------------------------------------------- */
-
-int open_in_root(const char *path, int flags) {
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC | flags,
-                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
-    return syscall(SYS_openat2, root, path, &how, sizeof how);
-}
-
-/* Opens (O_PATH) a directory or else a file, made where it is not there; also where a link leads nowhere. */
-static int open_made(const char *path, bool directory, int links) {
-    int fd = open_in_root(path, directory ? O_DIRECTORY : 0);
-    if (fd >= 0 || errno != ENOENT)
-        return fd;
-    char above[PATH_LIMIT], link[PATH_LIMIT];
-    size_t size = strlen(path);
-    while (size > 1 && path[size - 1] == '/')
-        size--;
-    const char *slash = memrchr(path, '/', size);
-    if (!slash || size >= sizeof above || links > LINK_LIMIT)
-        return errno = ENAMETOOLONG, -1;
-    memcpy(above, path, size);
-    above[size] = 0;
-    const char *name = above + (slash - path) + 1;
-    above[slash - path] = 0;
-    int parent = open_made(slash == path ? "/" : above, true, links + 1);
-    if (parent < 0)
-        return -1;
-    ssize_t length = readlinkat(parent, name, link, sizeof link - 1);
-    int made;
-    if (length >= 0) {
-        link[length] = 0;
-        char target[2 * PATH_LIMIT];
-        char *end = append(target, *link == '/' ? "" : above);
-        append(append(end, *link == '/' ? "" : "/"), link);
-        made = open_made(target, directory, links + 1);
-    } else if (directory) {
-        made = mkdirat(parent, name, 0755) < 0 ? -1 : open_made(path, true, links + 1);
-    } else {
-        int file = openat(parent, name, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-        close(file);
-        made = file < 0 ? -1 : open_made(path, false, links + 1);
-    }
-    int error = errno;
-    close(parent);
-    errno = error;
-    return made;
-}
-
-int place(const char *path, bool directory) {
-    int fd = open_made(path, directory, 0);
-    if (fd < 0)
-        cannot("make a place for", path);
-    return fd;
-}
-
-void attach_to(int mount, int target, const char *what) {
-    unsigned flags = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-    if (syscall(SYS_move_mount, mount, "", target, "", flags) < 0)
-        cannot("mount", what);
-    close(mount);
-    close(target);
-}
-
-bool is_directory(int fd) {
-    struct stat status;
-    return fstat(fd, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
-void attach(int mount, const char *path) {
-    if (root < 0 && strcmp(path, "/") != 0)
-        fail(EXIT_USAGE, "sandbox: the first mount must be the root, not ", path);
-    if (root >= 0) {
-        attach_to(mount, place(path, is_directory(mount)), path);
-        return;
-    }
-    if (syscall(SYS_move_mount, mount, "", AT_FDCWD, stage_path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-        cannot("mount the root on", stage_path);
-    root = mount;
-}
 
 /* ---- the options ------------------------------------------------------------------------------------- */
 
 void mounts_begin(const char *stage, const char *upper_path) {
-    stage_path = stage;
+    stage_begin(stage);
     if (upper_path) {
         upper = open(upper_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (upper < 0)
@@ -301,14 +170,14 @@ char **mounts_option(char **argv, bool now) {
 
 void mounts_end(bool read_only) {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
-    if (read_only && syscall(SYS_mount_setattr, root, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+    if (read_only && syscall(SYS_mount_setattr, stage_root(), "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
         cannot("make read-only", "/");
-    if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
-        cannot("make a root of", stage_path);
+    if (fchdir(stage_root()) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+        cannot("make a root of", stage_name());
     /* The old root lies on the new one. */
     if (syscall(SYS_umount2, ".", UMOUNT_DETACH) < 0 || chdir("/") < 0)
         cannot("leave", "the old root");
-    close(root);
+    close(stage_root());
     close(upper);
 }
 

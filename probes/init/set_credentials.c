@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "become.h"
+#include "set_credentials.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -69,7 +69,7 @@ static int set_groups(const struct identity *identity) {
     return done < 0 && errno == EPERM && identity->group_count == 0 && getgroups(0, NULL) == 0 ? 0 : done;
 }
 
-const char *become(const struct identity *identity) {
+const char *set_credentials(const struct identity *identity) {
     uint64_t permitted, inheritable;
     bool leaves_root = identity->set_uid && identity->uid != 0;
     if (get_sets(&permitted, &inheritable) < 0)
@@ -97,7 +97,7 @@ const char *become(const struct identity *identity) {
     return NULL;
 }
 
-int become_for_now(const struct identity *identity) {
+int set_user_for_now(const struct identity *identity) {
     if (set_groups(identity) < 0)
         return -1;
     if (identity->set_gid && syscall(SYS_setresgid, -1, identity->gid, -1) < 0)
@@ -105,6 +105,6 @@ int become_for_now(const struct identity *identity) {
     return identity->set_uid ? syscall(SYS_setresuid, -1, identity->uid, -1) : 0;
 }
 
-int become_root_again(void) {
+int restore_root(void) {
     return syscall(SYS_setresuid, -1, getuid(), -1) < 0 ? -1 : syscall(SYS_setresgid, -1, getgid(), -1);
 }

@@ -1,6 +1,6 @@
 /* Who a process is: users, groups, capabilities. */
-#ifndef BECOME_H
-#define BECOME_H
+#ifndef SET_CREDENTIALS_H
+#define SET_CREDENTIALS_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,13 +23,13 @@ struct identity {
 };
 
 /* Becomes it for good. Returns NULL, or what could not be done, with errno. */
-const char *become(const struct identity *identity);
+const char *set_credentials(const struct identity *identity);
 
 /* The capabilities in force; none when they cannot be learnt. */
 uint64_t held_capabilities(void);
 
 /* Takes on its user and groups for looking at files, and gives them back. Return 0, or -1 with errno. */
-int become_for_now(const struct identity *identity);
-int become_root_again(void);
+int set_user_for_now(const struct identity *identity);
+int restore_root(void);
 
 #endif

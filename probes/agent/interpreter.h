@@ -2,7 +2,7 @@
 #ifndef INTERPRETER_H
 #define INTERPRETER_H
 
-#include "target.h"
+#include "tracee.h"
 
 /* How many files the kernel looks at, each but the first the interpreter of the one before (fs/exec.c,
  * exec_binprm): then ELOOP. */

@@ -17,7 +17,7 @@
 #include "paths.h"
 #include "protocol.h"
 #include "set.h"
-#include "target.h"
+#include "tracee.h"
 #include "util.h"
 
 /* In the order of what a call counts as when its two paths differ: the last wins. */
@@ -114,7 +114,7 @@ static enum outcome handle_path(struct request *request, const struct call_name 
     uint64_t address = request->argument[name->path];
     if (!address && name->dirfd >= 0)
         return IGNORED; /* utimensat, statx, fanotify_mark: the descriptor itself */
-    ssize_t size = target_path(request->pid, address, path);
+    ssize_t size = tracee_path(request->pid, address, path);
     if (size < 0)
         return unresolved(request, access, errno);
     if (size == 0)
@@ -137,7 +137,7 @@ static enum outcome handle_open(struct request *request, const struct call *call
     uint64_t flags = request->argument[call->name[0].flags];
     if (call->kind == CALL_OPENAT2) {
         struct open_how how;
-        ssize_t got = target_read(request->pid, flags, &how, sizeof how);
+        ssize_t got = tracee_read(request->pid, flags, &how, sizeof how);
         if (got != sizeof how)
             return unresolved(request, ACCESS_READ, got < 0 ? errno : EFAULT);
         flags = how.flags;
@@ -157,7 +157,7 @@ static enum outcome handle_address(struct request *request, uint8_t access, uint
     size_t header = offsetof(struct sockaddr_un, sun_path);
     if (length <= header)
         return IGNORED;
-    ssize_t size = target_read(request->pid, address, &name, length < sizeof name ? length : sizeof name);
+    ssize_t size = tracee_read(request->pid, address, &name, length < sizeof name ? length : sizeof name);
     if (size < 0)
         return unresolved(request, access, errno);
     if (name.sun_family != AF_UNIX || size <= (ssize_t)header || !name.sun_path[0])
@@ -179,7 +179,7 @@ static enum outcome handle_socketcall(struct request *request) {
         return IGNORED;
     }
     uint8_t access = request->argument[0] == SYS_BIND_CALL ? ACCESS_BIND : ACCESS_CONNECT;
-    ssize_t got = target_read(request->pid, request->argument[1], arguments, sizeof arguments);
+    ssize_t got = tracee_read(request->pid, request->argument[1], arguments, sizeof arguments);
     if (got != sizeof arguments)
         return unresolved(request, access, got < 0 ? errno : EFAULT);
     return handle_address(request, access, arguments[1], arguments[2]);
@@ -221,11 +221,11 @@ static enum outcome handle_exec(struct request *request, const struct call_name 
     uint64_t environment = request->argument[name->path + 2];
     if (outcome == RECORDED || outcome == REPEATED) {
         exec_record(&asked, request->pid, request->program, environment, request->notification);
-        int file = itself ? target_open(request->pid, descriptor(request, name->dirfd))
+        int file = itself ? tracee_open(request->pid, descriptor(request, name->dirfd))
                           : path_open(&asked, request->pid, is_nofollow(request, name));
         outcome = later(outcome, handle_interpreters(request, file));
     }
-    target_forget(request->pid);
+    tracee_forget(request->pid);
     return outcome;
 }
 
@@ -272,7 +272,7 @@ static void write_refused(const struct request *request) {
     if (told || !request->argument[2])
         return;
     told = true;
-    uint32_t program = target_program(request->pid);
+    uint32_t program = tracee_program(request->pid);
     record_begin('B');
     record_u32(request->pid);
     record_u32(program);
@@ -287,7 +287,7 @@ void handle(int listener, const struct seccomp_notif *notification, struct count
     const struct call *call = call_find(data->arch, data->nr);
     enum outcome outcome = IGNORED;
     if (call && call->kind < CALL_FILTER) {
-        request.program = target_program(request.pid);
+        request.program = tracee_program(request.pid);
         outcome = dispatch(&request, call);
     }
     saw_listen |= call && call->kind == CALL_LISTEN;

@@ -13,11 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "become.h"
 #include "door.h"
 #include "ports.h"
 #include "protocol.h"
 #include "sandbox_mounts.h"
+#include "set_credentials.h"
 #include "stream.h"
 #include "util.h"
 
@@ -53,7 +53,7 @@ static void drop_capabilities(void) {
     uint64_t held = held_capabilities() & (SYS_PTRACE_BIT | DAC_READ_SEARCH_BIT);
     reader.given = 1U << SET_PERMITTED | 1U << SET_EFFECTIVE | 1U << SET_INHERITABLE | 1U << SET_AMBIENT;
     reader.sets[SET_PERMITTED] = reader.sets[SET_EFFECTIVE] = held;
-    const char *failed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? "bind" : become(&reader);
+    const char *failed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? "bind" : set_credentials(&reader);
     if (failed)
         fail(EXIT_PROBE, "agent: cannot ", failed, " itself: ", strerror(errno));
 }

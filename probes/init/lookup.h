@@ -1,7 +1,7 @@
 #ifndef LOOKUP_H
 #define LOOKUP_H
 
-#include "become.h"
+#include "set_credentials.h"
 
 enum { LOOKUP_LIMIT = 8192 };
 

@@ -47,8 +47,8 @@ static int search(const char *command, char program[LOOKUP_LIMIT]) {
 }
 
 int lookup(const struct identity *identity, const char *command, char program[LOOKUP_LIMIT]) {
-    if (become_for_now(identity) < 0)
+    if (set_user_for_now(identity) < 0)
         return errno;
     int error = search(command, program);
-    return become_root_again() < 0 ? errno : error;
+    return restore_root() < 0 ? errno : error;
 }

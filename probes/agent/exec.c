@@ -8,7 +8,7 @@
 #include "calls.h"
 #include "set.h"
 #include "stream.h"
-#include "target.h"
+#include "tracee.h"
 
 /* Bounds on what a hostile program makes us read: Linux itself allows 6 MiB of strings (execve(2)). */
 enum { ENVIRONMENT_LIMIT = 16384, STRINGS_LIMIT = 512 << 10, CHUNK = 128, BATCH = 64, PREFIX = 3 };
@@ -20,7 +20,7 @@ static void add_string(uint32_t pid, uint64_t address) {
     size_t start = used;
     while (used < STRINGS_LIMIT) {
         size_t want = STRINGS_LIMIT - used < PATH_LIMIT ? STRINGS_LIMIT - used : PATH_LIMIT;
-        ssize_t got = target_read(pid, address + (used - start), strings + used, want);
+        ssize_t got = tracee_read(pid, address + (used - start), strings + used, want);
         char *end = got > 0 ? memchr(strings + used, 0, got) : NULL;
         if (end) {
             used = end + 1 - strings;
@@ -39,7 +39,7 @@ static size_t read_starts(uint32_t pid, const uint64_t *pointers, size_t count, 
     for (size_t i = 0; i < count; i++)
         remote[i] = (struct iovec){(void *)(uintptr_t)pointers[i], PREFIX};
     ssize_t got = process_vm_readv(pid, &local, 1, remote, count, 0);
-    return got > 0 ? got / PREFIX : target_read(pid, pointers[0], starts, PREFIX) == PREFIX;
+    return got > 0 ? got / PREFIX : tracee_read(pid, pointers[0], starts, PREFIX) == PREFIX;
 }
 
 static void add_loader_variables(uint32_t pid, const uint64_t *pointers, size_t count) {
@@ -60,7 +60,7 @@ static void read_environment(uint32_t pid, uint64_t address, size_t width) {
     used = 0;
     for (size_t done = 0; done < ENVIRONMENT_LIMIT; done += CHUNK) {
         uint64_t pointers[CHUNK];
-        ssize_t got = target_read(pid, address + done * width, raw, CHUNK * width);
+        ssize_t got = tracee_read(pid, address + done * width, raw, CHUNK * width);
         size_t count = 0, whole = got > 0 ? got / width : 0;
         for (; count < whole; count++) {
             pointers[count] = 0;

@@ -1,6 +1,6 @@
 /* The traced process: its memory, and what its descriptors and directories are. */
-#ifndef TARGET_H
-#define TARGET_H
+#ifndef TRACEE_H
+#define TRACEE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,26 +11,26 @@
 enum { PATH_LIMIT = 4096 };
 
 /* Reads up to `size` bytes of its memory: fewer where it ends. Returns -1 with errno when none can be. */
-ssize_t target_read(uint32_t pid, uint64_t address, void *bytes, size_t size);
+ssize_t tracee_read(uint32_t pid, uint64_t address, void *bytes, size_t size);
 
 /* Reads a path. Returns its length without the NUL, or -1 with errno: EFAULT, ENAMETOOLONG, ESRCH... */
-ssize_t target_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]);
+ssize_t tracee_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]);
 
 /* What /proc/PID/NAME or, with number >= 0, /proc/PID/NAME/NUMBER links to. Returns its length, or -1 with
  * errno. */
-ssize_t target_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]);
+ssize_t tracee_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]);
 
 /* Opens (O_PATH) what a descriptor of the process refers to. -1 with errno. */
-int target_open(uint32_t pid, int number);
+int tracee_open(uint32_t pid, int number);
 
 /* Whether a thread is one of this process. */
-bool target_is_of(uint32_t process, uint32_t tid);
+bool tracee_is_of(uint32_t process, uint32_t tid);
 
-/* The id of the program that it executes, from a cache that target_forget() keeps true. Writes a program's
+/* The id of the program that it executes, from a cache that tracee_forget() keeps true. Writes a program's
  * record the first time. Id 0 is an unknown one. */
-uint32_t target_program(uint32_t tid);
+uint32_t tracee_program(uint32_t tid);
 
 /* This thread is about to execute another program. */
-void target_forget(uint32_t tid);
+void tracee_forget(uint32_t tid);
 
 #endif

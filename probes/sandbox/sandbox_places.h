@@ -1,4 +1,4 @@
-/* What the two files that mount share. */
+/* The stage that becomes the root of a sandbox, and mounts on places below it. */
 #ifndef SANDBOX_PLACES_H
 #define SANDBOX_PLACES_H
 
@@ -6,6 +6,10 @@
 #include <stdbool.h>
 
 enum { SAFE = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+
+/* Sets the directory on which the root is mounted. Call it first. */
+void stage_begin(const char *path);
+const char *stage_name(void);
 
 _Noreturn void cannot(const char *doing, const char *what);
 
@@ -34,11 +38,5 @@ char *descriptor_path(char out[64], int fd);
 
 /* The directory that becomes the root. */
 int stage_root(void);
-
-void mount_proc(void);
-void mount_sys(void);
-void mount_dev(const char *shm_options);
-void mount_protection(const char *path);
-void mount_mask(const char *path);
 
 #endif
