@@ -120,3 +120,12 @@ def test_what_a_library_imports_as_the_main_program_and_commands_of_metadata_are
     """
     kept = [f"{LIB}/heapq.py", f"{SITE}/pip/__init__.py", f"{SITE}/pip-1.dist-info/entry_points.txt"]
     assert list(closed(tree, [*kept, "/app/main.py"]).steps) == ["/app/late.py"]
+
+
+def test_tests_are_left_out_only_where_they_are_not_loaded_with_their_source() -> None:
+    tree = f"""
+        {SITE}/jinja/__init__.py: from .tests import TESTS\\ndef f():\\n    import jinja.test\\n
+        {SITE}/jinja/tests.py: 1
+        {SITE}/jinja/test/__init__.py: 1
+    """
+    assert list(closed(tree, [f"{SITE}/jinja/__init__.py"]).steps) == [f"{SITE}/jinja/tests.py"]

@@ -29,7 +29,7 @@ ATTRIBUTE = re.compile(r"\w+\.[A-Z]\w*")
 """A class in a module, by the habit that PEP 8 describes."""
 
 TESTS = frozenset({"test", "tests"})
-"""Packages that nothing but a test run loads."""
+"""Packages that, where they are named lazily, nothing but a test run loads."""
 
 ZIPPED = (".pyz", ".pex", ".egg", ".zip")
 
@@ -191,7 +191,8 @@ class Python:
 
 
 def _edges(path: str, mention: Mention, targets: Iterable[str], name: str) -> Iterator[Edge]:
-    if any(directory in TESTS and f"/{directory}/" not in path for directory in mention.name.split(".")):
+    parts = mention.name.split(".")
+    if mention.lazy and any(part in TESTS and f"/{part}/" not in path for part in parts):
         return
     for target in targets:
         yield Edge(path, mention.line, name, target, mention.how, mention.lazy)
