@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cgroups.h"
 #include "util.h"
 
 static bool same_file(int left, int right) {
@@ -25,6 +26,7 @@ void enter_namespaces(uint32_t pid) {
                                         "ns/cgroup", "ns/pid", "ns/mnt"};
     enum { COUNT = sizeof names / sizeof *names };
     int theirs[COUNT], ours[COUNT];
+    cgroups_join(pid);
     for (int i = 0; i < COUNT; i++) {
         char path[64];
         proc_path(path, pid, names[i], -1);
@@ -68,9 +70,13 @@ void enter_processes(void) {
     pid_t child = forked();
     if (!child) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        setsid();
+        if (!isatty(0)) /* else it has the session of its terminal */
+            setsid();
         return;
     }
+    for (int number = 1; number < NSIG; number++) /* a terminal's are for the child */
+        if (number != SIGCHLD)
+            signal(number, SIG_IGN);
     syscall(SYS_close_range, 3, ~0U, 0); /* the child's own end of the door tells when it has executed */
     for (int fd = 0; fd < 3; fd++)
         close(fd);

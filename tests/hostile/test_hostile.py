@@ -73,6 +73,28 @@ def test_nothing_is_gained_from_what_comes_in(
     assert sets(output, "look") == {HELD[options]}
 
 
+def test_the_users_own_docker_exec_is_what_it_is_untraced(
+    target: Target, hostile: Path, tmp_path: Path
+) -> None:
+    """It is traced, too, has its streams and its status, and may be another user's."""
+    execute = "docker exec -i $TRACEWHALE_CONTAINER"
+    workload = (
+        f"{execute} /hostile look && echo to-cat | {execute} cat; {execute} sh -c 'exit 3'; test $? = 3"
+    )
+    workload += (
+        " && docker exec -u games -w /usr $TRACEWHALE_CONTAINER sh -c 'id -un; pwd; ls -d /etc/shells'"
+    )
+    trace = tmp_path / "trace.json"
+    where = ["-v", f"{hostile}:/hostile:ro", "-o", str(trace), "--workload", workload]
+    done = tracewhale("trace", *PTRACE, *where, target("docker"), "--", "/hostile", "attack", "60")
+    output = (done.stdout + done.stderr).decode(errors="replace")
+    assert done.returncode == 0, output
+    assert "GAINED" not in output
+    assert sets(output, "look") == {HELD[PTRACE]}
+    assert "to-cat\ngames\n/usr\n" in output
+    assert "/etc/shells" in trace.read_text()
+
+
 @pytest.mark.parametrize("probe_name", ["ptrace", "strace", "fanotify"])
 def test_nothing_is_gained_under_the_other_probes(
     probe_name: str, target: Target, hostile: Path, tmp_path: Path

@@ -24,7 +24,7 @@ def test_auto_takes_the_best_that_works_and_sees_all() -> None:
     assert names(ALL) == ["seccomp", "ebpf", "ptrace", "strace"]
     assert names(REMOTE) == names(USER) == ["seccomp"]
     assert names(OLD) == ["strace"]
-    assert names(replace(ALL, kernel=(5, 4), filters=False)) == ["ptrace", "strace"]
+    assert names(replace(ALL, kernel=(5, 6), filters=False)) == ["ptrace", "strace"]
     assert Probe.FANOTIFY not in SEES_ALL
 
 
@@ -40,7 +40,7 @@ def test_none_works() -> None:
     ("probe", "facts", "why", "remedy"),
     [
         (Probe.SECCOMP, replace(ALL, filters=False), "no seccomp filters", "another probe"),
-        (Probe.SECCOMP, OLD, "notifies since 5.0", "newer kernel"),
+        (Probe.SECCOMP, OLD, "needs 5.6", "newer kernel"),
         (Probe.EBPF, REMOTE, "not processes of this machine", "engine's own machine"),
         (Probe.EBPF, USER, "CAP_SYS_PTRACE", "as root"),
         (Probe.EBPF, replace(ALL, capabilities=1 << 19), "CAP_BPF", "as root"),

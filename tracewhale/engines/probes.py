@@ -110,8 +110,8 @@ def _seccomp(facts: Facts) -> list[Need]:
     return [
         (facts.filters, "the engine's kernel has no seccomp filters", "take another probe: ptrace or strace"),
         (
-            facts.kernel >= (5, 0),
-            f"the engine's kernel is Linux {version}, and seccomp notifies since 5.0",
+            facts.kernel >= (5, 6),
+            f"the engine's kernel is Linux {version}, and the seccomp probe needs 5.6 (pidfd_getfd)",
             "use a newer kernel, or take another probe: ptrace or strace",
         ),
     ]

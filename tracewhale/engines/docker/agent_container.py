@@ -31,6 +31,7 @@ PROGRAM = "/probe"
 
 OUTSIDE: Mapping[str, Any] = {
     "PidMode": "host",
+    "CgroupnsMode": "host",
     "UsernsMode": "host",
     "NetworkMode": "none",
     "ReadonlyRootfs": True,

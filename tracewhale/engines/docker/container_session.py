@@ -109,10 +109,12 @@ class ContainerSession(session.RunSession):
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
         """Run another process in the container, traced; returns it with its exit status."""
         process = self.entering()
-        identifier, attached = self._execute(argv)
+        gate, words, environment = self.joining(argv, self.entry, "")
+        identifier, attached = execute(self.client, gate, words, environment=environment)
         self._open.append(attached)
         self.spawn(lambda: self._pump(attached, process))
-        self.entered(identifier, process)
+        if pid := self.pid_of_exec(identifier):
+            self.take(pid, process.listener)
         deadline = None if seconds is None else time.monotonic() + seconds
         while not self.wait(lambda: process.drained, 1.0):
             if not self._inspect_exec(identifier)["Running"]:
@@ -134,22 +136,26 @@ class ContainerSession(session.RunSession):
             found |= proc.listening(pid)
         return found
 
-    def _execute(self, argv: Sequence[str]) -> tuple[str, Attached]:
-        """Start a process outside the container, to join it as what its processes are."""
+    def joining(
+        self, argv: Sequence[str], entry: EntrySpec, workdir: str
+    ) -> tuple[str, list[str], list[str]]:
+        """Return what starts a process that joins the container: a container's id, words and environment."""
         assert self.probes is not None
         config = self.state["Config"]
         environment = [f"HOSTNAME={config.get('Hostname', '')}", *(config.get("Env") or ())]
         gate = self.probes.gate(self.payload, environment)
-        joining = ["--enter", str(self.state["State"]["Pid"]), "--workdir", config.get("WorkingDir") or "/"]
-        words = self.entry.arguments(self.token, argv, program=PROGRAM, options=joining)
-        return execute(self.client, gate, words, environment=environment)
+        workdir = workdir or config.get("WorkingDir") or "/"
+        options = ["--enter", str(self.state["State"]["Pid"]), "--workdir", workdir]
+        return gate, entry.arguments(self.token, argv, program=PROGRAM, options=options), environment
 
-    def entered(self, identifier: str, process: TargetProcess) -> None:
-        """Have the agent take what an exec has just started."""
-        while not (answer := self._inspect_exec(identifier))["Pid"] and answer["Running"]:
-            self.wait(lambda: False, 0.01)
-        if answer["Pid"]:
-            self.take(answer["Pid"], process.listener)
+    def pid_of_exec(self, identifier: str) -> int:
+        """Wait until an exec is started; return its process, 0 for one that was never seen to run."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not (answer := self._inspect_exec(identifier))["Pid"] and time.monotonic() < deadline:
+            if answer["ExitCode"] is not None and not answer["Running"]:
+                break
+            time.sleep(0.01)
+        return int(answer["Pid"])
 
     def take(self, pid: int, listener: int) -> None:
         """Have the agent take a process that joins the container."""

@@ -25,6 +25,7 @@ from tracewhale.engines.docker.container_spec import (
 )
 from tracewhale.engines.docker.containers import container, copied_volumes, docker_init, put_programs, token
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
+from tracewhale.engines.docker.workload_exec import workload_engine
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNotFound
 from tracewhale.rootfs.tree import Tree, View
@@ -94,7 +95,8 @@ def trace(
         session.progress, session.stop_policy = progress, stopping
         session.payload, session.probes = payload, probes
         try:
-            ending = _drive(session, run, payload, wanted, progress, environment or {})
+            with workload_engine(session, passwd, group) as own:
+                ending = _drive(session, run, payload, wanted, progress, {**(environment or {}), **own})
             session.collector.finish()
         except TargetNotFound as error:
             raise EngineError(

@@ -1,0 +1,120 @@
+"""The engine as a workload sees it: ``docker exec`` into the traced container goes the way of ``--exec``.
+
+The container was created with what the probe needs, so the engine itself would give a process that it starts
+there more than the target has. A workload's DOCKER_HOST leads here: everything is passed on, but the request
+that makes an exec in the traced container, which becomes one in the gate (agent_container.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from docker import APIClient
+
+PIECE = 1 << 16
+HEAD_LIMIT = 1 << 20
+"""Bytes of a request's line and headers (Go's net/http takes as many)."""
+
+_CREATE = re.compile(r"POST (?:/v[0-9.]+)?/containers/([^/ ]+)/exec HTTP/1\.[01]")
+
+Answer = tuple[int, Mapping[str, Any]]
+Create = Callable[[str, Mapping[str, Any]], Answer | None]
+"""Makes an exec for a container's name and a request (Engine API, ExecConfig), or leaves it to the engine."""
+
+
+def engine_socket(client: APIClient) -> str:
+    """The path of the engine's socket, or an empty string for an engine that has none here."""
+    adapter: Any = getattr(client, "_custom_adapter", None)
+    return str(getattr(adapter, "socket_path", ""))
+
+
+@contextmanager
+def exec_proxy(engine: str, create: Create) -> Iterator[str]:
+    """Yield what DOCKER_HOST becomes for a workload. ``engine`` is the path of the engine's socket."""
+    with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
+        path = os.path.join(directory, "docker.sock")
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen()
+            threading.Thread(target=_serve, args=(server, engine, create), daemon=True).start()
+            try:
+                yield f"unix://{path}"
+            finally:
+                with suppress(OSError):
+                    server.shutdown(socket.SHUT_RDWR)
+
+
+def _serve(server: socket.socket, engine: str, create: Create) -> None:
+    with suppress(OSError):
+        while True:
+            client, _ = server.accept()
+            threading.Thread(target=_pass_on, args=(client, engine, create), daemon=True).start()
+
+
+def _pass_on(client: socket.socket, engine: str, create: Create) -> None:
+    """Relay one connection. Its requests come one after the other, each when the last was answered."""
+    with client, socket.socket(socket.AF_UNIX) as upstream, suppress(OSError, ValueError):
+        upstream.connect(engine)
+        copying = threading.Thread(target=_copy, args=(upstream, client), daemon=True)
+        copying.start()
+        reader = client.makefile("rb")
+        while head := _head(reader):
+            line = head.split(b"\r\n", 1)[0].decode("latin-1")
+            headers = head.lower()
+            size = re.search(rb"\ncontent-length: *([0-9]+)", headers)
+            made = _CREATE.fullmatch(line)
+            if made and size:
+                body = reader.read(int(size[1]))
+                answer = create(made[1], json.loads(body))
+                if answer is not None:
+                    client.sendall(_response(*answer))
+                    continue
+                upstream.sendall(head + body)
+                continue
+            whole = b"\nupgrade:" in headers or b"\ntransfer-encoding:" in headers
+            if whole and b"\nupgrade:" not in headers:  # where its body ends we do not know
+                head = head[:-2] + b"Connection: close\r\n\r\n"
+            upstream.sendall(head)
+            if whole:
+                while data := reader.read1(PIECE):
+                    upstream.sendall(data)
+                break
+            left = int(size[1]) if size else 0
+            while left and (data := reader.read1(min(left, PIECE))):
+                upstream.sendall(data)
+                left -= len(data)
+        with suppress(OSError):
+            upstream.shutdown(socket.SHUT_WR)
+        copying.join()
+
+
+def _head(reader: Any) -> bytes:
+    head = b""
+    while not head.endswith(b"\r\n\r\n") and len(head) < HEAD_LIMIT:
+        line = reader.readline(HEAD_LIMIT)
+        if not line:
+            return b""
+        head += line
+    return head
+
+
+def _copy(source: socket.socket, destination: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(PIECE):
+            destination.sendall(data)
+    with suppress(OSError):
+        destination.shutdown(socket.SHUT_WR)
+
+
+def _response(status: int, answer: Mapping[str, Any]) -> bytes:
+    body = json.dumps(answer).encode()
+    lines = [f"HTTP/1.1 {status} -", "Content-Type: application/json", f"Content-Length: {len(body)}"]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
