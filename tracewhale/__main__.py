@@ -8,19 +8,25 @@ import sys
 
 
 def start() -> None:
-    """Run the command line. Ctrl-C while its modules load just ends it: there is nothing to clean up."""
+    """Run the command line. A signal while its modules load just ends it: there is nothing to clean up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
     _open_standard_streams()
-    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if interruptible:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from tracewhale.cli import main, unexpected
+    from tracewhale.cli import end_by_signals, main, unexpected
 
-    if interruptible:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
+        end_by_signals()
         main(prog_name="tracewhale")
     except Exception as error:  # each of another kind is one that was foreseen
         unexpected(error)
+    except KeyboardInterrupt as error:  # outside of every verb
+        _leave(getattr(error, "number", signal.SIGINT), None)
+
+
+def _leave(number: int, frame: object) -> None:
+    """End with the status that a shell gives for a signal."""
+    os._exit(128 + number)
 
 
 def _open_standard_streams() -> None:

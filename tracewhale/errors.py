@@ -33,7 +33,10 @@ class ExitCode(IntEnum):
     IMAGE_GREW = 19
     NEW_PATHS = 20
     INTERNAL = 70
+    HANGUP = 129
     INTERRUPTED = 130
+    QUIT = 131
+    TERMINATED = 143
 
 
 class TraceWhaleError(Exception):
@@ -166,6 +169,8 @@ class NewPaths(TraceWhaleError):
 
 
 class Interrupted(TraceWhaleError):
-    """The user gave up (Ctrl-C twice)."""
+    """The user gave up (Ctrl-C twice), or a signal ended the work: ``exit_code`` is 128 + its number."""
 
-    exit_code = ExitCode.INTERRUPTED
+    def __init__(self, what: str, hint: str = "", exit_code: ExitCode = ExitCode.INTERRUPTED) -> None:
+        super().__init__(what, hint)
+        self.exit_code = exit_code

@@ -153,7 +153,7 @@ def verify(
         raise UsageError("the trace is of no run, so there is nothing to compare with", "trace a command")
     if not name.strip():
         raise TargetNotFound("There is no image without a name.", "Name the image to verify.")
-    trust.check(merged, repeats=True)
+    trust.check(merged, repeats=True, image=name)
     with ExitStack() as held:
         target, view = hold(held, context, merged.target, lambda: engine.reopen(merged))
         new, new_view = hold(held, context, name, lambda: engine.reopen(merged, name))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from docker import DockerClient
@@ -45,7 +46,7 @@ from tracewhale.__main__ import start
 
 def load(name, *more, real=builtins.__import__):
     if name == "tracewhale.cli":
-        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), SIGNAL)
     return real(name, *more)
 
 builtins.__import__ = load
@@ -102,11 +103,37 @@ def test_a_reader_that_goes_away_is_no_interruption(image: Image, new_tag: Calla
     process.stderr.close()
 
 
-def test_an_interrupt_while_modules_load_is_silent() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_LOADING], capture_output=True, check=False, timeout=SECONDS
-    )
-    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_while_modules_load_is_silent(number: signal.Signals) -> None:
+    script = INTERRUPTED_LOADING.replace("SIGNAL", str(int(number)))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False, timeout=SECONDS)
+    assert (done.returncode, done.stderr) == (128 + number, b"")
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_before_a_verb_has_begun_its_work(number: signal.Signals, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "trace")
+    process = start("plan", str(tmp_path / "trace"))
+    with open(tmp_path / "trace", "wb"):  # it waits for a first line now
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + number
+    assert errors.decode().splitlines()[-1] == "tracewhale: nothing was left behind"
+    assert b"Traceback" not in errors
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_while_nothing_of_the_users_runs(number: signal.Signals, image: Image) -> None:
+    process = start("trace", "-o", "/dev/null", image("base"), *COMMAND)
+    assert process.stderr is not None
+    process.stderr.readline()  # it looks for the image
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert process.returncode == 128 + number
+    assert b"Traceback" not in errors
 
 
 def test_what_a_killed_run_left_goes_with_the_next(docker_client: DockerClient, image: Image) -> None:

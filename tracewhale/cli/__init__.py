@@ -15,12 +15,13 @@ from tracewhale.cli.make import init, make
 from tracewhale.cli.merge import merge
 from tracewhale.cli.plan import plan
 from tracewhale.cli.run import run
+from tracewhale.cli.signals import end_by_signals
 from tracewhale.cli.trace import trace
 from tracewhale.cli.verify import verify
 from tracewhale.cli.watch import watch
 from tracewhale.cli.why import why
 
-__all__ = ["main", "unexpected"]
+__all__ = ["end_by_signals", "main", "unexpected"]
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -11,8 +11,9 @@ import click
 
 from tracewhale.cli.options import TargetCommand
 from tracewhale.cli.refused import instead_of
+from tracewhale.cli.signals import interrupted
 from tracewhale.cli.verb import fail
-from tracewhale.errors import Interrupted, TraceWhaleError, UsageError
+from tracewhale.errors import TraceWhaleError, UsageError
 from tracewhale.report.formats import JSON, TEXT
 
 
@@ -38,8 +39,8 @@ class Verbs(click.Group):
                 error.show()
                 sys.exit(error.exit_code)
             fail(_refusal(error), form_of(words))
-        except click.Abort:
-            fail(Interrupted("interrupted", "nothing was left behind"), form_of(words))
+        except click.Abort as error:
+            fail(interrupted(error.__cause__ or error), form_of(words))
         sys.exit(status)
 
 

@@ -199,6 +199,7 @@ repeated_options = apply(
     many("--workload", metavar="CMD", help="Let the trace run this CMD on the host."),
     many("-v", "--volume", metavar="SOURCE:PATH[:MODE]", help="Let the trace mount this."),
     many("--mount", metavar="SPEC", help="Let the trace mount this, in Docker's long form."),
+    click.option("--network", metavar="NETWORK", help="Let the trace have this network."),
 )
 """What a trace that is repeated may do: each said as when it was traced."""
 
@@ -274,8 +275,10 @@ def plan_settings(given: dict[str, Any]) -> Options:
 
 def trust(given: dict[str, Any]) -> Trust:
     """What a trace may do on this machine. Raises UsageError for a value that makes no sense."""
-    mounts = {name: given.get(name, ()) for name in ("volume", "mount")}
-    options = parse_options(**mounts, environ=os.environ)
+    network = given.get("network")
+    options = parse_options(
+        volume=given.get("volume", ()), mount=given.get("mount", ()), network=network, environ=os.environ
+    )
     steps = [Step("workload", command) for command in given.get("workload", ())]
     return Trust(given["trust_trace"], frozenset(words_of(options, steps)))
 

@@ -6,10 +6,40 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from tracewhale.errors import ExitCode, Interrupted
 from tracewhale.pipeline import Context
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Signals that end the work where no command is running whose they would be."""
 
 PROXIED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 """Signals that `docker run` hands on to the command."""
+
+
+class Ended(KeyboardInterrupt):
+    """Raised where a signal ends the work, so that whatever was begun is cleaned up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def interrupted(error: BaseException) -> Interrupted:
+    """Return the error for work that KeyboardInterrupt, or a signal, has ended."""
+    number = error.number if isinstance(error, Ended) else signal.SIGINT
+    what = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    return Interrupted(what, "nothing was left behind", ExitCode(128 + number))
+
+
+def end_by_signals() -> None:
+    """From now on let a signal that would end this process raise Ended; one that is ignored stays so."""
+
+    def end(number: int, frame: object) -> None:
+        raise Ended(number)
+
+    for number in ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, end)
 
 
 @contextmanager
@@ -18,23 +48,23 @@ def signals(current: Context) -> Iterator[None]:
 
     given_up = 0
 
-    def give_up() -> None:
+    def give_up(number: int) -> None:
         nonlocal given_up
         given_up += 1
         if given_up != 2:  # the next one would end the cleaning up; whoever insists may
-            raise KeyboardInterrupt
+            raise Ended(number)
 
     def interrupt(number: int, frame: object) -> None:
         if current.running:
             current.handle.interrupt()
         else:
-            give_up()
+            give_up(number)
 
     def proxy(number: int, frame: object) -> None:
         if current.running:
             current.handle.signal(number)
-        elif number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
-            give_up()
+        elif number in ENDING:
+            give_up(number)
 
     handlers: dict[int, Callable[[int, object], None]] = {signal.SIGINT: interrupt}
     handlers |= dict.fromkeys(PROXIED, proxy)

@@ -14,9 +14,9 @@ from typing import Any, NoReturn, TypeVar, cast
 import click
 
 from tracewhale.cli.progress import Progress
-from tracewhale.cli.signals import signals
+from tracewhale.cli.signals import ENDING, interrupted, signals
 from tracewhale.cli.streams import console, to_nowhere
-from tracewhale.errors import ExitCode, Interrupted, NoSpace, TraceWhaleError
+from tracewhale.errors import ExitCode, NoSpace, TraceWhaleError
 from tracewhale.pipeline import Context
 from tracewhale.printable import printable
 from tracewhale.report.formats import FORMATS, QUIET, TEXT
@@ -37,8 +37,8 @@ def verb(function: F) -> F:
             function(*args, **given)
         except TraceWhaleError as error:
             end(error)
-        except KeyboardInterrupt:
-            end(Interrupted("interrupted", "nothing was left behind"))
+        except KeyboardInterrupt as error:
+            end(interrupted(error))
         except BrokenPipeError:  # what was asked for is done, and its report not wanted
             to_nowhere(1)
             to_nowhere(2)
@@ -53,7 +53,7 @@ def verb(function: F) -> F:
 
 def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None) -> NoReturn:
     """End with an error's exit code, after its two sentences on standard error and what is known so far."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
     report = replace(report or Report("", "", ""), error=error)
     chosen = FORMATS[form]

@@ -39,22 +39,26 @@ class Trust:
     everything: bool = False
     words: frozenset[str] = frozenset()
 
-    def check(self, trace: Trace, *, repeats: bool) -> None:
+    def check(self, trace: Trace, *, repeats: bool, image: str = "") -> None:
         """Raises Untrusted, with a list, for what a trace asks of this machine and may not have.
 
-        ``repeats`` tells whether the traced run is to be repeated; without, files are copied only.
+        ``repeats`` tells whether the traced run is to be repeated, also with another ``image``; without,
+        files are copied only.
         """
         asked = list(_files(trace))
         if repeats:
             request = Run.from_json(trace.request, trace.target, trace.image, {})
             asked += [*_container(trace), *words_of(request.options, trace.steps)]
+            kinds = {parse(name).kind for name in (trace.target, image) if name}
+            if kinds != {DOCKER} and request.options.network is None:
+                asked.append(f"--network {HOST!r}")  # what it is where no engine makes another
             if not trace.steps and trace.seconds > LONGEST:
                 asked.append(f"--for {trace.seconds:g}")
         refused = [] if self.everything else [each for each in asked if each not in self.words]
         if refused:
             raise Untrusted(
                 "\n".join(["The trace asks for what reaches this machine:", *map(_short, refused)]),
-                "Say --trust-trace if the trace is yours, or give the same --workload, -v and --mount again.",
+                "Say --trust-trace if it is yours, or give the same --workload, -v, --mount and --network.",
             )
 
 
