@@ -260,12 +260,26 @@ def test_sizes_that_are_only_claimed_count() -> None:
         overlay(sparse(1 << 62))
 
 
+def test_what_is_below_the_last_directory_is_not_walked_to_from_the_root(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else a deep tree would cost the square of its depth."""
+    monkeypatch.setattr(module, "WALK_LIMIT", 1_000)
+    deep = [directory("d/" * depth) for depth in range(1, 500)]
+    assert sum(1 for _ in overlay(deep).paths()) == 500
+
+
+def test_a_directory_that_is_replaced_is_walked_to_again() -> None:
+    items = [file("a/b/c"), directory("e/"), symlink("a", "e"), file("a/b/d")]
+    assert as_text(items).split("\n")[-1].startswith("/e/b/d")
+
+
 def test_a_maze_of_links_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WALK_LIMIT", 10_000)
     maze = [symlink("l0", "d/../" * 800), directory("d/")]
     maze += [symlink(f"l{number}", f"l{number - 1}") for number in range(1, 20)]
     with pytest.raises(ImageContentError):
-        overlay([*maze, *(file(f"l19/f{number}") for number in range(20))])
+        overlay([*maze, *(file(f"l{18 + number % 2}/f{number}") for number in range(20))])
 
 
 def test_metadata_that_fills_the_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

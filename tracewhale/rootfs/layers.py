@@ -58,6 +58,7 @@ class LayerTree:
         for layer in layers:
             self._overlay.apply(members(BlobSource(layer)))
         self._overlay.count_links()
+        self._near: tuple[str, Inode | None] = ("/", self._overlay.root)
 
     @property
     def size(self) -> int:
@@ -118,7 +119,16 @@ class LayerTree:
         )
 
     def _inode(self, path: str) -> Inode | None:
-        return self._overlay.find(filter(None, path.split("/")))
+        """Return the inode at a physical path; what lies in or below the last one's directory is near."""
+        above, found = self._near
+        directory = parent(path)
+        if directory != above:
+            below = found is not None and directory.startswith(f"{above}/")
+            names = directory[len(above) :] if below else directory
+            found = self._overlay.find(filter(None, names.split("/")), found if below else None)
+            self._near = (directory, found)
+        name = path[len(directory) :].strip("/")
+        return found and self._overlay.find([name] if name else [], found)
 
     def _contents(self, inode: Inode, offset: int, size: int) -> Iterator[bytes]:
         """Yield a range of a file, zeros where a sparse one has nothing stored."""

@@ -95,6 +95,15 @@ class Inode:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Where some names led from the root, so that what is below need not be walked to from there again."""
+
+    names: list[str]
+    trail: list[Inode]
+    links: int
+
+
 class Overlay:
     """The file system of some layers, applied one after the other.
 
@@ -108,6 +117,7 @@ class Overlay:
         self._inodes = 1
         self._walked = 0
         self._layer = -1
+        self._last = _Way([], [self.root], 0)
 
     def apply(self, members: Iterable[Member]) -> None:
         """Apply the next layer. Raises ImageContentError for what is malformed or hostile.
@@ -115,6 +125,7 @@ class Overlay:
         Its whiteouts delete what lower layers have, wherever in the layer they stand.
         """
         self._layer += 1
+        self._forget()
         added: list[Member] = []
         deleted: list[bytes] = []
         for member in members:
@@ -127,12 +138,13 @@ class Overlay:
                 raise _too_many()
         for name in deleted:
             self._delete(split(name))
+        self._forget()
         for member in added:
             self._add(split(member.name), member)
 
-    def find(self, names: Iterable[str]) -> Inode | None:
-        """Return the inode at a physical path's names."""
-        here = self.root
+    def find(self, names: Iterable[str], start: Inode | None = None) -> Inode | None:
+        """Return the inode at a physical path's names, from the root or from another directory."""
+        here = start or self.root
         for name in names:
             if here.kind is not Kind.DIRECTORY or name not in here.children:
                 return None
@@ -187,10 +199,12 @@ class Overlay:
         directory = self._walk(names[:-1], create=True)
         assert directory is not None
         name = names[-1]
+        old = directory.children.get(name)
+        if old is not None and (old.kind, member.type) != (Kind.DIRECTORY, DIRECTORY):
+            self._forget()  # the last way may lead through what is replaced
         if member.type == HARD_LINK:
             directory.children[name] = self._linked(member)
             return
-        old = directory.children.get(name)
         kind = KINDS[member.type]
         if old is None or not (old.kind is kind is Kind.DIRECTORY):
             old = directory.children[name] = self._inode(kind)
@@ -227,9 +241,12 @@ class Overlay:
 
         With ``create`` what is missing is made, and what cannot be passed is refused.
         """
-        trail = [self.root]
-        pending = names[::-1]
-        links = 0
+        known = len(self._last.names)
+        if names[:known] != self._last.names:
+            self._forget()
+            known = 0
+        trail, links = list(self._last.trail), self._last.links
+        pending = names[known:][::-1]
         while pending:
             self._walked += 1
             name = pending.pop()
@@ -254,7 +271,11 @@ class Overlay:
                 return None
         if self._walked > WALK_LIMIT:
             raise _too_many()
+        self._last = _Way(names, trail, links)
         return trail[-1]
+
+    def _forget(self) -> None:
+        self._last = _Way([], [self.root], 0)
 
     def _inode(self, kind: Kind) -> Inode:
         self._inodes += 1
@@ -277,9 +298,7 @@ def split(name: bytes) -> list[str]:
     if b"\0" in name or len(name) > PATH_LIMIT:
         raise ImageContentError(f"A layer has an impossible name: {text(name)}.", HINT)
     names = [part for part in os.fsdecode(name).split("/") if part not in ("", ".")]
-    if ".." in names or (
-        len(name) > NAME_LIMIT and any(len(os.fsencode(part)) > NAME_LIMIT for part in names)
-    ):
+    if ".." in names or max(map(len, name.split(b"/"))) > NAME_LIMIT:
         raise ImageContentError(f"A layer has an impossible name: {text(name)}.", HINT)
     return names
 

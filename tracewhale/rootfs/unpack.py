@@ -106,9 +106,8 @@ class _Writer:
 
     def finish(self) -> Unpacked:
         """Give directories their metadata, which making entries in them would change; deepest first."""
-        for path, item in sorted(
-            self._directories.items(), key=lambda pair: pair[0].count("/"), reverse=True
-        ):
+        for path in sorted(self._directories, reverse=True):  # so each comes before those above it
+            item = self._directories[path]
             if item is not None and path == "/":
                 here = self._beneath.directory("/")
                 self._metadata(item, ".", here)
