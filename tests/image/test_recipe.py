@@ -12,11 +12,11 @@ import pytest
 from tests.made import CONFIG, ORIGINAL, planned, tree_of, written
 from tests.trees import MemoryTree
 from tracewhale import __version__
-from tracewhale.errors import UsageError
+from tracewhale.errors import NoSpace, UsageError
 from tracewhale.image import Image, Overrides
 from tracewhale.image.archive import write_oci_layout
 from tracewhale.image.packing import layers
-from tracewhale.image.recipe import Original, Recipe, overridden, reserve
+from tracewhale.image.recipe import PLAIN, Original, Recipe, overridden, reserve, write
 from tracewhale.plan.model import Options, Reason
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.tree import View, parent
@@ -60,6 +60,18 @@ def test_a_manifest_says_what_the_image_is_made_from(tmp_path: Path) -> None:
         "org.opencontainers.image.base.digest": ORIGINAL.digest,
         "tracewhale.version": __version__,
     }
+
+
+def test_more_than_the_disk_has_free_is_refused_before_it_is_written() -> None:
+    """A sparse file of a few bytes may say that it has any size."""
+    made, plan = planned()
+    kept = {
+        path: replace(each, entry=replace(each.entry, size=1 << 60)) if path == "/opt/app/main" else each
+        for path, each in plan.kept.items()
+    }
+    writing = write(made.view, replace(plan, kept=kept), ORIGINAL, PLAIN, {})
+    with pytest.raises(NoSpace, match="GB are to be written"), writing:
+        pass
 
 
 def test_what_nobody_else_knows_is_not_told() -> None:

@@ -212,3 +212,16 @@ def test_only_its_owner_may_read_a_trace(tmp_path: Path) -> None:
     finally:
         os.umask(previous)
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("value", [10**400, 1 << 63, float("inf"), float("nan"), -(10**30), "1", [], None])
+@pytest.mark.parametrize("key", ["seconds", "status", "count", "received"])
+def test_absurd_numbers_are_refused(key: str, value: object) -> None:
+    def changed(line: object) -> object:
+        if isinstance(line, dict):
+            return {name: value if name == key else changed(each) for name, each in line.items()}
+        return [changed(each) for each in line] if isinstance(line, list) else line
+
+    lines = [f"{json.dumps(changed(json.loads(line)))}\n" for line in tracefile.dumps(TRACE)]
+    with pytest.raises(TraceFileError):
+        tracefile.loads(iter(lines))

@@ -18,6 +18,7 @@ from tracewhale.image.config import created_time
 from tracewhale.image.packing import layers, packed
 from tracewhale.plan.generated import SECOND, added, has_place
 from tracewhale.plan.model import Plan, Reason, Why
+from tracewhale.rootfs.tempfiles import check_space
 from tracewhale.rootfs.tree import Packed, View
 from tracewhale.why import from_plan, label
 
@@ -111,8 +112,9 @@ def write(
     """Write the layers of a plan, under a configuration that runs as the original's does.
 
     What the user overrides of that comes last (`overridden`): what is verified is what was traced. A bill
-    of materials inside must have its place in the plan (`reserve`).
+    of materials inside must have its place in the plan (`reserve`). Raises NoSpace.
     """
+    check_space(_size(plan))
     config = original.config.get("config") or {}
     facts = provenance(original, recipe)
     labels = {name: value for name, value in facts.items() if name not in (config.get("Labels") or {})}
@@ -141,6 +143,14 @@ def write(
         annotations=facts,
     ) as image:
         yield WrittenImage(image, _filled(plan, contents), digests, created)
+
+
+def _size(plan: Plan) -> int:
+    """Return the bytes of a plan's files, each once; holes are written out as zeros."""
+    files = {
+        (kept.entry.device, kept.entry.inode or path): kept.entry.size for path, kept in plan.kept.items()
+    }
+    return sum(files.values())
 
 
 def _place(recipe: Recipe) -> str:

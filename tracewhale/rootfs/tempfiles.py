@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,17 @@ def full_disk(where: str) -> Iterator[None]:
         raise NoSpace(
             f"No space is left in {where}.", "Free some, or name another place in TMPDIR."
         ) from error
+
+
+def check_space(size: int) -> None:
+    """Raise NoSpace for more bytes than TMPDIR has free, before an hour was spent on writing them."""
+    where = tempfile.gettempdir()
+    free = shutil.disk_usage(where).free
+    if size > free:
+        raise NoSpace(
+            f"{size / 1e9:.1f} GB are to be written, and {where} has {free / 1e9:.1f} GB free.",
+            "Free some, name another place in TMPDIR, or --exclude large files.",
+        )
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
         trace = _trace(header, events, found, end)
     except UnicodeDecodeError:
         raise  # of the file, which is told where it was opened
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TraceFileError(
             f"{name} is damaged: a field is missing or malformed ({error}).", _AGAIN
         ) from error
@@ -225,13 +225,13 @@ def _trace(
     outcome = None
     for line in found["outcome"][:1]:
         outcome = Outcome(
-            status=int(line["status"]),
+            status=_integer(line["status"]),
             stopped=bool(line["stopped"]),
             stdout=base64.b64decode(line["stdout"], validate=True),
             stderr=base64.b64decode(line["stderr"], validate=True),
             hostname=_text(line["hostname"]),
             addresses=tuple(_text(address) for address in line["addresses"]),
-            signal=int(line.get("signal", 0)),
+            signal=_integer(line.get("signal", 0)),
             absent=tuple(_path(path) for path in line.get("absent", ())),
         )
     return Trace(
@@ -245,15 +245,15 @@ def _trace(
             for run in found["exec"]
         ),
         unresolved=tuple(
-            Unresolved(_access(u["access"]), _text(u["program"]), _text(u["reason"]), int(u["count"]))
+            Unresolved(_access(u["access"]), _text(u["program"]), _text(u["reason"]), _integer(u["count"]))
             for u in found["unresolved"]
         ),
-        counters=Counters(**{key: int(end["counters"][key]) for key in _counters(Counters())}),
+        counters=Counters(**{key: _integer(end["counters"][key]) for key in _counters(Counters())}),
         outcome=outcome,
         steps=tuple(_step(line) for line in found["step"]),
         mounts=tuple(_path(path) for path in header["mounts"]),
         changes=tuple(_path(path) for path in header["changes"]),
-        seconds=float(header["seconds"]),
+        seconds=_seconds(header["seconds"]),
     )
 
 
@@ -261,8 +261,8 @@ def _step(line: Mapping[str, Any]) -> Step:
     return Step(
         kind=_text(line["kind"]),
         argument=_text(line["argument"]),
-        status=int(line["status"]),
-        seconds=float(line.get("seconds", 0.0)),
+        status=_integer(line["status"]),
+        seconds=_seconds(line.get("seconds", 0.0)),
         growth=tuple(int(count) for count in line.get("growth", ())),
         exchanges=tuple(exchanges.from_json(each) for each in line.get("exchanges", ())),
     )
@@ -278,6 +278,18 @@ def _event(line: Mapping[str, Any]) -> Event:
         real=_text(line.get("real", "")),
         root=_path(line.get("root", "/")),
     )
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int or abs(value) >= 1 << 63:
+        raise ValueError(f"{str(value)[:40]} is no count")
+    return value
+
+
+def _seconds(value: object) -> float:
+    if not isinstance(value, int | float) or not 0 <= value < 1 << 63:
+        raise ValueError(f"{str(value)[:40]} is no time")
+    return float(value)
 
 
 def _text(value: object) -> str:

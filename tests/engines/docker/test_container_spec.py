@@ -201,6 +201,14 @@ def test_the_traced_container_starts_the_probe_as_root() -> None:
     }
 
 
+@pytest.mark.parametrize(("uid", "dropped"), [(1, ["SYS_RESOURCE"]), (0, [])])
+def test_all_capabilities_of_an_engine_that_lacks_some(uid: int, dropped: list[str]) -> None:
+    asked = run(cap_add=("ALL",))
+    who = Identity(uid, 0, (0,), "/")
+    payload, _ = traced(untraced(asked), who, "name", asked, impossible=frozenset({"SYS_RESOURCE"}))
+    assert (payload.host["CapAdd"], payload.host["CapDrop"]) == (["ALL"], dropped)
+
+
 def entry_of(asked: Run) -> tuple[dict[str, Any], Any]:
     payload, entry = traced(untraced(asked), Identity(), "name", asked)
     return dict(payload.host), entry

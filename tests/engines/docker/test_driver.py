@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -283,6 +284,23 @@ def test_a_static_program_in_an_image_of_nothing_else(runner: Runner) -> None:
     assert trace.outcome is not None
     assert trace.outcome.status == 0
     assert len(trace.execs) == 1
+
+
+def test_all_capabilities_for_a_user_who_gets_none(
+    runner: Runner, docker_client: DockerClient, image: Callable[[str], str]
+) -> None:
+    command = ["grep", "^Cap", "/proc/self/status"]
+    untraced = docker_client.containers.run(image("base"), command, cap_add=["ALL"], user="1", remove=True)
+    trace = runner("base", *command, cap_add=["ALL"], user="1")
+    assert trace.outcome is not None
+    assert trace.outcome.stdout == untraced
+
+
+def test_no_file_may_grow(runner: Runner) -> None:
+    trace = runner("base", "sh", "-c", "ulimit -f; cat /etc/debian_version", ulimit=["fsize=0"])
+    assert trace.outcome is not None
+    assert trace.outcome.stdout.startswith(b"0\n")
+    assert "/etc/debian_version" in paths(trace, "/cat")
 
 
 PROBES_OWN = ("mount", "open_tree", "process_vm_readv", "pidfd_getfd", "ptrace", "setns", "kcmp", "unshare")

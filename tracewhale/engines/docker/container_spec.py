@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracewhale.running.capabilities import ALL, effective, mask, resolved_profile, widened
 from tracewhale.running.capabilities import PROBE as PROBE_CAPABILITIES
-from tracewhale.running.capabilities import effective, mask, resolved_profile, widened
 from tracewhale.running.identity import Identity
 from tracewhale.running.options import RunOptions
 from tracewhale.running.run import Run, argv_of, command_words, environment_of
@@ -239,14 +239,25 @@ def destination_of(volume: str) -> str:
 
 
 def traced(
-    payload: CreatePayload, identity: Identity, token: str, run: Run, door: str = "--agent"
+    payload: CreatePayload,
+    identity: Identity,
+    token: str,
+    run: Run,
+    door: str = "--agent",
+    impossible: frozenset[str] = frozenset(),
 ) -> tuple[CreatePayload, EntrySpec]:
-    """Return the traced container, and what its processes must become to be what the untraced one's are."""
+    """Return the traced container, and what its processes must become to be what the untraced one's are.
+
+    ``impossible`` are capabilities that the engine lacks itself. With ALL the engine leaves them out for a
+    user who gets none anyway; the traced container begins as root, who would have to get them.
+    """
     host = dict(payload.host)
     add, drop = host.get("CapAdd") or (), host.get("CapDrop") or ()
     privileged = bool(host.get("Privileged"))
     held = effective(add, drop, privileged=privileged)
     host["CapAdd"], host["CapDrop"] = widened(add, drop)
+    if identity.uid and host["CapAdd"] == [ALL]:
+        host["CapDrop"] = sorted({*host["CapDrop"], *impossible})
     host["SecurityOpt"], deny_added = _widened_security(host.get("SecurityOpt") or (), held)
     host.pop("Init", None)
     entry = EntrySpec(

@@ -24,6 +24,7 @@ from tracewhale.engines.docker.container_spec import (
     untraced,
 )
 from tracewhale.engines.docker.containers import container, copied_volumes, docker_init, put_programs, token
+from tracewhale.engines.docker.facts import impossible_capabilities
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.workload_exec import workload_engine
 from tracewhale.engines.probes import Probe
@@ -80,7 +81,9 @@ def trace(
     with ExitStack() as stack:
         source = run.volumes_from or run.container
         _, volumes = stack.enter_context(copied_volumes(client, run.image, source, plain.copied))
-        payload, entry = traced(filled(plain, volumes), who, name, run, DOORS[kind])
+        payload, entry = traced(
+            filled(plain, volumes), who, name, run, DOORS[kind], impossible_capabilities(client)
+        )
         identifier = stack.enter_context(container(client, payload, name))
         programs = {PROBE: probe}
         if payload.init:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
+import struct
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,6 +17,7 @@ from docker import APIClient
 
 from tracewhale.engines.docker.engine import api_errors
 from tracewhale.engines.probes import Facts
+from tracewhale.running.capabilities import NAMES
 
 
 def facts(client: APIClient) -> Facts:
@@ -47,10 +50,25 @@ def _is_here(client: APIClient, info: Mapping[str, Any]) -> bool:
     return local and os.uname().sysname == "Linux" and info.get("KernelVersion") == os.uname().release
 
 
-def _capabilities() -> int:
-    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as status:
+def impossible_capabilities(client: APIClient) -> frozenset[str]:
+    """Return the capabilities that an engine on this machine lacks itself; none where that cannot be seen.
+
+    The process that made the engine's socket is the engine, or whoever starts it (unix(7), SO_PEERCRED).
+    """
+    path = getattr(client.adapters.get("http+docker://"), "socket_path", "")
+    with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(path)
+        made = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        held = _capabilities(struct.unpack("3i", made)[0], "CapBnd")
+        return frozenset(name for number, name in enumerate(NAMES) if held and not held >> number & 1)
+    return frozenset()
+
+
+def _capabilities(pid: int | str = "self", kind: str = "CapEff") -> int:
+    """Return one of a process's capability sets, 0 where it cannot be read (proc(5))."""
+    with suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
         for line in status:
-            if line.startswith("CapEff:"):
+            if line.startswith(f"{kind}:"):
                 return int(line.split()[1], 16)
     return 0
 
