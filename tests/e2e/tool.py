@@ -14,9 +14,14 @@ from tracewhale.report.json import schema
 
 SECONDS = 200
 
+KEEPING = ("run", "build", "plan")
+"""Verbs with --keep: unless a test says otherwise, it is of what a trace, the closure and the rules keep."""
+
 
 def tracewhale(*words: str, stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Run the tool to its end. Fails the test when it takes too long or shows a traceback."""
+    if words[:1] and words[0] in KEEPING and "--keep" not in words:
+        words = (words[0], "--keep", "touched", *words[1:])
     done = subprocess.run(
         [sys.executable, "-m", "tracewhale", *words],
         input=stdin,

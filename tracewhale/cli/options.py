@@ -28,7 +28,7 @@ from tracewhale.tracing.events import Step
 from tracewhale.units import UNLIMITED, Level, Mechanism, Spare, spare
 
 LICENCES = "licences"
-DEFAULT_LEVEL = Level.TOUCHED
+DEFAULT_LEVEL = Level.PACKAGE
 
 DOCKER_RUN = (
     "env env_file volume mount tmpfs user workdir entrypoint network add_host publish hostname cap_add "

@@ -72,7 +72,7 @@ def group(
         likely = worth * decay ** scene.distance(directory) * (1 if code else DATA)
         for piece in _pieces(some):
             large = any(entry.size > PIECE for entry in piece)
-            yield Unit(mechanism, name, because, piece, likely, tier=2 if large else 0 if code else 1)
+            yield Unit(mechanism, name, because, piece, likely, tier=1 if large else 0)
 
 
 def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
