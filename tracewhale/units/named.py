@@ -33,7 +33,7 @@ def named(scene: Scene) -> Iterator[Unit]:
         entries = tuple(dict.fromkeys(entry for unit in units for entry in unit.entries))
         if entries:
             worth = WORTH * max(unit.worth for unit in units) * DECAY**steps
-            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=1)
+            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2)
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[Contents, Contents, int]]:

@@ -39,7 +39,7 @@ def plugins(scene: Scene) -> Iterator[Unit]:
         if len(alike) >= MINIMUM:
             guessed = not because.startswith(f"{directory}/")
             for unit in group(scene, Mechanism.PLUGINS, directory, because, alike, WORTH, 1):
-                yield replace(unit, tier=2) if guessed else unit
+                yield replace(unit, tier=3) if guessed else unit
 
 
 def _zones(scene: Scene) -> Iterator[Unit]:
