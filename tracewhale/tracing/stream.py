@@ -248,7 +248,7 @@ class Collector:
             raise ProbeError(
                 f"{self._busy} asked for seccomp notifications of its own, and the probe has taken them: "
                 "a process has one listener.",
-                "Take --probe ptrace, strace or fanotify.",
+                "Take --probe ebpf, ptrace, strace or fanotify.",
             )
 
     @property
