@@ -113,12 +113,6 @@ def _package(lab: Lab) -> None:
     lab.write("/usr/lib/python3/dist-packages/whale/song.py", "notes = 7\n")
 
 
-def _addon(lab: Lab, target: str = "x86_64-linux-gnu.2.36") -> None:
-    code = "const char *whale(void) { return 0; }\n#include <stdlib.h>\nvoid f(void) { free(malloc(1)); }\n"
-    lab.compile("/app/node_modules/addon/build/addon.node", code, "-shared", "-fPIC", target=target)
-    lab.write("/app/load.py", "import ctypes\nctypes.CDLL('/app/node_modules/addon/build/addon.node')\n")
-
-
 def _repository(lab: Lab) -> None:
     """A repository that a plain HTTP server can serve, and a script that clones it."""
     lab.write(
@@ -317,15 +311,6 @@ BROKEN = (
         base="tools",
         against=True,
         healthy=_extension,
-    ),
-    Broken(
-        "libc",
-        "linked to musl",
-        ("python3", "/app/load.py"),
-        lambda lab: _addon(lab, "x86_64-linux-musl"),
-        base="tools",
-        against=True,
-        healthy=_addon,
     ),
     # ---- what languages miss ----
     Broken(
@@ -531,8 +516,8 @@ BROKEN = (
         base="tools",
     ),
     Broken(
-        "certificate",
-        "root certificates",
+        "file",
+        "ca-certificates.crt",
         (*PYTHON, "import ssl; ssl.create_default_context(cafile='/etc/ssl/certs/ca-certificates.crt')"),
         lambda lab: lab.remove("/etc/ssl/certs/ca-certificates.crt"),
         base="tools",
@@ -560,7 +545,7 @@ BROKEN = (
         against=True,
     ),
     Broken(
-        "openssl",
+        "library",
         "legacy.so",
         ("openssl", "dgst", "-provider", "legacy", "-md4", "/etc/hostname"),
         lambda lab: lab.remove("/usr/lib/x86_64-linux-gnu/ossl-modules/legacy.so"),
@@ -572,6 +557,7 @@ BROKEN = (
         ("sudo", "-n", "true"),
         lambda lab: lab.mode("/usr/bin/sudo", 0o755),
         base="tools",
-        options={"user": "1000:1000"},
+        options={"user": "games"},
+        healthy=lambda lab: lab.write("/etc/sudoers.d/whale", "ALL ALL=(ALL) NOPASSWD: ALL\n", 0o440),
     ),
 )

@@ -10,7 +10,6 @@ from tracewhale.closure.deps import dependencies
 from tracewhale.closure.script import HEAD, interpreter
 from tracewhale.diagnosis.binaries import NAMES
 from tracewhale.diagnosis.explain import explain
-from tracewhale.diagnosis.explain.common import CONFIRMED
 from tracewhale.diagnosis.libraries import opened
 from tracewhale.diagnosis.lookups import unexplained
 from tracewhale.diagnosis.messages import complaints
@@ -27,6 +26,7 @@ SPECIFIC = {
     "symbol": 7,
     "library-path": 8,
     "temporary": 3,
+    "time-zone": 4,
     "home": 3,
     "set-user-id": 3,
     "git-helper": 3,
@@ -58,13 +58,13 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
     findings: list[Finding] = []
     if case.failed or lacks:
         findings += before_running(case)
-        findings += _complaints(case)
+        findings += [found for found, _ in _complaints(case)]
         if not any(f.sure is Sure.YES for f in findings):
             findings += opened(case)
         if not any(f.sure is not Sure.GUESS for f in findings):
             findings += [*_signal(case), *unexplained(case)]
     else:
-        findings += [f for f in _complaints(case) if f.sure is Sure.YES and _matters(case, f)]
+        findings += [f for f, soft in _complaints(case) if f.sure is Sure.YES and (soft or _matters(case, f))]
     ranked = sorted(_distinct(findings), key=lambda f: (-f.sure, -f.weight))
     return Diagnosis(
         case.name,
@@ -77,18 +77,16 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
     )
 
 
-def _complaints(case: Case) -> Iterator[Finding]:
-    """What the messages complain of; of equally good ones what was printed first."""
+def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
+    """What the messages complain of, and whether as a mere warning; what was printed first comes first."""
     for complaint in complaints(case.output):
         for found in explain(case, complaint):
             weight = found.weight + SPECIFIC.get(found.kind, 0) - (20 if complaint.soft else 0)
-            yield replace(found, weight=weight)
+            yield replace(found, weight=weight), complaint.soft
 
 
 def _matters(case: Case, found: Finding) -> bool:
     """Whether a message of a command that did not fail tells of something that it should have."""
-    if found.weight < CONFIRMED - 10:  # printed as a warning
-        return True
     stopped = case.outcome is not None and case.outcome.stopped
     if stopped and found.kind not in TOLERATED:
         return True

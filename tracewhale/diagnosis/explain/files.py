@@ -32,7 +32,9 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
     path = case.absolute(named)
     why = absence(case, path)
     if why is None:
-        yield from check_program(case, path)
+        there = case.view.resolve(path).entry
+        if there is not None and there.mode & 0o111:  # its interpreter or loader may be what is missing
+            yield from check_program(case, path)
         if "/" not in named:
             yield from command(case, complaint)
         return
