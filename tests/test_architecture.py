@@ -62,6 +62,7 @@ LIBRARIES = {
     "license_expression": "image.sbom",
     "packageurl": "image.sbom",
     "ptrace": "tracing",
+    "rich": "cli.progress",
     "spdx_tools": "image.sbom",
     "tree_sitter": "languages",
 }

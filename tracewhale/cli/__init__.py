@@ -6,6 +6,7 @@ import click
 
 from tracewhale import __version__
 from tracewhale.cli.build import build
+from tracewhale.cli.completion import completion
 from tracewhale.cli.deps import deps
 from tracewhale.cli.diagnose import diagnose
 from tracewhale.cli.diff import diff
@@ -33,5 +34,7 @@ def main() -> None:
     """
 
 
-for verb in (run, make, init, trace, merge, plan, build, verify, watch, diagnose, why, diff, deps, doctor):
+VERBS = (run, make, init, trace, merge, plan, build, verify, watch, diagnose, why, diff, deps, doctor)
+
+for verb in (*VERBS, completion):
     main.add_command(verb)

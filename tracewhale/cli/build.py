@@ -8,12 +8,13 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options
+from tracewhale.cli.help import GroupedCommand
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
 
 
-@click.command("build")
+@click.command("build", cls=GroupedCommand)
 @options.trace_arguments
 @options.output_options
 @options.trust_option

@@ -11,6 +11,7 @@ import click
 
 from tracewhale import rules
 from tracewhale.cli.declare import apply, many
+from tracewhale.cli.help import GroupedCommand
 from tracewhale.cli.steps import ordered, steps
 from tracewhale.engines.base import Request
 from tracewhale.engines.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
@@ -36,7 +37,7 @@ DOCKER_RUN = (
 ).split()
 
 
-class TargetCommand(click.Command):
+class TargetCommand(GroupedCommand):
     """``[OPTIONS] TARGET [-- ARG...]``: options on either side of TARGET, and ARG only after ``--``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import options
+from tracewhale.cli.help import GroupedCommand
 from tracewhale.cli.streams import echo
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
@@ -16,7 +17,7 @@ from tracewhale.report.text import render_plan
 from tracewhale.tracing import tracefile
 
 
-@click.command("plan")
+@click.command("plan", cls=GroupedCommand)
 @options.trace_arguments
 @options.plan_options
 @options.report_options

@@ -95,7 +95,7 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     Standard output is the command's, unless the report goes there: the command's output is on standard error
     then.
     """
-    progress = Progress(silent=form == QUIET)
+    progress = Progress(silent=form == QUIET, lively=not interactive)
     output = 2 if FORMATS[form].for_programs else 1
     current = Context(console(output, progress.clear, interactive=interactive), Handle(), progress)
     with signals(current):

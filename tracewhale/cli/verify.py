@@ -8,12 +8,13 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import options
+from tracewhale.cli.help import GroupedCommand
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
 
 
-@click.command("verify")
+@click.command("verify", cls=GroupedCommand)
 @click.argument("image")
 @options.trace_arguments
 @options.repeated_options

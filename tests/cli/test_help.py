@@ -1,0 +1,57 @@
+"""Help that fits on a screen, and the scripts for shells."""
+
+from __future__ import annotations
+
+import subprocess
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tracewhale.cli import main
+from tracewhale.cli.help import FIRST, GROUPS, OTHERS
+
+LINES = 60
+GROUPED = {name for names in GROUPS.values() for name in names.split()}
+
+
+def shown(*words: str) -> str:
+    result = CliRunner().invoke(main, list(words), terminal_width=80)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.mark.parametrize("verb", ["run", "trace", "plan", "build", "verify"])
+def test_the_short_help_fits_on_a_screen(verb: str) -> None:
+    text = shown(verb, "--help")
+    assert len(text.splitlines()) <= LINES
+    assert "--help-all" in text
+
+
+def test_help_is_in_groups() -> None:
+    text = shown("run", "--help-all")
+    positions = [text.index(f"\n{title}:\n") for title in GROUPS]
+    assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize("verb", ["run", "trace", "plan", "build", "verify"])
+def test_all_of_it_has_every_option(verb: str) -> None:
+    text = shown(verb, "--help-all")
+    for param in main.commands[verb].params:
+        if isinstance(param, click.Option) and not param.hidden:
+            assert max(param.opts, key=len) in text
+
+
+def test_what_is_shown_first_is_in_a_group() -> None:
+    assert FIRST <= GROUPED
+    assert OTHERS not in GROUPS
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_a_shell(shell: str) -> None:
+    assert "_TRACEWHALE_COMPLETE" in shown("completion", shell)
+
+
+def test_bash_reads_its_script() -> None:
+    done = subprocess.run(["bash", "-n"], input=shown("completion", "bash"), text=True, check=False)
+    assert done.returncode == 0
