@@ -1,4 +1,4 @@
-"""The interpreters of programs, which no system call names and the kernel opens (as probes/agent/interpreter.c)."""
+"""The interpreters of programs, which the kernel opens and no system call names (probes/agent/interpreter.c)."""
 
 from __future__ import annotations
 
