@@ -29,7 +29,7 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if not named:
         yield from _unnamed(case, complaint)
         return
-    path = case.absolute(named)
+    path = os.path.normpath(case.absolute(named)).replace("//", "/")
     why = absence(case, path)
     if why is None:
         there = case.view.resolve(path).entry
@@ -45,10 +45,11 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
         return  # told as what it is: no /tmp
     paths: tuple[str, ...] = (why.missing or path,)
     other = find_name(case.view, base(path))
-    if not named.startswith("/") and other.endswith(f"/{named.removeprefix('./')}"):
-        place = other.removesuffix(f"/{named.removeprefix('./')}") or "/"
+    relative = _as_given(case, named)
+    if relative and other.endswith(f"/{relative}"):
+        place = other.removesuffix(f"/{relative}") or "/"
         ways = (Remedy(f"WORKDIR {place}"), Remedy(f"--workdir {place}"))
-        cause = f"{named} is looked for in {case.directory}, and the image has it at {other}."
+        cause = f"{relative} is looked for in {case.directory}, and the image has it at {other}."
         yield finding(case, complaint, "workdir", cause, ways)
         return
     remedies = Remedies(case).files(paths, need_of(path))
@@ -56,6 +57,15 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
         paths, remedies = (), (Remedy("mount it elsewhere, or add the file to what is mounted"),)
     evidence = (*why.evidence, *((f"a file of that name is at {other}",) if other else ()))
     yield finding(case, complaint, "file", f"{why.words}.", remedies, evidence=evidence, paths=paths)
+
+
+def _as_given(case: Case, named: str) -> str:
+    """A relative path as the command was given it, though the message has it from the root; else empty."""
+    if not named.startswith("/"):
+        return named.removeprefix("./")
+    words = [word.removeprefix("./") for word in case.argv[1:] if not word.startswith("/")]
+    whole = os.path.normpath(f"/{named.lstrip('/')}")
+    return next((word for word in words if os.path.join(case.directory, word) == whole), "")
 
 
 def _unnamed(case: Case, complaint: Complaint) -> Iterator[Finding]:
