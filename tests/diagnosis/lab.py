@@ -9,7 +9,8 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,9 +138,24 @@ class Broken:
     remedy: int = 0
 
 
-def copy(source: Path, place: Path) -> None:
-    """A tree whose files are hard links to another's."""
-    subprocess.run(["cp", "-al", source, place], check=True)
+@contextmanager
+def layered(place: Path, *below: Path) -> Iterator[Path]:
+    """Mount a tree over others, the highest first; its changes lie in ``upper_of(place)`` until the end."""
+    upper, work = upper_of(place), place.with_name(f"{place.name}.work")
+    for directory in (place, upper, work):
+        directory.mkdir()
+    options = f"lowerdir={':'.join(map(str, below))},upperdir={upper},workdir={work}"
+    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, place], check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", place], check=True)
+        subprocess.run(["rm", "-rf", place, upper, work], check=True)
+
+
+def upper_of(place: Path) -> Path:
+    """Return the directory with what a layered tree has beside those below it."""
+    return place.with_name(f"{place.name}.upper")
 
 
 def run(

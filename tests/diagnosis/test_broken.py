@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.diagnosis.cases import BROKEN
-from tests.diagnosis.lab import Broken, Lab, copy, mend, printed, run
+from tests.diagnosis.lab import Broken, Lab, layered, mend, printed, run, upper_of
 
 Unpacked = Callable[[str], tuple[str, Mapping[str, Any]]]
 
@@ -31,37 +31,29 @@ def test_the_cause_is_first_and_its_remedy_works(
     case: Broken, probe: Path, unpacked: Unpacked, sources: Path, temporary: Path
 ) -> None:
     whole = Path(unpacked(case.base)[0])
-    full, root = temporary / "full", temporary / "root"
-    try:
-        _judge(case, whole, full, root, sources)
-    finally:
-        _remove(full, root)
+    with ExitStack() as held:
+        full, below = whole, [whole]
+        if case.healthy is not None:
+            full = held.enter_context(layered(temporary / "full", whole))
+            case.healthy(Lab(full, full, sources))
+            below.insert(0, upper_of(full))
+        root = held.enter_context(layered(temporary / "root", *below))
+        _judge(case, Lab(root, full, sources))
     SHOWN.append(f"{case.kind}: {' '.join(case.command)}")
 
 
-def _judge(case: Broken, whole: Path, full: Path, root: Path, sources: Path) -> None:
-    if case.healthy is None:
-        full = whole
-    else:
-        copy(whole, full)
-        case.healthy(Lab(full, full, sources))
-    copy(full, root)
-    lab = Lab(root, full, sources)
+def _judge(case: Broken, lab: Lab) -> None:
     case.breaks(lab)
-    found = run(root, case.command, case.options, full if case.against else None)
+    found = run(lab.root, case.command, case.options, lab.full if case.against else None)
     text = printed(found)
     assert found.findings, text
     first = found.findings[0]
     assert first.kind == case.kind, text
     assert case.cause in first.cause, text
-    assert text.startswith(f"rootfs:{root}: "), text
+    assert text.startswith(f"rootfs:{lab.root}: "), text
     options = mend(lab, text, first.remedies[case.remedy].line.splitlines(), case.options)
-    again = run(root, case.command, options)
+    again = run(lab.root, case.command, options)
     assert not again.failed, f"{text}\nafter its remedy:\n{printed(again)}"
-
-
-def _remove(*trees: Path) -> None:
-    subprocess.run(["rm", "-rf", *trees], check=True)
 
 
 def test_many_kinds_were_broken_and_mended(capsys: pytest.CaptureFixture[str]) -> None:

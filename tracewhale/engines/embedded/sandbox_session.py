@@ -1,8 +1,8 @@
 """A command in a sandbox while it runs: its streams, its agent, and the process that keeps the sandbox.
 
 ``probe sandbox`` (probes/sandbox/sandbox.c) is told everything by its arguments. It says on one pipe which
-process the command is and how it ended, on others what the agent and it have to say; it ends what it keeps when the
-pipe that is its lifeline does, which it does with this process, however that ends.
+process the command is and how it ended, on others what the agent and it have to say; it ends what it keeps
+when the pipe that is its lifeline does, which it does with this process, however that ends.
 """
 
 from __future__ import annotations

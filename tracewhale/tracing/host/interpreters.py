@@ -1,4 +1,4 @@
-"""The interpreters of programs, which the kernel opens and no system call names (probes/agent/interpreter.c)."""
+"""The interpreters of programs, which the kernel opens and no system call names."""
 
 from __future__ import annotations
 
