@@ -84,10 +84,20 @@ static bool has_token(uint32_t pid, const char *token) {
     char path[64], words[4096];
     proc_path(path, pid, "cmdline", -1);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t size = fd < 0 ? -1 : read(fd, words, sizeof words);
+    size_t size = strlen(token) + 1, kept = 0;
+    bool found = false;
+    ssize_t got;
+    while (!found && fd >= 0 && (got = read(fd, words + kept, sizeof words - kept)) > 0) {
+        kept += got;
+        found = memmem(words, kept, token, size);
+        /* It may begin in this part of the command line and go on in the next. */
+        size_t rest = kept < size ? kept : size;
+        memmove(words, words + kept - rest, rest);
+        kept = rest;
+    }
     if (fd >= 0)
         close(fd);
-    return size > 0 && memmem(words, size, token, strlen(token) + 1);
+    return found;
 }
 
 static void try_to_take(struct client *client) {

@@ -48,7 +48,7 @@ class Beneath:
         """
         end = len(path.rstrip("/"))
         names: list[str] = []
-        while end and path[:end] not in self._open:
+        while end and not self._is_open(path[:end]):
             slash = path.rindex("/", 0, end)
             names.append(path[slash + 1 : end])
             end = slash
@@ -59,3 +59,11 @@ class Beneath:
             if len(self._open) > OPEN:
                 os.close(self._open.pop(next(iter(self._open))))
         return here
+
+    def _is_open(self, path: str) -> bool:
+        """Return whether a directory is open, and not removed since."""
+        descriptor = self._open.get(path)
+        if descriptor is None or os.fstat(descriptor).st_nlink:
+            return descriptor is not None
+        os.close(self._open.pop(path))
+        return False
