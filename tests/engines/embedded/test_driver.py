@@ -85,7 +85,7 @@ def test_a_server_is_driven_once_it_listens(runner: Runner) -> None:
 
 
 def test_a_command_that_no_signal_stops_is_not_waited_for(runner: Runner, monkeypatch: Any) -> None:
-    monkeypatch.setattr("tracewhale.engines.embedded.driver.STOP_SECONDS", 1e9)
+    monkeypatch.setattr("tracewhale.running.stopping.STOP_SECONDS", 1e9)
     trace = runner("base", "sleep", "1000", steps=[Step("for", "0.1")])
     assert trace.outcome is not None
     assert (trace.outcome.status, trace.outcome.stopped) == (137, True)
