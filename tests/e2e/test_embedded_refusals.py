@@ -175,7 +175,7 @@ def test_an_image_that_does_not_behave_the_same(base: str, tmp_path: Path) -> No
     words = ("--exclude", "/usr/lib/os-release", "-o", f"oci:{tmp_path}/out", base)
     status, said = refusal("run", *words, "--", "cat", "/etc/os-release")
     assert status == ExitCode.VERIFICATION
-    assert "the original ends with status 0, the new image with 1" in said
+    assert "The original ends with status 0, the new image with 1" in said
     assert not (tmp_path / "out").exists()
 
 

@@ -147,7 +147,7 @@ def test_an_image_that_does_not_behave_the_same(image: Image, docker_client: Doc
     words = ("--exclude", "/usr/lib/os-release", "-t", "twtest-made/broken", image("base"))
     status, said = refusal("run", *words, "--", "cat", "/etc/os-release")
     assert status == ExitCode.VERIFICATION
-    assert "the original ends with status 0, the new image with 1" in said
+    assert "The original ends with status 0, the new image with 1" in said
     assert not docker_client.images.list("twtest-made/broken")
 
 

@@ -139,7 +139,7 @@ def test_without_the_library_it_is_said_what_to_install(monkeypatch: pytest.Monk
     monkeypatch.setitem(__import__("sys").modules, "tracewhale.image.sbom.spdx", None)
     with pytest.raises(UsageError) as caught:
         sbom.check("spdx")
-    assert caught.value.hint == "pip install 'tracewhale[sbom]'"
+    assert caught.value.hint == "Run: pip install 'tracewhale[sbom]'"
 
 
 @pytest.mark.parametrize(
