@@ -13,7 +13,7 @@ from pathlib import Path
 from tracewhale.image import sbom
 from tracewhale.image.archive import oci_archive
 from tracewhale.image.config import digest, source_date_epoch
-from tracewhale.image.recipe import Original, Recipe, bill, write
+from tracewhale.image.recipe import Original, Recipe, bill, reserve, write
 from tracewhale.plan.model import Options
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.directory import DirectoryTree
@@ -40,6 +40,7 @@ def digests(directory: Path) -> Iterator[str]:
                 options = Options(epoch=source_date_epoch(os.environ))
                 plan = make_plan(view, Trace("t", "i", "p", {}, events), options)
                 recipe = Recipe(layers=most, bill="x", bill_inside=True, form=form)
+                plan = reserve(view, plan, original, recipe)
                 with write(view, plan, original, recipe) as made:
                     beside = bill(made.plan, made.digests, original, made.created, name="n", image="i")
                     yield digest(b"".join(oci_archive(made.image, "v1")))

@@ -25,7 +25,7 @@ def test_every_option_that_it_names_exists() -> None:
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
     known |= {"--workload", "--exec", "--for"}  # rewritten to one option that keeps their order
-    known |= {"--version", "--privileged"}
+    known |= {"--version", "--privileged", "--help-all"}
     assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
 
 

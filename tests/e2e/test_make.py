@@ -18,7 +18,7 @@ Image = Callable[[str], str]
 @pytest.mark.usefixtures("leaves_nothing")
 def test_an_image_of_a_project(image: Image, new_tag: NewTag, tmp_path: Path) -> None:
     project, lock, tag = tmp_path / "tracewhale.toml", tmp_path / "tracewhale.lock", new_tag()
-    target = f'[targets.web]\nimage = "{image("nginx")}"\ntag = "{tag}"\n'
+    target = f'[targets.web]\nimage = "{image("nginx")}"\ntag = "{tag}"\nkeep = "touched"\n'
     text = target + 'steps = [{ http = "/" }]\ncache = "traces"\n'
     project.write_text(text)
     made = tracewhale("make", "--project", str(project))

@@ -297,11 +297,11 @@ def test_nobody_outside(probe: Path) -> None:
     assert process.wait(20) == 0
 
 
-@pytest.mark.parametrize("words", [[], ["--hold", "x"], ["--hold", "x", "--socket", "y", "--", "/bin/true"]])
+@pytest.mark.parametrize("words", [[], ["--hold", "x"], ["--hold", "x", "--agent", "y", "--", "/bin/true"]])
 def test_how_init_is_asked(words: list[str], probe: Path) -> None:
     done = subprocess.run([str(probe), "init", *words], capture_output=True, text=True, timeout=60)
     assert done.returncode == 64
-    assert "usage: probe init --socket NAME|--hold[-traced] NAME" in done.stderr
+    assert "usage: probe init --agent TOKEN|--hold[-traced] TOKEN" in done.stderr
 
 
 @pytest.mark.parametrize("name", TRACERS)

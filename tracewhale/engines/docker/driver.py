@@ -98,7 +98,10 @@ def trace(
         session.progress, session.stop_policy = progress, stopping
         session.payload, session.probes = payload, probes
         try:
-            with workload_engine(session, passwd, group) as own:
+            # Without commands on this machine nobody enters by the engine's own name.
+            hosted = any(step.kind in ("workload", "wait") for step in wanted)
+            with ExitStack() as driving:
+                own = driving.enter_context(workload_engine(session, passwd, group)) if hosted else {}
                 ending = _drive(session, run, payload, wanted, progress, {**(environment or {}), **own})
             session.collector.finish()
         except TargetNotFound as error:
