@@ -75,7 +75,8 @@ def keep_traced(work: Work) -> None:
     # Ask for the directories of everything that was there in a few exchanges, not one by one.
     directories = {parent(event.real or event.path) for event in work.trace.events if event.present}
     work.view.prefetch(directory for directory in directories if "/../" not in directory)
-    absent = {absent for event in work.trace.events for absent in work.draft.accessed(event)}
+    # In their order: the first path that is kept below a directory is the directory's reason.
+    absent = {absent for event in sorted(work.trace.events) for absent in work.draft.accessed(event)}
     work.absent = tuple(sorted(absent))
 
 
