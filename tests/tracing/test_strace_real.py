@@ -81,7 +81,7 @@ def test_what_the_script_asks_for(plain: Trace) -> None:
         ("/etc/ä \t", "access", False),
         ("/usr/none", "stat", False),
     } <= asked
-    assert len(asked) > 300
+    assert len(asked) > len(os.listdir("/usr/share")), "find looks at each"
     assert plain.counters.lost == 0
 
 
