@@ -14,7 +14,7 @@ from functools import partial
 
 from tracewhale.engines.base import Progress, Rebuilt, Request, Target
 from tracewhale.engines.names import DOCKER, Name, parse
-from tracewhale.errors import CommandNotFound, VerificationFailed
+from tracewhale.errors import CommandNotFound, Interrupted, VerificationFailed
 from tracewhale.image import recipe as recipes
 from tracewhale.image.recipe import Original, Recipe, WrittenImage
 from tracewhale.plan.additions import environment_of
@@ -26,6 +26,7 @@ from tracewhale.report.model import Built
 from tracewhale.rootfs.tree import Kind, View
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
+from tracewhale.running.session import GIVEN_UP
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.tracing.events import Step, Trace, merge
 from tracewhale.verification import Comparison, Verification, compare, listed
@@ -84,6 +85,8 @@ class Context:
                 yield
             finally:
                 self.running = False
+        if self.handle.interrupts > 1:  # the second came when the run was over but for its cleaning up
+            raise Interrupted(GIVEN_UP)
 
     @property
     def seconds(self) -> tuple[tuple[str, float], ...]:
