@@ -13,7 +13,7 @@ from pathlib import Path
 from tracewhale.image import sbom
 from tracewhale.image.archive import oci_archive
 from tracewhale.image.config import digest, source_date_epoch
-from tracewhale.image.recipe import Original, Recipe, bill, reserve, write
+from tracewhale.image.recipe import Original, Recipe, describe, reserve, write
 from tracewhale.plan.model import Options
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.directory import DirectoryTree
@@ -29,7 +29,7 @@ CONFIG = {
 
 
 def digests(directory: Path) -> Iterator[str]:
-    """The digest of an OCI archive and of the bill beside it, for each form of bill and some layers."""
+    """The digest of an OCI archive and of the SBOM beside it, for each form of SBOM and some layers."""
     kept = (directory / "kept").read_bytes().splitlines()
     events = frozenset(Event(os.fsdecode(path), "read", "/x", present=True) for path in kept)
     original = Original("debian:12", f"sha256:{'0' * 64}", CONFIG)
@@ -39,10 +39,10 @@ def digests(directory: Path) -> Iterator[str]:
                 view = View(tree)
                 options = Options(epoch=source_date_epoch(os.environ))
                 plan = make_plan(view, Trace("t", "i", "p", {}, events), options)
-                recipe = Recipe(layers=most, bill="x", bill_inside=True, form=form)
+                recipe = Recipe(layers=most, sbom_file="x", sbom_inside=True, form=form)
                 plan = reserve(view, plan, original, recipe)
                 with write(view, plan, original, recipe) as made:
-                    beside = bill(made.plan, made.digests, original, made.created, name="n", image="i")
+                    beside = describe(made.plan, made.digests, original, made.created, name="n", image="i")
                     yield digest(b"".join(oci_archive(made.image, "v1")))
                     yield digest(sbom.dumps(beside, form))
 

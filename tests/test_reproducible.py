@@ -105,7 +105,7 @@ def test_two_builds_are_one(twice: tuple[Path, Path], epoch: Mapping[str, str]) 
         "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0",  # names in ASCII
         "TZ": "Asia/Kathmandu", "PYTHONHASHSEED": "2", "HOSTNAME": "elsewhere", "HOME": "/nowhere", **epoch,
     })  # fmt: skip
-    assert len(set(first)) == 6, "four images, and their two bills, which layers do not change"
+    assert len(set(first)) == 6, "four images, and their two SBOMs, which layers do not change"
     assert second == first
 
 

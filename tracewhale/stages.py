@@ -308,7 +308,7 @@ def publish_image(making: Making, candidate: Candidate, destination: Name | None
         rebuilt = held.enter_context(target.rebuilt(image)) if image else candidate.rebuilt
         name = name_of(place)
         left_out = rebuilt.publish(place)
-        recipes.write_bill(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
+        recipes.write_sbom(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
         new = rebuilt.target
         start = new.run_line(name) if place.kind == DOCKER else ()
         return Built(name, new.image, new.size, target.size, left_out, start)

@@ -106,9 +106,9 @@ def test_copyright_files_can_be_left(asked: Asked) -> None:
         (("--sbom-in-image", "--sbom", "bom.json"), "cyclonedx", True),
     ],
 )
-def test_forms_of_bills(asked: Asked, words: tuple[str, ...], form: str, inside: bool) -> None:
+def test_forms_of_sboms(asked: Asked, words: tuple[str, ...], form: str, inside: bool) -> None:
     recipe = asked("img", *words)[2]
-    assert (recipe.form, recipe.bill_inside, bool(recipe.bill)) == (form, inside, "--sbom" in words)
+    assert (recipe.form, recipe.sbom_inside, bool(recipe.sbom_file)) == (form, inside, "--sbom" in words)
 
 
 def test_source_date_epoch_is_the_time_of_what_is_made(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

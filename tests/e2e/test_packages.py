@@ -62,9 +62,9 @@ def test_scanners_find_what_is_there(
     name: str, workload: str, image: Image, docker_client: DockerClient, tmp_path: Path
 ) -> None:
     original = image(name)
-    bill = tmp_path / "bill.cdx.json"
+    sbom = tmp_path / "sbom.cdx.json"
     found = report(
-        "run", "-o", f"oci:{tmp_path}/slim:v1", "--layers", "4", "--sbom", str(bill), "--workload", workload,
+        "run", "-o", f"oci:{tmp_path}/slim:v1", "--layers", "4", "--sbom", str(sbom), "--workload", workload,
         original,
     )  # fmt: skip
     root = unpacked(f"oci:{tmp_path}/slim:v1", tmp_path / "slim-copy")
@@ -88,7 +88,7 @@ def test_scanners_find_what_is_there(
     assert {e["name"] for e in told["kept"] if e["type"] == "pypi"} <= set(scanners.python(root))
     assert (name == "flask") == ("Flask" in scanners.python(root))
 
-    text = bill.read_text()
+    text = sbom.read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     shown = {each["name"] for each in json.loads(text)["components"] if each.get("purl")}
     assert shown == {each["name"].rpartition("/")[2] for each in told["kept"]}

@@ -1,4 +1,4 @@
-"""What is asked of the new image: its layers, its configuration, labels, and a bill of materials inside."""
+"""What is asked of the new image: its layers, its configuration, labels, and an SBOM inside."""
 
 from __future__ import annotations
 
@@ -152,9 +152,9 @@ def test_layers_add_up_to_the_same_files(most: int) -> None:
 
 @pytest.mark.parametrize(("form", "ending"), [("spdx", "spdx"), ("cyclonedx", "cdx")])
 @pytest.mark.parametrize("most", [1, 3])
-def test_a_bill_inside_names_all_files_but_itself(form: str, ending: str, most: int) -> None:
+def test_an_sbom_inside_names_all_files_but_itself(form: str, ending: str, most: int) -> None:
     place = f"/var/lib/db/sbom/tracewhale.{ending}.json"
-    with written(Recipe(bill_inside=True, form=form, layers=most)) as (made, tree):
+    with written(Recipe(sbom_inside=True, form=form, layers=most)) as (made, tree):
         (content,) = tree.read([(place, 0, -1)])
         assert content is not None
         assert made.plan.kept[place].content == content
@@ -168,10 +168,10 @@ def test_a_bill_inside_names_all_files_but_itself(form: str, ending: str, most: 
 
 
 @pytest.mark.parametrize("odd", ["/var -> /", "/var/lib/db -> ../../x", "/var/lib/db: a file"])
-def test_a_bill_inside_has_its_place_or_is_refused(odd: str) -> None:
+def test_an_sbom_inside_has_its_place_or_is_refused(odd: str) -> None:
     view = View(MemoryTree(f"/x: x\n{odd}"))
     plan = make_plan(view, Trace("t", "i", "p", {}, frozenset({Event("/x", "read", "/x", True)})), Options())
     with (
         pytest.raises(UsageError, match="--sbom-in-image: the image has something else where"),
     ):
-        reserve(view, plan, ORIGINAL, Recipe(bill_inside=True))
+        reserve(view, plan, ORIGINAL, Recipe(sbom_inside=True))

@@ -1,4 +1,4 @@
-"""Bills of materials, judged by the validators of SPDX and CycloneDX."""
+"""SBOMs, judged by the validators of SPDX and CycloneDX."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from spdx_tools.spdx.validation.document_validator import validate_full_spdx_doc
 from tests.made import CONFIG, ORIGINAL, written
 from tracewhale.errors import UsageError
 from tracewhale.image import sbom
-from tracewhale.image.recipe import Original, Recipe, bill, write_bill
+from tracewhale.image.recipe import Original, Recipe, describe, write_sbom
 from tracewhale.image.sbom.names import expression, package_url
 from tracewhale.packages import Distribution, Package
 
@@ -27,15 +27,15 @@ NAME, IMAGE = "shop:slim", "sha256:" + "1" * 64
 
 
 def dumped(form: str, original: Original = ORIGINAL) -> bytes:
-    with written(Recipe(bill="x", form=form), original=original) as (made, _):
-        found = bill(made.plan, made.digests, original, CONFIG["created"], name=NAME, image=IMAGE)
+    with written(Recipe(sbom_file="x", form=form), original=original) as (made, _):
+        found = describe(made.plan, made.digests, original, CONFIG["created"], name=NAME, image=IMAGE)
         return sbom.dumps(found, form)
 
 
 @pytest.fixture
 def spdx(tmp_path: Path) -> Document:
-    (tmp_path / "bill.spdx.json").write_bytes(dumped("spdx"))
-    return parse_file(str(tmp_path / "bill.spdx.json"))
+    (tmp_path / "sbom.spdx.json").write_bytes(dumped("spdx"))
+    return parse_file(str(tmp_path / "sbom.spdx.json"))
 
 
 @pytest.fixture
@@ -46,8 +46,8 @@ def cyclonedx() -> dict[str, Any]:
 
 @pytest.mark.parametrize("original", [ORIGINAL, Original("", "", {})], ids=["image", "directory"])
 def test_spdx_is_valid(tmp_path: Path, original: Original) -> None:
-    (tmp_path / "bill.spdx.json").write_bytes(dumped("spdx", original))
-    document = parse_file(str(tmp_path / "bill.spdx.json"))
+    (tmp_path / "sbom.spdx.json").write_bytes(dumped("spdx", original))
+    document = parse_file(str(tmp_path / "sbom.spdx.json"))
     assert [str(message.validation_message) for message in validate_full_spdx_document(document)] == []
     assert document.creation_info.spdx_version == "SPDX-2.3"
 
@@ -101,7 +101,7 @@ def test_cyclonedx_tells_the_same(cyclonedx: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("form", sbom.FORMATS)
-def test_the_same_image_gives_the_same_bill(form: str) -> None:
+def test_the_same_image_gives_the_same_sbom(form: str) -> None:
     assert dumped(form) == dumped(form)
 
 
@@ -112,11 +112,11 @@ def test_another_image_is_another_document(form: str) -> None:
     assert json.loads(dumped(form))[member] != json.loads(dumped(form, other))[member]
 
 
-def test_a_file_gets_the_bill(tmp_path: Path) -> None:
-    place = tmp_path / "bill.cdx.json"
-    recipe = Recipe(bill=str(place), form="cyclonedx")
+def test_a_file_gets_the_sbom(tmp_path: Path) -> None:
+    place = tmp_path / "sbom.cdx.json"
+    recipe = Recipe(sbom_file=str(place), form="cyclonedx")
     with written(recipe) as (made, _):
-        write_bill(made, ORIGINAL, recipe, NAME, IMAGE)
+        write_sbom(made, ORIGINAL, recipe, NAME, IMAGE)
     assert place.read_bytes() == dumped("cyclonedx")
 
 

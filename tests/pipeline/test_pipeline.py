@@ -130,9 +130,9 @@ def test_seconds_are_frozen_when_the_report_is_made() -> None:
     assert [stage for stage, _ in report.seconds] == stages
 
 
-def test_a_bill_is_written_once_the_image_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    place = tmp_path / "bill.spdx.json"
-    recipe = Recipe(bill=str(place))
+def test_an_sbom_is_written_once_the_image_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "sbom.spdx.json"
+    recipe = Recipe(sbom_file=str(place))
     docker = engine(result())
 
     def refuse(self: object, destination: Name) -> None:
@@ -147,10 +147,10 @@ def test_a_bill_is_written_once_the_image_is_there(tmp_path: Path, monkeypatch: 
     assert place.exists()
 
 
-def test_a_bill_that_cannot_be_written_is_refused_before_the_run() -> None:
+def test_an_sbom_that_cannot_be_written_is_refused_before_the_run() -> None:
     docker = engine(result())
-    with pytest.raises(UsageError, match="--sbom /no/such/bill"):
-        pipeline.run(docker, JOB, Options(), Context(), recipe=Recipe(bill="/no/such/bill"))
+    with pytest.raises(UsageError, match="--sbom /no/such/sbom"):
+        pipeline.run(docker, JOB, Options(), Context(), recipe=Recipe(sbom_file="/no/such/sbom"))
     assert docker.target.runs == []
 
 

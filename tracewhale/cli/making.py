@@ -27,8 +27,8 @@ making_options = apply(
         metavar="N",
         help="At most so many layers, by package: images made from one base share them.",
     ),
-    click.option("--sbom", metavar="FILE", default="", help="Write a bill of materials of the new image."),
-    click.option("--sbom-in-image", is_flag=True, help="Put a bill of materials into the new image."),
+    click.option("--sbom", metavar="FILE", default="", help="Write an SBOM of the new image."),
+    click.option("--sbom-in-image", is_flag=True, help="Put an SBOM into the new image."),
     click.option(
         "--sbom-format",
         type=click.Choice(sbom.FORMATS),
@@ -63,8 +63,8 @@ def recipe(given: dict[str, Any]) -> Recipe:
             expose=tuple(_port(port) for port in given["image_expose"]),
         ),
         layers=given["layers"],
-        bill=given["sbom"],
-        bill_inside=given["sbom_in_image"],
+        sbom_file=given["sbom"],
+        sbom_inside=given["sbom_in_image"],
         form=form,
         words=_shown(given, form),
     )

@@ -26,8 +26,8 @@ VERSION, OPTIONS = "tracewhale.version", "tracewhale.options"
 BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
 """Of the image that the new one is made from (OCI image-spec, annotations.md)."""
 
-BILLS = "/var/lib/db/sbom/tracewhale"
-"""Where a bill of materials is in an image, without its ending: beside those of apko and melange."""
+SBOM_PATH = "/var/lib/db/sbom/tracewhale"
+"""Where an SBOM is in an image, without its ending: beside those of apko and melange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +44,15 @@ class Recipe:
     """The user's requests for the new image.
 
     ``words`` are the options that made it as they are written on a command line, without what belongs to
-    one machine or is secret. ``layers`` is the most that there may be. ``bill`` is the file for a bill of
-    materials, of the form ``form``; ``bill_inside`` puts one into the image.
+    one machine or is secret. ``layers`` is the most that there may be. ``sbom_file`` is where an SBOM of
+    the form ``form`` is written; ``sbom_inside`` puts one into the image.
     """
 
     overrides: Overrides = Overrides()
     layers: int = 1
     words: tuple[str, ...] = ()
-    bill: str = ""
-    bill_inside: bool = False
+    sbom_file: str = ""
+    sbom_inside: bool = False
     form: str = sbom.SPDX
 
 
@@ -71,33 +71,33 @@ class WrittenImage:
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse a recipe whose bill of materials could not be written in the end. Raises UsageError."""
-    if recipe.bill or recipe.bill_inside:
+    """Refuse a recipe whose SBOM could not be written in the end. Raises UsageError."""
+    if recipe.sbom_file or recipe.sbom_inside:
         sbom.check(recipe.form)
-    directory = os.path.dirname(recipe.bill) or "."
-    if recipe.bill and not os.path.isdir(directory):
+    directory = os.path.dirname(recipe.sbom_file) or "."
+    if recipe.sbom_file and not os.path.isdir(directory):
         raise UsageError(
-            f"--sbom {recipe.bill}: {directory} is not a directory.", "Name a file in one that exists."
+            f"--sbom {recipe.sbom_file}: {directory} is not a directory.", "Name a file in one that exists."
         )
 
 
 def reserve(
     view: View, plan: Plan, original: Original, recipe: Recipe, environ: Mapping[str, str] = os.environ
 ) -> Plan:
-    """Return the plan with an empty file in the place of the bill of materials, where one is to be inside.
+    """Return the plan with an empty file in the place of the SBOM, where one is to be inside.
 
-    What is in the bill is known when all other files have been read. Raises UsageError where the image has
+    What is in the SBOM is known when all other files have been read. Raises UsageError where the image has
     no place for it.
     """
-    if not recipe.bill_inside:
+    if not recipe.sbom_inside:
         return plan
     place = _place(recipe)
     if not has_place(view, place):
         raise UsageError(
             f"--sbom-in-image: the image has something else where {place} should be.",
-            "Write the bill of materials beside the image: --sbom FILE.",
+            "Write the SBOM beside the image: --sbom FILE.",
         )
-    reason = Reason(Why.PACKAGE.value, "the image", "bill of materials")
+    reason = Reason(Why.PACKAGE.value, "the image", "SBOM")
     created = created_time(original.config, environ)
     mtime_ns = int(sbom.moment(created).timestamp()) * SECOND
     return replace(
@@ -111,8 +111,8 @@ def write(
 ) -> Iterator[WrittenImage]:
     """Write the layers of a plan, under a configuration that runs as the original's does.
 
-    What the user overrides of that comes last (`overridden`): what is verified is what was traced. A bill
-    of materials inside must have its place in the plan (`reserve`). Raises NoSpace.
+    The user's overrides come last (`overridden`), so verification runs what was traced. An SBOM
+    inside must have its place in the plan (`reserve`). Raises NoSpace.
     """
     check_space(_size(plan))
     config = original.config.get("config") or {}
@@ -121,19 +121,19 @@ def write(
     labels[label.LABEL] = label.encode(from_plan(plan))
     created = created_time(original.config, environ)
     digests = sbom.Digests()
-    place = _place(recipe) if recipe.bill_inside else ""
+    place = _place(recipe) if recipe.sbom_inside else ""
     contents: dict[str, bytes] = {}
 
-    def packed_bill() -> Iterator[Packed]:
-        contents[place] = sbom.dumps(bill(plan, digests, original, created), recipe.form)
+    def packed_sbom() -> Iterator[Packed]:
+        contents[place] = sbom.dumps(describe(plan, digests, original, created), recipe.form)
         entry = replace(plan.kept[place].entry, size=len(contents[place]))
         yield Packed(entry, {}, iter((contents[place],)))
 
     def groups() -> Iterator[Iterator[Packed]]:
-        for paths in layers(plan, recipe.layers):  # the bill is of no package, so in the last of them
+        for paths in layers(plan, recipe.layers):  # the SBOM is of no package, so in the last of them
             items = packed(view.tree, plan, [path for path in paths if path != place])
-            watched = digests.watch(items) if recipe.bill or place else items
-            yield chain(watched, packed_bill()) if place in paths else watched
+            watched = digests.watch(items) if recipe.sbom_file or place else items
+            yield chain(watched, packed_sbom()) if place in paths else watched
 
     with write_layers(
         groups(),
@@ -154,7 +154,7 @@ def _size(plan: Plan) -> int:
 
 
 def _place(recipe: Recipe) -> str:
-    return f"{BILLS}{sbom.ENDINGS[recipe.form]}"
+    return f"{SBOM_PATH}{sbom.ENDINGS[recipe.form]}"
 
 
 def _filled(plan: Plan, contents: Mapping[str, bytes]) -> Plan:
@@ -166,7 +166,7 @@ def _filled(plan: Plan, contents: Mapping[str, bytes]) -> Plan:
     return replace(plan, kept=kept)
 
 
-def bill(
+def describe(
     plan: Plan,
     digests: sbom.Digests,
     original: Original,
@@ -174,18 +174,18 @@ def bill(
     *,
     name: str = "",
     image: str = "",
-) -> sbom.Bill:
+) -> sbom.Sbom:
     """Return what is in an image. Inside of it neither its name nor its digest are known."""
     base = "@".join(filter(None, (original.name, original.digest)))
     name = name or f"made from {original.name or original.digest or 'a directory'}"
-    return sbom.bill(plan, digests.found, name=name, version=image, base=base, created=created)
+    return sbom.describe(plan, digests.found, name=name, version=image, base=base, created=created)
 
 
-def write_bill(written: WrittenImage, original: Original, recipe: Recipe, name: str, image: str) -> None:
+def write_sbom(written: WrittenImage, original: Original, recipe: Recipe, name: str, image: str) -> None:
     """Write what is in the image to the file that the user wants it in. Raises UsageError, NoSpace."""
-    if recipe.bill:
-        made = bill(written.plan, written.digests, original, written.created, name=name, image=image)
-        write_archive(iter((sbom.dumps(made, recipe.form),)), recipe.bill)
+    if recipe.sbom_file:
+        made = describe(written.plan, written.digests, original, written.created, name=name, image=image)
+        write_archive(iter((sbom.dumps(made, recipe.form),)), recipe.sbom_file)
 
 
 def overridden(image: Image, recipe: Recipe) -> Image | None:

@@ -1,21 +1,21 @@
-"""Bills of materials: what is in a new image, of which package, and why."""
+"""SBOMs: what is in a new image, of which package, and why."""
 
 from __future__ import annotations
 
 from importlib import import_module
 
 from tracewhale.errors import UsageError
-from tracewhale.image.sbom.model import Bill, Digests, bill, moment
+from tracewhale.image.sbom.model import Digests, Sbom, describe, moment
 
 __all__ = [
     "CYCLONEDX",
     "ENDINGS",
     "FORMATS",
     "SPDX",
-    "Bill",
     "Digests",
-    "bill",
+    "Sbom",
     "check",
+    "describe",
     "dumps",
     "form_of",
     "moment",
@@ -24,7 +24,7 @@ __all__ = [
 SPDX, CYCLONEDX = "spdx", "cyclonedx"
 FORMATS = (SPDX, CYCLONEDX)
 ENDINGS = {SPDX: ".spdx.json", CYCLONEDX: ".cdx.json"}
-"""Names by which scanners know a bill: Trivy (pkg/fanal/analyzer/sbom), Syft (cataloger/sbom)."""
+"""Names by which scanners know an SBOM: Trivy (pkg/fanal/analyzer/sbom), Syft (cataloger/sbom)."""
 
 
 def form_of(name: str) -> str:
@@ -35,18 +35,18 @@ def form_of(name: str) -> str:
 
 
 def check(form: str) -> None:
-    """Raises UsageError when a bill of this form cannot be written: its library is not there."""
+    """Raises UsageError when an SBOM of this form cannot be written: its library is not there."""
     try:
         import_module(f"tracewhale.image.sbom.{form}")
     except ImportError as error:
         raise UsageError(
-            f"A bill of materials as {form} needs {error.name}, which is not installed.",
+            f"An SBOM as {form} needs {error.name}, which is not installed.",
             "Run: pip install 'tracewhale[sbom]'",
         ) from error
 
 
-def dumps(made: Bill, form: str) -> bytes:
-    """Return the bill in one of `FORMATS`. Raises UsageError."""
+def dumps(made: Sbom, form: str) -> bytes:
+    """Return the SBOM in one of `FORMATS`. Raises UsageError."""
     check(form)
     written: bytes = import_module(f"tracewhale.image.sbom.{form}").dumps(made)
     return written

@@ -13,35 +13,35 @@ from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 
 from tracewhale import __version__
-from tracewhale.image.sbom.model import Bill, File, Part
+from tracewhale.image.sbom.model import File, Part, Sbom
 from tracewhale.image.sbom.names import expression, package_url
 from tracewhale.packages import Package
 
 REASON, KEPT, ALSO, BASE = (f"tracewhale:{name}" for name in ("reason", "kept", "package", "base"))
 
 
-def dumps(bill: Bill) -> bytes:
-    """Return the bill as one CycloneDX document: packages with their files in them, then files of no
+def dumps(sbom: Sbom) -> bytes:
+    """Return the SBOM as one CycloneDX document: packages with their files in them, then files of no
     package."""
     image = Component(
-        name=bill.name,
+        name=sbom.name,
         type=ComponentType.CONTAINER,
-        version=bill.version or None,
+        version=sbom.version or None,
         bom_ref="image",
-        properties=[Property(name=BASE, value=bill.base)] if bill.base else None,
+        properties=[Property(name=BASE, value=sbom.base)] if sbom.base else None,
     )
     owners: dict[str, list[int]] = {}
-    for number, part in enumerate(bill.parts):
+    for number, part in enumerate(sbom.parts):
         for file in part.files:
             owners.setdefault(file.path, []).append(number)
-    parts = [_package(bill, number, part, owners) for number, part in enumerate(bill.parts)]
-    others = [_file(file, []) for file in bill.files if file.path not in owners]
+    parts = [_package(sbom, number, part, owners) for number, part in enumerate(sbom.parts)]
+    others = [_file(file, []) for file in sbom.files if file.path not in owners]
     bom = Bom(
         components=[*parts, *others],
-        serial_number=bill.identity,
+        serial_number=sbom.identity,
         metadata=BomMetaData(
             component=image,
-            timestamp=bill.created,
+            timestamp=sbom.created,
             tools=ToolRepository(
                 components=[Component(name="tracewhale", version=__version__, type=ComponentType.APPLICATION)]
             ),
@@ -53,7 +53,7 @@ def dumps(bill: Bill) -> bytes:
     return JsonV1Dot6(bom).output_as_string(indent=2).encode() + b"\n"
 
 
-def _package(bill: Bill, number: int, part: Part, owners: Mapping[str, list[int]]) -> Component:
+def _package(sbom: Sbom, number: int, part: Part, owners: Mapping[str, list[int]]) -> Component:
     """Return a package with its files; one that others have, too, is in the first of them and names the
     others."""
     package = part.owned.package
@@ -64,16 +64,16 @@ def _package(bill: Bill, number: int, part: Part, owners: Mapping[str, list[int]
         version=package.version or None,
         type=ComponentType.LIBRARY,
         bom_ref=f"package-{number}-{package.name}",
-        purl=package_url(package, bill.distribution),
+        purl=package_url(package, sbom.distribution),
         supplier=OrganizationalEntity(name=package.supplier) if package.supplier else None,
         licenses=list(_licences(package)),
         properties=[Property(name=KEPT, value=part.kept)],
-        components=[_file(file, [_url(bill, other) for other in owners[file.path][1:]]) for file in own],
+        components=[_file(file, [_url(sbom, other) for other in owners[file.path][1:]]) for file in own],
     )
 
 
-def _url(bill: Bill, number: int) -> str:
-    return package_url(bill.parts[number].owned.package, bill.distribution).to_string()
+def _url(sbom: Sbom, number: int) -> str:
+    return package_url(sbom.parts[number].owned.package, sbom.distribution).to_string()
 
 
 def _file(file: File, others: list[str]) -> Component:

@@ -48,7 +48,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Bill:
+class Sbom:
     """An image with its packages and files. ``version`` is its digest where that is known already."""
 
     name: str
@@ -61,7 +61,7 @@ class Bill:
 
     @property
     def identity(self) -> uuid.UUID:
-        """A name for this bill: the same for the same contents."""
+        """A name for this SBOM: the same for the same contents."""
         state = hashlib.sha256(f"{self.name}\n{self.version}\n{self.base}\n".encode())
         for file in self.files:
             state.update(f"{file.path}\0{file.digest.sha256}\n".encode())
@@ -101,7 +101,7 @@ class Digests:
         return self._found
 
 
-def bill(
+def describe(
     plan: Plan,
     digests: Mapping[str, Digest],
     *,
@@ -109,8 +109,8 @@ def bill(
     version: str = "",
     base: str = "",
     created: str | None = None,
-) -> Bill:
-    """Return the bill of a plan whose files have these digests. ``created`` is an RFC 3339 time, or 1970's
+) -> Sbom:
+    """Return the SBOM of a plan whose files have these digests. ``created`` is an RFC 3339 time, or 1970's
     begin."""
     files = {
         path: File(
@@ -126,7 +126,7 @@ def bill(
         Part(owned, tuple(sorted(files[path] for path in owned.paths if path in files)))
         for owned in plan.packages.kept
     ]
-    return Bill(
+    return Sbom(
         name or "image",
         version,
         base,

@@ -23,28 +23,28 @@ from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
 from tracewhale import __version__
-from tracewhale.image.sbom.model import Bill, File, Part
+from tracewhale.image.sbom.model import File, Part, Sbom
 from tracewhale.image.sbom.names import expression, package_url
 
 DOCUMENT, IMAGE = "SPDXRef-DOCUMENT", "SPDXRef-Image"
 
 
-def dumps(bill: Bill) -> bytes:
-    """Return the bill as one SPDX document: the image contains packages and files of none, packages
+def dumps(sbom: Sbom) -> bytes:
+    """Return the SBOM as one SPDX document: the image contains packages and files of none, packages
     theirs."""
-    packages = {f"SPDXRef-Package-{n}-{_id(p.owned.package.name)}": p for n, p in enumerate(bill.parts)}
-    files = {file.path: f"SPDXRef-File-{_short(file.path)}" for file in bill.files}
+    packages = {f"SPDXRef-Package-{n}-{_id(p.owned.package.name)}": p for n, p in enumerate(sbom.parts)}
+    files = {file.path: f"SPDXRef-File-{_short(file.path)}" for file in sbom.files}
     document = Document(
         CreationInfo(
             spdx_version="SPDX-2.3",
             spdx_id=DOCUMENT,
-            name=bill.name,
-            document_namespace=f"https://spdx.org/spdxdocs/tracewhale-{bill.identity}",
+            name=sbom.name,
+            document_namespace=f"https://spdx.org/spdxdocs/tracewhale-{sbom.identity}",
             creators=[Actor(ActorType.TOOL, f"tracewhale-{__version__}")],
-            created=bill.created.replace(tzinfo=None),
+            created=sbom.created.replace(tzinfo=None),
         ),
-        packages=[_image(bill), *(_package(bill, name, part) for name, part in packages.items())],
-        files=[_file(file, files[file.path]) for file in bill.files],
+        packages=[_image(sbom), *(_package(sbom, name, part) for name, part in packages.items())],
+        files=[_file(file, files[file.path]) for file in sbom.files],
         relationships=[
             Relationship(DOCUMENT, RelationshipType.DESCRIBES, IMAGE),
             *(Relationship(IMAGE, RelationshipType.CONTAINS, name) for name in packages),
@@ -55,7 +55,7 @@ def dumps(bill: Bill) -> bytes:
             ),
             *(
                 Relationship(IMAGE, RelationshipType.CONTAINS, files[file.path])
-                for file in bill.files
+                for file in sbom.files
                 if not file.owned
             ),
         ],
@@ -65,21 +65,21 @@ def dumps(bill: Bill) -> bytes:
     return stream.getvalue().encode() + b"\n"
 
 
-def _image(bill: Bill) -> SpdxPackage:
-    own = [file for file in bill.files if not file.owned]
+def _image(sbom: Sbom) -> SpdxPackage:
+    own = [file for file in sbom.files if not file.owned]
     return SpdxPackage(
         IMAGE,
-        bill.name,
+        sbom.name,
         SpdxNoAssertion(),
-        version=bill.version or None,
+        version=sbom.version or None,
         files_analyzed=bool(own),
         verification_code=PackageVerificationCode(_verification(own)) if own else None,
         primary_package_purpose=PackagePurpose.CONTAINER,
-        comment=f"made from {bill.base}" if bill.base else None,
+        comment=f"made from {sbom.base}" if sbom.base else None,
     )
 
 
-def _package(bill: Bill, name: str, part: Part) -> SpdxPackage:
+def _package(sbom: Sbom, name: str, part: Part) -> SpdxPackage:
     package = part.owned.package
     licence = expression(package.licence)
     return SpdxPackage(
@@ -97,7 +97,7 @@ def _package(bill: Bill, name: str, part: Part) -> SpdxPackage:
             ExternalPackageRef(
                 ExternalPackageRefCategory.PACKAGE_MANAGER,
                 "purl",
-                package_url(package, bill.distribution).to_string(),
+                package_url(package, sbom.distribution).to_string(),
             )
         ],
     )
