@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from tracewhale.rootfs.tree import Entry, Kind, Packed, join, parent
 
@@ -38,6 +39,11 @@ class MemoryTree:
         if above != "/" and above not in self.entries:
             self._add(f"{above}/")
         self.entries[path] = entry
+
+    def put(self, path: str, content: bytes) -> None:
+        """Give a file other contents, which need not be text."""
+        self.contents[path] = content
+        self.entries[path] = replace(self.entries[path], size=len(content))
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
         self.exchanges += 1

@@ -105,13 +105,20 @@ def test_a_client_prints_what_it_reads(docker_client: DockerClient, image: Image
     assert printed[0] == printed[1] != b""
 
 
+SHARING = "java -Xshare:on -XX:+UnlockDiagnosticVMOptions -XX:+VerifySharedSpaces -version".split()
+"""Ends with an error if the archive of loaded classes does not fit the class library."""
+
+
+@pytest.mark.parametrize(("options", "limit"), [((), 175), (("--shrink", "java"), 95)])
 @pytest.mark.usefixtures("leaves_nothing")
 def test_java_resolves_names_that_no_trace_asked_for(
-    docker_client: DockerClient, image: Image, new_tag: NewTag
+    docker_client: DockerClient, image: Image, new_tag: NewTag, options: tuple[str, ...], limit: int
 ) -> None:
     """The failure that the first tool of this kind was known for."""
     original, slim = image("java"), new_tag()
-    report("run", "-t", slim, "--for", "2", original)
+    found = report("run", "-t", slim, "--for", "2", *options, original)
+    assert found["built"]["size"] <= limit * 1_000_000
+    assert b"sharing" in docker_client.containers.run(slim, SHARING, remove=True, stderr=True)
     command = ["java", "-jar", "/app.jar", "resolve", "localhost"]
     printed = [docker_client.containers.run(i, command, remove=True) for i in (original, slim)]
     assert printed[0] == printed[1]

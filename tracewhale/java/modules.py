@@ -17,11 +17,14 @@ from tracewhale.java.jimage import JImage, Resource
 
 BASE = "java.base"
 DESCRIPTOR = "module-info.class"
-SMALL = 3_000_000
+SMALL = 2_000_000
 """Bytes that a module may add, with what it requires, to be kept although nothing reaches it."""
 
 COMPILERS = frozenset({"jdk.compiler", "jdk.jshell", "jdk.scripting.nashorn"})
 """Modules that compile source text, which may name any class: with one of them the library stays whole."""
+
+CHARACTER_SETS = "jdk.charsets"
+"""Always kept: what is asked of a program may name a character set (a request, a mail, a file)."""
 
 LOCALE_DATA = "jdk.localedata"
 LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
@@ -54,7 +57,7 @@ def select(image: JImage, names: AbstractSet[str], roots: AbstractSet[str] = fro
     resources = _by_module(image)
     descriptors = _descriptors(image, resources)
     sizes = {name: sum(r.stored for r in resources.get(name, ())) for name in descriptors}
-    reached = _requirements(descriptors, {BASE, *roots, *_named(resources, names)})
+    reached = _requirements(descriptors, {BASE, CHARACTER_SETS, *roots, *_named(resources, names)})
     for service, providers in _providers(descriptors).items():
         if service in names:
             reached |= _requirements(descriptors, providers)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from tracewhale.java import archive
 from tracewhale.java.application import TooLarge, is_read, modules_in, names_in
 from tracewhale.java.classfile import UnknownClass
 from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
@@ -20,6 +21,9 @@ LIBRARY = "/lib/modules"
 ARCHIVES = "/lib/server/classes"
 """Where a runtime has archives of loaded classes (CDS), which fit one class library only."""
 
+SIGNATURES, COMPILER = "/lib/ct.sym", "jdk.compiler"
+"""What classes of older releases look like, which the compiler alone reads."""
+
 SIZE_LIMIT = 512 << 20
 SCRIPT_LIMIT = 1 << 20
 
@@ -28,22 +32,28 @@ SCRIPT_LIMIT = 1 << 20
 class Shrunk:
     """A class library that was looked at: its path, its size in bytes and the new one, and what is left out.
 
-    ``archives`` are the paths of CDS archives that do not fit it any more. ``note`` says why it is whole.
+    ``archives`` are CDS archives, each with contents that fit the new library. ``dropped`` are the paths of
+    archives that the program does not use or that cannot be made to fit, and of files that belong to modules
+    that are left out. ``note`` says why the library is whole.
     """
 
     path: str
     before: int
     after: int
     left_out: tuple[LeftOut, ...] = ()
-    archives: tuple[str, ...] = ()
+    archives: tuple[tuple[str, bytes], ...] = ()
+    dropped: tuple[str, ...] = ()
     note: str = ""
     content: bytes = b""
 
 
-def shrink(view: View, kept: Mapping[str, Entry], words: str = "") -> tuple[Shrunk, ...]:
+def shrink(
+    view: View, kept: Mapping[str, Entry], words: str = "", unused: AbstractSet[str] = frozenset()
+) -> tuple[Shrunk, ...]:
     """Return the class libraries among kept paths, each shrunk or with a note that says why it is not.
 
-    ``words`` is the text of the run's request, in which options may name modules.
+    ``words`` is the text of the run's request, in which options may name modules. ``unused`` are kept paths
+    that no run and no other file asked for: a launcher among them names no module that must stay.
     """
     files = {path: entry for path, entry in kept.items() if entry.kind is Kind.FILE}
     libraries = [
@@ -65,8 +75,9 @@ def shrink(view: View, kept: Mapping[str, Entry], words: str = "") -> tuple[Shru
         names = names_in(view, own)
     except TooLarge as error:
         return tuple(Shrunk(entry.path, entry.size, entry.size, note=str(error)) for entry in found)
-    roots = modules_in(words.encode("utf-8", "replace")) | _roots(view, files, homes)
-    return tuple(_shrink(view, files, entry, names, roots) for entry in found)
+    launchers = {path: entry for path, entry in files.items() if path not in unused}
+    roots = modules_in(words.encode("utf-8", "replace")) | _roots(view, launchers, homes)
+    return tuple(_shrink(view, files, entry, names, roots, unused) for entry in found)
 
 
 def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]) -> list[str]:
@@ -99,7 +110,12 @@ def _roots(view: View, files: Mapping[str, Entry], homes: list[str]) -> set[str]
 
 
 def _shrink(
-    view: View, files: Mapping[str, Entry], entry: Entry, names: AbstractSet[str], roots: AbstractSet[str]
+    view: View,
+    files: Mapping[str, Entry],
+    entry: Entry,
+    names: AbstractSet[str],
+    roots: AbstractSet[str],
+    unused: AbstractSet[str],
 ) -> Shrunk:
     data = view.tree.read([(entry.path, 0, -1)])[0] or b""
     try:
@@ -112,6 +128,21 @@ def _shrink(
         content = image.without(lambda resource: resource.name in selection.dropped)
     except (UnknownImage, UnknownClass) as error:
         return Shrunk(entry.path, entry.size, entry.size, note=str(error))
-    prefix = entry.path.removesuffix(LIBRARY) + ARCHIVES
-    archives = tuple(sorted(path for path in files if path.startswith(prefix) and path.endswith(".jsa")))
-    return Shrunk(entry.path, entry.size, len(content), selection.left_out, archives, "", content)
+    home = entry.path.removesuffix(LIBRARY)
+    paths = sorted(path for path in files if path.startswith(home + ARCHIVES) and path.endswith(".jsa"))
+    read = view.tree.read([(path, 0, -1) for path in paths if path not in unused])
+    used = zip((path for path in paths if path not in unused), read, strict=True)
+    fits = {path: archive.fit(old or b"", entry.size, len(content)) for path, old in used}
+    archives = tuple((path, new) for path, new in fits.items() if new is not None)
+    dropped = [path for path in paths if fits.get(path) is None]
+    if home + SIGNATURES in unused and any(each.module == COMPILER for each in selection.left_out):
+        dropped.append(home + SIGNATURES)
+    return Shrunk(
+        entry.path,
+        entry.size,
+        len(content),
+        selection.left_out,
+        archives,
+        tuple(dropped),
+        content=content,
+    )

@@ -15,25 +15,33 @@ JAVA = "java"
 SHRINKABLE = (JAVA,)
 """The values of --shrink."""
 
+COMPANIONS = frozenset({Why.UNIT.value, Why.PACKAGE.value})
+"""Reasons of paths that nothing asked for: they belong to what was asked for."""
+
 
 def shrink_files(
     view: View, kept: Mapping[str, Kept], request: Mapping[str, Any]
 ) -> tuple[dict[str, Kept], tuple[Shrunk, ...]]:
     """Return the kept paths with shrunk class libraries, and what was done to each library.
 
-    Archives of loaded classes (CDS) fit the old library only, and a JVM passes over them, so they go.
+    An archive of loaded classes (CDS) is made to fit the new library.
     """
     entries = {path: each.entry for path, each in kept.items()}
-    libraries = shrink(view, entries, json.dumps(request, default=str))
+    unused = {path for path, each in kept.items() if {reason.why for reason in each.reasons} <= COMPANIONS}
+    libraries = shrink(view, entries, json.dumps(request, default=str), unused)
     result = dict(kept)
     for library in libraries:
         if not library.content:
             continue
-        old = kept[library.path]
-        reason = Reason(Why.GENERATED.value, "class library", "with the modules that the program can reach")
-        result[library.path] = Kept(
-            replace(old.entry, size=library.after), (*old.reasons, reason), library.content
-        )
-        for archive in library.archives:
-            del result[archive]
-    return result, tuple(replace(library, content=b"") for library in libraries)
+        detail = "with the modules that the program can reach"
+        result[library.path] = _with(kept[library.path], "class library", detail, library.content)
+        for archive, content in library.archives:
+            result[archive] = _with(kept[archive], library.path, "made to fit", content)
+        for path in library.dropped:
+            del result[path]
+    return result, tuple(replace(library, content=b"", archives=()) for library in libraries)
+
+
+def _with(old: Kept, by: str, detail: str, content: bytes) -> Kept:
+    reason = Reason(Why.GENERATED.value, by, detail)
+    return Kept(replace(old.entry, size=len(content)), (*old.reasons, reason), content)

@@ -80,7 +80,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "before": each.before,
                 "after": each.after,
                 "modules": {module.module: module.size for module in each.left_out},
-                "archives": list(each.archives),
+                "dropped": list(each.dropped),
                 "note": each.note,
             }
             for each in plan.shrunk

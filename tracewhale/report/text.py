@@ -148,8 +148,8 @@ def _shrunk(plan: Plan) -> Iterator[str]:
         yield f"shrunk       {printable(library.path)}  ({sizes})"
         modules = [f"{each.module} {megabytes(each.size)}" for each in library.left_out]
         yield f"  modules left out but for their descriptors: {_some(modules)}"
-        if library.archives:
-            yield f"  left out, as they fit the whole library only: {_some(list(library.archives))}"
+        if library.dropped:
+            yield f"  left out, as nothing uses them now: {_some(list(library.dropped))}"
 
 
 def _left_out(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:

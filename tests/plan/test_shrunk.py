@@ -1,0 +1,69 @@
+"""Class libraries of which a plan keeps a part, and what belongs to them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+import pytest
+
+from tests.java.images import class_file, image, module_info
+from tests.java.test_archive import FIRST, archive
+from tests.trees import MemoryTree
+from tracewhale.plan.model import Kept, Reason
+from tracewhale.plan.shrunk import shrink_files
+from tracewhale.rootfs.tree import View
+
+LIB = "/jdk/lib"
+TREE = f"""
+{LIB}/modules: library
+{LIB}/ct.sym: signatures
+{LIB}/server/classes.jsa: archive
+{LIB}/server/classes_nocoops.jsa: archive
+/jdk/bin/jpackage: jdk.compiler
+"""
+LIBRARY = image(
+    {
+        "/java.base/module-info.class": module_info("java.base"),
+        "/jdk.compiler/module-info.class": module_info("jdk.compiler", ("java.base",)),
+        "/jdk.compiler/com/sun/tools/javac/Main.class": class_file(),
+        "/jdk.compiler/data": bytes(2_500_000),
+    }
+)
+UNIT = ("ct.sym", "classes_nocoops.jsa", "jpackage")
+
+
+def tree() -> MemoryTree:
+    memory = MemoryTree(TREE)
+    classes = archive((FIRST, b"classes " + struct.pack("<q", len(LIBRARY))))
+    for path, content in {f"{LIB}/modules": LIBRARY, f"{LIB}/server/classes.jsa": classes}.items():
+        memory.put(path, content)
+    return memory
+
+
+def kept(memory: MemoryTree, asked: str = "") -> dict[str, Kept]:
+    """Return a plan's paths: of the package's own files only ``asked`` was asked for by the program."""
+
+    def reason(path: str) -> Reason:
+        name = path.rpartition("/")[2]
+        return Reason("unit" if name in UNIT and name != asked else "access", "java")
+
+    return {path: Kept(replace(entry, mode=0o755), (reason(path),)) for path, entry in memory.entries.items()}
+
+
+def test_an_archive_fits_and_what_nothing_uses_goes() -> None:
+    memory = tree()
+    new, (library,) = shrink_files(View(memory), kept(memory), {})
+    content = new[f"{LIB}/server/classes.jsa"].content
+    assert content is not None
+    assert struct.pack("<q", library.after) in content
+    assert new[f"{LIB}/server/classes.jsa"].entry.size == len(content)
+    assert library.dropped == (f"{LIB}/server/classes_nocoops.jsa", f"{LIB}/ct.sym")
+    assert not new.keys() & set(library.dropped)
+
+
+@pytest.mark.parametrize(("asked", "whole"), [("", False), ("jpackage", True)])
+def test_a_launcher_counts_only_if_something_asked_for_it(asked: str, whole: bool) -> None:
+    memory = tree()
+    _, (library,) = shrink_files(View(memory), kept(memory, asked), {})
+    assert (library.before == library.after) is whole
