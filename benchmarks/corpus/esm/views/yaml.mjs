@@ -1,0 +1,2 @@
+import yaml from 'js-yaml'
+export default () => yaml.dump({ orca: 8 })

@@ -1,0 +1,2 @@
+local cjson = require "cjson"
+return function() ngx.say(cjson.encode({orca = 8})) end

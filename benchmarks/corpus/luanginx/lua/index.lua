@@ -1,0 +1,2 @@
+ngx.header.content_type = "text/plain"
+ngx.say("orca and beluga")

@@ -1,0 +1,6 @@
+import json
+
+
+class Json:
+    def dump(self, rows):
+        return json.dumps(rows)

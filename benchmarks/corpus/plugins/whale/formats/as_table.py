@@ -1,0 +1,6 @@
+from tabulate import tabulate
+
+
+class Table:
+    def dump(self, rows):
+        return tabulate(rows, headers="keys", tablefmt="github")

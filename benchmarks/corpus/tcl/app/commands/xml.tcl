@@ -1,0 +1,2 @@
+package require tdom
+proc run {} { puts [[dom parse "<w><n>orca</n></w>"] asXML] }
