@@ -49,6 +49,14 @@ def signals_of_a_terminal() -> None:
         signal.signal(number, handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A cache of their own, so that what the tests find is not what their user has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def probe() -> Path:
     """The probe for this machine's architecture, compiled from the sources as they are now."""

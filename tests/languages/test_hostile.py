@@ -48,7 +48,15 @@ def test_limits_are_told() -> None:
 def test_texts_that_take_too_long_are_told_and_then_none_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syntax, "PARSING", -1.0)
     monkeypatch.setattr(closing, "MOST_UNPARSED", 1)
-    tree = "\n".join(f"/app/{name}.py: {'x = 1;' * 500}{number}\\n" for number, name in enumerate("ab"))
+    tree = "\n".join(
+        f"/app/{name}.py: {'x = 1;' * 500}{number}\\nimport c\\n" for number, name in enumerate("ab")
+    )
     assert closed(tree, ["/app/a.py", "/app/b.py"]).bounded == (
         "/app/a.py is not read: it takes too long to parse.",
     )
+
+
+def test_an_import_in_a_thousand_brackets_is_none_of_a_real_text() -> None:
+    depth = syntax.DEPTH + 10
+    tree = f"/app/a.py: {'(' * depth}import b{')' * depth}\\n\n/app/b.py: x"
+    assert closed(tree, ["/app/a.py"]).edges == ()

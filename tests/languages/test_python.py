@@ -30,6 +30,24 @@ def test_every_import_of_a_module_is_followed() -> None:
     )
 
 
+def test_an_example_in_a_document_names_nothing_though_it_is_the_last_import() -> None:
+    """What is behind the last import is not parsed, unless that is in the middle of a string."""
+    tree = """
+        /app/a.py: def f():\\n    import b\\ndef g():\\n    \'\'\'\\nimport c\\nas in:\\nx = (\\n\'\'\'\\n
+        /app/b.py: x
+        /app/c.py: x
+    """
+    assert edges(closed(tree, ["/app/a.py"])) == "/app/a.py:2 b -> /app/b.py (import, lazy)"
+
+
+def test_what_follows_the_last_import_changes_nothing() -> None:
+    tree = """
+        /app/a.py: def f():\\n    import b\\nclass C:\\n    x = 1\\n
+        /app/b.py: x
+    """
+    assert edges(closed(tree, ["/app/a.py"])) == "/app/a.py:2 b -> /app/b.py (import, lazy)"
+
+
 def test_comments_strings_and_type_checking_name_nothing() -> None:
     tree = """
         /app/a.py: # import b\\nx = "import b"\\nif TYPE_CHECKING:\\n    import b\\n

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -271,7 +271,15 @@ def plan_settings(given: dict[str, Any]) -> Options:
         spare=_spare(given),
         without_units=_units(given["no_unit"]),
         epoch=source_date_epoch(os.environ),
+        memory=cache_directory(os.environ),
     )
+
+
+def cache_directory(environ: Mapping[str, str]) -> str:
+    """Our directory for what is only remembered (XDG Base Directory Specification), or an empty string."""
+    home = environ.get("HOME", "")
+    base = environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
+    return f"{base}/tracewhale" if base.startswith("/") else ""
 
 
 def trust(given: dict[str, Any]) -> Trust:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 
 from tracewhale.languages.files import Files
-from tracewhale.languages.model import Edge, Environment, Language, LanguageClosure, Limits, Mention, Miss
+from tracewhale.languages.memory import Memory
+from tracewhale.languages.model import Edge, Environment, Language, LanguageClosure, Limits, Miss
 from tracewhale.languages.syntax import Unparsed
 from tracewhale.languages.table import LANGUAGES
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
@@ -17,16 +17,11 @@ HEAD = 256
 BATCH = 32 << 20
 """Bytes of files that are read in one exchange."""
 
-REMEMBERED = 20_000
-"""Texts whose mentions are remembered; many images share the same libraries."""
-
 NO_ENVIRONMENT = Environment()
 DEFAULT_LIMITS = Limits()
 
 MOST_UNPARSED = 8
 """Texts that take too long to parse, after which none is parsed: a hostile image cannot keep us for hours."""
-
-_memory: dict[tuple[str, bytes], tuple[Mention, ...]] = {}
 
 
 class Closer:
@@ -35,7 +30,8 @@ class Closer:
     Files are visited by their number of lazy steps, so that each is visited once.
     """
 
-    def __init__(self, view: View, environment: Environment, limits: Limits) -> None:
+    def __init__(self, view: View, environment: Environment, limits: Limits, memory: str = "") -> None:
+        self._memory = Memory(memory)
         self._view = view
         self._environment = environment
         self._limits = limits
@@ -60,6 +56,7 @@ class Closer:
                 self._read(path for path in waiting if path not in self._findings)
                 for path in waiting:
                     self._follow(walk, path, step)
+        self._memory.save()
         added = {path: step for path, step in walk.steps.items() if path not in starts}
         return LanguageClosure(tuple(walk.edges), tuple(walk.misses), added, tuple(self._bounded))
 
@@ -104,7 +101,7 @@ class Closer:
         if self._unparsed >= MOST_UNPARSED:
             return
         try:
-            mentions = remembered(language, path, content)
+            mentions = self._memory.mentions(language, path, content)
         except Unparsed as error:
             self._unparsed += 1
             self._bounded[f"{path} is not read: {error.what}."] = None
@@ -144,29 +141,19 @@ class Walk:
             self.waiting.setdefault(step, {})[path] = None
 
 
-def remembered(language: Language, path: str, content: bytes) -> tuple[Mention, ...]:
-    """What a text mentions; parsed once for each different ending of a name, and content."""
-    ending = path.rpartition("/")[2].rpartition(".")[2]
-    key = (f"{language.name} {ending}", hashlib.blake2b(content, digest_size=16).digest())
-    if key not in _memory:
-        if len(_memory) >= REMEMBERED:
-            _memory.clear()
-        found = dict.fromkeys(language.mentions(path, content))
-        _memory[key] = tuple(sorted(found, key=lambda mention: mention.line))
-    return _memory[key]
-
-
 def close(
     view: View,
     kept_paths: Iterable[str],
     environment: Environment = NO_ENVIRONMENT,
     limits: Limits = DEFAULT_LIMITS,
     beside: Iterable[str] = (),
+    memory: str = "",
 ) -> LanguageClosure:
     """What the kept files name in their languages, transitively within the limits; nothing is executed.
 
     ``kept_paths`` are physical paths that are kept for reasons of their own: giving what an earlier closure
     added makes that one step longer. Of the files ``beside`` them nothing shows that they are used: they
-    start where the lazy steps end. Nothing here raises for what is in the image.
+    start where the lazy steps end. ``memory`` is a directory in which is remembered what texts mention, none
+    where it is empty. Nothing here raises for what is in the image.
     """
-    return Closer(view, environment, limits).close(kept_paths, beside)
+    return Closer(view, environment, limits, memory).close(kept_paths, beside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import time
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 import tree_sitter
@@ -16,6 +16,8 @@ PARSING = 4.0
 """Seconds for one text, in which megabytes of real code are parsed. Only hostile texts take longer."""
 
 CHUNK = 65536
+DEPTH = 1000
+"""Nodes within each other that are looked at: no real text has as many."""
 
 
 class Unparsed(TraceWhaleError):
@@ -25,7 +27,7 @@ class Unparsed(TraceWhaleError):
 class Grammar:
     """A tree-sitter grammar with the query that finds what matters in its trees."""
 
-    def __init__(self, module: str, query: str, function: str = "language") -> None:
+    def __init__(self, module: str, query: str = "", function: str = "language") -> None:
         self._module = module
         self._query_text = query
         self._function = function
@@ -50,23 +52,53 @@ class Grammar:
             tree = parser.parse(lambda at, _: content[at : at + CHUNK], progress_callback=late)
         except ValueError as error:
             raise Unparsed("it takes too long to parse") from error
-        cursor = tree_sitter.QueryCursor(self._query, match_limit=1 << 16)
-        return Text(content, tree, cursor.captures(tree.root_node))
+        return Text(content, tree, lambda: self._captures(tree), end)
+
+    def _captures(self, tree: tree_sitter.Tree) -> dict[str, list[tree_sitter.Node]]:
+        return tree_sitter.QueryCursor(self._query, match_limit=1 << 16).captures(tree.root_node)
 
 
 class Text:
     """A parsed text: its tree, and the nodes that the grammar's query captures, by the capture's name."""
 
-    def __init__(self, content: bytes, tree: tree_sitter.Tree, captures: dict[str, list[tree_sitter.Node]]):
+    def __init__(
+        self,
+        content: bytes,
+        tree: tree_sitter.Tree,
+        capture: Callable[[], dict[str, list[tree_sitter.Node]]],
+        end: float,
+    ) -> None:
         self.content = content
         self.root = tree.root_node
-        self._tree = tree
-        self._captures = captures
+        self._cursor = tree.walk()
+        self._capture = capture
+        self._end = end
         self._known = (0, 1)
+
+    @cached_property
+    def _captures(self) -> dict[str, list[tree_sitter.Node]]:
+        return self._capture()
 
     def nodes(self, capture: str) -> list[tree_sitter.Node]:
         """The nodes of a capture, in the order of the text."""
         return sorted(self._captures.get(capture, []), key=lambda node: (node.start_byte, node.end_byte))
+
+    def above(self, offset: int) -> list[tree_sitter.Node]:
+        """The nodes that have a byte in them, from the outermost below the root to the innermost.
+
+        Raises Unparsed where the text has taken too long.
+        """
+        if time.monotonic() > self._end:
+            raise Unparsed("it takes too long to parse")
+        cursor = self._cursor
+        cursor.reset(self.root)
+        found: list[tree_sitter.Node] = []
+        while len(found) < DEPTH and cursor.goto_first_child_for_byte(offset) is not None:
+            node = cursor.node
+            if node is None or node.start_byte > offset:
+                break
+            found.append(node)
+        return found
 
     def text(self, node: tree_sitter.Node) -> str:
         return self.content[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")

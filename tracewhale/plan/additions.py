@@ -89,7 +89,11 @@ class Additions:
         self._close(starts, languages.Limits(languages=frozenset({"shell", "machine-code"})))
 
     def _close(self, starts: set[str], limits: languages.Limits) -> None:
-        for edge in languages.close(self.draft.view, sorted(starts), self.options.environment, limits).edges:
+        options = self.options
+        found = languages.close(
+            self.draft.view, sorted(starts), options.environment, limits, memory=options.memory
+        )
+        for edge in found.edges:
             reason = Reason(Why.IMPORTED.value, edge.source, f"{edge.name} (line {edge.line}, {edge.how})")
             known = self.draft.entries.get(edge.target)
             if known is None or known.kind is Kind.SYMLINK:

@@ -137,6 +137,7 @@ class Options:
     configuration gives to every program.
     ``shrink`` are kinds of files of which only the part that the program can reach is kept.
     ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
+    ``memory`` is a directory in which is remembered what texts mention, none where it is empty.
     """
 
     include: tuple[str, ...] = ()
@@ -153,6 +154,7 @@ class Options:
     environment: Environment = Environment()
     shrink: tuple[str, ...] = ()
     epoch: int | None = None
+    memory: str = ""
 
 
 def explain(reason: Reason) -> str:

@@ -6,7 +6,6 @@ not UTF-8 survives. A *physical* path has no symbolic link, ``.`` or ``..`` in i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -116,7 +115,7 @@ def join(directory: str, name: str) -> str:
 
 def parent(path: str) -> str:
     """Return the directory of a physical path; the root's is the root."""
-    return os.path.dirname(path) or "/"
+    return path[: path.rfind("/")] or "/"
 
 
 class View:
@@ -143,7 +142,7 @@ class View:
         if path == "/":
             return ROOT
         listing = self.listing(parent(path))
-        return None if listing is None else listing.get(os.path.basename(path))
+        return None if listing is None else listing.get(path[path.rfind("/") + 1 :])
 
     def resolve(self, path: str, *, follow: bool = True, root: str = "/") -> Resolution:
         """Walk a requested path inside ``root`` (a physical directory: another after chroot(2)).

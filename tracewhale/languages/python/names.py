@@ -6,23 +6,15 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
 from tracewhale.languages.model import Mention
-from tracewhale.languages.syntax import Grammar, Ranges, Text
+from tracewhale.languages.syntax import Grammar, Text
 
-GRAMMAR = Grammar(
-    "tree_sitter_python",
-    """
-    [(import_statement) (import_from_statement)] @import
-    [(function_definition) (lambda)] @lazy
-    ((module (function_definition name: (identifier) @test) @self_test) (#eq? @test "_test"))
-    (if_statement condition: (_) @condition)
-    """,
-)
+GRAMMAR = Grammar("tree_sitter_python")
 
 NEVER = re.compile(
     rb"""(\w+\.)?TYPE_CHECKING
@@ -50,6 +42,15 @@ IMPORTING = re.compile(rb"import_module|__import__|find_spec|import_string|load_
 RUNNING = re.compile(rb"subprocess|popen|system|spawn|exec[vl]|which")
 """What a text must have for a call to be looked for, which takes longer."""
 
+IMPORT = re.compile(rb"\bimport\b")
+STATEMENTS = ("import_statement", "import_from_statement")
+LATER = ("function_definition", "lambda")
+SELF_TEST = b"_test"
+"""The name by which modules call a function with their own tests."""
+
+OUTERMOST = re.compile(rb"^[A-Za-z_@]", re.MULTILINE)
+"""The beginning of a line that is hardly within another statement."""
+
 STRING = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
 
 ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})|^\[([^\]\n]*)\]", re.MULTILINE)
@@ -63,36 +64,72 @@ ZIP_SIZE = 32 << 20
 """Bytes of a zipped application's modules that are read."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What surrounds a mention: whether it waits for a call, is only for the main program, or never runs."""
+
+    lazy: bool
+    main: bool
+    never: bool
+
+
 def mentions(content: bytes) -> Iterator[Mention]:
     """What a module mentions, in the order of kinds and lines."""
-    text = GRAMMAR.parse(content)
-    never = Ranges([*_guarded(text, NEVER), *text.nodes("self_test")])
-    main = Ranges(_guarded(text, MAIN))
-    lazy = Ranges(text.nodes("lazy"))
-    for node in text.nodes("import"):
-        at = node.start_byte
-        if at not in never:
-            found = _imports(text, node, at in lazy or at in main)
-            yield from (replace(mention, how=AS_MAIN) for mention in found) if at in main else found
-    for match in CALL.finditer(content) if IMPORTING.search(content) else ():
-        if match.start() not in never and text.type_at(match.start(1), match.end(1)) == "identifier":
-            how = match[1].decode()
-            yield Mention(text.line(match.start()), match["name"].decode(), f"{how}()", match.start() in lazy)
-    for match in COMMAND.finditer(content) if RUNNING.search(content) else ():
+    imports = [match.start() for match in IMPORT.finditer(content)]
+    calls = list(CALL.finditer(content)) if IMPORTING.search(content) else []
+    commands = list(COMMAND.finditer(content)) if RUNNING.search(content) else []
+    strings = list(STRING.finditer(content))
+    last = max([*imports, *(match.end() for match in (*calls, *commands, *strings))], default=-1)
+    if last < 0:
+        return
+    text = _parsed(content, last)
+    for at in imports:
+        above = text.above(at)
+        node = next((node for node in reversed(above) if node.type in STATEMENTS), None)
+        if above and node is not None and above[-1].type == "import":
+            place = _place(text, above, at)
+            found = () if place.never else _imports(text, node, place.lazy or place.main)
+            yield from (replace(each, how=AS_MAIN) for each in found) if place.main else found
+    for match in calls:
+        at = match.start(1)
+        if text.type_at(at, match.end(1)) == "identifier":
+            place = _place(text, text.above(at), at)
+            if not place.never:
+                yield Mention(text.line(at), match["name"].decode(), f"{match[1].decode()}()", place.lazy)
+    for match in commands:
         if text.type_at(match.start(1), match.end(1)) == "identifier":
             yield Mention(text.line(match.start()), _decoded(match["name"]), "command", True)
-    for match in STRING.finditer(content):
+    for match in strings:
         if text.type_at(match.start(2), match.end(2)) == "string_content":
             yield Mention(text.line(match.start()), match[2].decode(), "string", True)
 
 
-def _guarded(text: Text, condition: re.Pattern[bytes]) -> Iterator[Node]:
-    """The blocks that run where a condition of this form holds."""
-    for node in text.nodes("condition"):
-        words = text.content[node.start_byte : node.end_byte]
-        block = node.parent.child_by_field_name("consequence") if node.parent else None
-        if condition.match(words) and block:
-            yield block
+def _parsed(content: bytes, last: int) -> Text:
+    """The text up to the outermost statement after the last mention: the rest is not looked at, and takes as
+    long to parse. As a whole where that is in the middle of something."""
+    after = OUTERMOST.search(content, content.find(b"\n", last) + 1) if b"\n" in content[last:] else None
+    if after is not None:
+        text = GRAMMAR.parse(content[: after.start()])
+        if not text.root.has_error:
+            return text
+    return GRAMMAR.parse(content)
+
+
+def _place(text: Text, above: Iterable[Node], at: int) -> Place:
+    """What surrounds a byte, of which the nodes above are given."""
+    lazy = main = never = False
+    for depth, node in enumerate(above):
+        if node.type in LATER:
+            lazy = True
+            name = node.child_by_field_name("name")
+            never = never or (depth == 0 and name is not None and name.text == SELF_TEST)
+        elif node.type == "if_statement":
+            condition, block = (node.child_by_field_name(field) for field in ("condition", "consequence"))
+            if condition and block and block.start_byte <= at < block.end_byte:
+                words = text.content[condition.start_byte : condition.end_byte]
+                never = never or NEVER.match(words) is not None
+                main = main or MAIN.match(words) is not None
+    return Place(lazy, main, never)
 
 
 def _imports(text: Text, node: Node, lazy: bool) -> Iterator[Mention]:
