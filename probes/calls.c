@@ -109,6 +109,8 @@ const struct call calls[] = {
     {{433, 433, 433, 433}, CALL_PATH, 0, {{ACCESS_MOUNT, 0, 1, 0, 2, FSPICK_SYMLINK_NOFOLLOW}, NO_NAME}}, /* fspick */
     {{167, 87, 224, 87}, CALL_PATH, 0, {{ACCESS_READ, -1, 0, 0, -1, 0}, NO_NAME}}, /* swapon */
     {{168, 115, 225, 115}, CALL_PATH, 0, {{ACCESS_READ, -1, 0, 0, -1, 0}, NO_NAME}}, /* swapoff */
+    {{60, 1, 93, 1}, CALL_EXIT, 0, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* exit */
+    {{231, 252, 94, 248}, CALL_EXIT_GROUP, 0, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* exit_group */
     {{50, 363, 201, 284}, CALL_LISTEN, 0, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* listen */
     {{308, 346, 268, 375}, CALL_NOTHING, 1, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* setns */
     {{272, 310, 97, 337}, CALL_NOTHING, 1, {{ACCESS_READ, -1, -1, 0, -1, 0}, NO_NAME}}, /* unshare */

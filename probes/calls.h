@@ -28,7 +28,9 @@ enum call_kind {
     CALL_LIST,       /* a descriptor of a directory */
     CALL_SOCKET,     /* a socket address, in argument `path`, its length in `flags` */
     CALL_SOCKETCALL, /* i386: which of bind, connect, listen, and a pointer to its arguments */
-    CALL_FILTER,  /* this and the following name nothing; seccomp(2) for a listener, of which there is one */
+    CALL_FILTER, /* this and the following name nothing; seccomp(2) for a listener, of which there is one */
+    CALL_EXIT,   /* a thread ends; a process, when it is the last */
+    CALL_EXIT_GROUP,
     CALL_LISTEN,  /* trapped so that ports are looked for when there may be some */
     CALL_NOTHING, /* trapped because it may change the root directory */
 };

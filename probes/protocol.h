@@ -22,6 +22,9 @@
  *                    succeeded (known by its close-on-exec socket); else the stage says what could not be
  *                    done, as a verb: "find", "filter", "set the user of", "execute"...
  *    G  gone:        u32 listener: no process is left under this filter
+ *    X  ended:       u32 pid, u32 program, u32 status: a process of the command (listener 0) ended with this
+ *                    status, which is not 0, or with EXIT_SIGNAL by a signal; EXIT_UNKNOWN: from now on not
+ *                    all ends are known
  *    L  listening:   u16 port: a TCP socket now listens on it
  *    B  busy:        u32 pid, u32 program: it asked for a listener of its own, which it cannot have
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
@@ -89,6 +92,9 @@ enum access {
     ACCESS_MOUNT,
     ACCESS_MAP
 };
+
+/* How a process ended that did not exit. */
+enum process_end { EXIT_SIGNAL = 256, EXIT_UNKNOWN };
 
 /* FLAG_PRESENT: the path existed at that moment. FLAG_NOFOLLOW: a final symbolic link is not followed. */
 enum flag { FLAG_PRESENT = 1, FLAG_NOFOLLOW = 2 };

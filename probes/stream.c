@@ -61,7 +61,7 @@ void record_string(const char *text, size_t count) {
 void record_text(const char *text) { record_string(text, strlen(text)); }
 
 /* Those that somebody may wait for. */
-static bool is_urgent(char type) { return strchr("APEU", type) == NULL; }
+static bool is_urgent(char type) { return strchr("APEUX", type) == NULL; }
 
 void record_end(void) {
     memcpy(buffer, &(uint32_t){size - 4}, 4);

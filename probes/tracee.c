@@ -89,8 +89,7 @@ bool tracee_is_of(uint32_t process, uint32_t tid) {
     return syscall(SYS_tgkill, process, tid, 0) == 0 || errno == EPERM;
 }
 
-/* The first thread of its group, which has the group's number; 0 when that cannot be learnt. */
-static uint32_t group_of(uint32_t tid) {
+uint32_t tracee_process(uint32_t tid) {
     static const char field[] = "\nTgid:\t";
     char text[2048], path[64];
     if (tracee_is_of(tid, tid))
@@ -157,7 +156,7 @@ uint32_t tracee_program(uint32_t tid) {
 }
 
 void tracee_forget(uint32_t tid) {
-    uint32_t group = group_of(tid);
+    uint32_t group = tracee_process(tid);
     if (!group)
         for (unsigned i = 0; i < CACHE; i++)
             cache[i].until = 0;

@@ -23,6 +23,9 @@ ssize_t tracee_link(uint32_t pid, const char *name, long number, char link[PATH_
 /* Opens (O_PATH) what a descriptor of the process refers to. -1 with errno. */
 int tracee_open(uint32_t pid, int number);
 
+/* The number of a thread's process, which is that of its first thread; 0 when that cannot be learnt. */
+uint32_t tracee_process(uint32_t tid);
+
 /* Whether a thread is one of this process. */
 bool tracee_is_of(uint32_t process, uint32_t tid);
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from tracewhale.errors import CommandFailed
 from tracewhale.printable import printable
-from tracewhale.tracing.events import Outcome, Trace
+from tracewhale.tracing.events import Trace
 
-TAIL_LINES = 5
 SHORTEST_NAME = 3
 """Characters of a file's name below which it is found in any output by chance."""
 
@@ -19,7 +18,7 @@ def failure_of(trace: Trace, expected: int) -> CommandFailed | None:
     outcome = trace.outcome
     if outcome is None or outcome.stopped or outcome.status == expected:
         return None
-    said = tail(outcome)
+    said = outcome.tail()
     what = (
         f"The command ended with status {outcome.status}, where {expected} was expected"
         if expected
@@ -32,12 +31,6 @@ def failure_of(trace: Trace, expected: int) -> CommandFailed | None:
         place = f"{printable(missing)}, which the target does not have"
         hint = f"It asked for {place}: is that its path, and -w the directory to run in? {hint}"
     return CommandFailed(what, hint)
-
-
-def tail(outcome: Outcome, lines: int = TAIL_LINES) -> str:
-    """Return the last lines of a command's errors, or of its output if it printed no errors."""
-    text = (outcome.stderr.strip() or outcome.stdout.strip()).decode(errors="replace")
-    return "\n".join(text.splitlines()[-lines:])
 
 
 def likely_missing(trace: Trace, said: str) -> str:

@@ -167,7 +167,7 @@ def verify(
         built=Built(name, new.image, new.size, target.size),
         verification=Verification(1, (), comparison, runs),
         # A run tries whether the names that directories list are what the command prints.
-        error=_difference(comparison, hint=LISTINGS_HINT if listed(merged) else HINT),
+        error=_difference(comparison, LISTINGS_HINT if comparison.difference and listed(merged) else HINT),
     )
 
 
@@ -210,7 +210,7 @@ def run(
         error: TraceWhaleError | None = None
         if verified and recorded.outcome is not None:
             candidate, verification = build_verified(making, recorded, held, verify_with)
-            error = _difference(verification.comparison, hint=HINT)
+            error = _difference(verification.comparison)
         else:
             candidate = held.enter_context(build_image(making, plan_image(making, recorded)))
         error = error or limits.error(*made_of(making, candidate, destination))
@@ -248,7 +248,10 @@ HINT = "--include what it needs, or build with --no-verify and look"
 LISTINGS_HINT = "build with --keep-listings: what a directory lists may be what the command prints"
 
 
-def _difference(comparison: Comparison, hint: str) -> VerificationFailed | None:
-    """Return the error that says in what the new image differs, or None if it does not."""
+def _difference(comparison: Comparison, hint: str = HINT) -> VerificationFailed | None:
+    """Return the error that says in what the new image differs, with its last output, or None."""
     what = difference(comparison)
-    return VerificationFailed(f"{what[0].upper()}{what[1:]}", hint) if what else None
+    if not what:
+        return None
+    said = f".\nIts last output:\n{comparison.tail}" if comparison.tail and not comparison.failure else ""
+    return VerificationFailed(f"{what[0].upper()}{what[1:]}{said}", hint)

@@ -258,7 +258,7 @@ def verify_image(
     again, failure = result.trace, result.failure.what if result.failure else ""
     comparison = compare(view, has, plan.excluded, trace, again, failure=failure)
     if comparison.differs and not (comparison.missing or failure):
-        text = "running the original again, as the output differs"
+        text = "running the original again, to see what it does each time"
         second = run_again(making.target, trace, making, text).checked()
         comparison = compare(view, has, plan.excluded, trace, again, second)
         return comparison, again, 2

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "clients.h"
+#include "exits.h"
 #include "handle.h"
 #include "main.h"
 #include "ports.h"
@@ -46,11 +47,12 @@ static void write_counters(void) {
 /* ---- what it hears ----------------------------------------------------------------------------------- */
 
 /* Receives, records and answers one notification. Returns whether there was one; if not, errno tells why. */
-static bool hear_listener(int listener) {
+static bool hear_listener(const struct client *client) {
+    int listener = client->listener;
     memset(notification, 0, notification_size);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) < 0)
         return false;
-    handle(listener, notification, &counters);
+    handle(listener, notification, client->number ? 0 : client->pid, &counters);
     struct seccomp_notif_resp answer = {.id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
     /* ENOENT: it is gone; what it asked for is recorded. */
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
@@ -60,10 +62,10 @@ static bool hear_listener(int listener) {
 /* Hears a program that asks for one path after the other without polling each time, which would cost a
  * fifth more; an alarm ends it, so that all the rest waits a little at most. The alarm rings again and
  * again, because it may ring just before the wait. */
-static void hear_stream(int listener) {
+static void hear_stream(const struct client *client) {
     static const struct itimerval ringing = {{0, HOT * 1000}, {0, HOT * 1000}}, silent;
     setitimer(ITIMER_REAL, &ringing, NULL);
-    for (alarmed = false; !alarmed && hear_listener(listener);)
+    for (alarmed = false; !alarmed && hear_listener(client);)
         continue;
     setitimer(ITIMER_REAL, &silent, NULL);
 }
@@ -151,10 +153,10 @@ static void serve_clients(const struct pollfd *entries, unsigned polled) {
             client_hear(client);
         bool alive = !listener->revents || listener->revents & POLLIN; /* POLLHUP: no process is left */
         if (listener->revents & POLLIN) {
-            if (!hear_listener(client->listener))
+            if (!hear_listener(client))
                 alive = errno == ENOENT || errno == EINTR || errno == EAGAIN; /* else it is no listener */
             else if (clients_only_one())
-                hear_stream(client->listener);
+                hear_stream(client);
         }
         if (!alive) {
             close(client->listener);
@@ -164,21 +166,24 @@ static void serve_clients(const struct pollfd *entries, unsigned polled) {
 }
 
 static void run(void) {
-    static struct pollfd entries[1 + 2 * CLIENTS];
+    static struct pollfd entries[2 + 2 * CLIENTS];
     while (!ended) {
         int timeout = tick(milliseconds());
         clients_sweep();
         if (!input_open && !clients_count)
             break;
         entries[0] = (struct pollfd){input_open ? 0 : -1, POLLIN, 0};
+        entries[1] = (struct pollfd){exits_descriptor(), POLLIN, 0};
         for (unsigned i = 0; i < clients_count; i++) {
-            entries[1 + 2 * i] = (struct pollfd){clients[i].socket, POLLIN, 0};
-            entries[2 + 2 * i] = (struct pollfd){clients[i].listener, POLLIN, 0};
+            entries[2 + 2 * i] = (struct pollfd){clients[i].socket, POLLIN, 0};
+            entries[3 + 2 * i] = (struct pollfd){clients[i].listener, POLLIN, 0};
         }
         unsigned polled = clients_count;
-        if (poll(entries, 1 + 2 * polled, timeout) <= 0)
+        if (poll(entries, 2 + 2 * polled, timeout) <= 0)
             continue;
-        serve_clients(entries + 1, polled);
+        serve_clients(entries + 2, polled);
+        if (entries[1].revents)
+            exits_hear();
         if (entries[0].revents)
             hear_input();
     }

@@ -13,6 +13,7 @@
 
 #include "calls.h"
 #include "exec.h"
+#include "exits.h"
 #include "interpreter.h"
 #include "paths.h"
 #include "protocol.h"
@@ -279,7 +280,15 @@ static void write_refused(const struct request *request) {
     record_end();
 }
 
-void handle(int listener, const struct seccomp_notif *notification, struct counters *counters) {
+static void handle_exit(const struct request *request, uint32_t command, bool group) {
+    if (group && tracee_process(request->pid) == command)
+        exits_stop();
+    else
+        exits_note(request->pid, tracee_program(request->pid), request->argument[0], group);
+}
+
+void handle(int listener, const struct seccomp_notif *notification, uint32_t command,
+            struct counters *counters) {
     struct request request = {.listener = listener, .notification = notification, .pid = notification->pid};
     const struct seccomp_data *data = &notification->data;
     memcpy(request.argument, data->args, sizeof request.argument);
@@ -288,8 +297,12 @@ void handle(int listener, const struct seccomp_notif *notification, struct count
     enum outcome outcome = IGNORED;
     if (call && call->kind < CALL_FILTER) {
         request.program = tracee_program(request.pid);
+        if (command)
+            exits_watch(request.pid, request.program);
         outcome = dispatch(&request, call);
     }
+    if (call && command && (call->kind == CALL_EXIT || call->kind == CALL_EXIT_GROUP))
+        handle_exit(&request, command, call->kind == CALL_EXIT_GROUP);
     saw_listen |= call && call->kind == CALL_LISTEN;
     if (call && call->kind == CALL_FILTER)
         write_refused(&request);

@@ -7,8 +7,10 @@
 
 #include "stream.h"
 
-/* Writes what there is to write of a notification that was received on `listener`, and counts it. */
-void handle(int listener, const struct seccomp_notif *notification, struct counters *counters);
+/* Writes what there is to write of a notification that was received on `listener`, and counts it. `command`
+ * is the process of the command, 0 where the notification is of something else that runs beside it. */
+void handle(int listener, const struct seccomp_notif *notification, uint32_t command,
+            struct counters *counters);
 
 /* Whether a process asked to listen on a socket since the last time this was asked. */
 bool handle_saw_listen(void);

@@ -23,7 +23,7 @@ static enum rule_test test_of(enum call_kind kind) {
 static void add_calls(struct rules *native, struct rules *compat, uint32_t action, bool ours) {
     for (size_t i = 0; i < calls_count; i++) {
         enum call_kind kind = calls[i].kind;
-        if (!ours && kind == CALL_FILTER)
+        if (!ours && (kind == CALL_FILTER || kind == CALL_EXIT || kind == CALL_EXIT_GROUP))
             continue;
         enum rule_test test = test_of(kind);
         rules_add(native, calls[i].number[NATIVE_ARCH], action, test);

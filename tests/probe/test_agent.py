@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.probe.traced import SECONDS, Agent, agent, trace
-from tracewhale.tracing.events import Access
+from tracewhale.tracing.events import Access, FailedProcess
 from tracewhale.tracing.stream import (
     Accessed,
     Collector,
@@ -91,6 +91,46 @@ def test_killed_in_the_middle_of_a_call(probe: Path, program: Program) -> None:
                 os.kill(process.pid, signal.SIGKILL)
         assert running.run(["/bin/true"]).returncode == 0
         assert running.process.poll() is None
+
+
+FAILING = """
+    /bin/true
+    (exit 3) & wait
+    perl -e 'exit 3'
+    perl -e 'kill 9, $$'
+    (exec perl -e 'fork or exit 7; wait; use POSIX; POSIX::abort()')
+    exit 5
+"""
+
+
+def test_processes_that_fail_are_told_but_the_command_itself_and_what_runs_beside_it(probe: Path) -> None:
+    with agent(probe) as running:
+        with running.start(["/bin/sleep", "60"], quiet=True) as command:
+            assert running.run(["/bin/sh", "-c", "perl -e 'exit 9'; exit 8"]).returncode == 8
+            command.kill()
+        assert running.collector.failed == ()
+    traced = trace(probe, ["/bin/sh", "-c", FAILING])
+    assert traced.status == 5
+    shell, perl = (os.path.realpath(shutil.which(name) or "") for name in ("sh", "perl"))
+    assert traced.collector.failed == tuple(
+        sorted(
+            [
+                FailedProcess(shell, 3),
+                FailedProcess(perl, 3),
+                FailedProcess(perl, 7),
+                FailedProcess(perl, 0, killed=True),
+            ]
+        )
+    )
+
+
+def test_a_process_that_is_killed_because_the_command_ends_has_not_failed(probe: Path) -> None:
+    script = "sleep 60 & child=$!; (sleep 60) & echo $! $child; exit 0"
+    with agent(probe) as running:
+        ended = running.run(["/bin/sh", "-c", f"exec >/dev/stderr; {script}"])
+        for number in ended.stderr.split():
+            os.kill(int(number), signal.SIGKILL)
+    assert running.collector.failed == ()
 
 
 @pytest.mark.parametrize("number", [1, 2, 7, 100, 1234])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.trees import MemoryTree
 from tracewhale.rootfs.tree import View
-from tracewhale.tracing.events import Event, Outcome, Trace
-from tracewhale.verification import Output, compare, compare_output
+from tracewhale.tracing.events import Event, FailedProcess, Outcome, Trace
+from tracewhale.verification import Output, Verification, compare, compare_output, difference, verdict
 
 TREE = """
     /usr/bin/program: ELF
@@ -99,3 +101,44 @@ def test_what_the_original_lacked_is_mounted_or_excluded_is_not_missing() -> Non
     taken = Event("/usr/bin/program", "exec", "/x", False)
     assert missing(taken, has="/ /usr /usr/bin", excluded=("/usr/bin/program",)) == []
     assert missing(taken, has="/ /usr /usr/bin") == ["/usr/bin/program"]
+
+
+WORKER, HELPER = FailedProcess("/usr/bin/gunicorn", 3), FailedProcess("/usr/bin/test", 1)
+CRASH = FailedProcess("/usr/bin/gunicorn", 0, killed=True)
+
+
+def failing(*processes: FailedProcess) -> Trace:
+    return trace(replace(outcome(stopped=True, err="cannot boot\n"), failed=processes))
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "second", "found"),
+    [
+        ([HELPER], [HELPER], [], ()),
+        ([HELPER], [HELPER, WORKER], None, (WORKER,)),
+        ([HELPER, WORKER], [HELPER, CRASH], [], (CRASH,)),
+        ([HELPER], [HELPER, WORKER], [WORKER], ()),
+        ([WORKER], [], None, ()),
+    ],
+)
+def test_a_process_that_fails_in_the_new_image_alone_is_a_difference(
+    first: list[FailedProcess],
+    again: list[FailedProcess],
+    second: list[FailedProcess] | None,
+    found: tuple[FailedProcess, ...],
+) -> None:
+    other = None if second is None else failing(*second)
+    view = View(MemoryTree(TREE))
+    result = compare(view, lambda path: True, (), failing(*first), failing(*again), other)
+    assert (result.failed, result.same, result.differs) == (found, not found, bool(found))
+    if found:
+        assert "/usr/bin/gunicorn" in difference(result)
+        assert result.tail == "cannot boot"
+
+
+def test_the_verdict_says_that_nobody_saw_how_processes_ended() -> None:
+    unseen = trace(outcome(stopped=True))
+    comparison = compare(View(MemoryTree(TREE)), lambda path: True, (), unseen, unseen)
+    assert comparison.same
+    words = verdict(unseen, Verification(1, (), comparison))
+    assert words == "started, 0 requests, ends of other processes not seen"

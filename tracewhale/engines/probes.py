@@ -28,6 +28,9 @@ REAL = tuple(probe for probe in Probe if probe is not Probe.AUTO)
 SEES_ALL = (Probe.SECCOMP, Probe.EBPF, Probe.PTRACE, Probe.STRACE)
 """``auto`` takes no other: fanotify sees only what is opened."""
 
+SEES_FAILURES = frozenset({Probe.SECCOMP})
+"""Probes that see how the processes end which the command starts."""
+
 CAP_SYS_PTRACE, CAP_SYS_ADMIN = 1 << 19, 1 << 21
 CAP_PERFMON, CAP_BPF = 1 << 38, 1 << 39
 

@@ -258,6 +258,7 @@ class RunSession(ABC):
         """Stop the command as ``docker stop`` does; kill it at once where it does not react to the signal."""
         number, seconds = self.ending_signal or self.stop_policy.signal, self.stop_policy.seconds
         began = time.monotonic()
+        self.collector.stopping = True
         self.kill(number)
         while not self.wait(lambda: self.status is not None, STOP_POLL_SECONDS):
             # A handler may give the signal its default meaning back, which process 1 does not die of.

@@ -140,6 +140,21 @@ class Step:
     growth: tuple[int, ...] = field(default=(), compare=False)
 
 
+TAIL_LINES = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class FailedProcess:
+    """A process that the command started, by its program, and the status other than 0 with which it ended.
+
+    One that was ``killed`` by a signal has no status.
+    """
+
+    program: str
+    status: int
+    killed: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How the traced command ended and what it printed.
@@ -147,7 +162,8 @@ class Outcome:
     ``status`` is the exit status as the engine gives it (128 + n for signal n). ``stopped`` is true
     when TraceWhale ended it after its workload, or at the user's wish; ``signal`` is what the user ended the
     run with, 0 if nothing. Outputs are the first ``OUTPUT_LIMIT`` bytes. ``absent`` are the last paths that
-    were asked for and not there, in the order in which each was asked for first.
+    were asked for and not there, in the order in which each was asked for first. ``failed`` are processes
+    that failed before the command ended or was stopped, each kind once; None where the probe cannot see it.
     """
 
     status: int
@@ -158,6 +174,12 @@ class Outcome:
     addresses: tuple[str, ...] = ()
     signal: int = 0
     absent: tuple[str, ...] = ()
+    failed: tuple[FailedProcess, ...] | None = None
+
+    def tail(self, lines: int = TAIL_LINES) -> str:
+        """Return the last lines of the command's errors, or of its output if it printed no errors."""
+        text = (self.stderr.strip() or self.stdout.strip()).decode(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
 
 
 ABSENT_LIMIT = 200

@@ -92,6 +92,18 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """A process of the command ended with a status that is not 0; ``KILLED`` by a signal.
+
+    ``UNKNOWN``: from now on not all ends are known.
+    """
+
+    pid: int
+    program: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class Listening:
     """A TCP socket now listens on this port."""
 
@@ -105,4 +117,6 @@ class Counted:
     counters: Counters
 
 
-Record = Hello | Program | Accessed | Executed | Failed | Busy | Started | Gone | Listening | Counted
+KILLED, UNKNOWN = 256, 257
+
+Record = Hello | Program | Accessed | Executed | Failed | Busy | Started | Gone | Ended | Listening | Counted

@@ -8,11 +8,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tracewhale.errors import ProbeError, TraceLost
-from tracewhale.tracing.events import ABSENT_LIMIT, Access, Counters, Event, Exec, Unresolved
+from tracewhale.tracing.events import ABSENT_LIMIT, Access, Counters, Event, Exec, FailedProcess, Unresolved
 from tracewhale.tracing.records import (
+    KILLED,
+    UNKNOWN,
     Accessed,
     Busy,
     Counted,
+    Ended,
     Executed,
     Failed,
     Feature,
@@ -30,6 +33,7 @@ __all__ = [
     "Collector",
     "Counted",
     "Decoder",
+    "Ended",
     "Executed",
     "Failed",
     "Feature",
@@ -118,6 +122,10 @@ def _gone(body: bytes) -> Gone:
     return Gone(*struct.unpack("<I", body[1:]))
 
 
+def _ended(body: bytes) -> Ended:
+    return Ended(*struct.unpack("<III", body[1:]))
+
+
 def _listening(body: bytes) -> Listening:
     return Listening(*struct.unpack("<H", body[1:]))
 
@@ -135,6 +143,7 @@ _DECODERS: dict[int, Callable[[bytes], Record]] = {
     ord("B"): _busy,
     ord("S"): _started,
     ord("G"): _gone,
+    ord("X"): _ended,
     ord("L"): _listening,
     ord("C"): _counted,
 }
@@ -198,6 +207,9 @@ class Collector:
         self.started: dict[int, Started] = {}
         self.gone: set[int] = set()
         self.listening: set[int] = set()
+        self.stopping = False
+        """Whether the command is being stopped: how its processes end then is our doing."""
+        self._failed: set[FailedProcess] | None = set()
         self._busy = ""
         self._programs: dict[int, str] = {}
         self._failures: Counter[tuple[str, str, str]] = Counter()
@@ -231,6 +243,8 @@ class Collector:
                 self.started[listener] = record
             case Gone(listener):
                 self.gone.add(listener)
+            case Ended(_, program, status):
+                self._end(program, status)
             case Listening(port):
                 self.listening.add(port)
             case Counted(counters):
@@ -257,6 +271,11 @@ class Collector:
         return tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items()))
 
     @property
+    def failed(self) -> tuple[FailedProcess, ...] | None:
+        """How processes of the command failed, each kind once, sorted; None where that is not known."""
+        return None if self._failed is None else tuple(sorted(self._failed))
+
+    @property
     def absent(self) -> tuple[str, ...]:
         """The last paths that were asked for and not there, in the order of their first records."""
         return tuple(self._absent)[-ABSENT_LIMIT:]
@@ -272,6 +291,13 @@ class Collector:
         return self._counted + Counters(
             received=recorded + unresolved, recorded=recorded, unresolved=unresolved
         )
+
+    def _end(self, program: int, status: int) -> None:
+        if status == UNKNOWN:
+            self._failed = None
+        elif self._failed is not None and not self.stopping:
+            killed = status == KILLED
+            self._failed.add(FailedProcess(self._program(program), 0 if killed else status, killed))
 
     def _program(self, number: int) -> str:
         try:

@@ -16,7 +16,17 @@ from typing import Any
 from tracewhale import __version__
 from tracewhale.errors import NoSpace, TraceFileError
 from tracewhale.tracing import exchanges
-from tracewhale.tracing.events import Access, Counters, Event, Exec, Outcome, Step, Trace, Unresolved
+from tracewhale.tracing.events import (
+    Access,
+    Counters,
+    Event,
+    Exec,
+    FailedProcess,
+    Outcome,
+    Step,
+    Trace,
+    Unresolved,
+)
 
 FORMAT = "tracewhale-trace"
 VERSION = 1
@@ -181,6 +191,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
         line |= {"exchanges": [exchanges.to_json(each) for each in step.exchanges]} if step.exchanges else {}
         yield line
     if trace.outcome is not None:
+        failed = trace.outcome.failed
         yield {
             "type": "outcome",
             "status": trace.outcome.status,
@@ -191,6 +202,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
             "addresses": list(trace.outcome.addresses),
             "signal": trace.outcome.signal,
             "absent": list(trace.outcome.absent),
+            "failed": None if failed is None else [[f.program, f.status, f.killed] for f in failed],
         }
 
 
@@ -233,6 +245,7 @@ def _trace(
             addresses=tuple(_text(address) for address in line["addresses"]),
             signal=_integer(line.get("signal", 0)),
             absent=tuple(_path(path) for path in line.get("absent", ())),
+            failed=_failed(line.get("failed")),
         )
     return Trace(
         target=_text(header["target"]),
@@ -254,6 +267,15 @@ def _trace(
         mounts=tuple(_path(path) for path in header["mounts"]),
         changes=tuple(_path(path) for path in header["changes"]),
         seconds=_seconds(header["seconds"]),
+    )
+
+
+def _failed(processes: list[list[object]] | None) -> tuple[FailedProcess, ...] | None:
+    if processes is None:
+        return None
+    return tuple(
+        FailedProcess(_text(program), _integer(status), killed is True)
+        for program, status, killed in processes
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tracewhale.driving.alike import Answered, Answers, compare_answers
 from tracewhale.plan.model import RUNTIME_PATHS, Absent
 from tracewhale.rootfs.tree import View
-from tracewhale.tracing.events import Access, Outcome, Step, Trace
+from tracewhale.tracing.events import Access, FailedProcess, Outcome, Step, Trace
 from tracewhale.verification.output import Output, compare_output, normalized
 
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
@@ -23,7 +23,9 @@ STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 class Comparison:
     """What verification found: the paths missing in the new image, and how the two runs differ.
 
-    ``failure`` says what went wrong when the new image's run could not be ended.
+    ``failure`` says what went wrong when the new image's run could not be ended. ``failed`` are processes
+    that failed in the new image and not in the original, None where a probe did not see that. ``tail`` are
+    the last lines that the new image printed.
     """
 
     missing: tuple[Absent, ...]
@@ -32,6 +34,8 @@ class Comparison:
     difference: str = ""
     failure: str = ""
     answers: Answers = Answers()
+    failed: tuple[FailedProcess, ...] | None = ()
+    tail: str = ""
 
     @property
     def same(self) -> bool:
@@ -40,8 +44,8 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether what is printed or answered is otherwise."""
-        return self.output is Output.DIFFERENT or not self.answers.same
+        """Whether what is printed or answered is otherwise, or other processes failed."""
+        return self.output is Output.DIFFERENT or not self.answers.same or bool(self.failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,27 @@ def compare(
     # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
     if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
         status = (status[0], status[0])
-    return Comparison(missing(view, has, excluded, again), status, output, difference, failure, answers)
+    failed = failed_processes(original.outcome, again.outcome, other)
+    return Comparison(
+        missing(view, has, excluded, again),
+        status,
+        output,
+        difference,
+        failure,
+        answers,
+        failed,
+        again.outcome.tail(),
+    )
+
+
+def failed_processes(
+    first: Outcome, again: Outcome, second: Outcome | None = None
+) -> tuple[FailedProcess, ...] | None:
+    """Return what failed in the new image and in no run of the original; None where it was not seen."""
+    if first.failed is None or again.failed is None:
+        return None
+    known = {*first.failed, *((second.failed or ()) if second else ())}
+    return tuple(process for process in again.failed if process not in known)
 
 
 def answers_of(original: Trace, again: Trace, second: Trace | None = None) -> Answers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tracewhale.driving.alike import Answers
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.events import FailedProcess, Step, Trace
 from tracewhale.verification.compare import Comparison, Verification
 from tracewhale.verification.output import Output
 
@@ -19,7 +19,9 @@ def verdict(trace: Trace, verification: Verification) -> str:
     if not comparison.same:
         return f"no, {difference(comparison)}"
     claims = [*_ends(trace, comparison), *_answered(comparison.answers), *_passed(verification.steps)]
-    return ", ".join(claims if len(claims) > 1 or not _is_server(trace) else [*claims, "0 requests"])
+    claims += ["0 requests"] if len(claims) == 1 and _is_server(trace) else []
+    claims += ["ends of other processes not seen"] if comparison.failed is None else []
+    return ", ".join(claims)
 
 
 def difference(comparison: Comparison) -> str:
@@ -36,12 +38,19 @@ def difference(comparison: Comparison) -> str:
         return f"the original ends with status {original}, the new image with {new}"
     if comparison.difference:
         return f"the output differs: {comparison.difference}"
+    if comparison.failed:
+        return f"a process failed in the new image and not in the original: {_failure(comparison.failed[0])}"
     answers = comparison.answers
     first = answers.differences[0]
     return (
         f"{len(answers.differences)} of {answers.total} requests are answered otherwise, "
         f"the first {first.request}: {first.what}"
     )
+
+
+def _failure(process: FailedProcess) -> str:
+    how = "was killed by a signal" if process.killed else f"ended with status {process.status}"
+    return f"{process.program or 'one of an unknown program'} {how}"
 
 
 def exercised(trace: Trace) -> str:

@@ -27,7 +27,7 @@ from tracewhale.engines.docker.containers import container, copied_volumes, dock
 from tracewhale.engines.docker.facts import impossible_capabilities
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.workload_exec import workload_engine
-from tracewhale.engines.probes import Probe
+from tracewhale.engines.probes import SEES_FAILURES, Probe
 from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNotFound
 from tracewhale.rootfs.tree import Tree, View
 from tracewhale.running.console import NO_CONSOLE, Console, Handle
@@ -120,7 +120,7 @@ def trace(
             execs=frozenset(session.collector.execs),
             unresolved=session.collector.unresolved,
             counters=session.collector.counters,
-            outcome=_outcome(session, stopped=ending.stopped),
+            outcome=_outcome(session, kind, stopped=ending.stopped),
             steps=ending.steps,
             mounts=mounts_of(payload),
             changes=changes,
@@ -162,7 +162,7 @@ def _drive(
     return Ending(tuple(taken), stopped)
 
 
-def _outcome(session: ContainerSession, *, stopped: bool) -> Outcome:
+def _outcome(session: ContainerSession, kind: Probe, *, stopped: bool) -> Outcome:
     return Outcome(
         status=session.status or 0,
         stopped=stopped,
@@ -172,6 +172,7 @@ def _outcome(session: ContainerSession, *, stopped: bool) -> Outcome:
         hostname=str(session.state["Config"].get("Hostname", "")),
         addresses=addresses_of(session.state),
         absent=session.collector.absent,
+        failed=session.collector.failed if kind in SEES_FAILURES else None,
     )
 
 

@@ -120,6 +120,7 @@ def _record(
             stderr=bytes(session.command.captured.stderr),
             hostname=hostname,
             absent=session.collector.absent,
+            failed=session.collector.failed,
         ),
         steps=tuple(taken),
         mounts=tuple(sorted({*RUNTIME_MOUNTS, *user_mounts(run.options)})),

@@ -10,6 +10,7 @@ from tracewhale.tracing.records import (
     Accessed,
     Busy,
     Counted,
+    Ended,
     Executed,
     Failed,
     Gone,
@@ -53,6 +54,8 @@ def _body(record: Record) -> bytes:
             return b"S" + struct.pack("<II", listener, errno) + _strings(stage)
         case Gone(listener):
             return b"G" + struct.pack("<I", listener)
+        case Ended(pid, program, status):
+            return b"X" + struct.pack("<III", pid, program, status)
         case Listening(port):
             return b"L" + struct.pack("<H", port)
         case Counted(counters):

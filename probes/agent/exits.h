@@ -1,0 +1,24 @@
+/* How the processes of a command end that do not end well: with a status that is not 0, or by a signal. An
+ * exit is a trapped call, which has its status; a process that went away without one was killed. */
+#ifndef EXITS_H
+#define EXITS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Becomes readable when exits_hear() has something to do; -1 before the first process. */
+int exits_descriptor(void);
+
+/* A process of the command asked for something: its end will be known. */
+void exits_watch(uint32_t tid, uint32_t program);
+
+/* A thread is about to end with this status, or, if `group`, its whole process. */
+void exits_note(uint32_t tid, uint32_t program, uint8_t status, bool group);
+
+/* The command itself ends: what the kernel kills with it did not fail. */
+void exits_stop(void);
+
+/* Records what has gone away. */
+void exits_hear(void);
+
+#endif
