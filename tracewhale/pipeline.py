@@ -157,7 +157,8 @@ def verify(
     with ExitStack() as held:
         target, view = hold(held, context, merged.target, lambda: engine.reopen(merged))
         new, new_view = hold(held, context, name, lambda: engine.reopen(merged, name))
-        making = Making(target, view, options, PLAIN, context)
+        mounts = held.enter_context(target.snapshot()).after_the_run()
+        making = Making(target, view, options, PLAIN, context, mounts)
         planned = plan_image(making, merged)
         comparison, _, runs = verify_image(
             new, making, merged, planned, lambda path: new_view.lstat(path) is not None
@@ -166,6 +167,7 @@ def verify(
         _report("verify", target, context, merged),
         built=Built(name, new.image, new.size, target.size),
         verification=Verification(1, (), comparison, runs),
+        notes=(*target.notes, *mounts.notes),
         # A run tries whether the names that directories list are what the command prints.
         error=_difference(comparison, LISTINGS_HINT if comparison.difference and listed(merged) else HINT),
     )

@@ -249,18 +249,22 @@ def _keeps(view: View, plan: Plan, path: str) -> bool:
 def verify_image(
     new: Target, making: Making, trace: Trace, plan: Plan, has: Callable[[str], bool]
 ) -> tuple[Comparison, Trace, int]:
-    """Run the new image and compare; where it prints otherwise, run the original once more, too.
+    """Run the new image and compare; where it does otherwise, run the original once more, too.
 
+    Where mounts are as the traced run left them, the new image may end and print like that second run, too.
     Returns also the trace of the new image and how many runs there were.
     """
     view = making.view
     result = run_again(new, trace, making, "running the new image")
     again, failure = result.trace, result.failure.what if result.failure else ""
     comparison = compare(view, has, plan.excluded, trace, again, failure=failure)
-    if comparison.differs and not (comparison.missing or failure):
+    stale = making.mounts.stale and not comparison.same
+    if (comparison.differs or stale) and not (comparison.missing or failure):
         text = "running the original again, to see what it does each time"
         second = run_again(making.target, trace, making, text).checked()
         comparison = compare(view, has, plan.excluded, trace, again, second)
+        if stale and not comparison.same:
+            comparison = compare(view, has, plan.excluded, second, again, trace)
         return comparison, again, 2
     return comparison, again, 1
 
@@ -273,7 +277,9 @@ def build_verified(
     ``workload`` takes the place of the traced steps.
     """
     if workload:
-        trace = replace(trace, steps=(Step("workload", workload),))
+        # What the traced steps had the command write or fail at says nothing of this one's.
+        outcome = trace.outcome and replace(trace.outcome, written=None, failed=None)
+        trace = replace(trace, steps=(Step("workload", workload),), outcome=outcome)
     added: list[str] = []
     total = 0
     known, listings = trace, False

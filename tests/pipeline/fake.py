@@ -30,7 +30,7 @@ ASKED = frozenset({Event("/bin/tool", "exec", "/bin/tool", True)})
 
 def result(status: int = 0, output: bytes = b"done\n", *, stopped: bool = False, **more: Any) -> RunResult:
     """A run that asked for the tool and ended so."""
-    outcome = Outcome(status, stopped=stopped, stdout=output)
+    outcome = Outcome(status, stopped=stopped, stdout=output, failed=(), written=())
     return RunResult(Trace("tool:1", "sha256:1", "seccomp", {}, ASKED, outcome=outcome, **more))
 
 

@@ -120,6 +120,26 @@ def test_only_runs_that_repeat_the_traced_one_have_copies_of_its_mounts() -> Non
     assert report.notes == ("a note",)
 
 
+@pytest.mark.parametrize(("new", "same"), [(0, True), (1, True), (2, False)])
+def test_a_mount_without_a_copy_makes_a_second_run_of_the_original_count(new: int, same: bool) -> None:
+    """As ``mkdir`` on a mount, which fails the second time: the fake target's snapshot lacks a mount."""
+    docker = engine(result(0), result(1, b"it exists"), new=[result(new, b"it exists" if new else b"done\n")])
+    report = pipeline.run(docker, JOB, Options(), Context())
+    assert (report.error is None) is same
+    assert len(docker.target.runs) == (1 if new == 0 else 2)
+
+
+def test_a_trace_alone_has_no_mounts_as_they_were() -> None:
+    docker = engine(result(1, b"it exists"))
+    recorded = result(0).trace
+    report = pipeline.verify(docker, "new:1", [recorded], Options(), Context())
+    assert [mounts.destinations for mounts in docker.target.mounts] == [("/out",)] * 2
+    assert (
+        "Verification saw /out as the traced run had left it: a trace file has no copy of it." in report.notes
+    )
+    assert report.error is None
+
+
 def test_seconds_are_frozen_when_the_report_is_made() -> None:
     context = Context()
     report = pipeline.run(engine(result()), JOB, Options(), context)

@@ -80,6 +80,22 @@ def test_the_line_has_the_options_of_the_run() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("MODE=prod", "MODE=prod"),
+        ("HERE=1", "HERE"),
+        ("HERE=other", "HERE=other"),
+        ("DB_PASSWORD=x", "DB_PASSWORD"),
+        ("api_token=x", "api_token"),
+        ("AWS_SECRET_ACCESS_KEY=", "AWS_SECRET_ACCESS_KEY"),
+    ],
+)
+def test_the_line_shows_no_secret_and_takes_from_the_shell_what_is_there(given: str, shown: str) -> None:
+    asked = run({"Cmd": ["serve"]}, env=[given])
+    assert run_line(asked, asked.config, "n", {"HERE": "1"}) == ("docker", "run", "--rm", "-e", shown, "n")
+
+
+@pytest.mark.parametrize(
     ("config", "options", "command", "end"),
     [
         ({"Cmd": ["x"]}, {}, (), ("n",)),

@@ -226,4 +226,16 @@ def _verification(report: Report) -> dict[str, Any] | None:
             ],
         },
         "missing": [_absent(absent) for absent in comparison.missing],
+        "failed": None
+        if comparison.failed is None
+        else [
+            {"program": each.program, "status": each.status, "killed": each.killed}
+            for each in comparison.failed
+        ],
+        "written": {
+            "total": comparison.written.total,
+            "unstable": comparison.written.unstable,
+            "difference": comparison.written.difference,
+            "seen": comparison.written.seen,
+        },
     }

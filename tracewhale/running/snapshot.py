@@ -25,6 +25,16 @@ class MountSnapshot:
     destinations: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    @property
+    def stale(self) -> bool:
+        """Whether a repeated run may find what the traced one left, so that its end and output may differ."""
+        return bool(self.notes)
+
+    def after_the_run(self) -> MountSnapshot:
+        """Return the copies as those of mounts to which the traced run has written already."""
+        left = (not_copied(path, "a trace file has no copy of it") for path in self.destinations)
+        return replace(self, notes=(*self.notes, *left))
+
 
 NO_SNAPSHOT = MountSnapshot()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from tracewhale.errors import EmptyImage
@@ -61,10 +63,17 @@ def traced_startup(run: Run) -> dict[str, Any]:
     }
 
 
-def run_line(run: Run, config: Mapping[str, Any], name: str) -> tuple[str, ...]:
+SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|AUTH|PRIVATE|COOKIE|_PW|PWD", re.IGNORECASE)
+"""Names of variables whose values are not shown: they end up in logs of builds."""
+
+
+def run_line(
+    run: Run, config: Mapping[str, Any], name: str, environ: Mapping[str, str] = MappingProxyType({})
+) -> tuple[str, ...]:
     """Return the words of the ``docker run`` that runs an image of this configuration as it was traced.
 
-    A seccomp profile is in a file that is not known any more: the word FILE stands for it.
+    A variable that ``environ`` has, too, is named without its value, and so is one whose name tells of a
+    secret. A seccomp profile is in a file that is not known any more: the word FILE stands for it.
     """
     new = replace(run, config=config, container="", command=(), options=RunOptions())
     entrypoint: tuple[str, ...] = ()
@@ -74,16 +83,17 @@ def run_line(run: Run, config: Mapping[str, Any], name: str) -> tuple[str, ...]:
         command = tuple(given or ())
         if asked is not None and (asked != [""] or config.get("Entrypoint")):
             entrypoint = ("--entrypoint", *asked)
-    return ("docker", "run", "--rm", *_options(run, new), *entrypoint, name, *command)
+    return ("docker", "run", "--rm", *_options(run, new, environ), *entrypoint, name, *command)
 
 
-def _options(run: Run, new: Run) -> Iterator[str]:
+def _options(run: Run, new: Run, environ: Mapping[str, str]) -> Iterator[str]:
     options = run.options
     known = environment_of(new)
     for each in options.env:
         variable, _, value = each.partition("=")
         if known.get(variable) != value:
-            yield from ("-e", each)
+            hidden = environ.get(variable) == value or SECRET.search(variable)
+            yield from ("-e", variable if hidden else each)
     settings: tuple[tuple[str, object], ...] = (
         ("-u", options.user if options.user != user_of(new) else None),
         ("-w", options.workdir if options.workdir != (new.config.get("WorkingDir") or "") else None),

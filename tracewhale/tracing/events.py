@@ -155,6 +155,21 @@ class FailedProcess:
     killed: bool = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class WrittenFile:
+    """A path that a run made or changed, outside of what is lost with the container.
+
+    ``kind`` is a `Kind`'s value; ``size`` is in bytes, ``digest`` the SHA-256 of the contents, or of a link's
+    text. ``normal`` is the digest of a text's normal form, without times and host names; empty for others.
+    """
+
+    path: str
+    kind: str
+    size: int = 0
+    digest: str = ""
+    normal: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """How the traced command ended and what it printed.
@@ -164,6 +179,7 @@ class Outcome:
     run with, 0 if nothing. Outputs are the first ``OUTPUT_LIMIT`` bytes. ``absent`` are the last paths that
     were asked for and not there, in the order in which each was asked for first. ``failed`` are processes
     that failed before the command ended or was stopped, each kind once; None where the probe cannot see it.
+    ``written`` are the files that the run made or changed; None where they were not seen, or are too many.
     """
 
     status: int
@@ -175,6 +191,7 @@ class Outcome:
     signal: int = 0
     absent: tuple[str, ...] = ()
     failed: tuple[FailedProcess, ...] | None = None
+    written: tuple[WrittenFile, ...] | None = None
 
     def tail(self, lines: int = TAIL_LINES) -> str:
         """Return the last lines of the command's errors, or of its output if it printed no errors."""

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import errno
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import fields
+from dataclasses import fields as dataclass_fields
 from operator import attrgetter
 from typing import Any
 
 from tracewhale import __version__
 from tracewhale.errors import NoSpace, TraceFileError
-from tracewhale.tracing import exchanges
+from tracewhale.tracing import exchanges, fields, outcomes
 from tracewhale.tracing.events import (
     Access,
     Counters,
     Event,
     Exec,
-    FailedProcess,
-    Outcome,
     Step,
     Trace,
     Unresolved,
@@ -33,7 +30,7 @@ VERSION = 1
 LINE_LIMIT = 96 << 20
 """Characters of a line: an outcome has two outputs of OUTPUT_LIMIT bytes in base64. A longer one is cut."""
 ACCESSES = {access.value: access.value for access in Access}
-_IN_ORDER = attrgetter(*(field.name for field in fields(Event)))
+_IN_ORDER = attrgetter(*(field.name for field in dataclass_fields(Event)))
 """As events compare, and many times as fast: there may be a million."""
 
 
@@ -191,19 +188,7 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
         line |= {"exchanges": [exchanges.to_json(each) for each in step.exchanges]} if step.exchanges else {}
         yield line
     if trace.outcome is not None:
-        failed = trace.outcome.failed
-        yield {
-            "type": "outcome",
-            "status": trace.outcome.status,
-            "stopped": trace.outcome.stopped,
-            "stdout": base64.b64encode(trace.outcome.stdout).decode(),
-            "stderr": base64.b64encode(trace.outcome.stderr).decode(),
-            "hostname": trace.outcome.hostname,
-            "addresses": list(trace.outcome.addresses),
-            "signal": trace.outcome.signal,
-            "absent": list(trace.outcome.absent),
-            "failed": None if failed is None else [[f.program, f.status, f.killed] for f in failed],
-        }
+        yield {"type": "outcome"} | outcomes.to_json(trace.outcome)
 
 
 def _counters(counters: Counters) -> dict[str, int]:
@@ -234,57 +219,43 @@ def _trace(
     found: Mapping[str, list[dict[str, Any]]],
     end: Mapping[str, Any],
 ) -> Trace:
-    outcome = None
-    for line in found["outcome"][:1]:
-        outcome = Outcome(
-            status=_integer(line["status"]),
-            stopped=bool(line["stopped"]),
-            stdout=base64.b64decode(line["stdout"], validate=True),
-            stderr=base64.b64decode(line["stderr"], validate=True),
-            hostname=_text(line["hostname"]),
-            addresses=tuple(_text(address) for address in line["addresses"]),
-            signal=_integer(line.get("signal", 0)),
-            absent=tuple(_path(path) for path in line.get("absent", ())),
-            failed=_failed(line.get("failed")),
-        )
     return Trace(
-        target=_text(header["target"]),
-        image=_text(header["image"]),
-        probe=_text(header["probe"]),
+        target=fields.text(header["target"]),
+        image=fields.text(header["image"]),
+        probe=fields.text(header["probe"]),
         request=dict(header["request"]),
         events=frozenset(events),
         execs=frozenset(
-            Exec(_path(run["path"]), tuple((_text(k), _text(v)) for k, v in run["environment"]))
+            Exec(
+                fields.path(run["path"]),
+                tuple((fields.text(k), fields.text(v)) for k, v in run["environment"]),
+            )
             for run in found["exec"]
         ),
         unresolved=tuple(
-            Unresolved(_access(u["access"]), _text(u["program"]), _text(u["reason"]), _integer(u["count"]))
+            Unresolved(
+                _access(u["access"]),
+                fields.text(u["program"]),
+                fields.text(u["reason"]),
+                fields.integer(u["count"]),
+            )
             for u in found["unresolved"]
         ),
-        counters=Counters(**{key: _integer(end["counters"][key]) for key in _counters(Counters())}),
-        outcome=outcome,
+        counters=Counters(**{key: fields.integer(end["counters"][key]) for key in _counters(Counters())}),
+        outcome=next(map(outcomes.from_json, found["outcome"]), None),
         steps=tuple(_step(line) for line in found["step"]),
-        mounts=tuple(_path(path) for path in header["mounts"]),
-        changes=tuple(_path(path) for path in header["changes"]),
-        seconds=_seconds(header["seconds"]),
-    )
-
-
-def _failed(processes: list[list[object]] | None) -> tuple[FailedProcess, ...] | None:
-    if processes is None:
-        return None
-    return tuple(
-        FailedProcess(_text(program), _integer(status), killed is True)
-        for program, status, killed in processes
+        mounts=tuple(fields.path(path) for path in header["mounts"]),
+        changes=tuple(fields.path(path) for path in header["changes"]),
+        seconds=fields.seconds(header["seconds"]),
     )
 
 
 def _step(line: Mapping[str, Any]) -> Step:
     return Step(
-        kind=_text(line["kind"]),
-        argument=_text(line["argument"]),
-        status=_integer(line["status"]),
-        seconds=_seconds(line.get("seconds", 0.0)),
+        kind=fields.text(line["kind"]),
+        argument=fields.text(line["argument"]),
+        status=fields.integer(line["status"]),
+        seconds=fields.seconds(line.get("seconds", 0.0)),
         growth=tuple(int(count) for count in line.get("growth", ())),
         exchanges=tuple(exchanges.from_json(each) for each in line.get("exchanges", ())),
     )
@@ -292,44 +263,20 @@ def _step(line: Mapping[str, Any]) -> Step:
 
 def _event(line: Mapping[str, Any]) -> Event:
     return Event(
-        path=_path(line["path"]),
+        path=fields.path(line["path"]),
         access=_access(line["access"]),
-        program=sys.intern(_text(line["program"])),
+        program=sys.intern(fields.text(line["program"])),
         present=bool(line["present"]),
         follow=bool(line.get("follow", True)),
-        real=_text(line.get("real", "")),
-        root=_path(line.get("root", "/")),
+        real=fields.text(line.get("real", "")),
+        root=fields.path(line.get("root", "/")),
     )
 
 
-def _integer(value: object) -> int:
-    if type(value) is not int or abs(value) >= 1 << 63:
-        raise ValueError(f"{str(value)[:40]} is no count")
-    return value
-
-
-def _seconds(value: object) -> float:
-    if not isinstance(value, int | float) or not 0 <= value < 1 << 63:
-        raise ValueError(f"{str(value)[:40]} is no time")
-    return float(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or "\0" in value:
-        raise TypeError(f"{value!r} is not a string")
-    return value
-
-
-def _path(value: object) -> str:
-    if not _text(value).startswith("/"):
-        raise ValueError(f"{value!r} is not an absolute path")
-    return _text(value)
-
-
 def _access(value: object) -> str:
-    if _text(value) not in ACCESSES:
+    if fields.text(value) not in ACCESSES:
         raise ValueError(f"{value!r} is no kind of access")
-    return ACCESSES[_text(value)]
+    return ACCESSES[fields.text(value)]
 
 
 def _unlink(path: str) -> None:

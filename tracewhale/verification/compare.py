@@ -13,7 +13,9 @@ from tracewhale.driving.alike import Answered, Answers, compare_answers
 from tracewhale.plan.model import RUNTIME_PATHS, Absent
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Access, FailedProcess, Outcome, Step, Trace
-from tracewhale.verification.output import Output, compare_output, normalized
+from tracewhale.tracing.normal_form import normalized
+from tracewhale.verification.output import Output, compare_output
+from tracewhale.verification.written import Written, compare_written
 
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 """Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
@@ -25,7 +27,7 @@ class Comparison:
 
     ``failure`` says what went wrong when the new image's run could not be ended. ``failed`` are processes
     that failed in the new image and not in the original, None where a probe did not see that. ``tail`` are
-    the last lines that the new image printed.
+    the last lines that the new image printed. ``written`` is how the files agree that the runs wrote.
     """
 
     missing: tuple[Absent, ...]
@@ -36,6 +38,7 @@ class Comparison:
     answers: Answers = Answers()
     failed: tuple[FailedProcess, ...] | None = ()
     tail: str = ""
+    written: Written = Written()
 
     @property
     def same(self) -> bool:
@@ -44,8 +47,9 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether what is printed or answered is otherwise, or other processes failed."""
-        return self.output is Output.DIFFERENT or not self.answers.same or bool(self.failed)
+        """Whether what is printed, answered or written is otherwise, or other processes failed."""
+        otherwise = self.output is Output.DIFFERENT or not self.answers.same
+        return otherwise or bool(self.failed) or bool(self.written.difference)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ def compare(
         answers,
         failed,
         again.outcome.tail(),
+        compare_written(original.outcome, again.outcome, other),
     )
 
 

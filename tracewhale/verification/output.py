@@ -13,11 +13,11 @@ How outputs are compared:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from enum import Enum
 
 from tracewhale.tracing.events import Outcome
+from tracewhale.tracing.normal_form import normalized
 
 
 class Output(Enum):
@@ -59,46 +59,9 @@ def compare_output(
     return Output.DIFFERENT, _first_difference(ours, theirs, volatile)
 
 
-_TIMES: tuple[tuple[re.Pattern[str], str], ...] = (
-    (
-        re.compile(
-            r"\b\d{4}[-/]\d{2}[-/]\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?)?(?:Z| ?[+-]\d{2}:?\d{2})?"
-        ),
-        "DATE",
-    ),
-    (
-        re.compile(r"\b\d{1,2}[/ -](?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*[/ -]\d{4}\b"),
-        "DATE",
-    ),
-    (
-        re.compile(
-            r"\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? )?"
-            r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]* +\d{1,2}(?:,? \d{4})?\b"
-        ),
-        "DATE",
-    ),
-    (re.compile(r"\b\d{1,2}:\d{2}(?::\d{2})?(?:[.,]\d+)?(?: ?[AP]M)?\b"), "TIME"),
-    (re.compile(r"\b1[6-9]\d{8}(?:\.\d+|\d{3}|\d{6}|\d{9})?\b"), "EPOCH"),
-    (re.compile(r"\b\d+(?:\.\d+)? ?(?:ns|us|µs|ms|s|secs?|seconds?|minutes?)\b"), "DURATION"),
-    (re.compile(r"\b0x[0-9a-fA-F]{6,16}\b"), "ADDRESS"),
-    (re.compile(r"\[\d+\]|\bpid[ =:]+\d+\b", re.IGNORECASE), "PID"),
-)
-
-
 def _lines(output: bytes, outcome: Outcome) -> tuple[str, ...]:
     """Output as lines, with what differs between any two containers replaced by its name."""
     return tuple(normalized(output.decode("utf-8", "backslashreplace"), outcome).splitlines())
-
-
-def normalized(text: str, outcome: Outcome) -> str:
-    """Return text with what differs between any two containers replaced by its name."""
-    if outcome.hostname:
-        text = text.replace(outcome.hostname, "HOSTNAME")
-    for address in outcome.addresses:
-        text = text.replace(address, "IP")
-    for pattern, name in _TIMES:
-        text = pattern.sub(name, text)
-    return text
 
 
 def _first_difference(ours: tuple[str, ...], theirs: tuple[str, ...], volatile: Iterable[int]) -> str:

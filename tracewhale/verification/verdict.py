@@ -20,6 +20,8 @@ def verdict(trace: Trace, verification: Verification) -> str:
         return f"no, {difference(comparison)}"
     claims = [*_ends(trace, comparison), *_answered(comparison.answers), *_passed(verification.steps)]
     claims += ["0 requests"] if len(claims) == 1 and _is_server(trace) else []
+    if not comparison.written.seen and not _is_server(trace):
+        claims.append("files that it writes not seen")
     claims += ["ends of other processes not seen"] if comparison.failed is None else []
     return ", ".join(claims)
 
@@ -40,6 +42,8 @@ def difference(comparison: Comparison) -> str:
         return f"the output differs: {comparison.difference}"
     if comparison.failed:
         return f"a process failed in the new image and not in the original: {_failure(comparison.failed[0])}"
+    if comparison.written.difference:
+        return f"the files that it writes differ: {comparison.written.difference}"
     answers = comparison.answers
     first = answers.differences[0]
     return (
@@ -75,6 +79,11 @@ def _ends(trace: Trace, comparison: Comparison) -> Iterator[str]:
     else:
         yield "status equal"
         yield f"output {comparison.output.value}"
+    if total := comparison.written.total:
+        alike = total - comparison.written.unstable
+        of = f"{alike} of {total}" if alike < total else f"{total}"
+        varying = f" ({total - alike} vary with the original itself)" if alike < total else ""
+        yield f"{of} written {'file' if total == 1 else 'files'} alike{varying}"
 
 
 def _passed(steps: Iterable[Step]) -> Iterator[str]:

@@ -157,7 +157,7 @@ class DockerTarget:
 
     def run_line(self, name: str) -> tuple[str, ...]:
         """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
-        return run_line(self._run, self.config.get("config") or {}, name)
+        return run_line(self._run, self.config.get("config") or {}, name, os.environ)
 
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[DockerRebuilt]:

@@ -27,6 +27,7 @@ from tracewhale.engines.docker.containers import container, copied_volumes, dock
 from tracewhale.engines.docker.facts import impossible_capabilities
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.workload_exec import workload_engine
+from tracewhale.engines.docker.written import with_written
 from tracewhale.engines.probes import SEES_FAILURES, Probe
 from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNotFound
 from tracewhale.rootfs.tree import Tree, View
@@ -111,6 +112,9 @@ def trace(
             ) from error
         finally:
             session.close()
+        outcome = _outcome(session, kind, stopped=ending.stopped)
+        if ending.failure is None:
+            outcome = with_written(outcome, session.state, tree, mounts_of(payload))
         recorded = Trace(
             target=run.target,
             image=run.identity,
@@ -120,7 +124,7 @@ def trace(
             execs=frozenset(session.collector.execs),
             unresolved=session.collector.unresolved,
             counters=session.collector.counters,
-            outcome=_outcome(session, kind, stopped=ending.stopped),
+            outcome=outcome,
             steps=ending.steps,
             mounts=mounts_of(payload),
             changes=changes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -117,7 +118,7 @@ class EmbeddedTarget:
 
     def run_line(self, name: str) -> tuple[str, ...]:
         """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
-        return run_line(self._run, self.config.get("config") or {}, name)
+        return run_line(self._run, self.config.get("config") or {}, name, os.environ)
 
     @contextmanager
     def rebuilt(self, image: Image) -> Iterator[EmbeddedRebuilt]:

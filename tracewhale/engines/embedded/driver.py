@@ -22,16 +22,21 @@ from tracewhale.engines.embedded.layout import user_mounts
 from tracewhale.engines.embedded.machine import Machine
 from tracewhale.engines.embedded.sandbox_session import SandboxSession
 from tracewhale.engines.probes import Probe
-from tracewhale.errors import RunFailed
+from tracewhale.errors import RunFailed, TargetNotFound
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, user_of
 from tracewhale.running.service import Service, health_check, ports_of
+from tracewhale.running.snapshot import too_large, writable_mounts
 from tracewhale.running.steps import check_start, checked, drive, killed
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
+from tracewhale.running.written import TooMuch, Writings
 from tracewhale.tracing.events import Outcome, Step, Trace
+
+ROOT_OVERLAY = "0/upper"
+"""What is written to the root, in the directory of the overlays (probes/sandbox/sandbox_mounts.c)."""
 
 RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 
@@ -82,7 +87,8 @@ def trace(
                 taken, stopped = drive(session, service, wanted)
             session.drain()
             _check_end(session, argv[0], stopped)
-            return RunResult(_record(session, run, taken, stopped, hostname, began, changes))
+            recorded = _record(session, run, taken, stopped, hostname, began, changes)
+            return RunResult(_with_written(recorded, run, place, tree))
         except RunFailed as error:
             # What it had asked for by then tells what it lacked.
             session.stop()
@@ -127,6 +133,23 @@ def _record(
         changes=changes,
         seconds=time.monotonic() - began,
     )
+
+
+def _with_written(recorded: Trace, run: Run, place: RunDirectories, image: Tree) -> Trace:
+    """Return a trace with what the run wrote, if that is not too much; of what is in memory the mounts."""
+    outcome, mounts = recorded.outcome, writable_mounts(run.options)
+    if outcome is None or not (place.upper or mounts):
+        return recorded
+    writings = Writings(outcome)
+    try:
+        if place.upper:
+            writings.add_layer(os.path.join(place.upper, ROOT_OVERLAY), image, recorded.mounts)
+        for destination, source in mounts.items():
+            if not too_large(source):
+                writings.add_mount(source, destination)
+    except (TooMuch, TargetNotFound):
+        return recorded
+    return replace(recorded, outcome=replace(outcome, written=writings.files))
 
 
 def _check_end(session: SandboxSession, word: str, stopped: bool) -> None:

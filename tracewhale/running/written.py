@@ -1,0 +1,140 @@
+"""The files that a run wrote: what it made or changed in its own layer and in writable mounts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator
+
+from tracewhale.errors import TargetNotFound
+from tracewhale.rootfs.directory import DirectoryTree
+from tracewhale.rootfs.tree import Entry, Kind, Tree, join, parent
+from tracewhale.running.snapshot import BYTES_LIMIT, FILES_LIMIT
+from tracewhale.tracing.events import Outcome, WrittenFile
+from tracewhale.tracing.normal_form import normalized
+
+TEXT_LIMIT = 1 << 20
+"""Bytes of a file that is looked at as text."""
+
+WHITEOUT = (0, 0)
+"""The device of a name that an overlay hides (overlayfs.rst, "whiteouts and opaque directories")."""
+
+Listing = Callable[[str], dict[str, Entry]]
+"""The entries of a directory by name."""
+
+
+class TooMuch(Exception):
+    """There is more than is looked at."""
+
+
+class Writings:
+    """What a run wrote, read from directories of this machine once it is over."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self._outcome = outcome
+        self._files: list[WrittenFile] = []
+        self._left = BYTES_LIMIT
+
+    def add_layer(self, directory: str, image: Tree, outside: Collection[str]) -> None:
+        """Add an overlay's upper directory, but for what is as in the image, and what is ``outside`` of it.
+
+        ``outside`` are paths on which something is mounted. Raises TooMuch, TargetNotFound.
+        """
+        hidden = {*outside, "/.dockerenv"}
+        above = {each for path in outside for each in _parents(path)}
+        originals = _lister(image)
+
+        def is_new(entry: Entry) -> bool:
+            if entry.path in above or (entry.kind is Kind.CHARACTER and entry.rdev == WHITEOUT):
+                return False
+            original = originals(parent(entry.path)).get(entry.path.rpartition("/")[2])
+            return original is None or not _alike(entry, original)
+
+        with DirectoryTree(directory, hidden=hidden) as tree:
+            for entry in self._walk(tree, hidden):
+                if is_new(entry):
+                    self._add(tree, entry, "/")
+
+    def add_mount(self, directory: str, destination: str) -> None:
+        """Add all that is in a directory mounted on ``destination``. Raises TooMuch, TargetNotFound."""
+        with DirectoryTree(directory) as tree:
+            for entry in self._walk(tree):
+                self._add(tree, entry, destination)
+
+    def _walk(self, tree: Tree, hidden: Collection[str] = ()) -> Iterator[Entry]:
+        pending, count = ["/"], 0
+        while pending:
+            directory = pending.pop()
+            for entry in (tree.scan([directory])[directory] or {}).values():
+                count += 1
+                if count > FILES_LIMIT:
+                    raise TooMuch
+                if entry.path in hidden:
+                    continue
+                if entry.kind is Kind.DIRECTORY:
+                    pending.append(entry.path)
+                yield entry
+
+    def _add(self, tree: Tree, entry: Entry, destination: str) -> None:
+        path, kind = join(destination.rstrip("/") or "/", entry.path[1:]), entry.kind.value
+        if entry.kind is Kind.SYMLINK:
+            self._files.append(WrittenFile(path, kind, 0, _digest(entry.target)))
+        elif entry.kind is Kind.FILE:
+            self._left -= entry.size
+            if self._left < 0:
+                raise TooMuch
+            self._files.append(WrittenFile(path, kind, entry.size, *self._contents(tree, entry)))
+        else:
+            self._files.append(WrittenFile(path, kind))
+
+    def _contents(self, tree: Tree, entry: Entry) -> tuple[str, str]:
+        """Return the digests of a file's contents and of its normal form; empty for what is unreadable."""
+        digest, kept = hashlib.sha256(), bytearray()
+        try:
+            for packed in tree.pack([entry.path]):
+                for chunk in packed.chunks:
+                    digest.update(chunk)
+                    kept += chunk[: TEXT_LIMIT + 1 - len(kept)]
+        except TargetNotFound:
+            return "", ""
+        if len(kept) > TEXT_LIMIT or b"\0" in kept:
+            return digest.hexdigest(), ""
+        try:
+            text = kept.decode()
+        except UnicodeDecodeError:
+            return digest.hexdigest(), ""
+        return digest.hexdigest(), _digest(normalized(text, self._outcome))
+
+    @property
+    def files(self) -> tuple[WrittenFile, ...]:
+        """So far, sorted by path."""
+        return tuple(sorted(self._files))
+
+
+def _lister(image: Tree) -> Listing:
+    known: dict[str, dict[str, Entry]] = {}
+
+    def listing(directory: str) -> dict[str, Entry]:
+        if directory not in known:
+            known[directory] = image.scan([directory])[directory] or {}
+        return known[directory]
+
+    return listing
+
+
+def _alike(entry: Entry, original: Entry) -> bool:
+    """Return whether a name that was copied into the upper directory has the contents that the image has."""
+    if entry.kind is not original.kind:
+        return False
+    if entry.kind is Kind.FILE:
+        return (entry.size, entry.mtime_ns) == (original.size, original.mtime_ns)
+    return entry.target == original.target
+
+
+def _parents(path: str) -> Iterator[str]:
+    while path not in ("/", ""):
+        path = parent(path)
+        yield path
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
