@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import shlex
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from tracewhale.driving.saturation import Curve
 from tracewhale.plan.model import Plan, explain
 from tracewhale.printable import printable
-from tracewhale.report.model import Report, absent_paths, libraries, missed
+from tracewhale.report.attention import MOST, sentences, some
+from tracewhale.report.model import Report, absent_paths, libraries
 from tracewhale.rootfs.tree import Kind
 from tracewhale.tracing.events import Outcome, Trace
 from tracewhale.verification import Verification, exercised, verdict
-
-MOST = 8
-"""Names shown of a list before the rest is only counted."""
 
 
 def render(report: Report) -> str:
@@ -62,17 +60,23 @@ def _lines(report: Report) -> Iterator[str]:
         yield from _saturation(trace)
     if built is not None and built.start:
         yield f"start        {printable(shlex.join(built.start))}"
+    if report.plan is not None:
+        yield from _surface(report.plan)
     for note in report.notes:
         yield from _fact("note", printable(note))
-    if report.plan is not None:
-        yield from _findings(report.plan)
-    yield from _left_out(report.left_out)
+    yield from _attention(report)
 
 
-def _fact(name: str, text: str) -> Iterator[str]:
+def _fact(name: str, text: str, indent: int = 0) -> Iterator[str]:
     """Return a fact on lines of at most 80 columns; what a text quotes on lines of its own stays so."""
     first, *quoted = text.splitlines()
-    wrapped = textwrap.wrap(first, 80 - 13, break_long_words=False, break_on_hyphens=False) or [""]
+    wrapped = textwrap.wrap(
+        first,
+        80 - 13,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]
     for number, line in enumerate((*wrapped, *quoted)):
         yield f"{name if not number else '':<13}{line}"
 
@@ -84,20 +88,10 @@ def _saturation(trace: Trace) -> Iterator[str]:
         yield from _fact("saturation", f"{curve.bars()} {curve.sentence()}")
 
 
-def _findings(plan: Plan) -> Iterator[str]:
+def _attention(report: Report) -> Iterator[str]:
     """Return what is to be looked at before the image is used."""
-    if plan.packages.kept or plan.packages.left_out:
-        kept = plan.packages.kept
-        parts = sum(not owned.whole for owned in kept)
-        total = len(kept) + len(plan.packages.left_out)
-        yield f"packages     {len(kept)} of {total}, {parts} of them in part"
-    yield from _units(plan)
-    yield from _surface(plan)
-    for miss in missed(plan):
-        text = f"library {miss.library}, needed by {miss.needed_by}, is nowhere in the original"
-        yield from _fact("missing", printable(text))
-    if plan.excluded:
-        yield f"excluded     {len(plan.excluded)} paths"
+    for number, sentence in enumerate(sentences(report)):
+        yield from _fact("" if number else "look at", f"- {sentence}", indent=2)
 
 
 def _details(report: Report) -> Iterator[str]:
@@ -133,6 +127,9 @@ def _contents(plan: Plan) -> Iterator[str]:
     yield from _names("  closure", found.closure)
     yield from _shrunk(plan)
     yield from _packages(plan)
+    yield from _units(plan)
+    if plan.excluded:
+        yield f"excluded     {len(plan.excluded)} paths"
     absent = absent_paths(plan)
     yield f"absent       {len(absent)} paths were asked for that the original does not have either"
     for unreadable in plan.closure.unreadable:
@@ -147,16 +144,9 @@ def _shrunk(plan: Plan) -> Iterator[str]:
         sizes = f"{megabytes(library.before)} -> {megabytes(library.after)}"
         yield f"shrunk       {printable(library.path)}  ({sizes})"
         modules = [f"{each.module} {megabytes(each.size)}" for each in library.left_out]
-        yield f"  modules left out but for their descriptors: {_some(modules)}"
+        yield f"  modules left out but for their descriptors: {some(modules)}"
         if library.dropped:
-            yield f"  left out, as nothing uses them now: {_some(list(library.dropped))}"
-
-
-def _left_out(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield lines on what could not be written: sockets, names with a meaning of their own, attributes."""
-    if pairs:
-        yield f"left out     {len(pairs)} paths, attributes or permissions that cannot be there"
-        yield from _names("  left out", [f"{path}: {reason}" for path, reason in pairs])
+            yield f"  left out, as nothing uses them now: {some(list(library.dropped))}"
 
 
 def _units(plan: Plan) -> Iterator[str]:
@@ -164,11 +154,9 @@ def _units(plan: Plan) -> Iterator[str]:
     units = plan.units
     if len(units.levels) > 1:
         levels = (f"{level.value} {megabytes(size)}" for level, size in units.levels.items())
-        yield f"levels       --keep {units.level.value}; about: " + ", ".join(levels)
-    if units.left_out:
-        total = sum(each.left_out for each in units.left_out)
-        names = [f"{each.name} {megabytes(each.left_out)}" for each in units.left_out]
-        yield f"left out     {megabytes(total)} for want of room (--spare, or --include): {_some(names)}"
+        yield from _fact("levels", f"--keep {units.level.value}; about: {', '.join(levels)}")
+    for total in units.left_out:
+        yield f"  no room for {printable(total.name)} ({megabytes(total.left_out)}, {total.mechanism.value})"
 
 
 def _packages(plan: Plan) -> Iterator[str]:
@@ -184,25 +172,18 @@ def _packages(plan: Plan) -> Iterator[str]:
         ("left out", [package.title for package in left_out]),
     ):
         if names:
-            yield f"  {len(names)} {title}: {_some(names)}"
+            yield f"  {len(names)} {title}: {some(names)}"
 
 
 def _surface(plan: Plan) -> Iterator[str]:
+    surface = plan.surface
     kinds = (
-        ("setuid files", plan.surface.setuid),
-        ("shells", plan.surface.shells),
-        ("package managers", plan.surface.package_managers),
-        ("compilers", plan.surface.compilers),
+        ("setuid files", surface.setuid),
+        ("shells", surface.shells),
+        ("package managers", surface.package_managers),
+        ("compilers", surface.compilers),
     )
     yield from _fact("surface", ", ".join(f"{name} {len(c.before)} -> {len(c.left)}" for name, c in kinds))
-    for name, change in kinds:
-        if change.left:
-            yield from _fact("", f"{name} left: {_some(change.left)}")
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = f" and {len(names) - MOST} more" if len(names) > MOST else ""
-    return ", ".join(printable(name) for name in names[:MOST]) + rest
 
 
 def _ended(outcome: Outcome) -> str:

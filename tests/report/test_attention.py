@@ -1,0 +1,55 @@
+"""What the end of a run tells people to look at."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.made import planned
+from tracewhale.report.attention import sentences
+from tracewhale.report.formats import FORMATS, TEXT, VERBOSE
+from tracewhale.report.model import Report
+from tracewhale.units.model import Level, Mechanism
+from tracewhale.units.summary import Summary, Total
+
+TOTALS = (
+    Total(Mechanism.NAMED, "deb:curl", "deb:curl, which the author installed", 0, 2_000_000),
+    Total(Mechanism.NAMED, "deb:curl (deb:libssh2)", "deb:curl, which the author installed", 0, 1_000_000),
+    Total(Mechanism.NAMED, "deb:jq", "deb:jq, which the author installed", 500_000, 0),
+    Total(Mechanism.NAMED, "deb:git", "deb:git, which the author installed", 0, 9_000_000),
+    Total(Mechanism.PACKAGES, "deb:python3", "/usr/bin/python3", 1_000_000, 7_000_000),
+    Total(Mechanism.PLUGINS, "/usr/lib/gconv", "/usr/lib/gconv/UTF-16.so", 0, 500_000),
+)
+LEVELS = {Level.TOUCHED: 1_000_000, Level.PACKAGE: 2_000_000}
+REPORT = Report(
+    "run",
+    "t",
+    "i",
+    plan=replace(planned()[1], units=Summary(Level.PACKAGE, 20_000_000, TOTALS, LEVELS)),
+    left_out=(("/run/socket", "a socket"),),
+)
+
+
+def test_packages_of_the_author_and_what_a_later_run_may_need() -> None:
+    packages, later, left_out = sentences(REPORT)
+    assert packages == (
+        "Nothing was kept of what the author of the image installed by name: deb:git 9.0 MB, deb:curl 3.0 MB; "
+        "--keep installed keeps it."
+    )
+    assert later == (
+        "A later run may need more of deb:python3 7.0 MB, /usr/lib/gconv 0.5 MB, for which there was no room: "
+        "--spare 28MB makes room, or --include."
+    )
+    assert left_out == "What cannot be in the image: /run/socket: a socket."
+
+
+def test_the_section_is_last_and_has_80_columns_and_figures_for_insiders_are_not_in_it() -> None:
+    lines = FORMATS[TEXT].render(REPORT).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("look at      - Nothing"))
+    assert all(line.startswith(" ") for line in lines[at + 1 :])
+    assert max(map(len, lines)) <= 80
+    assert not any(line.startswith(("levels", "packages")) for line in lines)
+    assert "levels       --keep package; about: touched 1.0 MB" in FORMATS[VERBOSE].render(REPORT)
+
+
+def test_nothing_to_look_at_is_no_section() -> None:
+    assert "look at" not in FORMATS[TEXT].render(Report("plan", "t", "i", plan=planned()[1]))

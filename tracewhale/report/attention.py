@@ -1,0 +1,87 @@
+"""What to look at before the image is used: what a later run may need, and what is there that need not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tracewhale.plan.model import Plan
+from tracewhale.printable import printable
+from tracewhale.report.model import Report, missed
+
+MOST = 8
+"""Names shown of a list before the rest is only counted."""
+
+NAMED = "named"
+"""The mechanism of packages that the author installed by name (units.model.Mechanism)."""
+
+
+def sentences(report: Report) -> Iterator[str]:
+    """Yield a sentence or a clause on each thing to look at, the most important first."""
+    plan = report.plan
+    if plan is not None:
+        yield from _missing(plan)
+        yield from _author_packages(plan)
+        yield from _later(plan)
+        yield from _shells(plan)
+    if report.left_out:
+        paths = [f"{path}: {reason}" for path, reason in report.left_out]
+        yield f"What cannot be in the image: {some(paths)}."
+
+
+def _missing(plan: Plan) -> Iterator[str]:
+    for miss in missed(plan):
+        text = f"The library {miss.library}, which {miss.needed_by} needs, is nowhere in the original."
+        yield printable(text)
+
+
+def _author_packages(plan: Plan) -> Iterator[str]:
+    """Packages that the author installed by name, of which nothing is kept, with their dependencies."""
+    sizes: dict[str, int] = {}
+    for total in plan.units.totals:
+        if total.mechanism.value == NAMED:
+            asked = total.name.partition(" (")[0]
+            sizes[asked] = sizes.get(asked, 0) + total.left_out
+    kept = {total.name for total in plan.units.totals if total.kept}
+    names = _by_size({name: size for name, size in sizes.items() if size and name not in kept})
+    if names:
+        yield (
+            f"Nothing was kept of what the author of the image installed by name: {some(names)}; "
+            "--keep installed keeps it."
+        )
+
+
+def _later(plan: Plan) -> Iterator[str]:
+    """The rest of what is used, for which there was no room."""
+    sizes: dict[str, int] = {}
+    for total in plan.units.left_out:
+        if total.mechanism.value != NAMED:
+            sizes[total.name] = sizes.get(total.name, 0) + total.left_out
+    if sizes:
+        total_size = sum(sizes.values())
+        yield (
+            f"A later run may need more of {some(_by_size(sizes))}, for which there was no room: "
+            f"--spare {max(1, round((total_size + plan.units.limit) / 1e6))}MB makes room, or --include."
+        )
+
+
+def _shells(plan: Plan) -> Iterator[str]:
+    kinds = (
+        ("setuid files", plan.surface.setuid),
+        ("shells", plan.surface.shells),
+        ("package managers", plan.surface.package_managers),
+        ("compilers", plan.surface.compilers),
+    )
+    left = [f"{name} ({some(change.left)})" for name, change in kinds if change.left]
+    if left:
+        yield f"Still in the image: {', '.join(left)}."
+
+
+def _by_size(sizes: dict[str, int]) -> list[str]:
+    ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
+    return [f"{name} {size / 1e6:.1f} MB" for name, size in ordered]
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    rest = f" and {len(names) - MOST} more" if len(names) > MOST else ""
+    return ", ".join(printable(name) for name in names[:MOST]) + rest
