@@ -32,12 +32,12 @@ REPORT = Report(
 def test_packages_of_the_author_and_what_a_later_run_may_need() -> None:
     packages, later, left_out = sentences(REPORT)
     assert packages == (
-        "Nothing was kept of what the author of the image installed by name: deb:git 9.0 MB, deb:curl 3.0 MB; "
-        "--keep installed keeps it."
+        "Nothing was kept of what the author of the image installed by name: "
+        "deb:git 9.0 MB, deb:curl 3.0 MB; --keep installed keeps it."
     )
     assert later == (
-        "A later run may need more of deb:python3 7.0 MB, /usr/lib/gconv 0.5 MB, for which there was no room: "
-        "--spare 28MB makes room, or --include."
+        "A later run may need more of deb:python3 7.0 MB, /usr/lib/gconv 0.5 MB, "
+        "for which there was no room: --spare 28MB makes room, or --include."
     )
     assert left_out == "What cannot be in the image: /run/socket: a socket."
 

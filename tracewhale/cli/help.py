@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import click
 
@@ -43,18 +43,23 @@ class GroupedCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group."""
-        everything = bool(ctx.meta.get(EVERYTHING))
-        shown = [param for param in self.get_params(ctx) if everything or _is_short(param)]
-        params = [param for param in shown if isinstance(param, click.Option)]
-        grouped = {name for names in GROUPS.values() for name in names.split()}
-        rest = " ".join(dict.fromkeys(str(param.name) for param in params if param.name not in grouped))
-        for title, names in {**GROUPS, OTHERS: rest}.items():
-            order = names.split()
-            chosen = sorted((p for p in params if p.name in order), key=lambda p: order.index(str(p.name)))
-            records = [record for param in chosen if (record := param.get_help_record(ctx)) is not None]
-            if records:
-                with formatter.section(title):
-                    formatter.write_dl(records)
+        for title, records in sections(ctx, everything=bool(ctx.meta.get(EVERYTHING))):
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def sections(ctx: click.Context, *, everything: bool) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield each group's title with its options and what help says of them; without those that are hidden."""
+    shown = [param for param in ctx.command.get_params(ctx) if everything or _is_short(param)]
+    params = [param for param in shown if isinstance(param, click.Option)]
+    grouped = {name for names in GROUPS.values() for name in names.split()}
+    rest = " ".join(dict.fromkeys(str(param.name) for param in params if param.name not in grouped))
+    for title, names in {**GROUPS, OTHERS: rest}.items():
+        order = names.split()
+        chosen = sorted((p for p in params if p.name in order), key=lambda p: order.index(str(p.name)))
+        records = [record for param in chosen if (record := param.get_help_record(ctx)) is not None]
+        if records:
+            yield title, records
 
 
 def _is_short(param: click.Parameter) -> bool:
