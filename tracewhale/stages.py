@@ -23,6 +23,7 @@ from tracewhale.plan.passes import make_plan
 from tracewhale.project.cache import TraceCache, key_of
 from tracewhale.project.lock import Locked
 from tracewhale.report.model import Built
+from tracewhale.rootfs.counted import CountedTree
 from tracewhale.rootfs.tree import Kind, View
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
@@ -64,6 +65,8 @@ class Context:
     running: bool = False
     """Whether the user's command runs now, so that a signal is the command's."""
     _seconds: dict[str, float] = field(default_factory=dict)
+    _done: int = 0
+    _total: int = 0
 
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:
@@ -75,6 +78,20 @@ class Context:
             yield
         finally:
             self._seconds[name] += time.monotonic() - begun
+
+    @contextmanager
+    def bar(self, name: str, text: str, total: int) -> Iterator[None]:
+        """As a stage that reads or writes so many bytes, each of which is counted."""
+        with self.stage(name, text):
+            self._done, self._total = 0, total
+            yield
+            self._total = 0
+
+    def count(self, size: int) -> None:
+        """Report that so many more bytes are done of a stage that has an amount."""
+        if self._total:
+            self._done += size
+            self.console.amount(min(self._done, self._total), self._total, "")
 
     @contextmanager
     def command(self, text: str) -> Iterator[None]:
@@ -126,7 +143,7 @@ def hold(
     """Open a target and its files until ``held`` is closed."""
     with context.stage("target", f"looking for {name}"):
         target = held.enter_context(opening())
-        return target, View(held.enter_context(target.tree()))
+        return target, View(CountedTree(held.enter_context(target.tree()), context.count))
 
 
 def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
@@ -219,10 +236,12 @@ def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
     config = {**target.config, "config": {**(target.config.get("config") or {}), **changed}}
     original = replace(original_of(target), config=config if changed else target.config)
     with ExitStack() as held:
-        with context.stage("image", f"copying {len(plan.paths)} paths"):
+        with context.bar("image", f"copying {len(plan.paths)} paths", plan.size):
             written = held.enter_context(recipes.write(making.view, plan, original, making.recipe))
-        with context.stage("load", "loading the new image"):
-            rebuilt = held.enter_context(target.rebuilt(written.image))
+        with context.bar(
+            "load", "loading the new image", sum(layer.size for layer, _ in written.image.layers)
+        ):
+            rebuilt = held.enter_context(target.rebuilt(written.image, context.count))
         yield Candidate(written, rebuilt, note)
 
 

@@ -12,6 +12,7 @@ from tests.packages.images import Image as Files
 from tracewhale.engines.base import Progress, Request
 from tracewhale.engines.names import DOCKER, Name
 from tracewhale.image import Image
+from tracewhale.rootfs.counted import Count, ignore
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
@@ -97,7 +98,8 @@ class FakeTarget:
         return run_line(self.run, self.config["config"], name)
 
     @contextmanager
-    def rebuilt(self, image: Image) -> Iterator[FakeRebuilt]:
+    def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[FakeRebuilt]:
+        count(len(image.config))
         config = json.loads(image.config)
         run = self.run.on(image.digest, config["config"])
         new = FakeTarget(

@@ -7,14 +7,31 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from rich.console import Console
+from rich.progress import BarColumn, SpinnerColumn, Task, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Display
-from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress_bar import ProgressBar
+from rich.table import Column
 from rich.text import Text
 
 from tracewhale.cli.streams import unless_unread
 from tracewhale.printable import printable
+
+BAR = 20
+"""Columns of a bar."""
+
+REFRESH_SECONDS = 0.1
+"""How often an amount is looked at: more often nobody sees."""
+
+
+class KnownBarColumn(BarColumn):
+    """A bar for tasks of which the whole amount is known, and nothing for others."""
+
+    def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override]
+        """Return the bar of a task, or nothing."""
+        return super().render(task) if task.fields.get("known") else Text("")
 
 
 class Progress:
@@ -27,6 +44,7 @@ class Progress:
         self.live = lively and sys.stderr.isatty() and not plain
         self._display: Display | None = None
         self._task = TaskID(0)
+        self._shown_at = 0.0
 
     def __call__(self, text: str) -> None:
         text = printable(text)  # it may name what an image or a trace calls itself
@@ -41,22 +59,46 @@ class Progress:
         if self._display is None:
             self._display = Display(
                 SpinnerColumn(finished_text="✓"),
-                TextColumn("{task.description}", markup=False),
                 TimeElapsedColumn(),
+                TextColumn("{task.description}", markup=False),
+                KnownBarColumn(bar_width=BAR),
+                TextColumn(
+                    "{task.fields[newest]}",
+                    markup=False,
+                    table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+                ),
                 console=Console(file=sys.stderr),
+                expand=True,
             )
             self._display.start()
         else:
             self._end_stage()
-        self._task = self._display.add_task(Text(text).plain, total=1)
+        self._task = self._display.add_task(Text(text).plain, total=1, newest="", known=False)
+
+    def amount(self, done: int, total: int, newest: str = "") -> None:
+        """Show how much of the present stage is done, and the newest where nobody knows the whole."""
+        now = time.monotonic()
+        if self._display is None or (now - self._shown_at < REFRESH_SECONDS and done != total):
+            return
+        self._shown_at = now
+        if total:
+            words = f"{done / 1e6:.1f} of {total / 1e6:.1f} MB"
+            self._display.update(self._task, completed=done, total=total, newest=words, known=True)
+        else:
+            self._display.update(self._task, newest=f"{done} paths, {printable(newest)}")
 
     def _end_stage(self) -> None:
         if self._display is not None:
-            self._display.update(self._task, completed=1)
+            self._display.update(self._task, completed=1, total=1, newest="", known=False)
 
     def _write(self, text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
+
+    def refresh(self) -> None:
+        """Show at once what is shown some times a second."""
+        if self._display is not None:
+            self._display.refresh()
 
     def clear(self) -> None:
         """Let go of the terminal before something else is written: what was shown stays."""

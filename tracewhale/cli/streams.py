@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import click
 
-from tracewhale.running.console import Console
+from tracewhale.running.console import Amount, Console, no_amount
 
 
 def unless_unread(descriptor: int, write: Callable[[], None]) -> None:
@@ -24,7 +24,9 @@ def unless_unread(descriptor: int, write: Callable[[], None]) -> None:
         to_nowhere(descriptor)
 
 
-def console(output: int, clear: Callable[[], None], *, interactive: bool) -> Console:
+def console(
+    output: int, clear: Callable[[], None], *, interactive: bool, amount: Amount = no_amount
+) -> Console:
     """Return the console on this process's streams.
 
     The command's output goes to the descriptor ``output``; ``clear`` takes away what is shown for the moment.
@@ -43,6 +45,7 @@ def console(output: int, clear: Callable[[], None], *, interactive: bool) -> Con
         stdin=io.FileIO(0, closefd=False) if interactive else None,
         raw=_raw_terminal,
         size=_terminal_size,
+        amount=amount,
     )
 
 

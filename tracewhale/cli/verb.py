@@ -97,7 +97,9 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     """
     progress = Progress(silent=form == QUIET, lively=not interactive)
     output = 2 if FORMATS[form].for_programs else 1
-    current = Context(console(output, progress.clear, interactive=interactive), Handle(), progress)
+    current = Context(
+        console(output, progress.clear, interactive=interactive, amount=progress.amount), Handle(), progress
+    )
     with signals(current):
         try:
             yield current

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from tracewhale.engines.names import Name
 from tracewhale.engines.probes import Probe
 from tracewhale.image import Image
+from tracewhale.rootfs.counted import Count, ignore
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.options import RunOptions
@@ -111,8 +112,11 @@ class Target(Protocol):
         """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
         ...
 
-    def rebuilt(self, image: Image) -> AbstractContextManager[Rebuilt]:
-        """Hold a new image made from this one until it is published; it goes if it never is."""
+    def rebuilt(self, image: Image, count: Count = ignore) -> AbstractContextManager[Rebuilt]:
+        """Hold a new image made from this one until it is published; it goes if it never is.
+
+        ``count`` is called with the bytes of each piece that an engine has taken of it.
+        """
         ...
 
 

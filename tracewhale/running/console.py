@@ -21,6 +21,15 @@ def discard(data: bytes) -> None:
     """A writer that writes nowhere."""
 
 
+Amount = Callable[[int, int, str], None]
+"""Told how much of the present stage is done, of how much (0: nobody knows), and the newest of it; called
+often, and cheap."""
+
+
+def no_amount(done: int, total: int, newest: str = "") -> None:
+    """An `Amount` that is told nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Console:
     """The streams of the process that asked; the writers are called from threads, one call at a time each.
@@ -28,7 +37,7 @@ class Console:
     ``stdin`` is read only with ``-i``; None gives the command the input that its run was recorded with.
     ``raw`` puts the terminal into raw mode for as long as it is entered, ``size`` gives its (rows,
     columns), None when there is none; both are used with ``-t`` only. What a workload prints goes to
-    ``stderr``.
+    ``stderr``. ``amount`` is told how many paths were asked for, and the newest.
     """
 
     stdout: Callable[[bytes], None] = discard
@@ -36,6 +45,7 @@ class Console:
     stdin: InputReader | None = None
     raw: Callable[[], AbstractContextManager[None]] = nullcontext
     size: Callable[[], tuple[int, int] | None] = lambda: None
+    amount: Amount = no_amount
 
 
 NO_CONSOLE = Console()

@@ -249,6 +249,9 @@ class RunSession(ABC):
         self._heard_at = time.monotonic()
         records = self.collector.feed(data)
         self.reports += sum(isinstance(record, Counted) for record in records)
+        newest = next((each.path for each in reversed(records) if isinstance(each, Accessed)), "")
+        if newest:
+            self.console.amount(len(self.collector.events), 0, newest)
         if self.observe is not None:
             for record in records:
                 if isinstance(record, Accessed):

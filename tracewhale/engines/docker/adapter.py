@@ -42,6 +42,7 @@ from tracewhale.errors import ProbeError, TargetNotFound, TraceFileError, UsageE
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 from tracewhale.image.config import from_inspect
+from tracewhale.rootfs.counted import Count, counted, ignore
 from tracewhale.rootfs.layers import changed_paths
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
@@ -160,10 +161,10 @@ class DockerTarget:
         return run_line(self._run, self.config.get("config") or {}, name, os.environ)
 
     @contextmanager
-    def rebuilt(self, image: Image) -> Iterator[DockerRebuilt]:
+    def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[DockerRebuilt]:
         made: list[str] = []
         try:
-            whole(lambda: made.append(load(self._client, docker_archive(image))))
+            whole(lambda: made.append(load(self._client, counted(docker_archive(image), count))))
             config = inspect_image(self._client, made[0])["Config"]
             new = DockerRebuilt(self._client, self._run.on(made[0], config), image, self._kind)
             yield new

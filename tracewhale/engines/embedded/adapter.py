@@ -20,6 +20,7 @@ from tracewhale.engines.names import OCI, Name, parse
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import TargetNotFound, UsageError
 from tracewhale.image import Image
+from tracewhale.rootfs.counted import Count, ignore
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity, identity, read_user_database
@@ -121,7 +122,7 @@ class EmbeddedTarget:
         return run_line(self._run, self.config.get("config") or {}, name, os.environ)
 
     @contextmanager
-    def rebuilt(self, image: Image) -> Iterator[EmbeddedRebuilt]:
+    def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[EmbeddedRebuilt]:
         with of_image(image, self._source.machine) as source:
             run = self._run.on(source.identity, source.config.get("config") or {})
             yield EmbeddedRebuilt(EmbeddedTarget(source, run), image)

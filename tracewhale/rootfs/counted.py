@@ -1,0 +1,42 @@
+"""A tree that tells how much is read out of it, for a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from tracewhale.rootfs.tree import Entry, Packed, Tree
+
+Count = Callable[[int], None]
+"""Called with each number of bytes, and cheap."""
+
+
+def ignore(size: int) -> None:
+    """Count nothing."""
+
+
+class CountedTree:
+    """Another tree, and ``count`` is called with the bytes of each piece of a packed file."""
+
+    def __init__(self, tree: Tree, count: Count) -> None:
+        self._tree, self._count = tree, count
+
+    def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
+        """As Tree.scan."""
+        return self._tree.scan(directories)
+
+    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+        """As Tree.read."""
+        return self._tree.read(wanted)
+
+    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+        """As Tree.pack."""
+        for packed in self._tree.pack(paths):
+            yield replace(packed, chunks=counted(packed.chunks, self._count))
+
+
+def counted(chunks: Iterable[bytes], count: Count) -> Iterator[bytes]:
+    """Yield the chunks, each after it was counted."""
+    for chunk in chunks:
+        count(len(chunk))
+        yield chunk
