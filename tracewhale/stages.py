@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -57,11 +57,15 @@ class Job:
 
 @dataclass(slots=True)
 class Context:
-    """What surrounds the stages: streams, the way to interrupt them, progress, and a stopwatch."""
+    """What surrounds the stages: streams, the way to interrupt them, progress, and a stopwatch.
+
+    ``surroundings`` makes what is beside the target in each run: a Compose project's other services.
+    """
 
     console: Console = field(default_factory=Console)
     handle: Handle = field(default_factory=Handle)
     progress: Progress = lambda text: None
+    surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
     running: bool = False
     """Whether the user's command runs now, so that a signal is the command's."""
     _seconds: dict[str, float] = field(default_factory=dict)
@@ -154,7 +158,7 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
             changes = target.changes(job.base)
     if job.keep_changes and not (job.request.command or job.steps):
         return target.untraced(changes)
-    with context.command("running the command in its original container"):
+    with context.surroundings(), context.command("running the command in its original container"):
         return target.trace(
             view.tree, job.steps, context.console, context.handle, context.progress, changes=changes
         ).checked()
@@ -191,7 +195,8 @@ def run_again(target: Target, trace: Trace, making: Making, text: str) -> RunRes
     """Repeat a traced run with the same input, steps and mounts; its output is compared, not shown."""
     context = making.context
     driven = ", driven the same way" if any(step.kind not in ("for", "wait") for step in trace.steps) else ""
-    with target.tree() as tree, context.stage("verification run", f"{text}{driven}"):
+    stage = context.stage("verification run", f"{text}{driven}")
+    with context.surroundings(), target.tree() as tree, stage:
         try:
             return target.trace(
                 tree,

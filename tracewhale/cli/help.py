@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import click
 
 GROUPS: Mapping[str, str] = {
-    "What to run": "expect_status probe keep_changes base cache",
-    "How to drive it": "workload exec_ for_ until_idle http http_file crawl wait_for wait_timeout",
+    "What to run": "compose service expect_status probe keep_changes base cache",
+    "How to drive it": "workload exec_ for_ until_idle http http_file crawl openapi openapi_max wait_for "
+    "wait_timeout",
     "What to keep": "level include exclude keep_listings shrink guess_dlopen spare no_unit include_from "
     "exclude_from rule_files no_rule keep_package_docs",
     "The image": "tag output force layers sbom sbom_in_image sbom_format keep_privileges image_label "

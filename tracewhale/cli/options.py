@@ -43,6 +43,7 @@ class TargetCommand(GroupedCommand):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ours, theirs = _split(args)
         ctx.ensure_object(dict)["arguments"] = tuple(theirs)
+        ctx.obj["composed"] = any(word == "--compose" or word.startswith("--compose=") for word in ours)
         words = ordered(_terminal_clusters(ours))
         try:
             return super().parse_args(ctx, list(words))

@@ -8,6 +8,7 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options, steps
+from tracewhale.cli.compose import Target, check_target, compose_options, composed
 from tracewhale.cli.limits import accept, limit_options, limits
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
@@ -16,8 +17,9 @@ from tracewhale.tracing import tracefile
 
 
 @click.command("run", cls=options.TargetCommand)
-@click.argument("target")
+@click.argument("target", cls=Target)
 @options.output_options
+@compose_options
 @steps.step_options
 @options.change_options
 @options.plan_options
@@ -40,27 +42,28 @@ from tracewhale.tracing import tracefile
 @options.report_options
 @verb
 def run(
-    target: str, tag: str, output: str, no_verify: bool, trace_out: str | None, form: str, **given: Any
+    target: str | None, tag: str, output: str, no_verify: bool, trace_out: str | None, form: str, **given: Any
 ) -> None:
     """Run a command of TARGET under the tracer and make a minimal image that behaves the same.
 
-    TARGET is an image, or a container by id or name, which is taken as it is now; or, with no engine,
-    docker-archive:FILE, oci:DIR[:TAG], rootfs:DIR or host, this very machine. ARG... means what it means to
-    `docker run`; for a container it is the command itself, as with `docker exec`.
+    TARGET is an image, which --compose and --service name in place of TARGET, or a container by id or name,
+    which is taken as it is now; or, with no engine, docker-archive:FILE, oci:DIR[:TAG], rootfs:DIR or host,
+    this very machine. ARG... means what it means to `docker run`; for a container it is the command itself,
+    as with `docker exec`.
 
     The command and all that drives it run twice or more: traced, and again in each new image to verify it.
     """
-    job = options.job(target, given)
+    job = options.job(check_target(target, given), given)
     settings = options.plan_settings(given)
     destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)
     allowed = limits(given)
     if trace_out:
         tracefile.check_place(trace_out)
-    with context(form, interactive=given["interactive"]) as current:
+    with context(form, interactive=given["interactive"]) as current, composed(job, given, current) as asked:
         report = pipeline.run(
             Engines(current.progress),
-            job,
+            asked,
             settings,
             current,
             destination=destination,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tracewhale.engines.names import Name
@@ -26,11 +26,15 @@ Progress = Callable[[str], None]
 @dataclass(frozen=True, slots=True)
 class Request:
     """The run that a user asks for: options of ``docker run``, a command (empty: the target's own), a
-    probe."""
+    probe.
+
+    ``base`` is what no option says of it: see ``Run``.
+    """
 
     options: RunOptions = RunOptions()
     command: tuple[str, ...] = ()
     probe: Probe = Probe.AUTO
+    base: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Target(Protocol):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from tracewhale.errors import UsageError
 
@@ -94,9 +94,13 @@ def _table(path: str) -> dict[str, Any] | None:
 def _check(path: str, place: str, table: Mapping[str, Any], known: Sequence[str] | frozenset[str]) -> None:
     for key in table:
         if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            hint = f"Do you mean {near[0]}?" if near else f"It may have {', '.join(sorted(known))}."
-            raise UsageError(f"{path}: {place or 'the file'} has an unknown key {key}.", hint)
+            _unknown(f"{path}: {place or 'the file'}", key, known)
+
+
+def _unknown(place: str, key: str, known: Iterable[str]) -> NoReturn:
+    near = difflib.get_close_matches(key, known, 1)
+    hint = f"Do you mean {near[0]}?" if near else f"It may have {', '.join(sorted(known))}."
+    raise UsageError(f"{place} has an unknown key {key}.", hint)
 
 
 def _expect(path: str, place: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
@@ -105,9 +109,12 @@ def _expect(path: str, place: str, value: object, kind: type | tuple[type, ...],
 
 
 def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -> Iterator[str]:
-    image = table.get("image")
-    if not isinstance(image, str) or not image:
-        raise UsageError(f"{path}: {place} has no image.", 'Say which: image = "shop:latest".')
+    image = table.get("image", "")
+    if not isinstance(image, str) or bool(image) == ("compose" in table):
+        raise UsageError(
+            f"{path}: {place} has no image." if not image else f"{path}: {place} has an image and compose.",
+            'Say which: image = "shop:latest", or compose = "compose.yaml" and service = "web".',
+        )
     for key, value in table.items():
         at = f"{place}.{key}"
         if key in OWN:
@@ -126,8 +133,9 @@ def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -
             ):
                 _expect(path, at, each, (str, int, float), "a string or a list of strings")
                 yield f"--{key}={each}"
-    yield from _steps(path, f"{place}.steps", table.get("steps", []), known)
-    yield image
+    yield from step_words(f"{path}: {place}.steps", table.get("steps", []), known.steps)
+    if image:
+        yield image
     command = table.get("command", [])
     _expect(path, f"{place}.command", command, list, "a list of strings")
     if command:
@@ -137,13 +145,17 @@ def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -
         yield word
 
 
-def _steps(path: str, place: str, steps: object, known: Vocabulary) -> Iterator[str]:
-    _expect(path, place, steps, list, 'a list such as [{ http = "/" }, { crawl = 2 }]')
-    for step in steps if isinstance(steps, list) else ():
-        _expect(path, place, step, dict, 'a list such as [{ http = "/" }, { crawl = 2 }]')
-        _check(path, place, step, known.steps)
+def step_words(place: str, steps: object, known: frozenset[str]) -> Iterator[str]:
+    """Return a list of steps, such as ``[{ http = "/" }]``, as options. Raises UsageError with the place."""
+    example = 'a list such as [{ http = "/" }, { crawl = 2 }]'
+    for step in steps if isinstance(steps, list) else [None]:
+        if not isinstance(step, dict):
+            raise UsageError(f"{place} is not {example}.", "See docs/project-file.md.")
         if len(step) != 1:
-            raise UsageError(f"{path}: {place} has a step of {len(step)} keys.", "Give each its own {}.")
+            raise UsageError(f"{place} has a step of {len(step)} keys.", "Give each its own {}.")
         for kind, value in step.items():
-            _expect(path, f"{place}.{kind}", value, (str, int, float), "a string or a number")
+            if kind not in known:
+                _unknown(place, kind, known)
+            if not isinstance(value, str | int | float) or isinstance(value, bool):
+                raise UsageError(f"{place}.{kind} is not a string or a number.", "See docs/project-file.md.")
             yield f"--{kind}={value}"

@@ -23,6 +23,8 @@ class Run:
     ``command`` are the words given by the user (empty: the image's own). For a container as the target
     ``container`` is its id, ``command`` replaces the entrypoint too, and ``base`` is what ``docker
     inspect`` said of it (``Config``, ``HostConfig``, ``Mounts``), onto which ``options`` are laid;
+    For a service of a Compose project ``base`` has its ``HostConfig`` (``Binds`` and ``Mounts`` of what is
+    made anew for each run), ``Healthcheck``, and ``Networks`` with ``Name``, ``Aliases`` and ``IPAMConfig``.
     ``volumes_from`` is the container that has a copy of its volumes. ``input`` is what a recorded run was
     given on its standard input.
     """

@@ -262,13 +262,15 @@ class RunSession(ABC):
         number, seconds = self.ending_signal or self.stop_policy.signal, self.stop_policy.seconds
         began = time.monotonic()
         self.collector.stopping = True
+        announced = False
         self.kill(number)
         while not self.wait(lambda: self.status is not None, STOP_POLL_SECONDS):
             # A handler may give the signal its default meaning back, which process 1 does not die of.
             if time.monotonic() - began >= seconds or not reacts(self.process_status(), number):
                 self.kill(signal.SIGKILL)
                 self.wait(lambda: self.status is not None)
-            elif time.monotonic() - began >= STOP_SILENCE_SECONDS:
+            elif not announced and time.monotonic() - began >= STOP_SILENCE_SECONDS:
+                announced = True
                 self.progress(f"stopping the command, which may take {seconds:.0f} s (--stop-timeout)")
 
     # What an engine does.

@@ -158,6 +158,8 @@ class DockerTarget:
 
     def run_line(self, name: str) -> tuple[str, ...]:
         """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
+        if self._run.base.get("Networks"):
+            return ()  # Compose starts it
         return run_line(self._run, self.config.get("config") or {}, name, os.environ)
 
     @contextmanager
@@ -248,7 +250,7 @@ class DockerEngine:
         options = request.options
         place = parse(name).place
         found = find(self._client, place, platform=options.platform or "", progress=self._progress)
-        with prepared(self._client, found, options, request.command) as run:
+        with prepared(self._client, found, options, request.command, request.base) as run:
             yield DockerTarget(self._client, run, found, request.probe)
 
     def labelled(self, selector: str) -> Sequence[str]:

@@ -109,6 +109,9 @@ def untraced(run: Run) -> CreatePayload:
         "ExposedPorts": {port: {} for _, _, port in options.publish} or None,
         "StopTimeout": base.get("StopTimeout") if options.stop_timeout is None else options.stop_timeout,
     }
+    if networks := run.base.get("Networks"):
+        # One alone can be given to an engine before API 1.44; the others are connected before the start.
+        config["NetworkingConfig"] = {"EndpointsConfig": {networks[0]["Name"]: endpoint(networks[0])}}
     return CreatePayload(
         config={key: value for key, value in config.items() if value is not None},
         host={**_host(run), **host},
@@ -117,6 +120,11 @@ def untraced(run: Run) -> CreatePayload:
         platform=options.platform or "",
         init=options.init or bool((run.base.get("HostConfig") or {}).get("Init")),
     )
+
+
+def endpoint(network: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the engine's EndpointSettings for a network of ``Run.base``."""
+    return {name: network[name] for name in ("Aliases", "IPAMConfig") if network.get(name)}
 
 
 def _own_hostname(run: Run) -> bool:
@@ -189,7 +197,10 @@ def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
         str(each["Target"]) for each in options.mounts
     }
     taken |= set(options.tmpfs)
-    mounts, copied = list(options.mounts), []
+    project = {} if run.container else run.base.get("HostConfig") or {}
+    mounts = [*(each for each in project.get("Mounts") or () if each["Target"] not in taken), *options.mounts]
+    binds = [each for each in project.get("Binds") or () if destination_of(each) not in taken]
+    copied = []
     for each in run.base.get("Mounts") or ():
         destination = each["Destination"]
         if destination in taken:
@@ -210,7 +221,7 @@ def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
             mounts.append({"Type": "tmpfs", "Target": destination})
     tmpfs = {**{k: v for k, v in _base_tmpfs(run).items() if k not in taken}, **options.tmpfs}
     host: dict[str, Any] = {
-        "Binds": [each for each in options.volumes if ":" in each],
+        "Binds": [*binds, *(each for each in options.volumes if ":" in each)],
         "Mounts": mounts,
         "Tmpfs": tmpfs,
     }

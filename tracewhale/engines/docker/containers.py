@@ -15,7 +15,13 @@ from typing import Any, cast
 from docker import APIClient
 from docker.errors import APIError
 
-from tracewhale.engines.docker.container_spec import DOCKER_INIT, PROBE, PROBE_DIRECTORY, CreatePayload
+from tracewhale.engines.docker.container_spec import (
+    DOCKER_INIT,
+    PROBE,
+    PROBE_DIRECTORY,
+    CreatePayload,
+    endpoint,
+)
 from tracewhale.engines.docker.engine import api_errors, inspect_image
 from tracewhale.engines.docker.exec_stream import Input, ProcessOutput, attach
 from tracewhale.engines.docker.leftovers import OWNER, owner
@@ -58,6 +64,14 @@ def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[s
         finally:
             for volume in fresh:
                 whole(partial(_remove_volume, client, volume))
+
+
+def connect_network(client: APIClient, identifier: str, network: Mapping[str, Any]) -> None:
+    """Connect a container to one of the ``Networks`` of ``Run.base``."""
+    with api_errors(f"connect the container to the network {network['Name']}"):
+        raw: Any = client
+        body = {"Container": identifier, "EndpointConfig": endpoint(network)}
+        raw._raise_for_status(raw._post_json(raw._url("/networks/{0}/connect", network["Name"]), data=body))
 
 
 def remove(client: APIClient, name: str) -> None:

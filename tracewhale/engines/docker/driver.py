@@ -23,7 +23,14 @@ from tracewhale.engines.docker.container_spec import (
     traced,
     untraced,
 )
-from tracewhale.engines.docker.containers import container, copied_volumes, docker_init, put_programs, token
+from tracewhale.engines.docker.containers import (
+    connect_network,
+    container,
+    copied_volumes,
+    docker_init,
+    put_programs,
+    token,
+)
 from tracewhale.engines.docker.facts import impossible_capabilities
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.workload_exec import workload_engine
@@ -86,6 +93,8 @@ def trace(
             filled(plain, volumes), who, name, run, DOORS[kind], impossible_capabilities(client)
         )
         identifier = stack.enter_context(container(client, payload, name))
+        for network in (run.base.get("Networks") or ())[1:]:
+            connect_network(client, identifier, network)
         programs = {PROBE: probe}
         if payload.init:
             programs[init_path(payload)] = docker_init(client, run.image, probe)
@@ -153,7 +162,7 @@ def _drive(
             session.start(ports)
             check_start(session, payload.argv[0])
             progress("tracing")
-            service = service_of(session, ports, health_check(run.config), environment)
+            service = service_of(session, ports, health_check(_health(run)), environment)
             taken, stopped = drive(session, service, wanted)
         session.drain()
         if not stopped:
@@ -164,6 +173,12 @@ def _drive(
         session.drain()
         return Ending((), stopped=True, failure=error)
     return Ending(tuple(taken), stopped)
+
+
+def _health(run: Run) -> Mapping[str, Any]:
+    """Return a configuration that says how the run is found healthy: the image's, or a Compose file's."""
+    own = run.base.get("Healthcheck")
+    return {**run.config, "Healthcheck": own} if own else run.config
 
 
 def _outcome(session: ContainerSession, kind: Probe, *, stopped: bool) -> Outcome:

@@ -54,8 +54,9 @@ def is_gone(told: str) -> bool:
 
 
 def remove_leftovers(client: APIClient) -> None:
-    """Remove what this machine's runs left that were killed: containers with their anonymous volumes, and
-    the images of the probe."""
+    """Remove what this machine's runs left that were killed: containers with their anonymous volumes, the
+    images of the probe, and the networks and volumes of Compose projects."""
+    raw: Any = client
     with suppress(TraceWhaleError), api_errors("look for what killed runs left"):
         listed = cast("list[dict[str, Any]]", client.containers(all=True, filters={"label": OWNER}))
         for each in listed:
@@ -65,3 +66,9 @@ def remove_leftovers(client: APIClient) -> None:
         for each in images:
             if is_gone(str(each["Labels"][OWNER])):
                 client.remove_image(each["Id"])
+        for each in raw.networks(filters={"label": OWNER}):
+            if is_gone(str(each["Labels"][OWNER])):
+                raw.remove_network(each["Id"])
+        for each in raw.volumes(filters={"label": OWNER})["Volumes"] or ():
+            if is_gone(str(each["Labels"][OWNER])):
+                raw.remove_volume(each["Name"])

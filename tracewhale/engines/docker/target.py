@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, cast
@@ -32,16 +32,20 @@ def inspect_container(client: APIClient, identifier: str) -> dict[str, Any]:
 
 @contextmanager
 def prepared(
-    client: APIClient, found: EngineObject, options: RunOptions, command: Sequence[str]
+    client: APIClient,
+    found: EngineObject,
+    options: RunOptions,
+    command: Sequence[str],
+    asked: Mapping[str, Any] = {},
 ) -> Iterator[Run]:
     """Yield what to run; of a container an image as it is now, and a copy of its volumes, which go at the
-    end.
+    end. ``asked`` is the ``base`` of an image's run.
 
     The container itself is neither paused nor changed. Raises EngineError, NoSpace.
     """
     words = tuple(command)
     if not found.container:
-        yield Run(found.name, found.image, image_config(client, found.image), options, words)
+        yield Run(found.name, found.image, image_config(client, found.image), options, words, base=asked)
         return
     state = inspect_container(client, found.container)
     base = {key: state.get(key) for key in ("Config", "HostConfig", "Mounts")}

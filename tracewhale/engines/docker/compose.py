@@ -1,0 +1,284 @@
+"""A copy of a Compose project beside a traced service: brought up for each run, and taken down after it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
+
+import yaml
+from docker import APIClient
+from docker.errors import APIError
+
+from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.docker.containers import remove, token
+from tracewhale.engines.docker.engine import api_errors, connect, inspect_image
+from tracewhale.engines.docker.leftovers import OWNER, owner, remove_leftovers
+from tracewhale.engines.docker.target import inspect_container
+from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.errors import EngineError, TargetNotFound, UsageError, WorkloadFailed
+from tracewhale.running.compose import Composition, as_options, composition, overlaid, project_name
+
+PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
+"""Labels of what Compose makes."""
+
+AWAITED_SECONDS = 120.0
+"""How long a service may take until what the traced one awaits of it holds, where the user does not say."""
+LOOK_SECONDS = 0.3
+END_SECONDS = 5.0
+"""How long Compose may take to end that is told to, before it is killed."""
+ROUNDS = 20
+"""How often is looked for what is left of a project: a request that was on its way may still make some."""
+LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ComposeProject:
+    """A copy of a project, resolved and ready: nothing of it runs but within ``running``."""
+
+    found: Composition
+    command: tuple[str, ...]
+    client: APIClient
+    progress: Progress
+    seconds: float
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Bring up the other services, with new volumes and networks; take all down, whatever happens.
+
+        Raises EngineError where Compose fails, WorkloadFailed for a service that does not become what the
+        traced one awaits.
+        """
+        found = self.found
+        try:
+            # Created and not started, the traced service has its networks and volumes made.
+            _compose(self.command, "up", "--no-start", found.service)
+            if found.others:
+                self.progress(f"starting {', '.join(found.others)}")
+                _compose(self.command, "up", "-d", *found.others)
+            for name, condition in found.conditions.items():
+                self._await(name, condition)
+            yield
+        finally:
+            self.progress("taking the Compose project down")
+            whole(partial(remove_project, self.client, found.project))
+
+    def request(self, given: Request) -> Request:
+        """Return how Compose would run the service, with what the user gives beside it."""
+        found = self.found
+        try:
+            _compose(self.command, "up", "--no-start", found.service)
+            (container,) = _containers(self.client, found.project, found.service)
+            created = inspect_container(self.client, container["Id"])
+            image = inspect_image(self.client, str(created["Image"]))["Config"] or {}
+        finally:
+            whole(partial(remove_project, self.client, found.project))
+        options, words, base = as_options(created, image, found.volumes)
+        networks = () if given.options.network else found.networks
+        return replace(
+            given,
+            options=overlaid(options, given.options),
+            command=given.command or words,
+            base={**base, "Networks": list(networks)},
+        )
+
+    def _await(self, name: str, condition: str) -> None:
+        self.progress(f"waiting for {name} ({condition})")
+        deadline = time.monotonic() + self.seconds
+        while True:
+            listed = _containers(self.client, self.found.project, name)
+            states = [inspect_container(self.client, each["Id"])["State"] for each in listed]
+            if states and all(_holds(condition, state) for state in states):
+                return
+            failed = next((why for state in states if (why := _failed(condition, state))), "")
+            if failed or time.monotonic() > deadline:
+                why = failed or f"is not what {self.found.service} awaits after {self.seconds:g} s"
+                words = self._last_words(listed)
+                raise WorkloadFailed(
+                    f"The service {name} {why} ({condition}){words}",
+                    "Does it come up with `docker compose up`?",
+                )
+            time.sleep(LOOK_SECONDS)
+
+    def _last_words(self, listed: Sequence[Mapping[str, Any]]) -> str:
+        with suppress(APIError):
+            for each in listed:
+                printed = self.client.logs(each["Id"], tail=LINES)
+                if text := printed.decode(errors="replace").strip():
+                    return f". Its last output:\n{text}"
+        return ", and printed nothing."
+
+
+def _holds(condition: str, state: Mapping[str, Any]) -> bool:
+    match condition:
+        case "service_healthy":
+            return str((state.get("Health") or {}).get("Status")) == "healthy"
+        case "service_completed_successfully":
+            return (state["Status"], state["ExitCode"]) == ("exited", 0)
+        case _:
+            return state["Status"] in ("running", "exited")
+
+
+def _failed(condition: str, state: Mapping[str, Any]) -> str:
+    if state["Status"] in ("exited", "dead") and condition != "service_started":
+        return f"ended with status {state['ExitCode']}"
+    if condition == "service_healthy":
+        health = state.get("Health")
+        if not health:
+            return "has no health check, by which it could be awaited"
+        if health.get("Status") == "unhealthy":
+            return "is unhealthy"
+    return ""
+
+
+@contextmanager
+def open_project(
+    files: Sequence[str],
+    service: str,
+    progress: Progress,
+    seconds: float = 0.0,
+    environ: Mapping[str, str] = os.environ,
+) -> Iterator[ComposeProject]:
+    """Resolve Compose files and build the images that are missing.
+
+    Raises UsageError for files that Compose refuses or a service that they lack, EngineError without Compose.
+    """
+    for file in files:
+        if not os.path.isfile(file):
+            raise UsageError(f"The Compose file {file} is not there.", "Name a file with --compose.")
+    program = find_compose(environ)
+    client = connect(environ)
+    remove_leftovers(client)
+    theirs = (*program, *(word for file in files for word in ("-f", os.path.abspath(file))))
+    progress(f"reading {', '.join(files)}")
+    resolved = _resolved(theirs, files)
+    own = project_name(resolved, files[0], environ)
+    found = composition(
+        resolved,
+        service,
+        own=own,
+        project=f"tracewhale{token()}",
+        separator="_" if program[0] == "docker-compose" else "-",
+        labels={OWNER: owner()},
+    )
+    images = found.file["services"]
+    if missing := [name for name in found.building if not _has_image(client, images[name]["image"])]:
+        progress(f"building {', '.join(missing)}")
+        _compose((*theirs, "-p", own), "build", *missing)
+    with tempfile.TemporaryDirectory(prefix="tracewhale-compose-") as directory:
+        copy = os.path.join(directory, "compose.json")
+        with open(copy, "x", encoding="utf-8") as file_:
+            json.dump(found.file, file_)
+        beside = os.path.dirname(os.path.abspath(files[0]))
+        ours = (*program, "-f", copy, "--project-directory", beside, "-p", found.project)
+        yield ComposeProject(found, ours, client, progress, seconds or AWAITED_SECONDS)
+
+
+def find_compose(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Return the words that start Compose: the plugin of ``docker``, else ``docker-compose``."""
+    path = environ.get("PATH")
+    if shutil.which("docker", path=path):
+        asked = subprocess.run(
+            ["docker", "compose", "version"], capture_output=True, check=False, stdin=subprocess.DEVNULL
+        )
+        if asked.returncode == 0:
+            return ("docker", "compose")
+    if shutil.which("docker-compose", path=path):
+        return ("docker-compose",)
+    raise EngineError(
+        "Compose is not installed: there is neither `docker compose` nor `docker-compose`.",
+        "Install the Compose plugin of Docker, or trace the service's image by itself.",
+    )
+
+
+def _resolved(command: Sequence[str], files: Sequence[str]) -> Mapping[str, Any]:
+    try:
+        value = yaml.safe_load(_compose(command, "config"))
+    except EngineError as error:
+        raise UsageError(f"Compose refuses {', '.join(files)}: {error.what}", error.hint) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise EngineError("What `compose config` printed is not YAML.") from error
+    return value if isinstance(value, dict) else {}
+
+
+def _compose(command: Sequence[str], *words: str) -> str:
+    """Run Compose to its end and return what it printed. Raises EngineError with its last lines.
+
+    It has a session of its own, so that a Ctrl-C is ours alone, and is ended before that is raised.
+    """
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [*command, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+        )
+        try:
+            printed, _ = process.communicate()
+        except BaseException:
+            _end(process)
+            raise
+        if process.returncode:
+            said.seek(0)
+            lines = said.read().decode(errors="replace").strip().splitlines()
+            raise EngineError("\n".join([f"`compose {words[0]}` failed.", *lines[-LINES:]]))
+        return printed.decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired, KeyboardInterrupt):
+            process.wait(END_SECONDS)
+            return
+
+
+def _containers(client: APIClient, project: str, service: str = "") -> list[dict[str, Any]]:
+    labels = [f"{PROJECT}={project}", *([f"{SERVICE}={service}"] if service else [])]
+    with api_errors("list the project's containers"):
+        return cast("list[dict[str, Any]]", client.containers(all=True, filters={"label": labels}))
+
+
+def remove_project(client: APIClient, project: str) -> None:
+    """Remove the containers, networks and volumes of a project, until a look finds none.
+
+    Not by Compose, which may have been ended in the middle of making them.
+    """
+    label = {"label": f"{PROJECT}={project}"}
+    raw = cast(Any, client)
+    for attempt in range(ROUNDS):
+        containers = _containers(client, project)
+        for each in containers:
+            remove(client, each["Id"])
+        with api_errors("remove the project's networks and volumes"):
+            networks = [each["Id"] for each in raw.networks(filters=label)]
+            volumes = [each["Name"] for each in raw.volumes(filters=label)["Volumes"] or ()]
+        for work, names in ((raw.remove_network, networks), (raw.remove_volume, volumes)):
+            for name in names:
+                with suppress(APIError):  # it is in use for a moment longer, or gone
+                    work(name)
+        if attempt and not (containers or networks or volumes):
+            return
+        time.sleep(LOOK_SECONDS if attempt else 0)
+    raise EngineError(
+        f"The Compose project {project} could not be removed.", "Remove it with `docker compose`."
+    )
+
+
+def _has_image(client: APIClient, name: str) -> bool:
+    try:
+        inspect_image(client, name)
+    except TargetNotFound:
+        return False
+    return True

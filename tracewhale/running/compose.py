@@ -1,0 +1,250 @@
+"""One service of a Compose file, taken out of its project: what runs beside it, and how it runs itself. Pure.
+
+The file is taken as Compose resolves it (``docker compose config``): variables, defaults and several files
+are one. What is brought up is a copy of the project with names of its own and without published ports, so it
+touches neither the user's own project nor its volumes.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tracewhale.errors import UsageError
+from tracewhale.running.options import RunOptions
+
+EXTENSION = "x-tracewhale"
+"""The key of a service under which a Compose file may say what drives it."""
+
+DROPPED = ("ports", "container_name", "build", "scale", "develop", "profiles")
+"""Keys of services that a copy of the project does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """A service that is to be traced, and the copy of its project without it.
+
+    ``file`` is the copy, as Compose reads it. ``others`` are the services that are brought up; ``conditions``
+    says which of them the service awaits and for what (``service_started`` and so on, compose-spec,
+    "depends_on"). ``networks`` are the service's: ``Name``, ``Aliases`` and ``IPAMConfig`` of each, as the
+    engine wants them. ``volumes`` are the names of the copy's own volumes. ``building`` are services whose
+    images may have to be built first. ``driven`` is what the file says under ``x-tracewhale``.
+    """
+
+    service: str
+    image: str
+    project: str
+    file: Mapping[str, Any]
+    others: tuple[str, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    networks: tuple[Mapping[str, Any], ...] = ()
+    volumes: frozenset[str] = frozenset()
+    building: tuple[str, ...] = ()
+    driven: object = field(default_factory=dict)
+
+
+def composition(
+    resolved: Mapping[str, Any],
+    service: str,
+    *,
+    own: str,
+    project: str,
+    separator: str = "-",
+    labels: Mapping[str, str],
+) -> Composition:
+    """Take a service out of a resolved Compose file.
+
+    ``own`` is the name of the user's project, which with ``separator`` begins the names of images that are
+    built of it; ``project`` is the copy's, ``labels`` are for all that it makes. Raises UsageError.
+    """
+    services = resolved.get("services")
+    if not isinstance(services, dict) or not all(isinstance(each, dict) for each in services.values()):
+        raise UsageError("The Compose file has no services.", "Name another file with --compose.")
+    if service not in services:
+        near = difflib.get_close_matches(service, services, 1)
+        raise UsageError(
+            f"The Compose file has no service {service}.",
+            f"Do you mean {near[0]}?" if near else f"Its services are {', '.join(sorted(services))}.",
+        )
+    mine = services[service]
+    for key in ("network_mode", "pid", "ipc"):
+        if str(mine.get(key) or "").startswith(("service:", "container:")):
+            raise UsageError(
+                f"The service {service} shares its {key} with another, and cannot be traced without it.",
+                f"Give it a {key} of its own in another Compose file: --compose FILE --compose OVERRIDE.",
+            )
+    chosen = _beside(services, service)
+    wanted = {service, *chosen}
+    named = {name: each.get("image") or f"{own}{separator}{name}" for name, each in services.items()}
+    copies = {name: _copied(services[name], named[name], labels) for name in sorted(wanted)}
+    # It is created only to be looked at, and without the others: their state is awaited here.
+    for key in ("depends_on", "links"):
+        copies[service].pop(key, None)
+    networks = _owned(resolved.get("networks"), project, labels)
+    volumes = _owned(resolved.get("volumes"), project, labels)
+    used = {name for each in copies.values() for name, _ in _networks(each)}
+    networks |= _owned({name: None for name in used - {*networks} if name == "default"}, project, labels)
+    file = {
+        **{key: resolved[key] for key in ("version", "configs", "secrets") if key in resolved},
+        "services": copies,
+        "networks": networks,
+        "volumes": volumes,
+    }
+    return Composition(
+        service=service,
+        image=named[service],
+        project=project,
+        file=file,
+        others=tuple(sorted(chosen)),
+        conditions={name: condition for name, condition in _depends(mine) if name in chosen},
+        networks=tuple(_endpoint(service, networks[name], how) for name, how in _networks(copies[service])),
+        volumes=frozenset(str(each["name"]) for each in volumes.values() if "external" not in each),
+        building=tuple(sorted(name for name in wanted if services[name].get("build"))),
+        driven=mine.get(EXTENSION) or {},
+    )
+
+
+def _beside(services: Mapping[str, Mapping[str, Any]], service: str) -> set[str]:
+    """The services to bring up: what it depends on, and all others but those that depend on it.
+
+    One with a profile stays down unless it is needed, as with ``compose up``.
+    """
+    needs = {name: {found for found, _ in _depends(each)} for name, each in services.items()}
+
+    def all_of(names: set[str]) -> set[str]:
+        found: set[str] = set()
+        while more := names - found:
+            found |= more
+            names = {need for name in more for need in needs.get(name, ())}
+        return found
+
+    needed = all_of(needs[service]) - {service}
+    usual = {name for name, each in services.items() if not each.get("profiles")}
+    free = {name for name in usual if service not in all_of({name})}
+    return {name for name in all_of(needed | free) if name in services}
+
+
+def _depends(service: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    depends = service.get("depends_on") or ()
+    for name in depends:
+        how = depends[name] if isinstance(depends, dict) else {}
+        condition = how.get("condition") if isinstance(how, dict) else None
+        yield str(name), str(condition or "service_started")
+
+
+def _copied(service: Mapping[str, Any], image: str, labels: Mapping[str, str]) -> dict[str, Any]:
+    kept = {key: value for key, value in service.items() if key not in DROPPED and not key.startswith("x-")}
+    if isinstance(kept.get("deploy"), dict):
+        kept["deploy"] = {key: value for key, value in kept["deploy"].items() if key != "replicas"}
+    given = service.get("labels") or {}
+    own = given if isinstance(given, dict) else dict(str(each).partition("=")[::2] for each in given)
+    return {**kept, "image": image, "labels": {**own, **labels}}
+
+
+def _owned(named: object, project: str, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Networks or volumes with names of the copy's own; external ones are the user's, and stay so."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, how in named.items() if isinstance(named, dict) else ():
+        settings = dict(how or {})
+        external = settings.get("external")
+        if external:
+            told = external.get("name") if isinstance(external, dict) else None
+            found[name] = {"name": settings.get("name") or told or name, "external": True}
+            continue
+        settings.pop("external", None)
+        found[name] = {**settings, "name": f"{project}_{name}", "labels": dict(labels)}
+    return found
+
+
+def _networks(service: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    if service.get("network_mode"):
+        return []
+    networks = service.get("networks") or {"default": None}
+    if not isinstance(networks, dict):
+        networks = dict.fromkeys(networks)
+    return [(str(name), how or {}) for name, how in networks.items()]
+
+
+def _endpoint(service: str, network: Mapping[str, Any], how: Mapping[str, Any]) -> dict[str, Any]:
+    addresses = {
+        name: how[key]
+        for key, name in (("ipv4_address", "IPv4Address"), ("ipv6_address", "IPv6Address"))
+        if how.get(key)
+    }
+    endpoint: dict[str, Any] = {"Name": network["name"], "Aliases": [service, *(how.get("aliases") or ())]}
+    return {**endpoint, "IPAMConfig": addresses} if addresses else endpoint
+
+
+def project_name(resolved: Mapping[str, Any], file: str, environ: Mapping[str, str]) -> str:
+    """Return the name of the user's project: what Compose says, else the one of its directory."""
+    told = resolved.get("name") or environ.get("COMPOSE_PROJECT_NAME")
+    directory = os.path.basename(os.path.dirname(os.path.abspath(file)))
+    return str(told or re.sub(r"[^-_a-z0-9]", "", directory.lower()) or "default")
+
+
+def as_options(
+    created: Mapping[str, Any], image: Mapping[str, Any], volumes: frozenset[str]
+) -> tuple[RunOptions, tuple[str, ...], dict[str, Any]]:
+    """Return how a container runs that Compose has created: options, a command, and what no option says.
+
+    ``created`` is what ``docker inspect`` says of it, ``image`` the configuration of its image, ``volumes``
+    the names of volumes of the copy of the project: they are new for each run, so no run needs a copy of
+    them, and they are with what no option says.
+    """
+    config, host = created["Config"], created["HostConfig"]
+    entrypoint, words = config.get("Entrypoint") or [], tuple(config.get("Cmd") or ())
+    replaced = entrypoint != (image.get("Entrypoint") or [])
+    if replaced:
+        words = (*entrypoint[1:], *words)
+    elif list(words) == (image.get("Cmd") or []):
+        words = ()
+    known = {*(image.get("Env") or ())}
+    binds = [str(each) for each in host.get("Binds") or ()]
+    mounts = list(host.get("Mounts") or ())
+    options = RunOptions(
+        env=tuple(each for each in config.get("Env") or () if each not in known),
+        volumes=tuple(each for each in binds if each.partition(":")[0] not in volumes),
+        mounts=tuple(each for each in mounts if each.get("Source") not in volumes),
+        user=config.get("User") if config.get("User") != image.get("User") else None,
+        workdir=config.get("WorkingDir") if config.get("WorkingDir") != image.get("WorkingDir") else None,
+        entrypoint=(entrypoint[0] if entrypoint else "") if replaced else None,
+        hostname=None if str(created["Id"]).startswith(config.get("Hostname") or "-") else config["Hostname"],
+        stop_timeout=config.get("StopTimeout"),
+        tty=bool(config.get("Tty")),
+    )
+    base = {
+        **host,
+        "Binds": [each for each in binds if each.partition(":")[0] in volumes],
+        "Mounts": [each for each in mounts if each.get("Source") in volumes],
+    }
+    return options, words, {"HostConfig": base, "Healthcheck": config.get("Healthcheck") or {}}
+
+
+def overlaid(options: RunOptions, given: RunOptions) -> RunOptions:
+    """Return a service's options with what the user gives: that comes last, or in their place."""
+    changes: dict[str, Any] = {}
+    for name in RunOptions.__dataclass_fields__:
+        ours, theirs = getattr(options, name), getattr(given, name)
+        if isinstance(theirs, tuple):
+            changes[name] = (*ours, *theirs)
+        elif isinstance(theirs, Mapping):
+            changes[name] = {**ours, **theirs}
+        else:
+            changes[name] = theirs if theirs not in (None, False) else ours
+    return replace(given, **changes)
+
+
+def steps_of(found: Composition) -> Sequence[Any]:
+    """Return the steps under ``x-tracewhale``: a list such as [{ http: / }]. Raises UsageError."""
+    driven = found.driven if isinstance(found.driven, dict) else {"": found.driven}
+    steps = driven.get("steps", [])
+    if {*driven} <= {"steps"} and isinstance(steps, list):
+        return steps
+    raise UsageError(
+        f"{EXTENSION} of the service {found.service} makes no sense.",
+        "It has steps and nothing else: a list such as [{ http: / }].",
+    )
