@@ -102,6 +102,8 @@ def test_what_the_file_says_of_driving() -> None:
     wrongs: list[object] = ["/", {"step": []}, {"steps": "/"}]
     assert steps_of(taken("web")) == [{"http": "/"}]
     assert steps_of(taken("db")) == []
+    escaped = {"image": "a", "x-tracewhale": {"steps": [{"exec": "echo $$A"}, {"for": 1}]}}
+    assert steps_of(taken("a", {"services": {"a": escaped}})) == [{"exec": "echo $A"}, {"for": 1}]
     for wrong in wrongs:
         with pytest.raises(UsageError, match="x-tracewhale of the service a makes no sense"):
             steps_of(taken("a", {"services": {"a": {"image": "a", "x-tracewhale": wrong}}}))

@@ -243,8 +243,17 @@ def steps_of(found: Composition) -> Sequence[Any]:
     driven = found.driven if isinstance(found.driven, dict) else {"": found.driven}
     steps = driven.get("steps", [])
     if {*driven} <= {"steps"} and isinstance(steps, list):
-        return steps
+        return [_unescaped(step) for step in steps]
     raise UsageError(
         f"{EXTENSION} of the service {found.service} makes no sense.",
         "It has steps and nothing else: a list such as [{ http: / }].",
     )
+
+
+def _unescaped(step: object) -> object:
+    """Return a step as it was meant: ``compose config`` writes each dollar twice."""
+    if not isinstance(step, dict):
+        return step
+    return {
+        kind: value.replace("$$", "$") if isinstance(value, str) else value for kind, value in step.items()
+    }
