@@ -43,7 +43,7 @@ LAYERS = {
     "engines": "errors platforms rootfs tracing driving probe image running adoption",
     "outcome": "errors printable tracing",
     "project": "errors tracing",
-    "stages": "errors rootfs tracing project plan verification report image running engines",
+    "stages": "errors rootfs tracing outcome project plan verification report image running engines",
     "pipeline": "errors tracing outcome project plan adoption watching verification report "
     "image running engines stages",
     "doctor": "errors probe running engines",

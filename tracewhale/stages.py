@@ -17,6 +17,7 @@ from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.errors import CommandNotFound, Interrupted, VerificationFailed
 from tracewhale.image import recipe as recipes
 from tracewhale.image.recipe import Original, Recipe, WrittenImage
+from tracewhale.outcome import failure_of
 from tracewhale.plan.additions import environment_of
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
@@ -165,15 +166,21 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
 
 
 def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
-    """Return the trace in the cache of this target, request and steps; without one run the command."""
-    if cache is None:
+    """Return the trace in the cache of this target, request and steps; without one run the command.
+
+    A run is kept that did what it should and was not cut short by hand. What an interactive one is given is
+    not known before it ends, so it is never taken from the cache.
+    """
+    if cache is None or job.request.options.interactive:
         return run_traced(target, view, job, context)
     asked = [target.untraced().request, job.keep_changes, job.base, job.request.probe.value]
     key = key_of(target.image, asked, job.steps)
     recorded = cache.find(key)
     if recorded is None or recorded.image != target.image:
         recorded = run_traced(target, view, job, context)
-        cache.store(key, recorded)
+        by_hand = context.handle.interrupts or (recorded.outcome is not None and recorded.outcome.signal)
+        if not by_hand and failure_of(recorded, job.expected_status) is None:
+            cache.store(key, recorded)
     else:
         context.progress("using the trace in the cache: target, options, steps and version are the same")
     return recorded

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -34,7 +35,10 @@ def test_an_image_of_a_project(image: Image, new_tag: NewTag, tmp_path: Path) ->
     assert status == ExitCode.NEW_PATHS
     assert "+ /usr/share/nginx/html/index.html" in told
     assert json.loads(lock.read_text())["targets"][tag] == locked
-    project.write_text(text + 'max-size = "1MB"\n')
+    project.write_text(text + 'max-size = "1MB"\njunit = "made.xml"\n')
     status, told = refusal("make", "--project", str(project))
     assert status == ExitCode.IMAGE_GREW
     assert "and may have 1,000,000." in told
+    suite = ElementTree.fromstring((tmp_path / "made.xml").read_text())
+    assert [failure.get("type") for failure in suite.iter("failure")] == ["ImageGrew"]
+    assert suite[0].get("name") == "GET /"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
 from tracewhale.cli.declare import apply
-from tracewhale.errors import UsageError
+from tracewhale.errors import TraceWhaleError, UsageError
 from tracewhale.project.lock import Limits, Locked, parse_amount, read_lock, write_lock
+from tracewhale.report import junit
 from tracewhale.report.model import Report
 
 limit_options = apply(
@@ -18,6 +21,7 @@ limit_options = apply(
     ),
     click.option("--fail-on-new", is_flag=True, help="Fail if it has paths that the lock file lacks."),
     click.option("--lock", metavar="FILE", help="Write what the new image holds, and compare with it."),
+    click.option("--junit", metavar="FILE", help="Write what was verified as JUnit XML, for CI to show."),
     click.option(
         "--cache",
         metavar="DIR",
@@ -47,3 +51,28 @@ def accept(lock: str | None, report: Report) -> None:
         built = report.built
         made = Locked(report.image, built.image, built.size, tuple(report.plan.paths))
         write_lock(lock, built.name, made)
+
+
+@contextmanager
+def junit_of_errors(path: str | None, target: str) -> Iterator[None]:
+    """Have an error that ends the work in the JUnit file, too; none that says what the user got wrong."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except TraceWhaleError as error:
+        write_junit(path, Report("run", target, "", error=error))
+        raise
+
+
+def write_junit(path: str | None, report: Report) -> None:
+    """Write a report as JUnit XML, if there is a file for it. Raises UsageError."""
+    if not path:
+        return
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(junit.render(report))
+    except OSError as error:
+        raise UsageError(
+            f"--junit {path} cannot be written: {error.strerror}.", "Name another place."
+        ) from error

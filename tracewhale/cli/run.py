@@ -9,7 +9,7 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import making, options, steps
 from tracewhale.cli.compose import Target, check_target, compose_options, composed
-from tracewhale.cli.limits import accept, limit_options, limits
+from tracewhale.cli.limits import accept, junit_of_errors, limit_options, limits, write_junit
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.project.cache import TraceCache
@@ -60,7 +60,12 @@ def run(
     allowed = limits(given)
     if trace_out:
         tracefile.check_place(trace_out)
-    with context(form, interactive=given["interactive"]) as current, composed(job, given, current) as asked:
+    named = job.name or given["service"]
+    with (
+        junit_of_errors(given["junit"], named),
+        context(form, interactive=given["interactive"]) as current,
+        composed(job, given, current) as asked,
+    ):
         report = pipeline.run(
             Engines(current.progress),
             asked,
@@ -76,4 +81,5 @@ def run(
             cache=TraceCache(given["cache"]) if given["cache"] else None,
         )
         accept(given["lock"], report)
+        write_junit(given["junit"], report)
         show(report, form)
