@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +15,7 @@ from tracewhale.cli import main
 from tracewhale.cli.make import vocabulary
 from tracewhale.errors import ExitCode, UsageError
 from tracewhale.project.file import Vocabulary, find_file, read_project
-from tracewhale.project.start import first_file
+from tracewhale.project.start import first_file, look_beside
 
 KNOWN = Vocabulary(
     frozenset({"read-only"}),
@@ -97,6 +98,9 @@ def test_the_schema_for_editors() -> None:
     shown = CliRunner().invoke(main, ["make", "--schema"])
     schema = json.loads(shown.stdout)
     jsonschema.validators.Draft202012Validator.check_schema(schema)
+    # It is in the wheel, too: tracewhale make --schema > tracewhale/project/schema.json
+    assert json.loads(files("tracewhale.project").joinpath("schema.json").read_text("utf-8")) == schema
+    jsonschema.validate({"targets": {"a": {"compose": "compose.yaml", "service": "a"}}}, schema)
     value = '[targets.a]\nimage = "a"\nenv = { A = 1 }\nsteps = [{ http = "/" }, { crawl = 2 }]\n'
     jsonschema.validate(tomllib.loads(value), schema)
     with pytest.raises(jsonschema.ValidationError):
@@ -116,6 +120,28 @@ def test_a_first_file_can_be_read(tmp_path: Path, config: dict[str, object], wor
     assert all(word in text for word in words)
     (target,) = read_project(written(tmp_path, text), vocabulary()).targets.values()
     assert 'quay.io/a/shop"s:1' in target
+
+
+def test_a_first_file_knows_what_is_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "openapi.yaml").write_text("openapi: 3.1.0\n")
+    written(
+        tmp_path, "services: {web: {image: shop}, w: {image: 'shop:latest'}, db: {image: db}}", "compose.yml"
+    )
+    found = look_beside(str(tmp_path))
+    text = first_file("shop", {"ExposedPorts": {"80/tcp": {}}}, found)
+    targets = read_project(written(tmp_path, text), vocabulary()).targets
+    steps = ("--http=/", "--crawl=2", "--openapi=openapi.yaml")
+    assert {name: words[-6:] for name, words in targets.items()} == {
+        name: ("--compose=compose.yml", f"--service={name}", f"--tag={name}:slim", *steps)
+        for name in ("web", "w")
+    }
+    assert 'image = "other"' in first_file("other", {}, found)
+
+
+@pytest.mark.parametrize("text", ["services: [", "services: [a]", "[]", "services: {a: b}", "\0"])
+def test_a_compose_file_that_is_none_is_left_alone(tmp_path: Path, text: str) -> None:
+    written(tmp_path, text, "compose.yaml")
+    assert look_beside(str(tmp_path)).services == {}
 
 
 def test_make_names_the_targets_that_there_are(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tracewhale.engines.base import Request
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
 from tracewhale.project.file import Vocabulary, find_file, read_project
-from tracewhale.project.start import first_file
+from tracewhale.project.start import first_file, look_beside
 from tracewhale.report.formats import JSON
 
 LOCK = "tracewhale.lock"
@@ -75,11 +75,11 @@ def schema() -> dict[str, Any]:
             "maxProperties": 1,
         },
     }
-    image = {"type": "string", "description": "The image or other target."}
+    image = {"type": "string", "description": "The image or other target, where it is no service of compose."}
     target = {
         "type": "object",
         "properties": dict(sorted({**keys, "steps": steps, "image": image}.items())),
-        "required": ["image"],
+        "oneOf": [{"required": ["image"]}, {"required": ["compose", "service"]}],
         "additionalProperties": False,
     }
     defaults = {"type": "object", "properties": dict(sorted(keys.items())), "additionalProperties": False}
@@ -139,15 +139,16 @@ def make(targets: tuple[str, ...], project: str | None, locked: bool, wants_sche
 )
 @verb
 def init(target: str, project: str) -> None:
-    """Write a project file for TARGET from what its image says: its ports and its health check.
+    """Write a project file for TARGET from what its image says, and from what is beside the file.
 
+    That is its ports, its health check, a Compose file with services of this image, and an OpenAPI document.
     FILE - is standard output.
     """
     if os.path.exists(project):
         raise UsageError(f"{project} is there already.", "Remove it, or name another file with -o.")
     progress = Progress()
     with Engines(progress).open(target, Request(command=("true",))) as opened:
-        text = first_file(target, opened.config)
+        text = first_file(target, opened.config, look_beside(os.path.dirname(os.path.abspath(project))))
     progress.clear()
     if project == "-":
         echo(text)
