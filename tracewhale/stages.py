@@ -5,7 +5,6 @@ A stage takes the values of those before it and returns its own. Effects go thro
 
 from __future__ import annotations
 
-import posixpath
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -21,11 +20,12 @@ from tracewhale.outcome import failure_of
 from tracewhale.plan.additions import environment_of
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
+from tracewhale.plan.startable import works
 from tracewhale.project.cache import TraceCache, key_of
 from tracewhale.project.lock import Locked
 from tracewhale.report.model import Built
 from tracewhale.rootfs.counted import CountedTree
-from tracewhale.rootfs.tree import Kind, View
+from tracewhale.rootfs.tree import View
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
 from tracewhale.running.session import GIVEN_UP
@@ -255,26 +255,6 @@ def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
         ):
             rebuilt = held.enter_context(target.rebuilt(written.image, context.count))
         yield Candidate(written, rebuilt, note)
-
-
-def works(view: View, plan: Plan, directory: str, path: str, words: tuple[str, ...]) -> bool:
-    """Return whether a command has its program in the plan, and the files that its words name."""
-    if not words:
-        return False
-    program, *rest = words
-    places = [""] if "/" in program else path.split(":")
-    if not any(_keeps(view, plan, posixpath.join(directory, place, program)) for place in places):
-        return False
-    # A word that is no path of the original is no file; what is missing there is missing here.
-    named = [posixpath.join(directory, word) for word in rest if not word.startswith("-")]
-    files = [path for path in named if (entry := view.resolve(path).entry) and entry.kind is Kind.FILE]
-    return all(_keeps(view, plan, path) for path in files)
-
-
-def _keeps(view: View, plan: Plan, path: str) -> bool:
-    found = view.resolve(path)
-    entry = found.entry
-    return entry is not None and entry.kind is Kind.FILE and plan.kept.keys() >= {*found.steps, entry.path}
 
 
 def verify_image(

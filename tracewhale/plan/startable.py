@@ -1,0 +1,28 @@
+"""Whether what a plan keeps is enough to start a command."""
+
+from __future__ import annotations
+
+import posixpath
+
+from tracewhale.plan.model import Plan
+from tracewhale.rootfs.tree import Kind, View
+
+
+def works(view: View, plan: Plan, directory: str, path: str, words: tuple[str, ...]) -> bool:
+    """Return whether a command has its program in the plan, and the files that its words name."""
+    if not words:
+        return False
+    program, *rest = words
+    places = [""] if "/" in program else path.split(":")
+    if not any(_keeps(view, plan, posixpath.join(directory, place, program)) for place in places):
+        return False
+    # A word that is no path of the original is no file; what is missing there is missing here.
+    named = [posixpath.join(directory, word) for word in rest if not word.startswith("-")]
+    files = [path for path in named if (entry := view.resolve(path).entry) and entry.kind is Kind.FILE]
+    return all(_keeps(view, plan, path) for path in files)
+
+
+def _keeps(view: View, plan: Plan, path: str) -> bool:
+    found = view.resolve(path)
+    entry = found.entry
+    return entry is not None and entry.kind is Kind.FILE and plan.kept.keys() >= {*found.steps, entry.path}
