@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import re
 
+import click
 import pytest
 
 from tracewhale.cli.progress import Progress
+from tracewhale.cli.verb import context, show
+from tracewhale.report.formats import TEXT
+from tracewhale.report.model import Report
 
 
 class Terminal(io.StringIO):
@@ -96,3 +100,12 @@ def test_lines_stay_within_the_terminal_and_nothing_comes_late(monkeypatch: pyte
     size = len(terminal.getvalue())
     progress.amount(2, 0, "/y")
     assert len(terminal.getvalue()) == size
+
+
+def test_a_report_comes_after_all_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = lively(monkeypatch)
+    with click.Context(click.Command("run")), context(TEXT) as current:
+        current.progress("tracing")
+        show(Report("run", "t", "i", notes=("This is the report.",)), TEXT)
+    assert "✓" not in terminal.getvalue().partition("This is the report.")[2]
+    assert "tracing" in terminal.getvalue().partition("This is the report.")[0]

@@ -103,6 +103,12 @@ def test_a_client_prints_what_it_reads(docker_client: DockerClient, image: Image
         for i in (original, slim)
     ]
     assert printed[0] == printed[1] != b""
+    ended = []
+    for name in (original, slim):
+        with running(docker_client, name) as container:  # without arguments it says how it is used
+            ended.append((container.wait()["StatusCode"], container.logs()))
+    assert ended[0] == ended[1]
+    assert ended[0][1].startswith(b"curl: try 'curl --help'")
 
 
 SHARING = "java -Xshare:on -XX:+UnlockDiagnosticVMOptions -XX:+VerifySharedSpaces -version".split()
@@ -141,13 +147,14 @@ def test_a_container_is_taken_as_it_is_and_left_alone(
     docker_client: DockerClient, image: Image, new_tag: NewTag, tmp_path: Path
 ) -> None:
     slim = new_tag()
-    with running(docker_client, image("base"), ["sleep", "1000"]) as container:
+    with running(docker_client, image("base"), ["sleep", "1000"], working_dir="/root") as container:
         container.exec_run(["sh", "-c", "echo changed > /root/made; rm /etc/issue"])
         before = state_of(container)
-        found = report("run", "-t", slim, container.short_id, "--", "cat", "/root/made")
+        found = report("run", "-t", slim, container.short_id, "--", "cat", "made")
         assert state_of(container) == before
     assert found["verification"]["output"] == "same"
-    assert docker_client.containers.run(slim, ["cat", "/root/made"], remove=True) == b"changed\n"
+    assert found["built"]["start"] == ["docker", "run", "--rm", slim]
+    assert docker_client.containers.run(slim, remove=True) == b"changed\n"
 
 
 @pytest.mark.usefixtures("leaves_nothing")

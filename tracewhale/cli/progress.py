@@ -59,8 +59,8 @@ class Progress:
         if self._display is None:
             self._display = Display(
                 SpinnerColumn(finished_text="✓"),
-                TimeElapsedColumn(),
-                TextColumn("{task.description}", markup=False),
+                TimeElapsedColumn(table_column=Column(no_wrap=True, min_width=7)),
+                TextColumn("{task.description}", markup=False, table_column=Column(overflow="ellipsis")),
                 KnownBarColumn(bar_width=BAR),
                 TextColumn(
                     "{task.fields[newest]}",

@@ -23,6 +23,9 @@ from tracewhale.report.formats import FORMATS, QUIET, TEXT
 from tracewhale.report.model import Report
 from tracewhale.running.console import Handle
 
+PROGRESS = "tracewhale.progress"
+"""Under this name a command's context has what shows its progress, which ends before its report."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -96,6 +99,7 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     then.
     """
     progress = Progress(silent=form == QUIET, lively=not interactive)
+    click.get_current_context().meta[PROGRESS] = progress
     output = 2 if FORMATS[form].for_programs else 1
     current = Context(
         console(output, progress.clear, interactive=interactive, amount=progress.amount), Handle(), progress
@@ -112,6 +116,7 @@ def show(report: Report, form: str) -> None:
 
     Standard output belongs to the command's own output while there is one.
     """
+    click.get_current_context().meta[PROGRESS].clear()
     if report.error is not None:
         fail(report.error, form, report)
     stream = sys.stdout if FORMATS[form].for_programs else sys.stderr
