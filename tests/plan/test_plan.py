@@ -19,6 +19,8 @@ TREE = """
     /etc/conf.d/a: one
     /etc/conf.d/b: two
     /etc/dangling -> /nowhere
+    /var/log/app/access.log -> /dev/stdout
+    /var/log/app/later.log -> ../../lib/app/later.log
     /opt/app/main.sh: #!/bin/sh -e
     /opt/app/data/x: x
     /opt/link -> app/data
@@ -64,6 +66,14 @@ def reasons(made: Plan, path: str) -> list[str]:
         (event("/etc/dangling", present=False), "/etc /etc/dangling"),
         (event("/etc/conf.d", "list"), "/etc /etc/conf.d"),
         (event("/var/lib/app/new", "create", present=False), "/var /var/lib /var/lib/app"),
+        (
+            event("/var/log/app/access.log", "create", real="/dev/pts/0"),
+            "/var /var/log /var/log/app /var/log/app/access.log",
+        ),
+        (
+            event("/var/log/app/later.log", "create", present=False),
+            "/var /var/lib /var/lib/app /var/log /var/log/app /var/log/app/later.log",
+        ),
         (event("/var/lib/app/new", "mkdir", present=False), "/var /var/lib /var/lib/app"),
         (event("/nowhere/at/all", present=False), ""),
         (event("/usr/bin/none", present=False), ""),

@@ -71,6 +71,7 @@ class Draft:
         if self.keep(event.path, reason, follow=event.follow, root=event.root) is not None:
             return ()
         if Access(event.access) in CREATING:
+            self._keep_links_to_new(event, reason)
             above = self.view.resolve(parent(event.path), root=event.root).entry
             if above is not None:
                 creates = Reason(Why.CREATES.value, event.program, event.path)
@@ -81,6 +82,15 @@ class Draft:
             self.keep(event.path, reason, follow=False, root=event.root)
         self._keep_refusal(event, reason)
         return () if event.present else (Absent(event.path, event.access, event.program),)
+
+    def _keep_links_to_new(self, event: Event, reason: Reason) -> None:
+        """Keep links through which a file is made: to a name that is not there yet, or to /dev/stdout."""
+        steps = self.view.resolve(event.path, follow=event.follow, root=event.root).steps
+        entries = [entry for step in steps if (entry := self.view.lstat(step)) is not None]
+        if any(entry.kind is Kind.SYMLINK for entry in entries):
+            for entry in entries:
+                if not self.is_outside(entry.path):
+                    self.keep(entry.path, reason, follow=False)
 
     def _keep_refusal(self, event: Event, reason: Reason) -> None:
         """Keep what fails a path otherwise than by its absence, as path_resolution(7) has it.
