@@ -8,7 +8,7 @@ import pytest
 
 from tests.trees import MemoryTree
 from tracewhale.rootfs.tree import View
-from tracewhale.tracing.events import Event, FailedProcess, Outcome, Trace
+from tracewhale.tracing.events import Event, FailedProcess, Outcome, Trace, WrittenFile
 from tracewhale.verification import Output, Verification, compare, compare_output, difference, verdict
 
 TREE = """
@@ -142,3 +142,9 @@ def test_the_verdict_says_that_nobody_saw_how_processes_ended() -> None:
     assert comparison.same
     words = verdict(unseen, Verification(1, (), comparison))
     assert words == "started, 0 requests, ends of other processes not seen"
+
+
+def test_names_of_files_alone_are_no_claim_about_a_server() -> None:
+    server = trace(replace(outcome(stopped=True), failed=(), written=(WrittenFile("/var/log/x", "file", 1),)))
+    comparison = compare(View(MemoryTree(TREE)), lambda path: True, (), server, server)
+    assert verdict(server, Verification(1, (), comparison)) == "started, 0 requests"

@@ -79,7 +79,8 @@ def _ends(trace: Trace, comparison: Comparison) -> Iterator[str]:
     else:
         yield "status equal"
         yield f"output {comparison.output.value}"
-    if total := comparison.written.total:
+    total = comparison.written.total
+    if total and not _is_server(trace):
         alike = total - comparison.written.unstable
         of = f"{alike} of {total}" if alike < total else f"{total}"
         varying = f" ({total - alike} vary with the original itself)" if alike < total else ""
