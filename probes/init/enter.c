@@ -52,9 +52,8 @@ static void make_directories(char *path) {
     mkdir(path, 0755);
 }
 
-void enter_workdir(char *path) {
-    if (chdir(path) < 0 && (make_directories(path), chdir(path)) < 0)
-        fail(EXIT_PROBE, "init: cannot work in ", path, ": ", strerror(errno));
+bool enter_workdir(char *path, bool make) {
+    return chdir(path) == 0 || (make && (make_directories(path), chdir(path) == 0));
 }
 
 pid_t forked(void) {

@@ -2,14 +2,16 @@
 #ifndef ENTER_H
 #define ENTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 /* Everything of a process but its place among the processes: that is its children's. */
 void enter_namespaces(uint32_t pid);
 
-/* Makes it where it is not there, as Docker does. */
-void enter_workdir(char *path);
+/* False with errno where it cannot. `make` makes what is not there, as an engine does for a container's first
+ * process: never for one that joins, as the target may have put a link there. */
+bool enter_workdir(char *path, bool make);
 
 /* Returns in a child, which is in the name spaces that were entered. The parent stays as it is until the
  * child has ended, and ends as it did. */

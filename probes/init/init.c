@@ -136,19 +136,23 @@ static _Noreturn void give_up(int door, int error, const char *stage, const char
     leave(error == ENOENT ? 127 : 126);
 }
 
-/* Waits for the tracer outside, which sees in /proc/PID/status that SIGUSR2 is blocked: SIGUSR1 is not, as
- * long as it is waited for. */
-static void hold(void) {
-    sigset_t go, blocked, before;
-    sigemptyset(&go);
-    sigaddset(&go, SIGUSR1);
-    blocked = go;
-    sigaddset(&blocked, SIGUSR2);
-    sigprocmask(SIG_BLOCK, &blocked, &before);
-    while (sigtimedwait(&go, NULL, &(struct timespec){60, 0}) < 0)
+/* The tracer outside sees in /proc/PID/status that SIGUSR2 is blocked. All signals are for a moment in a
+ * child of fork(3), so SIGUSR1, by which it answers, is kept from before on. */
+static void keep_answer(sigset_t *go, sigset_t *before) {
+    sigemptyset(go);
+    sigaddset(go, SIGUSR1);
+    sigprocmask(SIG_BLOCK, go, before);
+}
+
+static void hold(const sigset_t *go, const sigset_t *before) {
+    sigset_t mark;
+    sigemptyset(&mark);
+    sigaddset(&mark, SIGUSR2);
+    sigprocmask(SIG_BLOCK, &mark, NULL);
+    while (sigtimedwait(go, NULL, &(struct timespec){60, 0}) < 0)
         if (errno != EINTR)
             fail(EXIT_PROBE, "init: nobody outside let it go on within a minute");
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    sigprocmask(SIG_SETMASK, before, NULL);
 }
 
 /* Gives the listener to the agent; without one, installs what a tracer outside needs. */
@@ -184,8 +188,8 @@ int init_main(char **argv) {
     if (options.enter)
         enter_namespaces(options.enter);
     int door = open_door(options.agent);
-    if (options.workdir)
-        enter_workdir(options.workdir);
+    if (options.workdir && !enter_workdir(options.workdir, false))
+        give_up(door, errno, "work in", options.workdir);
     static char program[LOOKUP_LIMIT];
     int error = lookup(&options.identity, command, program);
     if (error)
@@ -198,10 +202,13 @@ int init_main(char **argv) {
     const char *failed = set_credentials(&options.identity);
     if (failed)
         give_up(door, errno, failed, command);
+    sigset_t go, before;
+    if (options.hold)
+        keep_answer(&go, &before);
     if (options.enter)
         enter_processes();
     if (options.hold)
-        hold();
+        hold(&go, &before);
     execve(program, options.argv, environ);
     give_up(door, errno, "execute", program);
 }

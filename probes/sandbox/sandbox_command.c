@@ -77,8 +77,8 @@ static void do_mounts(const struct sandbox *sandbox) {
 
 _Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
     do_mounts(sandbox);
-    if (sandbox->workdir)
-        enter_workdir(sandbox->workdir);
+    if (sandbox->workdir && !enter_workdir(sandbox->workdir, true))
+        fail(EXIT_PROBE, "sandbox: cannot work in ", sandbox->workdir, ": ", strerror(errno));
     setsid();
     if (sandbox->terminal >= 0)
         open_terminal(sandbox->terminal);

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.running.nothing import Nothing
-from tracewhale.errors import Interrupted, WorkloadFailed
+from tracewhale.errors import Interrupted, TraceLost, WorkloadFailed
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.service import Service
 from tracewhale.running.session import STDOUT, RunSession
@@ -167,6 +167,16 @@ def test_an_interrupt_between_start_and_first_step_ends_the_command() -> None:
     session.wait(lambda: session.interrupted, 60)
     steps, stopped = drive(session, Service(), [Step("for", "1000")])
     assert (steps, stopped) == ([], True)
+
+
+def test_an_agent_that_falls_silent_before_the_command_starts_ends_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracewhale.running.session.ASK_EVERY_SECONDS", 0.2)
+    session = Nothing(Console(), Handle())
+    session.answer_seconds, session.begun = 0.3, True
+    with pytest.raises(TraceLost, match="does not answer"):
+        session.wait(lambda: False, 60)
 
 
 def test_two_interrupts_give_up_whatever_happens() -> None:

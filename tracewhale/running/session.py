@@ -99,6 +99,8 @@ class RunSession(ABC):
         self.reports = 0  # how often the agent has told its counters
         self.command = TargetProcess(0)
         self.status: int | None = None
+        self.begun = False
+        """Whether the agent has been told to take the command."""
         self.agent_ended = False
         self.agent_errors = bytearray()
         self.signalled: set[int] = set()
@@ -154,7 +156,8 @@ class RunSession(ABC):
     def _watch_agent(self, now: float) -> None:
         """Raise TraceLost when the agent has ended or does not answer while there is a command to watch."""
         away, self._watched_at = now - self._watched_at, now
-        watching = 0 in self.collector.started and self.status is None
+        started = 0 in self.collector.started
+        watching = (started or (self.begun and not self.agent_ended)) and self.status is None
         if not watching or away > 2 * ASK_EVERY_SECONDS or (self.agent_ended and not self.agent_stays):
             self._heard_at = now  # what came while nobody waited is still in the queue
             return

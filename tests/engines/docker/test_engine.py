@@ -59,6 +59,7 @@ def test_the_version_that_both_sides_speak(server: dict[str, str], version: str)
         (500, 'invalid --security-opt 2: "foo=bar"', UsageError),
         (500, 'invalid tmpfs option ["bogus" "1"]', UsageError),
         (500, "Cannot mkdir: /etc/passwd is not a directory", UsageError),
+        (500, "lstat /var/lib/docker/overlay2/x/merged/etc/passwd/x: not a directory", UsageError),
         (500, "write /a: no space left on device", NoSpace),
         (400, "invalid mode: foo", UsageError),
         (500, "unable to find user x: no matching entries in passwd file", UsageError),

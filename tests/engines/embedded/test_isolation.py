@@ -16,7 +16,7 @@ import pytest
 
 from tests.conftest import left_of
 from tests.engines.embedded.conftest import Runner, Unpacked
-from tracewhale.errors import EngineError, ProbeError
+from tracewhale.errors import EngineError, UsageError
 
 LONG = 60
 """Seconds that anything here may take at most."""
@@ -82,7 +82,7 @@ def test_a_link_in_the_place_of_a_mount_leads_nowhere_else(
     outside = tmp_path / "outside"
     outside.mkdir()
     replaced(copied / name, form.format(outside=outside, name=name))
-    with suppress(EngineError, ProbeError):  # where it cannot work in a link that leads nowhere
+    with suppress(EngineError, UsageError):  # where it cannot work in a link that leads nowhere
         runner(str(copied), "/bin/sh", "-c", "echo x > /w/x; pwd; cat /etc/resolv.conf", workdir="/w/deep")
         assert runner.stdout.startswith(b"/")
     assert list(outside.iterdir()) == []
@@ -97,10 +97,17 @@ def test_magic_links_are_not_followed_out(
     for number in range(3, 24):
         place = f"{link.format(number)}/../../../../../../escaped"
         replaced(copied / name, place)
-        with suppress(EngineError, ProbeError):  # where it leads nowhere
+        with suppress(EngineError, UsageError):  # where it leads nowhere
             runner(str(copied), "/bin/true", workdir="/w", tmpfs=["/v"])
     assert (set(os.listdir("/")), set(os.listdir("/etc"))) == before
     assert list(tmp_path.rglob("escaped")) == []
+
+
+def test_a_working_directory_that_cannot_be_entered_is_a_mistake_of_the_request(
+    runner: Runner, copied: Path
+) -> None:
+    with pytest.raises(UsageError, match=r"^The command cannot work in /etc/passwd/x: Not a directory\.$"):
+        runner(str(copied), "/bin/true", workdir="/etc/passwd/x")
 
 
 def test_a_proc_that_is_a_link_is_refused(runner: Runner, copied: Path) -> None:

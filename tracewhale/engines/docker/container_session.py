@@ -90,6 +90,7 @@ class ContainerSession(session.RunSession):
     def begin(self, ports: Sequence[int]) -> None:
         """Have the agent take the command, and wait until it is executed."""
         self.tell_agent(f"a {self.state['State']['Pid']} 0 {self.token}")
+        self.begun = True
         self.wait(
             lambda: 0 in self.collector.started or 0 in self.collector.gone or self.agent_ended,
             READY_SECONDS,

@@ -17,7 +17,8 @@ _NOISE = re.compile(
 
 _REQUESTED = (
     r"unable to find (user|group)|invalid tmpfs option|invalid --security-opt|Cannot mkdir: |sethostname|"
-    r"error setting rlimit|seccomp filter .*too many open files|are mounting a directory onto a file"
+    r"error setting rlimit|seccomp filter .*too many open files|are mounting a directory onto a file|"
+    r"lstat \S+: not a directory"
 )
 """Complaints about what was asked for to which the engine gives a status as if it had failed itself."""
 

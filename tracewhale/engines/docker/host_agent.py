@@ -69,6 +69,7 @@ class HostedSession(ContainerSession):
         pid = int(self.state["State"]["Pid"])
         if self._await_held(pid):
             self.tell_agent(f"a {pid} 0 {self.token}")
+            self.begun = True
         self.wait(
             lambda: 0 in self.collector.started or self.agent_ended or self.status is not None, READY_SECONDS
         )

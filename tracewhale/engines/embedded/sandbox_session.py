@@ -22,7 +22,7 @@ from functools import partial
 from typing import IO
 
 from tracewhale.engines.embedded.sandbox import Sandbox
-from tracewhale.errors import EngineError, ProbeError
+from tracewhale.errors import EngineError, ProbeError, UsageError
 from tracewhale.running import session
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, TargetProcess
@@ -58,7 +58,7 @@ class SandboxSession(session.RunSession):
     def start(self, argv: Sequence[str], *, interactive: bool, terminal: bool, recorded: bytes) -> None:
         """Make the sandbox and wait until the command is executed or could not be.
 
-        Raises Refused, CommandNotFound, EngineError, ProbeError.
+        Raises Refused, CommandNotFound, UsageError, EngineError, ProbeError.
         """
         theirs: dict[str, int] = {}
         self._lifeline = self._writer(theirs, "--lifeline")
@@ -104,6 +104,8 @@ class SandboxSession(session.RunSession):
         reason = words.rpartition("probe: sandbox: ")[2]
         if self.status == NO_OVERLAY:
             raise OverlayRefused(reason)
+        if reason.startswith(NO_WORKDIR):
+            raise UsageError(f"The command {reason}.", "Give another working directory with -w.")
         if reason != words:
             hint = PLACE_HINT if PLACES.match(reason) else HINT
             raise EngineError(f"The command cannot run in a sandbox: {reason}.", hint)
@@ -233,9 +235,13 @@ class SandboxSession(session.RunSession):
                 with suppress(OSError):
                     self._handle_of_command = os.pidfd_open(int(number))
                 self._take(int(number), 0)
-                self.later(partial(setattr, self, "pid", int(number)))
+                self.later(partial(self._command_waits, int(number)))
             elif word == "exit":
                 self.later(partial(self._command_ended, int(number)))
+
+    def _command_waits(self, pid: int) -> None:
+        """The agent has been told to take the command."""
+        self.pid, self.begun = pid, True
 
     def _command_ended(self, status: int) -> None:
         """Nobody can enter any more: the agent may end when it has told everything."""
@@ -287,7 +293,9 @@ class SandboxSession(session.RunSession):
         self.later(lambda: setattr(self.command, "drained", True))
 
 
-PLACES = re.compile("cannot make a place for |cannot work in |.* is not a directory of its own")
+NO_WORKDIR = "cannot work in "
+
+PLACES = re.compile("cannot make a place for |.* is not a directory of its own")
 """Messages of the probe about a request, not about this machine."""
 
 PLACE_HINT = "The files of the target have something else there: mount elsewhere, or build the image again."
