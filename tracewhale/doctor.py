@@ -23,6 +23,11 @@ from tracewhale.errors import ProbeError, TraceWhaleError
 from tracewhale.probe import binary
 from tracewhale.running.console import NO_CONSOLE, Handle
 
+ENTERING = (
+    "a traced container is created with CAP_SYS_ADMIN: a docker exec by other ways than --exec and a --workload "
+    "has it, and one by these does not"
+)
+
 SANDBOX = "sandbox"
 """The seccomp probe without an engine: for targets that are no Docker images."""
 
@@ -40,11 +45,15 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """All of them in order of preference, and what to do if there is no engine to try them with."""
+    """All of them in order of preference, and what to do if there is no engine to try them with.
+
+    ``note`` is what to keep in mind with the engine.
+    """
 
     engine: str
     diagnoses: tuple[Diagnosis, ...]
     remedy: str = ""
+    note: str = ""
 
     @property
     def auto(self) -> str:
@@ -55,7 +64,7 @@ class Examination:
 
 def examine(progress: Progress = lambda text: None) -> Examination:
     """Try every probe. An engine that does not answer is a finding, no error."""
-    remedy = ""
+    remedy, note = "", ENTERING
     try:
         with closing(connect(os.environ)) as client:
             known = facts(client)
@@ -68,11 +77,11 @@ def examine(progress: Progress = lambda text: None) -> Examination:
                     for kind in REAL
                 ]
     except TraceWhaleError as error:
-        engine, remedy = f"none: {error.what}", error.hint
+        engine, remedy, note = f"none: {error.what}", error.hint, ""
         found = [Diagnosis(kind.value, False, "there is no engine to try it with") for kind in REAL]
     verdict = ProbeVerdict(Probe.SECCOMP, True, "no engine is needed: docker-archive, oci, rootfs and host")
     sandbox = _diagnosis(verdict, _sandbox, progress, name=SANDBOX)
-    return Examination(engine, (*found, sandbox), remedy)
+    return Examination(engine, (*found, sandbox), remedy, note)
 
 
 def _diagnosis(

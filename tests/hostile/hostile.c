@@ -1,12 +1,13 @@
 /* A target that works against its probe. `hostile attack SECONDS` spends its time on every process,
- * descriptor, socket and file that it can see; `hostile signals` sends every signal to everybody; `hostile
- * look` tells what it holds. A line that begins with GAINED is what none of them may ever print: more than
- * they were given. */
+ * descriptor, socket and file that it can see, and so does `hostile prowl SECONDS` without ptrace(2);
+ * `hostile signals` sends every signal to everybody, `hostile wait` waits, and each tells what it holds. A
+ * line that begins with GAINED is what none of them may ever print: more than they were given. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 static const char *const sets[] = {"CapPrm", "CapEff", "CapBnd"};
+static const char *const spaces[] = {"mnt", "pid", "net", "ipc", "uts", "user", "cgroup"};
 static uint64_t own[3];
 
 static int read_file(const char *path, char *text, size_t size) {
@@ -71,19 +73,37 @@ static void descriptors(int pid) {
         closedir(directory);
 }
 
-/* /proc/PID/exe must not lead to a program of the probe's that runs again. */
+/* /proc/PID/exe must not lead to a program of the probe's that can be written. */
 static void executable(int pid) {
-    char path[64];
+    char path[64], name[256];
     snprintf(path, sizeof path, "/proc/%d/exe", pid);
+    ssize_t size = readlink(path, name, sizeof name - 1);
+    name[size > 0 ? size : 0] = 0;
     int fd = open(path, O_RDWR);
     char magic[4];
-    if (fd >= 0 && pid != getpid() && read(fd, magic, 4) == 4)
-        printf("found %s writable\n", path);
+    bool ours = !strncmp(name, "/probe", 6) || strstr(name, "memfd:");
+    if (fd >= 0 && ours && pread(fd, magic, 4, 0) == 4 && pwrite(fd, magic, 4, 0) == 4)
+        printf("GAINED a program: %s, %s\n", path, name);
     if (fd >= 0)
         close(fd);
 }
 
-static void processes(int number) {
+/* A process of another name space would be a way into it. */
+static void name_spaces(int pid) {
+    char path[64], here[64], there[64];
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        snprintf(path, sizeof path, "/proc/self/ns/%s", spaces[i]);
+        ssize_t size = readlink(path, here, sizeof here - 1);
+        here[size > 0 ? size : 0] = 0;
+        snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, spaces[i]);
+        size = readlink(path, there, sizeof there - 1);
+        there[size > 0 ? size : 0] = 0;
+        if (size > 0 && strcmp(here, there))
+            printf("GAINED a name space: %s, %s\n", path, there);
+    }
+}
+
+static void processes(int number, bool tracing) {
     DIR *proc = opendir("/proc");
     for (struct dirent *entry; proc && (entry = readdir(proc));) {
         int pid = atoi(entry->d_name);
@@ -94,7 +114,7 @@ static void processes(int number) {
             continue;
         }
         check(pid, "seen");
-        if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0) {
+        if (tracing && ptrace(PTRACE_SEIZE, pid, 0, 0) == 0) {
             check(pid, "seized");
             ptrace(PTRACE_INTERRUPT, pid, 0, 0);
             for (int tries = 0; tries < 100 && waitpid(pid, NULL, __WALL | WNOHANG) == 0; tries++)
@@ -104,6 +124,7 @@ static void processes(int number) {
         }
         descriptors(pid);
         executable(pid);
+        name_spaces(pid);
     }
     if (proc)
         closedir(proc);
@@ -156,10 +177,10 @@ static void files(const char *directory, int how) {
         closedir(ours);
 }
 
-static void attack(int seconds) {
+static void attack(int seconds, bool tracing) {
     time_t until = time(NULL) + seconds;
     for (int round = 0; time(NULL) < until; round++) {
-        processes(0);
+        processes(0, tracing);
         if (round % 10 == 0)
             sockets();
         files("/.tracewhale", round % 3);
@@ -170,7 +191,7 @@ static void signals(void) {
     for (int number = 1; number < 65; number++) {
         if (number == SIGCHLD)
             continue;
-        processes(number);
+        processes(number, false);
         if (kill(-1, number) < 0 && errno != ESRCH && errno != EINVAL)
             printf("kill(-1, %d): %s\n", number, strerror(errno));
     }
@@ -180,13 +201,15 @@ static void signals(void) {
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     capabilities(getpid(), own);
-    if (argc > 2 && !strcmp(argv[1], "attack"))
-        attack(atoi(argv[2]));
+    if (argc > 2 && (!strcmp(argv[1], "attack") || !strcmp(argv[1], "prowl")))
+        attack(atoi(argv[2]), !strcmp(argv[1], "attack"));
     else if (argc > 1 && !strcmp(argv[1], "signals"))
         signals();
     printf("%s %llx %llx %llx\n", argc > 1 ? argv[1] : "executed", (unsigned long long)own[0],
            (unsigned long long)own[1], (unsigned long long)own[2]);
     int fd = open("/etc/hostname", O_RDONLY);
     printf("open: %s\n", fd < 0 ? strerror(errno) : "done");
+    while (argc > 1 && !strcmp(argv[1], "wait"))
+        pause();
     return 0;
 }

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
+import tarfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
+from docker import DockerClient
 
 from tests.e2e.tool import tracewhale
 from tracewhale.errors import ExitCode
@@ -25,11 +27,12 @@ from tracewhale.running.capabilities import DEFAULT, mask
 SOURCE = Path(__file__).parent / "hostile.c"
 COMPILE_SECONDS = 600
 SECONDS = 60
+LONG = "600"
+"""Seconds: longer than any run here, which ends the target when it has what it wants."""
 PTRACE = ("--cap-add", "SYS_PTRACE")
 NONE = ("--cap-drop", "ALL")
 HELD = {(): mask(DEFAULT), PTRACE: mask(DEFAULT | {"SYS_PTRACE"}), NONE: 0}
 
-Unpacked = Callable[[str], tuple[str, Mapping[str, Any]]]
 Target = Callable[[str], str]
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
@@ -44,10 +47,24 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
-@pytest.fixture
-def target(image: Callable[[str], str], unpacked: Unpacked) -> Target:
-    """``target("docker")`` is the name of the same files for each engine."""
-    return lambda engine: image("base") if engine == "docker" else f"rootfs:{unpacked('base')[0]}"
+@pytest.fixture(scope="session")
+def target(
+    docker_client: DockerClient, hostile: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
+    """``target("docker")`` is an image of nothing but ``hostile`` and its health check, for each engine."""
+    directory = tmp_path_factory.mktemp("image")
+    with tarfile.open(directory / "files.tar", "w") as tar:
+        tar.add(hostile, "hostile")
+    name = f"twtest-made/{secrets.token_hex(6)}"
+    check = 'HEALTHCHECK --interval=1s CMD ["/hostile", "check"]'
+    docker_client.api.import_image(
+        str(directory / "files.tar"), repository=name, tag="hostile", changes=[check]
+    )
+    image = docker_client.images.get(f"{name}:hostile")
+    with (directory / "image.tar").open("wb") as file:
+        file.writelines(image.save(named=True))
+    yield lambda engine: f"{name}:hostile" if engine == "docker" else f"docker-archive:{directory}/image.tar"
+    docker_client.images.remove(f"{name}:hostile")
 
 
 def sets(output: str, word: str) -> set[int]:
@@ -57,64 +74,71 @@ def sets(output: str, word: str) -> set[int]:
     return {int(number, 16) for line in lines for number in line}
 
 
-@pytest.mark.parametrize("options", [(), PTRACE, NONE])
-@pytest.mark.parametrize("engine", ["docker", "embedded"])
+@pytest.mark.parametrize(
+    ("engine", "probe_name", "options", "verb"),
+    [
+        *((engine, "seccomp", options, "attack") for engine in ("docker", "embedded") for options in HELD),
+        ("docker", "ebpf", PTRACE, "attack"),
+        ("docker", "fanotify", PTRACE, "attack"),
+        ("docker", "ptrace", PTRACE, "prowl"),
+        ("docker", "strace", PTRACE, "prowl"),
+    ],
+)
 def test_nothing_is_gained_from_what_comes_in(
-    engine: str, options: tuple[str, ...], target: Target, hostile: Path, tmp_path: Path
+    engine: str, probe_name: str, options: tuple[str, ...], verb: str, target: Target, tmp_path: Path
 ) -> None:
-    """It replaces every file, seizes every process and tries every socket while commands come in."""
-    steps = ["--exec", "/hostile look"]
-    where = ["-v", f"{hostile}:/hostile:ro", "-o", str(tmp_path / "trace.json")]
-    words = ["trace", *options, *where, *steps, target(engine), "--", "/hostile", "attack", "30"]
-    done = tracewhale(*words)
+    """It works against every process, file and socket while an exec and the health check come in."""
+    steps = ["--exec", "/hostile look"] * (8 if probe_name == "ptrace" else 1)  # each is taken anew
+    how = ["--probe", probe_name, "-o", str(tmp_path / "trace.json"), *steps]
+    done = tracewhale("trace", *options, *how, target(engine), "--", "/hostile", verb, LONG)
     output = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == 0, output
     assert "GAINED" not in output
-    assert sets(output, "look") == {HELD[options]}
+    assert sets(output, "look") == sets(output, "check") == {HELD[options]}
 
 
-def test_the_users_own_docker_exec_is_what_it_is_untraced(
-    target: Target, hostile: Path, tmp_path: Path
+@pytest.mark.parametrize("probe_name", ["ptrace", "strace"])
+def test_a_target_that_traces_gains_nothing_from_a_probe_that_does(
+    probe_name: str, target: Target, tmp_path: Path
 ) -> None:
-    """It is traced, too, has its streams and its status, and may be another user's."""
-    execute = "docker exec -i $TRACEWHALE_CONTAINER"
-    workload = (
-        f"{execute} /hostile look && echo to-cat | {execute} cat; {execute} sh -c 'exit 3'; test $? = 3"
-    )
-    workload += (
-        " && docker exec -u games -w /usr $TRACEWHALE_CONTAINER sh -c 'id -un; pwd; ls -d /etc/shells'"
-    )
-    trace = tmp_path / "trace.json"
-    where = ["-v", f"{hostile}:/hostile:ro", "-o", str(trace), "--workload", workload]
-    done = tracewhale("trace", *PTRACE, *where, target("docker"), "--", "/hostile", "attack", "60")
-    output = (done.stdout + done.stderr).decode(errors="replace")
-    assert done.returncode == 0, output
-    assert "GAINED" not in output
-    assert sets(output, "look") == {HELD[PTRACE]}
-    assert "to-cat\ngames\n/usr\n" in output
-    assert "/etc/shells" in trace.read_text()
-
-
-@pytest.mark.parametrize("probe_name", ["ptrace", "strace", "fanotify"])
-def test_nothing_is_gained_under_the_other_probes(
-    probe_name: str, target: Target, hostile: Path, tmp_path: Path
-) -> None:
-    """A target that uses ptrace is refused by those that do; whatever becomes of it, nothing is gained."""
-    where = ["-v", f"{hostile}:/hostile:ro", "-o", str(tmp_path / "trace.json"), "--probe", probe_name]
-    words = ["trace", *PTRACE, *where, "--exec", "/hostile look", target("docker"), "--", "/hostile"]
-    done = tracewhale(*words, "attack", "5")
+    """The run is refused or goes on, according to who was first."""
+    how = ["--probe", probe_name, "-o", str(tmp_path / "trace.json"), "--exec", "/hostile look"]
+    done = tracewhale("trace", *PTRACE, *how, target("docker"), "--", "/hostile", "attack", LONG)
     output = (done.stdout + done.stderr).decode(errors="replace")
     assert "GAINED" not in output
     assert not re.search(r"^look", output, re.MULTILINE) or sets(output, "look") == {HELD[PTRACE]}
 
 
-@pytest.mark.parametrize("engine", ["docker", "embedded"])
-def test_a_signal_to_everybody_reaches_nobody(
-    engine: str, target: Target, hostile: Path, tmp_path: Path
+def test_the_users_own_docker_exec_is_what_it_is_untraced(
+    image: Callable[[str], str], hostile: Path, tmp_path: Path
 ) -> None:
+    """It is traced, too, has its streams and its status, and may be another user's; nothing starts again."""
+    execute = "docker exec -i $TRACEWHALE_CONTAINER"
+    workload = (
+        f"{execute} /hostile look && echo to-cat | {execute} cat; {execute} sh -c 'exit 3'; test $? = 3"
+        " && docker exec -u games -w /usr $TRACEWHALE_CONTAINER sh -c 'id -un; pwd; ls -d /etc/shells'"
+        " && ! docker exec -w /absent $TRACEWHALE_CONTAINER /hostile absent"
+        " && ! docker restart $TRACEWHALE_CONTAINER"
+    )
+    trace = tmp_path / "trace.json"
+    where = ["-v", f"{hostile}:/hostile:ro", "-o", str(trace), "--workload", workload]
+    done = tracewhale("trace", *PTRACE, *where, image("base"), "--", "/hostile", "attack", LONG)
+    output = (done.stdout + done.stderr).decode(errors="replace")
+    assert done.returncode == 0, output
+    assert "GAINED" not in output
+    assert sets(output, "look") == {HELD[PTRACE]}
+    assert "to-cat\ngames\n/usr\n" in output
+    assert "does not start a container that it traces again" in output
+    assert "cannot work in /absent" in output
+    assert "/etc/shells" in trace.read_text()
+
+
+@pytest.mark.parametrize("engine", ["docker", "embedded"])
+def test_a_signal_to_everybody_reaches_nobody(engine: str, target: Target, tmp_path: Path) -> None:
     """``kill(-1)`` finds nobody, as untraced, and calls go on being answered."""
-    where = ["-v", f"{hostile}:/hostile:ro", "-o", str(tmp_path / "trace.json")]
-    done = tracewhale("trace", *where, target(engine), "--", "/hostile", "signals")
+    done = tracewhale(
+        "trace", "-o", str(tmp_path / "trace.json"), target(engine), "--", "/hostile", "signals"
+    )
     output = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == 0, output
     assert "alone: No such process\n" in output
@@ -146,9 +170,11 @@ def test_an_agent_that_does_not_answer_ends_the_run(
     engine: str, number: int, target: Target, tmp_path: Path
 ) -> None:
     """It holds two capabilities, and the run ends with a sentence when it is stopped or killed."""
-    words = ["trace", "-o", str(tmp_path / "trace.json"), target(engine), "--", "sleep", "1000"]
+    words = ["trace", "-o", str(tmp_path / "trace.json"), target(engine), "--", "/hostile", "wait"]
     command = [sys.executable, "-m", "tracewhale", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        assert run.stdout
+        assert run.stdout.readline().startswith(b"wait ")  # before, it would be an agent that did not start
         agent = agent_of(run, engine)
         os.kill(agent, number)
         _, errors = run.communicate(timeout=SECONDS)

@@ -45,6 +45,7 @@ def _json(found: Examination) -> str:
         "tool": {"name": "tracewhale", "version": __version__},
         "engine": found.engine,
         "remedy": found.remedy,
+        "note": found.note,
         "auto": found.auto,
         "probes": [asdict(each) for each in found.diagnoses],
     }
@@ -60,6 +61,8 @@ def _text(found: Examination) -> str:
     if found.remedy:
         lines.append(f"          {printable(found.remedy)}")
     lines.append(f"auto      {found.auto or 'no probe works that sees everything'}")
+    if found.note:
+        lines.append(f"note      {found.note}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,8 @@
 
 The container was created with what the probe needs, so the engine itself would give a process that it starts
 there more than the target has. A workload's DOCKER_HOST leads here: everything is passed on, but the request
-that makes an exec in the traced container, which becomes one in the gate (agent_container.py).
+that makes an exec in the traced container, which becomes one in the gate (agent_container.py), and those that
+would start that container again, which are refused: the target may have replaced the probe in it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import unquote
 
 from docker import APIClient
 
@@ -23,11 +25,15 @@ PIECE = 1 << 16
 HEAD_LIMIT = 1 << 20
 """Bytes of a request's line and headers (Go's net/http takes as many)."""
 
-_CREATE = re.compile(r"POST (?:/v[0-9.]+)?/containers/([^/ ]+)/exec HTTP/1\.[01]")
+_CHECKED = re.compile(
+    r"POST (?:/v[0-9.]+)?/+containers/+([^/ ?]+)/+(exec|start|restart)(?:\?\S*)? HTTP/1\.[01]"
+)
 
 Answer = tuple[int, Mapping[str, Any]]
-Create = Callable[[str, Mapping[str, Any]], Answer | None]
-"""Makes an exec for a container's name and a request (Engine API, ExecConfig), or leaves it to the engine."""
+Answering = Callable[[str, str, Mapping[str, Any]], Answer | None]
+"""Answers for a container's name, what is to be done with it and the request (of an exec: Engine API,
+ExecConfig), or leaves it to the engine."""
+LENGTH_REQUIRED: Answer = (411, {"message": "TraceWhale needs to know the length of an exec's request."})
 
 
 def engine_socket(client: APIClient) -> str:
@@ -37,14 +43,14 @@ def engine_socket(client: APIClient) -> str:
 
 
 @contextmanager
-def exec_proxy(engine: str, create: Create) -> Iterator[str]:
+def exec_proxy(engine: str, answering: Answering) -> Iterator[str]:
     """Yield what DOCKER_HOST becomes for a workload. ``engine`` is the path of the engine's socket."""
     with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
         path = os.path.join(directory, "docker.sock")
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)
             server.listen()
-            threading.Thread(target=_serve, args=(server, engine, create), daemon=True).start()
+            threading.Thread(target=_serve, args=(server, engine, answering), daemon=True).start()
             try:
                 yield f"unix://{path}"
             finally:
@@ -52,14 +58,14 @@ def exec_proxy(engine: str, create: Create) -> Iterator[str]:
                     server.shutdown(socket.SHUT_RDWR)
 
 
-def _serve(server: socket.socket, engine: str, create: Create) -> None:
+def _serve(server: socket.socket, engine: str, answering: Answering) -> None:
     with suppress(OSError):
         while True:
             client, _ = server.accept()
-            threading.Thread(target=_pass_on, args=(client, engine, create), daemon=True).start()
+            threading.Thread(target=_pass_on, args=(client, engine, answering), daemon=True).start()
 
 
-def _pass_on(client: socket.socket, engine: str, create: Create) -> None:
+def _pass_on(client: socket.socket, engine: str, answering: Answering) -> None:
     """Relay one connection. Its requests come one after the other, each when the last was answered."""
     with client, socket.socket(socket.AF_UNIX) as upstream, suppress(OSError, ValueError):
         upstream.connect(engine)
@@ -70,15 +76,13 @@ def _pass_on(client: socket.socket, engine: str, create: Create) -> None:
             line = head.split(b"\r\n", 1)[0].decode("latin-1")
             headers = head.lower()
             size = re.search(rb"\ncontent-length: *([0-9]+)", headers)
-            made = _CREATE.fullmatch(line)
-            if made and size:
-                body = reader.read(int(size[1]))
-                answer = create(made[1], json.loads(body))
+            if checked := _CHECKED.fullmatch(line):
+                body = reader.read(int(size[1])) if size else b""
+                answer = _answer(answering, *checked.groups(), body, known=bool(size))
                 if answer is not None:
                     client.sendall(_response(*answer))
                     continue
-                upstream.sendall(head + body)
-                continue
+                head, size = head + body, None
             whole = b"\nupgrade:" in headers or b"\ntransfer-encoding:" in headers
             if whole and b"\nupgrade:" not in headers:  # where its body ends we do not know
                 head = head[:-2] + b"Connection: close\r\n\r\n"
@@ -94,6 +98,12 @@ def _pass_on(client: socket.socket, engine: str, create: Create) -> None:
         with suppress(OSError):
             upstream.shutdown(socket.SHUT_WR)
         copying.join()
+
+
+def _answer(answering: Answering, name: str, verb: str, body: bytes, *, known: bool) -> Answer | None:
+    if verb != "exec":
+        return answering(unquote(name), verb, {})
+    return answering(unquote(name), verb, json.loads(body)) if known else LENGTH_REQUIRED
 
 
 def _head(reader: Any) -> bytes:

@@ -17,6 +17,11 @@ from tracewhale.running.identity import identity
 
 T = TypeVar("T")
 
+NO_SECOND_START: Answer = (
+    409,
+    {"message": "TraceWhale does not start a container that it traces again: a trace is of one run."},
+)
+
 KEPT = ("AttachStdin", "AttachStdout", "AttachStderr", "DetachKeys", "Tty")
 """Of the request (Engine API, ExecConfig) what is about streams."""
 
@@ -33,15 +38,17 @@ def workload_engine(session: ContainerSession, passwd: str, group: str) -> Itera
         yield {}
         return
 
-    def create(name: str, request: Mapping[str, Any]) -> Answer | None:
+    def answering(name: str, verb: str, request: Mapping[str, Any]) -> Answer | None:
         if not _is(session, name) or request.get("Privileged"):
             return None
+        if verb != "exec":
+            return NO_SECOND_START
         try:
             return 201, {"Id": _in_session(session, partial(_create, session, request, passwd, group))}
         except TraceWhaleError as error:
             return 500, {"message": error.what}
 
-    with exec_proxy(engine, create) as host:
+    with exec_proxy(engine, answering) as host:
         yield {"DOCKER_HOST": host}
 
 
