@@ -24,8 +24,8 @@ from tracewhale.probe import binary
 from tracewhale.running.console import NO_CONSOLE, Handle
 
 ENTERING = (
-    "a traced container is created with CAP_SYS_ADMIN: a docker exec by other ways than --exec and a --workload "
-    "has it, and one by these does not"
+    "a traced container is created with CAP_SYS_ADMIN, which a docker exec has that comes neither from "
+    "--exec nor from a --workload"
 )
 
 SANDBOX = "sandbox"
