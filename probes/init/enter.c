@@ -21,12 +21,18 @@ static bool same_file(int left, int right) {
     return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
+/* Of a user name space that has just been entered, where our own user may have no number: without one it
+ * could not be left and taken on again (set_credentials.h). Where there is no root either, ours has one. */
+static void become_root(void) {
+    if (syscall(SYS_setresgid, 0, 0, 0) == 0)
+        syscall(SYS_setresuid, 0, 0, 0);
+}
+
 void enter_namespaces(uint32_t pid) {
     static const char *const names[] = {"ns/user",   "ns/ipc", "ns/uts", "ns/net",
                                         "ns/cgroup", "ns/pid", "ns/mnt"};
     enum { COUNT = sizeof names / sizeof *names };
     int theirs[COUNT], ours[COUNT];
-    cgroups_join(pid);
     for (int i = 0; i < COUNT; i++) {
         char path[64];
         proc_path(path, pid, names[i], -1);
@@ -34,9 +40,15 @@ void enter_namespaces(uint32_t pid) {
         append(append(path, "/proc/self/"), names[i]);
         ours[i] = open(path, O_RDONLY | O_CLOEXEC);
     }
-    for (int i = 0; i < COUNT; i++)
-        if (ours[i] >= 0 && !same_file(theirs[i], ours[i]) && setns(theirs[i], 0) < 0)
+    cgroups_join(pid); /* after it what is asked for is the target's, to a probe that follows its groups */
+    for (int i = 0; i < COUNT; i++) {
+        if (ours[i] < 0 || same_file(theirs[i], ours[i]))
+            continue;
+        if (setns(theirs[i], 0) < 0)
             fail(EXIT_PROBE, "init: cannot enter ", names[i], ": ", strerror(errno));
+        if (i == 0)
+            become_root();
+    }
     for (int i = 0; i < COUNT; i++) {
         close(theirs[i]);
         close(ours[i]);

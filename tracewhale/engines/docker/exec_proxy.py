@@ -78,7 +78,7 @@ def _pass_on(client: socket.socket, engine: str, answering: Answering) -> None:
             size = re.search(rb"\ncontent-length: *([0-9]+)", headers)
             if checked := _CHECKED.fullmatch(line):
                 body = reader.read(int(size[1])) if size else b""
-                answer = _answer(answering, *checked.groups(), body, known=bool(size))
+                answer = _answer(answering, checked[1], checked[2], body, known=bool(size))
                 if answer is not None:
                     client.sendall(_response(*answer))
                     continue
