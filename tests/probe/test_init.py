@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.probe.traced import agent, trace
+from tests.probe.traced import SECONDS, agent, trace
 from tracewhale.tracing.stream import Started
 
 STATUS = "/proc/self/status"
@@ -55,6 +57,23 @@ def test_a_user_with_groups_and_capabilities(probe: Path, ambient: str) -> None:
     privileges = ["--bounding-set", bounding, "--inh-caps", bit, "--ambient-caps", bit]
     untraced = plain("setpriv", "--reuid", "1234", "--regid", "2345", "--groups", "44,7", *privileges)
     assert {name: traced[name] for name in SAME} == {name: untraced[name] for name in SAME}
+
+
+def test_what_joins_remapped_users_takes_on_theirs(probe: Path) -> None:
+    """The engine's root has no number there, as with Docker's userns-remap."""
+    with subprocess.Popen(["unshare", "--user", "sleep", "1000"]) as there:
+        try:
+            deadline = time.monotonic() + SECONDS
+            while os.readlink(f"/proc/{there.pid}/ns/user") == os.readlink("/proc/self/ns/user"):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            for name in ("uid_map", "gid_map"):
+                Path(f"/proc/{there.pid}/{name}").write_text("0 100000 65536")
+            options = ["--enter", str(there.pid), "--uid", "7", "--gid", "8", "--groups", "9"]
+            traced = fields(trace(probe, ["cat", STATUS], options).stdout)
+        finally:
+            there.kill()
+    assert (traced["Uid"], traced["Gid"], traced["Groups"]) == ("7 7 7 7", "8 8 8 8", "9")
 
 
 def test_only_the_standard_descriptors(probe: Path) -> None:
