@@ -45,6 +45,23 @@ def after(condition: Any, action: Any) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def test_what_it_wrote_and_which_processes_failed_are_told(runner: Runner, tmp_path: Path) -> None:
+    (out := tmp_path / "out").mkdir()
+    fails = "sh -c 'exit 7'; sh -c 'kill -9 $$'"
+    writes = (
+        "echo x > /srv/new; ln -s new /srv/link; mkdir /srv/made; chmod 600 /etc/passwd; echo y > /mnt/out"
+    )
+    trace = runner("base", "sh", "-c", f"{fails}; {writes}; rm /etc/issue", volume=[f"{out}:/mnt"])
+    assert trace.outcome is not None
+    assert [(f.status, f.killed) for f in trace.outcome.failed or ()] == [(0, True), (7, False)]
+    assert [(f.path, f.kind, f.size) for f in trace.outcome.written or ()] == [
+        ("/mnt/out", "file", 2),
+        ("/srv/link", "symlink", 0),
+        ("/srv/made", "directory", 0),
+        ("/srv/new", "file", 2),
+    ]
+
+
 def test_a_command_ends_by_itself(runner: Runner) -> None:
     trace = runner("base", "sh", "-c", "cat /etc/hostname /etc/debian_version; echo err >&2; exit 3")
     assert trace.outcome is not None
