@@ -47,7 +47,7 @@ def test_a_mount_counts_as_a_whole_and_texts_without_times(tmp_path: Path) -> No
     for text in ("2026-01-01 10:00:00 abc\n", "2026-01-02 11:00:00 abc\n"):
         (tmp_path / "in/log").write_text(text)
         writings = Writings(OUTCOME)
-        writings.add_mount(str(tmp_path), "/data/")
+        writings.add_mounts({"/data/": str(tmp_path)})
         assert [(f.path, f.kind) for f in writings.files] == [
             ("/data/in", "directory"),
             ("/data/in/log", "file"),
@@ -62,7 +62,7 @@ def test_contents_that_are_no_text_have_no_normal_form(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"\xff\xfe")
     (tmp_path / "b").write_bytes(b"a\0b")
     writings = Writings(OUTCOME)
-    writings.add_mount(str(tmp_path), "/")
+    writings.add_mounts({"/": str(tmp_path)})
     assert [(file.path, file.normal) for file in writings.files] == [("/a", ""), ("/b", "")]
 
 
@@ -72,4 +72,15 @@ def test_too_much_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for name in "ab":
         (tmp_path / name).write_text("xx")
     with pytest.raises(TooMuch):
-        Writings(OUTCOME).add_mount(str(tmp_path), "/")
+        Writings(OUTCOME).add_mounts({"/": str(tmp_path)})
+
+
+def test_a_socket_and_what_is_too_large_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("small", "large"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("xx" if name == "small" else "xxxx")
+    monkeypatch.setattr("tracewhale.running.snapshot.BYTES_LIMIT", 3)
+    writings = Writings(OUTCOME)
+    sources = {f"/{name}": str(tmp_path / name) for name in ("small", "large", "small/file", "none")}
+    writings.add_mounts(sources)
+    assert [file.path for file in writings.files] == ["/small/file"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from tracewhale.errors import TargetNotFound
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.tree import Entry, Kind, Tree, join, parent
-from tracewhale.running.snapshot import BYTES_LIMIT, FILES_LIMIT
+from tracewhale.running.snapshot import BYTES_LIMIT, FILES_LIMIT, too_large
 from tracewhale.tracing.events import Outcome, WrittenFile
 from tracewhale.tracing.normal_form import normalized
 
@@ -54,11 +55,17 @@ class Writings:
                 if is_new(entry):
                     self._add(tree, entry, "/")
 
-    def add_mount(self, directory: str, destination: str) -> None:
-        """Add all that is in a directory mounted on ``destination``. Raises TooMuch, TargetNotFound."""
-        with DirectoryTree(directory) as tree:
-            for entry in self._walk(tree):
-                self._add(tree, entry, destination)
+    def add_mounts(self, sources: Mapping[str, str]) -> None:
+        """Add all that is in directories, by the paths on which they were mounted.
+
+        Left out is what is too large to be copied for another run, and what is no directory.
+        Raises TooMuch, TargetNotFound.
+        """
+        for destination, source in sources.items():
+            if os.path.isdir(source) and not too_large(source):
+                with DirectoryTree(source) as tree:
+                    for entry in self._walk(tree):
+                        self._add(tree, entry, destination)
 
     def _walk(self, tree: Tree, hidden: Collection[str] = ()) -> Iterator[Entry]:
         pending, count = ["/"], 0

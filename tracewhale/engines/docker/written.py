@@ -9,7 +9,6 @@ from typing import Any
 from tracewhale.engines.docker.container_spec import PROBE_DIRECTORY
 from tracewhale.errors import TargetNotFound
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.snapshot import too_large
 from tracewhale.running.written import TooMuch, Writings
 from tracewhale.tracing.events import Outcome
 
@@ -30,10 +29,8 @@ def with_written(
     writings = Writings(outcome)
     try:
         writings.add_layer(upper, image, {*outside, *(each["Destination"] for each in mounts)})
-        for each in mounts:
-            own = each["Destination"] == PROBE_DIRECTORY
-            if each.get("RW") and not own and not too_large(each["Source"]):
-                writings.add_mount(each["Source"], each["Destination"])
+        writable = [each for each in mounts if each.get("RW") and each["Destination"] != PROBE_DIRECTORY]
+        writings.add_mounts({each["Destination"]: each["Source"] for each in writable})
     except (TooMuch, TargetNotFound):
         return outcome
     return replace(outcome, written=writings.files)

@@ -29,7 +29,7 @@ from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, user_of
 from tracewhale.running.service import Service, health_check, ports_of
-from tracewhale.running.snapshot import too_large, writable_mounts
+from tracewhale.running.snapshot import writable_mounts
 from tracewhale.running.steps import check_start, checked, drive, killed
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.running.written import TooMuch, Writings
@@ -144,9 +144,7 @@ def _with_written(recorded: Trace, run: Run, place: RunDirectories, image: Tree)
     try:
         if place.upper:
             writings.add_layer(os.path.join(place.upper, ROOT_OVERLAY), image, recorded.mounts)
-        for destination, source in mounts.items():
-            if not too_large(source):
-                writings.add_mount(source, destination)
+        writings.add_mounts(mounts)
     except (TooMuch, TargetNotFound):
         return recorded
     return replace(recorded, outcome=replace(outcome, written=writings.files))
