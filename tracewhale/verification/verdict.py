@@ -83,7 +83,8 @@ def _ends(trace: Trace, comparison: Comparison) -> Iterator[str]:
     if total and not _is_server(trace):
         alike = total - comparison.written.unstable
         of = f"{alike} of {total}" if alike < total else f"{total}"
-        varying = f" ({total - alike} vary with the original itself)" if alike < total else ""
+        verb = "varies" if total - alike == 1 else "vary"
+        varying = f" ({total - alike} {verb} with the original itself)" if alike < total else ""
         yield f"{of} written {'file' if total == 1 else 'files'} alike{varying}"
 
 
