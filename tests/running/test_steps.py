@@ -11,6 +11,7 @@ import pytest
 from tests.running.nothing import Nothing
 from tracewhale.driving.words import parse
 from tracewhale.errors import UsageError, WorkloadFailed
+from tracewhale.running import readiness
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.service import Service
 from tracewhale.running.session import STDOUT
@@ -75,6 +76,15 @@ def test_requests_are_recorded_with_their_answers(session: Nothing) -> None:
     answer = first.exchanges[0].answer
     assert answer is not None
     assert (answer.body.decode(), answer.type) == (PAGES["/a"], "text/html")
+
+
+def test_a_port_that_the_image_does_not_expose_serves_in_the_end(
+    session: Nothing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image exposes one port, and its command was told to listen on another."""
+    monkeypatch.setattr(readiness, "OTHER_PORT_SECONDS", 0.0)
+    (step,), _ = drive(session, Service(ports=(1,)), checked([http("/a")]))
+    assert statuses(step) == [("/a", 200)]
 
 
 @pytest.mark.parametrize(("text", "words"), [("/none", "status 404"), ("/a =201", "status 200 and not 201")])

@@ -18,6 +18,8 @@ EXPOSED_SECONDS = 30.0
 """How long a server may take to listen on a port that its image exposes."""
 ANY_PORT_SECONDS = 3.0
 """How long to wait for any port when none is exposed: it may be no server."""
+OTHER_PORT_SECONDS = 5.0
+"""How long a port that the image exposes is awaited when the target listens on another one already."""
 LOOK_SECONDS = 0.2
 """How often is looked whether something is ready."""
 LINES = 10
@@ -48,9 +50,15 @@ class Readiness:
         names = f"port {' or '.join(map(str, ports))}" if ports else "a port to be listened on"
         self._session.progress(f"waiting for {names}")
 
+        others: list[float] = []  # when another port was first seen: the command may have been told to use it
+
         def listens() -> bool:
             listening = self._session.listening()
-            return self._ended() or bool(listening & {*ports} if ports else listening)
+            if listening and not others:
+                others.append(time.monotonic())
+            waited = bool(others) and time.monotonic() - others[0] >= OTHER_PORT_SECONDS
+            exposed = listening & {*ports} if ports else listening
+            return self._ended() or bool(exposed) or waited
 
         ready = self._look(listens, seconds if seconds or serving else usual)
         # An image may name a port on which its command does not listen: only a request needs one.
