@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.test_interrupts import start
 from tests.e2e.tool import refusal, report
 from tracewhale.errors import ExitCode
 from tracewhale.tracing import tracefile
@@ -47,3 +49,25 @@ def test_a_target_that_is_not_ready(image: Image) -> None:
     status, told = refusal("run", *waiting)
     assert status == ExitCode.WORKLOAD
     assert "not ready after 1 s of waiting for port 8081: it listens on port 80" in told
+
+
+@pytest.mark.usefixtures("leaves_nothing")
+@pytest.mark.parametrize(
+    ("stage", "number", "times"),
+    [("waiting for port 8081", signal.SIGINT, 2), ("running the new image", signal.SIGTERM, 1)],
+)
+def test_a_driven_run_is_interrupted(image: Image, stage: str, number: signal.Signals, times: int) -> None:
+    waiting = ("--wait-for", "8081") if times == 2 else ()
+    process = start(
+        "run", "-t", "twtest-made/never", "--keep", "touched", *waiting, "--http", "/", image("nginx")
+    )
+    assert process.stderr is not None
+    while stage.encode() not in (line := process.stderr.readline()):
+        assert line, process.poll()
+    process.send_signal(number)
+    if times == 2:
+        while b"Ctrl-C again gives up" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(number)
+    _, errors = process.communicate(timeout=120)
+    assert (process.returncode, b"Traceback" in errors) == (128 + number, False), errors
