@@ -28,11 +28,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tracewhale.plan.additions import LANGUAGES
 from tracewhale.units import Level, Mechanism
 
 CLI = shlex.split(os.environ.get("TRACEWHALE", "tracewhale"))
-MECHANISMS = [LANGUAGES, *(mechanism.value for mechanism in Mechanism)]
+MECHANISMS = [mechanism.value for mechanism in Mechanism]
 SECONDS = 900
 
 

@@ -28,7 +28,7 @@ LAYERS = {
     "languages": "errors rootfs",
     "rules": "errors patterns rootfs",
     "packages": "errors rootfs",
-    "units": "errors rootfs rules packages",
+    "units": "errors rootfs languages rules packages",
     "java": "rootfs",
     "plan": "errors printable rootfs tracing closure languages rules packages java units",
     "adoption": "rootfs tracing",

@@ -40,3 +40,17 @@ def test_strings_that_a_shell_runs_are_scripts() -> None:
             "/run.sh:1 git -> /usr/bin/git (command, lazy)",
         ]
     )
+
+
+def test_find_runs_commands() -> None:
+    tree = """
+        /run.sh: [ -z "$A" ] || find /srv -name "*.js" -exec sed -i "s|_|$A|" {} + -o -execdir gzip {} ';' \n
+        /usr/bin/find: f
+        /usr/bin/sed: s
+        /usr/bin/gzip: g
+    """
+    assert [edge.target for edge in closed(tree, ["/run.sh"]).edges] == [
+        "/usr/bin/find",
+        "/usr/bin/sed",
+        "/usr/bin/gzip",
+    ]

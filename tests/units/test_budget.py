@@ -3,45 +3,85 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 
 from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import Entry, Kind
-from tracewhale.units import Mechanism, Spare, Unit, choose, spare
+from tracewhale.units import Candidate, Choice, Mechanism, Spare, Unit, choose, spare
+from tracewhale.units.budget import Needs
 
 
 def file(path: str, size: int) -> Entry:
     return Entry(path, Kind.FILE, 0o644, 0, 0, size, 0)
 
 
-def unit(name: str, worth: float, *sizes: int) -> Unit:
+def unit(name: str, worth: float, *sizes: int, own: bool = False, whole: bool = False) -> Unit:
     entries = tuple(file(f"/{name}/{number}", size) for number, size in enumerate(sizes))
-    return Unit(Mechanism.PACKAGES, name, "/because", entries, worth)
+    return Unit(Mechanism.PACKAGES, name, "/because", entries, worth, whole=whole, own=own)
 
 
-def nothing(unit: Unit) -> Mapping[str, Entry]:
+def nothing(entries: Iterable[Entry]) -> Mapping[str, Entry]:
     return {}
 
 
+def choice(units: list[Unit], limit: float, needs: Needs = nothing, known: Iterable[str] = ()) -> Choice:
+    return choose(units, limit, limit, needs, known)
+
+
+def names(candidates: Iterable[Candidate]) -> list[str]:
+    return [each.unit.name for each in candidates]
+
+
 def test_worth_for_each_byte_decides_and_what_does_not_fit_does_not_end_it() -> None:
-    units = [unit("large", 1.0, 90_000), unit("likely", 0.9, 10_000), unit("unlikely", 0.1, 10_000)]
-    choice = choose(units, 30_000, nothing, [])
-    assert [each.name for each in choice.kept] == ["likely", "unlikely"]
-    assert [each.name for each in choice.left_out] == ["large"]
+    chosen = choice(
+        [unit("large", 1, 90_000), unit("likely", 0.9, 9000), unit("unlikely", 0.1, 9000)], 30_000
+    )
+    assert (names(chosen.kept), names(chosen.left_out)) == (["likely", "unlikely"], ["large"])
 
 
 def test_what_a_unit_needs_counts_and_is_had_by_the_next() -> None:
     library = {"/lib": file("/lib", 50_000)}
     units = [unit("a", 0.9, 10_000), unit("b", 0.8, 10_000)]
-    assert choose(units, 59_000, lambda unit: library, []).kept == ()
-    assert len(choose(units, 70_000, lambda unit: library, []).kept) == 2
-    assert len(choose(units, 20_000, lambda unit: library, ["/lib"]).kept) == 2
+    assert choice(units, 59_000, lambda entries: library).kept == ()
+    assert [each.cost for each in choice(units, 70_000, lambda entries: library).kept] == [60_000, 10_000]
+    assert len(choice(units, 20_000, lambda entries: library, ["/lib"]).kept) == 2
+
+
+def test_what_needs_much_comes_after_what_needs_little() -> None:
+    graphics = {"/graphics": file("/graphics", 15_000_000)}
+
+    def needs(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+        return graphics if any(entry.path == "/cairo/0" for entry in entries) else {}
+
+    assert names(choice([unit("cairo", 0.9, 10), unit("base", 0.5, 2_000_000)], 16e6, needs).kept) == ["base"]
+
+
+def test_files_of_which_one_needs_much_are_chosen_each_for_itself() -> None:
+    def needs(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+        return {"/x11": file("/x11", 9_000_000)} if any(e.path == "/modules/0" for e in entries) else {}
+
+    some = unit("modules", 0.5, 10, 20)
+    assert [e.path for each in choice([some], 1e6, needs).kept for e in each.missing] == ["/modules/1"]
+    assert choice([replace(some, whole=True)], 1e6, needs).kept == ()
+
+
+def test_the_authors_code_has_more_room_and_leaves_the_rest_to_others() -> None:
+    units = [unit("own", 0.9, 25_000, own=True), unit("a", 0.4, 12_000), unit("b", 0.3, 12_000)]
+    assert names(choose(units, 20_000, 40_000, nothing, ()).kept) == ["own", "a"]
+    assert names(choose(units[1:], 20_000, 40_000, nothing, ()).kept) == ["a"]
+
+
+def test_what_is_large_and_unlikely_is_left_out_where_there_is_a_budget() -> None:
+    units = [unit("tools", 0.1, 9_000_000)]
+    assert choice(units, 20e6).kept == ()
+    assert names(choice(units, math.inf).kept) == ["tools"]
 
 
 def test_what_is_kept_already_is_in_no_choice() -> None:
-    assert choose([unit("a", 1, 5)], 100, nothing, ["/a/0"]).kept == ()
+    assert choice([unit("a", 1, 5)], 100, known=["/a/0"]).kept == ()
 
 
 @pytest.mark.parametrize(

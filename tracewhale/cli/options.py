@@ -20,7 +20,6 @@ from tracewhale.engines.trust import Trust, words_of
 from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
-from tracewhale.plan.additions import LANGUAGES
 from tracewhale.plan.model import Options
 from tracewhale.plan.shrunk import SHRINKABLE
 from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
@@ -300,7 +299,7 @@ def _spare(given: dict[str, Any]) -> Spare:
 
 
 def _units(names: tuple[str, ...]) -> tuple[str, ...]:
-    known = [LANGUAGES, *(mechanism.value for mechanism in Mechanism)]
+    known = [mechanism.value for mechanism in Mechanism]
     for name in names:
         if name not in known:
             raise UsageError(

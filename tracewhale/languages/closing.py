@@ -58,7 +58,8 @@ class Closer:
                     self._follow(walk, path, step)
         self._memory.save()
         added = {path: step for path, step in walk.steps.items() if path not in starts}
-        return LanguageClosure(tuple(walk.edges), tuple(walk.misses), added, tuple(self._bounded))
+        libraries = frozenset(edge.source for edge in walk.edges if self._findings[edge.source][0])
+        return LanguageClosure(tuple(walk.edges), tuple(walk.misses), added, libraries, tuple(self._bounded))
 
     def _follow(self, walk: Walk, path: str, step: int) -> None:
         costs, findings = self._findings.get(path, (False, []))

@@ -89,13 +89,15 @@ class Miss:
 class LanguageClosure:
     """All that the kept files name, directly and through what they name.
 
-    ``steps`` gives for each file that the closure adds its number of lazy steps from a kept file.
-    ``bounded`` says in sentences what was left unread for its size or number.
+    ``steps`` gives for each file that the closure adds its number of lazy steps from a kept file;
+    ``libraries`` are the files that name others and are of an installed library. ``bounded`` says in
+    sentences what was left unread for its size or number.
     """
 
     edges: tuple[Edge, ...] = ()
     misses: tuple[Miss, ...] = ()
     steps: dict[str, int] = field(default_factory=dict)
+    libraries: frozenset[str] = frozenset()
     bounded: tuple[str, ...] = ()
 
 

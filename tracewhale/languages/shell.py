@@ -40,6 +40,9 @@ WRAPPERS = frozenset(
 )
 """Commands whose arguments are a command, after options and other words."""
 
+FIND_ACTIONS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
+"""Words of find(1) after which a command stands."""
+
 WRAPPED = 4
 """Words of a wrapper that may come before its command."""
 
@@ -125,6 +128,10 @@ def _command(words: list[str], functions: set[str], line: int, late: bool) -> It
             return
         if name and name not in BUILTINS and name not in functions:
             yield Mention(line, name, "command", late)
+        if name.rpartition("/")[2] == "find":
+            for at, word in enumerate(words[:-1]):
+                if word in FIND_ACTIONS:
+                    yield from _command(words[at + 1 :], functions, line, late)
         if name.rpartition("/")[2] not in WRAPPERS:
             return
         after = range(1, min(len(words), WRAPPED + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -13,24 +14,27 @@ from tracewhale.packages import Databases
 from tracewhale.packages.python import COMPILED
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.model import Options, Reason, Why
+from tracewhale.plan.needs import Needs
 from tracewhale.plan.roots import Starts
-from tracewhale.rootfs.tree import Entry, Kind, parent
+from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.tracing.events import Access
 from tracewhale.units import Choice, Level, Mechanism, Scene, Unit
 from tracewhale.units.packages import COMMANDS
-from tracewhale.units.summary import Summary, totals
+from tracewhale.units.summary import Summary, together, totals
 
 USING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
-LANGUAGES = "languages"
-"""The name of the closure of languages among the mechanisms."""
 
-LEAST_SHARE = 8
-"""Units have at least the eighth part of the budget, however much the closure of languages takes of it."""
+LAST = 16
+"""The part of the budget that waits for what the files of the chosen units name."""
+
+LATE = 1000
+"""Files of chosen units that are read for what they name."""
 
 SMALL = 300_000
 """Bytes of an interpreter that needs nothing else, such as dash."""
 
 NEEDING = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
+SOURCE = re.compile(r".*\.(py|rb|pl|pm|al|php|js|mjs|cjs|R)", re.DOTALL)
 
 
 class Additions:
@@ -41,65 +45,79 @@ class Additions:
     ) -> None:
         self.draft = draft
         self.starts = starts
-        self.resolver = resolver
-        self.databases = databases
         self.options = options
+        self.databases = databases
+        self.needs = Needs(draft, starts, resolver)
+        self.closer = languages.Closer(draft.view, options.environment, languages.Limits(), options.memory)
         self.touched = self._size()
         self.limit = options.spare.limit(self.touched)
         self.choices: list[Choice] = []
 
-    def add(self, closure: loader.Closure, mechanisms: Iterable[Mechanism]) -> None:
-        """Keep the units of some mechanisms that fit into what is left of the budget."""
-        scene = self._scene(closure)
-        found = [
-            unit
-            for mechanism in mechanisms
-            if mechanism.value not in self.options.without_units
-            for unit in units.FINDERS[mechanism](scene)
-        ]
-        found = self._runnable(found)
-        room = max(self.limit - (self._size() - self.touched), self.limit / LEAST_SHARE)
-        choice = units.choose(found, room, self._needs, self.draft.entries)
+    def add(
+        self,
+        elf: loader.Closure,
+        mechanisms: Iterable[Mechanism],
+        *,
+        own: bool = False,
+        last: bool = False,
+    ) -> None:
+        """Keep the units of some mechanisms that fit into what is left of the budget.
+
+        With ``own`` only those that the author's own code names; the ``last`` time also what the chosen
+        units' files name, and up to the whole budget.
+        """
+        scene = self._scene(elf)
+        wanted = [m for m in mechanisms if m.value not in self.options.without_units]
+        named = self._named(last) if Mechanism.LANGUAGES in wanted else languages.LanguageClosure()
+        found = list(units.imports(scene, named))
+        for mechanism in wanted:
+            found += units.FINDERS[mechanism](scene) if mechanism in units.FINDERS else ()
+        found = self._runnable([unit for unit in found if unit.own or not own])
+        self.needs.prepare(found)
+        part = 1 if last else 1 - 1 / LAST
+        spent = self._size() - self.touched
+        by_author = sum(each.cost for choice in self.choices for each in choice.kept if each.unit.own)
+        limit = part * self.limit - (spent - by_author)
+        most = part * self.options.spare.most(self.touched) - spent
+        choice = units.choose(found, limit, most, self.needs.of, self.draft.entries)
         self.choices.append(choice)
-        for unit in choice.kept:
+        self._keep(choice, named)
+
+    def _keep(self, choice: Choice, named: languages.LanguageClosure) -> None:
+        chosen: dict[str, list[Unit]] = {}
+        for candidate in choice.kept:
+            unit = candidate.unit
+            if unit.mechanism is Mechanism.LANGUAGES:
+                chosen.setdefault(unit.because, []).append(unit)
+                continue
             reason = Reason(Why.UNIT.value, unit.mechanism.value, f"{unit.name}, because of {unit.because}")
             for entry in unit.entries:
                 self.draft.keep(entry.path, reason, follow=False)
-
-    def keep_language_closure(self) -> None:
-        """Keep what kept files name in their languages."""
-        if LANGUAGES in self.options.without_units:
-            return
-        used, _ = _used(self.draft)
-        own = (
-            entry.path
-            for choice in self.choices
-            for unit in choice.kept
-            if unit.mechanism is Mechanism.OWN
-            for entry in unit.entries
-        )
-        self._close(used.union(own), languages.Limits())
-
-    def keep_commands(self) -> None:
-        """Keep the commands that commands of kept units run: what a script says, what a program names."""
-        if LANGUAGES in self.options.without_units:
-            return
-        kept = (entry for choice in self.choices for unit in choice.kept for entry in unit.entries)
-        starts = {entry.path for entry in kept if parent(entry.path) in COMMANDS and entry.kind is Kind.FILE}
-        self._close(starts, languages.Limits(languages=frozenset({"shell", "machine-code"})))
-
-    def _close(self, starts: set[str], limits: languages.Limits) -> None:
-        options = self.options
-        found = languages.close(
-            self.draft.view, sorted(starts), options.environment, limits, memory=options.memory
-        )
-        for edge in found.edges:
+        kept = set(self.draft.entries)
+        # A line counts only where its file is kept, which another line may have brought.
+        while ready := [path for path in chosen if path in kept]:
+            kept.update(entry.path for path in ready for unit in chosen.pop(path) for entry in unit.entries)
+        targets = units.targets(self.draft.view, named)
+        for edge in named.edges:
+            target = targets.get(edge.target)
+            if target is None or target.path not in kept or edge.source not in kept:
+                continue
             reason = Reason(Why.IMPORTED.value, edge.source, f"{edge.name} (line {edge.line}, {edge.how})")
-            known = self.draft.entries.get(edge.target)
-            if known is None or known.kind is Kind.SYMLINK:
-                self.draft.keep(edge.target, reason)
+            if target.path in self.draft.entries and edge.target == target.path:
+                self.draft.keep_entry(target, reason)
             else:
-                self.draft.keep_entry(known, reason)
+                self.draft.keep(edge.target, reason)
+
+    def _named(self, last: bool) -> languages.LanguageClosure:
+        """What files name in their languages: those that are used and the author's own; or the last time the
+        commands of the chosen units, and what other files of theirs load."""
+        chosen = [each.unit for choice in self.choices for each in choice.kept]
+        if not last:
+            own = (e.path for unit in chosen if unit.mechanism is Mechanism.OWN for e in unit.entries)
+            return self.closer.close(sorted(_used(self.draft)[0].union(own)))
+        paths = [e.path for unit in chosen for e in unit.entries if e.kind is Kind.FILE]
+        commands = [path for path in paths if parent(path) in COMMANDS]
+        return self.closer.close(commands, [path for path in paths if SOURCE.fullmatch(path)][:LATE])
 
     def _scene(self, closure: loader.Closure) -> Scene:
         draft = self.draft
@@ -126,17 +144,17 @@ class Additions:
     def summary(self) -> Summary:
         """What was chosen in all rounds, and what each level up to the chosen one keeps; ``installed`` is
         all that found no room as well."""
-        kept = tuple(unit for choice in self.choices for unit in choice.kept)
-        left = tuple(unit for choice in self.choices for unit in choice.left_out)
+        kept = tuple(each for choice in self.choices for each in choice.kept)
+        left = tuple(each for choice in self.choices for each in choice.left_out)
         size = self._size()
-        packages = sum(unit.size for unit in kept if unit.mechanism.level is Level.PACKAGE)
+        packages = sum(each.cost for each in kept if each.unit.mechanism.level is Level.PACKAGE)
         levels = {Level.TOUCHED: self.touched}
         if self.options.level.rank >= Level.MODULE.rank:
             levels[Level.MODULE] = size - packages
         if self.options.level.rank >= Level.PACKAGE.rank:
             levels[Level.PACKAGE] = size
-            levels[Level.INSTALLED] = size + sum(unit.size for unit in left)
-        return Summary(self.options.level, self.limit, totals(Choice(kept, left)), levels)
+            levels[Level.INSTALLED] = size + together(left, self.draft.entries)
+        return Summary(self.options.level, self.limit, totals(Choice(kept, left), self.draft.entries), levels)
 
     def _runnable(self, found: list[Unit]) -> list[Unit]:
         """Units without the scripts of packages whose interpreter nothing else uses and is no small shell:
@@ -146,7 +164,7 @@ class Additions:
         kept = []
         for unit in found:
             entries = tuple(entry for entry in unit.entries if entry.path not in foreign)
-            if unit.mechanism in (Mechanism.OWN, Mechanism.LINKS):
+            if unit.mechanism in (Mechanism.OWN, Mechanism.LANGUAGES, Mechanism.LINKS):
                 kept.append(unit)
             elif entries:
                 kept.append(replace(unit, entries=entries))
@@ -155,15 +173,6 @@ class Additions:
     def _has(self, interpreter: str) -> bool:
         entry = self.draft.view.resolve(interpreter).entry
         return entry is not None and (entry.path in self.draft.entries or entry.size < SMALL)
-
-    def _needs(self, unit: Unit) -> Mapping[str, Entry]:
-        """The libraries and interpreters that a unit's programs need."""
-        roots, scripts = self.starts.find(unit.entries)
-        paths = [script.interpreter for script in scripts]
-        if roots:
-            paths += [edge.path for edge in self.resolver.resolve(roots).edges]
-        found = (self.draft.view.resolve(path).entry for path in paths)
-        return {entry.path: entry for entry in found if entry is not None}
 
     def _size(self) -> int:
         return sum(entry.size for entry in self.draft.entries.values() if entry.kind is Kind.FILE)

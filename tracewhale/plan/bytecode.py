@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from tracewhale.rootfs.tree import View, parent
+from tracewhale.rootfs.tree import Entry, View
 
 CACHED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.(?P<tag>[^/.]+)\.pyc")
 
@@ -17,9 +17,22 @@ def missing_bytecode(view: View, kept: Iterable[str]) -> Iterator[tuple[str, str
     the sources anew when they are first imported.
     """
     known = set(kept)
-    tags = {match["tag"] for path in known if (match := CACHED.fullmatch(path))}
+    interpreters = tags(known)
     for source in sorted(path for path in known if path.endswith(".py")):
-        for tag in sorted(tags):
-            compiled = f"{parent(source).rstrip('/')}/__pycache__/{source.rpartition('/')[2][:-3]}.{tag}.pyc"
-            if compiled not in known and view.lstat(compiled) is not None:
-                yield compiled, source
+        for entry in compiled(view, source, interpreters):
+            if entry.path not in known:
+                yield entry.path, source
+
+
+def tags(kept: Iterable[str]) -> tuple[str, ...]:
+    """Return the tags of interpreters (``cpython-311``) in the names of compiled files."""
+    return tuple(sorted({match["tag"] for path in kept if (match := CACHED.fullmatch(path))}))
+
+
+def compiled(view: View, source: str, interpreters: Iterable[str]) -> Iterator[Entry]:
+    """Return the compiled files that the image has of one source for some interpreters."""
+    directory, _, name = source.rpartition("/")
+    for tag in interpreters:
+        entry = view.lstat(f"{directory}/__pycache__/{name[:-3]}.{tag}.pyc")
+        if entry is not None:
+            yield entry

@@ -148,19 +148,19 @@ def keep_rule_additions(work: Work) -> None:
 def keep_units(work: Work) -> None:
     """Keep what belongs to what the trace used, up to the level and the budget.
 
-    The author's own files come first, then what these and the traced ones name in their languages; what the
-    files of other units need is counted with them.
+    The author's own files come first, and what they name. Then all that belongs to what is used is ranked
+    together, and last comes what the files of the chosen units name in their languages.
     """
     level = work.options.level
     additions = Additions(work.draft, work.starts, work.resolver, work.databases, work.options)
     if level.rank >= Level.MODULE.rank:
         additions.add(work.closure, [Mechanism.OWN, Mechanism.LINKS])
-        additions.keep_language_closure()
+        keep_dependencies(work)
+        additions.add(work.closure, [Mechanism.LANGUAGES], own=True)
         keep_dependencies(work)
         additions.add(work.closure, [m for m in UNITS if m.level.rank <= level.rank])
-        additions.keep_commands()
         keep_dependencies(work)
-        additions.add(work.closure, [Mechanism.LINKS])
+        additions.add(work.closure, [Mechanism.LANGUAGES, Mechanism.LINKS], last=True)
         keep_dependencies(work)
     work.units = additions.summary()
 
@@ -181,10 +181,10 @@ def keep_package_documents(work: Work) -> None:
             work.draft.keep(document.path, Reason(Why.PACKAGE.value, document.whom, document.what))
 
 
-DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions)
-"""Passes that keep the needs of kept files. Closures of languages are further rows."""
+DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions, keep_bytecode)
+"""Passes that keep the needs of kept files."""
 
-UNITS = (Mechanism.PLUGINS, Mechanism.PACKAGES, Mechanism.COMMANDS, Mechanism.NAMED)
+UNITS = (Mechanism.LANGUAGES, Mechanism.PLUGINS, Mechanism.PACKAGES, Mechanism.COMMANDS, Mechanism.NAMED)
 """Units that are ranked together."""
 
 PASSES: tuple[Pass, ...] = (
@@ -195,7 +195,6 @@ PASSES: tuple[Pass, ...] = (
     keep_listings,
     keep_dependencies,
     keep_units,
-    keep_bytecode,
     keep_package_documents,
 )
 """Every pass, in the order in which it runs."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tracewhale.units.budget import UNLIMITED, Choice, Spare, choose, spare
+from tracewhale.units.budget import UNLIMITED, Candidate, Choice, Spare, choose, spare
+from tracewhale.units.imports import imports, targets
 from tracewhale.units.links import links
 from tracewhale.units.model import Level, Mechanism, Scene, Unit
 from tracewhale.units.named import named
@@ -16,6 +17,7 @@ from tracewhale.units.summary import Summary
 __all__ = [
     "FINDERS",
     "UNLIMITED",
+    "Candidate",
     "Choice",
     "Level",
     "Mechanism",
@@ -24,7 +26,9 @@ __all__ = [
     "Summary",
     "Unit",
     "choose",
+    "imports",
     "spare",
+    "targets",
 ]
 
 FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
@@ -35,4 +39,4 @@ FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
     Mechanism.COMMANDS: siblings,
     Mechanism.NAMED: named,
 }
-"""Each mechanism's function from a scene to the units that it finds there."""
+"""Each mechanism's function from a scene to the units in it; that of languages is ``imports``."""

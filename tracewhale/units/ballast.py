@@ -36,7 +36,8 @@ class Ballast(Enum):
         r"|.*/(docs?|examples?|samples?|demos?|benchmarks?|sample_data)/(.*/)?[^/.]+(\.(?!py$|rb$|js$|pm$|pl$)[^/]*)?"
         r"|.*/R/(site-)?library/[^/]+/(help|html|doc|demo)/.*"
     )
-    CATALOGS = r"/usr/share/locale/.*|/usr/share/i18n/.*"
+    # Of programs that read them by gettext(3), which needs a locale of the language as well.
+    CATALOGS = r"/usr/share/(locale|i18n)/.*|/usr/lib/(?!python|ruby|node)[^/]+/.*/LC_MESSAGES/[^/]+\.mo"
     HEADERS = r"/usr/(local/)?include/.*|.*/include/.*|.*\.(h|hh|hpp|hxx|pxd|pyx)"
     STATIC_LIBRARIES = r".*\.(a|la|o|lib)"
     BUILDING = (

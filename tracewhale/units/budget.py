@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import Entry, Kind
@@ -14,9 +14,24 @@ from tracewhale.units.model import Unit
 PAGE = 4096
 """Bytes below which a file's size does not matter."""
 
+SMALL = 64 << 10
+"""Bytes of a unit, with what it needs, for which no other is passed over."""
+
+LARGE = 1 << 20
+"""Bytes of a file, with what it needs, that wait until the smaller ones have their room."""
+
+LEAST_USE = 0.02e-6
+"""Worth for each byte below which a unit is left out of a budget, whether or not it has room."""
+
 FLOOR = 20_000_000
+MORE = 1.5
+"""What the author's own code names may take so many times the share that is left for everything."""
+
 SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
+
+Needs = Callable[[Iterable[Entry]], Mapping[str, Entry]]
+"""What else is kept when some files are, by path: the libraries that programs among them need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +44,10 @@ class Spare:
     def limit(self, size: int) -> float:
         """Bytes that may be added to so many."""
         return max(self.share * size, self.least)
+
+    def most(self, size: int) -> float:
+        """Bytes that may be added to so many when the author's own code names what is added."""
+        return max(MORE * self.share * size, self.least)
 
 
 UNLIMITED = Spare(math.inf)
@@ -46,53 +65,97 @@ def spare(text: str) -> Spare:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A unit, and all that would come with it: ``missing`` are its entries and what these need, as far as
+    they are not kept yet, and ``cost`` their bytes."""
+
+    unit: Unit
+    missing: tuple[Entry, ...]
+    cost: int
+
+    @property
+    def tier(self) -> int:
+        """Small units first: together they are small, and each may be what a request needs."""
+        if self.cost <= SMALL or self.unit.own:
+            return self.unit.tier
+        sizes = (entry.size for entry in self.unit.entries if entry.kind is Kind.FILE)
+        large = max(sizes, default=0) > LARGE or self.cost > 2 * LARGE
+        return max(self.unit.tier, 2 if large else 1)
+
+    @property
+    def density(self) -> float:
+        """Worth beside the mean size of the files, or the size of a whole unit: of a larger one more is used,
+        but not as much more."""
+        files = 1 if self.unit.whole else len(self.unit.entries)
+        return self.unit.worth / math.sqrt(max(PAGE, self.cost / files))
+
+
+@dataclass(frozen=True, slots=True)
 class Choice:
-    """Units that are kept, and those that are left out for want of room."""
+    """Units that are kept, and those that are left out for want of room, each with its cost."""
 
-    kept: tuple[Unit, ...] = ()
-    left_out: tuple[Unit, ...] = ()
+    kept: tuple[Candidate, ...] = ()
+    left_out: tuple[Candidate, ...] = ()
 
 
-def choose(
-    units: Iterable[Unit], limit: float, needs: Callable[[Unit], Mapping[str, Entry]], known: Iterable[str]
-) -> Choice:
+def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known: Iterable[str]) -> Choice:
     """Take units while they fit into ``limit`` bytes, the one with most worth for each byte first.
 
-    ``needs`` tells what else is kept when a unit is, by path (the libraries that its programs need);
-    ``known`` are the paths that are kept already. A unit that does not fit does not end the choice.
+    What the author's own code names may bring all that is taken up to ``most`` bytes, and leaves the others
+    what is then left of these. ``known`` are the paths that are kept already. A unit that does not fit does
+    not end the choice.
     """
     have = set(known)
-    kept: list[Unit] = []
-    left: list[Unit] = []
-    spent = 0
-    for unit in ranked(units):
-        entries = {entry.path: entry for entry in unit.entries if entry.path not in have}
-        if not entries:
+    kept: list[Candidate] = []
+    left: list[Candidate] = []
+    spent = own = 0
+    for candidate in ranked(units, needs, have):
+        unit = candidate.unit
+        missing = tuple(entry for entry in candidate.missing if entry.path not in have)
+        if have.issuperset(entry.path for entry in unit.entries):
             continue
-        if spent + _cost(entries) <= limit:
-            entries |= {path: entry for path, entry in needs(unit).items() if path not in have}
-        cost = _cost(entries)
-        if spent + cost > limit:
-            left.append(unit)
+        cost = _cost(missing)
+        candidate = replace(candidate, missing=missing, cost=cost)
+        room = most if unit.own else min(most, limit + own)
+        if spent + cost > room or (room < math.inf and not unit.own and unit.worth < LEAST_USE * cost):
+            left.append(candidate)
             continue
         spent += cost
-        have |= entries.keys()
-        kept.append(unit)
+        own += cost if unit.own else 0
+        have.update(entry.path for entry in missing)
+        kept.append(candidate)
     return Choice(tuple(kept), tuple(left))
 
 
-def ranked(units: Iterable[Unit]) -> Sequence[Unit]:
+def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candidate]:
     """Units in the order in which they are taken: by tier, by their worth for each byte, then by name."""
+    candidates = [each for unit in units for each in _candidates(unit, needs, known)]
     return sorted(
-        units,
-        key=lambda unit: (unit.tier, -density(unit), unit.mechanism.value, unit.name, unit.entries[0].path),
+        candidates,
+        key=lambda each: (
+            each.tier,
+            -each.density,
+            each.unit.mechanism.value,
+            each.unit.name,
+            each.unit.entries[0].path,
+        ),
     )
 
 
-def density(unit: Unit) -> float:
-    """Worth beside the mean size of the files: of a larger one more is used, but not as much more."""
-    return unit.worth / math.sqrt(max(PAGE, unit.size / len(unit.entries)))
+def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate]:
+    """A unit with its cost; its files each for itself where they need much more than they are."""
+    entries = [entry for entry in unit.entries if entry.path not in known]
+    if not entries:
+        return
+    needed = [entry for path, entry in needs(entries).items() if path not in known]
+    missing = tuple({entry.path: entry for entry in (*entries, *needed)}.values())
+    cost = _cost(missing)
+    if len(entries) > 1 and not unit.whole and cost > max(2 * _cost(entries), LARGE):
+        for entry in entries:
+            yield from _candidates(replace(unit, entries=(entry,)), needs, known)
+    else:
+        yield Candidate(unit, missing, cost)
 
 
-def _cost(entries: Mapping[str, Entry]) -> int:
-    return sum(entry.size for entry in entries.values() if entry.kind is Kind.FILE)
+def _cost(entries: Iterable[Entry]) -> int:
+    return sum(entry.size for entry in entries if entry.kind is Kind.FILE)

@@ -31,6 +31,7 @@ class Mechanism(Enum):
     """The kinds of units, by the name that the report and ``--no-unit`` use."""
 
     OWN = "own-files"
+    LANGUAGES = "languages"
     PLUGINS = "plugins"
     LINKS = "links"
     PACKAGES = "packages"
@@ -40,17 +41,18 @@ class Mechanism(Enum):
     @property
     def level(self) -> Level:
         """The lowest level that keeps units of this kind."""
-        modules = (Mechanism.OWN, Mechanism.PLUGINS, Mechanism.LINKS)
+        modules = (Mechanism.OWN, Mechanism.LANGUAGES, Mechanism.PLUGINS, Mechanism.LINKS)
         return Level.MODULE if self in modules else Level.PACKAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Files of one directory that are not kept yet and that belong to something of which more is used.
+    """Files that are not kept yet and that belong to something of which more is used.
 
-    ``name`` says to what: a package (``deb:git``), a directory; ``because`` is a path that is used.
-    ``worth`` is how likely it is that a run needs any of them, between 0 and 1. Units of a ``tier`` are
-    taken before all those of a higher one.
+    ``name`` says to what: a package (``deb:git``), a directory, a file that names them; ``because`` is a
+    path that is used. ``worth`` is how likely it is that a run needs any of them, between 0 and 1. Units of a
+    ``tier`` are taken before all those of a higher one. A ``whole`` unit is of no use in part. The author's
+    ``own`` code names it.
     """
 
     mechanism: Mechanism
@@ -59,6 +61,8 @@ class Unit:
     entries: tuple[Entry, ...]
     worth: float
     tier: int = 0
+    whole: bool = False
+    own: bool = False
 
     @property
     def size(self) -> int:

@@ -16,6 +16,9 @@ from tracewhale.units.walk import group
 WORTH, DECAY = 0.4, 0.6
 """The worth of such a package's code, and what each step along its dependencies takes of it."""
 
+SPARED = 0.5
+"""What is left of the worth of a dependency where the package itself is used without it."""
+
 
 def named(scene: Scene) -> Iterator[Unit]:
     """Packages of which nothing is used and that were asked for, or that such packages depend on.
@@ -33,7 +36,8 @@ def named(scene: Scene) -> Iterator[Unit]:
         entries = tuple(dict.fromkeys(entry for unit in units for entry in unit.entries))
         if entries:
             worth = WORTH * max(unit.worth for unit in units) * DECAY**steps
-            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2)
+            worth *= SPARED if steps and uses(scene, asked) else 1
+            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2, whole=True)
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[Contents, Contents, int]]:

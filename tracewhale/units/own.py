@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from tracewhale.rootfs.tree import Entry, Kind, parent
@@ -44,7 +45,8 @@ def own_files(scene: Scene) -> Iterator[Unit]:
     for top, because in sorted(_tops(scene).items()):
         found = below(scene.view, [top], partial(_enters, scene, top))
         own = [entry for entry in found if _is_own(scene, entry)]
-        yield from group(scene, Mechanism.OWN, top, because, own, WORTH, DECAY)
+        for unit in group(scene, Mechanism.OWN, top, because, own, WORTH, DECAY):
+            yield replace(unit, own=True)
 
 
 def _tops(scene: Scene) -> dict[str, str]:

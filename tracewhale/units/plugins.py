@@ -49,8 +49,7 @@ def _zones(scene: Scene) -> Iterator[Unit]:
     if because and scene.view.listing(ZONES) is not None:
         found = below(scene.view, [ZONES], lambda path: path not in copies)
         files = [entry for entry in found if entry.kind is not Kind.DIRECTORY]
-        for unit in group(scene, Mechanism.PLUGINS, ZONES, because, files, WORTH, 1):
-            yield replace(unit, tier=0)
+        yield from group(scene, Mechanism.PLUGINS, ZONES, because, files, WORTH, 1)
 
 
 def _converters(scene: Scene) -> dict[str, str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tracewhale.units.budget import Choice
-from tracewhale.units.model import Level, Mechanism, Unit
+from tracewhale.rootfs.tree import Kind
+from tracewhale.units.budget import Candidate, Choice
+from tracewhale.units.model import Level, Mechanism
 
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One package, directory or link: what was added of it and what was left out, in bytes of files."""
+    """One package, directory or link: what was added of it and what was left out, in bytes of files with
+    those that they need."""
 
     mechanism: Mechanism
     name: str
@@ -35,25 +37,26 @@ class Summary:
         return tuple(sorted((t for t in self.totals if t.left_out), key=lambda t: (-t.left_out, t.name)))
 
 
-def totals(choice: Choice) -> tuple[Total, ...]:
-    """A choice added up by mechanism and name."""
-    kept, left = _sizes(choice.kept), _sizes(choice.left_out)
-    because = {(u.mechanism, u.name): u.because for u in (*choice.left_out, *choice.kept)}
+def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
+    """A choice added up by mechanism and name; ``known`` are all paths that are kept in the end."""
+    kept: dict[tuple[Mechanism, str], int] = {}
+    for each in choice.kept:
+        key = (each.unit.mechanism, each.unit.name)
+        kept[key] = kept.get(key, 0) + each.cost
+    left: dict[tuple[Mechanism, str], list[Candidate]] = {}
+    for each in choice.left_out:
+        left.setdefault((each.unit.mechanism, each.unit.name), []).append(each)
+    missing = {key: together(some, known) for key, some in left.items()}
+    units = (each.unit for each in (*choice.left_out, *choice.kept))
+    because = {(unit.mechanism, unit.name): unit.because for unit in units}
     return tuple(
-        Total(
-            mechanism,
-            name,
-            because[mechanism, name],
-            kept.get((mechanism, name), 0),
-            left.get((mechanism, name), 0),
-        )
-        for mechanism, name in sorted(because, key=lambda key: (key[0].value, key[1]))
+        Total(*key, because[key], kept.get(key, 0), missing.get(key, 0))
+        for key in sorted(because, key=lambda key: (key[0].value, key[1]))
     )
 
 
-def _sizes(units: Iterable[Unit]) -> dict[tuple[Mechanism, str], int]:
-    found: dict[tuple[Mechanism, str], int] = {}
-    for unit in units:
-        key = (unit.mechanism, unit.name)
-        found[key] = found.get(key, 0) + unit.size
-    return found
+def together(candidates: Iterable[Candidate], known: Collection[str]) -> int:
+    """What several units that were left out would cost together: what more than one of them needs counts
+    once, and what is ``known`` to be kept not at all."""
+    entries = {entry.path: entry for each in candidates for entry in each.missing if entry.path not in known}
+    return sum(entry.size for entry in entries.values() if entry.kind is Kind.FILE)

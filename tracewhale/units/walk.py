@@ -14,9 +14,6 @@ FILES = 200_000
 PIECE = 1 << 20
 """Bytes of a unit, so that a directory that does not fit as a whole can be kept in part."""
 
-SMALL = 64 << 10
-"""Bytes of a unit for which no other is passed over."""
-
 DATA = 0.5
 """The worth of data beside that of code: it is less often needed by another request."""
 
@@ -74,13 +71,7 @@ def group(
     for (directory, code), some in groups.items():
         likely = worth * decay ** scene.distance(directory) * (1 if code else DATA)
         for piece in _pieces(some):
-            yield Unit(mechanism, name, because, piece, likely, _tier(piece))
-
-
-def _tier(piece: Iterable[Entry]) -> int:
-    """Directories of small files first: together they are small, and each may be what a request needs."""
-    sizes = [entry.size for entry in piece if entry.kind is Kind.FILE]
-    return 0 if sum(sizes) <= SMALL else 2 if max(sizes) > PIECE else 1
+            yield Unit(mechanism, name, because, piece, likely)
 
 
 def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:

@@ -1,0 +1,46 @@
+"""What kept files name, as units: each line with all that it loads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tests.languages.text import SourceTree
+from tracewhale.languages import close
+from tracewhale.rootfs.tree import View
+from tracewhale.units import Scene, imports
+
+TREE = """
+    /app/main.py: import used\\nimport plain\\ndef later():\\n    import used.heavy\\n
+    /app/plain.py: import used.part\\n
+    /usr/lib/python3/dist-packages/used/__init__.py: import used.eager\\ndef f():\\n import used.optional\\n
+    /usr/lib/python3/dist-packages/used/eager.py: x = 1\\n
+    /usr/lib/python3/dist-packages/used/optional.py: import used.part\\n
+    /usr/lib/python3/dist-packages/used/part.py: x = 1\\n
+    /usr/lib/python3/dist-packages/used/heavy.py: from used import part\\n
+"""
+USED = "/usr/lib/python3/dist-packages/used/__init__.py"
+
+
+def units(*kept: str) -> Iterable[tuple[str, bool, float, list[str]]]:
+    """Each unit: who names it, whether the author's own code does, its worth, the names of its files."""
+    view = View(SourceTree(TREE))
+    entries = {path: entry for path in kept if (entry := view.lstat(path)) is not None}
+    for unit in imports(Scene(view, entries, frozenset(kept)), close(view, kept)):
+        names = sorted(entry.path.rpartition("/")[2] for entry in unit.entries)
+        yield unit.because, unit.own, unit.worth, names
+
+
+def test_each_line_comes_with_what_it_loads() -> None:
+    found = list(units("/app/main.py", USED))
+    assert ("/app/main.py", True, 0.9, ["part.py", "plain.py"]) in found
+    assert ("/app/main.py", True, 0.9, ["heavy.py", "part.py"]) in found
+
+
+def test_what_a_library_names_when_it_is_loaded_is_likelier_than_in_a_function() -> None:
+    found = [(worth, names) for because, _, worth, names in units(USED) if because == USED]
+    assert found == [(0.6, ["eager.py"]), (0.3, ["optional.py", "part.py"])]
+
+
+def test_what_is_kept_is_in_no_unit() -> None:
+    kept = ("/app/main.py", "/app/plain.py", USED, "/usr/lib/python3/dist-packages/used/eager.py")
+    assert all("plain.py" not in names and "eager.py" not in names for *_, names in units(*kept))
