@@ -65,7 +65,7 @@ def test_files_of_which_one_needs_much_are_chosen_each_for_itself() -> None:
 
     some = unit("modules", 0.5, 10, 20)
     assert [e.path for each in choice([some], 1e6, needs).kept for e in each.missing] == ["/modules/1"]
-    assert choice([replace(some, whole=True)], 1e6, needs).kept == ()
+    assert choice([replace(some, mechanism=Mechanism.LANGUAGES)], 1e6, needs).kept == ()
 
 
 def test_the_authors_code_has_more_room_and_leaves_the_rest_to_others() -> None:

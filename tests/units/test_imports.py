@@ -44,3 +44,16 @@ def test_what_a_library_names_when_it_is_loaded_is_likelier_than_in_a_function()
 def test_what_is_kept_is_in_no_unit() -> None:
     kept = ("/app/main.py", "/app/plain.py", USED, "/usr/lib/python3/dist-packages/used/eager.py")
     assert all("plain.py" not in names and "eager.py" not in names for *_, names in units(*kept))
+
+
+def test_a_table_of_plugins_is_no_function_that_may_never_run() -> None:
+    tree = SourceTree("""
+        /usr/lib/python3/dist-packages/plot/__init__.py: FORMATS = {"pdf": "plot.backends.pdf"}\\n
+        /usr/lib/python3/dist-packages/plot/backends/__init__.py: x = 1\\n
+        /usr/lib/python3/dist-packages/plot/backends/pdf.py: x = 1\\n
+    """)
+    view = View(tree)
+    path = "/usr/lib/python3/dist-packages/plot/__init__.py"
+    kept = {path: tree.entries[path]}
+    found = imports(Scene(view, kept, frozenset(kept)), close(view, kept))
+    assert [(unit.worth, unit.entries[-1].path.rpartition("/")[2]) for unit in found] == [(0.6, "pdf.py")]

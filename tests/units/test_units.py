@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.units.scenes import found, image, paths, scene
@@ -83,6 +85,18 @@ def test_modules_beside_one_that_was_opened_by_a_computed_name() -> None:
     where = scene(image(), dlopened=("/usr/lib/server/mod_a.so",))
     assert paths(Mechanism.PLUGINS, where) == ["/usr/lib/server/mod_b.so", "/usr/lib/server/mod_c.so"]
     assert paths(Mechanism.PLUGINS, scene(image(), "/usr/lib/server/mod_a.so")) == []
+
+
+def test_modules_of_a_python_package_beside_one_that_no_import_names() -> None:
+    lines = [
+        f"/opt/venv/lib/python3.11/site-packages/codecs/{name}.py: x" for name in ("__init__", "a", "b", "c")
+    ]
+    info = "/opt/venv/lib/python3.11/site-packages/codecs-1.dist-info"
+    files = {f"{info}/METADATA": "Name: codecs\nVersion: 1\n", f"{info}/RECORD": "codecs/a.py,,\n"}
+    where = scene(image(*lines, files=files), "/opt/venv/lib/python3.11/site-packages/codecs/a.py")
+    beside = [f"/opt/venv/lib/python3.11/site-packages/codecs/{name}.py" for name in ("__init__", "b", "c")]
+    assert paths(Mechanism.PLUGINS, replace(where, named=frozenset({"/other"}))) == beside
+    assert paths(Mechanism.PLUGINS, replace(where, named=frozenset({*where.used}))) == []
 
 
 def test_a_kept_link_keeps_what_it_leads_to_but_no_dangling_one_does() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from enum import Enum
 from typing import Any
 
 from tracewhale import closure as loader
@@ -24,8 +25,19 @@ from tracewhale.units.summary import Summary, together, totals
 
 USING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
 
-LAST = 16
-"""The part of the budget that waits for what the files of the chosen units name."""
+
+class Round(Enum):
+    """The rounds in which units are chosen: what the author made and names, what used libraries name, what
+    belongs to what is used, and what that names."""
+
+    AUTHOR = "author"
+    IMPORTS = "imports"
+    PACKAGES = "packages"
+    LAST = "last"
+
+
+PARTS = {Round.AUTHOR: 15 / 16, Round.IMPORTS: 1 / 2, Round.PACKAGES: 7 / 8, Round.LAST: 1.0}
+"""How much of the budget is spent after each round, so that each leaves some to those after it."""
 
 LATE = 1000
 """Files of chosen units that are read for what they name."""
@@ -53,32 +65,31 @@ class Additions:
         self.limit = options.spare.limit(self.touched)
         self.choices: list[Choice] = []
 
-    def add(
-        self,
-        elf: loader.Closure,
-        mechanisms: Iterable[Mechanism],
-        *,
-        own: bool = False,
-        last: bool = False,
-    ) -> None:
-        """Keep the units of some mechanisms that fit into what is left of the budget.
+    def add(self, elf: loader.Closure, mechanisms: Iterable[Mechanism], stage: Round) -> None:
+        """Keep the units of some mechanisms that fit into the round's part of the budget.
 
-        With ``own`` only those that the author's own code names; the ``last`` time also what the chosen
-        units' files name, and up to the whole budget.
+        In the author's round these are only such as the author's own code names. In the last one what found
+        no room before is looked at again, and imports without which kept files fail have the author's room.
         """
         scene = self._scene(elf)
         wanted = [m for m in mechanisms if m.value not in self.options.without_units]
+        last = stage is Round.LAST
         named = self._named(last) if Mechanism.LANGUAGES in wanted else languages.LanguageClosure()
+        if stage is Round.PACKAGES:
+            scene = replace(scene, named=self._targets())
         found = list(units.imports(scene, named))
         for mechanism in wanted:
             found += units.FINDERS[mechanism](scene) if mechanism in units.FINDERS else ()
-        found = self._runnable([unit for unit in found if unit.own or not own])
+        found = self._runnable([unit for unit in found if unit.own or stage is not Round.AUTHOR])
+        if last:
+            found += [each.unit for choice in self.choices for each in choice.left_out]
+            found = [replace(unit, own=unit.own or _is_likely(unit)) for unit in found]
+            self.choices = [Choice(choice.kept) for choice in self.choices]
         self.needs.prepare(found)
-        part = 1 if last else 1 - 1 / LAST
         spent = self._size() - self.touched
         by_author = sum(each.cost for choice in self.choices for each in choice.kept if each.unit.own)
-        limit = part * self.limit - (spent - by_author)
-        most = part * self.options.spare.most(self.touched) - spent
+        limit = PARTS[stage] * self.limit - (spent - by_author)
+        most = PARTS[stage] * self.options.spare.most(self.touched) - spent
         choice = units.choose(found, limit, most, self.needs.of, self.draft.entries)
         self.choices.append(choice)
         self._keep(choice, named)
@@ -118,6 +129,12 @@ class Additions:
         paths = [e.path for unit in chosen for e in unit.entries if e.kind is Kind.FILE]
         commands = [path for path in paths if parent(path) in COMMANDS]
         return self.closer.close(commands, [path for path in paths if SOURCE.fullmatch(path)][:LATE])
+
+    def _targets(self) -> frozenset[str]:
+        """The kept files that others name in their languages."""
+        reasons = self.draft.reasons.items()
+        imported = (path for path, some in reasons if any(r.why == Why.IMPORTED.value for r in some))
+        return frozenset(imported)
 
     def _scene(self, closure: loader.Closure) -> Scene:
         draft = self.draft
@@ -161,6 +178,9 @@ class Additions:
         without its modules it could not run them."""
         _, scripts = self.starts.find(entry for unit in found for entry in unit.entries)
         foreign = {script.path for script in scripts if not self._has(script.interpreter)}
+        links = {entry.path for unit in found for entry in unit.entries if entry.kind is Kind.SYMLINK}
+        resolved = ((path, self.draft.view.resolve(path).entry) for path in links)
+        foreign |= {path for path, entry in resolved if entry is not None and entry.path in foreign}
         kept = []
         for unit in found:
             entries = tuple(entry for entry in unit.entries if entry.path not in foreign)
@@ -186,6 +206,11 @@ def environment_of(config: Mapping[str, Any]) -> languages.Environment:
     return languages.Environment(
         tuple((name, value) for name, _, value in variables), own.get("WorkingDir") or "/", tuple(words)
     )
+
+
+def _is_likely(unit: Unit) -> bool:
+    """Whether loading a file that is kept needs a unit, or a table of plugins names it."""
+    return unit.mechanism is Mechanism.LANGUAGES and unit.worth >= units.IMPORT_WORTH
 
 
 def _used(draft: Draft) -> tuple[set[str], set[str]]:

@@ -13,7 +13,7 @@ from tracewhale import rules
 from tracewhale.errors import UsageError
 from tracewhale.java.shrink import Shrunk
 from tracewhale.packages import Databases
-from tracewhale.plan.additions import Additions
+from tracewhale.plan.additions import Additions, Round
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.bytecode import missing_bytecode
 from tracewhale.plan.exclusion import exclude, is_excluded
@@ -148,19 +148,22 @@ def keep_rule_additions(work: Work) -> None:
 def keep_units(work: Work) -> None:
     """Keep what belongs to what the trace used, up to the level and the budget.
 
-    The author's own files come first, and what they name. Then all that belongs to what is used is ranked
-    together, and last comes what the files of the chosen units name in their languages.
+    The author's own files come first, and what they name; then what used libraries name. All that belongs to
+    what is used is ranked together, and last comes what the files of the chosen units name.
     """
     level = work.options.level
     additions = Additions(work.draft, work.starts, work.resolver, work.databases, work.options)
     if level.rank >= Level.MODULE.rank:
-        additions.add(work.closure, [Mechanism.OWN, Mechanism.LINKS])
+        additions.add(work.closure, [Mechanism.OWN], Round.AUTHOR)
         keep_dependencies(work)
-        additions.add(work.closure, [Mechanism.LANGUAGES], own=True)
+        additions.add(work.closure, [Mechanism.LANGUAGES], Round.AUTHOR)
         keep_dependencies(work)
-        additions.add(work.closure, [m for m in UNITS if m.level.rank <= level.rank])
+        additions.add(work.closure, [Mechanism.LANGUAGES], Round.IMPORTS)
         keep_dependencies(work)
-        additions.add(work.closure, [Mechanism.LANGUAGES, Mechanism.LINKS], last=True)
+        ranked = [m for m in UNITS if m.level.rank <= level.rank]
+        additions.add(work.closure, ranked, Round.PACKAGES)
+        keep_dependencies(work)
+        additions.add(work.closure, [Mechanism.LANGUAGES, Mechanism.LINKS], Round.LAST)
         keep_dependencies(work)
     work.units = additions.summary()
 
@@ -184,7 +187,7 @@ def keep_package_documents(work: Work) -> None:
 DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions, keep_bytecode)
 """Passes that keep the needs of kept files."""
 
-UNITS = (Mechanism.LANGUAGES, Mechanism.PLUGINS, Mechanism.PACKAGES, Mechanism.COMMANDS, Mechanism.NAMED)
+UNITS = (Mechanism.LINKS, Mechanism.PLUGINS, Mechanism.PACKAGES, Mechanism.COMMANDS, Mechanism.NAMED)
 """Units that are ranked together."""
 
 PASSES: tuple[Pass, ...] = (

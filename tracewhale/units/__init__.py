@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tracewhale.units.budget import UNLIMITED, Candidate, Choice, Spare, choose, spare
+from tracewhale.units.imports import WORTH as IMPORT_WORTH
 from tracewhale.units.imports import imports, targets
 from tracewhale.units.links import links
 from tracewhale.units.model import Level, Mechanism, Scene, Unit
@@ -16,6 +17,7 @@ from tracewhale.units.summary import Summary
 
 __all__ = [
     "FINDERS",
+    "IMPORT_WORTH",
     "UNLIMITED",
     "Candidate",
     "Choice",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import Entry, Kind
-from tracewhale.units.model import Unit
+from tracewhale.units.model import Mechanism, Unit
 
 PAGE = 4096
 """Bytes below which a file's size does not matter."""
@@ -20,11 +20,14 @@ SMALL = 64 << 10
 LARGE = 1 << 20
 """Bytes of a file, with what it needs, that wait until the smaller ones have their room."""
 
-LEAST_USE = 0.02e-6
+LEAST_USE = 0.035e-6
 """Worth for each byte below which a unit is left out of a budget, whether or not it has room."""
 
+HEAVY = 4
+"""Times the size of a directory's files that they need, for which each of them is ranked for itself."""
+
 FLOOR = 20_000_000
-MORE = 1.5
+MORE = 1.45
 """What the author's own code names may take so many times the share that is left for everything."""
 
 SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
@@ -79,7 +82,7 @@ class Candidate:
         if self.cost <= SMALL or self.unit.own:
             return self.unit.tier
         sizes = (entry.size for entry in self.unit.entries if entry.kind is Kind.FILE)
-        large = max(sizes, default=0) > LARGE or self.cost > 2 * LARGE
+        large = max(sizes, default=0) > LARGE or self.cost > 3 * LARGE
         return max(self.unit.tier, 2 if large else 1)
 
     @property
@@ -150,7 +153,8 @@ def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate
     needed = [entry for path, entry in needs(entries).items() if path not in known]
     missing = tuple({entry.path: entry for entry in (*entries, *needed)}.values())
     cost = _cost(missing)
-    if len(entries) > 1 and not unit.whole and cost > max(2 * _cost(entries), LARGE):
+    together = unit.mechanism is Mechanism.LANGUAGES
+    if len(entries) > 1 and not together and cost > max(HEAVY * _cost(entries), LARGE):
         for entry in entries:
             yield from _candidates(replace(unit, entries=(entry,)), needs, known)
     else:

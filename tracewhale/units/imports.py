@@ -9,7 +9,8 @@ from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
 
 OWN_WORTH, WORTH, LAZY_WORTH = 0.9, 0.6, 0.3
-"""The worth of what the author's code names; of what a library names when it is loaded; and in a function."""
+"""The worth of what the author's code names; of what a library names when it is loaded, or in a table of its
+plugins; and of what it names in a function."""
 
 
 def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
@@ -33,8 +34,9 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             first.setdefault(line, edge)
     for line, named in lines.items():
         edge = first[line]
-        own = edge.source not in closure.libraries
-        worth = OWN_WORTH if own else LAZY_WORTH if edge.lazy else WORTH
+        own = edge.source not in closure.libraries and scene.owner(edge.source) is None
+        lazy = edge.lazy and edge.how != "string"
+        worth = OWN_WORTH if own else LAZY_WORTH if lazy else WORTH
         entries = tuple(_loaded(named, loads).values())
         yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, entries, worth, 0, True, own)
 

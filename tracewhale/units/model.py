@@ -76,8 +76,8 @@ class Scene:
 
     ``used`` are those of them that a program executed, read or mapped, or that another file needs to be
     loaded; ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are
-    kept ELF files. ``places`` are the working directory and the user's home; ``mounts`` are directories that
-    are not the image's.
+    kept ELF files, ``named`` are files that others name in their languages. ``places`` are the working
+    directory and the user's home; ``mounts`` are directories that are not the image's.
     """
 
     view: View
@@ -86,6 +86,7 @@ class Scene:
     executed: frozenset[str] = frozenset()
     dlopened: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
     places: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     contents: tuple[Contents, ...] = field(default=())

@@ -24,11 +24,13 @@ WORTH = 0.6
 
 def plugins(scene: Scene) -> Iterator[Unit]:
     """The other modules of directories from which a library was loaded that no header of a kept file names,
-    all time zones, and the C library's converters where something can ask for one.
+    or a module that no kept file imports by its name; all time zones, and the C library's converters where
+    something can ask for one.
 
     They are those of the same suffix; a directory in which libraries lie that headers name is no such one.
     """
     yield from _zones(scene)
+    yield from _modules(scene)
     needed = {parent(path) for path in scene.used - scene.dlopened if LIBRARY.search(path)}
     for directory, because in sorted({**_converters(scene), **_directories(scene)}.items()):
         if directory in needed or DEFAULT_DIRECTORY.fullmatch(directory):
@@ -50,6 +52,19 @@ def _zones(scene: Scene) -> Iterator[Unit]:
         found = below(scene.view, [ZONES], lambda path: path not in copies)
         files = [entry for entry in found if entry.kind is not Kind.DIRECTORY]
         yield from group(scene, Mechanism.PLUGINS, ZONES, because, files, WORTH, 1)
+
+
+def _modules(scene: Scene) -> Iterator[Unit]:
+    """The modules of a Python package of which one was imported by a computed name."""
+    found: dict[str, str] = {}
+    for path in sorted(scene.used - scene.named - scene.executed) if scene.named else ():
+        if path.endswith(".py") and not path.endswith("/__init__.py") and scene.owner(path) is not None:
+            found.setdefault(parent(path), path)
+    for directory, because in found.items():
+        listing = scene.view.listing(directory) or {}
+        alike = [e for e in listing.values() if e.kind is Kind.FILE and e.path.endswith(".py")]
+        if "__init__.py" in listing and len(alike) > MINIMUM:
+            yield from group(scene, Mechanism.PLUGINS, directory, because, alike, WORTH, 1)
 
 
 def _converters(scene: Scene) -> dict[str, str]:
