@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -13,8 +13,8 @@ from tracewhale.driving.words import parse
 from tracewhale.errors import UsageError, WorkloadFailed
 from tracewhale.running import readiness
 from tracewhale.running.console import Console, Handle
-from tracewhale.running.service import Service
-from tracewhale.running.session import STDOUT
+from tracewhale.running.service import HealthCheck, Service
+from tracewhale.running.session import STDERR, STDOUT, TargetProcess
 from tracewhale.running.steps import checked, drive
 from tracewhale.tracing.events import Event, Step
 from tracewhale.tracing.exchanges import Exchange
@@ -195,3 +195,26 @@ def test_steps_tell_how_much_was_known_behind_them(session: Nothing) -> None:
 def test_a_step_of_a_trace_that_makes_no_sense(step: Step) -> None:
     with pytest.raises(UsageError):
         checked([step])
+
+
+class Unready(Nothing):
+    """A target whose health check fails at first, with many words."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console, Handle())
+        self.asked = 0
+
+    def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
+        process = self.entering()
+        self.output(process, STDERR, b"not yet")
+        self.asked += 1
+        return process, int(argv == ("check",) and self.asked == 1)
+
+
+def test_what_a_health_check_says_of_not_yet_is_not_shown(port: int) -> None:
+    shown: list[bytes] = []
+    session = Unready(Console(stderr=shown.append))
+    session.ports = frozenset({port})
+    check = HealthCheck(("check",), "check", 1.0, 1.0, 0.0, 3)
+    taken, _ = drive(session, Service(check=check), checked([Step("exec", "say")]))
+    assert ([step.kind for step in taken], session.asked, shown) == (["exec", "healthcheck"], 4, [b"not yet"])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tracewhale.driving.waits import DEFAULT_SECONDS, Kind, Wait
 from tracewhale.errors import WorkloadFailed
 from tracewhale.running.service import HealthCheck, Service
-from tracewhale.running.session import RunSession, words_of
+from tracewhale.running.session import RunSession, TargetProcess, words_of
 from tracewhale.running.web import Web
 from tracewhale.running.workloads import ORPHANED, TIMED_OUT, Workloads
 from tracewhale.tracing.events import Step
@@ -75,7 +75,7 @@ class Readiness:
         began = time.monotonic()
         failures = 0
         while True:
-            process, status = self._session.enter(check.argv, seconds=check.timeout)
+            process, status = self._quietly(check.argv, check.timeout)
             if status == 0:
                 return Step("healthcheck", check.text)
             # As the engine counts them: what fails in the start period does not make it unhealthy.
@@ -93,7 +93,15 @@ class Readiness:
         return self._session.status is not None
 
     def _healthy(self, check: HealthCheck) -> bool:
-        return self._session.enter(check.argv, seconds=check.timeout)[1] == 0
+        return self._quietly(check.argv, check.timeout)[1] == 0
+
+    def _quietly(self, argv: Sequence[str], seconds: float) -> tuple[TargetProcess, int]:
+        """Have a command in the target tell whether it is ready: what it says of a "not yet" is not shown."""
+        self._session.quiet = True
+        try:
+            return self._session.enter(argv, seconds=seconds)
+        finally:
+            self._session.quiet = False
 
     def _looking_for(self, wait: Wait) -> Callable[[], bool]:
         match wait.kind:
@@ -108,7 +116,7 @@ class Readiness:
             case Kind.COMMAND:
                 return lambda: self._workloads.run(wait.text, seconds=DEFAULT_SECONDS, quiet=True)[1] == 0
             case Kind.EXEC:
-                return lambda: self._session.enter(words_of(wait.text), seconds=DEFAULT_SECONDS)[1] == 0
+                return lambda: self._quietly(words_of(wait.text), DEFAULT_SECONDS)[1] == 0
 
     def _printed(self, pattern: str) -> Callable[[], bool]:
         """Whether a line of the output matches; each byte is looked at a few times at most."""

@@ -81,6 +81,8 @@ class TargetProcess:
     pieces: int = 0
     """How often output came; ``passing`` tells that its reader has not taken the last of it yet."""
     passing: bool = False
+    quiet: bool = False
+    """Whether its output is kept only, and not passed on."""
 
 
 class RunSession(ABC):
@@ -110,6 +112,8 @@ class RunSession(ABC):
         self.ending_signal = 0
         """What the user sent to end the run: SIGTERM."""
         self.stoppable = False
+        self.quiet = False
+        """Whether the output of what enters the target now is kept only."""
         self.interrupted = False
         """Once: the command is to end, which it may do only when ``stoppable``."""
         self._entered = 1
@@ -204,7 +208,7 @@ class RunSession(ABC):
 
     def entering(self) -> TargetProcess:
         """Return one more process, which the agent will know by the next number."""
-        process = TargetProcess(self._entered)
+        process = TargetProcess(self._entered, quiet=self.quiet)
         self._entered += 1
         return process
 
@@ -218,6 +222,8 @@ class RunSession(ABC):
         """Keep and pass on what a process printed; called in a thread."""
         process.captured.add(stream, data)
         process.pieces += 1
+        if process.quiet:
+            return
         process.passing = True
         (self.console.stderr if stream == STDERR else self.console.stdout)(data)
         process.passing = False
