@@ -44,12 +44,13 @@ LAYERS = {
     "outcome": "errors printable tracing",
     "project": "errors tracing",
     "stages": "errors rootfs tracing outcome project plan verification report image running engines",
+    "examine": "errors platforms printable rootfs tracing diagnosis verification running engines stages",
+    "repair": "errors rootfs diagnosis plan image engines stages examine",
     "pipeline": "errors tracing outcome project plan adoption watching verification report "
-    "image running engines stages",
+    "image running engines stages examine",
     "doctor": "errors probe running engines",
-    "examine": "errors platforms rootfs tracing diagnosis verification running engines stages",
     "cli": "errors printable rootfs tracing driving probe closure rules units plan verification report "
-    "image running engines project doctor watching pipeline diagnosis examine why diff",
+    "image running engines project doctor watching pipeline diagnosis examine repair why diff",
     "__main__": "cli",
 }
 """Each part of the package, from the bottom up, and all that it may import of the others."""

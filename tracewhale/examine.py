@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 
 from tracewhale import diagnosis
 from tracewhale.diagnosis import Case, Contents, Diagnosis, User
 from tracewhale.diagnosis.remembered import RememberedTree
 from tracewhale.engines.base import Ended, Engine, Request, Target
-from tracewhale.errors import CommandNotFound, EmptyImage, EngineError, TargetNotFound, UsageError
+from tracewhale.errors import (
+    CommandNotFound,
+    EmptyImage,
+    EngineError,
+    TargetNotFound,
+    TraceWhaleError,
+    UsageError,
+)
 from tracewhale.platforms import architecture
+from tracewhale.printable import printable
 from tracewhale.rootfs.tree import Tree, View
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.run import Run, argv_of, environment_of, user_of
 from tracewhale.stages import Context, Job, hold
-from tracewhale.tracing.events import Trace
+from tracewhale.tracing.events import Outcome, Trace
 from tracewhale.verification.output import Output, compare_output
 
 TRUE = Request(command=("true",))
@@ -37,9 +46,26 @@ def examine(engine: Engine, job: Job, context: Context, given: Help = Help()) ->
     dead = engine.ended(job.name) if plain else None
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        case = case_of(target, view)
-        full = _complete(engine, given, context, held)
-        case = replace(case, full=full, full_name=given.against, contents=_contents(given))
+        return look(engine, target, view, job, context, given, dead)
+
+
+def look(
+    engine: Engine,
+    target: Target,
+    view: View,
+    job: Job,
+    context: Context,
+    given: Help = Help(),
+    dead: Ended | None = None,
+    complete: Complete | None = None,
+) -> Diagnosis:
+    """Why a target that is held fails.
+
+    ``dead`` is how its container ended, which is not run again then. ``complete`` remembers what the complete
+    image does, from one look to the next.
+    """
+    with ExitStack() as held:
+        case = _with_help(case_of(target, view), engine, given, context, held)
         if dead is not None:
             return diagnosis.diagnose(_dead(case, target, dead))
         with context.stage("files", "checking what the kernel and the loader will refuse"):
@@ -48,9 +74,45 @@ def examine(engine: Engine, job: Job, context: Context, given: Help = Help()) ->
             status = int(refused[0].symptom.rpartition("(status ")[2].rstrip(")") or 127)
             return diagnosis.diagnose(replace(case, refusal=f"It cannot start (status {status})."))
         case = _run(target, view.tree, job, context, case)
-        if not case.failed and given.against and case.trace is not None:
-            return diagnosis.diagnose(case, lacks=_does_more(engine, job, given.against, context, case.trace))
-        return diagnosis.diagnose(case)
+        complete = complete or Complete(engine, job, given.against, context)
+        return diagnosis.diagnose(case, lacks=complete.does_more(case))
+
+
+def explained(
+    target: Target,
+    view: View,
+    error: TraceWhaleError,
+    trace: Trace | None,
+    against: View | None = None,
+    name: str = "",
+) -> TraceWhaleError:
+    """Return an error of a run with the first finding, in short, before its hint.
+
+    ``against`` shows the files of a complete image of that name, if there is one. What keeps the diagnosis
+    from being made is no reason to lose the error.
+    """
+    try:
+        case = replace(case_of(target, view), full=against, full_name=name)
+        if trace is not None:
+            case = with_trace(case, trace)
+        found = diagnosis.diagnose(replace(case, refusal=error.what.splitlines()[0]))
+    except TraceWhaleError:
+        return error
+    lines = [*in_short(found), error.hint] if found.findings else [error.hint, ask(target.name)]
+    error.hint = "\n".join(filter(None, lines))
+    return error
+
+
+def in_short(found: Diagnosis) -> tuple[str, ...]:
+    """The first finding in three lines: cause, remedy, and where there is more."""
+    first = found.findings[0]
+    fix = first.remedies[0].line.splitlines() if first.remedies else ["none is known"]
+    return (f"Cause: {first.cause}", f"Fix: {fix[0]}", *fix[1:], ask(found.name))
+
+
+def ask(name: str) -> str:
+    """What tells more about a failure."""
+    return f"Ask `tracewhale diagnose {printable(name)}` with the same options for more."
 
 
 def examine_trace(engine: Engine, trace: Trace, context: Context, given: Help = Help()) -> Diagnosis:
@@ -63,8 +125,7 @@ def examine_trace(engine: Engine, trace: Trace, context: Context, given: Help = 
             except (TargetNotFound, EngineError):
                 run = Run.from_json(trace.request, trace.target, trace.image, {})
                 case = _case(run, trace.target, View(RememberedTree(trace)), files_known=False)
-        full = _complete(engine, given, context, held)
-        case = replace(case, full=full, full_name=given.against, contents=_contents(given))
+        case = _with_help(case, engine, given, context, held)
         return diagnosis.diagnose(with_trace(case, trace))
 
 
@@ -145,26 +206,47 @@ def _dead(case: Case, target: Target, dead: Ended) -> Case:
     return with_trace(case, trace, dead.refusal)
 
 
-def _complete(engine: Engine, given: Help, context: Context, held: ExitStack) -> View | None:
+def _with_help(case: Case, engine: Engine, given: Help, context: Context, held: ExitStack) -> Case:
+    """The case with what it may be compared with."""
+    case = replace(case, contents=Contents(given.contents) if given.contents else None)
     if not given.against:
-        return None
-    return hold(held, context, given.against, lambda: engine.open(given.against, TRUE))[1]
+        return case
+    target, view = hold(held, context, given.against, lambda: engine.open(given.against, TRUE))
+    words = (target.config.get("config") or {}).get("Env") or ()
+    environment = dict(word.split("=", 1) for word in words if "=" in word)
+    return replace(case, full=view, full_name=given.against, full_environment=environment)
 
 
-def _contents(given: Help) -> Contents | None:
-    return Contents(given.contents) if given.contents else None
+class Complete:
+    """What the complete image does for the same command: run once, when it is asked."""
 
+    def __init__(self, engine: Engine, job: Job, against: str, context: Context) -> None:
+        self._engine, self._job, self._against, self._context = engine, job, against, context
+        self._asked = False
+        self._outcome: Outcome | None = None
 
-def _does_more(engine: Engine, job: Job, against: str, context: Context, trace: Trace) -> bool:
-    """Whether the complete image, asked the same, ends well and prints otherwise."""
-    with ExitStack() as held:
-        target, view = hold(held, context, against, lambda: engine.open(against, job.request))
-        with context.command(f"running the command in {against}"):
-            try:
-                result = target.trace(view.tree, job.steps, context.console, context.handle, context.progress)
-            except CommandNotFound:
-                return False
-    ours, theirs = trace.outcome, result.trace.outcome
-    if ours is None or theirs is None or result.failure is not None or theirs.status:
-        return False
-    return compare_output(theirs, ours)[0] is Output.DIFFERENT
+    def does_more(self, case: Case) -> bool:
+        """Whether it ends well and prints otherwise than the case."""
+        if not self._against or case.failed or case.outcome is None:
+            return False
+        if not self._asked:
+            self._asked, self._outcome = True, self._run(case.argv)
+        ours, theirs = case.outcome, self._outcome
+        return theirs is not None and compare_output(theirs, ours)[0] is Output.DIFFERENT
+
+    def _run(self, argv: Sequence[str]) -> Outcome | None:
+        context, request = self._context, self._job.request
+        options = replace(request.options, entrypoint=argv[0])
+        request = replace(request, options=options, command=tuple(argv[1:]))
+        with ExitStack() as held:
+            opening = partial(self._engine.open, self._against, request)
+            target, view = hold(held, context, self._against, opening)
+            with context.command(f"running the command in {self._against}"):
+                try:
+                    result = target.trace(
+                        view.tree, self._job.steps, context.console, context.handle, context.progress
+                    )
+                except CommandNotFound:
+                    return None
+        outcome = result.trace.outcome
+        return None if result.failure is not None or outcome is None or outcome.status else outcome

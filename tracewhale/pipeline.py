@@ -16,6 +16,7 @@ from tracewhale.engines.base import Engine, Request, Target
 from tracewhale.engines.names import Name
 from tracewhale.engines.trust import NO_TRUST, Trust
 from tracewhale.errors import TargetNotFound, TraceWhaleError, UsageError, VerificationFailed
+from tracewhale.examine import explained
 from tracewhale.image.recipe import PLAIN, Recipe
 from tracewhale.image.recipe import check as check_recipe
 from tracewhale.outcome import failure_of
@@ -62,8 +63,12 @@ def trace(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
     """Run the command in its original container under the probe; nothing is built."""
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        recorded = run_traced(target, view, job, context)
-    return _report("trace", target, context, recorded), recorded
+        recorded = run_traced(target, view, job, context, explained)
+        report = _report("trace", target, context, recorded)
+        if failure := failure_of(recorded, job.expected_status):
+            note = explained(target, view, failure, recorded).hint
+            report = replace(report, notes=(*report.notes, *note.splitlines()[:-1]))
+    return report, recorded
 
 
 def from_logs(engine: Engine, job: Job, logged: Trace, context: Context) -> tuple[Report, Trace]:
@@ -160,16 +165,19 @@ def verify(
         mounts = held.enter_context(target.snapshot()).after_the_run()
         making = Making(target, view, options, PLAIN, context, mounts)
         planned = plan_image(making, merged)
-        comparison, _, runs = verify_image(
+        comparison, again, runs = verify_image(
             new, making, merged, planned, lambda path: new_view.lstat(path) is not None
         )
+        # A run tries whether the names that directories list are what the command prints.
+        error = _difference(comparison, LISTINGS_HINT if comparison.difference and listed(merged) else HINT)
+        if error is not None:
+            explained(new, new_view, error, again, view, merged.target)
     return replace(
         _report("verify", target, context, merged),
         built=Built(name, new.image, new.size, target.size),
         verification=Verification(1, (), comparison, runs),
         notes=(*target.notes, *mounts.notes),
-        # A run tries whether the names that directories list are what the command prints.
-        error=_difference(comparison, LISTINGS_HINT if comparison.difference and listed(merged) else HINT),
+        error=error,
     )
 
 
@@ -204,10 +212,10 @@ def run(
         check_included(view, options)
         mounts = held.enter_context(target.snapshot()) if verified else NO_SNAPSHOT
         making = Making(target, view, options, recipe, context, mounts)
-        recorded = run_or_recall(target, view, job, context, cache)
+        recorded = run_or_recall(target, view, job, context, cache, explained)
         on_trace(recorded)
         if failure := failure_of(recorded, job.expected_status):
-            raise failure
+            raise explained(target, view, failure, recorded)
         verification: Verification | None = None
         error: TraceWhaleError | None = None
         if verified and recorded.outcome is not None:

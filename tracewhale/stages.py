@@ -13,7 +13,7 @@ from functools import partial
 
 from tracewhale.engines.base import Progress, Rebuilt, Request, Target
 from tracewhale.engines.names import DOCKER, Name, parse
-from tracewhale.errors import CommandNotFound, Interrupted, VerificationFailed
+from tracewhale.errors import CommandNotFound, Interrupted, TraceWhaleError, VerificationFailed
 from tracewhale.image import recipe as recipes
 from tracewhale.image.recipe import Original, Recipe, WrittenImage
 from tracewhale.outcome import failure_of
@@ -37,6 +37,14 @@ ROUNDS = 4
 """How often an image is built and run before verification gives up."""
 
 DIGEST = "sha256:"
+
+Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleError]
+"""What makes of an error of a run, and of its trace if there is one, an error that says why."""
+
+
+def unexplained(target: Target, view: View, error: TraceWhaleError, trace: Trace | None) -> TraceWhaleError:
+    """Return the error as it is."""
+    return error
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,33 +159,49 @@ def hold(
         return target, View(CountedTree(held.enter_context(target.tree()), context.count))
 
 
-def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
-    """Run the job's command in its original container under the probe."""
+def run_traced(
+    target: Target, view: View, job: Job, context: Context, explain: Explain = unexplained
+) -> Trace:
+    """Run the job's command in its original container under the probe. Raises what ``explain`` returns for
+    an error of the run."""
     changes: tuple[str, ...] = ()
     if job.keep_changes:
         with context.stage("changes", "listing the change layer"):
             changes = target.changes(job.base)
     if job.keep_changes and not (job.request.command or job.steps):
         return target.untraced(changes)
-    with context.surroundings(), context.command("running the command in its original container"):
-        return target.trace(
-            view.tree, job.steps, context.console, context.handle, context.progress, changes=changes
-        ).checked()
+    try:
+        with context.surroundings(), context.command("running the command in its original container"):
+            result = target.trace(
+                view.tree, job.steps, context.console, context.handle, context.progress, changes=changes
+            )
+    except CommandNotFound as error:
+        raise explain(target, view, error, None) from error
+    if result.failure is not None:
+        raise explain(target, view, result.failure, result.trace)
+    return result.trace
 
 
-def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
+def run_or_recall(
+    target: Target,
+    view: View,
+    job: Job,
+    context: Context,
+    cache: TraceCache | None,
+    explain: Explain = unexplained,
+) -> Trace:
     """Return the trace in the cache of this target, request and steps; without one run the command.
 
     A run is kept that did what it should and was not cut short by hand. What an interactive one is given is
     not known before it ends, so it is never taken from the cache.
     """
     if cache is None or job.request.options.interactive:
-        return run_traced(target, view, job, context)
+        return run_traced(target, view, job, context, explain)
     asked = [target.untraced().request, job.keep_changes, job.base, job.request.probe.value]
     key = key_of(target.image, asked, job.steps)
     recorded = cache.find(key)
     if recorded is None or recorded.image != target.image:
-        recorded = run_traced(target, view, job, context)
+        recorded = run_traced(target, view, job, context, explain)
         by_hand = context.handle.interrupts or (recorded.outcome is not None and recorded.outcome.signal)
         if not by_hand and failure_of(recorded, job.expected_status) is None:
             cache.store(key, recorded)

@@ -110,7 +110,11 @@ def test_each_message_is_told_as_what_it_is(kind: str, said: str) -> None:
 def test_every_message_has_its_explainer(message: object) -> None:
     from tracewhale.diagnosis.explain import EXPLAINERS
 
-    assert message.kind in EXPLAINERS  # type: ignore[attr-defined]
+    if message.cause:  # type: ignore[attr-defined]
+        facts = {"user": "", "command": "", **dict.fromkeys(message.pattern.groupindex, "")}  # type: ignore[attr-defined]
+        assert all(text.format(**facts) for text in (message.cause, *message.fixes))  # type: ignore[attr-defined]
+    else:
+        assert message.kind in EXPLAINERS  # type: ignore[attr-defined]
 
 
 def test_a_file_that_is_there_is_not_missing() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -17,7 +18,8 @@ from tracewhale.diagnosis.json import to_json
 from tracewhale.diagnosis.text import render
 from tracewhale.engines.names import DOCKER, parse
 from tracewhale.engines.registry import Engines
-from tracewhale.errors import ExitCode
+from tracewhale.errors import ExitCode, UsageError
+from tracewhale.repair import Repair, repair
 from tracewhale.report.formats import JSON, TEXT
 from tracewhale.tracing import tracefile
 
@@ -49,22 +51,43 @@ def _is_volume(word: str) -> bool:
 @click.option(
     "--contents", metavar="FILE", default="", help="An index of packages' files: Contents-amd64.gz."
 )
+@click.option("--fix", is_flag=True, help="Make the repaired image from the files of --against, and run it.")
+@options.output_options
 @click.option("--verbose", is_flag=True, help="Show every finding, and what it stands on (or -v).")
 @steps.step_options
 @options.docker_run_options
 @options.probe_option
 @click.option("--json", "form", flag_value="json", default=TEXT, help="Print one JSON object.")
 @verb
-def diagnose(target: str, against: str, contents: str, verbose: bool, form: str, **given: Any) -> None:
+def diagnose(
+    target: str,
+    against: str,
+    contents: str,
+    fix: bool,
+    tag: str,
+    output: str,
+    verbose: bool,
+    form: str,
+    **given: Any,
+) -> None:
     """Tell why a command of TARGET fails for want of something, and what to do about it.
 
     TARGET is an image, a container (one that has ended is not run again), or a trace file. Exits with 1
-    when something is found, or when the command fails and nothing is.
+    when something is found, or when the command fails and nothing is; with --fix only if it is not repaired.
     """
+    if fix and (not against or os.path.isfile(target)):
+        raise UsageError(
+            "--fix takes what is missing from a complete image, and makes a new one of TARGET.",
+            "Name an image as TARGET and a complete one with --against.",
+        )
+    place = options.destination(output, tag, keep_privileges=given.pop("keep_privileges"))
     known = examine.Help(against, contents)
     job = options.job(target, {**given, "keep_changes": False, "base": ""})
     with context(JSON, interactive=given["interactive"]) as current:
         engines = Engines(current.progress)
+        if fix:
+            _show_repair(repair(engines, job, current, known, place), against, verbose, form)
+            return
         if os.path.isfile(target):
             found = examine.examine_trace(engines, tracefile.read(target), current, known)
         else:
@@ -74,3 +97,23 @@ def diagnose(target: str, against: str, contents: str, verbose: bool, form: str,
     )
     if found.failed or found.findings:
         sys.exit(ExitCode.MISSING)
+
+
+def _show_repair(done: Repair, against: str, verbose: bool, form: str) -> None:
+    """The diagnosis of the image as it was, and what became of it."""
+    first = done.first
+    if form != TEXT:
+        value = {**to_json(first), "repair": {**asdict(done), "first": None, "findings": len(done.findings)}}
+        echo(json.dumps(value, sort_keys=True) + "\n")
+        return
+    lines = [render(first, verbose=verbose)]
+    if done.name:
+        extra = f" and {', '.join(done.environment)}" if done.environment else ""
+        kinds = ", ".join(dict.fromkeys(each.kind for each in done.findings))
+        lines.append(
+            f"Fixed: {done.name} has {len(done.paths)} paths ({done.bytes} bytes) of {against}{extra} more; "
+            f"it was run and does not fail. Causes mended: {len(done.findings)} ({kinds}).\n"
+        )
+    else:
+        lines.append("Fixed: nothing, as nothing is broken.\n")
+    echo("".join(lines))

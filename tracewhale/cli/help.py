@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import click
 
 GROUPS: Mapping[str, str] = {
+    "What may be missing": "against contents fix",
     "What to run": "compose service expect_status probe keep_changes base cache",
     "How to drive it": "workload exec_ for_ until_idle http http_file crawl openapi openapi_max wait_for "
     "wait_timeout",
@@ -23,8 +24,8 @@ GROUPS: Mapping[str, str] = {
 """Each group's title and the options in it, by the names of their parameters, in the order shown."""
 
 FIRST = frozenset(
-    "workload exec_ for_ http wait_for level include exclude tag output sbom env volume publish user workdir "
-    "interactive no_verify trace_out form help_all".split()
+    "against fix workload exec_ for_ http wait_for level include exclude tag output sbom env volume publish "
+    "user workdir interactive no_verify trace_out form help_all".split()
 )
 """Options that the short help shows."""
 

@@ -39,13 +39,19 @@ def absence(case: Case, path: str) -> Absence | None:
         words = f"{found.blocked} is a file where {path} needs a directory"
         return Absence(words, "", trail)
     missing = first_missing(case.view, path)
-    if links and missing != path:
+    top = _topmost_missing(case.view, missing)
+    if links and missing != path and (top != missing or links[-1].path == path or _final(case.view, path)):
         chain = " -> ".join((links[0].path, *(link.target for link in links)))
         return Absence(f"the symbolic link {chain} leads to nothing", missing, trail)
-    top = _topmost_missing(case.view, missing)
     if top != missing:
         return Absence(f"{path} is not in the image, nor is its directory {top}", missing, trail)
     return Absence(f"{path} is not in the image", missing, trail)
+
+
+def _final(view: View, path: str) -> bool:
+    """Whether the last part of a path is itself a link: what it leads to is missing."""
+    last = view.resolve(path, follow=False).entry
+    return last is not None and last.kind is Kind.SYMLINK
 
 
 def _seen_absent(case: Case, path: str) -> bool:

@@ -124,7 +124,7 @@ def loader(refused: Refused, physical: str, elf: Elf) -> Iterator[Finding]:
     why = absence(case, name)
     own = _own_in_full(case, refused.path, name)
     paths = tuple(dict.fromkeys((*own, *lacking(case, [refused.path, *([] if own else [name])]))))
-    words = "" if why is None or why.words == f"{name} is not in the image" else f" ({why.words})"
+    words = "" if why is None or why.words.startswith(f"{name} is not in the image") else f" ({why.words})"
     libc = "musl" if "musl" in name else "glibc"
     remedies = Remedies(case).files(paths, libc, name=os.path.basename(name))
     evidence = (f"{physical}: PT_INTERP {name}", *(f"{physical}: NEEDED {n}" for n in elf.needed))

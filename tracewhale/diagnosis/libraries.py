@@ -162,7 +162,12 @@ def missing_libraries(
         cause = f"{first}, which {miss.needer} needs, is not in the image{more}."
         some = Remedies(case)
         names = [first] if paths else [name for name in misses if name not in elsewhere]
-        remedies = tuple(dict.fromkeys(r for name in names for r in some.files(paths, name, name=name)))
+        lost = paths or case.owners.lost(names)
+        remedies = tuple(
+            dict.fromkeys(
+                r for name in names for r in some.files(lost or _expected(case, name), name, name=name)
+            )
+        )
     sure = Sure.YES if weight >= LOADER else Sure.LIKELY
     return Finding(
         kind,
@@ -175,6 +180,12 @@ def missing_libraries(
         paths,
         weight,
     )
+
+
+def _expected(case: Case, name: str) -> tuple[str, ...]:
+    """Where a library belongs: beside the C library; () where that is not known."""
+    place = in_usual_places(case.view, "libc.so.6")
+    return (f"{os.path.dirname(place)}/{name}",) if place else ()
 
 
 def path_remedies(case: Case, directories: Sequence[str]) -> tuple[Remedy, ...]:

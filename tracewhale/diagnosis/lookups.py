@@ -9,18 +9,23 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib.resources import files
+from stat import S_ISGID, S_ISUID
 
-from tracewhale.diagnosis.absence import absence
-from tracewhale.diagnosis.explain.common import searched
-from tracewhale.diagnosis.model import Case, Finding, Sure
+from tracewhale.diagnosis.absence import READ, WRITE, Refusal, absence, first_missing, refusal
+from tracewhale.diagnosis.directories import WRITES, directory_remedies, wanted_directory
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
 
-PROVEN, OWNED, LAST = 40, 35, 10
-"""Weights: what the complete image has, what a package of the image says it has, the last that was tried."""
+PROVEN, REFUSED, OWNED, LAST = 40, 38, 35, 10
+"""Weights: what the complete image has, what a mode refuses, what a package of the image says it has, the
+last that was tried."""
 
 SHOWN = 3
 ASKED_OF_PACKAGES = 400
 """Paths whose package is looked up: the last ones."""
+
+_STACK = re.compile(r"\s|from |at |File |Traceback|\)")
+"""How lines begin that are no message of their own."""
 
 
 @cache
@@ -37,42 +42,99 @@ def harmless(path: str) -> bool:
 
 def unexplained(case: Case) -> Iterator[Finding]:
     """Findings from the look-ups alone, for a command that failed and printed nothing that tells why."""
+    yield from refused(case)
     candidates = relevant(case)
     if case.full is not None:
         there = tuple(p for p in candidates if case.full.resolve(p).exists)
         if there:
-            yield _finding(
-                case, there, Sure.LIKELY, PROVEN, f"{case.full_name} has what was looked for in vain"
-            )
+            ground = f"{case.full_name} has what was looked for in vain"
+            yield _finding(case, there, Sure.LIKELY, PROVEN, ground)
         return
     last = candidates[-ASKED_OF_PACKAGES:]
-    gone = tuple(path for path in last if Remedies(case).owners(case.view, (path,)))
+    gone = tuple(path for path in last if case.owners.of((path,)))
     if gone:
         yield _finding(case, gone, Sure.LIKELY, OWNED, "a package of the image says that it has it")
     elif last:
         yield _finding(case, (last[-1],), Sure.GUESS, LAST, "it is the last that was looked for in vain")
 
 
+def refused(case: Case) -> Iterator[Finding]:
+    """The last place that the user may not write, or file that it may not read, of those that it tried."""
+    if case.trace is None or not case.user.uid:
+        return
+    found: list[tuple[int, str, Refusal]] = []
+    order = {path: number for number, path in enumerate(case.outcome.absent)} if case.outcome else {}
+    for event in sorted(case.trace.events):
+        wanted = WRITE if event.access in WRITES else READ if event.access in ("read", "list") else 0
+        if not wanted or event.root != "/" or harmless(event.path) or event.path == "/":
+            continue
+        program = case.view.lstat(event.program)
+        other_user = program is not None and program.mode & (S_ISUID | S_ISGID)
+        if other_user or any(event.path.startswith(f"{mount}/") for mount in case.mounts):
+            continue
+        why = refusal(case.view, case.user, event.path, wanted)
+        if why is not None:
+            found.append((order.get(event.path, -1), event.path, why))
+    if not found:
+        return
+    _, path, why = max(found, key=lambda each: (each[2].wanted == WRITE, each[0]))
+    who = case.user.name or str(case.user.uid)
+    place = why.entry.path
+    cause = f"user {who} {why.words}, where it wants {path}." if place != path else f"user {who} {why.words}."
+    remedies = (Remedy(f"chown {case.user.uid}:{case.user.gid} {place}"), Remedy(f"--user {why.entry.uid}"))
+    evidence = tuple(f"refused: {path}: {each.words}" for _, path, each in found)
+    ground = "mode and owner in the image refuse what it tried"
+    yield Finding("permission", symptom_of(case), cause, remedies, Sure.LIKELY, ground, evidence, (), REFUSED)
+
+
 def relevant(case: Case) -> list[str]:
     """Look-ups in vain that are neither usual nor a part of a search that ended well; the last one last."""
     events = case.trace.events if case.trace is not None else ()
     found = {os.path.basename(event.path) for event in events if event.present}
+    stems = {_stem(event.path) for event in events if event.present}
     order = {path: number for number, path in enumerate(case.outcome.absent)} if case.outcome else {}
-    plain = [p for p in case.absent if not harmless(p) and os.path.basename(p) not in found]
-    made = {
-        e.path for e in events if e.access in ("create", "mkdir", "unlink", "rename-to", "bind", "symlink")
-    }
-    missing = [p for p in plain if p not in made and absence(case, p) is not None]
+    plain = [
+        p
+        for p in case.absent
+        if not harmless(p) and os.path.basename(p) not in found and _stem(p) not in stems
+    ]
+    made = {e.path for e in events if e.access in WRITES or e.access == "unlink"}
+    missing = [
+        p for p in plain if (p not in made or not _can_be_made(case, p)) and absence(case, p) is not None
+    ]
     return sorted(missing, key=lambda path: (order.get(path, -1), path))
 
 
+def _stem(path: str) -> str:
+    """A path without what follows its name's first dot: searches try one ending after the other."""
+    directory, _, name = path.rpartition("/")
+    return f"{directory}/{name.partition('.')[0] or name}"
+
+
+def _can_be_made(case: Case, path: str) -> bool:
+    return case.exists(os.path.dirname(path.rstrip("/")) or "/")
+
+
 def _finding(case: Case, paths: tuple[str, ...], sure: Sure, weight: int, ground: str) -> Finding:
+    symptom = symptom_of(case)
+    last = paths[-1]
+    if len(paths) == 1 and (directory := wanted_directory(case, last)):
+        what = "" if directory == last.rstrip("/") else f", and {last} cannot be made in it"
+        place = first_missing(case.view, directory)
+        cause = f"the directory {place} is not in the image{what}."
+        remedies = directory_remedies(case, place)
+        return Finding("directory", symptom, cause, remedies, sure, ground, searched(paths), (place,), weight)
     names = ", ".join(paths[:SHOWN]) + (f" and {len(paths) - SHOWN} more" if len(paths) > SHOWN else "")
-    verb = "is" if len(paths) == 1 else "are"
-    said = case.output.strip().splitlines()
-    symptom = said[-1][:160] if said else f"{case.argv[0] if case.argv else case.name} printed nothing"
-    if case.status:
-        symptom += f" (status {case.status})"
-    remedies = Remedies(case).files(paths)
-    cause = f"{names} {verb} not in the image, and the command asked for {'it' if verb == 'is' else 'them'}."
-    return Finding("file", symptom, cause, remedies, sure, ground, searched(paths), paths, weight)
+    verb, them = ("is", "it") if len(paths) == 1 else ("are", "them")
+    cause = f"{names} {verb} not in the image, and the command asked for {them}."
+    return Finding(
+        "file", symptom, cause, Remedies(case).files(paths), sure, ground, searched(paths), paths, weight
+    )
+
+
+def symptom_of(case: Case) -> str:
+    """What the command said of its end: the last line that is no part of a stack, with its status."""
+    lines = [line for line in case.output.splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if not _STACK.match(line)), lines[-1] if lines else "")
+    symptom = said.strip()[:160] or f"{case.argv[0] if case.argv else case.name} printed nothing"
+    return f"{symptom} (status {case.status})" if case.status else symptom

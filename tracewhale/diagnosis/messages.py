@@ -18,13 +18,18 @@ MAX_LINE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One form of words: its kind of trouble, whose they are, and what in them is a fact."""
+    """One form of words: its kind of trouble, whose they are, and what in them is a fact.
+
+    ``cause`` and ``fixes`` are those of a message that says all there is to know, with facts in braces.
+    """
 
     kind: str
     source: str
     pattern: re.Pattern[str]
     weight: int = 0
     soft: bool = False
+    cause: str = ""
+    fixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Complaint:
     facts: Mapping[str, str]
     weight: int = 0
     soft: bool = False
+    cause: str = ""
+    fixes: tuple[str, ...] = ()
 
     def fact(self, *names: str) -> str:
         """The first of some facts that the message has; empty for none."""
@@ -46,10 +53,20 @@ class Complaint:
 
 @cache
 def messages() -> tuple[Message, ...]:
-    """All the forms, as messages.toml has them."""
-    text = files("tracewhale.diagnosis").joinpath("messages.toml").read_text("utf-8")
+    """All the forms, as messages.toml and advice.toml have them."""
+    folder = files("tracewhale.diagnosis")
+    texts = [folder.joinpath(name).read_text("utf-8") for name in ("messages.toml", "advice.toml")]
     return tuple(
-        Message(m["kind"], m["source"], re.compile(m["pattern"]), m.get("weight", 0), m.get("soft", False))
+        Message(
+            m["kind"],
+            m["source"],
+            re.compile(m["pattern"]),
+            m.get("weight", 0),
+            m.get("soft", False),
+            m.get("cause", ""),
+            tuple(m.get("fixes", ())),
+        )
+        for text in texts
         for m in tomllib.loads(text)["message"]
     )
 
@@ -67,6 +84,14 @@ def complaints(output: str) -> tuple[Complaint, ...]:
             key = (message.kind, tuple(sorted(facts.items())))
             found.pop(key, None)
             found[key] = Complaint(
-                message.kind, message.source, line.strip(), number, facts, message.weight, message.soft
+                message.kind,
+                message.source,
+                line.strip(),
+                number,
+                facts,
+                message.weight,
+                message.soft,
+                message.cause,
+                message.fixes,
             )
     return tuple(found.values())

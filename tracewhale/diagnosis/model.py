@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import cached_property
@@ -12,8 +12,12 @@ from functools import cached_property
 from tracewhale.closure import Resolver
 from tracewhale.closure.deps import USUAL_PATH
 from tracewhale.diagnosis.contents import Contents
+from tracewhale.diagnosis.owners import Owners
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Outcome, Step, Trace
+
+EVIDENCE_LIMIT = 40
+"""Paths that evidence shows."""
 
 OUTPUT_TAIL = 256 << 10
 """Bytes of each output that are searched for messages: the last ones."""
@@ -53,7 +57,8 @@ class Case:
     options (``ro``, ``noexec``, empty). ``read_only`` tells that the root file system is. ``trace`` is None
     where nothing ran; ``refusal`` is then what the engine said. ``files_known`` is false where the view
     is only what a trace tells of files, without their contents. ``full`` shows the files of a complete
-    image, called ``full_name``. ``architecture`` is the image's, in Go's names.
+    image, called ``full_name``, which sets ``full_environment``. ``architecture`` is the image's, in
+    Go's names.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Case:
     files_known: bool = True
     full: View | None = None
     full_name: str = ""
+    full_environment: Mapping[str, str] = field(default_factory=dict)
     contents: Contents | None = None
 
     @property
@@ -113,13 +119,25 @@ class Case:
         """The complete image's."""
         return Resolver(self.full) if self.full is not None else None
 
+    @cached_property
+    def owners(self) -> Owners:
+        """The image's package databases."""
+        return Owners(self.view)
+
+    @cached_property
+    def full_owners(self) -> Owners | None:
+        """The complete image's."""
+        return Owners(self.full) if self.full is not None else None
+
     @property
     def loader_environment(self) -> tuple[tuple[str, str], ...]:
         return tuple(sorted((k, v) for k, v in self.environment.items() if k.startswith("LD_")))
 
     def absolute(self, path: str) -> str:
         """A path as the command sees it, from its working directory."""
-        return path if path.startswith("/") else os.path.normpath(os.path.join(self.directory, path))
+        if path.startswith("/") and not path.startswith("//"):
+            return path
+        return "/" + os.path.normpath(os.path.join(self.directory, path)).lstrip("/")
 
     @property
     def search_path(self) -> tuple[str, ...]:
@@ -139,6 +157,23 @@ class Case:
     def exists(self, path: str) -> bool:
         """Whether an asked path leads anywhere in the image."""
         return self.view.resolve(path).exists
+
+    @cached_property
+    def _accesses(self) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for event in self.trace.events if self.trace is not None else ():
+            if not event.present:
+                found.setdefault(os.path.normpath(event.path), set()).add(event.access)
+        return {path: frozenset(accesses) for path, accesses in found.items()}
+
+    def accesses(self, path: str) -> frozenset[str]:
+        """How a path was asked for in vain; none for one that was not."""
+        return self._accesses.get(os.path.normpath(path), frozenset())
+
+    @property
+    def paths(self) -> frozenset[str]:
+        """Every path that was asked for."""
+        return frozenset(event.path for event in self.trace.events) if self.trace is not None else frozenset()
 
     @cached_property
     def absent(self) -> tuple[str, ...]:
@@ -192,3 +227,8 @@ class Diagnosis:
     architecture: str = ""
     absent: int = 0
     command: tuple[str, ...] = ()
+
+
+def searched(paths: Sequence[str]) -> tuple[str, ...]:
+    """Evidence: where something was looked for in vain."""
+    return tuple(f"asked for and not there: {path}" for path in paths[:EVIDENCE_LIMIT])

@@ -7,7 +7,6 @@ import os
 from tracewhale.closure.loader import KNOWN
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.model import Case
-from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.rootfs.tree import View
 
 COMMANDS = {
@@ -33,7 +32,7 @@ def need_of(path: str) -> str:
 def lost(case: Case, name: str) -> tuple[str, ...]:
     """Where a command was that a package of the image says that it has; () for none."""
     paths = [f"{directory}/{name}" for directory in case.search_path] if "/" not in name else [name]
-    return tuple(path for path in paths if Remedies(case).owners(case.view, (path,)))[:1]
+    return tuple(path for path in paths if case.owners.of((path,)))[:1]
 
 
 def command_paths(case: Case, name: str) -> tuple[str, ...]:

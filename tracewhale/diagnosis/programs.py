@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Iterator
 
 from tracewhale.closure.deps import MAX_SCRIPTS
@@ -15,8 +17,11 @@ from tracewhale.diagnosis.needs import command_paths, lost, need_of
 from tracewhale.diagnosis.refused import NOT_EXECUTABLE, Refused
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.scripts import carriage_return, env
-from tracewhale.diagnosis.search import find_name
+from tracewhale.diagnosis.search import find_program
 from tracewhale.rootfs.tree import Kind as EntryKind
+
+_SHELL = re.compile(r"[|&;<>()$`\\\"'*?\[#~=%\n]")
+"""What a shell makes of a line, so that no exec form says the same."""
 
 
 def check_command(case: Case) -> Iterator[Finding]:
@@ -29,7 +34,7 @@ def check_command(case: Case) -> Iterator[Finding]:
         yield from check_program(case, path)
         return
     refused = Refused(case, word)
-    elsewhere = find_name(case.view, word)
+    elsewhere = find_program(case.view, word)
     if word.endswith("\r"):
         yield carriage_return(refused, word, "the command's name")
         return
@@ -105,9 +110,11 @@ def _absent(refused: Refused, path: str, script: str) -> Finding:
     paths = tuple(filter(None, (missing,)))
     evidence = why.evidence if why else ()
     if not script:
-        kind = "mount" if why and "mounted" in words else "link" if evidence else "command"
+        kind = (
+            "mount" if why and "mounted" in words else "link" if evidence and "link" in words else "command"
+        )
         remedies = (
-            Remedies(case).files(paths or (path,), need_of(path))
+            (*_ways_around(case, path, missing), *Remedies(case).files(paths or (path,), need_of(path)))
             if paths
             else (Remedy("leave out the mount, or mount another directory"),)
         )
@@ -125,8 +132,13 @@ def _absent(refused: Refused, path: str, script: str) -> Finding:
         cause = f'its interpreter "{path}" is not in the image.'
     name = os.path.basename(path)
     remedies = Remedies(case).files(paths or (path,), need_of(path))
-    if other := find_name(case.view, name, limit=200):
-        remedies = (Remedy(f"ln -s {other} {path}"), *remedies)
+    beside = f"{os.path.dirname(script)}/{name}"
+    other = beside if case.exists(beside) else find_program(case.view, name, limit=200)
+    if other:
+        line = f"sed -i '1s|^#! *{path}|#!{other}|' {script}"
+        link = f"ln -s {other} {path}"
+        ways = [line, link] if not case.exists(os.path.dirname(path)) else [link, line]
+        remedies = (*map(Remedy, ways), *remedies)
     paths = tuple(dict.fromkeys((*paths, *lacking(case, [path]))))
     if case.full is not None and len(paths) > 1:
         remedies = (*Remedies(case).copies(paths), *remedies)
@@ -139,6 +151,18 @@ def _absent(refused: Refused, path: str, script: str) -> Finding:
         evidence=evidence,
         ground="the kernel's ENOENT and the script's first line agree",
     )
+
+
+def _ways_around(case: Case, path: str, missing: str) -> tuple[Remedy, ...]:
+    """What helps without the program itself: a link to where it is, or the command without its shell."""
+    if case.view.resolve(path, follow=False).exists:
+        other = find_program(case.view, os.path.basename(missing), limit=200)
+        return (Remedy(f"ln -sf {other} {path}"),) if other else ()
+    words = case.argv[2].split() if len(case.argv) == 3 and case.argv[1] == "-c" else []
+    words = words[1:] if words[:1] == ["exec"] else words
+    if path == case.argv[0] and words and not _SHELL.search(case.argv[2]):
+        return (Remedy(f"CMD {json.dumps(words)}", "the exec form takes no shell"),)
+    return ()
 
 
 def _not_allowed(refused: Refused, path: str) -> Finding | None:

@@ -14,8 +14,8 @@ from tracewhale.diagnosis.libraries import opened
 from tracewhale.diagnosis.lookups import unexplained
 from tracewhale.diagnosis.messages import complaints
 from tracewhale.diagnosis.model import Case, Diagnosis, Finding, Remedy, Sure
+from tracewhale.diagnosis.named import named
 from tracewhale.diagnosis.programs import check_command
-from tracewhale.diagnosis.remedies import Remedies
 
 SPECIFIC = {
     "crlf": 9,
@@ -39,8 +39,25 @@ SPECIFIC = {
 }
 """How much more (or less) than others a kind explains, where two explain one failure."""
 
-TOLERATED = frozenset({"file", "permission", "command", "network", "read-only", "user", "port", "home"})
+TOLERATED = frozenset(
+    {
+        "file",
+        "directory",
+        "variable",
+        "encoding",
+        "terminal",
+        "permission",
+        "command",
+        "network",
+        "read-only",
+        "user",
+        "port",
+        "home",
+    }
+)
 """Kinds of which a server that goes on may complain at any time."""
+
+NAMED = "it was looked for in vain, and the output names it"
 
 SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
 
@@ -79,10 +96,16 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
 
 def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
     """What the messages complain of, and whether as a mere warning; what was printed first comes first."""
+    explained = set()
     for complaint in complaints(case.output):
         for found in explain(case, complaint):
+            explained.add(complaint.number)
             weight = found.weight + SPECIFIC.get(found.kind, 0) - (20 if complaint.soft else 0)
             yield replace(found, weight=weight), complaint.soft
+    for complaint, trouble in named(case, explained):
+        for found in explain(case, complaint):
+            sure = found.sure if trouble else min(found.sure, Sure.LIKELY)
+            yield replace(found, sure=sure, ground=NAMED), False
 
 
 def _matters(case: Case, found: Finding) -> bool:
@@ -92,7 +115,7 @@ def _matters(case: Case, found: Finding) -> bool:
         return True
     full = case.full
     return any(
-        (full is not None and full.resolve(p).exists) or Remedies(case).owners(case.view, (p,))
+        (full is not None and full.resolve(p).exists) or case.owners.of((p,))
         for p in found.paths
         if not case.exists(p)
     )

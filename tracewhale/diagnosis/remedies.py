@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from tracewhale.diagnosis.absence import first_missing
 from tracewhale.diagnosis.model import Case, Remedy
-from tracewhale.packages import Databases, Package
+from tracewhale.packages import Package
 from tracewhale.packages.distribution import distribution
 from tracewhale.packages.files import PackageFiles
-from tracewhale.rootfs.tree import Entry, Kind, View, parent
+from tracewhale.rootfs.tree import Kind, View, parent
 
 PLACEHOLDER = "FULL_IMAGE"
 """Stands in a remedy for a complete image that nobody named."""
@@ -45,7 +46,10 @@ FAMILIES = {
     "almalinux": "rpm",
     "amzn": "rpm",
 }
-TOOLS = {"deb": "/usr/bin/apt-get", "apk": "/sbin/apk", "rpm": "/usr/bin/dnf"}
+_USUAL = re.compile(
+    r"/(?:s?bin|lib(?:32|64|exec)?|[^/]+-linux-(?:gnu|musl)[^/]*|share|local|etc|var|opt|srv)$"
+)
+"""Directories that hold what many programs have."""
 
 
 @cache
@@ -61,12 +65,11 @@ def family(view: View) -> str:
     return FAMILIES.get(distribution(PackageFiles(view)).id, "")
 
 
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Remedies:
     """Remedies for one case."""
 
     case: Case
-    _owners: dict[tuple[bool, tuple[str, ...]], tuple[Package, ...]] = field(default_factory=dict)
 
     def files(self, paths: Sequence[str], need: str = "", *, name: str = "") -> tuple[Remedy, ...]:
         """Remedies for missing files, the best first.
@@ -74,6 +77,7 @@ class Remedies:
         ``need`` is the key of packages.toml for what the files are of; ``name`` is what to ask an index for
         where no path is known (a library's soname).
         """
+        paths = self.wholes(paths)
         found = [*self.copies(paths), *self.installs(paths, need, name)]
         if not found and (paths or name):
             place = paths[0] if paths else f"/PATH/TO/{name}"
@@ -81,13 +85,33 @@ class Remedies:
             found.append(Remedy(line, "--against a complete image tells from where, and what else"))
         return tuple(dict.fromkeys(found))
 
+    def wholes(self, paths: Sequence[str]) -> tuple[str, ...]:
+        """Return paths with a directory in place of each of which the whole directory is missing.
+
+        The highest that the image lacks and the complete one has counts, unless it is a usual one, which has
+        more than one thing in it.
+        """
+        full = self.case.full
+        if full is None:
+            return tuple(paths)
+        found: dict[str, None] = {}
+        for path in paths:
+            top, above = path, parent(path)
+            while above.count("/") > 1 and not self.case.exists(above) and not _USUAL.search(above):
+                top, above = above, parent(above)
+            entry = full.resolve(top).entry
+            found[top if entry is not None and entry.kind is Kind.DIRECTORY else path] = None
+        return tuple(found)
+
     def copies(self, paths: Sequence[str]) -> list[Remedy]:
         """Lines that copy from the complete image what it has of some paths."""
         full = self.case.full
         if full is None:
             return []
         groups: dict[str, dict[str, None]] = {}
-        for path in paths:
+        for asked in paths:
+            path = first_missing(self.case.view, asked)
+            path = path if full.resolve(path).exists else asked
             entry = full.resolve(path).entry
             if entry is None:
                 continue
@@ -101,9 +125,10 @@ class Remedies:
     def installs(self, paths: Sequence[str], need: str = "", name: str = "") -> list[Remedy]:
         """Lines that install what has some paths, as far as a database, an index or a list tells."""
         found = []
-        if broken := self.owners(self.case.view, paths):
+        owners = self.case.full_owners
+        if broken := self.case.owners.of(paths):
             found += _lines(REINSTALL, broken)
-        elif self.case.full is not None and (whose := self.owners(self.case.full, paths)):
+        elif owners is not None and (whose := owners.of(paths)):
             found += [remedy for remedy in _lines(INSTALL, whose) if self._fits(whose)]
         kind = family(self.case.view)
         if not found and kind in ("deb", "") and self.case.contents is not None:
@@ -119,32 +144,12 @@ class Remedies:
         kinds = {package.kind for package in packages} & set(FAMILIES.values())
         return not kinds or family(self.case.view) in kinds
 
-    def owners(self, view: View, paths: Sequence[str]) -> tuple[Package, ...]:
-        """The packages of some paths by a tree's own data bases, which may tell of files that are gone."""
-        key = (view is self.case.full, tuple(paths))
-        if key not in self._owners:
-            entries = {path: _entry(view, path) for path in paths}
-            inventory = Databases(view).find({e.path: e for e in entries.values()}, licences=False)[0]
-            owned = [package for each in inventory.owners.values() for package in each]
-            self._owners[key] = tuple(dict.fromkeys(owned))
-        return self._owners[key]
-
     def _indexed(self, paths: Sequence[str], name: str) -> tuple[str, ...]:
         assert self.case.contents is not None
         names = [*paths, *_aliases(paths), *([name] if name else [])]
         owners = self.case.contents.owners(names)
         exact = [owners[p][0] for p in (*paths, *_aliases(paths)) if p in owners]
         return tuple(dict.fromkeys(exact or owners.get(name, ())[:1]))
-
-
-def _entry(view: View, path: str) -> Entry:
-    """The entry of a path, made up where the tree has none: data bases are asked for its name."""
-    found = view.resolve(path).entry
-    if found is not None:
-        return found
-    above = view.resolve(parent(path)).entry
-    place = f"{above.path.rstrip('/')}/{os.path.basename(path)}" if above is not None else path
-    return Entry(place, Kind.FILE, 0o644, 0, 0, 1, 0)
 
 
 def _aliases(paths: Iterable[str]) -> list[str]:

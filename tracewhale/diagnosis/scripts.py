@@ -9,7 +9,7 @@ from tracewhale.diagnosis.model import Case, Finding, Remedy
 from tracewhale.diagnosis.needs import command_paths, lost, need_of
 from tracewhale.diagnosis.refused import Refused
 from tracewhale.diagnosis.remedies import Remedies
-from tracewhale.diagnosis.search import find_name
+from tracewhale.diagnosis.search import find_program
 
 
 def carriage_return(refused: Refused, path: str, what: str) -> Finding:
@@ -51,7 +51,7 @@ def env(refused: Refused, script: str, argument: str) -> Iterator[Finding]:
         )
         return
     name = names[0]
-    other = find_name(case.view, name) or _sibling(case, name)
+    other = find_program(case.view, name) or _sibling(case, name)
     paths = command_paths(case, name) or lost(case, name)
     paths = tuple(dict.fromkeys(path for p in paths for path in (p, *lacking(case, [p]))))
     remedies = Remedies(case).files(paths, need_of(name), name=name)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 SEARCHED = 20_000
 """Directories that are looked at for a name."""
+
+NO_PROGRAM = re.compile(r"/etc/|/share/(?:doc|bash-completion|zsh|man)/|/var/lib/dpkg/").search
 
 ELSEWHERE = ("/proc", "/sys", "/dev")
 
@@ -33,3 +36,24 @@ def find_all(view: View, names: Collection[str], limit: int = SEARCHED) -> Itera
             yield from (listing[name] for name in names if name in listing)
             following += [e.path for e in listing.values() if e.kind is Kind.DIRECTORY]
         level = sorted(path for path in following if path not in ELSEWHERE)
+
+
+def find_program(view: View, name: str, limit: int = SEARCHED) -> str:
+    """The first file of a name that may be executed and is no script of a boot or a shell; empty for none."""
+    if "/" in name or not name:
+        return ""
+    for found in find_all(view, (name,), limit):
+        entry = view.resolve(found.path).entry
+        executable = entry is not None and entry.kind is Kind.FILE and entry.mode & 0o111
+        if executable and not NO_PROGRAM(found.path):
+            return found.path
+    return ""
+
+
+def find_below(view: View, names: Collection[str], limit: int = SEARCHED) -> Iterator[tuple[str, str]]:
+    """Every file that ends with one of some relative paths, with the directory that comes before these."""
+    ends = {name.rpartition("/")[2]: name for name in names}
+    for found in find_all(view, tuple(ends), limit):
+        end = f"/{ends[found.path.rpartition('/')[2]]}"
+        if found.kind is not Kind.DIRECTORY and found.path.endswith(end):
+            yield found.path.removesuffix(end) or "/", found.path

@@ -65,7 +65,11 @@ class Databases:
         A distribution's package comes first, then what may be inside of one.
         """
         systems = [contents for database in self._systems for contents in database.contents(kept)]
-        return (*systems, *(c for database in self._languages for c in database.contents(kept)))
+        return (*systems, *self.languages(kept))
+
+    def languages(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+        """What the packages of languages consist of that are near kept paths."""
+        return tuple(contents for database in self._languages for contents in database.contents(kept))
 
     def find(
         self, kept: Mapping[str, Entry], *, licences: bool = True

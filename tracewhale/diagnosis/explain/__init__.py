@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tracewhale.diagnosis.explain import (
+    advice,
+    circumstances,
     files,
     java,
     loading,
@@ -30,10 +32,14 @@ EXPLAINERS: Mapping[str, Explainer] = {
     **surroundings.EXPLAINERS,
     **users.EXPLAINERS,
     **rights.EXPLAINERS,
+    **circumstances.EXPLAINERS,
 }
 """By kind of message."""
 
 
 def explain(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """The causes of what a message complains of, as far as the files bear them out."""
-    yield from EXPLAINERS[complaint.kind](case, complaint)
+    if complaint.cause:
+        yield advice.finding_of(case, complaint)
+    else:
+        yield from EXPLAINERS[complaint.kind](case, complaint)

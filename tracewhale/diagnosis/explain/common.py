@@ -7,13 +7,10 @@ from collections.abc import Callable, Sequence
 
 from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
-from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.search import find_name
 
 CONFIRMED, SAID = 80, 50
 """Weights: a message that the files bear out, one that only says so."""
-
-EVIDENCE_LIMIT = 40
 
 
 def finding(
@@ -78,12 +75,7 @@ def by_name_in_full(case: Case, name: str) -> tuple[str, ...]:
 
 def owned(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
     """Those of some missing paths that a package of the image says that it has."""
-    return tuple(p for p in paths if not case.exists(p) and Remedies(case).owners(case.view, (p,)))
-
-
-def searched(paths: Sequence[str]) -> tuple[str, ...]:
-    """Evidence: where something was looked for in vain."""
-    return tuple(f"asked for and not there: {path}" for path in paths[:EVIDENCE_LIMIT])
+    return tuple(p for p in paths if not case.exists(p) and case.owners.of((p,)))
 
 
 def listed_directories(case: Case) -> tuple[str, ...]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from tracewhale.diagnosis.absence import absence
+from tracewhale.diagnosis.absence import absence, first_missing
+from tracewhale.diagnosis.directories import directory_remedies, wanted_directory
 from tracewhale.diagnosis.explain.common import (
     base,
     finding,
     lookups,
-    searched,
 )
+from tracewhale.diagnosis.lookups import relevant
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.needs import command_paths, lost, need_of
 from tracewhale.diagnosis.programs import check_program
 from tracewhale.diagnosis.remedies import Remedies
-from tracewhale.diagnosis.search import find_name
+from tracewhale.diagnosis.search import find_name, find_program
 from tracewhale.rootfs.tree import Kind as EntryKind
 
 SCRIPT_LIMIT = 1 << 20
@@ -25,11 +26,11 @@ SCRIPT_LIMIT = 1 << 20
 
 def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """A file that was opened, and is not there: or a script whose interpreter is not."""
-    named = complaint.fact("path")
+    named = complaint.fact("path", "name", "by")
     if not named:
         yield from _unnamed(case, complaint)
         return
-    path = os.path.normpath(case.absolute(named)).replace("//", "/")
+    path = _asked(case, named)
     why = absence(case, path)
     if why is None:
         there = case.view.resolve(path).entry
@@ -52,11 +53,33 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
         cause = f"{relative} is looked for in {case.directory}, and the image has it at {other}."
         yield finding(case, complaint, "workdir", cause, ways)
         return
+    if "mounted" not in why.words and (directory := wanted_directory(case, path, complaint.line)):
+        yield directory_finding(case, complaint, directory, path)
+        return
     remedies = Remedies(case).files(paths, need_of(path))
     if "hides" in why.words:
         paths, remedies = (), (Remedy("mount it elsewhere, or add the file to what is mounted"),)
     evidence = (*why.evidence, *((f"a file of that name is at {other}",) if other else ()))
     yield finding(case, complaint, "file", f"{why.words}.", remedies, evidence=evidence, paths=paths)
+
+
+def directory_finding(case: Case, complaint: Complaint, directory: str, path: str) -> Finding:
+    """The finding for a directory that is not there, in which ``path`` was to be made or looked for."""
+    what = "" if path.rstrip("/") == directory else f", and {path} cannot be made in it"
+    place = first_missing(case.view, directory)
+    cause = f"the directory {place} is not in the image{what}."
+    remedies = directory_remedies(case, place)
+    return finding(case, complaint, "directory", cause, remedies, paths=(place,))
+
+
+def _asked(case: Case, named: str) -> str:
+    """The path that a message means: as it was asked for, where it has but the end of one."""
+    path = os.path.normpath(case.absolute(named))
+    if named.startswith("/") or path in case.absent:
+        return path
+    ends = [each for each in relevant(case) if each.endswith(f"/{named}")]
+    there = [each for each in ends if case.full is not None and case.full.resolve(each).exists]
+    return (there or ends or [path])[-1]
 
 
 def _as_given(case: Case, named: str) -> str:
@@ -108,7 +131,7 @@ def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if place := case.find_command(name):
         yield from check_program(case, place)
         return
-    if place := find_name(case.view, name):
+    if place := find_program(case.view, name):
         directory = os.path.dirname(place)
         yield finding(
             case,

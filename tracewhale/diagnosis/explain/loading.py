@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 
 from tracewhale.closure import EdgeKind, Miss, Root, VersionProblem
@@ -11,11 +13,16 @@ from tracewhale.diagnosis.explain.common import (
     base,
     finding,
     lookups,
-    searched,
 )
-from tracewhale.diagnosis.libraries import in_full, missing_libraries, roots_of, version_problem
+from tracewhale.diagnosis.libraries import (
+    in_full,
+    in_usual_places,
+    missing_libraries,
+    roots_of,
+    version_problem,
+)
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.needs import other_libc
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.search import find_name
@@ -42,6 +49,9 @@ def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
         known = {name: Miss(complaint.fact("by") or "dlopen", name, EdgeKind.NEEDED, ())}
         yield _restated(case, complaint, missing_libraries(case, "", known, CONFIRMED, complaint.line))
         return
+    if (found := _of_developers(case, complaint, name)) is not None:
+        yield found
+        return
     asked = lookups(case, lambda path: base(path) == name)
     paths = tuple(p for p in asked if case.full is not None) or in_full(case, name, complaint.fact("by"))
     by = complaint.fact("by")
@@ -55,6 +65,20 @@ def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
         evidence=searched(asked),
         paths=paths,
     )
+
+
+def _of_developers(case: Case, complaint: Complaint, name: str) -> Finding | None:
+    """A library that is opened by the name that packages for developers have: libssl.so for libssl.so.3."""
+    directory = os.path.dirname(in_usual_places(case.view, "libc.so.6")) or "/usr/lib"
+    entry = case.view.resolve(directory).entry
+    listing = (case.view.listing(entry.path) if entry is not None else None) or {}
+    versions = sorted(each for each in listing if re.fullmatch(rf"{re.escape(name)}[.\d]+", each))
+    if not name.endswith(".so") or not versions or entry is None:
+        return None
+    place = f"{entry.path}/{versions[0]}"
+    cause = f"{name} is the name that packages for developers have; the image has {place}."
+    link = Remedy(f"ln -s {versions[0]} {entry.path}/{name}")
+    return finding(case, complaint, "library", cause, (link,), evidence=(f"there: {place}",))
 
 
 def _restated(case: Case, complaint: Complaint, found: Finding) -> Finding:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -12,13 +13,16 @@ from tracewhale.diagnosis.explain.common import (
     base,
     finding,
     owned,
-    searched,
     there_in_full,
 )
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.model import Case, Finding, Remedy, searched
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.search import find_below
+
+NO_MODULES = ("/proc/", "/sys/", "/var/lib/dpkg/", "/usr/share/doc/")
+"""Where nothing is that a program imports."""
 
 
 @cache
@@ -26,6 +30,48 @@ def renamed() -> Mapping[str, Mapping[str, str]]:
     text = files("tracewhale.diagnosis").joinpath("modules.toml").read_text("utf-8")
     loaded: dict[str, Any] = tomllib.loads(text)
     return loaded
+
+
+@dataclass(frozen=True, slots=True)
+class SearchPath:
+    """How a language looks for modules: files by relative path, and the variable that adds a directory.
+
+    ``mine`` tells whether a directory is of the version of the language that runs; ``other`` is what to do
+    for one that is of another.
+    """
+
+    names: tuple[str, ...]
+    variable: str
+    mine: Callable[[str], bool] = lambda directory: True
+    other: tuple[Remedy, ...] = ()
+
+
+def elsewhere(case: Case, complaint: Complaint, kind: str, what: str, search: SearchPath) -> Finding | None:
+    """The finding for a module that the image has where the language does not look, or None for others.
+
+    A file of that name by chance, deep in another package, is none: its directory must be a place of modules,
+    or the application's own.
+    """
+    wrong = None
+    for directory, path in find_below(case.view, search.names):
+        if path.startswith(NO_MODULES) or any(f"/{part}/" in f"{path}/" for part in ("test", "tests", "doc")):
+            continue
+        if not search.mine(directory):
+            wrong = wrong or (directory, path)
+            continue
+        if search.names[0].startswith("node_modules/"):
+            directory = f"{directory.rstrip('/')}/node_modules"
+        old = case.environment.get(search.variable, "")
+        whole = case.full_environment.get(search.variable, "")
+        value = whole if directory in whole.split(":") else f"{directory}:{old}" if old else directory
+        remedies = [Remedy(f"ENV {search.variable}={value}"), Remedy(f"-e {search.variable}={value}")]
+        cause = f"{what} is at {path}, where it is not looked for ({search.variable} or WORKDIR {directory})."
+        return finding(case, complaint, kind, cause, remedies)
+    if wrong is not None:
+        directory, path = wrong
+        cause = f"{what} is at {path}, which is for another version than the one that runs."
+        return finding(case, complaint, kind, cause, search.other)
+    return None
 
 
 def missing_module(
@@ -36,15 +82,20 @@ def missing_module(
     paths: Sequence[str],
     fallback: Sequence[Remedy],
     asked: Sequence[str] = (),
+    search: SearchPath | None = None,
 ) -> Finding:
     """The finding for something of a language that is missing, with the best of what can be done.
 
     ``paths`` are where it could be: those that the complete image has or a package of the image says
-    that it has are what is missing.
+    that it has are what is missing. ``search`` says where else the image may have it.
     """
     there = there_in_full(case, paths)
     there = tuple(dict.fromkeys((*there, *lacking(case, [p for p in there if ".so" in base(p)]))))
     gone = owned(case, [path for path in paths if not case.exists(path)][:50])
+    if search is not None and not gone and not there:
+        if (found := elsewhere(case, complaint, kind, what, search)) is not None:
+            return found
+        gone = case.owners.lost(search.names)
     remedies: list[Remedy] = list(Remedies(case).copies(there))
     if gone:
         remedies += Remedies(case).installs(gone)

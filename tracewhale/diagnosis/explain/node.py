@@ -11,19 +11,26 @@ from tracewhale.diagnosis.explain.common import (
     base,
     finding,
     lookups,
-    searched,
     there_in_full,
 )
-from tracewhale.diagnosis.explain.modules import missing_module
+from tracewhale.diagnosis.explain.modules import SearchPath, missing_module
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies, install
+from tracewhale.diagnosis.search import find_below
 
 
 def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """A module that require() or import did not find."""
     name, by = complaint.fact("name"), complaint.fact("by").removeprefix("file://")
     if name.startswith("/"):
+        words = [word for word in case.argv[1:] if not word.startswith(("-", "/"))]
+        given = next((w for w in words if os.path.normpath(os.path.join(case.directory, w)) == name), "")
+        if given and (found := next(find_below(case.view, (os.path.normpath(given),)), None)) is not None:
+            ways = (Remedy(f"WORKDIR {found[0]}"), Remedy(f"--workdir {found[0]}"))
+            cause = f"{given} is looked for in {case.directory}, and the image has it at {found[1]}."
+            yield finding(case, complaint, "workdir", cause, ways)
+            return
         paths = [name, f"{name}.js", f"{name}/index.js", f"{name}/package.json"]
         why = absence(case, name)
         yield missing_module(
@@ -58,9 +65,18 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         else []
     )
     paths = [p for p in (*places, *inside, *asked) if not p.endswith(".json")]
-    yield missing_module(
-        case, complaint, "node-module", f"the Node package {package}", paths, [install("npm", package)], asked
+    dangling = next(
+        (p for p in places if case.view.resolve(p, follow=False).exists and not case.exists(p)), ""
     )
+    if dangling and (why := absence(case, dangling)) is not None:
+        remedies = [*Remedies(case).files((why.missing,)), install("npm", package)]
+        cause = f"{why.words}: pnpm and npm link packages, and COPY took the link alone."
+        yield finding(case, complaint, "node-module", cause, remedies, paths=(why.missing,))
+        return
+    search = SearchPath((f"node_modules/{package}/package.json",), "NODE_PATH", other=())
+    fallback = [install("npm", package)]
+    what = f"the Node package {package}"
+    yield missing_module(case, complaint, "node-module", what, paths, fallback, asked, search)
 
 
 def _above(directory: str) -> list[str]:

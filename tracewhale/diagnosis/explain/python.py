@@ -5,21 +5,22 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tracewhale.diagnosis.explain.common import (
     finding,
     listed_directories,
     lookups,
-    searched,
     there_in_full,
 )
-from tracewhale.diagnosis.explain.modules import missing_module, renamed
+from tracewhale.diagnosis.explain.modules import SearchPath, missing_module, renamed
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.model import Case, Finding, Remedy, searched
 from tracewhale.diagnosis.remedies import Remedies, install
 from tracewhale.diagnosis.search import find_all
 from tracewhale.rootfs.tree import View
+
+_VERSION = re.compile(r"/python(\d\.\d+)/")
 
 LIBRARIES_OF_PYTHON = ("site-packages", "dist-packages")
 
@@ -36,7 +37,24 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         fallback = Remedies(case).installs((), "python3")
     else:
         fallback = [install("pypi", renamed()["python"].get(top, top))]
-    yield missing_module(case, complaint, "python-module", f"the Python module {name}", paths, fallback)
+    what, extension = f"the Python module {name}", case.owners.lost(parts[-1:], ".so")
+    if extension and top in sys.stdlib_module_names:
+        paths += extension
+    stem = "/".join(parts)
+    other = (Remedy(f"pip install {renamed()['python'].get(top, top)}", "with the Python that runs"),)
+    search = SearchPath((f"{stem}.py", f"{stem}/__init__.py"), "PYTHONPATH", _of_this_python(case), other)
+    yield missing_module(case, complaint, "python-module", what, paths, fallback, search=search)
+
+
+def _of_this_python(case: Case) -> Callable[[str], bool]:
+    """Return what tells whether a directory is of the version of Python that ran."""
+    seen = {match[1] for path in case.paths if (match := _VERSION.search(path))}
+
+    def mine(directory: str) -> bool:
+        match = _VERSION.search(f"{directory}/")
+        return match is None or not seen or match[1] in seen
+
+    return mine
 
 
 def _python_path(case: Case) -> list[str]:

@@ -11,7 +11,7 @@ from tracewhale.diagnosis.explain.common import (
     owned,
     there_in_full,
 )
-from tracewhale.diagnosis.explain.modules import missing_module, renamed
+from tracewhale.diagnosis.explain.modules import SearchPath, missing_module, renamed
 from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Remedy
 from tracewhale.diagnosis.remedies import Remedies, family, install
@@ -40,6 +40,7 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         asked,
         [install("gem", name.partition("/")[0])],
         asked,
+        SearchPath((f"{name.removesuffix('.rb')}.rb", f"{name}.so"), "RUBYLIB"),
     )
 
 
@@ -82,6 +83,7 @@ def perl_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         f"the Perl module {module}",
         paths,
         [*core[:1], *fallback] if _is_core(case, paths) else fallback,
+        search=SearchPath((name,), "PERL5LIB"),
     )
 
 

@@ -11,12 +11,11 @@ from tracewhale.diagnosis.explain.common import (
     by_name_in_full,
     finding,
     lookups,
-    searched,
     there_in_full,
 )
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.search import find_all
 from tracewhale.rootfs.tree import Kind

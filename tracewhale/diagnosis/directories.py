@@ -1,0 +1,54 @@
+"""Directories that a command wants to write in, list or enter, and that are not there."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from tracewhale.diagnosis.model import Case, Remedy
+from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.rootfs.tree import Kind
+
+WRITES = frozenset({"create", "mkdir", "mknod", "bind", "symlink", "rename-to", "link-to"})
+ENTERS = frozenset({"chdir", "list", "watch"})
+
+_WORDS = re.compile(r"mkdir|creat|chdir|directory ['\"`]|for writing|bind\(")
+
+
+def wanted_directory(case: Case, path: str, line: str = "") -> str:
+    """Return the directory that a path in vain asks for, or an empty string if it asks for a file.
+
+    The accesses tell; without a trace of them, the words of the message do.
+    """
+    full = case.full.resolve(path).entry if case.full is not None else None
+    accesses = case.accesses(path)
+    if accesses & WRITES or (not accesses and _WORDS.search(line)):
+        above = os.path.dirname(path.rstrip("/")) or "/"
+        if full is not None and full.kind is Kind.DIRECTORY and "mkdir" not in accesses:
+            return path.rstrip("/")
+        return "" if case.exists(above) else above
+    if accesses & ENTERS or path.endswith("/") or (full is not None and full.kind is Kind.DIRECTORY):
+        return path.rstrip("/") or "/"
+    return ""
+
+
+def directory_remedies(case: Case, directory: str) -> tuple[Remedy, ...]:
+    """What makes a directory, with the owner that it has in the complete image or needs for the user."""
+    full = case.full.resolve(directory).entry if case.full is not None else None
+    entry = full if full is not None and full.kind is Kind.DIRECTORY else None
+    owner = f"{case.user.uid}:{case.user.gid}" if case.user.uid else ""
+    mode = ""
+    if entry is not None:
+        owner = f"{entry.uid}:{entry.gid}" if entry.uid or entry.gid else owner
+        mode = "" if entry.mode & 0o7777 == 0o755 else f" -m {entry.mode & 0o7777:o}"
+    make = f"mkdir -p{mode} {directory}" + (f" && chown {owner} {directory}" if owner else "")
+    lasting = Remedy(f"--tmpfs {directory}" + (":mode=1777" if owner else ""))
+    remedies = [Remedy(make), lasting]
+    if not case.find_command("mkdir"):
+        remedies = [lasting, Remedy(f"WORKDIR {directory}", "makes it, where the image has no shell")]
+    copies: list[Remedy] = []
+    if entry is not None and case.full is not None and case.full.listing(entry.path):
+        copies = Remedies(case).copies((directory,))
+    return tuple(
+        (*copies, *remedies) if case.accesses(directory) & ENTERS or not remedies else (*remedies, *copies)
+    )

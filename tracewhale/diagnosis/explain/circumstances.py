@@ -1,0 +1,70 @@
+"""Messages about what a run gives a program: variables, shared memory, devices, logs without a path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracewhale.diagnosis.absence import WRITE, refusal
+from tracewhale.diagnosis.explain.common import finding
+from tracewhale.diagnosis.messages import Complaint
+from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+
+SHARED_MEMORY = "/dev/shm"
+
+
+def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A variable of the environment that nobody has set."""
+    name = complaint.fact("name", "by")
+    if not name or case.environment.get(name):
+        return
+    value = case.full_environment.get(name, "")
+    cause = f"the variable {name} is not set: neither the image's ENV nor the run has it."
+    if value:
+        cause = (
+            f"the variable {name} is not set, and {case.full_name} sets it: COPY --from takes no ENV along."
+        )
+    quoted = f'"{value}"' if " " in value else value or "VALUE"
+    yield finding(
+        case,
+        complaint,
+        "variable",
+        cause,
+        (Remedy(f"-e {name}={quoted}"), Remedy(f"ENV {name}={quoted}"))
+        if not value
+        else (Remedy(f"ENV {name}={quoted}"), Remedy(f"-e {name}={quoted}")),
+        ground="the message and the configuration agree",
+    )
+
+
+def shared_memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Shared memory, a tmpfs on /dev/shm of 64 MB if the run does not say otherwise (shm_overview(7))."""
+    why = refusal(case.view, case.user, f"{SHARED_MEMORY}/x", WRITE)
+    given = case.mounts.get(SHARED_MEMORY)
+    if why is None and given is None and "space" not in complaint.line and "SIGBUS" not in complaint.line:
+        return
+    cause = f"{SHARED_MEMORY} cannot be used: it is full, too small, or not the user's to write."
+    remedies = (Remedy("--shm-size 1g"), Remedy(f"--tmpfs {SHARED_MEMORY}:mode=1777"))
+    yield finding(
+        case,
+        complaint,
+        "shared-memory",
+        cause,
+        remedies,
+        sure=Sure.LIKELY,
+        ground="the call is for shared memory",
+    )
+
+
+def device(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """A device that a container gets only when it is asked for."""
+    path = complaint.fact("path")
+    yield finding(
+        case,
+        complaint,
+        "device",
+        f"the container has no {path}: an engine gives a container no devices but the usual ones.",
+        (Remedy(f"--device {path}"),),
+    )
+
+
+EXPLAINERS = {"variable": variable, "shared-memory": shared_memory, "device": device}

@@ -1,0 +1,81 @@
+"""Look-ups in vain that the output itself names, whatever its words are."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Iterator
+
+from tracewhale.diagnosis.lookups import relevant
+from tracewhale.diagnosis.messages import MAX_LINE, MAX_LINES, Complaint
+from tracewhale.diagnosis.model import Case
+
+WHOLE, SHORT, CALM = -15, -20, -12
+"""Weights: of a whole path, of a name alone, and what is added where no word tells of trouble."""
+
+SHORTEST = 3
+"""Characters of a name below which it is found in any output by chance."""
+
+SOURCE = "any program: it names what it looked for in vain"
+
+_TROUBLE = re.compile(
+    r"no such|not found|not find|n't find|unable to|fail|error|fatal|missing|does ?n.t exist|not exist"
+    r"|cannot|can't|could not|couldn't|not (?:be )?(?:open|load|read|access)|ENOENT|errno 2|\(2\)|invalid",
+    re.IGNORECASE,
+)
+_TOKEN = re.compile(r"[^\s'\"`\u2018\u2019\u201c\u201d()<>\[\]{}|,;=]+")
+_EDGES = ".,:;!?*"
+
+
+def named(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint, bool]]:
+    """Yield a complaint for each path or name of a line of output that was looked for in vain.
+
+    The second value tells whether the line, or one beside it, speaks of trouble. Lines whose number is in
+    ``explained`` are left out.
+    """
+    lines = case.output.splitlines()[-MAX_LINES:]
+    absent = {os.path.normpath(path) for path in case.absent}
+    if not absent or not lines:
+        return
+    sequences: dict[str, list[str]] = {}
+    for path in relevant(case):
+        sequences.setdefault(os.path.basename(path.rstrip("/")), []).append(path)
+    trouble = [_TROUBLE.search(line[:MAX_LINE]) is not None for line in lines]
+    seen: set[str] = set()
+    for number, line in enumerate(lines):
+        if number in explained:
+            continue
+        bad = any(trouble[max(0, number - 1) : number + 2])
+        for token in _TOKEN.findall(line[:MAX_LINE]):
+            word = token.strip(_EDGES)
+            if word in seen or len(word) < SHORTEST:
+                continue
+            found = _complaint(case, word, absent, sequences, line, number, trouble[number])
+            if found is not None and (bad or case.failed):
+                seen.add(word)
+                yield found, bad
+
+
+def _complaint(
+    case: Case,
+    word: str,
+    absent: Collection[str],
+    sequences: dict[str, list[str]],
+    line: str,
+    number: int,
+    bad: bool,
+) -> Complaint | None:
+    """What a word of a line tells of, or None if it names nothing that was looked for in vain."""
+    less = 0 if bad else CALM
+    if "/" in word:
+        path = os.path.normpath(case.absolute(word))
+        if path not in absent:
+            return None
+        return Complaint("file", SOURCE, line.strip(), number, {"path": path}, WHOLE + less)
+    paths = sequences.get(word)
+    if not paths or not bad:
+        return None
+    if {os.path.dirname(path) for path in paths} & set(case.search_path):
+        return Complaint("command", SOURCE, line.strip(), number, {"name": word}, SHORT)
+    kind, fact = ("library", "name") if ".so" in word else ("file", "path")
+    return Complaint(kind, SOURCE, line.strip(), number, {fact: word if fact == "name" else paths[-1]}, SHORT)

@@ -1,0 +1,112 @@
+"""Which package of an image has a path, also one that the image has lost."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from tracewhale.packages import Contents, Databases, Package
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
+
+FEW = 3
+"""Packages that may share a directory before it counts as nobody's own."""
+
+
+class Owners:
+    """The package databases of one tree, each read once."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+        self._databases = Databases(view)
+        self._known: dict[str, tuple[Package, ...]] = {}
+        self._near: dict[tuple[str, ...], list[Contents]] = {}
+
+    def of(self, paths: Iterable[str]) -> tuple[Package, ...]:
+        """Return the packages of some asked paths, each once.
+
+        A path that is not there is a package's only if the package lists it: a directory that is a package's
+        with all that it holds says nothing of what it lacks.
+        """
+        wanted = list(paths)
+        for path in wanted:
+            if path not in self._known:
+                self._known[path] = self._find(path)
+        return tuple(dict.fromkeys(package for path in wanted for package in self._known[path]))
+
+    def lost(self, names: Iterable[str], ending: str = "") -> tuple[str, ...]:
+        """Return the paths that a package of the distribution lists, that are not there, and end with one of
+        some names. ``ending`` is what follows after a name and a dot."""
+        found = [
+            path
+            for name in names
+            for path in self._by_base.get(os.path.basename(name), ())
+            if path.endswith(f"/{name.lstrip('/')}")
+        ]
+        if ending:
+            stems = {os.path.basename(name) for name in names}
+            found += [
+                path
+                for base, paths in self._by_base.items()
+                if base.endswith(ending) and base.partition(".")[0] in stems
+                for path in paths
+            ]
+        return tuple(path for path in dict.fromkeys(found) if not self._view.resolve(path).exists)
+
+    def _find(self, path: str) -> tuple[Package, ...]:
+        there = self._view.resolve(path).entry
+        place = there.path if there is not None else self._place(path)
+        exact = self._systems.get(place, ()) or (self._directories.get(place, ()) if there is None else ())
+        if exact or (there is not None and there.kind is Kind.DIRECTORY):
+            return exact
+        if there is not None:
+            inventory = self._databases.find({place: there}, licences=False)[0]
+            return inventory.owners.get(place, ())
+        return tuple(each.package for each in self._contents(parent(place)) if place in each.paths)
+
+    def _place(self, path: str) -> str:
+        """Where a path that is not there would be, with the links above it resolved."""
+        above = self._view.resolve(parent(path)).entry
+        return f"{above.path.rstrip('/')}/{os.path.basename(path)}" if above is not None else path
+
+    def _contents(self, directory: str) -> Sequence[Contents]:
+        """What packages of Python near a directory consist of: pip lists their files."""
+        near: dict[str, Entry] = {}
+        place = directory
+        while place != "/":
+            entry = self._view.resolve(place).entry
+            if entry is not None and entry.kind is Kind.DIRECTORY:
+                near[entry.path] = entry
+            place = parent(place)
+        key = tuple(near)
+        if key not in self._near:
+            self._near[key] = [each for each in self._databases.languages(near) if each.paths]
+        return self._near[key]
+
+    @cached_property
+    def _systems(self) -> dict[str, tuple[Package, ...]]:
+        """The packages of the distribution by path, without directories: these are many packages'."""
+        found: dict[str, tuple[Package, ...]] = {}
+        for each in self._databases.contents({}):
+            above = {parent(path) for path in each.paths}
+            for path in each.paths - above:
+                found[path] = (*found.get(path, ()), each.package)
+        return found
+
+    @cached_property
+    def _directories(self) -> dict[str, tuple[Package, ...]]:
+        """Whose each directory is that few packages have something in."""
+        found: dict[str, dict[Package, None]] = {}
+        for path, packages in self._systems.items():
+            above = parent(path)
+            while above != "/":
+                found.setdefault(above, {}).update(dict.fromkeys(packages))
+                above = parent(above)
+        return {path: tuple(some) for path, some in found.items() if len(some) <= FEW}
+
+    @cached_property
+    def _by_base(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for path in self._systems:
+            found.setdefault(os.path.basename(path), []).append(path)
+        return found

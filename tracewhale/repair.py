@@ -1,0 +1,138 @@
+"""A broken image with what it lacks put into it from a complete one, and run to see that it works."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tracewhale.diagnosis import Diagnosis, Finding, Sure
+from tracewhale.engines.base import Engine, Rebuilt
+from tracewhale.engines.names import Name
+from tracewhale.errors import VerificationFailed
+from tracewhale.examine import TRUE, Complete, Help, look
+from tracewhale.image import recipe as recipes
+from tracewhale.image.recipe import PLAIN
+from tracewhale.plan.model import RUNTIME_PATHS, Kept, Plan, Reason, Why
+from tracewhale.rootfs.patched import PatchedTree
+from tracewhale.rootfs.tree import ROOT, Entry, Kind, View
+from tracewhale.stages import Context, Job, hold, name_of, original_of
+
+ROUNDS = 8
+"""How often an image is mended and run before the repair gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What was put into the image: paths, and variables of its environment; and the name of the new image.
+
+    ``findings`` are those that were mended, in order; there is no image where none was needed.
+    """
+
+    first: Diagnosis
+    findings: tuple[Finding, ...] = ()
+    paths: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
+    name: str = ""
+    bytes: int = 0
+
+
+def repair(
+    engine: Engine, job: Job, context: Context, given: Help, destination: Name | None = None
+) -> Repair:
+    """Mend an image from ``given.against`` until its command does not fail, and publish the new one.
+
+    Raises VerificationFailed, with the finding that is left, where that takes more than files and variables
+    of the complete image; no image is left then.
+    """
+    with ExitStack() as held:
+        target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
+        full = hold(held, context, given.against, lambda: engine.open(given.against, TRUE))[1]
+        place = destination or _fixed(target.default_destination)
+        tree = PatchedTree(view, full)
+        variables: dict[str, str] = {}
+        complete = Complete(engine, job, given.against, context)
+        found = first = look(engine, target, view, job, context, given, complete=complete)
+        mended: list[Finding] = []
+        rebuilt: Rebuilt | None = None
+        with ExitStack() as built:
+            for _ in range(ROUNDS):
+                if not (found.failed or found.findings):
+                    break
+                new = [each for each in found.findings if _mend(each, tree, variables, full)]
+                if not new:
+                    raise _failed(found, given.against)
+                mended += new
+                built.close()
+                patched = View(tree)
+                plan = _everything(patched, tree, given.against)
+                original = original_of(target)
+                original = replace(original, config=_with_variables(original.config, variables))
+                with context.stage("image", f"putting in {len(tree.paths)} paths of {given.against}"):
+                    written = built.enter_context(recipes.write(patched, plan, original, PLAIN))
+                    rebuilt = built.enter_context(target.rebuilt(written.image))
+                found = look(engine, rebuilt.target, patched, job, context, given, complete=complete)
+            else:
+                raise _failed(found, given.against)
+            if rebuilt is None:
+                return Repair(first)
+            rebuilt.publish(place)
+        words = tuple(f"{name}={value}" for name, value in sorted(variables.items()))
+        size = sum(e.size for p in tree.paths if (e := patched.lstat(p)) and e.kind is Kind.FILE)
+        return Repair(first, tuple(mended), tree.paths, words, name_of(place), size)
+
+
+def _fixed(place: Name) -> Name:
+    """The default name of a repaired image, which is no slim one."""
+    return replace(place, place=place.place.replace("skinny-", "fixed-", 1))
+
+
+def _mend(finding: Finding, tree: PatchedTree, variables: dict[str, str], full: View) -> bool:
+    """Put in what a finding names; return whether that is anything new."""
+    if finding.sure is Sure.GUESS:
+        return False
+    before = len(tree.paths)
+    for path in finding.paths:
+        if path not in tree.paths:
+            tree.add(path)
+    changed = len(tree.paths) > before
+    line = finding.remedies[0].line if finding.remedies else ""
+    if not changed and line.startswith("ENV ") and "$" not in line:
+        name, _, value = line.removeprefix("ENV ").partition("=")
+        changed = variables.get(name) != value.strip('"')
+        variables[name] = value.strip('"')
+    return changed
+
+
+def _everything(view: View, tree: PatchedTree, source: str) -> Plan:
+    """A plan that keeps all paths of a view."""
+    put = frozenset(tree.paths)
+    kept: dict[str, Kept] = {"/": Kept(view.lstat("/") or ROOT, (Reason(Why.INCLUDED.value, "the image"),))}
+    level = ["/"]
+    while level:
+        view.prefetch(level)
+        entries = [entry for directory in level for entry in (view.listing(directory) or {}).values()]
+        entries = [entry for entry in entries if entry.path not in RUNTIME_PATHS[3:]]
+        for entry in entries:
+            by = source if entry.path in put else "the image"
+            kept[entry.path] = Kept(entry, (Reason(Why.INCLUDED.value, by),))
+        level = [entry.path for entry in entries if _is_own_directory(entry)]
+    return Plan(kept)
+
+
+def _is_own_directory(entry: Entry) -> bool:
+    return entry.kind is Kind.DIRECTORY and entry.path not in RUNTIME_PATHS
+
+
+def _with_variables(config: Any, variables: dict[str, str]) -> Any:
+    inner = dict(config.get("config") or {})
+    words = [word for word in inner.get("Env") or () if word.partition("=")[0] not in variables]
+    inner["Env"] = [*words, *(f"{name}={value}" for name, value in variables.items())]
+    return {**config, "config": inner}
+
+
+def _failed(found: Diagnosis, against: str) -> VerificationFailed:
+    first = found.findings[0] if found.findings else None
+    why = first.cause if first else "no finding explains how it fails"
+    hint = f"Do this: {first.remedies[0].line}" if first and first.remedies else "See diagnose -v."
+    return VerificationFailed(f"Files of {against} do not repair {found.name}: {why}", hint)

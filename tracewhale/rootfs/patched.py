@@ -1,0 +1,101 @@
+"""A tree with some paths of another tree put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from tracewhale.rootfs.tree import Entry, Kind, Packed, View, join, parent
+
+
+class PatchedTree:
+    """The files of one tree, and over them some of another."""
+
+    def __init__(self, base: View, other: View) -> None:
+        self._base, self._other = base, other
+        self._entries: dict[str, Entry] = {}
+        self._sources: dict[str, str] = {}
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths that are the other tree's, sorted."""
+        return tuple(sorted(self._entries))
+
+    def add(self, path: str) -> bool:
+        """Take an asked path of the other tree, a directory with all that is in it; return whether it has it.
+
+        The links that the other tree passes on the way are taken, too, where there is nothing of their name.
+        """
+        found = self._other.resolve(path)
+        if found.entry is None:
+            return False
+        for step in found.steps:
+            entry = self._other.lstat(step)
+            if entry is not None and entry.kind is Kind.SYMLINK and not self._has(entry.path):
+                self._put(entry)
+        self._put(found.entry)
+        level = [found.entry.path] if found.entry.kind is Kind.DIRECTORY else []
+        while level:
+            self._other.prefetch(level)
+            entries = [e for each in level for e in (self._other.listing(each) or {}).values()]
+            for entry in entries:
+                self._put(entry)
+            level = [entry.path for entry in entries if entry.kind is Kind.DIRECTORY]
+        return True
+
+    def _has(self, path: str) -> bool:
+        return path in self._entries or self._base.resolve(path, follow=False).exists
+
+    def _put(self, entry: Entry) -> str:
+        """Put an entry of the other tree where this one has its directory; return where that is."""
+        if entry.path == "/":
+            return "/"
+        above = parent(entry.path)
+        there = self._base.resolve(above).entry
+        if above in self._entries:
+            directory = above
+        elif there is not None and there.kind is Kind.DIRECTORY:
+            directory = there.path
+        else:
+            made = self._other.lstat(above)
+            directory = self._put(made) if made is not None else above
+        place = join(directory, entry.path.rpartition("/")[2])
+        # An inode of another tree says nothing here.
+        self._entries[place] = replace(entry, path=place, device=0, inode=0, nlink=1)
+        self._sources[place] = entry.path
+        return place
+
+    def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
+        """Entries of each directory by name; None for one that neither tree has."""
+        wanted = list(directories)
+        self._base.prefetch(wanted)
+        found = {path: self._base.listing(path) for path in wanted}
+        merged = {path: dict(listing) if listing is not None else None for path, listing in found.items()}
+        for place, entry in self._entries.items():
+            above = parent(place)
+            if above in merged:
+                merged[above] = {**(merged[above] or {}), place.rpartition("/")[2]: entry}
+        for path in wanted:
+            own = self._entries.get(path)
+            if merged[path] is None and own is not None and own.kind is Kind.DIRECTORY:
+                merged[path] = {}
+        return merged
+
+    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+        """Contents, each from the tree whose file it is."""
+        ours = [(path, start, size) for path, start, size in wanted if path not in self._entries]
+        theirs = [(self._sources[p], start, size) for p, start, size in wanted if p in self._entries]
+        base, other = iter(self._base.tree.read(ours)), iter(self._other.tree.read(theirs))
+        return [next(other if path in self._entries else base) for path, _, _ in wanted]
+
+    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+        """Yield entries with their contents, each from the tree whose file it is."""
+        for patched, some in groupby(paths, key=self._entries.__contains__):
+            group = list(some)
+            if not patched:
+                yield from self._base.tree.pack(group)
+                continue
+            packed = self._other.tree.pack([self._sources[path] for path in group])
+            for path, item in zip(group, packed, strict=True):
+                yield replace(item, entry=self._entries[path])
