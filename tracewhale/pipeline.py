@@ -61,9 +61,10 @@ __all__ = [
 
 def trace(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
     """Run the command in its original container under the probe; nothing is built."""
+    context.explain = explained
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        recorded = run_traced(target, view, job, context, explained)
+        recorded = run_traced(target, view, job, context)
         report = _report("trace", target, context, recorded)
         if failure := failure_of(recorded, job.expected_status):
             note = explained(target, view, failure, recorded).hint
@@ -207,12 +208,13 @@ def run(
     if not force:
         output.check_replaces(destination, job.name)
     check_recipe(recipe)
+    context.explain = explained
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
         check_included(view, options)
         mounts = held.enter_context(target.snapshot()) if verified else NO_SNAPSHOT
         making = Making(target, view, options, recipe, context, mounts)
-        recorded = run_or_recall(target, view, job, context, cache, explained)
+        recorded = run_or_recall(target, view, job, context, cache)
         on_trace(recorded)
         if failure := failure_of(recorded, job.expected_status):
             raise explained(target, view, failure, recorded)

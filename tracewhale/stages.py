@@ -42,11 +42,6 @@ Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleErro
 """What makes of an error of a run, and of its trace if there is one, an error that says why."""
 
 
-def unexplained(target: Target, view: View, error: TraceWhaleError, trace: Trace | None) -> TraceWhaleError:
-    """Return the error as it is."""
-    return error
-
-
 @dataclass(frozen=True, slots=True)
 class Job:
     """What is to be traced: a target by name, how it runs, and what drives it.
@@ -69,12 +64,14 @@ class Context:
     """What surrounds the stages: streams, the way to interrupt them, progress, and a stopwatch.
 
     ``surroundings`` makes what is beside the target in each run: a Compose project's other services.
+    ``explain`` makes of an error of a run one that says why.
     """
 
     console: Console = field(default_factory=Console)
     handle: Handle = field(default_factory=Handle)
     progress: Progress = lambda text: None
     surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
+    explain: Explain = lambda target, view, error, trace: error
     running: bool = False
     """Whether the user's command runs now, so that a signal is the command's."""
     _seconds: dict[str, float] = field(default_factory=dict)
@@ -159,11 +156,8 @@ def hold(
         return target, View(CountedTree(held.enter_context(target.tree()), context.count))
 
 
-def run_traced(
-    target: Target, view: View, job: Job, context: Context, explain: Explain = unexplained
-) -> Trace:
-    """Run the job's command in its original container under the probe. Raises what ``explain`` returns for
-    an error of the run."""
+def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
+    """Run the job's command in its original container under the probe."""
     changes: tuple[str, ...] = ()
     if job.keep_changes:
         with context.stage("changes", "listing the change layer"):
@@ -176,32 +170,25 @@ def run_traced(
                 view.tree, job.steps, context.console, context.handle, context.progress, changes=changes
             )
     except CommandNotFound as error:
-        raise explain(target, view, error, None) from error
+        raise context.explain(target, view, error, None) from error
     if result.failure is not None:
-        raise explain(target, view, result.failure, result.trace)
+        raise context.explain(target, view, result.failure, result.trace)
     return result.trace
 
 
-def run_or_recall(
-    target: Target,
-    view: View,
-    job: Job,
-    context: Context,
-    cache: TraceCache | None,
-    explain: Explain = unexplained,
-) -> Trace:
+def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
     """Return the trace in the cache of this target, request and steps; without one run the command.
 
     A run is kept that did what it should and was not cut short by hand. What an interactive one is given is
     not known before it ends, so it is never taken from the cache.
     """
     if cache is None or job.request.options.interactive:
-        return run_traced(target, view, job, context, explain)
+        return run_traced(target, view, job, context)
     asked = [target.untraced().request, job.keep_changes, job.base, job.request.probe.value]
     key = key_of(target.image, asked, job.steps)
     recorded = cache.find(key)
     if recorded is None or recorded.image != target.image:
-        recorded = run_traced(target, view, job, context, explain)
+        recorded = run_traced(target, view, job, context)
         by_hand = context.handle.interrupts or (recorded.outcome is not None and recorded.outcome.signal)
         if not by_hand and failure_of(recorded, job.expected_status) is None:
             cache.store(key, recorded)

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from tests.trees import MemoryTree
 from tracewhale.cli import main
-from tracewhale.diff import compare, of_report, of_trace, of_view
+from tracewhale.diff import FileFacts, Snapshot, compare, of_report, of_trace, of_view
 from tracewhale.diff.compare import render, to_json
 from tracewhale.diff.snapshot import digests
 from tracewhale.errors import UsageError
@@ -82,3 +82,26 @@ def test_plans_are_compared_from_the_command_line(tmp_path: Path) -> None:
 def test_what_is_no_plan_is_refused() -> None:
     with pytest.raises(UsageError, match="no plan"):
         of_report("x", {"plan": {}})
+
+
+def test_lock_files_differ_by_their_paths_and_digests(tmp_path: Path) -> None:
+    """Lock files are compared as plans are, and the exit status says it to CI."""
+
+    def lock(name: str, *paths: str) -> str:
+        target = {"original": "sha256:1", "image": "sha256:2", "size": 3, "paths": list(paths)}
+        place = tmp_path / name
+        place.write_text(json.dumps({"version": 1, "targets": {"web": target}}, indent=2))
+        return str(place)
+
+    first, second = lock("a", "/bin/a"), lock("b", "/bin/a", "/bin/b")
+    assert CliRunner().invoke(main, ["diff", first, first]).exit_code == 0
+    found = CliRunner().invoke(main, ["diff", first, second])
+    assert found.exit_code == 1
+    assert "+ file /bin/b" in found.stdout
+
+
+def test_a_lost_file_capability_is_a_difference() -> None:
+    with_it = {"/bin/ping": FileFacts("file", 0o755, "0:0", 4)}
+    contents = (lambda paths: dict.fromkeys(paths, "00 0100"), lambda paths: dict.fromkeys(paths, "00"))
+    found = compare(Snapshot("a", with_it), Snapshot("b", with_it), contents)
+    assert [(c.kind, c.before, c.after) for c in found.changes] == [("rights", "capability 0100", "none")]

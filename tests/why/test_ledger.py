@@ -124,3 +124,13 @@ def test_chains_without_an_end_end() -> None:
     many = {f"/{n}": (Reason("needed", f"/{rng.randrange(300)}"),) for n in range(300)}
     for path in many:
         assert len(chain(Ledger(many), path)) <= 300
+
+
+def test_a_path_that_was_left_out_names_the_package_beside_it_and_the_level() -> None:
+    """The label knows kept paths alone, so what is kept in the same directory tells the package."""
+    reason = Reason("access", "/bin/x", "read")
+    kept = dict.fromkeys(("/opt", "/opt/whale", "/opt/whale/a"), (reason,))
+    (answer,) = ask(Ledger(kept, packages={"/opt/whale/a": ("deb:whale@1",)}), ["/opt/whale/b"])
+    assert not answer.kept
+    assert "deb:whale@1: --keep package" in answer.note
+    assert "--include /opt/whale/b" in answer.note

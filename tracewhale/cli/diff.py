@@ -1,4 +1,4 @@
-"""``tracewhale diff``: what differs between two images, traces or plans."""
+"""``tracewhale diff``: what differs between two images, traces, plans or lock files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from tracewhale.cli.streams import echo
 from tracewhale.cli.verb import context, verb
 from tracewhale.cli.why import read_report
-from tracewhale.diff import Snapshot, compare, of_report, of_trace, of_view
+from tracewhale.diff import Snapshot, compare, of_lock, of_report, of_trace, of_view
 from tracewhale.diff.compare import Digests, render, to_json
 from tracewhale.diff.snapshot import digests
 from tracewhale.engines.base import Request
@@ -32,8 +32,8 @@ from tracewhale.tracing import tracefile
 def diff(first: str, second: str, form: str) -> None:
     """Show what differs between two images, traces or plans: files, packages, configuration, rights, reasons.
 
-    A and B are images or other targets, trace files, or the JSON of `plan --json`. Exits with 1 when they
-    differ.
+    A and B are images or other targets, trace files, the JSON of `plan --json`, or lock files. Exits with 1
+    when they differ.
     """
     with ExitStack() as held:
         engines = Engines(held.enter_context(context(JSON, interactive=False)).progress)
@@ -49,7 +49,9 @@ def _snapshot(engines: Engines, name: str, held: ExitStack) -> tuple[Snapshot, D
     """One side, and what hashes its files, where it has files."""
     if os.path.isfile(name):
         value = read_report(name)
-        return (of_report(name, value) if value is not None else of_trace(tracefile.read(name))), None
+        if value is None:
+            return of_trace(tracefile.read(name)), None
+        return (of_lock if "targets" in value else of_report)(name, value), None
     target = held.enter_context(engines.open(name, Request(command=("true",))))
     view = View(held.enter_context(target.tree()))
     return of_view(name, view, target.config), partial(digests, view)

@@ -69,16 +69,16 @@ def _of_trace(place: str) -> Ledger:
 
 
 def read_report(place: str) -> Any:
-    """A report in JSON, None for a file that is a trace. Raises UsageError for one that is neither."""
+    """A report or lock file in JSON, None for a trace. Raises UsageError for a file that is neither."""
     try:
         with open(place, encoding="utf-8") as file:
-            value = json.loads(file.readline())
-            if not file.read(1) and isinstance(value, dict) and "plan" in value:
-                return value
-            if isinstance(value, dict) and value.get("format") == tracefile.FORMAT:
+            if f'"{tracefile.FORMAT}"' in file.readline():
                 return None
             file.seek(0)
-            return json.load(file)
+            value = json.load(file)
+        if not isinstance(value, dict):
+            raise ValueError("it is no object")
+        return value
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{place} is neither a trace nor a plan: {error}.",

@@ -48,8 +48,8 @@ def compare(first: Snapshot, second: Snapshot, contents: tuple[Digests, Digests]
         if f.kind == "file" and f.size and _same_size(f, second.files.get(p))
     ]
     ours, theirs = (each(same_size) for each in contents) if contents else ({}, {})
-    left = {p: replace(f, digest=ours[p]) if p in ours else f for p, f in first.files.items()}
-    right = {p: replace(f, digest=theirs[p]) if p in theirs else f for p, f in second.files.items()}
+    left = {p: _with_contents(f, ours.get(p, "")) for p, f in first.files.items()}
+    right = {p: _with_contents(f, theirs.get(p, "")) for p, f in second.files.items()}
     packages = [{k: ", ".join(sorted(v)) for k, v in side.packages.items()} for side in (first, second)]
     changes = (
         *_texts("fact", first.facts, second.facts),
@@ -60,6 +60,11 @@ def compare(first: Snapshot, second: Snapshot, contents: tuple[Digests, Digests]
     return Difference(
         (first.name, second.name), (first.size, second.size), (len(left), len(right)), tuple(changes)
     )
+
+
+def _with_contents(facts: FileFacts, words: str) -> FileFacts:
+    digest, _, capability = words.partition(" ")
+    return replace(facts, digest=digest, capability=capability) if words else facts
 
 
 def _same_size(facts: FileFacts, other: FileFacts | None) -> bool:

@@ -16,13 +16,16 @@ from tracewhale.tracing.events import Trace
 RUNTIME = ("/proc", "/sys", "/dev")
 SHOWN_CONFIG = ("Entrypoint", "Cmd", "Env", "User", "WorkingDir", "ExposedPorts", "Volumes", "StopSignal",
                 "Healthcheck", "Shell", "Labels")  # fmt: skip
+CAPABILITY = "security.capability"
+
 LABEL_LIMIT = 1000
 """Characters of a label that is compared: longer ones tell how an image was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is compared of a path. ``size`` is of a regular file; ``digest`` is empty where none is known."""
+    """What is compared of a path. ``size`` is of a regular file; ``digest`` is empty where none is known, and
+    ``capability`` is the value of security.capability in hexadecimal (capabilities(7))."""
 
     kind: str
     mode: int = 0
@@ -30,6 +33,7 @@ class FileFacts:
     size: int = 0
     target: str = ""
     digest: str = ""
+    capability: str = ""
     reasons: tuple[str, ...] = ()
 
 
@@ -87,14 +91,37 @@ def _facts(entry: Entry) -> FileFacts:
 
 
 def digests(view: View, paths: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of some regular files."""
+    """The SHA-256 of some regular files, and behind a space the file capability of one that has it."""
     wanted = list(paths)
     found: dict[str, str] = {}
-    for start in range(0, len(wanted), 64):
-        some = wanted[start : start + 64]
-        for path, data in zip(some, view.tree.read([(path, 0, -1) for path in some]), strict=True):
-            found[path] = hashlib.sha256(data or b"").hexdigest()
+    for path, item in zip(wanted, view.tree.pack(wanted), strict=True):
+        content = hashlib.sha256()
+        for chunk in item.chunks:
+            content.update(chunk)
+        capability = item.xattrs.get(CAPABILITY, b"").hex()
+        found[path] = f"{content.hexdigest()} {capability}".rstrip()
     return found
+
+
+def of_lock(name: str, value: Any) -> Snapshot:
+    """A lock file: the paths, sizes and digests of its targets. Raises UsageError for anything else."""
+    try:
+        targets = value["targets"]
+        files = {
+            path if len(targets) == 1 else f"{target}: {path}": FileFacts("path")
+            for target, each in targets.items()
+            for path in each["paths"]
+        }
+        facts = {
+            f"{target}: {fact}": str(each[fact])
+            for target, each in targets.items()
+            for fact in ("original", "image", "size")
+        }
+        return Snapshot(name, files, facts=facts)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{name} is no lock file that can be read ({error}).", "Give what --lock writes."
+        ) from error
 
 
 def of_trace(trace: Trace) -> Snapshot:
@@ -136,6 +163,7 @@ def of_report(name: str, value: Any) -> Snapshot:
 
 
 def special(facts: FileFacts) -> str:
-    """The rights that a file gives: set-user-ID, set-group-ID; empty for none."""
+    """The rights that a file gives: set-user-ID, set-group-ID, file capabilities; empty for none."""
     bits = [name for bit, name in ((stat.S_ISUID, "setuid"), (stat.S_ISGID, "setgid")) if facts.mode & bit]
+    bits += [f"capability {facts.capability}"] if facts.capability else []
     return " ".join(bits) if facts.kind == Kind.FILE.value else ""

@@ -15,6 +15,9 @@ from tracewhale.rootfs.tree import Kind, parent
 BECAUSE = "because of "
 """Before the path that a unit is kept for, in the detail of its reason."""
 
+FEW = 3
+"""Packages that may have files in a directory before it tells nothing of what else is in it."""
+
 PLACES = {Why.PARENT.value: 3, Why.SYMLINK.value: 2, Why.PACKAGE.value: 1}
 """Reasons that only say where a path is, or what tells of it, behind those that say who needs it."""
 
@@ -168,7 +171,13 @@ def _path(ledger: Ledger, path: str) -> Answer:
     above = parent(path)
     while above not in ledger.reasons and above != "/":
         above = parent(above)
-    return Answer(path, note=f"Nothing asked for it; {above} is kept. Keep it with --include {path}.")
+    note = f"Nothing asked for it; {above} is kept."
+    near = [ledger.packages[p] for p in ledger.reasons if parent(p) == above and p in ledger.packages]
+    whose = dict.fromkeys(package for some in near for package in some)
+    if above != "/" and 0 < len(whose) <= FEW:
+        names = ", ".join(whose)
+        note += f" What is kept beside it is of {names}: --keep package keeps the rest of that, too."
+    return Answer(path, packages=(), note=f"{note} Keep it alone with --include {path}.")
 
 
 def _package(ledger: Ledger, name: str) -> Answer:
