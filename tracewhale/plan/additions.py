@@ -88,8 +88,11 @@ class Additions:
         self.needs.prepare(found)
         spent = self._size() - self.touched
         by_author = sum(each.cost for choice in self.choices for each in choice.kept if each.unit.own)
-        limit = PARTS[stage] * self.limit - (spent - by_author)
-        most = PARTS[stage] * self.options.spare.most(self.touched) - spent
+        # What used libraries name waits where the author's own code names much.
+        taken = spent if stage is Round.IMPORTS else spent - by_author
+        limit = PARTS[stage] * self.limit - taken
+        share = PARTS[stage] if stage is Round.AUTHOR else 1
+        most = share * self.options.spare.most(self.touched) - spent
         choice = units.choose(found, limit, most, self.needs.of, self.draft.entries)
         self.choices.append(choice)
         self._keep(choice, named)

@@ -27,7 +27,7 @@ HEAVY = 4
 """Times the size of a directory's files that they need, for which each of them is ranked for itself."""
 
 FLOOR = 20_000_000
-MORE = 1.45
+MORE = 1.48
 """What the author's own code names may take so many times the share that is left for everything."""
 
 SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
