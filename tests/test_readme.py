@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import click
+
 from tracewhale.cli import main
+from tracewhale.cli.group import VERBS
 from tracewhale.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +23,8 @@ def test_every_exit_code_is_explained() -> None:
 def test_every_option_that_it_names_exists() -> None:
     known = {
         name
-        for command in main.commands.values()
+        for verb in VERBS
+        if (command := main.get_command(click.Context(main), verb)) is not None
         for parameter in command.params
         for name in (*parameter.opts, *parameter.secondary_opts)
     }

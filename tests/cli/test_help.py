@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from tracewhale.cli import main
+from tracewhale.cli.group import VERBS, shorten
 from tracewhale.cli.help import FIRST, GROUPS, OTHERS
 
 LINES = 60
@@ -37,7 +39,9 @@ def test_help_is_in_groups() -> None:
 @pytest.mark.parametrize("verb", ["run", "trace", "plan", "build", "verify"])
 def test_all_of_it_has_every_option(verb: str) -> None:
     text = shown(verb, "--help-all")
-    for param in main.commands[verb].params:
+    command = main.get_command(click.Context(main), verb)
+    assert command is not None
+    for param in command.params:
         if isinstance(param, click.Option) and not param.hidden:
             assert max(param.opts, key=len) in text
 
@@ -55,3 +59,24 @@ def test_the_script_for_a_shell(shell: str) -> None:
 def test_bash_reads_its_script() -> None:
     done = subprocess.run(["bash", "-n"], input=shown("completion", "bash"), text=True, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_is_listed_with_the_first_sentence_of_its_help(verb: str) -> None:
+    command = main.get_command(click.Context(main), verb)
+    assert command is not None
+    assert command.name == verb
+    assert " ".join((command.help or "").split()).startswith(VERBS[verb])
+    assert f"\n  {verb} " in shown("--help")
+
+
+@pytest.mark.parametrize(("room", "text"), [(9, "Say a..."), (10, "Say a word"), (40, "Say a word")])
+def test_a_sentence_is_shortened_between_words(room: int, text: str) -> None:
+    assert shorten("Say a word.", room) == text
+
+
+def test_help_loads_no_engine() -> None:
+    words = "import sys; from tracewhale.cli import main; main(['--help'], standalone_mode=False)"
+    words += "; print(sorted({'docker', 'rich', 'tree_sitter', 'tracewhale.pipeline'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -8,6 +8,7 @@ import click
 import pytest
 
 from tracewhale.cli import main
+from tracewhale.cli.group import VERBS
 from tracewhale.cli.manual import pages
 
 PAGES = dict(pages(main, "tracewhale"))
@@ -15,15 +16,17 @@ MACROS = {".TH", ".SH", ".TP", ".PP", ".nf", ".fi"}
 
 
 def test_the_program_and_each_verb_have_a_page() -> None:
-    assert PAGES.keys() == {"tracewhale.1", *(f"tracewhale-{verb}.1" for verb in main.commands)}
-    for verb in main.commands:
+    assert PAGES.keys() == {"tracewhale.1", *(f"tracewhale-{verb}.1" for verb in VERBS)}
+    for verb in VERBS:
         assert f"\\fBtracewhale\\-{verb}\\fR(1)\n" in PAGES["tracewhale.1"]
 
 
-@pytest.mark.parametrize("verb", main.commands)
+@pytest.mark.parametrize("verb", VERBS)
 def test_a_page_has_every_option(verb: str) -> None:
     page = PAGES[f"tracewhale-{verb}.1"]
-    for param in main.commands[verb].params:
+    command = main.get_command(click.Context(main), verb)
+    assert command is not None
+    for param in command.params:
         if isinstance(param, click.Option) and not param.hidden:
             assert param.opts[-1].replace("-", "\\-") in page
 

@@ -43,9 +43,8 @@ def test_what_is_opened_gets_no_number_of_a_standard_stream(tmp_path: Path) -> N
 
 
 def test_progress_that_nobody_reads_is_no_interruption(tmp_path: Path) -> None:
-    script = (
-        f"$TOOL run -o oci:{tmp_path}/layout host -- /bin/sleep 2 2>&1 | head -1; echo ${{PIPESTATUS[0]}}"
-    )
+    run = f"$TOOL run --keep touched -o oci:{tmp_path}/layout host -- /bin/sleep 2"
+    script = f"{run} 2>&1 | head -1; echo ${{PIPESTATUS[0]}}"
     done = shell(script)
     assert done.stdout.splitlines()[-1] == str(int(ExitCode.OK))
     assert (tmp_path / "layout").exists()

@@ -1,26 +1,15 @@
-"""The command line: one file a verb. Each declares its options, calls one library function, renders."""
+"""The command line: one file a verb. Each declares its options, calls one library function, renders.
+
+A verb's file is imported when the verb is called, so that none waits for what only others need.
+"""
 
 from __future__ import annotations
 
 import click
 
 from tracewhale import __version__
-from tracewhale.cli.build import build
-from tracewhale.cli.completion import completion
-from tracewhale.cli.deps import deps
-from tracewhale.cli.diagnose import diagnose
-from tracewhale.cli.diff import diff
-from tracewhale.cli.doctor import doctor
 from tracewhale.cli.group import Verbs, unexpected
-from tracewhale.cli.make import init, make
-from tracewhale.cli.merge import merge
-from tracewhale.cli.plan import plan
-from tracewhale.cli.run import run
 from tracewhale.cli.signals import end_by_signals
-from tracewhale.cli.trace import trace
-from tracewhale.cli.verify import verify
-from tracewhale.cli.watch import watch
-from tracewhale.cli.why import why
 
 __all__ = ["end_by_signals", "main", "unexpected"]
 
@@ -32,9 +21,3 @@ def main() -> None:
 
     `tracewhale run` does all of it; the other verbs are its stages alone.
     """
-
-
-VERBS = (run, make, init, trace, merge, plan, build, verify, watch, diagnose, why, diff, deps, doctor)
-
-for verb in (*VERBS, completion):
-    main.add_command(verb)

@@ -4,21 +4,62 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-from tracewhale.cli.options import TargetCommand
-from tracewhale.cli.refused import instead_of
 from tracewhale.cli.signals import interrupted
-from tracewhale.cli.verb import fail
 from tracewhale.errors import TraceWhaleError, UsageError
-from tracewhale.report.formats import JSON, TEXT
+
+VERBS: Mapping[str, str] = {
+    "run": "Run a command of TARGET under the tracer and make a minimal image that behaves the same.",
+    "make": "Make the images of a project file, or those of its TARGETs, and write tracewhale.lock.",
+    "init": "Write a project file for TARGET from what its image says, and from what is beside the file.",
+    "trace": "Run a command of TARGET under the tracer and write the trace to a file; nothing is built.",
+    "merge": "Write the union of traces of one image: of several commands, test shards or machines.",
+    "plan": "Show every path that would be kept for one or several traces, with its reasons.",
+    "build": "Build the image of one or several traces, whose union is kept.",
+    "verify": "Run IMAGE as the original was run when it was traced, traced again, and compare.",
+    "watch": "Report each path that a running container asks for, that it lacks, and that the original image "
+    "has.",
+    "diagnose": "Tell why a command of TARGET fails for want of something, and what to do about it.",
+    "why": "Show why a path is kept: the shortest chain of reasons from it to the command.",
+    "diff": "Show what differs between two images, traces or plans: files, packages, configuration, rights, "
+    "reasons.",
+    "deps": "Show what the dynamic loader would load for files of a target, without running anything.",
+    "doctor": "Try each probe on this machine and its engine, and say what to do where one does not work.",
+    "completion": "Print the script that completes tracewhale's words in a shell.",
+}
+"""Each verb with the first sentence of its help, in the order shown: a function in the module of that
+name."""
+
+MODULES: Mapping[str, str] = {"init": "make"}
+"""The modules of verbs that share one."""
 
 
 class Verbs(click.Group):
     """The verbs; a command line that cannot be read is an error with a sentence and a hint."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the verbs."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a verb, whose module is imported now."""
+        if cmd_name not in VERBS:
+            return None
+        module = import_module(f"tracewhale.cli.{MODULES.get(cmd_name, cmd_name)}")
+        command = getattr(module, cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs with what each does, importing none of them."""
+        room = formatter.width - 6 - max(map(len, VERBS))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, shorten(text, room)) for name, text in VERBS.items()])
 
     def main(
         self,
@@ -38,9 +79,9 @@ class Verbs(click.Group):
             if not words:  # the help, in place of an error
                 error.show()
                 sys.exit(error.exit_code)
-            fail(_refusal(error), form_of(words))
+            _fail(_refusal(error), words)
         except click.Abort as error:
-            fail(interrupted(error.__cause__ or error), form_of(words))
+            _fail(interrupted(error.__cause__ or error), words)
         sys.exit(status)
 
 
@@ -49,15 +90,32 @@ def unexpected(error: Exception) -> NoReturn:
     traceback.print_exception(error)
     what = f"an unexpected {type(error).__name__}: {error}"
     hint = "This is a mistake of TraceWhale's: please report it with the lines above."
-    fail(TraceWhaleError(what, hint), form_of(sys.argv[1:]))
+    _fail(TraceWhaleError(what, hint), sys.argv[1:])
+
+
+def _fail(error: TraceWhaleError, words: Sequence[str]) -> NoReturn:
+    from tracewhale.cli.verb import fail  # it knows the forms of reports
+
+    fail(error, form_of(words))
+
+
+def shorten(text: str, room: int) -> str:
+    """Return a sentence without its full stop, or the words of it that fit into so many columns."""
+    text = text.removesuffix(".")
+    return text if len(text) <= room else f"{text[: room - 2].rpartition(' ')[0]}..."
 
 
 def form_of(words: Sequence[str]) -> str:
     """Return the form of report that a command line asks for that could not be read."""
+    from tracewhale.report.formats import JSON, TEXT
+
     return JSON if "--json" in (words[: words.index("--")] if "--" in words else words) else TEXT
 
 
 def _refusal(error: click.ClickException) -> UsageError:
+    from tracewhale.cli.options import TargetCommand
+    from tracewhale.cli.refused import instead_of
+
     what = error.format_message()
     context = error.ctx if isinstance(error, click.UsageError) else None
     if context is None:

@@ -25,9 +25,11 @@ ENDS = {
 def pages(program: click.Group, name: str) -> Iterator[tuple[str, str]]:
     """Yield a file name and its contents for a program and each of its verbs."""
     root = click.Context(program, info_name=name)
-    yield f"{name}.1", _page(root, sorted(program.commands))
-    for verb, command in sorted(program.commands.items()):
-        if not command.hidden:
+    verbs = sorted(program.list_commands(root))
+    yield f"{name}.1", _page(root, verbs)
+    for verb in verbs:
+        command = program.get_command(root, verb)
+        if command is not None and not command.hidden:
             context = click.Context(command, info_name=verb, parent=root)
             yield f"{name}-{verb}.1", _page(context, ())
 
@@ -48,7 +50,8 @@ def _page(context: click.Context, verbs: Sequence[str]) -> str:
         lines.append(".SH COMMANDS")
         for verb in verbs:
             lines += [".TP", f"\\fB{_roff(f'{words[0]}-{verb}')}\\fR(1)"]
-            lines += [_roff(command.commands[verb].get_short_help_str(200))]
+            found = command.get_command(context, verb)
+            lines += [_roff(found.get_short_help_str(200) if found is not None else "")]
     for title, records in sections(context, everything=True):
         lines.append(f'.SH "{title.upper()}"')
         for option, text in records:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tracewhale.errors import ExitCode, Interrupted
-from tracewhale.pipeline import Context
+
+if TYPE_CHECKING:
+    from tracewhale.pipeline import Context
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end the work where no command is running whose they would be."""

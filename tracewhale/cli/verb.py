@@ -9,19 +9,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial, wraps
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
-from tracewhale.cli.progress import Progress
 from tracewhale.cli.signals import ENDING, interrupted, signals
 from tracewhale.cli.streams import console, to_nowhere
 from tracewhale.errors import ExitCode, NoSpace, TraceWhaleError
-from tracewhale.pipeline import Context
 from tracewhale.printable import printable
 from tracewhale.report.formats import FORMATS, QUIET, TEXT
 from tracewhale.report.model import Report
 from tracewhale.running.console import Handle
+
+if TYPE_CHECKING:
+    from tracewhale.pipeline import Context
 
 PROGRESS = "tracewhale.progress"
 """Under this name a command's context has what shows its progress, which ends before its report."""
@@ -98,6 +99,10 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     Standard output is the command's, unless the report goes there: the command's output is on standard error
     then.
     """
+    # With all that the data passes through, and the display: large, and not needed by who only reads a file.
+    from tracewhale.cli.progress import Progress
+    from tracewhale.pipeline import Context
+
     progress = Progress(silent=form == QUIET, lively=not interactive)
     click.get_current_context().meta[PROGRESS] = progress
     output = 2 if FORMATS[form].for_programs else 1

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from tracewhale import pipeline, rules
+from tracewhale import rules
 from tracewhale.cli.streams import echo
 from tracewhale.cli.verb import context, verb
 from tracewhale.engines.base import Request
@@ -60,6 +60,8 @@ def _ledger(target: str) -> Ledger:
 
 def _of_trace(place: str) -> Ledger:
     """The plan of a trace, whose target must still be there."""
+    from tracewhale import pipeline
+
     with context(JSON, interactive=False) as current:
         options = Options(rules=rules.load(()))
         report = pipeline.plan(Engines(current.progress), [tracefile.read(place)], options, current)

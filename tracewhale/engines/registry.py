@@ -6,28 +6,38 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from tracewhale.engines.base import Ended, Engine, Progress, Request, Target
-from tracewhale.engines.docker.adapter import DockerEngine
-from tracewhale.engines.embedded.adapter import EmbeddedEngine
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, parse
 from tracewhale.errors import UsageError
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.run import Run
 from tracewhale.tracing.events import Observer, Step, Trace
 
+
+def _docker(progress: Progress) -> Engine:
+    from tracewhale.engines.docker.adapter import DockerEngine  # with the engine's client, which is large
+
+    return DockerEngine(progress)
+
+
+def _embedded(progress: Progress) -> Engine:
+    from tracewhale.engines.embedded.adapter import EmbeddedEngine
+
+    return EmbeddedEngine(progress)
+
+
 ENGINES: tuple[tuple[Callable[[Progress], Engine], tuple[str, ...]], ...] = (
-    (DockerEngine, (DOCKER,)),
-    (EmbeddedEngine, (ARCHIVE, OCI, OCI_ARCHIVE, ROOTFS, HOST)),
+    (_docker, (DOCKER,)),
+    (_embedded, (ARCHIVE, OCI, OCI_ARCHIVE, ROOTFS, HOST)),
 )
 """Each engine with the kinds of names (`tracewhale.engines.names`) that it answers for."""
 
 
 class Engines:
-    """All engines as one. Each finds what is behind its own kinds of names."""
+    """All engines as one. Each finds what is behind its own kinds of names, and is made when it is needed."""
 
     def __init__(self, progress: Progress) -> None:
-        self._by_kind: dict[str, Engine] = {}
-        for make, kinds in ENGINES:
-            self._by_kind |= dict.fromkeys(kinds, make(progress))
+        self._progress = progress
+        self._made: dict[Callable[[Progress], Engine], Engine] = {}
 
     def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
         """Find a target. Raises what its engine does."""
@@ -35,7 +45,9 @@ class Engines:
 
     def labelled(self, selector: str) -> str:
         """Return the name of the one running container that has a label. Raises UsageError."""
-        docker = self._by_kind[DOCKER]
+        from tracewhale.engines.docker.adapter import DockerEngine
+
+        docker = self._of_kind(DOCKER)
         names = docker.labelled(selector) if isinstance(docker, DockerEngine) else ()
         if len(names) != 1:
             found = f"it names {len(names)} ({', '.join(sorted(names))})" if names else "there is none"
@@ -67,4 +79,10 @@ class Engines:
         return engine.open(name, Request(request.options, request.command))
 
     def _engine(self, name: str) -> Engine:
-        return self._by_kind[parse(name).kind]
+        return self._of_kind(parse(name).kind)
+
+    def _of_kind(self, kind: str) -> Engine:
+        make = next(make for make, kinds in ENGINES if kind in kinds)
+        if make not in self._made:
+            self._made[make] = make(self._progress)
+        return self._made[make]

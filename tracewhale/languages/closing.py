@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from tracewhale.languages.files import Files
 from tracewhale.languages.memory import Memory
-from tracewhale.languages.model import Edge, Environment, Language, LanguageClosure, Limits, Miss
-from tracewhale.languages.syntax import Unparsed
-from tracewhale.languages.table import LANGUAGES
+from tracewhale.languages.model import Edge, Environment, Language, LanguageClosure, Limits, Miss, Unparsed
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 HEAD = 256
@@ -47,6 +45,8 @@ class Closer:
         """The closure of kept files: see ``close``."""
         starts = dict.fromkeys(beside, self._limits.lazy_steps) | dict.fromkeys(kept, 0)
         if not self._languages:
+            from tracewhale.languages.table import LANGUAGES  # with parsers, which are large
+
             names = self._limits.languages or LANGUAGES.keys()
             self._files = Files(self._view, self._environment, starts)
             self._languages = [make(self._files) for name, make in LANGUAGES.items() if name in names]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tracewhale.errors import TraceWhaleError
 from tracewhale.rootfs.tree import Entry
 
 
@@ -99,6 +100,10 @@ class LanguageClosure:
     steps: dict[str, int] = field(default_factory=dict)
     libraries: frozenset[str] = frozenset()
     bounded: tuple[str, ...] = ()
+
+
+class Unparsed(TraceWhaleError):
+    """A text that takes too long to parse."""
 
 
 class Language(Protocol):

@@ -10,7 +10,7 @@ from functools import cached_property
 
 import tree_sitter
 
-from tracewhale.errors import TraceWhaleError
+from tracewhale.languages.model import Unparsed
 
 PARSING = 4.0
 """Seconds for one text, in which megabytes of real code are parsed. Only hostile texts take longer."""
@@ -18,10 +18,6 @@ PARSING = 4.0
 CHUNK = 65536
 DEPTH = 1000
 """Nodes within each other that are looked at: no real text has as many."""
-
-
-class Unparsed(TraceWhaleError):
-    """A text that takes too long to parse."""
 
 
 class Grammar:
