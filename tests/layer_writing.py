@@ -11,7 +11,7 @@ from tracewhale.image import Image, Layer, Overrides, write_layer, write_layers
 from tracewhale.image.config import AS_IT_WAS
 from tracewhale.image.layer import Writable
 from tracewhale.rootfs.layer_entries import layer_order, with_parents
-from tracewhale.rootfs.tree import Packed, Tree
+from tracewhale.rootfs.tree import PackedEntry, Tree
 
 
 def pack_layer(tree: Tree, paths: Iterable[str], out: Writable) -> Layer:
@@ -20,7 +20,7 @@ def pack_layer(tree: Tree, paths: Iterable[str], out: Writable) -> Layer:
 
 
 def write_image(
-    packed: Iterable[Packed],
+    packed: Iterable[PackedEntry],
     original: Mapping[str, Any],
     *,
     created_by: str = "tracewhale",

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.made import FILES, STATUS
 from tests.packages.test_apk import INSTALLED
-from tracewhale.closure.cache import Cache, CacheEntry, ordered
+from tests.sample_images import FILES, STATUS
+from tracewhale.closure.cache import Cache, CacheEntry, sort_entries
 from tracewhale.closure.ldcache import encode
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +34,7 @@ FILES_AND_MORE: dict[str, str | bytes] = {
     "/etc/os-release": "ID=debian\nVERSION_ID=12\n",
     "/etc/ld.so.cache": encode(
         Cache(
-            ordered(CacheEntry(f"lib{n}.so", f"/usr/lib/lib{n}.so", 0x303) for n in ("b", "c", "gone")),
+            sort_entries(CacheEntry(f"lib{n}.so", f"/usr/lib/lib{n}.so", 0x303) for n in ("b", "c", "gone")),
             "new",
             "ldconfig (GNU libc) stable release version 2.36",
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from tracewhale.rootfs.tree import Entry, Kind, Packed, join, parent
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, join, parent
 
 
 class MemoryTree:
@@ -69,6 +69,6 @@ class MemoryTree:
             answers.append(None if contents is None else contents[offset:end])
         return answers
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         for path in paths:
-            yield Packed(self.entries[path], {}, iter((self.contents.get(path, b""),)))
+            yield PackedEntry(self.entries[path], {}, iter((self.contents.get(path, b""),)))

@@ -8,10 +8,10 @@ from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Event, Trace
 
 
-def adopt(view: View, untraced: Trace, found: Trace) -> Trace:
+def adopt(view: View, untraced: Trace, trace: Trace) -> Trace:
     """Return what was found, as of the target and request of ``untraced``; ``view`` is of the target's
     files."""
-    known = with_real_programs(view, found)
+    known = with_real_programs(view, trace)
     return replace(
         untraced,
         probe=known.probe,
@@ -28,12 +28,16 @@ def with_real_programs(view: View, trace: Trace) -> Trace:
 
     One that the target does not have keeps its name.
     """
-    programs = {event.program for event in trace.events} | {each.program for each in trace.unresolved}
+    programs = {event.program for event in trace.events} | {
+        unresolved.program for unresolved in trace.unresolved
+    }
     real = {program: _real(view, program) for program in programs}
     return replace(
         trace,
         events=frozenset(_of(event, real[event.program]) for event in trace.events),
-        unresolved=tuple(sorted(replace(each, program=real[each.program]) for each in trace.unresolved)),
+        unresolved=tuple(
+            sorted(replace(unresolved, program=real[unresolved.program]) for unresolved in trace.unresolved)
+        ),
     )
 
 

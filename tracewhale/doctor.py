@@ -33,7 +33,7 @@ SANDBOX = "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
-class Diagnosis:
+class ProbeCheck:
     """Of one probe. ``remedy`` is empty where it works; ``seconds`` is what the trial took."""
 
     probe: str
@@ -51,7 +51,7 @@ class Examination:
     """
 
     engine: str
-    diagnoses: tuple[Diagnosis, ...]
+    diagnoses: tuple[ProbeCheck, ...]
     remedy: str = ""
     note: str = ""
 
@@ -59,7 +59,14 @@ class Examination:
     def auto(self) -> str:
         """The probe that ``--probe auto`` takes, "" if none works."""
         sees_all = {probe.value for probe in SEES_ALL}
-        return next((each.probe for each in self.diagnoses if each.works and each.probe in sees_all), "")
+        return next(
+            (
+                diagnosis.probe
+                for diagnosis in self.diagnoses
+                if diagnosis.works and diagnosis.probe in sees_all
+            ),
+            "",
+        )
 
 
 def examine(progress: Progress = lambda text: None) -> Examination:
@@ -72,31 +79,31 @@ def examine(progress: Progress = lambda text: None) -> Examination:
             engine = f"{engine_name(client)}, Linux {'.'.join(map(str, known.kernel))}, {place}"
             probe = binary(known.architecture)
             with probe_image(client, probe) as image:
-                found = [
+                checks = [
                     _diagnosis(judge(kind, known), partial(attempt, client, image, probe, kind), progress)
                     for kind in REAL
                 ]
     except TraceWhaleError as error:
         engine, remedy, note = f"none: {error.what}", error.hint, ""
-        found = [Diagnosis(kind.value, False, "there is no engine to try it with") for kind in REAL]
+        checks = [ProbeCheck(kind.value, False, "there is no engine to try it with") for kind in REAL]
     verdict = ProbeVerdict(Probe.SECCOMP, True, "no engine is needed: docker-archive, oci, rootfs and host")
     sandbox = _diagnosis(verdict, _sandbox, progress, name=SANDBOX)
-    return Examination(engine, (*found, sandbox), remedy, note)
+    return Examination(engine, (*checks, sandbox), remedy, note)
 
 
 def _diagnosis(
     verdict: ProbeVerdict, trial: Callable[[], None], progress: Progress, name: str = ""
-) -> Diagnosis:
+) -> ProbeCheck:
     name = name or verdict.probe.value
     if not verdict.works:
-        return Diagnosis(name, False, verdict.why, verdict.remedy)
+        return ProbeCheck(name, False, verdict.why, verdict.remedy)
     progress(f"trying {name}")
     began = time.monotonic()
     try:
         trial()
     except TraceWhaleError as error:
-        return Diagnosis(name, False, error.what.rstrip("."), error.hint, time.monotonic() - began)
-    return Diagnosis(name, True, verdict.why, seconds=time.monotonic() - began)
+        return ProbeCheck(name, False, error.what.rstrip("."), error.hint, time.monotonic() - began)
+    return ProbeCheck(name, True, verdict.why, seconds=time.monotonic() - began)
 
 
 def _sandbox() -> None:

@@ -43,10 +43,10 @@ class Help:
 def examine(engine: Engine, job: Job, context: Context, given: Help = Help()) -> Diagnosis:
     """Why a target fails. A container that is dead already is not run again, unless the job asks for it."""
     plain = not (job.request.command or job.steps)
-    dead = engine.ended(job.name) if plain else None
+    ended = engine.ended_container(job.name) if plain else None
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        return look(engine, target, view, job, context, given, dead)
+        return look(engine, target, view, job, context, given, ended)
 
 
 def look(
@@ -56,18 +56,18 @@ def look(
     job: Job,
     context: Context,
     given: Help = Help(),
-    dead: Ended | None = None,
+    ended: Ended | None = None,
     complete: Complete | None = None,
 ) -> Diagnosis:
     """Why a target that is held fails.
 
-    ``dead`` is how its container ended, which is not run again then. ``complete`` remembers what the complete
+    ``ended`` is how its container ended, which is not run again then. ``complete`` remembers what the complete
     image does, from one look to the next.
     """
     with ExitStack() as held:
         case = _with_help(case_of(target, view), engine, given, context, held)
-        if dead is not None:
-            return diagnosis.diagnose(_dead(case, target, dead))
+        if ended is not None:
+            return diagnosis.diagnose(_dead(case, target, ended))
         with context.stage("files", "checking what the kernel and the loader will refuse"):
             refused = diagnosis.before_running(case)
         if refused:
@@ -201,9 +201,9 @@ def _run(target: Target, tree: Tree, job: Job, context: Context, case: Case) -> 
     return with_trace(case, result.trace, result.failure.what if result.failure else "")
 
 
-def _dead(case: Case, target: Target, dead: Ended) -> Case:
-    trace = replace(target.untraced(), outcome=dead.outcome)
-    return with_trace(case, trace, dead.refusal)
+def _dead(case: Case, target: Target, ended: Ended) -> Case:
+    trace = replace(target.untraced(), outcome=ended.outcome)
+    return with_trace(case, trace, ended.refusal)
 
 
 def _with_help(case: Case, engine: Engine, given: Help, context: Context, held: ExitStack) -> Case:

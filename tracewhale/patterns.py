@@ -45,7 +45,7 @@ def name_pattern(component: str) -> re.Pattern[str]:
 
     A component that is longer than PATH_MAX matches nothing.
     """
-    return re.compile(_translated(component) if len(component) < PATH_MAX else _NOTHING, re.DOTALL)
+    return re.compile(_translate(component) if len(component) < PATH_MAX else _NOTHING, re.DOTALL)
 
 
 @lru_cache(maxsize=4096)
@@ -58,7 +58,7 @@ def path_pattern(glob: str) -> re.Pattern[str]:
         if part == ANYTHING:
             runs.append([])
         else:
-            runs[-1].append("/" + _translated(part))
+            runs[-1].append("/" + _translate(part))
     first, *others = ("".join(run) for run in runs)
     if not others:
         return re.compile(first or "/", re.DOTALL)
@@ -76,7 +76,7 @@ def reversed_range(component: str) -> str:
     return ""
 
 
-def _translated(component: str) -> str:
+def _translate(component: str) -> str:
     """Return the expression of a whole name: literal runs, each found after the star before it."""
     runs = [""]
     for token in _tokens(component):
@@ -99,8 +99,8 @@ def _tokens(component: str) -> Iterator[str]:
         end = at + 1
         if component[at] == "[" and at < closing:
             # The first ] is a member where it stands first.
-            found = component.find("]", at + 2 + component.startswith("!", at + 1))
-            end = found + 1 if found >= 0 else end
+            end_of_set = component.find("]", at + 2 + component.startswith("!", at + 1))
+            end = end_of_set + 1 if end_of_set >= 0 else end
         yield component[at:end]
         at = end
 

@@ -23,21 +23,21 @@ def architecture() -> str:
 def here() -> tuple[str, ...]:
     """Return what this machine runs, the best first: ``linux/amd64``, ``linux/386``."""
     own = architecture()
-    return tuple(f"linux/{each}" for each in (own, *RUNS_TOO.get(own, ())))
+    return tuple(f"linux/{name}" for name in (own, *RUNS_TOO.get(own, ())))
 
 
-def runs(told: str, on: str) -> bool:
+def runs(architecture: str, on: str) -> bool:
     """Return whether a machine executes programs of an architecture; an image that names none is for any."""
-    return told in ("", on, *RUNS_TOO.get(on, ()))
+    return architecture in ("", on, *RUNS_TOO.get(on, ()))
 
 
-def matches(wanted: str, told: str) -> bool:
+def matches(wanted: str, platform: str) -> bool:
     """Return whether ``OS/ARCH[/VARIANT]`` is what ``--platform`` names: OS, ARCH or OS/ARCH[/VARIANT].
 
     A variant counts where both have one.
     """
     words = [_OF_MACHINE.get(word, word) for word in wanted.lower().split("/")]
-    system, _, rest = told.partition("/")
+    system, _, rest = platform.partition("/")
     machine, _, variant = rest.partition("/")
     if not set(words[:2]) <= {system, machine}:
         return False

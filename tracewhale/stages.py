@@ -332,7 +332,7 @@ def publish_image(making: Making, candidate: Candidate, destination: Name | None
     target, recipe = making.target, making.recipe
     place = destination or target.default_destination
     with making.context.stage("write", f"writing {place}"), ExitStack() as held:
-        image = recipes.overridden(candidate.written.image, recipe)
+        image = recipes.override(candidate.written.image, recipe)
         rebuilt = held.enter_context(target.rebuilt(image)) if image else candidate.rebuilt
         name = name_of(place)
         left_out = rebuilt.publish(place)

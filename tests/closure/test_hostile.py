@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.closure import elfs
 from tests.closure.elfs import DYNAMIC, LOAD, NEEDED, NOTE, RPATH, RUNPATH, SONAME, VERNEED, ElfTree, elf
 from tracewhale.closure import Closure, Elf, Root, UnreadableElf, ldcache, resolve
-from tracewhale.closure.cache import Cache, CacheEntry, lookup, ordered
+from tracewhale.closure.cache import Cache, CacheEntry, lookup, sort_entries
 from tracewhale.closure.files import ElfFiles
 from tracewhale.closure.ldcache import encode
 from tracewhale.closure.literals import literals
@@ -137,7 +137,7 @@ def test_odd_sections(
 
 CACHE = encode(
     Cache(
-        ordered(
+        sort_entries(
             [
                 CacheEntry("liba.so.1", "/lib/liba.so.1", 0x303),
                 CacheEntry("liba.so.1", "/lib/glibc-hwcaps/x86-64-v2/liba.so.1", 0x303, "x86-64-v2"),

@@ -144,6 +144,6 @@ def test_cache_of_what_is_kept(root: Path, view: View) -> None:
 
 
 def test_configured_directories(view: View) -> None:
-    assert ldconfig.configured(view) == (
+    assert ldconfig.configured_directories(view) == (
         "/opt/one", "/opt/two", "/opt/five", "/opt/alias", "/nowhere", "/opt/one", "/opt/real",
     )  # fmt: skip

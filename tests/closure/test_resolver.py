@@ -23,7 +23,7 @@ from tracewhale.closure import (
     from_cpuinfo,
     resolve,
 )  # fmt: skip
-from tracewhale.closure.cache import Cache, CacheEntry, ordered
+from tracewhale.closure.cache import Cache, CacheEntry, sort_entries
 from tracewhale.closure.ldcache import encode
 from tracewhale.rootfs.tree import View
 
@@ -118,14 +118,14 @@ def test_variants_in_the_cache() -> None:
     }
     entries = [CacheEntry("liba.so", "/opt/liba.so", 0x303)]
     entries.append(CacheEntry("liba.so", "/opt/glibc-hwcaps/x86-64-v3/liba.so", 0x303, "x86-64-v3"))
-    files["/etc/ld.so.cache"] = encode(Cache(ordered(entries), "new", "ldconfig"))
+    files["/etc/ld.so.cache"] = encode(Cache(sort_entries(entries), "new", "ldconfig"))
     assert closure(files, "/bin/p").edges[-1].path == "/opt/liba.so"
     assert closure(files, "/bin/p").variants[0].path == "/opt/glibc-hwcaps/x86-64-v3/liba.so"
     assert closure(files, "/bin/p", cpu=V3).edges[-1].path == "/opt/glibc-hwcaps/x86-64-v3/liba.so"
 
 
 def test_cache_entries_for_another_architecture() -> None:
-    cache = Cache(ordered([CacheEntry("liba.so", "/lib/liba.so", 0x0003)]), "new", "ldconfig")
+    cache = Cache(sort_entries([CacheEntry("liba.so", "/lib/liba.so", 0x0003)]), "new", "ldconfig")
     files = {
         "/bin/p": program("liba.so"),
         "/etc/ld.so.cache": encode(cache),

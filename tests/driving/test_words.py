@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracewhale.driving.waits import Kind, parse_wait
+from tracewhale.driving.waits import WaitKind, parse_wait
 from tracewhale.driving.words import parse
 from tracewhale.tracing.exchanges import HttpRequest
 
@@ -70,17 +70,17 @@ def test_a_request_that_makes_no_sense(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ("8080", Kind.PORT),
-        ("port:8080", Kind.PORT),
-        ("/health", Kind.HTTP),
-        (":8080/health", Kind.HTTP),
-        ("http://localhost:8080/", Kind.HTTP),
-        ("log:ready to accept", Kind.LOG),
-        ("cmd:pg_isready -h $TRACEWHALE_IP", Kind.COMMAND),
-        ("exec:pg_isready", Kind.EXEC),
+        ("8080", WaitKind.PORT),
+        ("port:8080", WaitKind.PORT),
+        ("/health", WaitKind.HTTP),
+        (":8080/health", WaitKind.HTTP),
+        ("http://localhost:8080/", WaitKind.HTTP),
+        ("log:ready to accept", WaitKind.LOG),
+        ("cmd:pg_isready -h $TRACEWHALE_IP", WaitKind.COMMAND),
+        ("exec:pg_isready", WaitKind.EXEC),
     ],
 )
-def test_what_is_awaited(text: str, kind: Kind) -> None:
+def test_what_is_awaited(text: str, kind: WaitKind) -> None:
     assert parse_wait(text).kind is kind
 
 

@@ -21,16 +21,16 @@ from tracewhale.errors import ImageContentError
 from tracewhale.image.layer import Layer, layer_xattrs, write_layer
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.layer_entries import layer_order, with_parents
-from tracewhale.rootfs.tree import Entry, Kind, Packed
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry
 
 FILE = Entry("/f", Kind.FILE, 0o644, 0, 0, 0, 0)
 
 
-def packed(entry: Entry, data: bytes = b"") -> Packed:
-    return Packed(replace(entry, size=len(data)), {}, iter((data,) if data else ()))
+def packed(entry: Entry, data: bytes = b"") -> PackedEntry:
+    return PackedEntry(replace(entry, size=len(data)), {}, iter((data,) if data else ()))
 
 
-def written(items: Iterable[Packed]) -> tuple[Layer, tarfile.TarFile]:
+def written(items: Iterable[PackedEntry]) -> tuple[Layer, tarfile.TarFile]:
     out = io.BytesIO()
     layer = write_layer(items, out)
     assert layer.size == len(out.getvalue())
@@ -102,7 +102,7 @@ def test_what_is_in_a_directory_that_means_a_deletion_is_left_out_too() -> None:
 @pytest.mark.parametrize("chunks", [[], [b"123"], [b"123", b"456"]])
 def test_a_file_of_another_size_than_promised_is_an_error(chunks: list[bytes]) -> None:
     with pytest.raises(ImageContentError, match="'/f' gave"):
-        written([Packed(replace(FILE, size=4), {}, iter(chunks))])
+        written([PackedEntry(replace(FILE, size=4), {}, iter(chunks))])
 
 
 def test_attributes_of_the_machine_stay_behind() -> None:
@@ -184,10 +184,10 @@ def test_chunks_are_taken_before_the_next_entry_is_asked_for() -> None:
         asked.append(f"chunks of {name}")
         yield b"1"
 
-    def items() -> Iterator[Packed]:
+    def items() -> Iterator[PackedEntry]:
         for name in ("/a", "/b"):
             asked.append(name)
-            yield Packed(replace(FILE, path=name, size=1), {}, chunks(name))
+            yield PackedEntry(replace(FILE, path=name, size=1), {}, chunks(name))
 
     write_layer(items(), io.BytesIO())
     assert asked == ["/a", "chunks of /a", "/b", "chunks of /b"]

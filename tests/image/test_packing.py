@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tracewhale.image.packing import packed
+from tracewhale.image.packing import pack
 from tracewhale.plan.model import Options
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.directory import DirectoryTree
@@ -20,6 +20,6 @@ def test_the_root_is_the_originals(tmp_path: Path) -> None:
     trace = Trace("t", "i", "p", {}, frozenset({Event("/file", "read", "/sh", True)}))
     with DirectoryTree(str(tmp_path)) as tree:
         plan = make_plan(View(tree), trace, Options())
-        root, *_ = (each.entry for each in packed(tree, plan, plan.paths))
+        root, *_ = (each.entry for each in pack(tree, plan, plan.paths))
     assert (root.path, root.mode, root.mtime_ns) == ("/", 0o711, 1_500_000_000_123_456_789)
     assert (root.uid, root.gid) == (os.getuid(), os.getgid())

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.made import CONFIG, ORIGINAL, planned, tree_of, written
+from tests.sample_images import CONFIG, ORIGINAL, plan_sample, tree_of, write_sample
 from tests.trees import MemoryTree
 from tracewhale import __version__
 from tracewhale.errors import NoSpace, UsageError
 from tracewhale.image import Image, Overrides
 from tracewhale.image.archive import write_oci_layout
 from tracewhale.image.packing import layers
-from tracewhale.image.recipe import PLAIN, Original, Recipe, overridden, reserve, write
+from tracewhale.image.recipe import PLAIN, Original, Recipe, override, reserve, write
 from tracewhale.plan.model import Options, Reason
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.tree import View, parent
@@ -31,7 +31,7 @@ def config(image: Image) -> dict[str, Any]:
 
 def test_labels_only_add() -> None:
     recipe = Recipe(words=("--exclude", "*.so x"))
-    with written(recipe) as (made, _):
+    with write_sample(recipe) as (made, _):
         new = config(made.image)
     ledger = of_config(new)
     assert ledger is not None
@@ -50,7 +50,7 @@ def test_labels_only_add() -> None:
 
 
 def test_a_manifest_says_what_the_image_is_made_from(tmp_path: Path) -> None:
-    with written() as (made, _):
+    with write_sample() as (made, _):
         write_oci_layout(made.image, str(tmp_path / "layout"), "v1")
     index = json.loads((tmp_path / "layout/index.json").read_text())
     blob = index["manifests"][0]["digest"].replace(":", "/")
@@ -64,7 +64,7 @@ def test_a_manifest_says_what_the_image_is_made_from(tmp_path: Path) -> None:
 
 def test_more_than_the_disk_has_free_is_refused_before_it_is_written() -> None:
     """A sparse file of a few bytes may say that it has any size."""
-    made, plan = planned()
+    made, plan = plan_sample()
     kept = {
         path: replace(each, entry=replace(each.entry, size=1 << 60)) if path == "/opt/app/main" else each
         for path, each in plan.kept.items()
@@ -75,23 +75,23 @@ def test_more_than_the_disk_has_free_is_refused_before_it_is_written() -> None:
 
 
 def test_what_nobody_else_knows_is_not_told() -> None:
-    with written(original=Original("", "", {})) as (made, _):
+    with write_sample(original=Original("", "", {})) as (made, _):
         labels = config(made.image)["config"]["Labels"]
         assert {**labels, LABEL: ""} == {"tracewhale.version": __version__, LABEL: ""}
 
 
 def test_the_users_labels_are_there_when_it_is_verified() -> None:
-    with written(Recipe(Overrides(labels={"a": "2", "b": "3"}))) as (made, _):
+    with write_sample(Recipe(Overrides(labels={"a": "2", "b": "3"}))) as (made, _):
         labels = config(made.image)["config"]["Labels"]
         assert (labels["a"], labels["b"]) == ("2", "3")
-        assert overridden(made.image, Recipe(Overrides(labels={"a": "2"}))) is None
+        assert override(made.image, Recipe(Overrides(labels={"a": "2"}))) is None
 
 
 def test_what_would_run_otherwise_comes_after_that() -> None:
     recipe = Recipe(Overrides(cmd=("/bin/other",), env={"A": "b"}, user="7", workdir="/opt", expose=("80",)))
-    with written(recipe) as (made, _):
+    with write_sample(recipe) as (made, _):
         assert config(made.image)["config"]["Cmd"] == ["/opt/app/main"]
-        final = overridden(made.image, recipe)
+        final = override(made.image, recipe)
         assert final is not None
         new = config(final)
         assert final.layers == made.image.layers
@@ -102,7 +102,7 @@ def test_what_would_run_otherwise_comes_after_that() -> None:
 
 
 def test_source_date_epoch_is_when_it_was_made() -> None:
-    with written(environ={"SOURCE_DATE_EPOCH": "86400"}) as (made, _):
+    with write_sample(environ={"SOURCE_DATE_EPOCH": "86400"}) as (made, _):
         assert config(made.image)["created"] == "1970-01-02T00:00:00Z"
 
 
@@ -117,7 +117,7 @@ def test_source_date_epoch_is_when_it_was_made() -> None:
     ],
 )
 def test_layers_are_of_packages(most: int, files: list[str]) -> None:
-    _, plan = planned("/lib/libc.so.6", "/lib/libb.so.1", "/usr/bin/tool", "/opt/app/main")
+    _, plan = plan_sample("/lib/libc.so.6", "/lib/libb.so.1", "/usr/bin/tool", "/opt/app/main")
     found = layers(plan, most)
     shown = {"/usr/lib/libc.so.6", "/usr/lib/libb.so.1", "/usr/bin/tool", "/opt/app/main"}
     if most > 1:
@@ -128,7 +128,7 @@ def test_layers_are_of_packages(most: int, files: list[str]) -> None:
 
 
 def test_what_most_programs_need_is_lowest() -> None:
-    _, plan = planned()
+    _, plan = plan_sample()
     kept = plan.kept["/usr/bin/tool"]
     needed = tuple(Reason("needed", f"/opt/{n}") for n in range(3))
     plan = replace(plan, kept={**plan.kept, "/usr/bin/tool": replace(kept, reasons=needed)})
@@ -137,7 +137,7 @@ def test_what_most_programs_need_is_lowest() -> None:
 
 @pytest.mark.parametrize("most", [2, 3, 9])
 def test_layers_add_up_to_the_same_files(most: int) -> None:
-    with written() as (_, one), written(Recipe(layers=most)) as (made, many):
+    with write_sample() as (_, one), write_sample(Recipe(layers=most)) as (made, many):
         assert len(made.image.layers) > 1
         for path in one.paths():
             (a,), (b,) = one.pack([path]), many.pack([path])
@@ -154,7 +154,7 @@ def test_layers_add_up_to_the_same_files(most: int) -> None:
 @pytest.mark.parametrize("most", [1, 3])
 def test_an_sbom_inside_names_all_files_but_itself(form: str, ending: str, most: int) -> None:
     place = f"/var/lib/db/sbom/tracewhale.{ending}.json"
-    with written(Recipe(sbom_inside=True, form=form, layers=most)) as (made, tree):
+    with write_sample(Recipe(sbom_inside=True, form=form, layers=most)) as (made, tree):
         (content,) = tree.read([(place, 0, -1)])
         assert content is not None
         assert made.plan.kept[place].content == content

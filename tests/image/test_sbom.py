@@ -16,7 +16,7 @@ from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.parser.parse_anything import parse_file
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from tests.made import CONFIG, ORIGINAL, written
+from tests.sample_images import CONFIG, ORIGINAL, write_sample
 from tracewhale.errors import UsageError
 from tracewhale.image import sbom
 from tracewhale.image.recipe import Original, Recipe, describe, write_sbom
@@ -27,7 +27,7 @@ NAME, IMAGE = "shop:slim", "sha256:" + "1" * 64
 
 
 def dumped(form: str, original: Original = ORIGINAL) -> bytes:
-    with written(Recipe(sbom_file="x", form=form), original=original) as (made, _):
+    with write_sample(Recipe(sbom_file="x", form=form), original=original) as (made, _):
         found = describe(made.plan, made.digests, original, CONFIG["created"], name=NAME, image=IMAGE)
         return sbom.dumps(found, form)
 
@@ -115,7 +115,7 @@ def test_another_image_is_another_document(form: str) -> None:
 def test_a_file_gets_the_sbom(tmp_path: Path) -> None:
     place = tmp_path / "sbom.cdx.json"
     recipe = Recipe(sbom_file=str(place), form="cyclonedx")
-    with written(recipe) as (made, _):
+    with write_sample(recipe) as (made, _):
         write_sbom(made, ORIGINAL, recipe, NAME, IMAGE)
     assert place.read_bytes() == dumped("cyclonedx")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tracewhale.rootfs.layer_entries import layer_order
-from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, Tree
 
 CAP_NET_BIND = struct.pack("<IIIII", 0x02000001, 1 << 10, 0, 0, 0)
 """security.capability, revision 2, effective: cap_net_bind_service (capabilities(7), linux/capability.h)."""
@@ -210,7 +210,7 @@ def as_text(tree: Tree) -> str:
     return "\n".join(lines(tree.pack(["/", *everything(tree)])))
 
 
-def lines(packed: Iterator[Packed]) -> Iterator[str]:
+def lines(packed: Iterator[PackedEntry]) -> Iterator[str]:
     """One line for each packed entry."""
     firsts: dict[tuple[int, int], str] = {}
     for item in packed:
@@ -223,7 +223,7 @@ def lines(packed: Iterator[Packed]) -> Iterator[str]:
         yield " ".join(words)
 
 
-def _details(item: Packed) -> Iterator[str]:
+def _details(item: PackedEntry) -> Iterator[str]:
     entry: Entry = item.entry
     if entry.kind is Kind.FILE:
         digest = hashlib.sha256()

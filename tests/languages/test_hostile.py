@@ -7,7 +7,7 @@ import random
 import pytest
 
 from tests.languages.text import closed
-from tracewhale.languages import Limits, closing, syntax
+from tracewhale.languages import ClosureLimits, closing, syntax
 
 NAMES = (
     "a.py a.js a.ts a.rb a.pl a.php a.R a.sh a.class a.jar a.pyz package.json a.pth entry_points.txt".split()
@@ -37,10 +37,10 @@ def test_files_that_name_each_other_end() -> None:
 
 def test_limits_are_told() -> None:
     tree = "/app/a.py: import b\\n\n/app/b.py: import a\\n"
-    assert closed(tree, ["/app/a.py"], Limits(file_size=3)).bounded == (
+    assert closed(tree, ["/app/a.py"], ClosureLimits(file_size=3)).bounded == (
         "/app/a.py is larger than 0 MiB: not read.",
     )
-    assert closed(tree, ["/app/a.py", "/app/b.py"], Limits(files=1)).bounded == (
+    assert closed(tree, ["/app/a.py", "/app/b.py"], ClosureLimits(files=1)).bounded == (
         "There are more files than the closure of languages reads.",
     )
 

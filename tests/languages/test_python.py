@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.languages.text import closed, edges, misses
-from tracewhale.languages import Limits
+from tracewhale.languages import ClosureLimits
 
 LIB = "/usr/lib/python3.11"
 
@@ -89,7 +89,7 @@ def test_the_application_is_followed_in_full_and_a_library_one_lazy_step() -> No
 
 def test_limits_take_the_lazy_steps_away() -> None:
     kept = ["/app/main.py", f"{SITE}/pandas/__init__.py"]
-    assert closed(LIBRARIES, kept, Limits(lazy_steps=0)).steps == {f"{SITE}/sklearn/__init__.py": 0}
+    assert closed(LIBRARIES, kept, ClosureLimits(lazy_steps=0)).steps == {f"{SITE}/sklearn/__init__.py": 0}
 
 
 def test_names_in_calls_strings_and_metadata_are_modules() -> None:

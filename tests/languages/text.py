@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tests.trees import MemoryTree
-from tracewhale.languages import Environment, LanguageClosure, Limits, close
+from tracewhale.languages import ClosureLimits, Environment, LanguageClosure, close
 from tracewhale.rootfs.tree import View
 
-DEFAULT = Limits()
+DEFAULT = ClosureLimits()
 
 
 class SourceTree(MemoryTree):
@@ -24,7 +24,11 @@ class SourceTree(MemoryTree):
 
 
 def closed(
-    tree: str, kept: Iterable[str], limits: Limits = DEFAULT, words: tuple[str, ...] = (), **variables: str
+    tree: str,
+    kept: Iterable[str],
+    limits: ClosureLimits = DEFAULT,
+    words: tuple[str, ...] = (),
+    **variables: str,
 ) -> LanguageClosure:
     """The closure of kept files in a tree that is written as text."""
     environment = Environment(tuple(variables.items()), "/", words)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.trees import MemoryTree
 from tracewhale.packages import Databases, GeneratedFile, Inventory
-from tracewhale.rootfs.tree import ROOT, Entry, Packed, View, parent
+from tracewhale.rootfs.tree import ROOT, Entry, PackedEntry, View, parent
 
 MODIFIED = 1_600_000_000 * 1_000_000_000
 
@@ -22,9 +22,9 @@ class CountingTree(MemoryTree):
         self.bytes_read += sum(len(answer or b"") for answer in answers)
         return answers
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         for path in paths:
-            yield Packed(ROOT, {}, iter(())) if path == "/" else next(super().pack([path]))
+            yield PackedEntry(ROOT, {}, iter(())) if path == "/" else next(super().pack([path]))
 
 
 class Image:

@@ -152,7 +152,7 @@ class FakeEngine:
     ) -> Trace:
         return self.target.results[0].trace
 
-    def ended(self, name: str) -> None:
+    def ended_container(self, name: str) -> None:
         return None
 
 

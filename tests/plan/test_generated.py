@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.packages.images import MODIFIED, Image
-from tracewhale.closure.cache import Cache, CacheEntry, ordered
+from tracewhale.closure.cache import Cache, CacheEntry, sort_entries
 from tracewhale.closure.ldcache import encode, parse
 from tracewhale.image import write_layer
-from tracewhale.image.packing import packed
+from tracewhale.image.packing import pack
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.tree import Kind
@@ -38,7 +38,7 @@ TREE = """
 """
 
 CACHE = Cache(
-    ordered(
+    sort_entries(
         [
             CacheEntry("liba.so.1", "/lib/liba.so.1", X86_64),
             CacheEntry("libb.so.1", "/lib/libb.so.1", X86_64),
@@ -156,7 +156,7 @@ def test_equal_licences_are_one_file_of_two_names() -> None:
     a, b = (made.kept[f"/usr/share/doc/{name}/copyright"] for name in ("liba", "libb"))
     assert (a.entry.inode, a.entry.nlink) == (b.entry.inode, 2)
     out = io.BytesIO()
-    write_layer(packed(image.tree, made, made.paths), out)
+    write_layer(pack(image.tree, made, made.paths), out)
     assert out.getvalue().count(b"same words") == 1
 
 

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.traced import SECONDS, Agent, agent, trace
+from tests.probe.tracing import SECONDS, Agent, agent, trace
 from tracewhale.tracing.events import Access, FailedProcess
 from tracewhale.tracing.stream import (
-    Accessed,
+    AccessRecord,
     Collector,
-    Counted,
-    Failed,
+    CountersRecord,
+    EndRecord,
+    FailureRecord,
     Feature,
-    Gone,
     Listening,
-    Started,
+    StartRecord,
 )
 
 Program = Callable[..., Path]
@@ -67,19 +67,19 @@ def test_several_programs_of_one_agent(probe: Path) -> None:
     assert {n: s.errno for n, s in collector.started.items()} == {0: 0, 1: 0, 2: 0}
     assert collector.gone == {0, 1, 2}
     assert collector.features is not None
-    order = [r for r in running.records if isinstance(r, Started | Gone)]
-    assert [type(r) for r in order if r.listener == 1] == [Started, Gone]
+    order = [r for r in running.records if isinstance(r, StartRecord | EndRecord)]
+    assert [type(r) for r in order if r.listener == 1] == [StartRecord, EndRecord]
 
 
 def test_a_start_is_told_before_what_the_program_does(probe: Path) -> None:
     traced = trace(probe, ["/bin/true"])
-    kinds = [r for r in traced.records if isinstance(r, Started | Accessed)]
+    kinds = [r for r in traced.records if isinstance(r, StartRecord | AccessRecord)]
     (exec_, interpreter, started, *_) = kinds
-    assert isinstance(exec_, Accessed)
-    assert isinstance(interpreter, Accessed)
+    assert isinstance(exec_, AccessRecord)
+    assert isinstance(interpreter, AccessRecord)
     assert {exec_.access, interpreter.access} == {Access.EXEC}
     assert exec_.received == interpreter.received
-    assert isinstance(started, Started)
+    assert isinstance(started, StartRecord)
 
 
 def test_killed_in_the_middle_of_a_call(probe: Path, program: Program) -> None:
@@ -87,7 +87,7 @@ def test_killed_in_the_middle_of_a_call(probe: Path, program: Program) -> None:
     with agent(probe) as running:
         for _ in range(20):
             with running.start([many, "other", "100000000"], quiet=True) as process:
-                after = running.until(lambda r: isinstance(r, Accessed) and "/many/" in r.path, after)
+                after = running.until(lambda r: isinstance(r, AccessRecord) and "/many/" in r.path, after)
                 os.kill(process.pid, signal.SIGKILL)
         assert running.run(["/bin/true"]).returncode == 0
         assert running.process.poll() is None
@@ -148,18 +148,18 @@ def test_records_come_while_the_program_is_idle(probe: Path) -> None:
         agent(probe) as running,
         running.start(["/bin/sleep", "60"], quiet=True) as process,
     ):
-        running.until(lambda record: isinstance(record, Accessed) and "libc" in record.path)
+        running.until(lambda record: isinstance(record, AccessRecord) and "libc" in record.path)
         process.kill()
 
 
 def test_counters_on_demand(probe: Path) -> None:
     with agent(probe) as running, running.start(["/bin/sleep", "60"], quiet=True) as process:
-        running.until(lambda record: isinstance(record, Accessed) and "libc" in record.path)
-        running.until(lambda record: isinstance(record, Counted))
+        running.until(lambda record: isinstance(record, AccessRecord) and "libc" in record.path)
+        running.until(lambda record: isinstance(record, CountersRecord))
         time.sleep(0.5)  # so that the next is no report of the agent's own
         before = len(running.records)
         running.order("c")
-        running.until(lambda record: isinstance(record, Counted), before)
+        running.until(lambda record: isinstance(record, CountersRecord), before)
         process.kill()
 
 
@@ -222,4 +222,4 @@ def test_this_kernel_has_what_makes_it_fast(probe: Path) -> None:
 
 def test_no_path_is_unresolved_in_an_ordinary_program(probe: Path) -> None:
     traced = trace(probe, [sys.executable, "-c", "import json, ssl, subprocess"])
-    assert [r for r in traced.records if isinstance(r, Failed)] == []
+    assert [r for r in traced.records if isinstance(r, FailureRecord)] == []

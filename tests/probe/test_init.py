@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.traced import SECONDS, agent, trace
-from tracewhale.tracing.stream import Started
+from tests.probe.tracing import SECONDS, agent, trace
+from tracewhale.tracing.stream import StartRecord
 
 STATUS = "/proc/self/status"
 # Not FDSize: the kernel sizes a process's table by the highest descriptor of the process that forked it.
@@ -103,7 +103,7 @@ def test_a_command_that_cannot_be_found(
     assert traced.status == status
     assert traced.stderr.count("\n") == 1
     assert command in traced.stderr
-    assert traced.collector.started == {0: Started(0, errno, stage)}
+    assert traced.collector.started == {0: StartRecord(0, errno, stage)}
     assert traced.collector.gone == {0}
 
 
@@ -118,7 +118,7 @@ def test_a_command_that_cannot_be_executed(
     command.chmod(0o755)
     traced = trace(probe, [str(command)])
     assert traced.status == status
-    assert traced.collector.started[0] == Started(0, errno, "execute")
+    assert traced.collector.started[0] == StartRecord(0, errno, "execute")
 
 
 def test_the_user_searches_the_path(probe: Path, tmp_path: Path) -> None:

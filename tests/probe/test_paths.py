@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.traced import python, trace
+from tests.probe.tracing import python, trace
 from tracewhale.tracing.events import Exec
 from tracewhale.tracing.stream import (
-    Accessed,
+    AccessRecord,
 )
 
 Program = Callable[..., Path]
@@ -224,7 +224,7 @@ for n in range(20):
 """
     traced = python(probe, code)
     assert {("access", f"/forked/{n}") for n in range(20)} <= traced.asked
-    children = {r.pid for r in traced.records if isinstance(r, Accessed) and r.path.startswith("/forked")}
+    children = {r.pid for r in traced.records if isinstance(r, AccessRecord) and r.path.startswith("/forked")}
     assert len(children) == 20
 
 

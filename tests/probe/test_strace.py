@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.traced import trace
+from tests.probe.tracing import trace
 
 CALL = re.compile(r'^\d+ +(\w+)\((?:(?:AT_FDCWD|\d+)<(?P<directory>/.*?)>, )?"(?P<path>(?:[^"\\]|\\.)*)"')
 LISTING = re.compile(r"^\d+ +getdents64\(\d+<(?P<path>/.*?)>, ")

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe import traced as native
-from tests.probe.traced import Traced
-from tests.probes.hosted import agent, trace
+from tests.probe import tracing as native
+from tests.probe.tracing import TracedCommand
+from tests.probes.host_probe import agent, trace
 from tracewhale.tracing.events import Event
 from tracewhale.tracing.host import proc
-from tracewhale.tracing.records import Failed, Listening, Started
+from tracewhale.tracing.records import FailureRecord, Listening, StartRecord
 
 Program = Callable[..., Path]
 TRACERS = ["ptrace", "strace"]
@@ -64,7 +64,7 @@ def comparable(event: Event) -> Event:
     return replace(event, program=os.path.realpath(event.program), real="")
 
 
-def asked(found: Traced, *, present: bool) -> set[Event]:
+def asked(found: TracedCommand, *, present: bool) -> set[Event]:
     events = {comparable(event) for event in found.collector.events}
     return events if present else {replace(event, present=True) for event in events}
 
@@ -99,7 +99,7 @@ def test_a_program_is_told_as_by_the_native_probe(name: str, code: str, probe: P
         )
         assert mine == theirs
         assert found.collector.execs == expected.collector.execs
-    assert found.collector.started == {0: Started(0, 0, "")}
+    assert found.collector.started == {0: StartRecord(0, 0, "")}
 
 
 @pytest.mark.parametrize("name", AGENTS)
@@ -110,7 +110,7 @@ def test_memory_edges(name: str, probe: Path, program: Program) -> None:
     assert {"/edge/last-in-the-page", "/edge/across-two-pages"} <= paths
     assert any(path.endswith("/edge/after-many-slashes") for path in paths)
     if name == "ptrace":
-        failed = [record for record in found.records if isinstance(record, Failed)]
+        failed = [record for record in found.records if isinstance(record, FailureRecord)]
         assert sorted(record.reason for record in failed) == [
             "Bad address",
             "Bad address",
@@ -272,7 +272,7 @@ def test_one_that_is_stopped_stays_so(name: str, probe: Path) -> None:
 def test_counters_when_they_are_asked_for(name: str, probe: Path) -> None:
     with agent(name, probe) as running:
         running.order("c")
-        running.until(lambda: any(type(record).__name__ == "Counted" for record in running.records))
+        running.until(lambda: any(type(record).__name__ == "CountersRecord" for record in running.records))
 
 
 @pytest.mark.parametrize("name", AGENTS)

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from tests.closure.test_script import HEADS
-from tests.probe import traced as native
-from tests.probe.traced import Traced
-from tests.probes import hosted
+from tests.probe import tracing as native
+from tests.probe.tracing import TracedCommand
+from tests.probes import host_probe
 from tracewhale.closure.script import interpreter
 from tracewhale.tracing.events import Access
 
-Watch = Callable[..., Traced]
+Watch = Callable[..., TracedCommand]
 LOADER = "/lib64/ld-linux-x86-64.so.2"
 
 
@@ -28,7 +28,7 @@ def watch(request: pytest.FixtureRequest, probe: Path) -> Watch:
     """``watch(words)`` runs a command under a probe that can read what is executed."""
     if request.param == "seccomp":
         return lambda words, **options: native.trace(probe, words, **options)
-    return lambda words, **options: hosted.trace(request.param, probe, words, **options)
+    return lambda words, **options: host_probe.trace(request.param, probe, words, **options)
 
 
 @pytest.fixture
@@ -46,12 +46,12 @@ def made(path: Path, content: bytes, mode: int = 0o755) -> Path:
     return path
 
 
-def executed(found: Traced) -> set[str]:
+def executed(found: TracedCommand) -> set[str]:
     """Paths that were there or not, of every execution and every interpreter."""
     return {event.path for event in found.collector.events if event.access == "exec"}
 
 
-def python(watch: Watch, code: str, *arguments: object, cwd: Path | None = None) -> Traced:
+def python(watch: Watch, code: str, *arguments: object, cwd: Path | None = None) -> TracedCommand:
     """Run Python code, which must succeed."""
     words = [sys.executable, "-I", "-S", "-c", code, *map(str, arguments)]
     found = watch(words, cwd=cwd)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.made import planned
+from tests.sample_images import plan_sample
 from tracewhale.report.attention import sentences
 from tracewhale.report.formats import FORMATS, TEXT, VERBOSE
 from tracewhale.report.model import Report
@@ -24,7 +24,7 @@ REPORT = Report(
     "run",
     "t",
     "i",
-    plan=replace(planned()[1], units=Summary(Level.PACKAGE, 20_000_000, TOTALS, LEVELS)),
+    plan=replace(plan_sample()[1], units=Summary(Level.PACKAGE, 20_000_000, TOTALS, LEVELS)),
     left_out=(("/run/socket", "a socket"),),
 )
 
@@ -52,4 +52,4 @@ def test_the_section_is_last_and_has_80_columns_and_figures_for_insiders_are_not
 
 
 def test_nothing_to_look_at_is_no_section() -> None:
-    assert "look at" not in FORMATS[TEXT].render(Report("plan", "t", "i", plan=planned()[1]))
+    assert "look at" not in FORMATS[TEXT].render(Report("plan", "t", "i", plan=plan_sample()[1]))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from tests.tracing.test_tracefile import TRACE
-from tracewhale.driving.alike import Answers, Difference
+from tracewhale.driving.alike import AnswerDifference, Answers
 from tracewhale.errors import VerificationFailed
 from tracewhale.report import junit
 from tracewhale.report.model import Report
@@ -19,7 +19,9 @@ REQUESTS = (HttpRequest("GET", "/"), HttpRequest("GET", "/a?b=<&>"))
 
 def report(*different: HttpRequest) -> Report:
     trace = replace(TRACE, steps=(Step("http", "", exchanges=tuple(map(Exchange, REQUESTS))),))
-    differences = tuple(Difference(str(each), "status 200, then 500", ("-a\x00", "+b")) for each in different)
+    differences = tuple(
+        AnswerDifference(str(each), "status 200, then 500", ("-a\x00", "+b")) for each in different
+    )
     answers = Answers(2, 2 - len(differences), 0, differences)
     comparison = Comparison((), (0, 0), Output.NOT_COMPARED, answers=answers)
     return Report("run", "shop", "sha256:0", trace=trace, verification=Verification(1, (), comparison))

@@ -6,14 +6,14 @@ import json
 
 import jsonschema
 
-from tests.made import planned
+from tests.sample_images import plan_sample
 from tracewhale.report.json import dumps, schema
 from tracewhale.report.model import Report
 from tracewhale.report.text import render, render_plan, render_verbose
 
 
 def test_the_text_counts_and_names_packages() -> None:
-    report = Report("plan", "t", "i", plan=planned()[1])
+    report = Report("plan", "t", "i", plan=plan_sample()[1])
     lines = render_verbose(report).splitlines()
     at = lines.index("packages")
     assert lines[at : at + 4] == [
@@ -25,19 +25,19 @@ def test_the_text_counts_and_names_packages() -> None:
 
 
 def test_the_text_counts_what_is_left_to_attackers() -> None:
-    words = " ".join(render(Report("plan", "t", "i", plan=planned()[1])).split())
+    words = " ".join(render(Report("plan", "t", "i", plan=plan_sample()[1])).split())
     assert "surface setuid files 0 -> 0, shells 0 -> 0, package managers 0 -> 0, compilers 0 -> 0" in words
 
 
 def test_reasons_of_what_is_carried_are_clauses() -> None:
-    text = render_plan(planned()[1])
+    text = render_plan(plan_sample()[1])
     assert "licence of libc6" in text
     assert "record of libc6" in text
     assert "name and release of distribution" in text
 
 
 def test_the_object_has_packages_and_obeys_its_schema() -> None:
-    found = json.loads(dumps(Report("plan", "t", "i", plan=planned()[1])))
+    found = json.loads(dumps(Report("plan", "t", "i", plan=plan_sample()[1])))
     jsonschema.validate(found, schema())
     packages = found["plan"]["packages"]
     assert packages["distribution"] == {"id": "debian", "version": ""}

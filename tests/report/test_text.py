@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.made import planned
+from tests.sample_images import plan_sample
 from tracewhale.report.formats import FORMATS, QUIET, TEXT, VERBOSE
 from tracewhale.report.model import Built, Report
 from tracewhale.tracing.events import Outcome, Step, Trace
@@ -24,7 +24,7 @@ def report(
         "run",
         "big:1",
         "sha256:1",
-        plan=planned()[1],
+        plan=plan_sample()[1],
         trace=Trace("big:1", "sha256:1", "seccomp", {}, frozenset(), outcome=outcome, steps=steps),
         built=Built("slim:1", "sha256:2", 10_000_000, 100_000_000, start=START),
         verification=Verification(1, (), comparison, 1, steps),

@@ -11,7 +11,7 @@ from tests.image.tars import Item, config_of, docker_archive, tar
 from tracewhale.errors import ImageContentError
 from tracewhale.image.config import from_inspect
 from tracewhale.rootfs.archive import open_docker_archive
-from tracewhale.rootfs.config_check import checked
+from tracewhale.rootfs.config_check import check
 from tracewhale.rootfs.store import parse_text
 
 WHOLE: dict[str, Any] = {
@@ -36,16 +36,16 @@ WHOLE: dict[str, Any] = {
 
 
 def test_what_an_engine_would_take() -> None:
-    assert checked(WHOLE) is WHOLE
-    assert checked({}) == {}
-    assert checked({"config": None}) == {"config": None}
+    assert check(WHOLE) is WHOLE
+    assert check({}) == {}
+    assert check({"config": None}) == {"config": None}
 
 
 @pytest.mark.parametrize("member", ["architecture", "os", "created", "config", "rootfs"])
 @pytest.mark.parametrize("value", [5, True, ["x"], 1.5])
 def test_an_image_of_another_form(member: str, value: Any) -> None:
     with pytest.raises(ImageContentError, match=f"has a {member} that is not"):
-        checked({**WHOLE, member: value})
+        check({**WHOLE, member: value})
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_image_of_another_form(member: str, value: Any) -> None:
 def test_a_process_of_another_form(member: str, values: list[Any]) -> None:
     for value in values:
         with pytest.raises(ImageContentError, match=f"has a {member} that is not"):
-            checked({**WHOLE, "config": {**WHOLE["config"], member: value}})
+            check({**WHOLE, "config": {**WHOLE["config"], member: value}})
 
 
 @pytest.mark.parametrize(

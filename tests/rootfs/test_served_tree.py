@@ -18,7 +18,7 @@ import pytest
 
 from tracewhale.errors import ProbeError, TargetNotFound
 from tracewhale.rootfs.served_tree import CHUNK, WINDOW, ServedTree
-from tracewhale.rootfs.tree import Entry, Kind, Packed, View
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, View
 
 SECONDS = 60
 
@@ -206,7 +206,7 @@ def test_chunks_that_are_not_read_are_skipped(tree: ServedTree, root: str) -> No
 def test_a_pack_that_is_closed_early(tree: ServedTree, root: str) -> None:
     Path(root, "large").write_bytes(bytes(1_000_000))
     iterator = tree.pack([f"{root}/large"] * 500)
-    first: Packed = next(iterator)
+    first: PackedEntry = next(iterator)
     next(first.chunks)
     with pytest.raises(RuntimeError, match="still open"):
         tree.scan([root])

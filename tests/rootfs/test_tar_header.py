@@ -16,7 +16,7 @@ from tracewhale.image.layer import write_layer
 from tracewhale.rootfs.blobs import StreamSource
 from tracewhale.rootfs.members import members
 from tracewhale.rootfs.tar_header import BLOCK, header, member_name
-from tracewhale.rootfs.tree import Entry, Kind, Packed
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry
 
 END = bytes(2 * BLOCK)
 EIGHT_GB = 8 << 30
@@ -120,7 +120,7 @@ def test_gnu_tar_lists_a_file_of_8_gb(tmp_path: Path) -> None:
     zeros = bytes(16 << 20)
     chunks = iter([zeros] * (EIGHT_GB // len(zeros)) + [b"\0"])
     with open(tmp_path / "layer.tar", "wb") as out:
-        layer = write_layer([Packed(entry, {}, chunks), Packed(after, {}, iter(()))], Holes(out))
+        layer = write_layer([PackedEntry(entry, {}, chunks), PackedEntry(after, {}, iter(()))], Holes(out))
         out.truncate()
     assert layer.size == (tmp_path / "layer.tar").stat().st_size
     listed = subprocess.run(

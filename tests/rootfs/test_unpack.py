@@ -12,15 +12,15 @@ import pytest
 from tests.image.torture import lines
 from tracewhale.errors import ImageContentError, UsageError
 from tracewhale.rootfs.directory import DirectoryTree
-from tracewhale.rootfs.tree import Entry, Kind, Packed
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry
 from tracewhale.rootfs.unpack import write_rootfs
 
 FILE = Entry("/f", Kind.FILE, 0o644, 0, 0, 0, 0)
 
 
-def packed(path: str, kind: Kind = Kind.FILE, data: bytes = b"", **other: object) -> Packed:
+def packed(path: str, kind: Kind = Kind.FILE, data: bytes = b"", **other: object) -> PackedEntry:
     entry = replace(FILE, path=path, kind=kind, size=len(data), **other)  # type: ignore[arg-type]
-    return Packed(entry, {}, iter((data,) if data else ()))
+    return PackedEntry(entry, {}, iter((data,) if data else ()))
 
 
 def test_directories_that_are_not_given_are_made(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ CONTRADICTIONS = {
 
 
 @pytest.mark.parametrize("items", CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
-def test_entries_that_contradict_each_other(tmp_path: Path, items: list[Packed]) -> None:
+def test_entries_that_contradict_each_other(tmp_path: Path, items: list[PackedEntry]) -> None:
     fresh = [replace(item, chunks=iter(())) for item in items]
     with pytest.raises(ImageContentError, match="cannot be written"):
         write_rootfs(fresh, str(tmp_path / "root"))
@@ -89,7 +89,7 @@ def test_a_link_put_in_the_way_meanwhile_is_not_followed(tmp_path: Path) -> None
     root, outside = tmp_path / "root", tmp_path / "outside"
     outside.mkdir()
 
-    def items() -> Iterator[Packed]:
+    def items() -> Iterator[PackedEntry]:
         yield packed("/d", Kind.DIRECTORY)
         yield packed("/e", Kind.DIRECTORY)
         (root / "d").rmdir()

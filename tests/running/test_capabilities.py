@@ -17,7 +17,7 @@ from tracewhale.running.capabilities import (
     effective,
     mask,
     resolved_profile,
-    widened,
+    widen,
 )
 
 
@@ -51,7 +51,7 @@ names = st.lists(st.sampled_from([*NAMES, "ALL"]), max_size=5)
 def test_the_traced_container_has_what_the_untraced_has_and_what_the_probe_needs(
     add: list[str], drop: list[str]
 ) -> None:
-    assert effective(*widened(add, drop)) == effective(add, drop) | PROBE
+    assert effective(*widen(add, drop)) == effective(add, drop) | PROBE
 
 
 def test_a_profiles_rules_are_decided_for_the_untraced_container() -> None:

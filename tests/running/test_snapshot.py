@@ -9,7 +9,7 @@ import pytest
 from tracewhale.engines.embedded.mount_snapshot import copied_mounts, mount_snapshot
 from tracewhale.running.options import parse_options
 from tracewhale.running.run import Run
-from tracewhale.running.snapshot import remounted, too_large, writable_mounts
+from tracewhale.running.snapshot import remount, too_large, writable_mounts
 
 OPTIONS = parse_options(
     environ={},
@@ -28,10 +28,10 @@ def test_mounts_that_may_be_written_to() -> None:
 
 
 def test_copies_take_the_place_of_mounts() -> None:
-    new = remounted(OPTIONS, {"/out": "copy1", "/b": "copy2"})
+    new = remount(OPTIONS, {"/out": "copy1", "/b": "copy2"})
     assert new.volumes == ("/in:/in:ro", "data:/data:z", "/anonymous", "copy1:/out", "copy2:/b")
     assert [mount["Target"] for mount in new.mounts] == ["/r", "/t", "/v"]
-    assert remounted(OPTIONS, {}) == OPTIONS
+    assert remount(OPTIONS, {}) == OPTIONS
 
 
 def test_each_copy_is_as_the_mount_was_before(tmp_path: Path) -> None:

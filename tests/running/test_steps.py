@@ -15,7 +15,7 @@ from tracewhale.running import readiness
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.service import HealthCheck, Service
 from tracewhale.running.session import STDERR, STDOUT, TargetProcess
-from tracewhale.running.steps import checked, drive
+from tracewhale.running.steps import check_steps, drive
 from tracewhale.tracing.events import Event, Step
 from tracewhale.tracing.exchanges import Exchange
 
@@ -63,7 +63,7 @@ def http(text: str) -> Step:
 
 
 def taken(session: Nothing, *steps: Step) -> list[Step]:
-    return drive(session, Service(), checked(steps))[0]
+    return drive(session, Service(), check_steps(steps))[0]
 
 
 def statuses(step: Step) -> list[tuple[str, int]]:
@@ -83,7 +83,7 @@ def test_a_port_that_the_image_does_not_expose_serves_in_the_end(
 ) -> None:
     """An image exposes one port, and its command was told to listen on another."""
     monkeypatch.setattr(readiness, "OTHER_PORT_SECONDS", 0.0)
-    (step,), _ = drive(session, Service(ports=(1,)), checked([http("/a")]))
+    (step,), _ = drive(session, Service(ports=(1,)), check_steps([http("/a")]))
     assert statuses(step) == [("/a", 200)]
 
 
@@ -194,7 +194,7 @@ def test_steps_tell_how_much_was_known_behind_them(session: Nothing) -> None:
 )
 def test_a_step_of_a_trace_that_makes_no_sense(step: Step) -> None:
     with pytest.raises(UsageError):
-        checked([step])
+        check_steps([step])
 
 
 class Unready(Nothing):
@@ -216,5 +216,5 @@ def test_what_a_health_check_says_of_not_yet_is_not_shown(port: int) -> None:
     session = Unready(Console(stderr=shown.append))
     session.ports = frozenset({port})
     check = HealthCheck(("check",), "check", 1.0, 1.0, 0.0, 3)
-    taken, _ = drive(session, Service(check=check), checked([Step("exec", "say")]))
+    taken, _ = drive(session, Service(check=check), check_steps([Step("exec", "say")]))
     assert ([step.kind for step in taken], session.asked, shown) == (["exec", "healthcheck"], 4, [b"not yet"])

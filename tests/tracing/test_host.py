@@ -20,18 +20,18 @@ from tracewhale.tracing.host import finding, kernel, proc
 from tracewhale.tracing.host.encode import encode
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.records import (
-    Accessed,
+    AccessRecord,
     Busy,
-    Counted,
-    Executed,
-    Failed,
+    CountersRecord,
+    EndRecord,
+    ExecRecord,
+    FailureRecord,
     Feature,
-    Gone,
     Hello,
     Listening,
     Program,
     Record,
-    Started,
+    StartRecord,
 )
 from tracewhale.tracing.strace.processes import RequestedPath
 from tracewhale.tracing.stream import Decoder
@@ -44,15 +44,24 @@ RECORDS = st.one_of(
     st.builds(Hello, st.just(1), st.sampled_from(list(Feature))),
     st.builds(Program, U32, TEXT),
     st.builds(
-        Accessed, st.sampled_from(list(Access)), st.booleans(), st.booleans(), U32, U32, U64, PATH, TEXT, PATH
+        AccessRecord,
+        st.sampled_from(list(Access)),
+        st.booleans(),
+        st.booleans(),
+        U32,
+        U32,
+        U64,
+        PATH,
+        TEXT,
+        PATH,
     ).filter(lambda record: record.root != "/"),
-    st.builds(Executed, U32, U32, PATH, st.lists(st.tuples(NAME, TEXT), max_size=3).map(tuple)),
-    st.builds(Failed, st.sampled_from(list(Access)), U32, U32, U32, TEXT),
+    st.builds(ExecRecord, U32, U32, PATH, st.lists(st.tuples(NAME, TEXT), max_size=3).map(tuple)),
+    st.builds(FailureRecord, st.sampled_from(list(Access)), U32, U32, U32, TEXT),
     st.builds(Busy, U32, U32),
-    st.builds(Started, U32, U32, TEXT),
-    st.builds(Gone, U32),
+    st.builds(StartRecord, U32, U32, TEXT),
+    st.builds(EndRecord, U32),
     st.builds(Listening, U16),
-    st.builds(Counted, st.builds(Counters, U64, U64, U64, U64, U64)),
+    st.builds(CountersRecord, st.builds(Counters, U64, U64, U64, U64, U64)),
 )
 
 
@@ -64,9 +73,9 @@ def test_records_are_read_as_they_were_written(records: list[Record]) -> None:
 
 
 def test_no_root_of_its_own_is_not_written() -> None:
-    record = Accessed(Access.STAT, True, True, 1, 0, 1, "/a", "", "/")
+    record = AccessRecord(Access.STAT, True, True, 1, 0, 1, "/a", "", "/")
     (read,) = Decoder().feed(encode(record))
-    assert isinstance(read, Accessed)
+    assert isinstance(read, AccessRecord)
     assert read.root == ""
 
 
@@ -90,13 +99,13 @@ def test_each_thing_is_told_once_and_every_call_is_counted() -> None:
     recorder.executed(8, number, "/bin/x", [("LD_A", "1")])
     recorder.count(always=False)
     recorder.count(always=False)
-    assert [(r.path, r.program, r.present, r.received) for r in told if isinstance(r, Accessed)] == [
+    assert [(r.path, r.program, r.present, r.received) for r in told if isinstance(r, AccessRecord)] == [
         ("/1", 0, True, 1),
         ("/2", 0, False, 1),
         ("/1", 1, True, 3),
     ]
-    assert [r for r in told if isinstance(r, Executed)] == [Executed(7, 0, "/bin/x", (("LD_A", "1"),))]
-    assert [r for r in told if isinstance(r, Counted)] == [Counted(Counters(5, 2, 1, 1, 1))]
+    assert [r for r in told if isinstance(r, ExecRecord)] == [ExecRecord(7, 0, "/bin/x", (("LD_A", "1"),))]
+    assert [r for r in told if isinstance(r, CountersRecord)] == [CountersRecord(Counters(5, 2, 1, 1, 1))]
 
 
 @pytest.fixture
@@ -172,22 +181,27 @@ def test_what_a_process_has(tmp_path: Path) -> None:
         assert proc.program(pid) == os.path.realpath(sys.executable)
         assert (proc.link(pid, "cwd"), proc.root(pid), proc.tracer(pid)) == (str(place), "/", 0)
         assert proc.threads(pid) == [pid]
-        opened = sorted(proc.opened(pid).values())
+        opened = sorted(proc.open_files(pid).values())
         kept = [flags & os.O_ACCMODE for path, flags in opened if path == f"{place}/kept"]
         assert sorted(kept) == [os.O_RDONLY, os.O_WRONLY]
         assert f"{place}/gone" in {path for path, _ in opened}
-        assert os.path.realpath(sys.executable) in proc.mapped(pid)
+        assert os.path.realpath(sys.executable) in proc.mapped_files(pid)
         assert proc.loader_environment(pid) == (("LD_DEBUG_OUTPUT", "a=b"),)
-        assert proc.asked(pid, "x", "cwd", "/") == RequestedPath(f"{place}/x")
-        assert proc.asked(pid, "/x", "cwd", "/r") == RequestedPath("/x", "/r")
-        assert proc.asked(pid, "x", "cwd", str(place)) == RequestedPath("/x", str(place))
+        assert proc.requested_path(pid, "x", "cwd", "/") == RequestedPath(f"{place}/x")
+        assert proc.requested_path(pid, "/x", "cwd", "/r") == RequestedPath("/x", "/r")
+        assert proc.requested_path(pid, "x", "cwd", str(place)) == RequestedPath("/x", str(place))
         with pytest.raises(FileNotFoundError):
-            proc.asked(pid, "x", "fd/999", "/")
+            proc.requested_path(pid, "x", "fd/999", "/")
         assert proc.is_held(pid, "-S") is False
         assert proc.is_held(pid, "token") is None
         assert not proc.is_of_container(pid, "f" * 64)
         process.communicate("")
-    assert (proc.program(pid), proc.threads(pid), proc.opened(pid), proc.mapped(pid)) == ("", [], {}, [])
+    assert (proc.program(pid), proc.threads(pid), proc.open_files(pid), proc.mapped_files(pid)) == (
+        "",
+        [],
+        {},
+        [],
+    )
 
 
 def test_ports_that_are_listened_on() -> None:

@@ -11,23 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracewhale.errors import ProbeError, TraceLost
-from tracewhale.tracing.events import Access, Counters, Event, Exec, Unresolved
+from tracewhale.tracing.events import Access, Counters, Event, Exec, UnresolvedPath
 from tracewhale.tracing.stream import (
     RECORD_LIMIT,
-    Accessed,
+    AccessRecord,
     Busy,
     Collector,
-    Counted,
+    CountersRecord,
     Decoder,
-    Executed,
-    Failed,
+    EndRecord,
+    ExecRecord,
+    FailureRecord,
     Feature,
-    Gone,
     Hello,
     Listening,
     Program,
     Record,
-    Started,
+    StartRecord,
     decode,
 )
 
@@ -77,15 +77,15 @@ STREAM = (
 RECORDS: tuple[Record, ...] = (
     Hello(1, Feature.WAIT_KILLABLE | Feature.SYNC_WAKE_UP),
     Program(0, "/usr/bin/env"),
-    Accessed(Access.READ, True, True, 7, 0, 3, "/lib/x", "/usr/lib/x", ""),
-    Accessed(Access.STAT, False, False, 7, 0, 4, "/no\udcff", "", "/jail"),
-    Executed(7, 0, "/bin/sh", (("LD_LIBRARY_PATH", "/a=b"), ("LD_BIND_NOW", ""))),
-    Failed(Access.STAT, 7, 0, 14, "Bad address"),
-    Started(0, 0, ""),
-    Started(1, 2, "find"),
+    AccessRecord(Access.READ, True, True, 7, 0, 3, "/lib/x", "/usr/lib/x", ""),
+    AccessRecord(Access.STAT, False, False, 7, 0, 4, "/no\udcff", "", "/jail"),
+    ExecRecord(7, 0, "/bin/sh", (("LD_LIBRARY_PATH", "/a=b"), ("LD_BIND_NOW", ""))),
+    FailureRecord(Access.STAT, 7, 0, 14, "Bad address"),
+    StartRecord(0, 0, ""),
+    StartRecord(1, 2, "find"),
     Listening(8080),
-    Gone(1),
-    Counted(Counters(9, 2, 4, 1, 2)),
+    EndRecord(1),
+    CountersRecord(Counters(9, 2, 4, 1, 2)),
 )
 
 
@@ -116,9 +116,9 @@ def test_what_a_stream_adds_up_to() -> None:
         Event("/no\udcff", "stat", "/usr/bin/env", False, follow=False, root="/jail"),
     }
     assert collector.execs == {Exec("/bin/sh", (("LD_LIBRARY_PATH", "/a=b"), ("LD_BIND_NOW", "")))}
-    assert collector.unresolved == (Unresolved("stat", "/usr/bin/env", "Bad address", 1),)
+    assert collector.unresolved == (UnresolvedPath("stat", "/usr/bin/env", "Bad address", 1),)
     assert collector.counters == Counters(9, 2, 4, 1, 2)
-    assert collector.started == {0: Started(0, 0, ""), 1: Started(1, 2, "find")}
+    assert collector.started == {0: StartRecord(0, 0, ""), 1: StartRecord(1, 2, "find")}
     assert (collector.gone, collector.listening) == ({1}, {8080})
     assert collector.features == Feature(3)
 

@@ -22,7 +22,7 @@ from tracewhale.tracing.events import (
     Outcome,
     Step,
     Trace,
-    Unresolved,
+    UnresolvedPath,
     WrittenFile,
     merge,
 )
@@ -44,7 +44,7 @@ TRACE = Trace(
         }
     ),
     execs=frozenset({Exec("/usr/bin/java", (("LD_LIBRARY_PATH", "/opt"),))}),
-    unresolved=(Unresolved("read", "/usr/bin/java", "bad address", 2),),
+    unresolved=(UnresolvedPath("read", "/usr/bin/java", "bad address", 2),),
     counters=Counters(received=10, recorded=3, repeated=4, unresolved=2, ignored=1),
     outcome=Outcome(
         143,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.made import planned
+from tests.sample_images import plan_sample
 from tracewhale.cli import main
 from tracewhale.errors import ImageContentError, UsageError
 from tracewhale.plan.model import Reason
@@ -86,7 +86,7 @@ def test_a_damaged_label_is_refused(text: str) -> None:
 
 
 def test_a_plan_and_its_label_say_the_same() -> None:
-    _, plan = planned()
+    _, plan = plan_sample()
     ledger = from_plan(plan)
     config = {"config": {"Labels": {"tracewhale.plan": encode(ledger)}}}
     found = of_config(config)

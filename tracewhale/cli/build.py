@@ -24,12 +24,12 @@ from tracewhale.tracing import tracefile
 @verb
 def build(traces: tuple[str, ...], tag: str, output: str, form: str, **given: Any) -> None:
     """Build the image of one or several traces, whose union is kept. It is not verified."""
-    found = [tracefile.read(path) for path in traces]
+    parts = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)
     trust = options.trust(given)
     with context(form) as current:
         engines = Engines(current.progress)
-        report = pipeline.build(engines, found, settings, destination, current, recipe, trust)
+        report = pipeline.build(engines, parts, settings, destination, current, recipe, trust)
         show(report, form)

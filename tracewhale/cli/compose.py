@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tracewhale.cli.declare import apply, many
-from tracewhale.cli.steps import STEPS, ordered, steps
+from tracewhale.cli.steps import STEPS, order_steps, steps
 from tracewhale.engines.docker.compose import open_project
 from tracewhale.errors import UsageError
 from tracewhale.pipeline import Context, Job
@@ -62,7 +62,7 @@ def composed(job: Job, given: dict[str, Any], context: Context) -> Iterator[Job]
         driven = job.steps
         if not given["step"]:
             place = f"{given['compose'][0]}: services.{given['service']}.x-tracewhale.steps"
-            words = ordered(list(step_words(place, steps_of(project.found), frozenset(STEPS))))
+            words = order_steps(list(step_words(place, steps_of(project.found), frozenset(STEPS))))
             driven = (*driven, *steps({**given, "step": words[1::2], "wait_timeout": 0.0}))
         request = project.request(job.request)
         context.surroundings = project.running

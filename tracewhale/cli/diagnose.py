@@ -89,13 +89,15 @@ def diagnose(
             _show_repair(repair(engines, job, current, known, place), against, verbose, form)
             return
         if os.path.isfile(target):
-            found = examine.examine_trace(engines, tracefile.read(target), current, known)
+            result = examine.examine_trace(engines, tracefile.read(target), current, known)
         else:
-            found = examine.examine(engines, job, current, known)
+            result = examine.examine(engines, job, current, known)
     echo(
-        json.dumps(to_json(found), sort_keys=True) + "\n" if form != TEXT else render(found, verbose=verbose)
+        json.dumps(to_json(result), sort_keys=True) + "\n"
+        if form != TEXT
+        else render(result, verbose=verbose)
     )
-    if found.failed or found.findings:
+    if result.failed or result.findings:
         sys.exit(ExitCode.MISSING)
 
 

@@ -35,23 +35,23 @@ def diff(first: str, second: str, form: str) -> None:
     A and B are images or other targets, trace files, the JSON of `plan --json`, or lock files. Exits with 1
     when they differ.
     """
-    with ExitStack() as held:
-        engines = Engines(held.enter_context(context(JSON, interactive=False)).progress)
-        (ours, reading), (theirs, other) = (_snapshot(engines, name, held) for name in (first, second))
+    with ExitStack() as stack:
+        engines = Engines(stack.enter_context(context(JSON, interactive=False)).progress)
+        (ours, reading), (theirs, other) = (_snapshot(engines, name, stack) for name in (first, second))
         contents = (reading, other) if reading is not None and other is not None else None
-        found = compare(ours, theirs, contents)
-    echo(json.dumps(to_json(found)) + "\n" if form == JSON else render(found))
-    if found.changes:
+        difference = compare(ours, theirs, contents)
+    echo(json.dumps(to_json(difference)) + "\n" if form == JSON else render(difference))
+    if difference.changes:
         sys.exit(ExitCode.MISSING)
 
 
-def _snapshot(engines: Engines, name: str, held: ExitStack) -> tuple[Snapshot, Digests | None]:
+def _snapshot(engines: Engines, name: str, stack: ExitStack) -> tuple[Snapshot, Digests | None]:
     """One side, and what hashes its files, where it has files."""
     if os.path.isfile(name):
         value = read_report(name)
         if value is None:
             return of_trace(tracefile.read(name)), None
         return (of_lock if "targets" in value else of_report)(name, value), None
-    target = held.enter_context(engines.open(name, Request(command=("true",))))
-    view = View(held.enter_context(target.tree()))
+    target = stack.enter_context(engines.open(name, Request(command=("true",))))
+    view = View(stack.enter_context(target.tree()))
     return of_view(name, view, target.config), partial(digests, view)

@@ -32,37 +32,37 @@ def doctor(form: str) -> None:
     Exits with 0 when some way to trace works, and with 15 when none does.
     """
     progress = Progress()
-    found = examine(progress)
+    examination = examine(progress)
     progress.clear()
-    echo(FORMS[form](found))
-    if not any(each.works for each in found.diagnoses):
+    echo(FORMS[form](examination))
+    if not any(diagnosis.works for diagnosis in examination.diagnoses):
         sys.exit(ExitCode.PROBE)
 
 
-def _json(found: Examination) -> str:
+def _json(examination: Examination) -> str:
     value = {
         "version": FORMAT_VERSION,
         "tool": {"name": "tracewhale", "version": __version__},
-        "engine": found.engine,
-        "remedy": found.remedy,
-        "note": found.note,
-        "auto": found.auto,
-        "probes": [asdict(each) for each in found.diagnoses],
+        "engine": examination.engine,
+        "remedy": examination.remedy,
+        "note": examination.note,
+        "auto": examination.auto,
+        "probes": [asdict(diagnosis) for diagnosis in examination.diagnoses],
     }
     return json.dumps(value, indent=2) + "\n"
 
 
-def _text(found: Examination) -> str:
-    lines = [f"engine    {printable(found.engine)}"]
-    for each in found.diagnoses:
-        remedy = f": {each.remedy[0].lower()}{each.remedy[1:]}" if each.remedy else ""
-        words = "works" if each.works else "no"
-        lines.append(f"{each.probe:<9} {words:<6} {printable(each.why + remedy)}")
-    if found.remedy:
-        lines.append(f"          {printable(found.remedy)}")
-    lines.append(f"auto      {found.auto or 'no probe works that sees everything'}")
-    if found.note:
-        lines.append(f"note      {found.note}")
+def _text(examination: Examination) -> str:
+    lines = [f"engine    {printable(examination.engine)}"]
+    for diagnosis in examination.diagnoses:
+        remedy = f": {diagnosis.remedy[0].lower()}{diagnosis.remedy[1:]}" if diagnosis.remedy else ""
+        words = "works" if diagnosis.works else "no"
+        lines.append(f"{diagnosis.probe:<9} {words:<6} {printable(diagnosis.why + remedy)}")
+    if examination.remedy:
+        lines.append(f"          {printable(examination.remedy)}")
+    lines.append(f"auto      {examination.auto or 'no probe works that sees everything'}")
+    if examination.note:
+        lines.append(f"note      {examination.note}")
     return "\n".join(lines) + "\n"
 
 

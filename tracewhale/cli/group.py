@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from tracewhale.cli.signals import interrupted
+from tracewhale.cli.signals import interruption
 from tracewhale.errors import TraceWhaleError, UsageError
 
 VERBS: Mapping[str, str] = {
@@ -81,7 +81,7 @@ class Verbs(click.Group):
                 sys.exit(error.exit_code)
             _fail(_refusal(error), words)
         except click.Abort as error:
-            _fail(interrupted(error.__cause__ or error), words)
+            _fail(interruption(error.__cause__ or error), words)
         sys.exit(status)
 
 
@@ -114,7 +114,7 @@ def form_of(words: Sequence[str]) -> str:
 
 def _refusal(error: click.ClickException) -> UsageError:
     from tracewhale.cli.options import TargetCommand
-    from tracewhale.cli.refused import instead_of
+    from tracewhale.cli.unsupported_options import instead_of
 
     what = error.format_message()
     context = error.ctx if isinstance(error, click.UsageError) else None

@@ -49,8 +49,8 @@ def accept(lock: str | None, report: Report) -> None:
     """Write what was made to the lock file, if there is one."""
     if lock and report.built is not None and report.plan is not None and report.error is None:
         built = report.built
-        made = Locked(report.image, built.image, built.size, tuple(report.plan.paths))
-        write_lock(lock, built.name, made)
+        locked = Locked(report.image, built.image, built.size, tuple(report.plan.paths))
+        write_lock(lock, built.name, locked)
 
 
 @contextmanager

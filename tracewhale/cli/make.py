@@ -32,13 +32,13 @@ def vocabulary() -> Vocabulary:
     flags: set[str] = set()
     single: set[str] = set()
     many: set[str] = set()
-    for each in run.params:
-        name = next((word[2:] for word in each.opts if word.startswith("--")), "")
-        if not isinstance(each, click.Option) or not name or each.name in HIDDEN or name in STEPS:
+    for param in run.params:
+        name = next((word[2:] for word in param.opts if word.startswith("--")), "")
+        if not isinstance(param, click.Option) or not name or param.name in HIDDEN or name in STEPS:
             continue
         if name == "rm":
             continue
-        (flags if each.is_flag else many if each.multiple else single).add(name)
+        (flags if param.is_flag else many if param.multiple else single).add(name)
     return Vocabulary(frozenset(flags), frozenset(single), frozenset(many), frozenset(STEPS))
 
 
@@ -51,14 +51,16 @@ def schema() -> dict[str, Any]:
         run_option.opts[-1]: run_option for run_option in run.params if isinstance(run_option, click.Option)
     }
 
-    def described(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    def describe_target(name: str, value: dict[str, Any]) -> dict[str, Any]:
         option = options.get(f"--{name}")
         return value | ({"description": option.help} if option is not None and option.help else {})
 
-    keys: dict[str, Any] = {name: described(name, {"type": "boolean"}) for name in known.flags}
-    keys |= {name: described(name, text) for name in known.single}
+    keys: dict[str, Any] = {name: describe_target(name, {"type": "boolean"}) for name in known.flags}
+    keys |= {name: describe_target(name, text) for name in known.single}
     table = {"type": "object", "additionalProperties": text}
-    keys |= {name: described(name, {"anyOf": [{"type": "string"}, texts, table]}) for name in known.many}
+    keys |= {
+        name: describe_target(name, {"anyOf": [{"type": "string"}, texts, table]}) for name in known.many
+    }
     keys["command"] = {
         "type": "array",
         "items": {"type": "string"},
@@ -69,7 +71,7 @@ def schema() -> dict[str, Any]:
         "description": "What drives the target, in order.",
         "items": {
             "type": "object",
-            "properties": {name: described(name, text) for name in sorted(known.steps)},
+            "properties": {name: describe_target(name, text) for name in sorted(known.steps)},
             "additionalProperties": False,
             "minProperties": 1,
             "maxProperties": 1,
@@ -114,15 +116,15 @@ def make(targets: tuple[str, ...], project: str | None, locked: bool, wants_sche
         echo(json.dumps(schema(), indent=2) + "\n")
         return
     path = os.path.abspath(project or find_file("."))
-    found = read_project(path, vocabulary())
+    project_file = read_project(path, vocabulary())
     for name in targets:
-        if name not in found.targets:
+        if name not in project_file.targets:
             raise UsageError(
-                f"{path} has no target {name}.", f"Its targets are {', '.join(sorted(found.targets))}."
+                f"{path} has no target {name}.", f"Its targets are {', '.join(sorted(project_file.targets))}."
             )
     os.chdir(os.path.dirname(path))
-    for name in targets or found.targets:
-        words = found.targets[name]
+    for name in targets or project_file.targets:
+        words = project_file.targets[name]
         ours = [] if any(word.startswith("--lock=") for word in words) else [f"--lock={LOCK}"]
         ours += ["--fail-on-new"] if locked else []
         Progress()(f"making {name}")

@@ -66,11 +66,11 @@ def recipe(given: dict[str, Any]) -> Recipe:
         sbom_file=given["sbom"],
         sbom_inside=given["sbom_in_image"],
         form=form,
-        words=_shown(given, form),
+        words=_describe(given, form),
     )
 
 
-def _shown(given: dict[str, Any], form: str) -> tuple[str, ...]:
+def _describe(given: dict[str, Any], form: str) -> tuple[str, ...]:
     words = [
         word
         for name in SHOWN

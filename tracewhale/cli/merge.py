@@ -22,8 +22,8 @@ def merge(traces: tuple[str, ...], trace_out: str) -> None:
     The request and the steps are the first one's. It says how complete the traces are together.
     """
     tracefile.check_place(trace_out)
-    found = [tracefile.read(path) for path in traces]
-    tracefile.write(union_of(found), trace_out)
-    coverage = coverage_of([{event.path for event in trace.events if event.present} for trace in found])
+    parts = [tracefile.read(path) for path in traces]
+    tracefile.write(union_of(parts), trace_out)
+    coverage = coverage_of([{event.path for event in trace.events if event.present} for trace in parts])
     echo(f"merged       {coverage.seen} paths of {coverage.runs} traces into {trace_out}\n")
     echo(f"saturation   {coverage.sentence()}\n")

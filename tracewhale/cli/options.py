@@ -12,7 +12,7 @@ import click
 from tracewhale import rules
 from tracewhale.cli.declare import apply, many
 from tracewhale.cli.help import GroupedCommand
-from tracewhale.cli.steps import ordered, steps
+from tracewhale.cli.steps import order_steps, steps
 from tracewhale.engines.base import Request
 from tracewhale.engines.names import DOCKER, OUTPUTS, ROOTFS, Name, parse
 from tracewhale.engines.probes import Probe
@@ -43,7 +43,7 @@ class TargetCommand(GroupedCommand):
         ours, theirs = _split(args)
         ctx.ensure_object(dict)["arguments"] = tuple(theirs)
         ctx.obj["composed"] = any(word == "--compose" or word.startswith("--compose=") for word in ours)
-        words = ordered(_terminal_clusters(ours))
+        words = order_steps(_terminal_clusters(ours))
         try:
             return super().parse_args(ctx, list(words))
         except click.MissingParameter:

@@ -24,10 +24,10 @@ from tracewhale.tracing import tracefile
 @verb
 def plan(traces: tuple[str, ...], form: str, **given: Any) -> None:
     """Show every path that would be kept for one or several traces, with its reasons."""
-    found = [tracefile.read(path) for path in traces]
+    parts = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     with context(form) as current:
-        report = pipeline.plan(Engines(current.progress), found, settings, current)
+        report = pipeline.plan(Engines(current.progress), parts, settings, current)
         if not FORMATS[form].for_programs and report.plan is not None:
             echo(render_plan(report.plan))
         show(report, form)

@@ -19,7 +19,7 @@ PROXIED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal
 """Signals that `docker run` hands on to the command."""
 
 
-class Ended(KeyboardInterrupt):
+class Termination(KeyboardInterrupt):
     """Raised where a signal ends the work, so that whatever was begun is cleaned up."""
 
     def __init__(self, number: int) -> None:
@@ -27,18 +27,18 @@ class Ended(KeyboardInterrupt):
         self.number = number
 
 
-def interrupted(error: BaseException) -> Interrupted:
+def interruption(error: BaseException) -> Interrupted:
     """Return the error for work that KeyboardInterrupt, or a signal, has ended."""
-    number = error.number if isinstance(error, Ended) else signal.SIGINT
+    number = error.number if isinstance(error, Termination) else signal.SIGINT
     what = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
     return Interrupted(what, "nothing was left behind", ExitCode(128 + number))
 
 
 def end_by_signals() -> None:
-    """From now on let a signal that would end this process raise Ended; one that is ignored stays so."""
+    """Let a signal that would end this process raise Termination; one that is ignored stays so."""
 
     def end(number: int, frame: object) -> None:
-        raise Ended(number)
+        raise Termination(number)
 
     for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
@@ -55,7 +55,7 @@ def signals(current: Context) -> Iterator[None]:
         nonlocal given_up
         given_up += 1
         if given_up != 2:  # the next one would end the cleaning up; whoever insists may
-            raise Ended(number)
+            raise Termination(number)
 
     def interrupt(number: int, frame: object) -> None:
         if current.running:

@@ -61,9 +61,9 @@ step_options = apply(
 )
 
 
-def ordered(args: list[str]) -> list[str]:
+def order_steps(args: list[str]) -> list[str]:
     """Turn ``--workload X --exec Y`` into one option, since click keeps the order of one option only."""
-    found: list[str] = []
+    result: list[str] = []
     waiting = iter(args)
     for arg in waiting:
         name, equals, value = arg.removeprefix("--").partition("=")
@@ -71,10 +71,10 @@ def ordered(args: list[str]) -> list[str]:
             given = value if equals or name in OPTIONAL else next(waiting, None)
             if given is None:
                 raise click.UsageError(f"option '--{name}' requires an argument")
-            found += ["--step", f"{name}={given}"]
+            result += ["--step", f"{name}={given}"]
         else:
-            found.append(arg)
-    return found
+            result.append(arg)
+    return result
 
 
 def steps(given: dict[str, Any]) -> tuple[Step, ...]:
@@ -99,7 +99,7 @@ def _step(text: str, seconds: float, most: int) -> Step:
             case "http-file":
                 return Step("http", argument, exchanges=tuple(map(Exchange, _requests(argument))))
             case "openapi":
-                return _described(argument, most)
+                return _openapi_step(argument, most)
             case "wait-for":
                 parse_wait(argument)
                 return Step("wait", argument, seconds=seconds)
@@ -114,7 +114,7 @@ def _step(text: str, seconds: float, most: int) -> Step:
     return Step(kind, argument)
 
 
-def _described(argument: str, most: int) -> Step:
+def _openapi_step(argument: str, most: int) -> Step:
     """A document in a file is read now, the target's own when it runs."""
     check_installed()
     if os.path.isfile(argument):
@@ -134,13 +134,13 @@ def _number(text: str) -> float:
 def _requests(name: str) -> Sequence[HttpRequest]:
     text = _read(name).decode("utf-8-sig", "surrogateescape")
     if name.endswith(".har") or text.lstrip().startswith("{"):
-        found: Sequence[HttpRequest] = har.parse_har(text)
+        requests: Sequence[HttpRequest] = har.parse_har(text)
     else:
         beside: Callable[[str], bytes] = partial(_read_in, os.path.dirname(name))
-        found = httpfile.parse_file(text, beside)
-    if not found:
+        requests = httpfile.parse_file(text, beside)
+    if not requests:
         raise ValueError("it has no request")
-    return found
+    return requests
 
 
 def _read(name: str) -> bytes:

@@ -45,7 +45,7 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
     """Raises UsageError for what means nothing beside an option: some others, and a command."""
     context = click.get_current_context()
     given = [name for name in others if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    names = {each.name: each.opts[-1] for each in context.command.params}
+    names = {param.name: param.opts[-1] for param in context.command.params}
     what = "a command" if context.obj["arguments"] else names[given[0]] if given else ""
     if what == "--step":
         what = "a step such as --workload, --http or --for"
@@ -85,11 +85,11 @@ def trace(
         engines = Engines(current.progress)
         if logs:
             first = Start(directory=given["workdir"] or "")
-            told = merge(parse(run, first=first) for run in runs_of(logs))
-            report, found = pipeline.from_logs(engines, job, told, current)
+            log_trace = merge(parse(run, first=first) for run in runs_of(logs))
+            report, result = pipeline.from_logs(engines, job, log_trace, current)
         elif attached:
-            report, found = pipeline.attach(engines, job, current)
+            report, result = pipeline.attach(engines, job, current)
         else:
-            report, found = pipeline.trace(engines, job, current)
-        tracefile.write(found, trace_out)
+            report, result = pipeline.trace(engines, job, current)
+        tracefile.write(result, trace_out)
         show(report, form)

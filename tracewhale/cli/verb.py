@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
-from tracewhale.cli.signals import ENDING, interrupted, signals
+from tracewhale.cli.signals import ENDING, interruption, signals
 from tracewhale.cli.streams import console, to_nowhere
 from tracewhale.errors import ExitCode, NoSpace, TraceWhaleError
 from tracewhale.printable import printable
@@ -42,7 +42,7 @@ def verb(function: F) -> F:
         except TraceWhaleError as error:
             end(error)
         except KeyboardInterrupt as error:
-            end(interrupted(error))
+            end(interruption(error))
         except BrokenPipeError:  # what was asked for is done, and its report not wanted
             to_nowhere(1)
             to_nowhere(2)

@@ -23,9 +23,9 @@ from tracewhale.tracing import tracefile
 @verb
 def verify(image: str, traces: tuple[str, ...], form: str, **given: Any) -> None:
     """Run IMAGE as the original was run when it was traced, traced again, and compare."""
-    found = [tracefile.read(path) for path in traces]
+    parts = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     trust = options.trust(given)
     with context(form) as current:
-        report = pipeline.verify(Engines(current.progress), image, found, settings, current, trust)
+        report = pipeline.verify(Engines(current.progress), image, parts, settings, current, trust)
         show(report, form)

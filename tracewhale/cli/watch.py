@@ -62,9 +62,9 @@ def watch(
         name = container or engines.labelled(label or "")
         tell = partial(_tell, as_json=form == JSON)
         job = Job(name, Request(probe=Probe(probe)), steps)
-        missing, found = pipeline.watch(engines, job, original, current, tell)
+        missing, trace = pipeline.watch(engines, job, original, current, tell)
         if trace_out is not None:
-            tracefile.write(found, trace_out)
+            tracefile.write(trace, trace_out)
     if missing:
         sys.exit(ExitCode.MISSING)
 

@@ -47,8 +47,8 @@ def _ledger(target: str) -> Ledger:
         value = read_report(target)
         return from_report(value) if value is not None else _of_trace(target)
     with context(JSON, interactive=False) as current:
-        with Engines(lambda text: None).open(target, Request(command=("true",))) as found:
-            ledger = of_config(found.config)
+        with Engines(lambda text: None).open(target, Request(command=("true",))) as opened_target:
+            ledger = of_config(opened_target.config)
         del current
     if ledger is None:
         raise UsageError(

@@ -31,8 +31,8 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The entries in the order of the file, which is that of ``ordered``; ``form`` is old, new or compat,
-    ``generator`` what wrote it, which no file before glibc 2.33 tells; ``flags`` its byte order."""
+    """The entries in the order of the file (see `sort_entries`). ``form`` is old, new or compat, ``flags``
+    the byte order; ``generator`` is the program that wrote it: files of glibc before 2.33 do not name it."""
 
     entries: tuple[CacheEntry, ...] = ()
     form: str = "new"
@@ -121,7 +121,7 @@ def compare(a: str, b: str) -> int:
     return -ord(b[j]) if j < len(b) else 0
 
 
-def ordered(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
+def sort_entries(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
     """Return entries in the order of the file, which the loader's binary search relies on (cache.c,
     compare)."""
     return tuple(sorted(entries, key=cmp_to_key(_before)))

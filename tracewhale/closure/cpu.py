@@ -38,15 +38,15 @@ class Cpu:
 
         Before 2.37 every combination of capabilities, platform and ``tls`` comes too (dl-hwcaps.c).
         """
-        named = tuple(f"glibc-hwcaps/{level}/" for level in self.levels) if version >= HWCAPS_VERSION else ()
+        levels = tuple(f"glibc-hwcaps/{level}/" for level in self.levels) if version >= HWCAPS_VERSION else ()
         if version >= LEGACY_GONE:
-            return (*named, "")
+            return (*levels, "")
         parts = ("tls", *([platform] if platform else []), *reversed(self.legacy))
         combined = (
             "".join(f"{part}/" for part, used in zip(parts, choice, strict=True) if used)
             for choice in product((True, False), repeat=len(parts))
         )
-        return (*named, *combined)
+        return (*levels, *combined)
 
 
 BASELINE = Cpu(legacy=("x86_64",))

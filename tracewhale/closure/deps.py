@@ -121,11 +121,11 @@ def _follow_scripts(view: View, path: str) -> tuple[list[Edge], str, Miss | None
             attempt = Attempt(path, How.PATH, "no such file")
             return edges, "", Miss(edge.needer, edge.name, EdgeKind.SCRIPT, (attempt,))
         (head,) = view.tree.read([(entry.path, 0, HEAD)])
-        found = interpreter(head or b"")
-        if found is None:
+        line = interpreter(head or b"")
+        if line is None:
             return edges, path, None
-        path = found[0] if found[0].startswith("/") else f"/{found[0]}"
-        edges.append(Edge(entry.path, found[0], path, EdgeKind.SCRIPT, How.PATH))
+        path = line[0] if line[0].startswith("/") else f"/{line[0]}"
+        edges.append(Edge(entry.path, line[0], path, EdgeKind.SCRIPT, How.PATH))
     attempt = Attempt(path, How.PATH, "too many interpreters are scripts themselves")
     return edges, "", Miss(edges[-1].needer, edges[-1].name, EdgeKind.SCRIPT, (attempt,))
 
@@ -149,17 +149,17 @@ def _tree(view: View, closure: Closure, start: str, depth: int) -> Iterator[Row]
     stack: list[tuple[int, Iterator[Edge | Miss]]] = [(depth, iter(below.get(start, ())))]
     while stack:
         depth, rest = stack[-1]
-        found = next(rest, None)
-        if found is None:
+        edge = next(rest, None)
+        if edge is None:
             stack.pop()
             continue
-        if isinstance(found, Miss):
-            yield Row(depth, found)
+        if isinstance(edge, Miss):
+            yield Row(depth, edge)
             continue
-        entry = view.resolve(found.path).entry
-        physical = entry.path if entry is not None else found.path
+        entry = view.resolve(edge.path).entry
+        physical = entry.path if entry is not None else edge.path
         children = below.get(physical, ())
-        yield Row(depth, found, bool(children) and physical in shown)
+        yield Row(depth, edge, bool(children) and physical in shown)
         if physical not in shown:
             shown.add(physical)
             stack.append((depth + 1, iter(children)))
@@ -170,16 +170,16 @@ def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
     headers."""
     below: dict[str, list[Edge | Miss]] = {}
     everything: list[Edge | Miss] = [*closure.edges, *closure.misses]
-    for found in everything:
-        below.setdefault(found.needer, []).append(found)
+    for edge in everything:
+        below.setdefault(edge.needer, []).append(edge)
     for needer, asked in below.items():
         elf = closure.objects.get(needer)
         order = {d.name: i for i, d in enumerate(elf.dependencies)} if elf else {}
-        asked.sort(key=lambda found: order.get(found.name, -1))
+        asked.sort(key=lambda edge: order.get(edge.name, -1))
     return below
 
 
 def paths(listing: Listing) -> tuple[str, ...]:
     """Return the found paths of a listing, each once, in the order of its rows."""
-    found: Iterable[str] = (row.found.path for row in listing.rows if isinstance(row.found, Edge))
-    return tuple(dict.fromkeys(found))
+    existing: Iterable[str] = (row.found.path for row in listing.rows if isinstance(row.found, Edge))
+    return tuple(dict.fromkeys(existing))

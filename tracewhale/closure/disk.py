@@ -36,7 +36,7 @@ class UnusableFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class LocatedElf:
     """An ELF file at a path as it was found: where it is, and what names of one file have in common."""
 
     path: str
@@ -49,20 +49,20 @@ class Located:
 class SearchResult:
     """The outcome of a search that succeeded."""
 
-    located: Located
+    located: LocatedElf
     how: How
     variant: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class SearchFailure:
     """The outcome of a search that did not: what was tried, and whether the loader gives up over it."""
 
     attempts: tuple[Attempt, ...]
     fatal: bool = False
 
 
-Outcome = SearchResult | Lost
+Outcome = SearchResult | SearchFailure
 
 
 class Disk:
@@ -71,17 +71,17 @@ class Disk:
     def __init__(self, view: View) -> None:
         self.view = view
         self.files = ElfFiles(view)
-        self._looked: dict[str, Located | UnusableFile] = {}
+        self._looked: dict[str, LocatedElf | UnusableFile] = {}
         self._directories: dict[str, str | None] = {}
 
-    def look(self, path: str) -> Located | UnusableFile:
+    def look(self, path: str) -> LocatedElf | UnusableFile:
         """Open and read a requested path as a loader would."""
         known = self._looked.get(path)
         if known is None:
             known = self._looked[path] = self._look(path)
         return known
 
-    def _look(self, path: str) -> Located | UnusableFile:
+    def _look(self, path: str) -> LocatedElf | UnusableFile:
         directory, _, name = path.rpartition("/")
         at = self.directory(directory or "/")
         if at is None:
@@ -100,7 +100,7 @@ class Disk:
             entry = resolution.entry
         return self._read(path, entry)
 
-    def _read(self, path: str, entry: Entry) -> Located | UnusableFile:
+    def _read(self, path: str, entry: Entry) -> LocatedElf | UnusableFile:
         if entry.kind is not Kind.FILE:
             return UnusableFile(FileVerdict.FATAL, f"cannot read file data: it is a {entry.kind.value}")
         elf = self.files.get(entry)
@@ -112,7 +112,7 @@ class Disk:
             wrong_class = elf.reason.startswith("wrong ELF class")
             return UnusableFile(FileVerdict.SKIP if wrong_class else FileVerdict.FATAL, elf.reason)
         identity = (entry.device, entry.inode) if entry.inode else entry.path
-        return Located(path, entry.path, identity, elf)
+        return LocatedElf(path, entry.path, identity, elf)
 
     def directory(self, path: str) -> str | None:
         """Return the physical path of a requested directory, or None if there is none."""

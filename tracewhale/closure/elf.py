@@ -126,19 +126,19 @@ def _contents(base: Elf, order: str, head: bytes, size: int, mapped: list[Segmen
         wanted.append((file_offset(mapped, dynamic.address, "dynamic section"), dynamic.file_size))
     blocks = yield from _ask(head, size, wanted)
     interpreter: str | None = None
-    found: list[Note] = []
+    result: list[Note] = []
     for segment, block in zip(roles, blocks, strict=False):
         if segment.type == PT_INTERP:
             if len(block) < segment.file_size:
                 raise UnreadableElf("truncated within its interpreter's name")
             interpreter = os.fsdecode(block.split(b"\0")[0])
         else:
-            found += notes(block, order, segment.align)
+            result += notes(block, order, segment.align)
     base = replace(
         base,
         interpreter=interpreter,
-        notes=tuple(found),
-        isa_level=isa_level(found, order, base),
+        notes=tuple(result),
+        isa_level=isa_level(result, order, base),
         refusal=refusal or map_refusal(base.type, mapped),
     )
     if dynamic is None:
@@ -270,5 +270,5 @@ def _ask(head: bytes, size: int, ranges: list[Range]) -> Generator[list[Range], 
     absent = [r for r in ranges if len(head) < r[0] + r[1] and r[0] < size]
     bounded = [(start, min(length, size - start)) for start, length in absent]
     blocks = (yield bounded) if bounded else []
-    found = dict(zip(absent, blocks, strict=True))
-    return [found[r] if r in found else head[r[0] : r[0] + r[1]] for r in ranges]
+    contents = dict(zip(absent, blocks, strict=True))
+    return [contents[r] if r in contents else head[r[0] : r[0] + r[1]] for r in ranges]

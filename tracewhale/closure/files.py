@@ -49,19 +49,19 @@ class ElfFiles:
 
     def _load(self, entries: list[Entry]) -> None:
         parsers: dict[str, Parser] = {}
-        asked: dict[str, list[Range]] = {}
+        pending: dict[str, list[Range]] = {}
         for entry in entries:
             parser = parse(entry.size)
-            parsers[entry.path], asked[entry.path] = parser, next(parser)
-        while asked:
-            ranges = [(path, start, size) for path, wanted in asked.items() for start, size in wanted]
+            parsers[entry.path], pending[entry.path] = parser, next(parser)
+        while pending:
+            ranges = [(path, start, size) for path, wanted in pending.items() for start, size in wanted]
             blocks = iter(self.view.tree.read(ranges))
             following: dict[str, list[Range]] = {}
-            for path, wanted in asked.items():
+            for path, wanted in pending.items():
                 step = self._step(path, parsers[path], wanted, blocks)
                 if step is not None:
                     following[path] = step
-            asked = following
+            pending = following
 
     def _step(
         self, path: str, parser: Parser, wanted: list[Range], blocks: Iterator[bytes | None]

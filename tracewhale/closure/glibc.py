@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 
-from tracewhale.closure.disk import Findings, Located, Lost, SearchResult
+from tracewhale.closure.disk import Findings, LocatedElf, SearchFailure, SearchResult
 from tracewhale.closure.loader import Loader
 from tracewhale.closure.model import Attempt, Edge, EdgeKind, Elf, How, Miss, VersionProblem
 from tracewhale.closure.search import Map, Search
@@ -37,40 +37,40 @@ class Namespace:
         self.order: list[Map] = []
 
     def named(self, name: str) -> Map | None:
-        found = self.parent.named(name) if self.parent else None
-        return found or self.names.get(name)
+        inherited = self.parent.named(name) if self.parent else None
+        return inherited or self.names.get(name)
 
     def same_file(self, identity: object) -> Map | None:
-        found = self.parent.same_file(identity) if self.parent else None
-        return found or self.identities.get(identity)
+        inherited = self.parent.same_file(identity) if self.parent else None
+        return inherited or self.identities.get(identity)
 
-    def add(self, made: Map, identity: object | None, *names: str | None) -> None:
+    def add(self, map_: Map, identity: object | None, *names: str | None) -> None:
         """Append an object; its names are those given and its soname."""
-        for name in (*names, made.elf.soname):
+        for name in (*names, map_.elf.soname):
             if name:
-                self.name(made, name)
+                self.name(map_, name)
         if identity is not None:
-            self.identities[identity] = made
-        self.order.append(made)
+            self.identities[identity] = map_
+        self.order.append(map_)
 
-    def name(self, made: Map, name: str) -> None:
-        made.names[name] = None
-        self.names.setdefault(name, made)
+    def name(self, map_: Map, name: str) -> None:
+        map_.names[name] = None
+        self.names.setdefault(name, map_)
 
-    def move_before(self, made: Map, other: Map) -> None:
+    def move_before(self, map_: Map, other: Map) -> None:
         """Where a filtee is loaded after the object that names it, it goes before it."""
-        if made not in self.order or other not in self.order:
+        if map_ not in self.order or other not in self.order:
             return
-        if self.order.index(other) < self.order.index(made):
-            self.order.remove(made)
-            self.order.insert(self.order.index(other), made)
-            self.names = {name: each for each in reversed(self.order) for name in each.names}
+        if self.order.index(other) < self.order.index(map_):
+            self.order.remove(map_)
+            self.order.insert(self.order.index(other), map_)
+            self.names = {name: map_ for map_ in reversed(self.order) for name in map_.names}
 
 
 class GlibcProcess:
     """A program as the loader finds it: what it needs, is filtered by, preloads, and is audited by."""
 
-    def __init__(self, search: Search, program: Located, findings: Findings) -> None:
+    def __init__(self, search: Search, program: LocatedElf, findings: Findings) -> None:
         self.search = search
         self.findings = findings
         self.loader: Loader = search.loader
@@ -81,7 +81,7 @@ class GlibcProcess:
         findings.objects[program.physical] = program.elf
         self._start(program)
 
-    def _start(self, program: Located) -> None:
+    def _start(self, program: LocatedElf) -> None:
         self.interpreter = Map(self.loader.elf, self.loader.path, self.loader.physical, "/")
         self.base.add(self.main, None)
         self.base.add(self.interpreter, None, program.elf.interpreter or self.loader.path)
@@ -94,24 +94,24 @@ class GlibcProcess:
             self._audit(name)
         first = [self.main]
         for kind, name in self._preloads():
-            made = self._request(self.main, name, kind, self.base)
-            if made is not None:
-                first.append(made)
+            map_ = self._request(self.main, name, kind, self.base)
+            if map_ is not None:
+                first.append(map_)
         self._dependencies(first, self.base)
         self._check_versions(self.base)
         self._maps += self.base.order
 
-    def open(self, located: Located) -> tuple[tuple[str, str], ...]:
+    def open(self, located: LocatedElf) -> tuple[tuple[str, str], ...]:
         """Load a library into the running process, as dlopen(3) does; what is new by it, in order."""
         if self.base.same_file(located.identity) or located.physical == self.loader.physical:
             return ()
         edge = Edge(self.main.physical, located.path, located.path, EdgeKind.OPENED, How.PATH)
         self.findings.edges[edge] = None
         space = Namespace(self.base)
-        made = self.search.map(located, None)
+        map_ = self.search.map(located, None)
         self.findings.objects[located.physical] = located.elf
-        space.add(made, located.identity, located.path)
-        self._dependencies([made], space)
+        space.add(map_, located.identity, located.path)
+        self._dependencies([map_], space)
         self._check_versions(space)
         self._maps += space.order
         return _listed(space.order)
@@ -119,20 +119,20 @@ class GlibcProcess:
     def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
         """Yield what dlopen(3) would find for names that objects (physical paths) have among their literals,
         without what the process has loaded anyway."""
-        for made in self._maps:
-            for name in names.get(made.physical, ()):
+        for map_ in self._maps:
+            for name in names.get(map_.physical, ()):
                 if self.base.named(name) is not None:
                     continue
-                outcome = self.search.find(name, made, self.main)
+                outcome = self.search.find(name, map_, self.main)
                 if isinstance(outcome, SearchResult) and not self.base.same_file(outcome.located.identity):
                     path = outcome.located.path
-                    yield Edge(made.physical, name, path, EdgeKind.POSSIBLE, outcome.how, outcome.variant)
+                    yield Edge(map_.physical, name, path, EdgeKind.POSSIBLE, outcome.how, outcome.variant)
 
     @property
     def loaded(self) -> tuple[tuple[str, str], ...]:
         """Names and found paths in load order, without the program, and without a loader that nothing
         needs."""
-        needed = [made for made in self.base.order[1:] if made is not self.interpreter]
+        needed = [map_ for map_ in self.base.order[1:] if map_ is not self.interpreter]
         at = self._interpreter_at
         if at is None and self.loader.version >= ALWAYS_LISTED:
             at = len(needed)
@@ -163,10 +163,10 @@ class GlibcProcess:
     def _audit(self, name: str) -> None:
         """Load an audit module with its dependencies into a namespace of its own."""
         space = Namespace(audit=True)
-        made = self._request(self.main, name, EdgeKind.AUDIT, space)
-        if made is not None:
+        map_ = self._request(self.main, name, EdgeKind.AUDIT, space)
+        if map_ is not None:
             space.names.setdefault(self.loader.elf.soname or "", self.interpreter)
-            self._dependencies([made], space)
+            self._dependencies([map_], space)
 
     def _dependencies(self, queue: list[Map], space: Namespace) -> None:
         """Breadth first, as _dl_map_object_deps; filtees come before the object that names them."""
@@ -178,74 +178,80 @@ class GlibcProcess:
             done.add(id(needer))
             filtees: list[Map] = []
             for dependency in needer.elf.dependencies:
-                made = self._request(needer, dependency.name, dependency.kind, space)
-                if made is None or id(made) in done:
+                map_ = self._request(needer, dependency.name, dependency.kind, space)
+                if map_ is None or id(map_) in done:
                     continue
                 if dependency.kind is EdgeKind.NEEDED:
-                    queue.append(made)
+                    queue.append(map_)
                 else:
-                    space.move_before(made, needer)
-                    filtees.append(made)
+                    space.move_before(map_, needer)
+                    filtees.append(map_)
             queue[:0] = filtees
 
     def _request(self, needer: Map, name: str, kind: EdgeKind, space: Namespace) -> Map | None:
         """Return one request for a name: an object loaded before, or one that is found now."""
-        asked = expand(name, self.search.tokens(needer)) if "$" in name else name
-        if not asked:
+        expanded = expand(name, self.search.tokens(needer)) if "$" in name else name
+        if not expanded:
             attempt = Attempt(name, How.PATH, "a token in it has no value here")
-            self._miss(needer, name, kind, Lost((attempt,)))
+            self._miss(needer, name, kind, SearchFailure((attempt,)))
             return None
-        known = space.named(asked)
+        known = space.named(expanded)
         if known is not None:
             self._edge(needer, name, known.path, kind, How.LOADED)
             if known is self.interpreter and self._interpreter_at is None:
                 self._interpreter_at = len(self.base.order) - 2
                 self.findings.objects[self.loader.physical] = self.loader.elf
             return known
-        if asked in VDSO:
+        if expanded in VDSO:
             return None
         asker = self.interpreter if kind is EdgeKind.AUDIT else needer
         trusted = self.search.root.secure and kind in OUTSIDE
-        outcome = self.search.find(asked, asker, self.main, space.audit, trusted)
-        if isinstance(outcome, Lost):
+        outcome = self.search.find(expanded, asker, self.main, space.audit, trusted)
+        if isinstance(outcome, SearchFailure):
             self._miss(needer, name, kind, outcome)
             return None
-        return self._accept(needer, name, asked, kind, outcome, space)
+        return self._accept(needer, name, expanded, kind, outcome, space)
 
     def _accept(
-        self, needer: Map, name: str, asked: str, kind: EdgeKind, found: SearchResult, space: Namespace
+        self,
+        needer: Map,
+        name: str,
+        expanded: str,
+        kind: EdgeKind,
+        search_result: SearchResult,
+        space: Namespace,
     ) -> Map:
-        located = found.located
-        self._edge(needer, name, located.path, kind, found.how, found.variant)
+        located = search_result.located
+        self._edge(needer, name, located.path, kind, search_result.how, search_result.variant)
         same = space.same_file(located.identity)
         if same is not None:
-            space.name(same, asked)
+            space.name(same, expanded)
             return same
         parent = None if kind is EdgeKind.AUDIT else needer
-        made = self.search.map(located, parent)
+        map_ = self.search.map(located, parent)
         self.findings.objects[located.physical] = located.elf
-        space.add(made, located.identity, asked)
-        return made
+        space.add(map_, located.identity, expanded)
+        return map_
 
     def _edge(self, needer: Map, name: str, path: str, kind: EdgeKind, how: How, variant: str = "") -> None:
         self.findings.edges[Edge(needer.physical, name, path, kind, how, variant)] = None
 
-    def _miss(self, needer: Map, name: str, kind: EdgeKind, lost: Lost) -> None:
+    def _miss(self, needer: Map, name: str, kind: EdgeKind, lost: SearchFailure) -> None:
         optional = kind not in (EdgeKind.NEEDED, EdgeKind.FILTER)
         miss = Miss(needer.physical, name, kind, lost.attempts, optional, lost.fatal)
         self.findings.misses[miss] = None
 
     def _check_versions(self, space: Namespace) -> None:
         """DT_VERNEED of every object against DT_VERDEF of what answers to the file's name (dl-version.c)."""
-        for made in space.order:
-            for need in made.elf.version_needs:
+        for map_ in space.order:
+            for need in map_.elf.version_needs:
                 library = space.named(need.file)
                 if library is None or need.weak or not library.elf.version_definitions:
                     continue
                 if need.version not in library.elf.version_definitions:
-                    problem = VersionProblem(made.physical, library.path, need.version)
+                    problem = VersionProblem(map_.physical, library.path, need.version)
                     self.findings.version_problems[problem] = None
 
 
 def _listed(order: list[Map]) -> tuple[tuple[str, str], ...]:
-    return tuple((next(iter(made.names)), made.path) for made in order)
+    return tuple((next(iter(map_.names)), map_.path) for map_ in order)

@@ -98,15 +98,15 @@ def _extensions(data: bytes, offset: int) -> tuple[str, list[str]]:
 def _reader(data: bytes, base: int) -> Callable[[int], str]:
     """Reads strings of the table by their offset, each once, and no more in all than a sane one has."""
     known: dict[int, str] = {}
-    left = MAX_STRINGS
+    remaining = MAX_STRINGS
 
     def text(offset: int) -> str:
-        nonlocal left
+        nonlocal remaining
         if offset not in known:
             start = base + offset
             end = data.find(b"\0", start, start + 4096)
-            left -= max(0, end - start)
-            if start >= len(data) or end < 0 or left < 0:
+            remaining -= max(0, end - start)
+            if start >= len(data) or end < 0 or remaining < 0:
                 raise IndexError(offset)
             known[offset] = os.fsdecode(data[start:end])
         return known[offset]
@@ -139,7 +139,7 @@ def encode(cache: Cache, names: Iterable[str] = ()) -> bytes:
     string that is the end of another.
     """
     texts, places, offsets = (
-        _shared(cache, names) if cache.generator or cache.form == "old" else _apart(cache)
+        _unique_strings(cache, names) if cache.generator or cache.form == "old" else _apart(cache)
     )
     subdirectories = sorted({e.subdirectory for e in cache.entries if e.subdirectory}, key=os.fsencode)
     start = NEW_HEADER.size + len(cache.entries) * NEW_ENTRY.size
@@ -197,7 +197,7 @@ def _apart(cache: Cache) -> Table:
     return bytes(table), places, {}
 
 
-def _shared(cache: Cache, names: Iterable[str]) -> Table:
+def _unique_strings(cache: Cache, names: Iterable[str]) -> Table:
     """Return each string once, of which one may be the end of another (glibc, elf/stringtable.c)."""
     texts = {text for e in cache.entries for text in (e.name, e.path)} | set(names)
     texts |= {e.subdirectory for e in cache.entries if e.subdirectory}

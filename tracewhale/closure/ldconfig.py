@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from tracewhale.closure.cache import Cache, CacheEntry, compare, ordered
+from tracewhale.closure.cache import Cache, CacheEntry, compare, sort_entries
 from tracewhale.closure.cpu import LEGACY_GONE
 from tracewhale.closure.disk import Disk
 from tracewhale.closure.headers import ET_DYN
@@ -71,11 +71,11 @@ def build(view: View, loader: Loader, keep: Keep = lambda path: True) -> bytes:
 def scan(view: View, loader: Loader, keep: Keep = lambda path: True) -> tuple[Cache, frozenset[str]]:
     """Return the cache's entries, and the names of all subdirectories of ``glibc-hwcaps``."""
     scanner = _Scanner(Disk(view), loader, keep)
-    entries = ordered(scanner.entries())
+    entries = sort_entries(scanner.entries())
     return Cache(entries, "new", scanner.generator), frozenset(scanner.names)
 
 
-def configured(view: View, path: str = CONF) -> tuple[str, ...]:
+def configured_directories(view: View, path: str = CONF) -> tuple[str, ...]:
     """Return the directories that ``ld.so.conf`` names, with all that it includes, in order."""
     return tuple(line.partition("=")[0].rstrip().rstrip("/") for line in _lines(Disk(view), path))
 
@@ -125,12 +125,12 @@ class _Scanner:
             if name.startswith(".") or ":" in name or physical is None or not self.keep(physical):
                 continue
             self.names[name] = None
-            made = ScannedDirectory(f"{below}/{name}", physical, place.type, name)
-            self._places.setdefault(physical, made)
+            scanned_directory = ScannedDirectory(f"{below}/{name}", physical, place.type, name)
+            self._places.setdefault(physical, scanned_directory)
 
     def _read_ahead(self, places: Iterable[ScannedDirectory]) -> None:
-        found = (self._target(e) for p in places for e in self._listed(p) if _is_library(e.path))
-        self.disk.files.load(entry for entry in found if entry is not None)
+        targets = (self._target(e) for p in places for e in self._listed(p) if _is_library(e.path))
+        self.disk.files.load(entry for entry in targets if entry is not None)
 
     def _listed(self, place: ScannedDirectory) -> list[Entry]:
         listing = self.disk.view.listing(place.physical) or {}
@@ -264,11 +264,11 @@ def _lines(disk: Disk, path: str) -> Iterator[str]:
             continue
         effort.spend(LINE_COST + len(line))
         if re.match(r"include[ \t]", line):
-            named = re.split("[ \t]", line[8:])
-            included = [found for pattern in named for found in _glob(disk, pattern, here, effort)]
+            patterns = re.split("[ \t]", line[8:])
+            included = [file for pattern in patterns for file in _glob(disk, pattern, here, effort)]
             included = included[: MAX_FILES - files]
             files += len(included)
-            reading += [(found, _directives(disk, found)) for found in reversed(included)]
+            reading += [(file, _directives(disk, file)) for file in reversed(included)]
         elif not re.match(r"(?i)hwcap[ \t]", line):
             yield line
 
@@ -287,19 +287,19 @@ def _glob(disk: Disk, pattern: str, path: str, effort: Effort) -> list[str]:
         return []
     if not pattern.startswith("/"):
         pattern = f"{os.path.dirname(path)}/{pattern}"
-    found = [""]
+    matches = [""]
     for part in pattern.strip("/").split("/"):
         if not MAGIC.search(part):
-            found = [f"{directory}/{part}" for directory in found]
+            matches = [f"{directory}/{part}" for directory in matches]
             continue
         matching = name_pattern(part)
-        found = [
+        matches = [
             f"{directory}/{name}"
-            for directory in found
+            for directory in matches
             for name in _names(disk, directory, len(matching.pattern), effort)
             if matching.fullmatch(name) and (not name.startswith(".") or part.startswith("."))
         ]
-    return sorted(found, key=os.fsencode)
+    return sorted(matches, key=os.fsencode)
 
 
 def _names(disk: Disk, directory: str, cost: int, effort: Effort) -> Collection[str]:

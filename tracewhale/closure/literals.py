@@ -35,15 +35,15 @@ def literals(view: View, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """For each physical path of an ELF file the literals in its read-only data that end like the file
     name of a library, in order, each once. Files that are not readable ELF files have none."""
     entries = [entry for path in paths if (entry := view.lstat(path)) and entry.kind is Kind.FILE]
-    found: dict[str, tuple[str, ...]] = {}
+    result: dict[str, tuple[str, ...]] = {}
     for entry, ranges in zip(entries, _read_only(view, entries), strict=True):
         names: dict[str, None] = {}
-        left = LIMIT
+        remaining = LIMIT
         for start, size in ranges:
-            names |= dict.fromkeys(islice(_names(view, entry.path, start, min(size, left)), MOST))
-            left -= min(size, left)
-        found[entry.path] = tuple(names)[:MOST]
-    return found
+            names |= dict.fromkeys(islice(_names(view, entry.path, start, min(size, remaining)), MOST))
+            remaining -= min(size, remaining)
+        result[entry.path] = tuple(names)[:MOST]
+    return result
 
 
 def _names(view: View, path: str, start: int, size: int) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _read_only(view: View, entries: list[Entry]) -> list[list[Range]]:
     wanted = [(e.path, start, size) for e, (start, size, _) in zip(entries, tables, strict=True)]
     blocks = view.tree.read(wanted)
     return [
-        _merged(_sections(block or b"", head or b"", width), entry.size)
+        _merge(_sections(block or b"", head or b"", width), entry.size)
         for block, head, (_, _, width), entry in zip(blocks, heads, tables, entries, strict=True)
     ]
 
@@ -102,7 +102,7 @@ def _sections(table: bytes, head: bytes, width: int) -> Iterator[Range]:
             yield offset, size
 
 
-def _merged(ranges: Iterable[Range], size: int) -> list[Range]:
+def _merge(ranges: Iterable[Range], size: int) -> list[Range]:
     merged: list[Range] = []
     for start, length in sorted(ranges):
         end = min(start + length, size)

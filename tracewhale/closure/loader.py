@@ -102,9 +102,9 @@ def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
 def _version(physical: str, data: bytes) -> tuple[int, int]:
     """glibc's version: its banner, which stands in loaders since 2.33, or Debian's file name before."""
     said = re.search(rb"release version (\d+)\.(\d+)", data)
-    named = re.search(r"/ld-(\d+)\.(\d+)[^/]*\.so$", physical)
-    if said or named:
-        major, minor = (said or named).groups()  # type: ignore[union-attr]
+    match = re.search(r"/ld-(\d+)\.(\d+)[^/]*\.so$", physical)
+    if said or match:
+        major, minor = (said or match).groups()  # type: ignore[union-attr]
         return int(major), int(minor)
     return (2, 36) if b"glibc-hwcaps" in data else (2, 31)
 
@@ -123,16 +123,16 @@ def _system_directories(data: bytes) -> tuple[str, ...]:
     """Return the trusted directories: glibc keeps them as one array of strings that end in a slash."""
     for match in islice(re.finditer(rb"/\0/", data), MAX_CANDIDATES):
         before = data.rfind(b"\0", max(0, match.start() - PATH_MAX), match.start()) + 1
-        found = [data[data.find(b"/", before) : match.start() + 1]]
+        result = [data[data.find(b"/", before) : match.start() + 1]]
         at = match.start() + 2
-        while data[at : at + 1] == b"/" and len(found) < MAX_CANDIDATES:
+        while data[at : at + 1] == b"/" and len(result) < MAX_CANDIDATES:
             end = data.find(b"\0", at, at + PATH_MAX)
             if end < 0 or data[end - 1 : end] != b"/":
                 break
-            found.append(data[at:end])
+            result.append(data[at:end])
             at = end + 1
-        if len(found) > 1 and all(b"lib" in directory for directory in found):
-            return tuple(map(os.fsdecode, found))
+        if len(result) > 1 and all(b"lib" in directory for directory in result):
+            return tuple(map(os.fsdecode, result))
     return ()
 
 

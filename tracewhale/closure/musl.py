@@ -14,9 +14,9 @@ from tracewhale.closure.disk import (
     Disk,
     FileVerdict,
     Findings,
-    Located,
-    Lost,
+    LocatedElf,
     Outcome,
+    SearchFailure,
     SearchResult,
     UnusableFile,
 )
@@ -33,16 +33,18 @@ class Dso:
 
     __slots__ = ("located", "needed_by", "rpath", "short")
 
-    def __init__(self, located: Located, needed_by: Dso | None, rpath: str, short: str) -> None:
+    def __init__(self, located: LocatedElf, needed_by: Dso | None, rpath: str, short: str) -> None:
         self.located, self.needed_by, self.rpath, self.short = located, needed_by, rpath, short
 
 
 class MuslProcess:
     """A program as musl's loader finds it."""
 
-    def __init__(self, disk: Disk, loader: Loader, program: Located, root: Root, findings: Findings) -> None:
+    def __init__(
+        self, disk: Disk, loader: Loader, program: LocatedElf, root: Root, findings: Findings
+    ) -> None:
         self.disk, self.loader, self.root, self.findings = disk, loader, root, findings
-        interpreter = Located(loader.path, loader.physical, loader.physical, loader.elf)
+        interpreter = LocatedElf(loader.path, loader.physical, loader.physical, loader.elf)
         self.interpreter = Dso(interpreter, None, "", "")
         self.main = Dso(program, None, self._rpath(program, main=True), "")
         self.base: list[tuple[str, Dso]] = []
@@ -63,7 +65,7 @@ class MuslProcess:
                 self._request(self.main, None, name, EdgeKind.PRELOAD, self.base, queue)
         self._dependencies(queue, self.base)
 
-    def open(self, located: Located) -> tuple[tuple[str, str], ...]:
+    def open(self, located: LocatedElf) -> tuple[tuple[str, str], ...]:
         """Load a library into the running process; what is new by it, in order."""
         known = {dso.located.physical for _, dso in self.base}
         if located.physical in known or located.physical == self.loader.physical:
@@ -75,18 +77,18 @@ class MuslProcess:
         dso = Dso(located, self.main, self._rpath(located), "")
         space.append((located.path, dso))
         self._dependencies([dso], space)
-        self._opened += [each for _, each in space[len(self.base) :]]
+        self._opened += [library for _, library in space[len(self.base) :]]
         return tuple((name, d.located.path) for name, d in space[len(self.base) :])
 
     def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
         """Yield what dlopen(3) would find for names that objects (physical paths) have among their literals,
         without what the process has loaded anyway."""
         loaded = {dso.located.identity for _, dso in self.base}
-        for dso in (self.main, *(each for _, each in self.base), *self._opened):
+        for dso in (self.main, *(library for _, library in self.base), *self._opened):
             physical = dso.located.physical
             for name in names.get(physical, ()):
                 outcome = self._find(name, dso, self.base)
-                if isinstance(outcome, Lost) or outcome.how is How.LOADED:
+                if isinstance(outcome, SearchFailure) or outcome.how is How.LOADED:
                     continue
                 if outcome.located.identity not in loaded:
                     yield Edge(physical, name, outcome.located.path, EdgeKind.POSSIBLE, outcome.how)
@@ -116,7 +118,7 @@ class MuslProcess:
     ) -> None:
         physical = needer.located.physical
         outcome = self._find(name, chain, space)
-        if isinstance(outcome, Lost):
+        if isinstance(outcome, SearchFailure):
             optional = kind is EdgeKind.PRELOAD
             miss = Miss(physical, name, kind, outcome.attempts, optional, outcome.fatal)
             self.findings.misses[miss] = None
@@ -134,9 +136,9 @@ class MuslProcess:
                     dso.short = dso.located.path.rpartition("/")[2]
                 return
         self.findings.objects[located.physical] = located.elf
-        made = Dso(located, chain, self._rpath(located), "" if "/" in name else name)
-        space.append((name, made))
-        queue.append(made)
+        library = Dso(located, chain, self._rpath(located), "" if "/" in name else name)
+        space.append((name, library))
+        queue.append(library)
 
     def _find(self, name: str, needer: Dso | None, space: list[tuple[str, Dso]]) -> Outcome:
         reserved = name.startswith("lib") and name[3:].startswith(MUSL_RESERVED)
@@ -145,18 +147,18 @@ class MuslProcess:
         attempts: list[Attempt] = []
         if "/" in name:
             path = name if name.startswith("/") else f"{self.root.directory.rstrip('/')}/{name}"
-            return self._open(path, How.PATH, attempts) or Lost(tuple(attempts))
+            return self._open(path, How.PATH, attempts) or SearchFailure(tuple(attempts))
         for _, dso in space:
             if dso.short == name:
                 return SearchResult(dso.located, How.LOADED)
         if not name or len(name) > NAME_MAX:
-            return Lost((Attempt(name, How.PATH, "not a file name"),))
+            return SearchFailure((Attempt(name, How.PATH, "not a file name"),))
         for how, places in self._stages(needer):
             for place in places:
                 outcome = self._open(f"{place}/{name}", how, attempts)
                 if outcome is not None:
                     return outcome
-        return Lost(tuple(attempts))
+        return SearchFailure(tuple(attempts))
 
     def _stages(self, needer: Dso | None) -> list[tuple[How, tuple[str, ...]]]:
         stages = [(How.LIBRARY_PATH, self._split(self.library_path))]
@@ -177,7 +179,7 @@ class MuslProcess:
         elements = [e for e in re.split("[:\n]", path.split("\0")[0]) if e][:MAX_DIRECTORIES]
         return tuple(e if e.startswith("/") else f"{working}/{e}" for e in elements)
 
-    def _rpath(self, located: Located, *, main: bool = False) -> str:
+    def _rpath(self, located: LocatedElf, *, main: bool = False) -> str:
         """Return the rpath with ``$ORIGIN`` in it replaced; none when another token is in it
         (fixup_rpath)."""
         elf = located.elf
@@ -194,11 +196,13 @@ class MuslProcess:
         looked = self.disk.look(path)
         if isinstance(looked, UnusableFile):
             attempts.append(Attempt(path, how, looked.reason))
-            return None if looked.verdict is FileVerdict.ABSENT else Lost(tuple(attempts), fatal=True)
+            return (
+                None if looked.verdict is FileVerdict.ABSENT else SearchFailure(tuple(attempts), fatal=True)
+            )
         if not looked.elf.dynamic or looked.elf.bits != self.loader.elf.bits:
             reason = f"wrong ELF class: ELFCLASS{looked.elf.bits}" if looked.elf.dynamic else "not dynamic"
             attempts.append(Attempt(path, how, reason))
-            return Lost(tuple(attempts), fatal=True)
+            return SearchFailure(tuple(attempts), fatal=True)
         same = looked.physical == self.loader.physical
         if same or (looked.elf.soname or "").startswith(("libc.so", "libc.musl-")):
             return SearchResult(self.interpreter.located, How.LOADED)

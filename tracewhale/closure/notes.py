@@ -17,7 +17,7 @@ GNU_PROPERTY_X86_ISA_1_NEEDED = 0xC0008002
 def notes(block: bytes, order: str, align: int) -> list[Note]:
     """Return notes of one segment, with ELF's padding of 4 bytes (8 where the segment says so)."""
     pad = 8 if align == 8 else 4
-    found: list[Note] = []
+    result: list[Note] = []
     at = 0
     while at + 12 <= len(block):
         name_size, size, kind = struct.unpack_from(order + "III", block, at)
@@ -27,9 +27,9 @@ def notes(block: bytes, order: str, align: int) -> list[Note]:
         if start + size > len(block):
             break
         owner = block[at + 12 : at + 12 + name_size].rstrip(b"\0")
-        found.append(Note(os.fsdecode(owner), kind, block[start : start + size]))
+        result.append(Note(os.fsdecode(owner), kind, block[start : start + size]))
         at = start + -(-size // pad) * pad
-    return found
+    return result
 
 
 def isa_level(notes: list[Note], order: str, base: Elf) -> int:

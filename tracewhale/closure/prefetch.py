@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from tracewhale.closure.cache import Cache
-from tracewhale.closure.disk import Disk, Located
+from tracewhale.closure.disk import Disk, LocatedElf
 from tracewhale.closure.loader import Loader
 from tracewhale.closure.model import Elf, Root
 from tracewhale.closure.tokens import Tokens, directories
@@ -18,7 +18,7 @@ from tracewhale.rootfs.tree import Entry
 def read_ahead(
     disk: Disk,
     roots: Sequence[Root],
-    loader_of: Callable[[Located], Loader | None],
+    loader_of: Callable[[LocatedElf], Loader | None],
     cache_of: Callable[[Loader], Cache],
 ) -> None:
     """Fetch the directories and ELF files that the roots' closures will most likely ask for."""
@@ -27,23 +27,23 @@ def read_ahead(
     entries = _entries(disk, paths)
     disk.files.load(entries.values())
     located = [
-        Located(path, entry.path, entry.path, elf)
+        LocatedElf(path, entry.path, entry.path, elf)
         for path, entry in entries.items()
         if isinstance(elf := disk.files.get(entry), Elf)
     ]
     loaders = {loader.physical: loader for item in located if (loader := _kind(item, loader_of))}
     libraries = {dict(root.environment).get("LD_LIBRARY_PATH", "") for root in roots}
-    asked = {place for text in libraries for place in text.replace(";", ":").split(":") if place}
+    places_named = {place for text in libraries for place in text.replace(";", ":").split(":") if place}
     for loader in loaders.values():
-        _level_by_level(disk, located, loader, cache_of(loader), asked)
+        _level_by_level(disk, located, loader, cache_of(loader), places_named)
 
 
-def _kind(item: Located, loader_of: Callable[[Located], Loader | None]) -> Loader | None:
+def _kind(item: LocatedElf, loader_of: Callable[[LocatedElf], Loader | None]) -> Loader | None:
     return loader_of(item) if item.elf.dynamic else None
 
 
 def _level_by_level(
-    disk: Disk, located: Iterable[Located], loader: Loader, cache: Cache, places: set[str]
+    disk: Disk, located: Iterable[LocatedElf], loader: Loader, cache: Cache, places: set[str]
 ) -> None:
     names = {entry.name: entry.path for entry in cache.entries if entry.flags in loader.cache_flags}
     places = {p.rstrip("/") + "/" for p in (*loader.directories, *places) if p.startswith("/")}
@@ -64,16 +64,16 @@ def _level_by_level(
                 else:
                     wanted |= {place + name for place in (*places, *_own(item, loader))}
         _prefetch(disk, own)
-        found = _entries(disk, wanted)
-        disk.files.load(found.values())
+        entries = _entries(disk, wanted)
+        disk.files.load(entries.values())
         level = [
-            Located(path, entry.path, entry.path, elf)
-            for path, entry in found.items()
+            LocatedElf(path, entry.path, entry.path, elf)
+            for path, entry in entries.items()
             if entry.path not in seen and isinstance(elf := disk.files.get(entry), Elf)
         ]
 
 
-def _own(item: Located, loader: Loader) -> tuple[str, ...]:
+def _own(item: LocatedElf, loader: Loader) -> tuple[str, ...]:
     text = item.elf.runpath or item.elf.rpath
     if not text:
         return ()
@@ -82,14 +82,14 @@ def _own(item: Located, loader: Loader) -> tuple[str, ...]:
 
 
 def _entries(disk: Disk, paths: Iterable[str]) -> dict[str, Entry]:
-    found = {path: disk.view.resolve(path).entry for path in sorted(paths)}
-    return {path: entry for path, entry in found.items() if entry is not None}
+    entries = {path: disk.view.resolve(path).entry for path in sorted(paths)}
+    return {path: entry for path, entry in entries.items() if entry is not None}
 
 
-def _prefetch(disk: Disk, asked: Iterable[str]) -> None:
+def _prefetch(disk: Disk, paths: Iterable[str]) -> None:
     """List directories with all that lead to them, also where /usr is merged, in one exchange."""
     wanted: set[str] = set()
-    for path in asked:
+    for path in paths:
         path = path.rstrip("/")
         while path not in wanted and path:
             wanted |= {path, f"/usr{path}"}

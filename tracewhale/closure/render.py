@@ -84,16 +84,16 @@ def _how(edge: Edge) -> str:
 
 def _row(row: Row, hows: Mapping[str, str], paint: Painter) -> str:
     """Return one row; an object that was loaded before shows how it was found then."""
-    found = row.found
-    name = printable(found.name)
-    kind = "" if found.kind is EdgeKind.NEEDED else f" ({found.kind.value})"
-    if isinstance(found, Miss):
-        if found.optional:
+    edge = row.found
+    name = printable(edge.name)
+    kind = "" if edge.kind is EdgeKind.NEEDED else f" ({edge.kind.value})"
+    if isinstance(edge, Miss):
+        if edge.optional:
             return paint(YELLOW, f"{name} => not found, which is no error{kind}")
-        return paint(RED, f"{name} => {'unusable' if found.fatal else 'not found'}{kind}")
-    path = printable(found.path)
+        return paint(RED, f"{name} => {'unusable' if edge.fatal else 'not found'}{kind}")
+    path = printable(edge.path)
     arrow = path if path == name else f"{name} => {path}"
-    how = hows.get(found.path, "") if found.how is How.LOADED else _how(found)
+    how = hows.get(edge.path, "") if edge.how is How.LOADED else _how(edge)
     return f"{arrow}{kind}{paint(DIM, how + (' ...' if row.repeated else ''))}"
 
 
@@ -124,14 +124,14 @@ def _painter(colour: bool) -> Painter:
 
 
 def _file(listing: Listing) -> dict[str, Any]:
-    found = [row.found for row in listing.rows]
+    outcomes = [row.found for row in listing.rows]
     return {
         "asked": listing.asked,
         "path": listing.path,
         "trouble": listing.trouble,
         "complete": listing.complete,
-        "found": [_edge(each) for each in found if isinstance(each, Edge)],
-        "missing": [_miss(each) for each in found if isinstance(each, Miss)],
+        "found": [_edge(outcome) for outcome in outcomes if isinstance(outcome, Edge)],
+        "missing": [_miss(outcome) for outcome in outcomes if isinstance(outcome, Miss)],
         "versions": [
             {"needed_by": p.needer, "library": p.library, "version": p.version}
             for p in listing.version_problems
@@ -140,7 +140,7 @@ def _file(listing: Listing) -> dict[str, Any]:
             {"path": v.path, "instead_of": v.baseline, "subdirectory": v.subdirectory}
             for v in listing.closure.variants
         ],
-        "possible": [_edge(each) for each in listing.possible],
+        "possible": [_edge(outcome) for outcome in listing.possible],
     }
 
 

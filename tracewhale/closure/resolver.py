@@ -8,7 +8,7 @@ from dataclasses import replace
 from tracewhale.closure import glibc, musl
 from tracewhale.closure.cache import Cache
 from tracewhale.closure.cpu import BASELINE, Cpu
-from tracewhale.closure.disk import Disk, Findings, Located
+from tracewhale.closure.disk import Disk, Findings, LocatedElf
 from tracewhale.closure.literals import literals
 from tracewhale.closure.loader import KNOWN, Loader, identify
 from tracewhale.closure.model import (
@@ -88,9 +88,9 @@ class Resolver:
                 if located.elf.soname:
                     names.setdefault(located.elf.soname, located.path)
         self._settle(findings, opened)
-        found = {edge.path for edge in findings.edges}
+        edge_paths = {edge.path for edge in findings.edges}
         for search in self._searches.values():
-            findings.variants |= {v: None for v in search.variants if v.baseline in found}
+            findings.variants |= {v: None for v in search.variants if v.baseline in edge_paths}
         unreadable |= self._unreadable()
         return Closure(
             findings.objects,
@@ -107,12 +107,14 @@ class Resolver:
         read-only data. A guess: a literal may never be used, and a name may be put together at run time."""
         processes = [process for process in self._processes.values() if process is not None]
         objects = dict.fromkeys(path for process in processes for path in process.findings.objects)
-        self._literals |= literals(self.disk.view, [each for each in objects if each not in self._literals])
+        self._literals |= literals(
+            self.disk.view, [object_path for object_path in objects if object_path not in self._literals]
+        )
         return tuple(
             dict.fromkeys(edge for process in processes for edge in process.possible(self._literals))
         )
 
-    def _process(self, program: Located, root: Root, findings: Findings) -> Process | None:
+    def _process(self, program: LocatedElf, root: Root, findings: Findings) -> Process | None:
         """Return the process of a program, or None if no loader has a part in it: it is static."""
         if program.elf.interpreter is None and not program.elf.dependencies:
             return None
@@ -130,14 +132,14 @@ class Resolver:
             self._searches[key] = search
         return glibc.GlibcProcess(search, program, findings)
 
-    def _loader(self, program: Located, findings: Findings | None = None) -> Loader | None:
+    def _loader(self, program: LocatedElf, findings: Findings | None = None) -> Loader | None:
         """Return the loader that a program names, or the usual one for a library that names none."""
         elf = program.elf
         if elf.interpreter is not None:
             loader = self.loader(elf.interpreter)
             if loader is None and findings is not None:
                 looked = self.disk.look(elf.interpreter)
-                reason = "not a dynamic loader" if isinstance(looked, Located) else looked.reason
+                reason = "not a dynamic loader" if isinstance(looked, LocatedElf) else looked.reason
                 attempt = Attempt(elf.interpreter, How.PATH, reason)
                 miss = Miss(program.physical, elf.interpreter, EdgeKind.INTERPRETER, (attempt,))
                 findings.misses[miss] = None
@@ -155,13 +157,13 @@ class Resolver:
         if path not in self._loaders:
             looked = self.disk.look(path)
             loader = None
-            if isinstance(looked, Located):
+            if isinstance(looked, LocatedElf):
                 (data,) = self.disk.view.tree.read([(looked.physical, 0, MAX_LOADER)])
                 loader = identify(path, looked.physical, looked.elf, data or b"")
             self._loaders[path] = loader
         return self._loaders[path]
 
-    def _locate(self, path: str, findings: Findings, unreadable: dict[Unreadable, None]) -> Located | None:
+    def _locate(self, path: str, findings: Findings, unreadable: dict[Unreadable, None]) -> LocatedElf | None:
         """Return a root's file, or None if it is absent, or no ELF file."""
         entry = self.disk.view.resolve(path).entry
         if entry is None or entry.kind is not EntryKind.FILE:
@@ -172,7 +174,7 @@ class Resolver:
         if not isinstance(elf, Elf):
             return None
         identity = (entry.device, entry.inode) if entry.inode else entry.path
-        return Located(path, entry.path, identity, elf)
+        return LocatedElf(path, entry.path, identity, elf)
 
     def _unreadable(self) -> dict[Unreadable, None]:
         return {Unreadable(path, reason): None for path, reason in self.disk.files.unreadable()}
@@ -182,8 +184,8 @@ class Resolver:
         """A library opened earlier may have brought what a later one needs: in which order they were
         opened the roots do not tell, so such a name is taken as loaded."""
         names: dict[str, str] = {}
-        for found in opened.values():
-            names |= found
+        for libraries in opened.values():
+            names |= libraries
         for miss in list(findings.misses):
             path = names.get(miss.name)
             if path is not None and miss.kind is EdgeKind.NEEDED:

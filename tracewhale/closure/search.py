@@ -9,7 +9,15 @@ from dataclasses import dataclass, field
 
 from tracewhale.closure.cache import Cache, lookup
 from tracewhale.closure.cpu import HWCAPS_VERSION, LEGACY_GONE, Cpu
-from tracewhale.closure.disk import Disk, FileVerdict, Located, Lost, Outcome, SearchResult, UnusableFile
+from tracewhale.closure.disk import (
+    Disk,
+    FileVerdict,
+    LocatedElf,
+    Outcome,
+    SearchFailure,
+    SearchResult,
+    UnusableFile,
+)
 from tracewhale.closure.elf import DF_1_NODEFLIB
 from tracewhale.closure.ldcache import parse
 from tracewhale.closure.loader import EM_X86_64, Loader
@@ -77,7 +85,7 @@ class Search:
         self._branches: dict[str, tuple[tuple[str, str], ...]] = {}
         self._library_path: tuple[str, ...] | None = None
 
-    def map(self, located: Located, parent: Map | None, *, main: bool = False) -> Map:
+    def map(self, located: LocatedElf, parent: Map | None, *, main: bool = False) -> Map:
         """Return an object as it is loaded: its search paths expanded with its own origin.
 
         The program's origin is where the kernel found it, symbolic links resolved; a library's is the
@@ -85,17 +93,17 @@ class Search:
         """
         elf = located.elf
         origin = (located.physical if main else located.path).rpartition("/")[0] or "/"
-        made = Map(elf, located.path, located.physical, origin, parent, main)
+        map_ = Map(elf, located.path, located.physical, origin, parent, main)
         working = self.root.directory
         if elf.runpath:
-            made.runpath = directories(elf.runpath.split(":"), self.tokens(made), working)
+            map_.runpath = directories(elf.runpath.split(":"), self.tokens(map_), working)
         elif elf.rpath and elf.runpath is None:
-            made.rpath = directories(elf.rpath.split(":"), self.tokens(made), working)
+            map_.rpath = directories(elf.rpath.split(":"), self.tokens(map_), working)
         if main and self._library_path is None:
-            asked = dict(self.root.environment).get("LD_LIBRARY_PATH", "")
-            elements = re.split("[:;]", asked) if asked and not self.root.secure else []
-            self._library_path = directories(elements, self.tokens(made), working)
-        return made
+            library_path = dict(self.root.environment).get("LD_LIBRARY_PATH", "")
+            elements = re.split("[:;]", library_path) if library_path and not self.root.secure else []
+            self._library_path = directories(elements, self.tokens(map_), working)
+        return map_
 
     def tokens(self, needer: Map) -> Tokens:
         secure = self.root.secure
@@ -150,10 +158,10 @@ class Search:
         if not path.startswith("/"):
             path = f"{self.root.directory.rstrip('/')}/{path}"
         looked = self.accept(path)
-        if isinstance(looked, Located):
+        if isinstance(looked, LocatedElf):
             return SearchResult(looked, How.PATH)
         fatal = looked.verdict is FileVerdict.FATAL
-        return Lost((Attempt(path, How.PATH, looked.reason),), fatal)
+        return SearchFailure((Attempt(path, How.PATH, looked.reason),), fatal)
 
     def _find(self, name: str, plan: SearchPlan, *, trusted: bool = False) -> Outcome:
         attempts: list[Attempt] = []
@@ -164,7 +172,7 @@ class Search:
         outcome = None if trusted else self._cached(name, plan, attempts)
         if outcome is None and not plan.no_default:
             outcome = self._walk(name, self.loader.directories, How.DEFAULT, attempts, trusted)
-        return outcome or Lost(tuple(attempts))
+        return outcome or SearchFailure(tuple(attempts))
 
     def _walk(
         self, name: str, places: Sequence[str], how: How, attempts: list[Attempt], trusted: bool
@@ -178,14 +186,14 @@ class Search:
             for branch, directory in branches:
                 path = directory + name
                 looked = self.accept(path)
-                if trusted and isinstance(looked, Located) and not self._setuid(looked):
+                if trusted and isinstance(looked, LocatedElf) and not self._setuid(looked):
                     looked = UnusableFile(FileVerdict.ABSENT, "not setuid, as it must be in a secure process")
-                if isinstance(looked, Located):
+                if isinstance(looked, LocatedElf):
                     self._note_variants(name, place, branch, path)
                     return SearchResult(looked, how, branch.rstrip("/"))
                 attempts.append(Attempt(path, how, looked.reason))
                 if looked.verdict is FileVerdict.FATAL:
-                    return Lost(tuple(attempts), fatal=True)
+                    return SearchFailure(tuple(attempts), fatal=True)
                 leave = looked.verdict is FileVerdict.LEAVE
             if leave:
                 return None
@@ -209,16 +217,16 @@ class Search:
             attempts.append(Attempt(path, How.CACHE, "in a default directory, and the needer is NODEFLIB"))
             return None
         looked = self.accept(path)
-        if not isinstance(looked, Located):
+        if not isinstance(looked, LocatedElf):
             attempts.append(Attempt(path, How.CACHE, looked.reason))
-            return Lost(tuple(attempts), fatal=True) if looked.verdict is FileVerdict.FATAL else None
+            return SearchFailure(tuple(attempts), fatal=True) if looked.verdict is FileVerdict.FATAL else None
         for entry in entries:
             if entry.flags in flags:
                 self._variant(entry.path, path, entry.subdirectory)
         variant = f"{HWCAPS}/{chosen.subdirectory}" if chosen.subdirectory else ""
         return SearchResult(looked, How.CACHE, variant)
 
-    def accept(self, path: str) -> Located | UnusableFile:
+    def accept(self, path: str) -> LocatedElf | UnusableFile:
         """Return what is at a path, refused as glibc refuses it (open_verify, _dl_map_object_from_fd)."""
         looked = self.disk.look(path)
         if isinstance(looked, UnusableFile):
@@ -232,7 +240,7 @@ class Search:
             return UnusableFile(FileVerdict.FATAL, elf.refusal)
         return looked
 
-    def _setuid(self, located: Located) -> bool:
+    def _setuid(self, located: LocatedElf) -> bool:
         entry = self.disk.view.lstat(located.physical)
         return entry is not None and bool(entry.mode & stat.S_ISUID)
 
@@ -258,7 +266,7 @@ class Search:
             self._variant(place + name, path, "")
 
     def _variant(self, path: str, chosen: str, subdirectory: str) -> None:
-        if path != chosen and isinstance(self.accept(path), Located):
+        if path != chosen and isinstance(self.accept(path), LocatedElf):
             self.variants[Variant(path, chosen, subdirectory)] = None
 
 

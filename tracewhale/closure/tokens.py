@@ -62,7 +62,7 @@ def directories(elements: Iterable[str], tokens: Tokens, working: str) -> tuple[
 
     An empty element is the working directory; one that does not expand is left out.
     """
-    found: dict[str, None] = {}
+    result: dict[str, None] = {}
     for element in elements:
         directory = ""
         if element:
@@ -72,7 +72,7 @@ def directories(elements: Iterable[str], tokens: Tokens, working: str) -> tuple[
             directory = (directory.rstrip("/") or "") + "/"
         if not directory.startswith("/"):
             directory = f"{working.rstrip('/')}/{directory}"
-        found[directory] = None
-        if len(found) >= MAX_DIRECTORIES:
+        result[directory] = None
+        if len(result) >= MAX_DIRECTORIES:
             break
-    return tuple(found)
+    return tuple(result)

@@ -29,7 +29,7 @@ Definitions = list[int]
 
 def needs(table: bytes, order: str) -> Needs:
     """Return every version needed, in order. IndexError when the table goes on beyond these bytes."""
-    found: Needs = []
+    result: Needs = []
     head = struct.Struct(order + "HHIII")
     aux = struct.Struct(order + "IHHII")
     at, entries = 0, 0
@@ -40,7 +40,7 @@ def needs(table: bytes, order: str) -> Needs:
         where = at + first
         while True:
             _, flags, _, name, after = _unpack(aux, table, where)
-            found.append(RawNeed(file, name, bool(flags & VER_FLG_WEAK)))
+            result.append(RawNeed(file, name, bool(flags & VER_FLG_WEAK)))
             entries += 1
             if entries > MAX_VERSIONS:
                 raise UnreadableElf(f"more than {MAX_VERSIONS} symbol versions")
@@ -50,12 +50,12 @@ def needs(table: bytes, order: str) -> Needs:
         if following == 0:
             break
         at += following
-    return found
+    return result
 
 
 def definitions(table: bytes, order: str) -> Definitions:
     """Name offsets of every version defined, in order. IndexError as for ``needs``."""
-    found: Definitions = []
+    result: Definitions = []
     head = struct.Struct(order + "HHHHIII")
     aux = struct.Struct(order + "II")
     at = 0
@@ -63,13 +63,13 @@ def definitions(table: bytes, order: str) -> Definitions:
         version, _, _, _, _, first, following = _unpack(head, table, at)
         if version != 1:
             raise UnreadableElf(f"unsupported version {version} of Verdef record")
-        found.append(_unpack(aux, table, at + first)[0])
-        if len(found) > MAX_VERSIONS:
+        result.append(_unpack(aux, table, at + first)[0])
+        if len(result) > MAX_VERSIONS:
             raise UnreadableElf(f"more than {MAX_VERSIONS} symbol versions")
         if following == 0:
             break
         at += following
-    return found
+    return result
 
 
 def _unpack(layout: struct.Struct, table: bytes, at: int) -> tuple[int, ...]:

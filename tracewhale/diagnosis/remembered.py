@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracewhale.errors import TargetNotFound
-from tracewhale.rootfs.tree import Entry, Kind, Packed, parent
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, parent
 from tracewhale.tracing.events import Trace
 
 INSIDE = frozenset({"list", "chdir", "mkdir"})
@@ -53,7 +53,7 @@ class RememberedTree:
         """Nothing: a trace has no contents."""
         return [None for _ in wanted]
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Raises TargetNotFound: a trace has no contents."""
         for path in paths:
             raise TargetNotFound(f"{path} is known from a trace alone.", "Name the image.")

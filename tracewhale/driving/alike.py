@@ -48,7 +48,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class AnswerDifference:
     """One request that was answered otherwise: what differs, and a few lines of it."""
 
     request: str
@@ -67,7 +67,7 @@ class Answers:
     total: int = 0
     alike: int = 0
     unstable: int = 0
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[AnswerDifference, ...] = ()
 
     @property
     def same(self) -> bool:
@@ -80,7 +80,7 @@ def compare_answers(original: Answered, again: Answered, second: Answered | None
     ``second`` is another run of the original. A request without an answer in ``again`` is a difference.
     """
     alike = unstable = 0
-    differences: list[Difference] = []
+    differences: list[AnswerDifference] = []
     for index, exchange in enumerate(original.exchanges):
         ours, theirs = _side(original, index), _side(again, index)
         other = _side(second, index) if second is not None else None
@@ -90,7 +90,7 @@ def compare_answers(original: Answered, again: Answered, second: Answered | None
         elif _unstable(ours, theirs, other):
             unstable += 1
         else:
-            differences.append(Difference(str(exchange.request), what, diff))
+            differences.append(AnswerDifference(str(exchange.request), what, diff))
     return Answers(len(original.exchanges), alike, unstable, tuple(differences))
 
 

@@ -14,7 +14,7 @@ DEFAULT_SECONDS = 60.0
 """How long a target may take to be ready when the user does not say."""
 
 
-class Kind(Enum):
+class WaitKind(Enum):
     """How readiness shows."""
 
     PORT = "port"
@@ -28,18 +28,18 @@ class Kind(Enum):
 class Wait:
     """One thing to wait for. ``port`` is set for a port, ``request`` for HTTP, ``text`` for the others."""
 
-    kind: Kind
+    kind: WaitKind
     text: str
     port: int = 0
     request: HttpRequest | None = None
 
     def __str__(self) -> str:
         match self.kind:
-            case Kind.PORT:
+            case WaitKind.PORT:
                 return f"port {self.port}"
-            case Kind.HTTP:
+            case WaitKind.HTTP:
                 return f"an answer to {self.request}"
-            case Kind.LOG:
+            case WaitKind.LOG:
                 return f"output that matches {self.text!r}"
             case _:
                 return f"{self.text!r} to succeed"
@@ -52,7 +52,7 @@ def parse_wait(text: str) -> Wait:
         port = int(rest or text)
         if not 0 < port < 1 << 16:
             raise ValueError(f"{port} is not a port")
-        return Wait(Kind.PORT, text, port)
+        return Wait(WaitKind.PORT, text, port)
     if colon and kind in ("log", "cmd", "exec"):
         if not rest.strip():
             raise ValueError(f"nothing follows {kind}:")
@@ -63,5 +63,5 @@ def parse_wait(text: str) -> Wait:
                 raise ValueError(f"{rest!r} is not a regular expression: {error}") from error
         if kind == "exec":
             shlex.split(rest)
-        return Wait(Kind(kind), rest)
-    return Wait(Kind.HTTP, text, request=made("GET", place_of(text), ()))
+        return Wait(WaitKind(kind), rest)
+    return Wait(WaitKind.HTTP, text, request=made("GET", place_of(text), ()))

@@ -141,7 +141,7 @@ class Rebuilt(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedContainer:
     """A container that ended: its outcome with its log, and why the engine could not start it, if so."""
 
     outcome: Outcome
@@ -175,6 +175,6 @@ class Engine(Protocol):
         """
         ...
 
-    def ended(self, name: str) -> Ended | None:
+    def ended_container(self, name: str) -> EndedContainer | None:
         """Return how a container ended that runs no more, or None for anything else."""
         ...

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tracewhale.engines.docker.publish import publish
-from tracewhale.engines.docker.reference import check_tag, normalized
+from tracewhale.engines.docker.reference import check_tag, normalize
 from tracewhale.engines.names import ARCHIVE, DOCKER, OCI, OCI_ARCHIVE, ROOTFS, Name, parse
 from tracewhale.errors import InvalidTag, UsageError
 from tracewhale.image import Image
@@ -35,7 +35,7 @@ def check_replaces(destination: Name | None, target: str) -> None:
     original = parse(target)
     if destination is None or {destination.kind, original.kind} != {DOCKER}:
         return
-    if normalized(destination.place) == normalized(original.place):
+    if normalize(destination.place) == normalize(original.place):
         raise UsageError(
             f"-t {destination.place}: the new image would take the name of its original.",
             "Name it otherwise, or say --force.",
@@ -52,14 +52,14 @@ LeftOut = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class OutputFormat:
     """One form in which an image leaves: how its destination is checked, and how it is written."""
 
     check: Callable[[Name], Name]
     write: Callable[[Image, Name], LeftOut]
 
 
-def _format(destination: Name) -> Format:
+def _format(destination: Name) -> OutputFormat:
     if destination.kind not in FORMATS:
         raise UsageError(
             f"-o {destination}: an image cannot be written over this machine.", "Name a rootfs:DIRECTORY."
@@ -135,10 +135,10 @@ def is_private(directory: str) -> bool:
 
 
 FORMATS = {
-    DOCKER: Format(_check_engine, _publish),
-    ARCHIVE: Format(_check_archive, _write_docker_archive),
-    OCI: Format(_check_layout, _write_layout),
-    OCI_ARCHIVE: Format(_check_layout, _write_oci_archive),
-    ROOTFS: Format(_check_directory, _write_directory),
+    DOCKER: OutputFormat(_check_engine, _publish),
+    ARCHIVE: OutputFormat(_check_archive, _write_docker_archive),
+    OCI: OutputFormat(_check_layout, _write_layout),
+    OCI_ARCHIVE: OutputFormat(_check_layout, _write_oci_archive),
+    ROOTFS: OutputFormat(_check_directory, _write_directory),
 }
 """Every output format by the kind of its name."""

@@ -80,10 +80,10 @@ def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> list[Prob
     works.
     """
     if probe not in (*fit, Probe.AUTO):
-        names = " or ".join(each.value for each in fit)
+        names = " or ".join(candidate.value for candidate in fit)
         raise UsageError(f"The {probe.value} probe cannot do that.", f"Take {names}.")
-    wanted = [each for each in SEES_ALL if each in fit] if probe is Probe.AUTO else [probe]
-    verdicts = [judge(each, facts) for each in wanted]
+    wanted = [candidate for candidate in SEES_ALL if candidate in fit] if probe is Probe.AUTO else [probe]
+    verdicts = [judge(candidate, facts) for candidate in wanted]
     working = [verdict for verdict in verdicts if verdict.works]
     if not working:
         reasons = "; ".join(f"{verdict.probe.value}: {verdict.why}" for verdict in verdicts)

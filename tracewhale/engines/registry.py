@@ -50,8 +50,8 @@ class Engines:
         docker = self._of_kind(DOCKER)
         names = docker.labelled(selector) if isinstance(docker, DockerEngine) else ()
         if len(names) != 1:
-            found = f"it names {len(names)} ({', '.join(sorted(names))})" if names else "there is none"
-            raise UsageError(f"--label {selector}: {found}.", "Name one container that runs.")
+            matches = f"it names {len(names)} ({', '.join(sorted(names))})" if names else "there is none"
+            raise UsageError(f"--label {selector}: {matches}.", "Name one container that runs.")
         return names[0]
 
     def attach(
@@ -66,9 +66,9 @@ class Engines:
         """Trace a container that runs, which goes on. Raises UsageError for a target that does not run."""
         return self._engine(name).attach(name, request, steps, console, handle, observe)
 
-    def ended(self, name: str) -> Ended | None:
+    def ended_container(self, name: str) -> Ended | None:
         """Return how a container ended that runs no more, or None for anything else."""
-        return self._engine(name).ended(name)
+        return self._engine(name).ended_container(name)
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
         """Return a trace's target, or another image by name, with the request that the trace holds."""

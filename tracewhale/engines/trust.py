@@ -45,16 +45,16 @@ class Trust:
         ``repeats`` tells whether the traced run is to be repeated, also with another ``image``; without,
         files are copied only.
         """
-        asked = list(_files(trace))
+        files = list(_files(trace))
         if repeats:
             request = Run.from_json(trace.request, trace.target, trace.image, {})
-            asked += [*_container(trace), *words_of(request.options, trace.steps)]
+            files += [*_container(trace), *words_of(request.options, trace.steps)]
             kinds = {parse(name).kind for name in (trace.target, image) if name}
             if kinds != {DOCKER} and request.options.network is None:
-                asked.append(f"--network {HOST!r}")  # what it is where no engine makes another
+                files.append(f"--network {HOST!r}")  # what it is where no engine makes another
             if not trace.steps and trace.seconds > LONGEST:
-                asked.append(f"--for {trace.seconds:g}")
-        refused = [] if self.everything else [each for each in asked if each not in self.words]
+                files.append(f"--for {trace.seconds:g}")
+        refused = [] if self.everything else [each for each in files if each not in self.words]
         if refused:
             raise Untrusted(
                 "\n".join(["The trace asks for what reaches this machine:", *map(_short, refused)]),
@@ -77,15 +77,15 @@ def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
             yield f"--wait-for {step.argument!r}"
         if not step.seconds <= LONGEST:
             yield f"--wait-timeout {step.seconds:g}"
-    yield from (f"-v {each!r}" for each in options.volumes if ":" in each)
-    yield from (f"--mount {_json(each)}" for each in options.mounts if not _private(each))
+    yield from (f"-v {text!r}" for text in options.volumes if ":" in text)
+    yield from (f"--mount {_json(text)}" for text in options.mounts if not _private(text))
     if options.network not in _OWN_NETWORKS:
         yield f"--network {options.network!r}"
-    yield from (f"-p {':'.join(each)!r}" for each in options.publish)
-    yield from (f"--cap-add {each!r}" for each in options.cap_add if bare(each) not in DEFAULT)
-    yield from (f"--security-opt {each!r}" for each in options.security_opt if not _restricts(each))
+    yield from (f"-p {':'.join(text)!r}" for text in options.publish)
+    yield from (f"--cap-add {text!r}" for text in options.cap_add if bare(text) not in DEFAULT)
+    yield from (f"--security-opt {text!r}" for text in options.security_opt if not _restricts(text))
     yield from (f"--ulimit {name}={soft}:{hard}" for name, soft, hard in options.ulimit)
-    yield from (f"--gpus {_json(each)}" for each in options.gpus)
+    yield from (f"--gpus {_json(text)}" for text in options.gpus)
 
 
 def _files(trace: Trace) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 from tracewhale.image.config import AS_IT_WAS, Overrides, created_time, digest, new_config, overridden
 from tracewhale.image.layer import Layer, write_layer
 from tracewhale.rootfs.tempfiles import spool
-from tracewhale.rootfs.tree import Packed
+from tracewhale.rootfs.tree import PackedEntry
 
 __all__ = [
     "Image",
@@ -52,7 +52,7 @@ class Image:
 
 @contextmanager
 def write_layers(
-    groups: Iterable[Iterable[Packed]],
+    groups: Iterable[Iterable[PackedEntry]],
     original: Mapping[str, Any],
     *,
     created_by: str = "tracewhale",
@@ -66,10 +66,10 @@ def write_layers(
     environment SOURCE_DATE_EPOCH counts. Raises NoSpace, ImageContentError, UsageError.
     """
     created = created_time(original, environ)
-    with ExitStack() as held:
+    with ExitStack() as stack:
         layers: list[tuple[Layer, BinaryIO]] = []
         for packed in groups:
-            file = held.enter_context(spool())
+            file = stack.enter_context(spool())
             layers.append((write_layer(packed, file), file))
         diff_ids = [layer.diff_id for layer, _ in layers]
         config = new_config(original, diff_ids, created=created, created_by=created_by, overrides=overrides)

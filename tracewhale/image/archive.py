@@ -49,8 +49,8 @@ def docker_archive(image: Image, names: Sequence[str] = ()) -> Iterator[bytes]:
     )
     yield from _tar(
         [
-            _whole("manifest.json", manifest),
-            _whole(config, image.config),
+            _write_whole("manifest.json", manifest),
+            _write_whole(config, image.config),
             *(_File(path, layer.size, contents(file, 0, layer.size)) for path, layer, file in layers),
         ]
     )
@@ -59,7 +59,9 @@ def docker_archive(image: Image, names: Sequence[str] = ()) -> Iterator[bytes]:
 def oci_archive(image: Image, tag: str = "", annotations: Mapping[str, str] = {}) -> Iterator[bytes]:
     """Yield an OCI layout as a tar, in chunks."""
     descriptor, blobs = _oci(image, tag, annotations)
-    yield from _tar([_whole("oci-layout", _LAYOUT), *blobs, _whole("index.json", _index([descriptor]))])
+    yield from _tar(
+        [_write_whole("oci-layout", _LAYOUT), *blobs, _write_whole("index.json", _index([descriptor]))]
+    )
 
 
 def write_oci_layout(
@@ -72,12 +74,12 @@ def write_oci_layout(
     """
     descriptor, blobs = _oci(image, tag, annotations)
     with full_disk(directory):
-        others = _prepared(directory)
+        others = _prepare(directory)
         for blob in blobs:
             _replace(directory, blob)
         kept = [other for other in others if other != descriptor and not (tag and _reference(other) == tag)]
-        _replace(directory, _whole("oci-layout", _LAYOUT))
-        _replace(directory, _whole("index.json", _index([*kept, descriptor])))
+        _replace(directory, _write_whole("oci-layout", _LAYOUT))
+        _replace(directory, _write_whole("index.json", _index([*kept, descriptor])))
 
 
 def write_archive(chunks: Iterator[bytes], path: str) -> None:
@@ -116,8 +118,8 @@ def _oci(image: Image, tag: str, annotations: Mapping[str, str]) -> tuple[dict[s
     if tag:
         descriptor["annotations"] = {REFERENCE: tag}
     blobs = [
-        _whole(_blob(image.digest), image.config),
-        _whole(_blob(descriptor["digest"]), written),
+        _write_whole(_blob(image.digest), image.config),
+        _write_whole(_blob(descriptor["digest"]), written),
         *(
             _File(_blob(layer.diff_id), layer.size, contents(file, 0, layer.size))
             for layer, file in image.layers
@@ -134,7 +136,7 @@ def _reference(descriptor: Mapping[str, Any]) -> str:
     return string(mapping(descriptor.get("annotations"), "index.json").get(REFERENCE), "index.json")
 
 
-def _prepared(directory: str) -> list[dict[str, Any]]:
+def _prepare(directory: str) -> list[dict[str, Any]]:
     """Make the directory a layout if it is not one; the manifests that its index has."""
     with _writable(directory):
         os.makedirs(directory, exist_ok=True)
@@ -188,7 +190,7 @@ def _tar(files: Sequence[_File]) -> Iterator[bytes]:
     yield bytes(2 * BLOCK)
 
 
-def _whole(path: str, data: bytes) -> _File:
+def _write_whole(path: str, data: bytes) -> _File:
     return _File(path, len(data), iter((data,)))
 
 

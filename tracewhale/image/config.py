@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tracewhale.errors import UsageError
-from tracewhale.rootfs.config_check import checked
+from tracewhale.rootfs.config_check import check
 
 _INSPECTED = {
     "Architecture": "architecture",
@@ -61,7 +61,7 @@ def from_inspect(inspected: Mapping[str, Any]) -> dict[str, Any]:
     """
     config = {name: inspected[member] for member, name in _INSPECTED.items() if inspected.get(member)}
     config["rootfs"] = {"type": "layers", "diff_ids": (inspected.get("RootFS") or {}).get("Layers") or []}
-    checked(config)
+    check(config)
     return config
 
 
@@ -159,13 +159,13 @@ def _overridden(config: Mapping[str, Any], overrides: Overrides) -> dict[str, An
 
 def _merged_env(env: Sequence[str], new: Mapping[str, str]) -> list[str]:
     """Return variables in their old order, replaced in their place, new ones after them."""
-    left = dict(new)
+    remaining = dict(new)
     merged = []
     for variable in env:
         name = variable.partition("=")[0]
         if name in new:
-            if name in left:
-                merged.append(f"{name}={left.pop(name)}")
+            if name in remaining:
+                merged.append(f"{name}={remaining.pop(name)}")
         else:
             merged.append(variable)
-    return merged + [f"{name}={value}" for name, value in left.items()]
+    return merged + [f"{name}={value}" for name, value in remaining.items()]

@@ -11,7 +11,7 @@ from typing import Protocol
 from tracewhale.errors import ImageContentError
 from tracewhale.rootfs.layer_entries import HOST_XATTRS, WHITEOUT_PREFIX
 from tracewhale.rootfs.tar_header import BLOCK, TYPES, header, padding
-from tracewhale.rootfs.tree import Entry, Kind, Packed, parent
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, parent
 
 _GATHERED = 1 << 20
 
@@ -37,7 +37,7 @@ class Layer:
     left_out: tuple[tuple[str, str], ...] = ()
 
 
-def write_layer(packed: Iterable[Packed], out: Writable) -> Layer:
+def write_layer(packed: Iterable[PackedEntry], out: Writable) -> Layer:
     """Write one uncompressed tar layer.
 
     ``packed`` should come in `layer_order`, which the digest depends on; a name that comes twice or
@@ -70,7 +70,7 @@ def write_layer(packed: Iterable[Packed], out: Writable) -> Layer:
             continue
         sink.write(header(entry, xattrs))
         if entry.kind is Kind.FILE:
-            for chunk in _promised(item):
+            for chunk in _exact_chunks(item):
                 sink.write(chunk)
             sink.write(bytes(padding(entry.size)))
     sink.write(bytes(2 * BLOCK))
@@ -104,7 +104,7 @@ def _unfit(entry: Entry) -> str:
     return ""
 
 
-def _promised(item: Packed) -> Iterator[bytes]:
+def _exact_chunks(item: PackedEntry) -> Iterator[bytes]:
     given = 0
     for chunk in item.chunks:
         given += len(chunk)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tracewhale.packages import Package
 from tracewhale.plan.model import Plan, Why
-from tracewhale.rootfs.tree import Kind, Packed, Tree, parent
+from tracewhale.rootfs.tree import Kind, PackedEntry, Tree, parent
 
 LANGUAGES = frozenset({"pypi", "npm", "gem", "maven"})
 """Kinds of packages that may be in one of a distribution's."""
@@ -15,7 +15,7 @@ LANGUAGES = frozenset({"pypi", "npm", "gem", "maven"})
 NEEDED = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
 
 
-def packed(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[Packed]:
+def pack(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[PackedEntry]:
     """Yield the entries of some kept paths with their contents, in the order given."""
     original = iter(tree.pack([path for path in paths if plan.kept[path].content is None]))
     for path in paths:
@@ -27,7 +27,7 @@ def packed(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[Packed]:
             shared = kept.entry.kind is Kind.FILE and names[0] != names[1]
             yield replace(item, entry=kept.entry) if shared else item
         else:
-            yield Packed(kept.entry, {}, iter((kept.content,) if kept.content else ()))
+            yield PackedEntry(kept.entry, {}, iter((kept.content,) if kept.content else ()))
 
 
 def layers(plan: Plan, most: int) -> list[tuple[str, ...]]:
@@ -43,7 +43,7 @@ def layers(plan: Plan, most: int) -> list[tuple[str, ...]]:
     if most < 2 or not sizes:
         return [plan.paths]
     own = sorted(sizes, key=lambda package: (-sizes[package], package))[: most - 2]
-    needed = _needed(plan, owners)
+    needed = _needer_counts(plan, owners)
     own.sort(key=lambda package: (-needed[package], package))
     groups: list[set[str]] = [set() for _ in range(len(own) + 2)]
     place = {package: number for number, package in enumerate(own)}
@@ -68,21 +68,21 @@ def _owners(plan: Plan) -> dict[str, Package]:
     }
 
 
-def _needed(plan: Plan, owners: dict[str, Package]) -> dict[Package, int]:
+def _needer_counts(plan: Plan, owners: dict[str, Package]) -> dict[Package, int]:
     """Return how many kept objects need something of each package."""
     needers: dict[Package, set[str]] = {}
     for path, package in owners.items():
         needed = (reason for reason in plan.kept[path].reasons if reason.why in NEEDED)
         needers.setdefault(package, set()).update(reason.by for reason in needed)
-    return {package: len(some) for package, some in needers.items()}
+    return {package: len(needer_paths) for package, needer_paths in needers.items()}
 
 
 def _with_parents(plan: Plan, paths: set[str]) -> tuple[str, ...]:
-    found = set(paths)
+    result = set(paths)
     for path in paths:
         while path != "/":
             path = parent(path)
-            if path in found:
+            if path in result:
                 break
-            found.add(path)
-    return tuple(path for path in plan.paths if path in found)
+            result.add(path)
+    return tuple(path for path in plan.paths if path in result)

@@ -15,11 +15,11 @@ from tracewhale.errors import UsageError
 from tracewhale.image import Image, Overrides, sbom, write_layers
 from tracewhale.image.archive import write_archive
 from tracewhale.image.config import created_time
-from tracewhale.image.packing import layers, packed
+from tracewhale.image.packing import layers, pack
 from tracewhale.plan.generated import SECOND, added, has_place
 from tracewhale.plan.model import Plan, Reason, Why
 from tracewhale.rootfs.tempfiles import check_space
-from tracewhale.rootfs.tree import Packed, View
+from tracewhale.rootfs.tree import PackedEntry, View
 from tracewhale.why import from_plan, label
 
 VERSION, OPTIONS = "tracewhale.version", "tracewhale.options"
@@ -111,7 +111,7 @@ def write(
 ) -> Iterator[WrittenImage]:
     """Write the layers of a plan, under a configuration that runs as the original's does.
 
-    The user's overrides come last (`overridden`), so verification runs what was traced. An SBOM
+    The user's overrides come last (`override`), so verification runs what was traced. An SBOM
     inside must have its place in the plan (`reserve`). Raises NoSpace.
     """
     check_space(_size(plan))
@@ -124,14 +124,14 @@ def write(
     place = _place(recipe) if recipe.sbom_inside else ""
     contents: dict[str, bytes] = {}
 
-    def packed_sbom() -> Iterator[Packed]:
+    def packed_sbom() -> Iterator[PackedEntry]:
         contents[place] = sbom.dumps(describe(plan, digests, original, created), recipe.form)
         entry = replace(plan.kept[place].entry, size=len(contents[place]))
-        yield Packed(entry, {}, iter((contents[place],)))
+        yield PackedEntry(entry, {}, iter((contents[place],)))
 
-    def groups() -> Iterator[Iterator[Packed]]:
+    def groups() -> Iterator[Iterator[PackedEntry]]:
         for paths in layers(plan, recipe.layers):  # the SBOM is of no package, so in the last of them
-            items = packed(view.tree, plan, [path for path in paths if path != place])
+            items = pack(view.tree, plan, [path for path in paths if path != place])
             watched = digests.watch(items) if recipe.sbom_file or place else items
             yield chain(watched, packed_sbom()) if place in paths else watched
 
@@ -142,7 +142,7 @@ def write(
         environ=environ,
         annotations=facts,
     ) as image:
-        yield WrittenImage(image, _filled(plan, contents), digests, created)
+        yield WrittenImage(image, _fill(plan, contents), digests, created)
 
 
 def _size(plan: Plan) -> int:
@@ -157,7 +157,7 @@ def _place(recipe: Recipe) -> str:
     return f"{SBOM_PATH}{sbom.ENDINGS[recipe.form]}"
 
 
-def _filled(plan: Plan, contents: Mapping[str, bytes]) -> Plan:
+def _fill(plan: Plan, contents: Mapping[str, bytes]) -> Plan:
     """Return the plan with the contents of files that were only reserved."""
     kept = dict(plan.kept)
     for path, content in contents.items():
@@ -184,11 +184,11 @@ def describe(
 def write_sbom(written: WrittenImage, original: Original, recipe: Recipe, name: str, image: str) -> None:
     """Write what is in the image to the file that the user wants it in. Raises UsageError, NoSpace."""
     if recipe.sbom_file:
-        made = describe(written.plan, written.digests, original, written.created, name=name, image=image)
-        write_archive(iter((sbom.dumps(made, recipe.form),)), recipe.sbom_file)
+        document = describe(written.plan, written.digests, original, written.created, name=name, image=image)
+        write_archive(iter((sbom.dumps(document, recipe.form),)), recipe.sbom_file)
 
 
-def overridden(image: Image, recipe: Recipe) -> Image | None:
+def override(image: Image, recipe: Recipe) -> Image | None:
     """Return the same layers under the configuration that the user wants, or None if it is that already."""
     if replace(recipe.overrides, labels={}) == Overrides():
         return None

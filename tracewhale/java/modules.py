@@ -57,7 +57,7 @@ def select(image: JImage, names: AbstractSet[str], roots: AbstractSet[str] = fro
     resources = _by_module(image)
     descriptors = _descriptors(image, resources)
     sizes = {name: sum(r.stored for r in resources.get(name, ())) for name in descriptors}
-    reached = _requirements(descriptors, {BASE, CHARACTER_SETS, *roots, *_named(resources, names)})
+    reached = _requirements(descriptors, {BASE, CHARACTER_SETS, *roots, *_modules_of(resources, names)})
     for service, providers in _providers(descriptors).items():
         if service in names:
             reached |= _requirements(descriptors, providers)
@@ -69,7 +69,7 @@ def select(image: JImage, names: AbstractSet[str], roots: AbstractSet[str] = fro
     kept = set(reached)
     for _, name in sorted((size, name) for name, size in sizes.items()):
         needed = _requirements(descriptors, {name})
-        if sum(sizes[each] for each in needed - kept) <= SMALL:
+        if sum(sizes[module] for module in needed - kept) <= SMALL:
             kept |= needed
     if any(name.startswith(LOCALE_USERS) for name in names) and LOCALE_DATA in descriptors:
         kept |= _requirements(descriptors, {LOCALE_DATA})
@@ -81,7 +81,9 @@ def select(image: JImage, names: AbstractSet[str], roots: AbstractSet[str] = fro
         dropped.update(resource.name for resource in gone)
         if gone:
             left_out.append(LeftOut(name, sum(resource.stored for resource in gone)))
-    return Selection(frozenset(dropped), tuple(sorted(left_out, key=lambda each: (-each.size, each.module))))
+    return Selection(
+        frozenset(dropped), tuple(sorted(left_out, key=lambda module: (-module.size, module.module)))
+    )
 
 
 def _by_module(image: JImage) -> Mapping[str, list[Resource]]:
@@ -103,7 +105,7 @@ def _descriptors(image: JImage, resources: Mapping[str, list[Resource]]) -> Mapp
     return descriptors
 
 
-def _named(resources: Mapping[str, list[Resource]], names: AbstractSet[str]) -> set[str]:
+def _modules_of(resources: Mapping[str, list[Resource]], names: AbstractSet[str]) -> set[str]:
     """Return the modules that have a class of one of these names."""
     return {
         module
@@ -115,14 +117,14 @@ def _named(resources: Mapping[str, list[Resource]], names: AbstractSet[str]) -> 
 
 def _requirements(descriptors: Mapping[str, Module], roots: Iterable[str]) -> set[str]:
     """Return modules with all that they require at run time, as far as the library has them."""
-    found: set[str] = set()
+    result: set[str] = set()
     pending = [name for name in roots if name in descriptors]
     while pending:
         name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending += [each for each in descriptors[name].requires if each in descriptors]
-    return found
+        if name not in result:
+            result.add(name)
+            pending += [require for require in descriptors[name].requires if require in descriptors]
+    return result
 
 
 def _providers(descriptors: Mapping[str, Module]) -> Mapping[str, set[str]]:
@@ -149,9 +151,9 @@ def _skeleton(image: JImage, descriptor: Module, resources: Iterable[Resource]) 
     for _, implementations in descriptor.provides:
         for implementation in implementations:
             if implementation in by_class:
-                named = class_names(image.content(by_class[implementation])) | {implementation}
+                references = class_names(image.content(by_class[implementation])) | {implementation}
                 nested = {name for name in by_class if name.startswith(f"{implementation}$")}
-                kept |= {by_class[name].name for name in named | nested if name in by_class}
+                kept |= {by_class[name].name for name in references | nested if name in by_class}
     smallest: dict[str, Resource] = {}
     for name, resource in sorted(by_class.items()):
         package = name.rpartition("/")[0]

@@ -61,23 +61,23 @@ def shrink(
     ]
     heads = view.tree.read([(entry.path, 0, 4) for entry in libraries])
     magic = MAGIC.to_bytes(4, "little")
-    found = [entry for entry, head in zip(libraries, heads, strict=True) if head == magic]
-    if not found:
+    images = [entry for entry, head in zip(libraries, heads, strict=True) if head == magic]
+    if not images:
         return ()
-    homes = [entry.path.removesuffix(LIBRARY) for entry in found]
+    homes = [entry.path.removesuffix(LIBRARY) for entry in images]
     runtime = _runtime_directories(view, kept, homes)
     own = [
         entry
         for path, entry in files.items()
-        if is_read(path) and not any(path == each or path.startswith(f"{each}/") for each in runtime)
+        if is_read(path) and not any(path == library or path.startswith(f"{library}/") for library in runtime)
     ]
     try:
         names = names_in(view, own)
     except TooLarge as error:
-        return tuple(Shrunk(entry.path, entry.size, entry.size, note=str(error)) for entry in found)
+        return tuple(Shrunk(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
     launchers = {path: entry for path, entry in files.items() if path not in unused}
     roots = modules_in(words.encode("utf-8", "replace")) | _roots(view, launchers, homes)
-    return tuple(_shrink(view, files, entry, names, roots, unused) for entry in found)
+    return tuple(_shrink(view, files, entry, names, roots, unused) for entry in images)
 
 
 def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]) -> list[str]:

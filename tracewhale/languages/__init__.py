@@ -1,16 +1,24 @@
 """The static closure of languages: what ``import`` names, as the ELF closure follows DT_NEEDED."""
 
 from tracewhale.languages.closing import Closer, close
-from tracewhale.languages.model import Edge, Environment, Language, LanguageClosure, Limits, Mention, Miss
+from tracewhale.languages.model import (
+    ClosureLimits,
+    Environment,
+    Import,
+    Language,
+    LanguageClosure,
+    Mention,
+    MissingImport,
+)
 
 __all__ = [
     "Closer",
-    "Edge",
+    "ClosureLimits",
     "Environment",
+    "Import",
     "Language",
     "LanguageClosure",
-    "Limits",
     "Mention",
-    "Miss",
+    "MissingImport",
     "close",
 ]

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What Docker sets where the image sets nothing."""
@@ -39,13 +39,13 @@ class Commands:
         entry = self._files.entry(path)
         return self._files.is_file(path) and entry is not None and bool(entry.mode & 0o111)
 
-    def of_text(self, path: str, mention: Mention) -> Iterator[Edge | Miss]:
+    def of_text(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
         """Where the first word of a command line leads."""
         match = WORD.match(mention.name.strip())
         if match is None:
             return
         target = self.find(match[0])
         if target is not None:
-            yield Edge(path, mention.line, match[0], target, mention.how, mention.lazy)
+            yield Import(path, mention.line, match[0], target, mention.how, mention.lazy)
         elif "/" not in match[0]:
-            yield Miss(path, mention.line, match[0], self.places, mention.lazy)
+            yield MissingImport(path, mention.line, match[0], self.places, mention.lazy)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import unquote
 
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 ARCHIVES = (".jar", ".war", ".ear")
@@ -72,7 +72,7 @@ class Java:
     def is_library(self, path: str) -> bool:
         return path.endswith(ARCHIVES)
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "beside":
                 yield from self._beside(path, mention)
@@ -82,9 +82,9 @@ class Java:
             else:
                 place = f"{self._root(path)}/{mention.name.replace('.', '/')}.class"
             if self._files.is_file(place):
-                yield Edge(path, mention.line, mention.name, place, mention.how, mention.lazy)
+                yield Import(path, mention.line, mention.name, place, mention.how, mention.lazy)
             elif mention.how == "Class-Path" and not self._files.is_directory(place):
-                yield Miss(path, mention.line, mention.name, (place,), mention.lazy)
+                yield MissingImport(path, mention.line, mention.name, (place,), mention.lazy)
 
     def _root(self, path: str) -> str:
         """The directory of a class path that a class or a service is below."""
@@ -93,19 +93,19 @@ class Java:
         match = CLASSES.fullmatch(path)
         return match["root"] if match else parent(path)
 
-    def _beside(self, path: str, mention: Mention) -> Iterator[Edge]:
+    def _beside(self, path: str, mention: Mention) -> Iterator[Import]:
         """Native libraries in a jar's own directory, and the agents that the options name."""
         directory = parent(path)
         for name, entry in sorted(self._files.listing(directory).items()):
             if entry.kind is Kind.FILE and name.startswith("lib") and name.endswith(".so"):
-                yield Edge(path, 0, name, f"{directory}/{name}", "JNI library beside", True)
+                yield Import(path, 0, name, f"{directory}/{name}", "JNI library beside", True)
         options = " ".join(
             self._files.environment.get(name) for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS")
         )
         for match in AGENT.finditer(" ".join((options, *self._files.environment.words))):
             agent = match[1] or match[2]
             if self._files.is_file(agent):
-                yield Edge(path, 0, agent, agent, "agent", True)
+                yield Import(path, 0, agent, agent, "agent", True)
 
 
 def _manifest(content: bytes) -> Iterator[Mention]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges
 from tracewhale.rootfs.tree import Entry, parent
 
@@ -92,7 +92,7 @@ class JavaScript:
     def is_library(self, path: str) -> bool:
         return "/node_modules/" in path
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
@@ -106,9 +106,9 @@ class JavaScript:
                 conditions = REQUIRING if mention.how.startswith("require") else IMPORTING
                 targets, places = self._module(path, name, conditions)
             for target in targets:
-                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+                yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
             if not targets and mention.how != "path":
-                yield Miss(path, mention.line, mention.name, tuple(places), mention.lazy)
+                yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
     def _module(self, path: str, name: str, conditions: tuple[str, ...]) -> tuple[list[str], list[str]]:
         """The files for a name, with the manifests that led to them, and where it was looked for."""

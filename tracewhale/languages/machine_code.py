@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, parent
 
 EXECUTING = frozenset(
@@ -95,7 +95,7 @@ class MachineCode:
     def is_library(self, path: str) -> bool:
         return True
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         own = path.rpartition("/")[2]
         found = [mention.name for mention in mentions]
         directories = [name for name in found if name.startswith("/") and self._files.is_directory(name)]
@@ -108,7 +108,7 @@ class MachineCode:
                 target = self._commands.find(name) if name[0] == "/" else self._in_bin(name)
                 targets = [target] if target else []
             for target in targets:
-                yield Edge(path, 0, name, target, "string in code", True)
+                yield Import(path, 0, name, target, "string in code", True)
 
     def _in_bin(self, word: str) -> str | None:
         """A command that every user has: names of an administrator's tools are mere words, too."""

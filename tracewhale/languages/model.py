@@ -32,7 +32,7 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ClosureLimits:
     """How far the closure goes, and what a hostile image cannot make it exceed.
 
     ``lazy_steps`` counts the lazy edges out of library files on the way from a kept file to a target;
@@ -64,7 +64,7 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Edge:
+class Import:
     """``source`` (a physical path) names ``name`` on ``line``; it leads to ``target``, found by ``how``."""
 
     source: str
@@ -76,7 +76,7 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Miss:
+class MissingImport:
     """A name that leads nowhere, and the places where it was looked for, in order."""
 
     source: str
@@ -95,8 +95,8 @@ class LanguageClosure:
     sentences what was left unread for its size or number.
     """
 
-    edges: tuple[Edge, ...] = ()
-    misses: tuple[Miss, ...] = ()
+    edges: tuple[Import, ...] = ()
+    misses: tuple[MissingImport, ...] = ()
     steps: dict[str, int] = field(default_factory=dict)
     libraries: frozenset[str] = frozenset()
     bounded: tuple[str, ...] = ()
@@ -126,6 +126,6 @@ class Language(Protocol):
         """Whether a file is of an installed library, and not of the application."""
         ...
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         """Where the mentions of a file lead in this image."""
         ...

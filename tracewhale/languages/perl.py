@@ -12,7 +12,7 @@ from itertools import islice
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\bperl[\d.]*\b")
@@ -106,7 +106,7 @@ class Perl:
     def is_library(self, path: str) -> bool:
         return any(path.startswith(f"{root}/") for root in self.roots)
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
@@ -120,9 +120,11 @@ class Perl:
             if not targets and mention.how == "string" and "/" in file:
                 targets = self._find(path, parent(f"/{file}")[1:] + ".pm")  # a table or class in a module
             for target in targets:
-                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+                yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
             if not targets and mention.how in ("use", "require"):
-                yield Miss(path, mention.line, mention.name, (*self._own(path), *self.roots), mention.lazy)
+                yield MissingImport(
+                    path, mention.line, mention.name, (*self._own(path), *self.roots), mention.lazy
+                )
 
     def _own(self, path: str) -> tuple[str, ...]:
         """Where an application's own modules lie: beside the script, and in ``lib`` beside it or above."""

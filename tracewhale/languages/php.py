@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges, Text
 from tracewhale.rootfs.tree import Entry, join, parent
 
@@ -82,7 +82,7 @@ class Php:
             ("/usr/share/php/", "/usr/share/pear/", "/usr/local/lib/php/")
         )
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
@@ -91,7 +91,7 @@ class Php:
                 names = (mention.name, *mention.parts)
                 target = composer and next((found for name in names if (found := composer.find(name))), None)
                 if target:
-                    yield Edge(path, mention.line, mention.name, target, "class", mention.lazy)
+                    yield Import(path, mention.line, mention.name, target, "class", mention.lazy)
             else:
                 places = [
                     parent(path),
@@ -105,21 +105,21 @@ class Php:
                 ]
                 target = next((each for each in asked if self._files.is_file(each)), None)
                 if target is None:
-                    yield Miss(path, mention.line, mention.name, tuple(places), mention.lazy)
+                    yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
                     continue
-                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+                yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
                 if target.endswith("/vendor/autoload.php"):
                     yield from self._autoloaded(path, mention, parent(target))
 
-    def _autoloaded(self, path: str, mention: Mention, vendor: str) -> Iterator[Edge]:
+    def _autoloaded(self, path: str, mention: Mention, vendor: str) -> Iterator[Import]:
         """What Composer's loader loads at once: its own files, and those that packages register."""
         for name in sorted(self._files.listing(f"{vendor}/composer")):
             if name.endswith(".php"):
-                yield Edge(path, mention.line, mention.name, f"{vendor}/composer/{name}", mention.how)
+                yield Import(path, mention.line, mention.name, f"{vendor}/composer/{name}", mention.how)
         composer = self._at(vendor)
         for file in composer.files if composer else ():
             if self._files.is_file(file):
-                yield Edge(path, mention.line, mention.name, file, "autoload_files.php")
+                yield Import(path, mention.line, mention.name, file, "autoload_files.php")
 
     def _composer(self, path: str) -> Composer | None:
         """The maps of the ``vendor`` directory that a file is in, or beside."""

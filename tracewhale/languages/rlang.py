@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\b(Rscript|littler|r)\b")
@@ -67,7 +67,7 @@ class RLanguage:
     def is_library(self, path: str) -> bool:
         return any(path.startswith(f"{library}/") for library in self._libraries)
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
@@ -84,9 +84,9 @@ class RLanguage:
                 root = next((place for place in places if self._files.is_file(f"{place}/DESCRIPTION")), "")
                 targets = list(self._package(root)) if root else []
             for target in targets:
-                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+                yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
             if not targets:
-                yield Miss(path, mention.line, mention.name, tuple(places), mention.lazy)
+                yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
     def _package(self, root: str) -> Iterator[str]:
         """What loading a package reads: its data bases, metadata and shared objects."""

@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges, Text
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
@@ -80,7 +80,7 @@ class Ruby:
     def is_library(self, path: str) -> bool:
         return STANDARD.match(path) is not None or GEM.match(path) is not None
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
@@ -95,9 +95,9 @@ class Ruby:
                 places = (*self._own(path), *self.roots)
                 targets = self._require(path, mention.name)
             for target in targets:
-                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+                yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
             if not targets:
-                yield Miss(path, mention.line, mention.name, places, mention.lazy)
+                yield MissingImport(path, mention.line, mention.name, places, mention.lazy)
 
     def _own(self, path: str) -> tuple[str, ...]:
         """The directories of a file's own gem or application that are on the load path."""

@@ -9,7 +9,7 @@ from tree_sitter import Node
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges, Text
 from tracewhale.rootfs.tree import Entry, parent
 
@@ -83,7 +83,7 @@ class Shell:
     def is_library(self, path: str) -> bool:
         return path.startswith(SYSTEM)
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
@@ -96,9 +96,9 @@ class Shell:
             if target is not None:
                 if mention.how == "source":
                     self._sourced.add(self._files.physical(target))
-                yield Edge(path, mention.line, mention.name, target, mention.how, mention.lazy)
+                yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
             elif mention.how == "source":
-                yield Miss(path, mention.line, mention.name, tuple(places), mention.lazy)
+                yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
 
 def script(content: bytes, first: int = 0, depth: int = 0) -> Iterator[Mention]:

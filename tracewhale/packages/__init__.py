@@ -6,34 +6,34 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from tracewhale.packages.apk import Apk
-from tracewhale.packages.contents import Contents, closure
+from tracewhale.packages.contents import InstalledPackage, closure
 from tracewhale.packages.distribution import distribution, documents
 from tracewhale.packages.dpkg import Dpkg
 from tracewhale.packages.files import PackageFiles
-from tracewhale.packages.java import Java
+from tracewhale.packages.java import JavaPackages
 from tracewhale.packages.model import (
     Distribution,
     Document,
     GeneratedFile,
     Inventory,
-    Owned,
+    OwnedPackage,
     Package,
     PackageFacts,
 )
-from tracewhale.packages.node import Node
-from tracewhale.packages.python import Python
+from tracewhale.packages.node import NodePackages
+from tracewhale.packages.python import PythonPackages
 from tracewhale.packages.rpm import Rpm
-from tracewhale.packages.ruby import Ruby
+from tracewhale.packages.ruby import RubyPackages
 from tracewhale.rootfs.tree import Entry, View
 
 __all__ = [
-    "Contents",
     "Databases",
     "Distribution",
     "Document",
     "GeneratedFile",
+    "InstalledPackage",
     "Inventory",
-    "Owned",
+    "OwnedPackage",
     "Package",
     "closure",
 ]
@@ -46,7 +46,7 @@ class Database(Protocol):
         """Return the packages of some kept physical paths, and what the new image carries for them."""
         ...
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """All that the packages consist of: of a language's, those near kept paths."""
         ...
 
@@ -57,9 +57,14 @@ class Databases:
     def __init__(self, view: View) -> None:
         files = self._files = PackageFiles(view)
         self._systems: tuple[Database, ...] = (Dpkg(files), Apk(files), Rpm(files))
-        self._languages: tuple[Database, ...] = (Python(files), Node(files), Ruby(files), Java(files))
+        self._languages: tuple[Database, ...] = (
+            PythonPackages(files),
+            NodePackages(files),
+            RubyPackages(files),
+            JavaPackages(files),
+        )
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """What the installed packages consist of: all of the distribution, and a language's near kept paths.
 
         A distribution's package comes first, then what may be inside of one.
@@ -80,14 +85,23 @@ class Databases:
         copyright and licence files.
         """
         systems = [database.find(kept, licences=licences) for database in self._systems]
-        found = [*systems, *(database.find(kept, licences=licences) for database in self._languages)]
-        named = documents(self._files) if any(each.kept for each in systems) else []
+        facts = [*systems, *(database.find(kept, licences=licences) for database in self._languages)]
+        licence_paths = (
+            documents(self._files) if any(database_facts.kept for database_facts in systems) else []
+        )
         return (
             Inventory(
-                tuple(sorted(owned for each in found for owned in each.kept)),
-                tuple(sorted(package for each in found for package in each.left_out)),
+                tuple(sorted(owned for database_facts in facts for owned in database_facts.kept)),
+                tuple(sorted(package for database_facts in facts for package in database_facts.left_out)),
                 distribution(self._files),
             ),
-            tuple(sorted({*named, *(document for each in found for document in each.documents)})),
-            tuple(sorted(written for each in found for written in each.written)),
+            tuple(
+                sorted(
+                    {
+                        *licence_paths,
+                        *(document for database_facts in facts for document in database_facts.documents),
+                    }
+                )
+            ),
+            tuple(sorted(written for database_facts in facts for written in database_facts.written)),
         )

@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracewhale.packages.contents import LIBC, Contents
+from tracewhale.packages.contents import LIBC, InstalledPackage
 from tracewhale.packages.files import Missing, Names, PackageFiles, encode, normal, substance, words
-from tracewhale.packages.model import NOTHING, GeneratedFile, Owned, Package, PackageFacts
+from tracewhale.packages.model import NOTHING, GeneratedFile, OwnedPackage, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind
 
 DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
@@ -31,7 +31,7 @@ SYSTEM = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _ApkRecord:
     package: Package
     lines: tuple[str, ...]
     paths: frozenset[str]
@@ -42,8 +42,8 @@ class Apk:
 
     def __init__(self, files: PackageFiles) -> None:
         self._files = files
-        self._place = next((place for asked in DATABASES if (place := files.physical(asked))), "")
-        self._records: tuple[_Record, ...] = ()
+        self._place = next((place for path in DATABASES if (place := files.physical(path))), "")
+        self._records: tuple[_ApkRecord, ...] = ()
         if self._place:
             self._names = Names(files.aliases())
             self._records = tuple(self._read(files.text(self._place)))
@@ -57,9 +57,9 @@ class Apk:
         there = [record for record in self._records if substance(record.paths & files)]
         gone = [record.package for record in self._records if not substance(record.paths & files)]
         lacking = {number: sorted(record.paths - kept.keys()) for number, record in enumerate(there)}
-        whole = Missing(self._files.view).whole(lacking)
+        complete = Missing(self._files.view).complete(lacking)
         owned = [
-            Owned(record.package, tuple(sorted(record.paths & files)), number in whole)
+            OwnedPackage(record.package, tuple(sorted(record.paths & files)), number in complete)
             for number, record in enumerate(there)
         ]
         return PackageFacts(
@@ -68,11 +68,11 @@ class Apk:
             written=() if self._place in kept or not there else (self._written(there, files),),
         )
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """All packages; those in ``/etc/apk/world`` are the author's choice."""
         world = {re.split("[<>=~@]", word)[0] for word in self._files.text(WORLD).split()}
         return tuple(
-            Contents(
+            InstalledPackage(
                 record.package,
                 paths=record.paths,
                 base=record.package.name in SYSTEM or any(map(LIBC.fullmatch, record.paths)),
@@ -82,20 +82,20 @@ class Apk:
             for record in self._records
         )
 
-    def _read(self, text: str) -> Iterator[_Record]:
+    def _read(self, text: str) -> Iterator[_ApkRecord]:
         for block in text.split("\n\n"):
             lines = tuple(line for line in block.split("\n") if line)
             fields = {line[0]: words(encode(line[2:])) for line in reversed(lines) if line[1:2] == ":"}
             if fields.get("P") and fields.get("V"):
                 paths = frozenset(self._names.physical(path) for path, _ in _files(lines))
-                yield _Record(_package(fields), lines, paths)
+                yield _ApkRecord(_package(fields), lines, paths)
 
-    def _written(self, records: list[_Record], files: set[str]) -> GeneratedFile:
+    def _written(self, records: list[_ApkRecord], files: set[str]) -> GeneratedFile:
         blocks = ["".join(f"{line}\n" for line in self._lines(record, files)) for record in records]
         content = encode("".join(f"{block}\n" for block in blocks))
         return GeneratedFile(self._place, content, self._files.modified(self._place), "apk", "database")
 
-    def _lines(self, record: _Record, files: set[str]) -> Iterator[str]:
+    def _lines(self, record: _ApkRecord, files: set[str]) -> Iterator[str]:
         """Yield a record's lines without directories and files that are not kept."""
         of_package = next(
             (at for at, line in enumerate(record.lines) if line.startswith("F:")), len(record.lines)
@@ -135,10 +135,10 @@ def _files(lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[list[str], list[
 
 def _depends(lines: tuple[str, ...]) -> tuple[str, ...]:
     """Names of packages in ``D:``; libraries (``so:``) and commands (``cmd:``) are left to the closures."""
-    found = (line[2:].split() for line in lines if line.startswith("D:"))
+    words_of_line = (line[2:].split() for line in lines if line.startswith("D:"))
     return tuple(
         re.split("[<>=~]", word)[0]
-        for words in found
+        for words in words_of_line
         for word in words
         if word[:1] not in "!/" and ":" not in word
     )

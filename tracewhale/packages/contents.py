@@ -13,7 +13,7 @@ LIBC = re.compile(r".*/(libc\.so\.6|libc\.musl-[^/]+\.so\.1|ld-musl-[^/]+\.so\.1
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class InstalledPackage:
     """One installed package and what it consists of.
 
     ``paths`` are physical paths, of files that the image may have lost since; ``tops`` are directories that
@@ -37,11 +37,11 @@ class Contents:
 
 def closure(names: Iterable[str], depends: Mapping[str, tuple[str, ...]]) -> set[str]:
     """Some packages' names with those of all that they depend on."""
-    found: set[str] = set()
+    result: set[str] = set()
     pending = [name for name in names if name in depends]
     while pending:
         name = pending.pop()
-        if name not in found:
-            found.add(name)
-            pending += [each for each in depends[name] if each in depends]
-    return found
+        if name not in result:
+            result.add(name)
+            pending += [depend for depend in depends[name] if depend in depends]
+    return result

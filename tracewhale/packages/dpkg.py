@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from tracewhale.packages.contents import LIBC, Contents, closure
+from tracewhale.packages.contents import LIBC, InstalledPackage, closure
 from tracewhale.packages.files import (
     Missing,
     Names,
@@ -24,7 +24,7 @@ from tracewhale.packages.files import (
     substance,
     words,
 )
-from tracewhale.packages.model import NOTHING, Document, GeneratedFile, Owned, Package, PackageFacts
+from tracewhale.packages.model import NOTHING, Document, GeneratedFile, OwnedPackage, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 DATABASE = "/var/lib/dpkg"
@@ -43,7 +43,7 @@ EXTENDED_STATES = f"{APT}/extended_states"
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _DpkgRecord:
     """A package with its stanza, the base name of its ``info`` files, and the names of its paths."""
 
     package: Package
@@ -58,7 +58,7 @@ class Dpkg:
     def __init__(self, files: PackageFiles) -> None:
         self._files = files
         self._base = files.physical(DATABASE)
-        self._records: tuple[_Record, ...] = ()
+        self._records: tuple[_DpkgRecord, ...] = ()
         self._distroless = False
         if not self._base:
             return
@@ -81,11 +81,11 @@ class Dpkg:
             for name in self._names.of(entry.path)
         }
         paths = {number: self._owned(record, wanted) for number, record in enumerate(self._records)}
-        there = [number for number, some in paths.items() if substance(some)]
-        whole = Missing(self._files.view).whole(
+        there = [number for number, package_paths in paths.items() if substance(package_paths)]
+        complete = Missing(self._files.view).complete(
             {number: self._lacking(self._records[number], kept) for number in there}
         )
-        owned = [Owned(self._records[n].package, paths[n], n in whole) for n in there]
+        owned = [OwnedPackage(self._records[n].package, paths[n], n in complete) for n in there]
         records = [self._records[number] for number in there]
         owing = [self._records[n].package.name for n in there if owes_licence(paths[n], kept)]
         return PackageFacts(
@@ -95,7 +95,7 @@ class Dpkg:
             written=tuple(sorted(self._written(records, kept))),
         )
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """All packages. The base are those that are Essential or required, with
         apt and what these depend on; what
         apt did not install as a dependency of another is the author's choice."""
@@ -112,7 +112,7 @@ class Dpkg:
         first = closure(required, depends)
         automatic = self._automatic()
         return tuple(
-            Contents(
+            InstalledPackage(
                 record.package,
                 paths=self._physical(record),
                 base=record.package.name in first or any(map(LIBC.fullmatch, record.names)),
@@ -124,9 +124,9 @@ class Dpkg:
 
     def _automatic(self) -> set[str]:
         marks = map(parse, stanzas(self._files.text(EXTENDED_STATES)))
-        return {each.get("Package", "") for each in marks if each.get("Auto-Installed") == "1"}
+        return {mark.get("Package", "") for mark in marks if mark.get("Auto-Installed") == "1"}
 
-    def _physical(self, record: _Record) -> frozenset[str]:
+    def _physical(self, record: _DpkgRecord) -> frozenset[str]:
         names = set(record.names)
         for name, (place, by) in self._diversions.items():
             if name in names and by != record.package.name:
@@ -135,7 +135,7 @@ class Dpkg:
 
     # ---- reading ------------------------------------------------------------------------------------
 
-    def _read_installed(self) -> Iterator[_Record]:
+    def _read_installed(self) -> Iterator[_DpkgRecord]:
         listing = self._files.view.listing(f"{self._base}/info") or {}
         lists = {name.removesuffix(".list"): name for name in listing if name.endswith(".list")}
         status = f"{self._base}/status"
@@ -151,9 +151,9 @@ class Dpkg:
             )
             listed = decode(contents.get(places[base], b"")) if base else ""
             names = frozenset(name for name in listed.split("\n") if name.startswith("/") and name != "/.")
-            yield _Record(package, stanza, base, names)
+            yield _DpkgRecord(package, stanza, base, names)
 
-    def _read_distroless(self) -> Iterator[_Record]:
+    def _read_distroless(self) -> Iterator[_DpkgRecord]:
         place = f"{self._base}/status.d"
         names = [name for name in self._files.view.listing(place) or {} if not name.endswith(".md5sums")]
         contents = self._files.read(
@@ -165,7 +165,7 @@ class Dpkg:
                 if _is_package(fields):
                     sums = decode(contents.get(f"{place}/{name}.md5sums", b""))
                     paths = frozenset(path for path, _ in digests(sums))
-                    yield _Record(_package(parse(words(encode(stanza)))), stanza, name, paths)
+                    yield _DpkgRecord(_package(parse(words(encode(stanza)))), stanza, name, paths)
 
     def _read_diversions(self) -> dict[str, tuple[str, str]]:
         """Return where a file lies that a package wants elsewhere (dpkg-divert(1)): name, place, by whom."""
@@ -174,29 +174,29 @@ class Dpkg:
 
     # ---- whose is what ------------------------------------------------------------------------------
 
-    def _owned(self, record: _Record, wanted: Mapping[str, Entry]) -> tuple[str, ...]:
-        found = set()
+    def _owned(self, record: _DpkgRecord, wanted: Mapping[str, Entry]) -> tuple[str, ...]:
+        result = set()
         for name in self._diverted(record, wanted.keys() & record.names, wanted):
             entry = wanted[name]
             # What packages have as a directory may be a link in the image: /lib on merged-/usr systems.
             if entry.kind is not Kind.SYMLINK or name not in self._directories:
-                found.add(entry.path)
-        return tuple(sorted(found))
+                result.add(entry.path)
+        return tuple(sorted(result))
 
-    def _diverted(self, record: _Record, names: set[str], wanted: Mapping[str, Entry]) -> set[str]:
+    def _diverted(self, record: _DpkgRecord, names: set[str], wanted: Mapping[str, Entry]) -> set[str]:
         for name, (place, by) in self._diversions.items():
             if name in record.names and by != record.package.name:
                 names = (names - {name}) | ({place} & wanted.keys())
         return names
 
-    def _lacking(self, record: _Record, kept: Mapping[str, Entry]) -> list[str]:
+    def _lacking(self, record: _DpkgRecord, kept: Mapping[str, Entry]) -> list[str]:
         leaves = record.names - {parent(name) for name in record.names}
         physical = {self._names.physical(name) for name in leaves}
         return sorted(path for path in physical if path not in kept)
 
     # ---- what the new image carries -----------------------------------------------------------------
 
-    def _documents(self, records: list[_Record], owing: list[str]) -> Iterator[Document]:
+    def _documents(self, records: list[_DpkgRecord], owing: list[str]) -> Iterator[Document]:
         self._files.view.prefetch(f"{DOCUMENTATION}/{name}" for name in owing)
         for name in owing:
             if self._files.physical(f"{DOCUMENTATION}/{name}/copyright"):
@@ -209,13 +209,13 @@ class Dpkg:
                     if self._files.physical(place):
                         yield Document(place, name, "record")
 
-    def _written(self, records: list[_Record], kept: Mapping[str, Entry]) -> Iterator[GeneratedFile]:
+    def _written(self, records: list[_DpkgRecord], kept: Mapping[str, Entry]) -> Iterator[GeneratedFile]:
         """Yield ``status.d``, unless it is there already or the program itself reads the database."""
         if self._distroless or f"{self._base}/status" in kept:
             return
         sums = self._files.read(f"{self._base}/info/{record.base}.md5sums" for record in records)
         modified = self._files.modified(f"{self._base}/status")
-        twice = _repeated(record.package.name for record in records)
+        twice = _repetitions(record.package.name for record in records)
         for record in records:
             package = record.package
             name = f"{package.name}:{package.architecture}" if package.name in twice else package.name
@@ -236,7 +236,7 @@ class Dpkg:
         steps = self._files.view.resolve(path, follow=False).steps
         return line if all(step in kept for step in steps) else f"{line.split()[0]}  {physical[1:]}"
 
-    def _stanza(self, record: _Record, kept: Mapping[str, Entry]) -> str:
+    def _stanza(self, record: _DpkgRecord, kept: Mapping[str, Entry]) -> str:
         """Return a stanza as in the package itself: without its state here, and without conffiles that are
         gone."""
         lines: list[str] = []
@@ -259,12 +259,12 @@ def stanzas(text: str) -> list[str]:
 
 def parse(stanza: str) -> dict[str, str]:
     """Return the fields' first lines by name."""
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for line in stanza.split("\n"):
         name, colon, value = line.partition(":")
         if colon and name and not name[0].isspace() and name[0] != "#":
-            found.setdefault(name, value.strip())
-    return found
+            result.setdefault(name, value.strip())
+    return result
 
 
 def digests(text: str) -> Iterator[tuple[str, str]]:
@@ -277,8 +277,8 @@ def digests(text: str) -> Iterator[tuple[str, str]]:
 
 def _names(relations: str) -> list[str]:
     """The names in a field such as Depends, all alternatives of each (Debian policy, 7.1)."""
-    found = (re.match(NAME, each.strip()) for each in re.split("[,|]", relations))
-    return [match[0] for match in found if match]
+    matches = (re.match(NAME, relation.strip()) for relation in re.split("[,|]", relations))
+    return [match[0] for match in matches if match]
 
 
 def _is_package(fields: Mapping[str, str]) -> bool:
@@ -298,7 +298,7 @@ def _package(fields: Mapping[str, str]) -> Package:
     )
 
 
-def _repeated(names: Iterator[str]) -> set[str]:
+def _repetitions(names: Iterator[str]) -> set[str]:
     seen: set[str] = set()
     twice: set[str] = set()
     for name in names:

@@ -59,14 +59,14 @@ class PackageFiles:
         databases say ``/lib/...`` where the file is ``/usr/lib/...``."""
         tops = ("/", "/usr", "/var")
         self.view.prefetch(tops)
-        found = {}
+        result = {}
         for top in tops:
             for entry in (self.view.listing(top) or {}).values():
                 if entry.kind is Kind.SYMLINK:
                     target = self.view.resolve(entry.path).entry
                     if target is not None and target.kind is Kind.DIRECTORY:
-                        found[entry.path] = target.path
-        return found
+                        result[entry.path] = target.path
+        return result
 
 
 class Names:
@@ -135,7 +135,7 @@ class Missing:
     def __init__(self, view: View) -> None:
         self._view = view
 
-    def whole(self, lacking: Mapping[int, Iterable[str]]) -> set[int]:
+    def complete(self, lacking: Mapping[int, Iterable[str]]) -> set[int]:
         """Return the packages (by number) of which nothing is left behind.
 
         ``lacking`` are the physical paths of each that are not kept: it is whole when the original does
@@ -147,7 +147,7 @@ class Missing:
             for path in paths:
                 directories.setdefault(parent(path), []).append(path)
             pending[number] = directories
-        whole = {number for number, directories in pending.items() if not directories}
+        complete = {number for number, directories in pending.items() if not directories}
         for most in self.ROUNDS:
             chosen = {
                 number: sorted(directories)[:most] for number, directories in pending.items() if directories
@@ -158,8 +158,8 @@ class Missing:
                 if any(self._is_there(path) for path in paths):
                     del pending[number]
                 elif not pending[number]:
-                    whole.add(number)
-        return whole
+                    complete.add(number)
+        return complete
 
     def _is_there(self, path: str) -> bool:
         entry = self._view.lstat(path)

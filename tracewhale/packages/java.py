@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, cast
 
-from tracewhale.packages.contents import Contents
+from tracewhale.packages.contents import InstalledPackage
 from tracewhale.packages.files import PackageFiles, encode, words
-from tracewhale.packages.model import NOTHING, Owned, Package, PackageFacts
+from tracewhale.packages.model import NOTHING, OwnedPackage, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind, Tree
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ MALFORMED = (
 """Exceptions of zipfile for a file that is no archive, is encrypted, or is compressed in a rare way."""
 
 
-class Java:
+class JavaPackages:
     """Archives among kept files, of which just the directory and what names them is read."""
 
     def __init__(self, files: PackageFiles) -> None:
@@ -51,7 +51,7 @@ class Java:
         self._budget, self._archives = NESTED_LIMIT, 0
         self._known: dict[str, tuple[Package, ...]] = {}
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """None: an artifact is one file, which is kept whole."""
         return ()
 
@@ -72,7 +72,7 @@ class Java:
             for package in self._known.get(path, ()):
                 owners.setdefault(package, []).append(path)
         return PackageFacts(
-            tuple(sorted(Owned(package, tuple(paths), True) for package, paths in owners.items()))
+            tuple(sorted(OwnedPackage(package, tuple(paths), True) for package, paths in owners.items()))
         )
 
     def _artifacts(self, path: str, file: _Range | io.BytesIO, depth: int) -> Iterator[Package]:
@@ -134,7 +134,7 @@ class _Range(io.RawIOBase):
         target = memoryview(buffer).cast("B")
         size = max(0, min(len(target), self._size - self._at))
         if size > READ_LIMIT:
-            raise ValueError("a central directory of this size is no archive's of Java")
+            raise ValueError("a central directory of this size is no archive's of JavaPackages")
         data = self._read(self._begin + self._at, size) if size else b""
         target[: len(data)] = data
         self._at += len(data)
@@ -151,22 +151,22 @@ def _own(path: str, archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipI
     manifest = _fields(_member(archive, members, "META-INF/MANIFEST.MF"), ":")
     licence = manifest.get("Bundle-License", "")
     supplier = manifest.get("Implementation-Vendor", "") or manifest.get("Bundle-Vendor", "")
-    found = False
+    is_own = False
     for name in sorted(members):
         if re.fullmatch(r"META-INF/maven/[^/]+/[^/]+/pom\.properties", name):
             pom = _fields(_member(archive, members, name), "=")
             if pom.get("artifactId") and pom.get("version"):
-                found = True
+                is_own = True
                 yield Package(
                     "maven", pom["artifactId"], pom["version"], namespace=pom.get("groupId", ""),
                     licence=licence, supplier=supplier,
                 )  # fmt: skip
-    if not found:
-        named = NAMED.fullmatch(words(encode(PurePosixPath(path).stem)))
+    if not is_own:
+        match = NAMED.fullmatch(words(encode(PurePosixPath(path).stem)))
         title = manifest.get("Implementation-Title") or manifest.get("Bundle-SymbolicName", "").split(";")[0]
-        name = named["name"] if named else title
+        name = match["name"] if match else title
         version = manifest.get("Implementation-Version") or manifest.get("Bundle-Version")
-        version = version or (named["version"] if named else "")
+        version = version or (match["version"] if match else "")
         if name and version:
             group = manifest.get("Implementation-Vendor-Id", "")
             yield Package("maven", name, version, namespace=group, licence=licence, supplier=supplier)
@@ -188,9 +188,9 @@ def _contents(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
 
 def _fields(text: str, between: str) -> dict[str, str]:
     """Return names and values a line (JAR file specification, "Name-Value pairs"; java.util.Properties)."""
-    found = {}
+    result = {}
     for line in text.replace("\r\n", "\n").replace("\n ", "").split("\n\n")[0].split("\n"):
         name, separator, value = line.partition(between)
         if separator and not name.startswith("#"):
-            found[name.strip()] = value.strip()
-    return found
+            result[name.strip()] = value.strip()
+    return result

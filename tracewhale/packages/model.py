@@ -35,7 +35,7 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Owned:
+class OwnedPackage:
     """A package of which files are kept: their physical paths, and whether that is all that there was."""
 
     package: Package
@@ -79,25 +79,25 @@ class Distribution:
 class Inventory:
     """The packages of which something is kept, sorted, and those of which nothing is."""
 
-    kept: tuple[Owned, ...] = ()
+    kept: tuple[OwnedPackage, ...] = ()
     left_out: tuple[Package, ...] = ()
     distribution: Distribution = field(default_factory=Distribution)
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[Package, ...]]:
         """The packages of each kept path that has any."""
-        found: dict[str, list[Package]] = {}
+        result: dict[str, list[Package]] = {}
         for owned in self.kept:
             for path in owned.paths:
-                found.setdefault(path, []).append(owned.package)
-        return {path: tuple(packages) for path, packages in found.items()}
+                result.setdefault(path, []).append(owned.package)
+        return {path: tuple(packages) for path, packages in result.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class PackageFacts:
     """The facts about some kept paths in one package manager's metadata."""
 
-    kept: tuple[Owned, ...] = ()
+    kept: tuple[OwnedPackage, ...] = ()
     left_out: tuple[Package, ...] = ()
     documents: tuple[Document, ...] = ()
     written: tuple[GeneratedFile, ...] = ()

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tracewhale.packages.contents import Contents
+from tracewhale.packages.contents import InstalledPackage
 from tracewhale.packages.files import PackageFiles, encode, words
-from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
-from tracewhale.packages.walk import above, whole
+from tracewhale.packages.model import NOTHING, Document, OwnedPackage, Package, PackageFacts
+from tracewhale.packages.walk import above, complete_packages
 from tracewhale.packages.walk import licences as licence_files
 from tracewhale.rootfs.tree import Entry, Kind, View, join
 
@@ -23,7 +23,7 @@ NAME = re.compile(r"(@[\w.~-]+/)?[\w~-][\w.~-]*")
 CODE = (".js", ".mjs", ".cjs", ".json", ".node", ".wasm")
 
 
-class Node:
+class NodePackages:
     """Packages in the directories above kept files of Node."""
 
     def __init__(self, files: PackageFiles) -> None:
@@ -38,10 +38,10 @@ class Node:
             return NOTHING
         paths: dict[str, list[str]] = {}
         for path in files:
-            directory = next((each for each in above(path) if each in packages), None)
+            directory = next((place for place in above(path) if place in packages), None)
             if directory is not None:
                 paths.setdefault(directory, []).append(path)
-        complete = whole(view, kept, {directory: [directory] for directory in paths})
+        complete = complete_packages(view, kept, {directory: [directory] for directory in paths})
         documents = [
             Document(join(directory, "package.json"), packages[directory].title, "metadata")
             for directory in paths
@@ -53,32 +53,32 @@ class Node:
                 for path in licence_files(view, directory)
             ]
         owned = [
-            Owned(packages[directory], tuple(sorted(some)), directory in complete)
-            for directory, some in paths.items()
+            OwnedPackage(packages[directory], tuple(sorted(package_paths)), directory in complete)
+            for directory, package_paths in paths.items()
         ]
         left_out = _siblings(view, set(paths))
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """The packages of kept files, and those that the application's ``package.json`` asks for with all
         that these ask for."""
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
         candidates = self._candidates(files)
-        named: set[str] = set()
+        result: set[str] = set()
         for directory in candidates:
             if "node_modules" not in directory.split("/"):
-                named.update(self._wanted(directory))
+                result.update(self._wanted(directory))
         known = set(candidates)
-        pending = named - known
+        pending = result - known
         while pending:
             known |= pending
             self._files.read(join(directory, "package.json") for directory in sorted(pending))
-            pending = {each for directory in pending for each in self._wanted(directory)} - known
+            pending = {needed for directory in pending for needed in self._wanted(directory)} - known
         return tuple(
-            Contents(
+            InstalledPackage(
                 package,
                 tops=(directory,),
-                named=directory in named,
+                named=directory in result,
                 depends=tuple(_dependencies(self._files.text(join(directory, "package.json")))),
             )
             for directory, package in self._packages(known).items()
@@ -90,7 +90,10 @@ class Node:
         from node_modules folders")."""
         view = self._files.view
         for name in _dependencies(self._files.text(join(directory, "package.json"))):
-            places = (join(each, f"node_modules/{name}") for each in (directory, *above(directory)))
+            places = (
+                join(above_directory, f"node_modules/{name}")
+                for above_directory in (directory, *above(directory))
+            )
             found = next((place for place in places if "package.json" in (view.listing(place) or {})), "")
             if found:
                 yield found
@@ -107,12 +110,12 @@ class Node:
 
     def _packages(self, directories: set[str]) -> dict[str, Package]:
         contents = self._files.read(join(directory, "package.json") for directory in sorted(directories))
-        found = {}
+        result = {}
         for path, content in contents.items():
             package = _package(content)
             if package is not None:
-                found[path.rpartition("/")[0] or "/"] = package
-        return found
+                result[path.rpartition("/")[0] or "/"] = package
+        return result
 
 
 def _dependencies(manifest: str) -> Iterator[str]:
@@ -135,16 +138,16 @@ def _siblings(view: View, directories: set[str]) -> set[Package]:
         for home in above(directory)
         if home.endswith(("/node_modules", "/share/nodejs", "/lib/nodejs"))
     }
-    found: set[Package] = set()
+    result: set[Package] = set()
     for home in homes:
         for name, entry in (view.listing(home) or {}).items():
             below = view.listing(entry.path) if name.startswith("@") else None
-            for each in (entry,) if below is None else below.values():
-                if each.kind is Kind.DIRECTORY and each.path not in directories and name[0] != ".":
-                    plain = words(encode(each.path.rpartition("/")[2]))
+            for sibling in (entry,) if below is None else below.values():
+                if sibling.kind is Kind.DIRECTORY and sibling.path not in directories and name[0] != ".":
+                    plain = words(encode(sibling.path.rpartition("/")[2]))
                     scope = "" if below is None else words(encode(name))
-                    found.add(Package("npm", plain, "", namespace=scope))
-    return found
+                    result.add(Package("npm", plain, "", namespace=scope))
+    return result
 
 
 def _package(content: bytes) -> Package | None:

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from email.parser import HeaderParser
 
-from tracewhale.packages.contents import Contents
+from tracewhale.packages.contents import InstalledPackage
 from tracewhale.packages.files import PackageFiles, decode, encode, normal, substance, words
-from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
+from tracewhale.packages.model import NOTHING, Document, OwnedPackage, Package, PackageFacts
+from tracewhale.packages.walk import complete_packages
 from tracewhale.packages.walk import licences as licence_files
-from tracewhale.packages.walk import whole
 from tracewhale.rootfs.tree import Entry, Kind, join, parent
 
 INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-py[\d.]+)?(-[^-]+)?\.(dist|egg)-info|.+\.egg-info")
@@ -38,7 +38,7 @@ class _Distribution:
     tops: tuple[str, ...]
 
 
-class Python:
+class PythonPackages:
     """Distributions in the directories that hold kept files."""
 
     def __init__(self, files: PackageFiles) -> None:
@@ -47,43 +47,54 @@ class Python:
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """Return the distributions of some kept paths, and their metadata."""
-        distributions = [each for base in self._bases(kept) for each in self._known[base]]
+        distributions = [distribution for base in self._bases(kept) for distribution in self._known[base]]
         if not distributions:
             return NOTHING
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
-        paths = _assigned(distributions, files)
-        there = [each for each in distributions if substance(paths.get(each.info.path, ()))]
-        complete = whole(
+        paths = _assign(distributions, files)
+        there = [
+            distribution for distribution in distributions if substance(paths.get(distribution.info.path, ()))
+        ]
+        complete = complete_packages(
             self._files.view,
             kept,
-            {each.info.path: [*(each.record or each.tops), each.info.path] for each in there},
+            {
+                distribution.info.path: [*(distribution.record or distribution.tops), distribution.info.path]
+                for distribution in there
+            },
         )
-        metadata = self._files.read(each.metadata for each in there)
+        metadata = self._files.read(distribution.metadata for distribution in there)
         owned, documents = [], []
-        for each in there:
-            package = _package(each.info, words(metadata.get(each.metadata, b"")))
-            owned.append(Owned(package, tuple(sorted(paths[each.info.path])), each.info.path in complete))
-            documents.append(Document(each.metadata, package.name, "metadata"))
-            if licences and each.info.kind is Kind.DIRECTORY:
-                found = licence_files(self._files.view, each.info.path)
-                documents += [Document(path, package.name, "licence") for path in found]
-        left_out = [_package(each.info, "") for each in distributions if each not in there]
+        for distribution in there:
+            package = _package(distribution.info, words(metadata.get(distribution.metadata, b"")))
+            owned.append(
+                OwnedPackage(
+                    package, tuple(sorted(paths[distribution.info.path])), distribution.info.path in complete
+                )
+            )
+            documents.append(Document(distribution.metadata, package.name, "metadata"))
+            if licences and distribution.info.kind is Kind.DIRECTORY:
+                licences_found = licence_files(self._files.view, distribution.info.path)
+                documents += [Document(path, package.name, "licence") for path in licences_found]
+        left_out = [
+            _package(distribution.info, "") for distribution in distributions if distribution not in there
+        ]
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """All distributions in kept directories. pip writes REQUESTED for what was asked for (PEP 376)."""
-        distributions = [each for base in self._bases(kept) for each in self._known[base]]
-        metadata = self._files.read(each.metadata for each in distributions)
+        distributions = [distribution for base in self._bases(kept) for distribution in self._known[base]]
+        metadata = self._files.read(distribution.metadata for distribution in distributions)
         return tuple(
-            Contents(
-                _package(each.info, ""),
-                paths=each.record,
-                tops=() if each.record else each.tops,
-                base=_package(each.info, "").name in INSTALLERS,
-                named="REQUESTED" in (self._files.view.listing(each.info.path) or {}),
-                depends=_requirements(words(metadata.get(each.metadata, b""))),
+            InstalledPackage(
+                _package(distribution.info, ""),
+                paths=distribution.record,
+                tops=() if distribution.record else distribution.tops,
+                base=_package(distribution.info, "").name in INSTALLERS,
+                named="REQUESTED" in (self._files.view.listing(distribution.info.path) or {}),
+                depends=_requirements(words(metadata.get(distribution.metadata, b""))),
             )
-            for each in distributions
+            for distribution in distributions
         )
 
     def _bases(self, kept: Mapping[str, Entry]) -> list[str]:
@@ -138,17 +149,17 @@ def _rows(text: str) -> Iterator[list[str]]:
         return
 
 
-def _assigned(distributions: Iterable[_Distribution], files: Iterable[str]) -> dict[str, set[str]]:
+def _assign(distributions: Iterable[_Distribution], files: Iterable[str]) -> dict[str, set[str]]:
     """Return the kept files of each distribution, by the path of its ``*-info``."""
     recorded: dict[str, list[str]] = {}
     tops: dict[str, list[str]] = {}
-    for each in distributions:
-        for path in each.record:
-            recorded.setdefault(path, []).append(each.info.path)
-        for path in () if each.record else each.tops:
-            tops.setdefault(path, []).append(each.info.path)
-        tops.setdefault(each.info.path, []).append(each.info.path)
-    found: dict[str, set[str]] = {}
+    for distribution in distributions:
+        for path in distribution.record:
+            recorded.setdefault(path, []).append(distribution.info.path)
+        for path in () if distribution.record else distribution.tops:
+            tops.setdefault(path, []).append(distribution.info.path)
+        tops.setdefault(distribution.info.path, []).append(distribution.info.path)
+    result: dict[str, set[str]] = {}
     for path in files:
         compiled = COMPILED.fullmatch(path)
         source = f"{compiled['directory']}/{compiled['module']}.py" if compiled else path
@@ -156,15 +167,19 @@ def _assigned(distributions: Iterable[_Distribution], files: Iterable[str]) -> d
         if not owners:
             owners = next((tops[p] for p in _upwards(source) if p in tops), [])
         for owner in owners:
-            found.setdefault(owner, set()).add(path)
-    return found
+            result.setdefault(owner, set()).add(path)
+    return result
 
 
 def _requirements(metadata: str) -> tuple[str, ...]:
     """Names in Requires-Dist that are asked for in any case (core metadata, PEP 508)."""
     fields = HeaderParser().parsestr(metadata.partition("\n\n")[0])
-    found = [str(value) for value in fields.get_all("Requires-Dist") or [] if "extra ==" not in str(value)]
-    return tuple(match[0] for value in found if (match := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", value)))
+    requirements = [
+        str(value) for value in fields.get_all("Requires-Dist") or [] if "extra ==" not in str(value)
+    ]
+    return tuple(
+        match[0] for value in requirements if (match := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", value))
+    )
 
 
 def _upwards(path: str) -> Iterator[str]:

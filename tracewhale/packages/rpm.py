@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tracewhale.packages import rpmdb
-from tracewhale.packages.contents import LIBC, Contents
+from tracewhale.packages.contents import LIBC, InstalledPackage
 from tracewhale.packages.files import (
     Missing,
     Names,
@@ -23,7 +23,7 @@ from tracewhale.packages.files import (
     substance,
     words,
 )
-from tracewhale.packages.model import NOTHING, Document, GeneratedFile, Owned, Package, PackageFacts
+from tracewhale.packages.model import NOTHING, Document, GeneratedFile, OwnedPackage, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind
 
 DIRECTORIES = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
@@ -51,7 +51,7 @@ Value = tuple[str, ...] | tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _RpmRecord:
     package: Package
     number: int
     header: bytes
@@ -66,13 +66,13 @@ class Rpm:
         self._files = files
         self._place = ""
         self._data = b""
-        self._records: tuple[_Record, ...] = ()
+        self._records: tuple[_RpmRecord, ...] = ()
         files.view.prefetch(DIRECTORIES)
         places = [f"{directory}/{name}" for directory in DIRECTORIES for name in DATABASES]
-        for asked in places:
-            self._place = files.physical(asked)
+        for place in places:
+            self._place = files.physical(place)
             if self._place:
-                self._data = files.read([asked]).get(asked, b"")
+                self._data = files.read([place]).get(place, b"")
                 self._names = Names(files.aliases())
                 self._records = tuple(self._read())
                 break
@@ -85,9 +85,9 @@ class Rpm:
         there = [record for record in self._records if substance(record.paths & files)]
         gone = [record.package for record in self._records if not substance(record.paths & files)]
         lacking = {number: sorted(record.paths - kept.keys()) for number, record in enumerate(there)}
-        whole = Missing(self._files.view).whole(lacking)
+        complete = Missing(self._files.view).complete(lacking)
         owned = [
-            Owned(record.package, tuple(sorted(record.paths & files)), number in whole)
+            OwnedPackage(record.package, tuple(sorted(record.paths & files)), number in complete)
             for number, record in enumerate(there)
         ]
         documents = [
@@ -104,10 +104,10 @@ class Rpm:
             written=() if self._place in kept or not there else (self._written(there),),
         )
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """All packages. Which of them the author asked for is not in this database."""
         return tuple(
-            Contents(
+            InstalledPackage(
                 record.package,
                 paths=record.paths,
                 base=record.package.name in SYSTEM or any(map(LIBC.fullmatch, record.paths)),
@@ -115,12 +115,12 @@ class Rpm:
             for record in self._records
         )
 
-    def _read(self) -> Iterator[_Record]:
+    def _read(self) -> Iterator[_RpmRecord]:
         for number, header in rpmdb.headers(self._data).items():
             fields = parse(header)
             if _text(fields, NAME) and _text(fields, NAME) != KEYS:
                 paths, licences = self._paths(fields)
-                yield _Record(_package(fields), number, header, paths, licences)
+                yield _RpmRecord(_package(fields), number, header, paths, licences)
 
     def _paths(self, fields: Mapping[int, Value]) -> tuple[frozenset[str], frozenset[str]]:
         """Return physical paths of a package's files, without ghosts and directories; those that are
@@ -143,7 +143,7 @@ class Rpm:
                 licences.add(path)
         return frozenset(paths), frozenset(licences)
 
-    def _written(self, records: list[_Record]) -> GeneratedFile:
+    def _written(self, records: list[_RpmRecord]) -> GeneratedFile:
         chosen = {record.number: (record.package.name, record.header) for record in records}
         content = rpmdb.subset(self._data, chosen)
         place = f"{self._place.rpartition('/')[0]}/{DATABASES[0]}"

@@ -63,20 +63,22 @@ def subset(data: bytes, chosen: Mapping[int, tuple[str, bytes]]) -> bytes:
     rows: Mapping[str, list[Row]] = {"Name": [(name, number, 0) for number, (name, _) in chosen.items()]}
     if data.startswith(b"SQLite format 3\0"):
         rows = _sqlite(data)[1]
-    with closing(sqlite3.connect(":memory:")) as made:
-        made.execute("PRAGMA page_size = 512")
-        made.execute("CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
-        made.executemany(
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.execute("PRAGMA page_size = 512")
+        database.execute(
+            "CREATE TABLE 'Packages' (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)"
+        )
+        database.executemany(
             "INSERT INTO Packages VALUES (?, ?)", [(n, blob) for n, (_, blob) in sorted(chosen.items())]
         )
         for table in sorted(INDEXES):
             kind = "BLOB" if table in BINARY else "TEXT"
-            made.execute(f"CREATE TABLE '{table}' (key '{kind}' NOT NULL, {OTHER_COLUMNS})")
+            database.execute(f"CREATE TABLE '{table}' (key '{kind}' NOT NULL, {OTHER_COLUMNS})")
             own = _in_order([row for row in rows.get(table, []) if row[1] in chosen])
-            made.executemany(f"INSERT INTO '{table}' VALUES (?, ?, ?)", own)
-            made.execute(f"CREATE INDEX '{table}_key_idx' ON '{table}'(key ASC)")
-        made.commit()
-        written = bytearray(made.serialize())
+            database.executemany(f"INSERT INTO '{table}' VALUES (?, ?, ?)", own)
+            database.execute(f"CREATE INDEX '{table}_key_idx' ON '{table}'(key ASC)")
+        database.commit()
+        written = bytearray(database.serialize())
     written[CHANGE_COUNTER] = written[VALID_FOR] = (1).to_bytes(4, "big")
     written[WRITER] = (3_040_000).to_bytes(4, "big")
     return bytes(written)
@@ -91,7 +93,7 @@ def _sqlite(data: bytes) -> tuple[dict[int, bytes], dict[str, list[Row]]]:
     image = bytearray(data)
     # A database in WAL mode cannot be opened from memory; what is in its -wal file is not in the image's.
     image[WAL_VERSION] = b"\1\1"
-    found: dict[int, bytes] = {}
+    blobs: dict[int, bytes] = {}
     tables: dict[str, list[Row]] = {}
     with suppress(sqlite3.Error, OverflowError, UnicodeError), closing(sqlite3.connect(":memory:")) as opened:
         opened.deserialize(bytes(image))
@@ -106,11 +108,11 @@ def _sqlite(data: bytes) -> tuple[dict[int, bytes], dict[str, list[Row]]]:
         }
         if PACKAGES in names:
             rows = opened.execute("SELECT hnum, blob FROM Packages ORDER BY hnum")
-            found = {n: blob for n, blob in rows if isinstance(n, int) and isinstance(blob, bytes)}
+            blobs = {n: blob for n, blob in rows if isinstance(n, int) and isinstance(blob, bytes)}
         for name in sorted(names & INDEXES):
             rows = opened.execute(f"SELECT key, hnum, idx FROM '{name}'")
             tables[name] = [row for row in rows if isinstance(row[1], int) and isinstance(row[2], int)]
-    return found, tables
+    return blobs, tables
 
 
 def _ndb(data: bytes) -> Iterator[tuple[int, bytes]]:

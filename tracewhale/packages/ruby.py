@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from tracewhale.packages.contents import Contents
+from tracewhale.packages.contents import InstalledPackage
 from tracewhale.packages.files import PackageFiles, encode, words
-from tracewhale.packages.model import NOTHING, Document, Owned, Package, PackageFacts
+from tracewhale.packages.model import NOTHING, Document, OwnedPackage, Package, PackageFacts
+from tracewhale.packages.walk import complete_packages
 from tracewhale.packages.walk import licences as licence_files
-from tracewhale.packages.walk import whole
 from tracewhale.rootfs.tree import Entry, Kind
 
 FILE = re.compile(r"(?P<home>.*)/gems/(?P<full>[^/]+-\d[^/]*)/.+", re.DOTALL)
@@ -21,7 +21,7 @@ LICENCE = re.compile(r"\.licenses?\s*=\s*\[?\s*[\"']([^\"']+)[\"']")
 AUTHORS = re.compile(r"\.authors?\s*=\s*\[?\s*[\"']([^\"']+)[\"']")
 
 
-class Ruby:
+class RubyPackages:
     """Gems in the directories of kept files."""
 
     def __init__(self, files: PackageFiles) -> None:
@@ -48,27 +48,29 @@ class Ruby:
             return NOTHING
         contents = self._files.read(there.values())
         directories = {gem: f"{gem[0]}/gems/{gem[1]}" for gem in there}
-        complete = whole(view, kept, {directory: [directory] for directory in directories.values()})
+        complete = complete_packages(
+            view, kept, {directory: [directory] for directory in directories.values()}
+        )
         owned, documents = [], []
         for gem, specification in there.items():
             package = _package(gem[1], words(contents.get(specification, b"")))
             own = [specification] if specification in kept else []
-            owned.append(Owned(package, tuple(sorted(gems[gem] + own)), directories[gem] in complete))
+            owned.append(OwnedPackage(package, tuple(sorted(gems[gem] + own)), directories[gem] in complete))
             documents.append(Document(specification, package.name, "metadata"))
             if licences:
-                found = licence_files(view, directories[gem])
-                documents += [Document(path, package.name, "licence") for path in found]
+                licence_paths = licence_files(view, directories[gem])
+                documents += [Document(path, package.name, "licence") for path in licence_paths]
         left_out = {_package(full, "") for home, full in known if (home, full) not in there}
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
-    def contents(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
+    def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """The gems in the homes of kept files."""
         view = self._files.view
         matches = (FILE.fullmatch(path) for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY)
         homes = {match["home"] for match in matches if match}
         view.prefetch(f"{home}/gems" for home in homes)
         return tuple(
-            Contents(_package(full, ""), tops=(f"{home}/gems/{full}",))
+            InstalledPackage(_package(full, ""), tops=(f"{home}/gems/{full}",))
             for home in sorted(homes)
             for full in view.listing(f"{home}/gems") or {}
         )

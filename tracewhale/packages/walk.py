@@ -22,20 +22,22 @@ def above(path: str) -> Iterable[str]:
 
 def licences(view: View, directory: str) -> list[str]:
     """Return licence files in a directory and in ``licenses/`` below it (PEP 639), as physical paths."""
-    found: list[str] = []
+    result: list[str] = []
     for entry in (view.listing(directory) or {}).values():
         name = entry.path.rpartition("/")[2]
         if entry.kind is Kind.DIRECTORY and name.lower() in ("licenses", "licences", "license_files"):
-            found += [e.path for e in (view.listing(entry.path) or {}).values() if e.kind is Kind.FILE]
+            result += [e.path for e in (view.listing(entry.path) or {}).values() if e.kind is Kind.FILE]
         elif entry.kind is not Kind.DIRECTORY and LICENCE.fullmatch(name) and not name.endswith(CODE):
-            found.append(entry.path)
-    return sorted(found)
+            result.append(entry.path)
+    return sorted(result)
 
 
 CODE = (".py", ".pyc", ".js", ".mjs", ".cjs", ".ts", ".rb", ".so", ".map")
 
 
-def whole(view: View, kept: Mapping[str, Entry], packages: Mapping[str, Iterable[str]]) -> set[str]:
+def complete_packages(
+    view: View, kept: Mapping[str, Entry], packages: Mapping[str, Iterable[str]]
+) -> set[str]:
     """Return the packages (by any key, each with its paths) of which every file is kept.
 
     A directory among the paths stands for all that is below it. Each exchange asks for one level of those

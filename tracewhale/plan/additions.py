@@ -60,7 +60,9 @@ class Additions:
         self.options = options
         self.databases = databases
         self.needs = Needs(draft, starts, resolver)
-        self.closer = languages.Closer(draft.view, options.environment, languages.Limits(), options.memory)
+        self.closer = languages.Closer(
+            draft.view, options.environment, languages.ClosureLimits(), options.memory
+        )
         self.touched = self._size()
         self.limit = options.spare.limit(self.touched)
         self.choices: list[Choice] = []

@@ -31,7 +31,7 @@ SETUID, SETGID, GROUP_EXECUTES = 0o4000, 0o2000, 0o010
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SurfaceChange:
     """Paths of one kind that the original has, and those of them (and of others) that are kept."""
 
     before: tuple[str, ...] = ()
@@ -42,10 +42,10 @@ class Change:
 class Surface:
     """The kinds, each sorted. ``setuid`` are files that change their user or group when they are run."""
 
-    setuid: Change = field(default_factory=Change)
-    shells: Change = field(default_factory=Change)
-    package_managers: Change = field(default_factory=Change)
-    compilers: Change = field(default_factory=Change)
+    setuid: SurfaceChange = field(default_factory=SurfaceChange)
+    shells: SurfaceChange = field(default_factory=SurfaceChange)
+    package_managers: SurfaceChange = field(default_factory=SurfaceChange)
+    compilers: SurfaceChange = field(default_factory=SurfaceChange)
 
 
 def surface(view: View, kept: Mapping[str, Entry]) -> Surface:
@@ -66,9 +66,9 @@ def surface(view: View, kept: Mapping[str, Entry]) -> Surface:
     )
 
 
-def _change(before: Iterable[Entry], kept: Mapping[str, Entry], chosen: set[str]) -> Change:
+def _change(before: Iterable[Entry], kept: Mapping[str, Entry], chosen: set[str]) -> SurfaceChange:
     paths = sorted(entry.path for entry in before if entry.path in chosen)
-    return Change(tuple(paths), tuple(path for path in paths if path in kept))
+    return SurfaceChange(tuple(paths), tuple(path for path in paths if path in kept))
 
 
 def _named(there: Mapping[str, Entry], names: re.Pattern[str]) -> set[str]:

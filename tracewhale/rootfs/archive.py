@@ -17,7 +17,7 @@ from typing import Any
 from tracewhale import platforms
 from tracewhale.errors import EmptyImage, ImageContentError, PlatformMismatch, TargetNotFound
 from tracewhale.rootfs.blobs import Blob, algorithm_of, check_digest, digest_of
-from tracewhale.rootfs.config_check import checked
+from tracewhale.rootfs.config_check import check
 from tracewhale.rootfs.overlay import HINT
 from tracewhale.rootfs.store import (
     Store,
@@ -94,9 +94,9 @@ def open_docker_archive(path: str, reference: str = "", limit: int = SIZE_LIMIT)
     with open_tar_store(path, limit) as store:
         what = f"manifest.json of {path}"
         entries = mappings(parse(_entrance(store, "manifest.json"), what), what)
-        found = _one(path, [_saved(entry, what) for entry in entries], reference)
-        config, layers = string(found.value.get("Config"), what), strings(found.value.get("Layers"), what)
-        yield _image(store, found.names, config, layers)
+        choice = _one(path, [_parse_saved(entry, what) for entry in entries], reference)
+        config, layers = string(choice.value.get("Config"), what), strings(choice.value.get("Layers"), what)
+        yield _image(store, choice.names, config, layers)
 
 
 @contextmanager
@@ -109,12 +109,14 @@ def open_oci(path: str, tag: str = "", platform: str = "", limit: int = SIZE_LIM
     """
     with open_directory_store(path) if os.path.isdir(path) else open_tar_store(path, limit) as store:
         index = mapping(parse(_entrance(store, "index.json"), f"index.json of {path}"), "index.json")
-        described = [_described(each) for each in mappings(index.get("manifests"), "index.json")]
-        found = _one(path, described, tag, platform)
-        manifest = _manifest(store, found.value, platform)
+        described = [
+            _parse_descriptor(descriptor) for descriptor in mappings(index.get("manifests"), "index.json")
+        ]
+        choice = _one(path, described, tag, platform)
+        manifest = _manifest(store, choice.value, platform)
         config = _place(mapping(manifest.get("config"), "the manifest"))
         layers = [_place(layer) for layer in mappings(manifest.get("layers"), "the manifest")]
-        yield _image(store, found.names, config, layers)
+        yield _image(store, choice.names, config, layers)
 
 
 def _entrance(store: Store, name: str) -> Blob:
@@ -135,14 +137,14 @@ def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "")
     """
     if not choices:
         raise EmptyImage(f"{path} holds no image.", "Name an archive or a layout that holds one.")
-    asked = {wanted, f"{wanted}:latest"}
-    matching = [each for each in choices if not wanted or asked & {*each.names, each.digest}]
-    different = {each.digest: each for each in matching}
+    references = {wanted, f"{wanted}:latest"}
+    matching = [choice for choice in choices if not wanted or references & {*choice.names, choice.digest}]
+    different = {choice.digest: choice for choice in matching}
     if len(different) > 1:
-        different = {each.digest: each for each in _fitting(matching, platform)} or different
+        different = {choice.digest: choice for choice in _fitting(matching, platform)} or different
     if len(different) == 1:
         return next(iter(different.values()))
-    names = ", ".join(sorted({name for each in choices for name in each.names or (each.digest,)}))
+    names = ", ".join(sorted({name for choice in choices for name in choice.names or (choice.digest,)}))
     if not matching:
         raise TargetNotFound(f"{path} holds no image called {wanted!r}.", f"It has {names}.")
     raise TargetNotFound(
@@ -150,12 +152,12 @@ def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "")
     )
 
 
-def _saved(entry: Json, what: str) -> _Choice:
+def _parse_saved(entry: Json, what: str) -> _Choice:
     config = string(entry.get("Config"), what)
     return _Choice(entry, tuple(strings(entry.get("RepoTags"), what)), _told_digest(config) or config)
 
 
-def _described(descriptor: Json) -> _Choice:
+def _parse_descriptor(descriptor: Json) -> _Choice:
     name = string(mapping(descriptor.get("annotations"), "index.json").get(REFERENCE), "index.json")
     platform = mapping(descriptor.get("platform"), "an index")
     parts = [string(platform.get(part), "an index") for part in ("os", "architecture", "variant")]
@@ -166,8 +168,8 @@ def _described(descriptor: Json) -> _Choice:
 def _fitting(choices: Sequence[_Choice], platform: str) -> list[_Choice]:
     """Return those for a platform, by default for the best that this machine runs."""
     for wanted in (platform,) if platform else platforms.here():
-        if found := [each for each in choices if platforms.matches(wanted, each.platform)]:
-            return found
+        if fitting := [choice for choice in choices if platforms.matches(wanted, choice.platform)]:
+            return fitting
     return []
 
 
@@ -179,10 +181,10 @@ def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
         value = mapping(parse(blob, "A manifest"), "a manifest")
         if descriptor.get("mediaType") not in _INDEX_TYPES and "manifests" not in value:
             return value
-        choices = [_described(each) for each in mappings(value.get("manifests"), "an index")]
+        choices = [_parse_descriptor(choice) for choice in mappings(value.get("manifests"), "an index")]
         fitting = _fitting(choices, platform)
         if not fitting:
-            known = ", ".join(sorted({each.platform for each in choices} - {""})) or "none"
+            known = ", ".join(sorted({choice.platform for choice in choices} - {""})) or "none"
             raise PlatformMismatch(
                 f"The image is not made for {platform or platforms.here()[0]}.",
                 f"It is for {known}: see --platform.",
@@ -203,7 +205,7 @@ def _image(store: Store, names: Sequence[str], config_name: str, layer_names: Se
     digest = digest_of(blob.chunks())
     if _told_digest(config_name) not in ("", digest):
         check_digest(blob, _told_digest(config_name), "the configuration")
-    config = checked(mapping(parse(blob, "The configuration"), "the configuration"))
+    config = check(mapping(parse(blob, "The configuration"), "the configuration"))
     rootfs = mapping(config.get("rootfs"), "the configuration")
     diff_ids = strings(rootfs.get("diff_ids"), "the configuration")
     if len(diff_ids) != len(layer_names):
@@ -222,8 +224,8 @@ def _image(store: Store, names: Sequence[str], config_name: str, layer_names: Se
 
 def _told_digest(name: str) -> str:
     """Return the digest that a file's name tells, empty when it tells none."""
-    if found := _BLOB.fullmatch(name):
-        return f"{found[1]}:{found[2]}"
-    if found := _CONFIG.fullmatch(name):
-        return f"sha256:{found[1]}"
+    if match := _BLOB.fullmatch(name):
+        return f"{match[1]}:{match[2]}"
+    if match := _CONFIG.fullmatch(name):
+        return f"sha256:{match[1]}"
     return ""

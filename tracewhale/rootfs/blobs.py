@@ -115,7 +115,7 @@ def plain(blob: Blob, spool: BinaryIO, limit: int, used: int = 0) -> Blob:
     begin = os.fstat(spool.fileno()).st_size
     size = 0 if kind else blob.size
     source = BlobSource(blob)
-    for chunk in decompressed(kind, source.read) if kind else ():
+    for chunk in decompress(kind, source.read) if kind else ():
         size += len(chunk)
         if used + size > limit:
             break
@@ -132,8 +132,8 @@ def plain_reader(read: Read) -> Read:
     """Return a ``read(n)`` of a stream without its compression, whichever it has."""
     head = StreamSource(read).read(_MAGIC)
     kind = compression(head)
-    whole = chunk_reader(itertools.chain((head,), iter(lambda: read(CHUNK), b"")))
-    return chunk_reader(decompressed(kind, whole)) if kind else whole
+    stream = chunk_reader(itertools.chain((head,), iter(lambda: read(CHUNK), b"")))
+    return chunk_reader(decompress(kind, stream)) if kind else stream
 
 
 def chunk_reader(chunks: Iterator[bytes]) -> Read:
@@ -176,7 +176,7 @@ def algorithm_of(digest: str) -> str:
     return digest.partition(":")[0]
 
 
-def decompressed(kind: str, read: Read) -> Iterator[bytes]:
+def decompress(kind: str, read: Read) -> Iterator[bytes]:
     """Yield what a compressed stream holds, in chunks. Raises ImageContentError when it is damaged."""
     raw = io.BufferedReader(_Raw(read), CHUNK)
     try:

@@ -14,7 +14,7 @@ from tracewhale.errors import ImageContentError
 Holds = Callable[[Any], bool]
 
 
-def checked(config: Mapping[str, Any]) -> Mapping[str, Any]:
+def check(config: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the configuration itself. Raises ImageContentError, which names the member that is of another
     form.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from tracewhale.rootfs.tree import Entry, Packed, Tree
+from tracewhale.rootfs.tree import Entry, PackedEntry, Tree
 
 Count = Callable[[int], None]
 """Called with each number of bytes, and cheap."""
@@ -29,7 +29,7 @@ class CountedTree:
         """As Tree.read."""
         return self._tree.read(wanted)
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """As Tree.pack."""
         for packed in self._tree.pack(paths):
             yield replace(packed, chunks=counted(packed.chunks, self._count))

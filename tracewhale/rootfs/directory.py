@@ -17,7 +17,7 @@ from typing import Self
 from tracewhale.errors import TargetNotFound
 from tracewhale.rootfs.layer_entries import with_parents
 from tracewhale.rootfs.openat import Beneath
-from tracewhale.rootfs.tree import Entry, Kind, Packed, join, parent
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, join, parent
 
 CHUNK = 1 << 20
 
@@ -89,16 +89,16 @@ class DirectoryTree:
     def _entries(self, directory: str, here: int) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
         with os.scandir(here) as names:
-            for found in names:
-                path = join(directory, found.name)
+            for name in names:
+                path = join(directory, name.name)
                 try:
-                    status = found.stat(follow_symlinks=False)
-                    target = os.readlink(found.name, dir_fd=here) if found.is_symlink() else ""
+                    status = name.stat(follow_symlinks=False)
+                    target = os.readlink(name.name, dir_fd=here) if name.is_symlink() else ""
                 except OSError:
                     continue  # gone since the directory was listed
                 entry = entry_of(path, status, target)
                 if path not in self._hidden or entry.kind is Kind.DIRECTORY:
-                    entries[found.name] = entry
+                    entries[name.name] = entry
         return entries
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
@@ -107,21 +107,21 @@ class DirectoryTree:
 
     def _read(self, path: str, offset: int, size: int) -> bytes | None:
         try:
-            named = self._open(path)
+            path_fd = self._open(path)
         except OSError:
             return None
         try:
-            if not stat.S_ISREG(os.fstat(named).st_mode):
+            if not stat.S_ISREG(os.fstat(path_fd).st_mode):
                 return None
-            with open(_reopen(named), "rb") as file:
+            with open(_reopen(path_fd), "rb") as file:
                 file.seek(offset)
                 return file.read(size)
         except OSError:
             return None
         finally:
-            os.close(named)
+            os.close(path_fd)
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Yield each path's metadata and contents, in the order given.
 
         Raises TargetNotFound for what is absent or cannot be read. A file that changes while it is read
@@ -129,13 +129,13 @@ class DirectoryTree:
         """
         for path in paths:
             try:
-                named = self._open(path)
+                path_fd = self._open(path)
             except OSError as error:
                 raise _unreadable(path, error) from error
             try:
-                yield _packed(path, named)
+                yield _pack(path, path_fd)
             finally:
-                os.close(named)
+                os.close(path_fd)
 
     def _open(self, path: str) -> int:
         """Return a descriptor that names whatever is at a physical path, without opening it (O_PATH)."""
@@ -190,52 +190,52 @@ def mount_points(root: str) -> frozenset[str]:
 
 def _unescape(field: bytes) -> bytes:
     """Undo mountinfo's octal escapes of space, tab, newline and backslash."""
-    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), field)
+    return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field)
 
 
-def _reopen(named: int) -> str:
+def _reopen(path_fd: int) -> str:
     """Return the name under which an O_PATH descriptor's file can be opened: no path is resolved again."""
-    return f"/proc/self/fd/{named}"
+    return f"/proc/self/fd/{path_fd}"
 
 
-def _packed(path: str, named: int) -> Packed:
-    status = os.fstat(named)
-    target = os.readlink("", dir_fd=named) if stat.S_ISLNK(status.st_mode) else ""
+def _pack(path: str, path_fd: int) -> PackedEntry:
+    status = os.fstat(path_fd)
+    target = os.readlink("", dir_fd=path_fd) if stat.S_ISLNK(status.st_mode) else ""
     entry = entry_of(path, status, target)
-    chunks = _chunks(entry, named) if entry.kind is Kind.FILE else iter(())
-    return Packed(entry, _xattrs(named), chunks)
+    chunks = _chunks(entry, path_fd) if entry.kind is Kind.FILE else iter(())
+    return PackedEntry(entry, _xattrs(path_fd), chunks)
 
 
-def _xattrs(named: int) -> dict[str, bytes]:
+def _xattrs(path_fd: int) -> dict[str, bytes]:
     # The f*xattr calls refuse O_PATH descriptors (open(2)); through /proc they work, for symbolic links too.
     try:
-        names = os.listxattr(_reopen(named))
+        names = os.listxattr(_reopen(path_fd))
     except OSError as error:
         if error.errno in _NO_XATTRS:
             return {}
         raise
-    found: dict[str, bytes] = {}
+    result: dict[str, bytes] = {}
     for name in names:
         try:
-            found[name] = os.getxattr(_reopen(named), name)
+            result[name] = os.getxattr(_reopen(path_fd), name)
         except OSError as error:
             if error.errno not in _NO_XATTRS:
                 raise
-    return found
+    return result
 
 
-def _chunks(entry: Entry, named: int) -> Iterator[bytes]:
-    left = entry.size
+def _chunks(entry: Entry, path_fd: int) -> Iterator[bytes]:
+    remaining = entry.size
     try:
-        with open(_reopen(named), "rb", buffering=0) as file:
-            while left and (chunk := file.read(min(CHUNK, left))):
-                left -= len(chunk)
+        with open(_reopen(path_fd), "rb", buffering=0) as file:
+            while remaining and (chunk := file.read(min(CHUNK, remaining))):
+                remaining -= len(chunk)
                 yield chunk
     except OSError as error:
         raise _unreadable(entry.path, error) from error
-    while left:
-        chunk = bytes(min(CHUNK, left))
-        left -= len(chunk)
+    while remaining:
+        chunk = bytes(min(CHUNK, remaining))
+        remaining -= len(chunk)
         yield chunk
 
 

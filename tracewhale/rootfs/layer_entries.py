@@ -29,10 +29,10 @@ def layer_order(paths: Iterable[str]) -> list[str]:
 
 def with_parents(paths: Iterable[str]) -> set[str]:
     """Return physical paths with all their parent directories, the root included."""
-    found = {"/"}
+    result = {"/"}
     for path in paths:
         above = path
-        while above not in found:
-            found.add(above)
+        while above not in result:
+            result.add(above)
             above = parent(above)
-    return found
+    return result

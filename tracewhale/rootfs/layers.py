@@ -39,8 +39,8 @@ from tracewhale.rootfs.overlay import (
 from tracewhale.rootfs.store import mapping, mappings, parse_text, string, strings
 from tracewhale.rootfs.tar_header import BLOCK
 from tracewhale.rootfs.tempfiles import CHUNK, contents, spool
-from tracewhale.rootfs.tree import Entry, Kind, Packed, join, parent
-from tracewhale.rootfs.unpack import Unpacked, write_rootfs
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, join, parent
+from tracewhale.rootfs.unpack import UnpackResult, write_rootfs
 
 DOCUMENT_LIMIT = 4 << 20
 """Bytes of a JSON file in a stream of ``docker save``, which all are kept until its end."""
@@ -83,16 +83,16 @@ class LayerTree:
         inode = self._inode(path)
         if inode is None or inode.kind is not Kind.FILE:
             return None
-        left = max(0, inode.size - offset)
-        return b"".join(self._contents(inode, offset, left if size < 0 else min(size, left)))
+        remaining = max(0, inode.size - offset)
+        return b"".join(self._contents(inode, offset, remaining if size < 0 else min(size, remaining)))
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Yield each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
         for path in paths:
             inode = self._inode(path)
             if inode is None:
                 raise TargetNotFound(f"The image has no {path!r}.", "Leave it out with --exclude.")
-            yield Packed(inode.entry(path), inode.xattrs, self._contents(inode, 0, inode.size))
+            yield PackedEntry(inode.entry(path), inode.xattrs, self._contents(inode, 0, inode.size))
 
     def paths(self) -> list[str]:
         """Return every physical path, in a layer's order."""
@@ -106,7 +106,7 @@ class LayerTree:
         owners: bool | None = None,
         devices: bool | None = False,
         privileges: bool = True,
-    ) -> Unpacked:
+    ) -> UnpackResult:
         """Write some physical paths and their parents, or everything, below an empty directory.
 
         Options and errors are those of `write_rootfs`, but device nodes are not made by default: in an
@@ -120,15 +120,15 @@ class LayerTree:
 
     def _inode(self, path: str) -> Inode | None:
         """Return the inode at a physical path; what lies in or below the last one's directory is near."""
-        above, found = self._near
+        above, inode = self._near
         directory = parent(path)
         if directory != above:
-            below = found is not None and directory.startswith(f"{above}/")
+            below = inode is not None and directory.startswith(f"{above}/")
             names = directory[len(above) :] if below else directory
-            found = self._overlay.find(filter(None, names.split("/")), found if below else None)
-            self._near = (directory, found)
+            inode = self._overlay.find(filter(None, names.split("/")), inode if below else None)
+            self._near = (directory, inode)
         name = path[len(directory) :].strip("/")
-        return found and self._overlay.find([name] if name else [], found)
+        return inode and self._overlay.find([name] if name else [], inode)
 
     def _contents(self, inode: Inode, offset: int, size: int) -> Iterator[bytes]:
         """Yield a range of a file, zeros where a sparse one has nothing stored."""
@@ -171,7 +171,7 @@ def open_layers(image: StoredImage, limit: int = SIZE_LIMIT) -> Iterator[LayerTr
 
 
 @dataclass(slots=True)
-class _Saved:
+class _SavedImage:
     """The contents of a stream of ``docker save``: JSON files by name, names in each layer by diff_id."""
 
     documents: dict[str, bytes] = field(default_factory=dict)
@@ -185,7 +185,7 @@ def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT
     end. ``base`` are the diff_ids of the base image's layers. Raises UsageError when the image is not made
     from that base, ImageContentError.
     """
-    saved = _saved(stream, limit)
+    saved = _read_saved(stream, limit)
     entries = mappings(_document(saved, "manifest.json"), "manifest.json")
     if not entries:
         raise ImageContentError("The saved image's manifest.json names no image.", HINT)
@@ -201,11 +201,11 @@ def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT
     for diff_id in diff_ids[len(base) :]:
         if diff_id not in saved.layers:
             raise ImageContentError(f"No layer has the digest {diff_id}, which the image should have.", HINT)
-        changed = _changed(changed, saved.layers[diff_id])
+        changed = _changes(changed, saved.layers[diff_id])
     return layer_order(changed)
 
 
-def _changed(below: Sequence[str], layer: Sequence[bytes]) -> list[str]:
+def _changes(below: Sequence[str], layer: Sequence[bytes]) -> list[str]:
     """Return paths after a layer: those of the layers below that it does not delete, and its own."""
     own, gone, opaque = set(), set(), set()
     for names in map(split, layer):
@@ -230,17 +230,17 @@ def _path(names: Sequence[str]) -> str:
     return "/" + "/".join(names)
 
 
-def _document(saved: _Saved, name: str) -> Any:
+def _document(saved: _SavedImage, name: str) -> Any:
     if name not in saved.documents:
         raise ImageContentError(f"The saved image has no {name[:200]!a}.", HINT)
     return parse_text(saved.documents[name], name)
 
 
-def _saved(stream: BinaryIO, limit: int) -> _Saved:
+def _read_saved(stream: BinaryIO, limit: int) -> _SavedImage:
     """Read all of a stream, whose layers may come before what tells their order."""
-    saved = _Saved()
+    saved = _SavedImage()
     outer = StreamSource(stream.read)
-    left = ENTRY_LIMIT
+    remaining = ENTRY_LIMIT
     for member in members(outer):
         if member.type not in REGULAR:
             continue  # a link to a layer that two images share: its digest is known by then
@@ -251,9 +251,9 @@ def _saved(stream: BinaryIO, limit: int) -> _Saved:
             saved.documents[name] = head + outer.read(member.size - len(head))
         elif compression(head) or member.size >= BLOCK:
             rest = iter(lambda end=end: outer.read(min(CHUNK, end - outer.position)), b"")  # type: ignore[misc]
-            diff_id, names = _layer_names(chunk_reader(itertools.chain((head,), rest)), limit, left)
+            diff_id, names = _layer_names(chunk_reader(itertools.chain((head,), rest)), limit, remaining)
             saved.layers[diff_id] = names
-            left -= len(names)
+            remaining -= len(names)
     return saved
 
 

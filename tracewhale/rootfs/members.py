@@ -74,7 +74,7 @@ def members(source: ByteSource) -> Iterator[Member]:
         stored = _size(block)
         if kind in b"xgLK":
             if stored > EXTENDED_LIMIT:
-                raise _malformed("has an extended header of more than 1 MiB")
+                raise _malformation("has an extended header of more than 1 MiB")
             body = _exactly(source, stored + padding(stored))[:stored]
             if kind == b"x":
                 extended |= _records(body)
@@ -85,7 +85,7 @@ def members(source: ByteSource) -> Iterator[Member]:
         if kind in HEADER_ONLY:
             stored = 0
         elif kind not in REGULAR:
-            raise _malformed(f"has a member of the unknown type {kind!r}")
+            raise _malformation(f"has a member of the unknown type {kind!r}")
         size, extents, end = _contents(source, block, extended, stored)
         yield _member(block, extended, size, extents)
         extended = {}
@@ -93,7 +93,7 @@ def members(source: ByteSource) -> Iterator[Member]:
         if stored % BLOCK:
             source.read(padding(stored))  # which may be missing at the very end, as archive/tar allows
     if extended:
-        raise _malformed("ends after an extended header")
+        raise _malformation("ends after an extended header")
 
 
 def _next_header(source: ByteSource) -> bytes:
@@ -102,16 +102,16 @@ def _next_header(source: ByteSource) -> bytes:
     if not block:
         return b""
     if len(block) < BLOCK:
-        raise _malformed("is truncated")
+        raise _malformation("is truncated")
     if block == _ZEROS:
         if source.read(BLOCK) not in (_ZEROS, b""):
-            raise _malformed("has a block of zeros among its headers")
+            raise _malformation("has a block of zeros among its headers")
         return b""
     field = block[148:156]
     wrong = sum(block) - sum(field) + sum(b" " * 8) - _number(field)
     # Some old writers summed signed characters, which POSIX forbids and everybody reads.
     if wrong and wrong != 256 * sum(byte > 127 for byte in block[:148] + block[156:]):
-        raise _malformed("has a header with a wrong checksum")
+        raise _malformation("has a header with a wrong checksum")
     return block
 
 
@@ -157,20 +157,20 @@ def _number(field: bytes) -> int:
     if not digits:
         return 0
     if digits.strip(b"01234567"):
-        raise _malformed("has a header with a number that is none")
+        raise _malformation("has a header with a number that is none")
     return int(digits, 8)
 
 
 def _size(block: bytes) -> int:
     size = _number(block[124:136])
     if size < 0 or size >> 63:
-        raise _malformed("has a member of an impossible size")
+        raise _malformation("has a member of an impossible size")
     return size
 
 
 def _owner(number: int) -> int:
     if not 0 <= number < 0xFFFFFFFF:  # the last one means "no change" to chown(2)
-        raise _malformed("has a member of an impossible owner")
+        raise _malformation("has a member of an impossible owner")
     return number
 
 
@@ -181,7 +181,7 @@ def _decimal(extended: Mapping[bytes, bytes], keyword: bytes, otherwise: int) ->
 
 def _natural(text: bytes) -> int:
     if not text.isdigit() or len(text) > 19:
-        raise _malformed("has an extended header with a number that is none")
+        raise _malformation("has an extended header with a number that is none")
     return int(text)
 
 
@@ -190,7 +190,7 @@ def _time(extended: Mapping[bytes, bytes], seconds: int) -> int:
     text = extended.get(b"mtime")
     if not text:
         if abs(seconds) >> 63:
-            raise _malformed("has a member of an impossible time")
+            raise _malformation("has a member of an impossible time")
         return seconds * 1_000_000_000
     whole, _, fraction = text.removeprefix(b"-").partition(b".")
     nanoseconds = _natural(whole or b"0") * 1_000_000_000 + _natural(fraction[:9].ljust(9, b"0"))
@@ -212,7 +212,7 @@ def _records(body: bytes) -> dict[bytes, bytes]:
             not (keyword and equals and record.endswith(b"\n") and at + length <= len(body))
             or b"\0" in keyword
         ):
-            raise _malformed("has an extended header that is not made of records")
+            raise _malformation("has an extended header that is not made of records")
         if keyword in (b"GNU.sparse.offset", b"GNU.sparse.numbytes"):
             sparse.append(value)
         else:
@@ -257,7 +257,7 @@ def _gnu_map(source: ByteSource, block: bytes) -> list[tuple[int, int]]:
         if not more:
             return pairs
         if len(pairs) * 24 > EXTENDED_LIMIT:
-            raise _malformed("has a sparse map of more than 1 MiB")
+            raise _malformation("has a sparse map of more than 1 MiB")
         following = _exactly(source, BLOCK)
         place, more = following[:504], following[504]
 
@@ -270,7 +270,7 @@ def _leading_map(source: ByteSource) -> list[tuple[int, int]]:
     blocks, lines = [text], text.count(b"\n") - 1
     while lines < wanted:
         if len(blocks) * BLOCK > EXTENDED_LIMIT:
-            raise _malformed("has a sparse map of more than 1 MiB")
+            raise _malformation("has a sparse map of more than 1 MiB")
         blocks.append(_exactly(source, BLOCK))
         lines += blocks[-1].count(b"\n")
     return _pairs([_natural(line) for line in b"".join(blocks).split(b"\n")[1 : wanted + 1]])
@@ -278,7 +278,7 @@ def _leading_map(source: ByteSource) -> list[tuple[int, int]]:
 
 def _pairs(numbers: list[int]) -> list[tuple[int, int]]:
     if len(numbers) % 2:
-        raise _malformed("has a sparse map that is cut")
+        raise _malformation("has a sparse map that is cut")
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
@@ -288,24 +288,24 @@ def _extents(pairs: list[tuple[int, int]], size: int, begin: int, end: int) -> t
     last = 0
     for offset, length in pairs:
         if offset < last or length < 0 or offset + length > size:
-            raise _malformed("has a sparse map that is out of order or longer than its file")
+            raise _malformation("has a sparse map that is out of order or longer than its file")
         last = offset + length
         if length:
             extents.append((offset, begin, length))
             begin += length
     if begin != end or size >> 63:
-        raise _malformed("has a sparse map that is not as long as its contents")
+        raise _malformation("has a sparse map that is not as long as its contents")
     return tuple(extents)
 
 
 def _exactly(source: ByteSource, size: int) -> bytes:
     data = source.read(size)
     if len(data) < size:
-        raise _malformed("is truncated")
+        raise _malformation("is truncated")
     return data
 
 
-def _malformed(what: str) -> ImageContentError:
+def _malformation(what: str) -> ImageContentError:
     return ImageContentError(
         f"A layer or archive {what}.", "It is damaged or no tar: fetch or save it again."
     )

@@ -164,15 +164,15 @@ class Overlay:
 
         Raises ImageContentError for paths that are too long, which links make of short names.
         """
-        left = PATHS_LIMIT
+        remaining = PATHS_LIMIT
         pending = [(self.root, 0)]
         while pending:
             inode, above = pending.pop()
             for name, child in inode.children.items():
                 child.nlink += 1
                 length = above + len(name) + 1
-                left -= length
-                if length > PATH_LIMIT or left < 0:
+                remaining -= length
+                if length > PATH_LIMIT or remaining < 0:
                     raise ImageContentError("The paths in the image are impossibly long.", HINT)
                 if child.kind is Kind.DIRECTORY:
                     pending.append((child, length))
@@ -253,16 +253,16 @@ class Overlay:
             if name == "..":  # of a link's text: names have none
                 del trail[1:][-1:]
                 continue
-            found = trail[-1].children.get(name)
-            if found is None and create:
-                found = trail[-1].children[name] = self._inode(Kind.DIRECTORY)
-            if found is not None and found.kind is Kind.SYMLINK and links < SYMLINK_LIMIT:
+            inode = trail[-1].children.get(name)
+            if inode is None and create:
+                inode = trail[-1].children[name] = self._inode(Kind.DIRECTORY)
+            if inode is not None and inode.kind is Kind.SYMLINK and links < SYMLINK_LIMIT:
                 links += 1
-                pending += [part for part in found.target.split("/")[::-1] if part not in ("", ".")]
-                if found.target.startswith("/"):
+                pending += [part for part in inode.target.split("/")[::-1] if part not in ("", ".")]
+                if inode.target.startswith("/"):
                     del trail[1:]
-            elif found is not None and found.kind is Kind.DIRECTORY:
-                trail.append(found)
+            elif inode is not None and inode.kind is Kind.DIRECTORY:
+                trail.append(inode)
             elif create:
                 raise ImageContentError(
                     f"A layer has /{'/'.join(names)!a} below something that is not a directory.", HINT

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from tracewhale.errors import ProbeError, TargetNotFound
-from tracewhale.rootfs.tree import Entry, Kind, Packed, join
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, join
 
 WINDOW = 16 << 10
 """Bytes of requests that may be unanswered. The smallest pipe on the way holds more, so that a request can
@@ -92,12 +92,12 @@ class _Input:
             self.position += len(part)
             limit -= len(part)
             if limit < 0:
-                raise _malformed()
+                raise _malformation()
             if end:
                 return os.fsdecode(b"".join(parts)[:-1])
 
 
-def _malformed() -> ProbeError:
+def _malformation() -> ProbeError:
     return ProbeError("The probe that reads files gave a malformed answer.", "Please report this.")
 
 
@@ -108,7 +108,7 @@ def _request(op: bytes, payload: bytes) -> bytes:
 def _entry(fields: tuple[int, ...], path: str, target: str) -> Entry:
     kind, mode, uid, gid, size, seconds, nanoseconds, device, inode, nlink, major, minor = fields
     if kind not in _KINDS:
-        raise _malformed()
+        raise _malformation()
     mtime = seconds * 1_000_000_000 + nanoseconds
     return Entry(
         path, _KINDS[kind], mode, uid, gid, size, mtime, device, inode, nlink, target, (major, minor)
@@ -126,7 +126,7 @@ def _listing(directory: str, answer: bytes) -> dict[str, Entry]:
             offset = answer.index(b"\0", end + 1) + 1
             entries[name] = _entry(fields, join(directory, name), os.fsdecode(answer[end + 1 : offset - 1]))
     except (struct.error, ValueError):
-        raise _malformed() from None
+        raise _malformation() from None
     return entries
 
 
@@ -145,14 +145,14 @@ class ServedTree:
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
         """As ``Tree.scan``. Raises ProbeError when a directory cannot be read."""
         wanted = list(dict.fromkeys(directories))
-        found: dict[str, dict[str, Entry] | None] = {}
+        result: dict[str, dict[str, Entry] | None] = {}
         requests = (_request(b"S", os.fsencode(path)) for path in wanted)
         with self._answers(requests) as answers:
             for path, (code, size) in zip(wanted, answers, strict=True):
                 if code and code not in _ABSENT:
                     raise ProbeError(f"The directory {path} cannot be read: {os.strerror(code)}.")
-                found[path] = None if code else _listing(path, self._input.exactly(size))
-        return found
+                result[path] = None if code else _listing(path, self._input.exactly(size))
+        return result
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """As ``Tree.read``."""
@@ -163,7 +163,7 @@ class ServedTree:
         with self._answers(requests) as answers:
             return [None if code else self._input.exactly(size) for code, size in answers]
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """As ``Tree.pack``. Raises TargetNotFound when one is absent, ProbeError when it is unreadable."""
         requests = (_request(b"P", os.fsencode(path)) for path in paths)
         with self._answers(requests) as answers:
@@ -174,7 +174,7 @@ class ServedTree:
                     raise ProbeError(f"{path} cannot be read: {os.strerror(code)}.")
                 yield from self._packed(path, size)
 
-    def _packed(self, path: str, size: int) -> Iterator[Packed]:
+    def _packed(self, path: str, size: int) -> Iterator[PackedEntry]:
         end = self._input.position + size
         fields = _ENTRY.unpack(self._input.exactly(_ENTRY.size))
         entry = _entry(fields, self._input.string(size), self._input.string(size))
@@ -182,11 +182,11 @@ class ServedTree:
         for _ in range(int.from_bytes(self._input.exactly(4), "little")):
             name = self._input.string(size)
             xattrs[name] = self._input.exactly(int.from_bytes(self._input.exactly(4), "little"))
-        left = end - self._input.position
-        if entry.path != path or left != (entry.size if entry.kind is Kind.FILE else 0):
-            raise _malformed()
+        remaining = end - self._input.position
+        if entry.path != path or remaining != (entry.size if entry.kind is Kind.FILE else 0):
+            raise _malformation()
         chunks = self._chunks(end)
-        yield Packed(entry, xattrs, chunks)
+        yield PackedEntry(entry, xattrs, chunks)
         for _ in chunks:
             pass
 

@@ -42,11 +42,11 @@ def open_tar_store(path: str, limit: int) -> Iterator[Store]:
 
     Raises TargetNotFound, ImageContentError.
     """
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
             # Not to wait for whoever may write into a FIFO.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            file = held.enter_context(open(descriptor, "rb", buffering=0))
+            file = stack.enter_context(open(descriptor, "rb", buffering=0))
         except OSError as error:
             raise TargetNotFound(
                 f"{path} cannot be read: {error.strerror}.", "Name a file that exists."
@@ -54,19 +54,19 @@ def open_tar_store(path: str, limit: int) -> Iterator[Store]:
         status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode):
             raise TargetNotFound(f"{path} is not a regular file.", "Save the image to a file first.")
-        blob = plain(Blob(file, 0, status.st_size), held.enter_context(spool()), limit)
+        blob = plain(Blob(file, 0, status.st_size), stack.enter_context(spool()), limit)
         yield _TarStore(path, blob)
 
 
 @contextmanager
 def open_directory_store(path: str) -> Iterator[Store]:
     """Yield the files of a directory; symbolic links in it are not followed. Raises TargetNotFound."""
-    with ExitStack() as held:
+    with ExitStack() as stack:
         try:
-            beneath = held.enter_context(Beneath(path))
+            beneath = stack.enter_context(Beneath(path))
         except OSError as error:
             raise TargetNotFound(f"{path} cannot be read: {error.strerror}.", "Name a directory.") from error
-        yield _DirectoryStore(path, beneath, held)
+        yield _DirectoryStore(path, beneath, stack)
 
 
 class _TarStore:
@@ -99,10 +99,10 @@ class _TarStore:
 
 
 class _DirectoryStore:
-    def __init__(self, path: str, beneath: Beneath, held: ExitStack) -> None:
+    def __init__(self, path: str, beneath: Beneath, stack: ExitStack) -> None:
         self.path = path
         self._beneath = beneath
-        self._held = held
+        self._held = stack
 
     def blob(self, name: str) -> Blob | None:
         directory, base = os.path.split(name)
@@ -158,7 +158,7 @@ def mappings(value: Any, what: str) -> list[dict[str, Any]]:
     """Return the value, if it is a list of JSON objects; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise ImageContentError(f"{what} has another form than the format says.", HINT)
     return value
 
@@ -167,7 +167,7 @@ def strings(value: Any, what: str) -> list[str]:
     """Return the value, if it is a list of strings; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return []
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ImageContentError(f"{what} has another form than the format says.", HINT)
     return value
 

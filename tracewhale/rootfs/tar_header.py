@@ -69,10 +69,10 @@ def header(entry: Entry, xattrs: dict[bytes, bytes], hard_link_to: str = "") -> 
     records += [(b"SCHILY.xattr." + name, value) for name, value in xattrs.items()]
 
     ustar = _ustar(name, kind, entry.mode, entry.uid, entry.gid, size, seconds, link, entry.rdev)
-    return b"".join((*_extended(records), ustar))
+    return b"".join((*_extended_header(records), ustar))
 
 
-def _extended(records: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+def _extended_header(records: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
     if records:
         body = b"".join(_record(keyword, value) for keyword, value in records)
         yield _ustar(b"././@PaxHeader", _PAX, 0o644, 0, 0, len(body), 0)

@@ -51,11 +51,11 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Packed:
+class PackedEntry:
     """A kept path with all that an image needs of it: metadata, extended attributes, contents.
 
     ``chunks`` are a regular file's bytes in order (empty for other kinds) and must be consumed
-    before the next ``Packed`` of the same iterator is asked for.
+    before the next ``PackedEntry`` of the same iterator is asked for.
     """
 
     entry: Entry
@@ -80,7 +80,7 @@ class Tree(Protocol):
         """
         ...
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Yield each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
         ...
 
@@ -164,20 +164,20 @@ class View:
                 here = here if here == root else parent(here)
                 entry = self.lstat(here)
                 continue
-            found = (self.listing(here) or {}).get(name)
-            if found is None:
+            step = (self.listing(here) or {}).get(name)
+            if step is None:
                 return Resolution(tuple(steps), None)
-            if found.kind is Kind.SYMLINK and (pending or follow or must_be_directory):
+            if step.kind is Kind.SYMLINK and (pending or follow or must_be_directory):
                 links += 1
                 if links > SYMLINK_LIMIT:
                     return Resolution(tuple(steps), None, loop=True)
-                steps[found.path] = None
-                pending += [p for p in reversed(found.target.split("/")) if p not in ("", ".")]
-                if found.target.startswith("/"):
+                steps[step.path] = None
+                pending += [p for p in reversed(step.target.split("/")) if p not in ("", ".")]
+                if step.target.startswith("/"):
                     here = root
                 entry = ROOT if here == "/" else self.lstat(here)
                 continue
-            here, entry = found.path, found
+            here, entry = step.path, step
         if must_be_directory and entry is not None and entry.kind is not Kind.DIRECTORY:
             return Resolution(tuple(steps), None, blocked=entry.path)
         return Resolution(tuple(steps), entry)

@@ -17,7 +17,7 @@ from tracewhale.errors import ImageContentError, UsageError
 from tracewhale.rootfs.layer_entries import HOST_XATTRS
 from tracewhale.rootfs.openat import Beneath
 from tracewhale.rootfs.tempfiles import full_disk
-from tracewhale.rootfs.tree import Entry, Kind, Packed, parent
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, parent
 
 NODES = {
     Kind.FIFO: stat.S_IFIFO,
@@ -35,7 +35,7 @@ _TOO_LARGE = frozenset({errno.E2BIG, errno.ERANGE, errno.ENOSPC, errno.EDQUOT})
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
+class UnpackResult:
     """The paths that were written; ``left_out`` holds pairs of a path that could not be written and why."""
 
     entries: int
@@ -43,13 +43,13 @@ class Unpacked:
 
 
 def write_rootfs(
-    packed: Iterable[Packed],
+    packed: Iterable[PackedEntry],
     directory: str,
     *,
     owners: bool | None = None,
     devices: bool | None = None,
     privileges: bool = True,
-) -> Unpacked:
+) -> UnpackResult:
     """Make the entries below a directory, which is made if it is not there and must be empty.
 
     ``packed`` comes with directories before what is in them; a directory that is not among them is made
@@ -85,16 +85,16 @@ class _Writer:
         self._owners = owners
         self._devices = devices
         self._privileges = privileges
-        self._directories: dict[str, Packed | None] = {"/": None}
+        self._directories: dict[str, PackedEntry | None] = {"/": None}
         self._written: dict[tuple[int, int], str] = {}
         self._left_out: list[tuple[str, str]] = []
         self._entries = 0
 
-    def write(self, item: Packed) -> None:
+    def write(self, item: PackedEntry) -> None:
         """Make one entry."""
         entry = item.entry
         try:
-            made = self._make(item)
+            is_new = self._make(item)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise
@@ -102,9 +102,9 @@ class _Writer:
                 f"{entry.path!r} cannot be written: {error.strerror}.",
                 "The image's entries contradict each other.",
             ) from error
-        self._entries += made
+        self._entries += is_new
 
-    def finish(self) -> Unpacked:
+    def finish(self) -> UnpackResult:
         """Give directories their metadata, which making entries in them would change; deepest first."""
         for path in sorted(self._directories, reverse=True):  # so each comes before those above it
             item = self._directories[path]
@@ -113,9 +113,9 @@ class _Writer:
                 self._metadata(item, ".", here)
             elif item is not None:
                 self._metadata(item, os.path.basename(path), self._beneath.directory(parent(path)))
-        return Unpacked(self._entries, tuple(self._left_out))
+        return UnpackResult(self._entries, tuple(self._left_out))
 
-    def _make(self, item: Packed) -> bool:
+    def _make(self, item: PackedEntry) -> bool:
         entry = item.entry
         name = os.path.basename(entry.path)
         if entry.kind is Kind.DIRECTORY:
@@ -151,15 +151,15 @@ class _Writer:
             path = parent(path)
         for new in reversed(missing):
             os.mkdir(os.path.basename(new), 0o700, dir_fd=self._beneath.directory(parent(new)))
-            self._directories[new] = _implied(new)
+            self._directories[new] = _default_directory(new)
 
     def _link(self, first: str, name: str, here: int) -> None:
         # `here` is held by the walker for one call only, and the first name's directory needs another.
-        with _held(here) as there:
+        with _own_descriptor(here) as there:
             source = self._beneath.directory(parent(first))
             os.link(os.path.basename(first), name, src_dir_fd=source, dst_dir_fd=there, follow_symlinks=False)
 
-    def _file(self, item: Packed, name: str, here: int) -> None:
+    def _file(self, item: PackedEntry, name: str, here: int) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(name, flags, 0o600, dir_fd=here)
         with open(descriptor, "wb", buffering=0) as file:
@@ -173,7 +173,7 @@ class _Writer:
             os.ftruncate(descriptor, size)
         self._metadata(item, name, here)
 
-    def _metadata(self, item: Packed, name: str, here: int) -> None:
+    def _metadata(self, item: PackedEntry, name: str, here: int) -> None:
         entry = item.entry
         mode = entry.mode
         owned = self._chowned(entry, name, here)
@@ -198,8 +198,8 @@ class _Writer:
             return False
         return True
 
-    def _xattrs(self, item: Packed, name: str, here: int) -> None:
-        named = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+    def _xattrs(self, item: PackedEntry, name: str, here: int) -> None:
+        path_fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
         try:
             for attribute, value in item.xattrs.items():
                 # An overlay above this directory would obey its own (trusted.overlay.metacopy).
@@ -209,7 +209,7 @@ class _Writer:
                     self._left_out.append((item.entry.path, "file capabilities"))
                     continue
                 try:
-                    os.setxattr(f"/proc/self/fd/{named}", attribute, value)
+                    os.setxattr(f"/proc/self/fd/{path_fd}", attribute, value)
                 except OSError as error:
                     if error.errno not in _REFUSED | _TOO_LARGE:
                         raise
@@ -217,11 +217,11 @@ class _Writer:
                         (item.entry.path, f"extended attribute {attribute}: {error.strerror}")
                     )
         finally:
-            os.close(named)
+            os.close(path_fd)
 
 
 @contextmanager
-def _held(descriptor: int) -> Iterator[int]:
+def _own_descriptor(descriptor: int) -> Iterator[int]:
     """Yield a descriptor of one's own for as long as it is needed."""
     copy = os.dup(descriptor)
     try:
@@ -238,8 +238,8 @@ def _mknod(entry: Entry, name: str, here: int) -> str:
     return ""
 
 
-def _implied(path: str) -> Packed:
-    return Packed(Entry(path, Kind.DIRECTORY, 0o755, os.geteuid(), os.getegid(), 0, 0), {}, iter(()))
+def _default_directory(path: str) -> PackedEntry:
+    return PackedEntry(Entry(path, Kind.DIRECTORY, 0o755, os.geteuid(), os.getegid(), 0, 0), {}, iter(()))
 
 
 def _write_all(descriptor: int, chunk: bytes) -> None:

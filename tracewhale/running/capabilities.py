@@ -60,7 +60,7 @@ def mask(names: Iterable[str]) -> int:
     return sum(1 << NAMES.index(name) for name in set(names))
 
 
-def widened(add: Iterable[str], drop: Iterable[str]) -> tuple[list[str], list[str]]:
+def widen(add: Iterable[str], drop: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return ``CapAdd`` and ``CapDrop`` that give what these give, and what the probe needs."""
     added, dropped = {bare(name) for name in add}, {bare(name) for name in drop}
     if ALL in added:
@@ -74,11 +74,11 @@ def resolved_profile(profile: str, capabilities: Iterable[str]) -> str:
     Those of ``capabilities`` decide, as they would in a container that has just them; so the profile
     means the same in a container with more. Raises UsageError when it is not JSON.
     """
-    held = {f"CAP_{name}" for name in capabilities}
+    names = {f"CAP_{name}" for name in capabilities}
     try:
         parsed: dict[str, Any] = json.loads(profile)
         rules: list[dict[str, Any]] = parsed.get("syscalls") or []
-        kept = [rule for rule in rules if _applies(rule, held)]
+        kept = [rule for rule in rules if _applies(rule, names)]
         parsed["syscalls"] = [
             {
                 key: {k: v for k, v in value.items() if k != "caps"}
@@ -96,7 +96,7 @@ def resolved_profile(profile: str, capabilities: Iterable[str]) -> str:
     return json.dumps(parsed, separators=(",", ":"))
 
 
-def _applies(rule: Mapping[str, Any], held: set[str]) -> bool:
+def _applies(rule: Mapping[str, Any], result: set[str]) -> bool:
     includes = set((rule.get("includes") or {}).get("caps") or ())
     excludes = set((rule.get("excludes") or {}).get("caps") or ())
-    return includes <= held and not excludes & held
+    return includes <= result and not excludes & result

@@ -48,7 +48,7 @@ def assignment(flag: str, value: str, environ: Mapping[str, str]) -> str:
 
 def env_file(name: str, content: bytes, environ: Mapping[str, str]) -> list[str]:
     """Return the variables of an ``--env-file``; a name alone has the environment's value, or is left out."""
-    found = []
+    result = []
     try:
         lines = content.removeprefix(b"\xef\xbb\xbf").decode().split("\n")
     except UnicodeDecodeError as error:
@@ -63,10 +63,10 @@ def env_file(name: str, content: bytes, environ: Mapping[str, str]) -> list[str]
         if re.search(r"[ \t]", variable):
             raise UsageError(f"Line {number} of the file {name!r} of --env-file has white space in its name.")
         if mark:
-            found.append(text)
+            result.append(text)
         elif variable in environ:
-            found.append(f"{variable}={environ[variable]}")
-    return found
+            result.append(f"{variable}={environ[variable]}")
+    return result
 
 
 def publish(value: str) -> list[tuple[str, str, str]]:

@@ -61,23 +61,23 @@ def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) 
             return each.uid == 0
         return each.uid == uid_wanted if uid_wanted is not None else each.name == user_word
 
-    found = next((each for each in users if is_user(each)), None)
-    if found is None and user_word and uid_wanted is None:
+    account = next((each for each in users if is_user(each)), None)
+    if account is None and user_word and uid_wanted is None:
         raise UsageError(f"unable to find user {user_word}: no matching entries in passwd file")
-    uid = found.uid if found else _in_range(uid_wanted or 0)
-    gid = found.gid if found else 0
+    uid = account.uid if account else _in_range(uid_wanted or 0)
+    gid = account.gid if account else 0
     supplementary: list[int] = []
     if group_word:
         gid = _group_id(group_word, groups)
-    elif found and found.name:
-        supplementary = [each.gid for each in groups if found.name in each.members]
+    elif account and account.name:
+        supplementary = [each.gid for each in groups if account.name in each.members]
     added = [_additional_group(each, groups) for each in group_add]
     return Identity(uid, gid, tuple(sorted({gid, *supplementary, *added})), home_of(uid, passwd))
 
 
 def home_of(uid: int, passwd: str) -> str:
     """Return the first home directory that passwd(5) has for a user id; ``/`` when it has none."""
-    return next((each.home for each in _users(passwd) if each.uid == uid), "/")
+    return next((user.home for user in _users(passwd) if user.uid == uid), "/")
 
 
 def read_user_database(tree: Tree) -> tuple[str, str]:
@@ -94,12 +94,12 @@ def read_user_database(tree: Tree) -> tuple[str, str]:
 def _group_id(word: str, groups: Sequence[_Group]) -> int:
     wanted = _integer(word)
 
-    def is_group(each: _Group) -> bool:
-        return each.gid == wanted if wanted is not None else each.name == word
+    def is_group(group_: _Group) -> bool:
+        return group_.gid == wanted if wanted is not None else group_.name == word
 
-    found = next((each for each in groups if is_group(each)), None)
-    if found is not None:
-        return found.gid
+    group = next((group_ for group_ in groups if is_group(group_)), None)
+    if group is not None:
+        return group.gid
     if wanted is None:
         raise UsageError(f"unable to find group {word}: no matching entries in group file")
     return _in_range(wanted)
@@ -108,9 +108,9 @@ def _group_id(word: str, groups: Sequence[_Group]) -> int:
 def _additional_group(word: str, groups: Sequence[_Group]) -> int:
     """GetAdditionalGroups: a group's name is preferred to a number, unlike above."""
     wanted = _integer(word)
-    for each in groups:
-        if each.name == word or each.gid == wanted:
-            return each.gid
+    for group in groups:
+        if group.name == word or group.gid == wanted:
+            return group.gid
     if wanted is None:
         raise UsageError(f"Unable to find group {word}")
     return _in_range(wanted)

@@ -69,7 +69,7 @@ def _boolean(value: str, key: str, text: str | None) -> bool:
 
 def mount(value: str, absolute: Callable[[str], str] = absolute_path) -> dict[str, Any]:
     """``--mount KEY=VALUE,...`` as the engine's Mount object."""
-    made: dict[str, Any] = {"Type": "volume"}
+    result: dict[str, Any] = {"Type": "volume"}
     options: dict[str, dict[str, Any]] = {}
     for key, text in fields("--mount", value):
         if text is None and key not in (
@@ -83,34 +83,34 @@ def mount(value: str, absolute: Callable[[str], str] = absolute_path) -> dict[st
         word = text or ""
         kind, _, option = key.partition("-")
         if key == "type":
-            made["Type"] = word.lower()
+            result["Type"] = word.lower()
         elif key in ("source", "src"):
             relative = word in (".", "..") or word.startswith(("./", "../"))
-            made["Source"] = absolute(word) if relative else word
+            result["Source"] = absolute(word) if relative else word
         elif key in ("target", "dst", "destination"):
-            made["Target"] = word
+            result["Target"] = word
         elif key in ("readonly", "ro"):
-            made["ReadOnly"] = _boolean(value, key, text)
+            result["ReadOnly"] = _boolean(value, key, text)
         elif key == "consistency":
-            made["Consistency"] = word.lower()
+            result["Consistency"] = word.lower()
         elif kind in ("bind", "volume", "tmpfs", "image") and option:
             _mount_option(value, key, text, options.setdefault(kind, {}))
         else:
             raise UsageError(f"--mount {value!r}: there is no key {key!r}.")
-    if made["Type"] not in ("bind", "volume", "tmpfs", "image", "npipe", "cluster"):
-        raise UsageError(f"--mount {value!r}: there is no type {made['Type']!r}.")
-    if "Target" not in made:
+    if result["Type"] not in ("bind", "volume", "tmpfs", "image", "npipe", "cluster"):
+        raise UsageError(f"--mount {value!r}: there is no type {result['Type']!r}.")
+    if "Target" not in result:
         raise UsageError(f"--mount {value!r} has no target.")
-    _destination("--mount", value, made["Target"])
-    if made["Type"] == "bind" and not str(made.get("Source", "")).startswith("/"):
+    _destination("--mount", value, result["Target"])
+    if result["Type"] == "bind" and not str(result.get("Source", "")).startswith("/"):
         raise UsageError(f"--mount {value!r}: a bind mount needs a source that is a path.")
-    if made["Type"] == "tmpfs" and "Source" in made:
+    if result["Type"] == "tmpfs" and "Source" in result:
         raise UsageError(f"--mount {value!r}: a tmpfs has no source.")
     for kind, given in options.items():
-        if kind != made["Type"]:
-            raise UsageError(f"--mount {value!r}: {kind}-* does not go with the type {made['Type']}.")
-        made[f"{kind.capitalize()}Options"] = given
-    return made
+        if kind != result["Type"]:
+            raise UsageError(f"--mount {value!r}: {kind}-* does not go with the type {result['Type']}.")
+        result[f"{kind.capitalize()}Options"] = given
+    return result
 
 
 def _mount_option(value: str, key: str, text: str | None, into: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ class RunOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, only of what was given."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        given = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
         return {name: _plain(value) for name, value in given.items() if _is_given(value)}
 
     @staticmethod
@@ -55,9 +55,9 @@ class RunOptions:
         """Return what ``to_json`` wrote; names that are not known here are ignored. Raises TraceFileError."""
         default = RunOptions()
         given: dict[str, Any] = {}
-        for each in fields(RunOptions):
-            if each.name in value:
-                given[each.name] = _restored(each.name, value[each.name], getattr(default, each.name))
+        for member in fields(RunOptions):
+            if member.name in value:
+                given[member.name] = _restore(member.name, value[member.name], getattr(default, member.name))
         return RunOptions(**given)
 
 
@@ -68,9 +68,9 @@ def _is_given(value: Any) -> bool:
 def _plain(value: Any) -> Any:
     """Return tuples as lists and mappings as dicts, all the way down."""
     if isinstance(value, tuple | list):
-        return [_plain(each) for each in value]
+        return [_plain(item) for item in value]
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     return value
 
 
@@ -79,7 +79,7 @@ def _is_mount(value: Mapping[str, Any]) -> bool:
     texts = ("Type", "Target", *(["Source"] if value.get("Type") == "bind" or "Source" in value else []))
     nested = [value[name] for name in value if name.endswith("Options")]
     return all(isinstance(value.get(name), str) for name in texts) and all(
-        isinstance(each, dict) for each in nested
+        isinstance(item, dict) for item in nested
     )
 
 
@@ -91,14 +91,14 @@ _ITEMS: dict[str, Callable[[Any], bool]] = {
 }
 
 
-def _restored(name: str, value: Any, default: Any) -> Any:
+def _restore(name: str, value: Any, default: Any) -> Any:
     """Return one option's value as this program keeps it. Raises TraceFileError for one of another type."""
     if isinstance(default, tuple):
-        fits = _ITEMS.get(name, lambda each: isinstance(each, str))
-        if isinstance(value, list) and all(fits(each) for each in value):
-            return tuple(tuple(each) if isinstance(each, list) else each for each in value)
+        fits = _ITEMS.get(name, lambda item: isinstance(item, str))
+        if isinstance(value, list) and all(fits(item) for item in value):
+            return tuple(tuple(item) if isinstance(item, list) else item for item in value)
     elif isinstance(default, Mapping):
-        if isinstance(value, dict) and all(isinstance(each, str) for each in value.values()):
+        if isinstance(value, dict) and all(isinstance(item, str) for item in value.values()):
             return dict(value)
     elif type(value) is (bool if default is False else int if name in ("shm_size", "stop_timeout") else str):
         return value
@@ -141,26 +141,26 @@ def parse_options(
     if workdir is not None and not workdir.startswith("/"):
         raise UsageError(f"-w {workdir!r}: the working directory must be an absolute path.")
     variables = [line for name in env_file for line in flags.env_file(name, _read_env_file(name), environ)]
-    variables += [flags.assignment("-e", each, environ) for each in env]
+    variables += [flags.assignment("-e", text, environ) for text in env]
     for name in (*cap_add, *cap_drop):
         capabilities.bare(name)
     return RunOptions(
         env=tuple(variables),
-        volumes=tuple(mounts.volume(each) for each in volume),
-        mounts=tuple(mounts.mount(each) for each in mount),
-        tmpfs=dict(mounts.tmpfs(each) for each in tmpfs),
+        volumes=tuple(mounts.volume(text) for text in volume),
+        mounts=tuple(mounts.mount(text) for text in mount),
+        tmpfs=dict(mounts.tmpfs(text) for text in tmpfs),
         user=user,
         workdir=workdir,
         entrypoint=entrypoint,
         network=None if network is None else flags.network(network),
-        add_host=tuple(flags.extra_host(each) for each in add_host),
-        publish=tuple(port for each in publish for port in flags.publish(each)),
+        add_host=tuple(flags.extra_host(text) for text in add_host),
+        publish=tuple(port for text in publish for port in flags.publish(text)),
         hostname=hostname,
         cap_add=tuple(cap_add),
         cap_drop=tuple(cap_drop),
-        security_opt=tuple(flags.security(each, _read) for each in security_opt),
+        security_opt=tuple(flags.security(text, _read) for text in security_opt),
         read_only=read_only,
-        ulimit=tuple(flags.ulimit(each) for each in ulimit),
+        ulimit=tuple(flags.ulimit(text) for text in ulimit),
         shm_size=None if shm_size is None else flags.size("--shm-size", shm_size),
         init=init,
         gpus=() if gpus is None else (flags.gpus(gpus),),

@@ -115,12 +115,12 @@ def user_of(run: Run) -> str:
 
 def environment_of(run: Run) -> dict[str, str]:
     """Return variables that the image and the options set, by name, as the engine merges them."""
-    merged = dict(_pair(each) for each in run.config.get("Env") or ())
-    for each in run.options.env:
-        if "=" in each:
-            merged.update([_pair(each)])
+    merged = dict(_pair(text) for text in run.config.get("Env") or ())
+    for text in run.options.env:
+        if "=" in text:
+            merged.update([_pair(text)])
         else:
-            merged.pop(each, None)
+            merged.pop(text, None)
     return merged
 
 

@@ -20,8 +20,8 @@ from tracewhale.errors import Interrupted, TraceLost
 from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
 from tracewhale.running.stopping import DEFAULT_POLICY, reacts
 from tracewhale.tracing.events import OUTPUT_LIMIT, Observer
-from tracewhale.tracing.records import Accessed
-from tracewhale.tracing.stream import Collector, Counted
+from tracewhale.tracing.records import AccessRecord
+from tracewhale.tracing.stream import Collector, CountersRecord
 
 STDOUT, STDERR = 1, 2
 CHUNK = 1 << 16
@@ -54,7 +54,7 @@ class ThreadCall:
 
 
 @dataclass(slots=True)
-class Captured:
+class OutputCapture:
     """The first bytes of an output."""
 
     stdout: bytearray = field(default_factory=bytearray)
@@ -76,7 +76,7 @@ class TargetProcess:
     """A process in the target: the command (listener 0), or an exec."""
 
     listener: int
-    captured: Captured = field(default_factory=Captured)
+    captured: OutputCapture = field(default_factory=OutputCapture)
     drained: bool = False
     pieces: int = 0
     """How often output came; ``passing`` tells that its reader has not taken the last of it yet."""
@@ -149,12 +149,12 @@ class RunSession(ABC):
         deadline = None if seconds is None else time.monotonic() + seconds
         while not until():
             now = time.monotonic()
-            left = ASK_EVERY_SECONDS if deadline is None else min(deadline - now, ASK_EVERY_SECONDS)
-            if left <= 0:
+            remaining = ASK_EVERY_SECONDS if deadline is None else min(deadline - now, ASK_EVERY_SECONDS)
+            if remaining <= 0:
                 return False
             self._watch_agent(now)
             with suppress(Empty):
-                self._handle(self.queue.get(timeout=left))
+                self._handle(self.queue.get(timeout=remaining))
         return True
 
     def _watch_agent(self, now: float) -> None:
@@ -257,13 +257,13 @@ class RunSession(ABC):
         """Take in a piece of the agent's events."""
         self._heard_at = time.monotonic()
         records = self.collector.feed(data)
-        self.reports += sum(isinstance(record, Counted) for record in records)
-        newest = next((each.path for each in reversed(records) if isinstance(each, Accessed)), "")
+        self.reports += sum(isinstance(record, CountersRecord) for record in records)
+        newest = next((each.path for each in reversed(records) if isinstance(each, AccessRecord)), "")
         if newest:
             self.console.amount(len(self.collector.events), 0, newest)
         if self.observe is not None:
             for record in records:
-                if isinstance(record, Accessed):
+                if isinstance(record, AccessRecord):
                     self.observe(self.collector.event(record))
 
     def stop(self) -> None:

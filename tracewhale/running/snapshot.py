@@ -32,7 +32,7 @@ class MountSnapshot:
 
     def after_the_run(self) -> MountSnapshot:
         """Return the copies as those of mounts to which the traced run has written already."""
-        left = (not_copied(path, "a trace file has no copy of it") for path in self.destinations)
+        left = (copy_failure_note(path, "a trace file has no copy of it") for path in self.destinations)
         return replace(self, notes=(*self.notes, *left))
 
 
@@ -44,19 +44,19 @@ def writable_mounts(options: RunOptions) -> dict[str, str]:
 
     What is anonymous or in memory is new in each run anyway.
     """
-    found = {}
+    result = {}
     for text in options.volumes:
         source, _, rest = text.partition(":")
         destination, _, mode = rest.partition(":")
         if rest and "ro" not in mode.split(","):
-            found[destination] = source
+            result[destination] = source
     for mount in options.mounts:
         if mount["Type"] in ("bind", "volume") and mount.get("Source") and not mount.get("ReadOnly"):
-            found[str(mount["Target"])] = str(mount["Source"])
-    return found
+            result[str(mount["Target"])] = str(mount["Source"])
+    return result
 
 
-def remounted(options: RunOptions, sources: Mapping[str, str]) -> RunOptions:
+def remount(options: RunOptions, sources: Mapping[str, str]) -> RunOptions:
     """Return the options with other sources, volumes or directories, on the same paths."""
     kept = tuple(text for text in options.volumes if text.split(":")[min(1, text.count(":"))] not in sources)
     new = tuple(f"{source}:{destination}" for destination, source in sources.items())
@@ -79,6 +79,6 @@ def too_large(directory: str) -> bool:
     return False
 
 
-def not_copied(destination: str, reason: str) -> str:
+def copy_failure_note(destination: str, reason: str) -> str:
     """Return the note on a mount that a repeated run sees as the traced one left it."""
     return f"Verification saw {destination} as the traced run had left it: {reason}."

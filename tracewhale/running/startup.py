@@ -79,10 +79,10 @@ def run_line(
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     if own_words(new) != argv_of(run):
-        asked, given = command_words(run)
+        entry_words, given = command_words(run)
         command = tuple(given or ())
-        if asked is not None and (asked != [""] or config.get("Entrypoint")):
-            entrypoint = ("--entrypoint", *asked)
+        if entry_words is not None and (entry_words != [""] or config.get("Entrypoint")):
+            entrypoint = ("--entrypoint", *entry_words)
     return ("docker", "run", "--rm", *_options(run, new, environ), *entrypoint, name, *command)
 
 

@@ -34,7 +34,7 @@ SENDING = ("http", "crawl", "openapi")
 """Steps that send requests."""
 
 
-def checked(steps: Sequence[Step]) -> list[Step]:
+def check_steps(steps: Sequence[Step]) -> list[Step]:
     """Return the steps that can be taken. Raises UsageError for one that makes no sense, before any work."""
     for step in steps:
         try:
@@ -61,7 +61,7 @@ def checked(steps: Sequence[Step]) -> list[Step]:
 
 def named_ports(steps: Sequence[Step]) -> set[int]:
     """Ports that steps name, in requests and in what they wait for."""
-    sent = {each.request.port for step in steps for each in step.exchanges}
+    sent = {exchange.request.port for step in steps for exchange in step.exchanges}
     waits = [parse_wait(step.argument) for step in steps if step.kind == "wait" and step.argument]
     awaited = {wait.port or (wait.request.port if wait.request else 0) for wait in waits}
     return (sent | awaited) - {0}
@@ -75,9 +75,9 @@ def drive(session: RunSession, service: Service, steps: Sequence[Step]) -> tuple
     """
     with Driver(session, service) as driver:
         driver.take_until_stopped(steps)
-        if service.check is not None and not driver.ended():
+        if service.check is not None and not driver.has_ended():
             driver.taken.append(driver.readiness.check_health(service.check))
-        if driver.ended():
+        if driver.has_ended():
             return driver.taken, False
         session.synchronize()
         session.stop()
@@ -102,15 +102,15 @@ def check_start(session: RunSession, word: str) -> None:
     # The agent may end with process 1, sometimes before it could tell of the start.
     session.wait(lambda: session.command.drained and session.status is not None, DRAIN_SECONDS)
     words = session.probe_words()
-    if session.status in (126, 127) and (found := re.search(r"^probe: cannot .*: (.*)", words, re.MULTILINE)):
-        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {found[1].strip()}.")
+    if session.status in (126, 127) and (match := re.search(r"^probe: cannot .*: (.*)", words, re.MULTILINE)):
+        raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {match[1].strip()}.")
     if not session.collector.execs:
         raise ProbeError(
             f"The probe could not start the command in the container: {words or 'no reason given'}."
         )
 
 
-def killed(word: str, status: int, *, out_of_memory: bool = False) -> CommandKilled:
+def kill_error(word: str, status: int, *, out_of_memory: bool = False) -> CommandKilled:
     """Return the error for a command that ended with 128 + a signal's number, which need not have been
     sent."""
     number = status - 128
@@ -152,9 +152,9 @@ class Driver:
             for step in steps:
                 self.taken.append(self._measured(self._take(step)))
             if not any(step.kind != "wait" for step in steps):
-                if not self.session.wait(self.ended, ENDLESS_SECONDS):
+                if not self.session.wait(self.has_ended, ENDLESS_SECONDS):
                     self.session.progress(ENDLESS)
-                self.session.wait(self.ended)
+                self.session.wait(self.has_ended)
         except StopEarly:
             pass
         self.session.stoppable = False
@@ -166,7 +166,7 @@ class Driver:
         self.session.synchronize()
         return replace(step, growth=step.growth or (len(self.session.collector.events),))
 
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         """Return whether the command has."""
         return self.session.status is not None
 
@@ -174,7 +174,7 @@ class Driver:
         """Take one step, and return it with what came of it. Raises WorkloadFailed."""
         match step.kind:
             case "for":
-                self.session.wait(self.ended, float(step.argument))
+                self.session.wait(self.has_ended, float(step.argument))
                 return step
             case "until-idle":
                 counts = until_idle(self.session, float(step.argument), step.seconds)
@@ -185,7 +185,7 @@ class Driver:
         if not self._ready:
             self.readiness.await_service(self._seconds, serving=step.kind in SENDING)
             self._ready = True
-        if self.ended():
+        if self.has_ended():
             raise WorkloadFailed(
                 f"The command ended with status {self.session.status} before the {step.kind} "
                 f"{step.argument!r}{last_words(self.session)}",
@@ -216,7 +216,7 @@ class Driver:
     def _workload(self, step: Step) -> Step:
         captured, status = self.workloads.run(step.argument)
         if status != 0:
-            ended = f"ended with status {self.session.status}" if self.ended() else "was still running"
+            ended = f"ended with status {self.session.status}" if self.has_ended() else "was still running"
             words = f"\nThe command {ended}{last_words(self.session)}"
             raise WorkloadFailed(failure("workload", step.argument, status, captured.tail()) + words)
         return step

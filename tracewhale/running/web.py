@@ -73,13 +73,13 @@ class Web:
         """
         self._growth = []
         if any(exchange.answer is not None for exchange in step.exchanges):
-            sent = tuple(self._exchange(each.request)[0] for each in step.exchanges)
+            sent = tuple(self._exchange(item.request)[0] for item in step.exchanges)
         elif step.kind == "crawl":
             sent = self._crawl(int(step.argument or CRAWL_DEPTH), step.seconds or CRAWL_SECONDS)
         elif step.kind == "openapi":
             sent = self._described(step)
         else:
-            sent = tuple(self._accepted(each.request) for each in step.exchanges)
+            sent = tuple(self._accepted(item.request) for item in step.exchanges)
         return replace(step, exchanges=sent, growth=tuple(self._growth))
 
     def _accepted(self, request: HttpRequest) -> Exchange:
@@ -120,7 +120,7 @@ class Web:
         A document that is not here yet is the target's own: ``step.argument`` is how many requests at most,
         and its path.
         """
-        planned = tuple(each.request for each in step.exchanges)
+        planned = tuple(exchange.request for exchange in step.exchanges)
         sent: list[Exchange] = []
         if not planned:
             most, _, path = step.argument.partition(" ")
@@ -131,7 +131,9 @@ class Web:
             sent.append(self._exchange(request)[0])
             if self._session.status is not None:
                 raise WorkloadFailed(f"The request {request} ended the command.{self._ended()}")
-        if not any(each.answer and 0 < each.answer.status < 400 for each in sent[-len(planned) :]):
+        if not any(
+            exchange.answer and 0 < exchange.answer.status < 400 for exchange in sent[-len(planned) :]
+        ):
             raise WorkloadFailed(
                 f"None of the {len(planned)} requests of the OpenAPI document was answered below 400.",
                 "Does it describe this target? Log in with --http before it if that is needed.",
@@ -139,19 +141,19 @@ class Web:
         return tuple(sent)
 
     def _made(self, document: bytes, most: int) -> tuple[HttpRequest, ...]:
-        made: list[tuple[HttpRequest, ...]] = []
+        result: list[tuple[HttpRequest, ...]] = []
         self._session.progress("making requests of the OpenAPI document")
 
         def work() -> None:
             try:
-                found = requests_of(document, most)
+                requests = requests_of(document, most)
             except ValueError as error:
                 raise WorkloadFailed(f"The target's OpenAPI document cannot be used: {error}.") from error
-            self._session.later(partial(made.append, found))
+            self._session.later(partial(result.append, requests))
 
         self._session.spawn(work)
-        self._session.wait(lambda: bool(made))
-        return made[0]
+        self._session.wait(lambda: bool(result))
+        return result[0]
 
     def _crawl(self, depth: int, seconds: float) -> tuple[Exchange, ...]:
         """Follow links from the pages that the run has seen, or from the first one."""

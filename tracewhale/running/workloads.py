@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 
-from tracewhale.running.session import CHUNK, STDERR, Captured, RunSession
+from tracewhale.running.session import CHUNK, STDERR, OutputCapture, RunSession
 
 LAST_WORDS_SECONDS = 2.0
 """How long what a failed command printed may take to arrive."""
@@ -31,13 +31,15 @@ class Workloads:
         self._environment = environment
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def run(self, command: str, *, seconds: float | None = None, quiet: bool = False) -> tuple[Captured, int]:
+    def run(
+        self, command: str, *, seconds: float | None = None, quiet: bool = False
+    ) -> tuple[OutputCapture, int]:
         """Run a command to its end; returns what it printed and its status, as a shell gives it.
 
         TIMED_OUT when it has not ended within ``seconds``, ORPHANED when it went on without its target: it is
         ended then. ``quiet`` shows no output.
         """
-        captured = Captured()
+        captured = OutputCapture()
         process = subprocess.Popen(
             ["/bin/sh", "-c", command],
             env={**os.environ, **self._environment},
@@ -73,7 +75,7 @@ class Workloads:
         self._session.later(lambda: done.append(status))
 
     def _pass_on(
-        self, process: subprocess.Popen[bytes], captured: Captured, ended: list[bool], *, quiet: bool
+        self, process: subprocess.Popen[bytes], captured: OutputCapture, ended: list[bool], *, quiet: bool
     ) -> None:
         assert process.stdout is not None
         with process.stdout as output:

@@ -86,7 +86,7 @@ class Exec:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Unresolved:
+class UnresolvedPath:
     """A notification that named no usable path, and why (a bad address, a process that was gone)."""
 
     access: str
@@ -220,7 +220,7 @@ class Trace:
     request: Mapping[str, object]
     events: frozenset[Event]
     execs: frozenset[Exec] = frozenset()
-    unresolved: tuple[Unresolved, ...] = ()
+    unresolved: tuple[UnresolvedPath, ...] = ()
     counters: Counters = Counters()
     outcome: Outcome | None = None
     steps: tuple[Step, ...] = ()

@@ -85,16 +85,16 @@ class Exchange:
 def to_json(exchange: Exchange) -> dict[str, Any]:
     """An exchange in plain JSON values; what has its default is left out."""
     request, answer = exchange.request, exchange.answer
-    asked: dict[str, Any] = {"method": request.method, "target": request.target}
-    asked |= {"headers": [list(pair) for pair in request.headers]} if request.headers else {}
-    asked |= {"body": base64.b64encode(request.body).decode()} if request.body else {}
-    asked |= {"port": request.port} if request.port else {}
-    asked |= {"tls": True} if request.tls else {}
-    asked |= {"expected": request.expected} if request.expected else {}
-    asked |= {} if request.follow else {"follow": False}
-    asked |= {"name": request.name} if request.name else {}
+    result: dict[str, Any] = {"method": request.method, "target": request.target}
+    result |= {"headers": [list(pair) for pair in request.headers]} if request.headers else {}
+    result |= {"body": base64.b64encode(request.body).decode()} if request.body else {}
+    result |= {"port": request.port} if request.port else {}
+    result |= {"tls": True} if request.tls else {}
+    result |= {"expected": request.expected} if request.expected else {}
+    result |= {} if request.follow else {"follow": False}
+    result |= {"name": request.name} if request.name else {}
     if answer is None:
-        return {"request": asked}
+        return {"request": result}
     answered = {
         "status": answer.status,
         "type": answer.type,
@@ -104,22 +104,22 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
         "body": base64.b64encode(answer.body).decode(),
         "error": answer.error,
     }
-    return {"request": asked, "answer": {name: value for name, value in answered.items() if value}}
+    return {"request": result, "answer": {name: value for name, value in answered.items() if value}}
 
 
 def from_json(value: Mapping[str, Any]) -> Exchange:
     """What ``to_json`` wrote. Raises KeyError, TypeError or ValueError for what is malformed."""
-    asked, answered = value["request"], value.get("answer")
+    fields, answered = value["request"], value.get("answer")
     request = HttpRequest(
-        method=_text(asked["method"]),
-        target=_text(asked["target"]),
-        headers=tuple((_text(name), _text(content)) for name, content in asked.get("headers", ())),
-        body=base64.b64decode(asked.get("body", ""), validate=True),
-        port=int(asked.get("port", 0)),
-        tls=bool(asked.get("tls", False)),
-        expected=int(asked.get("expected", 0)),
-        follow=bool(asked.get("follow", True)),
-        name=_text(asked.get("name", "")),
+        method=_text(fields["method"]),
+        target=_text(fields["target"]),
+        headers=tuple((_text(name), _text(content)) for name, content in fields.get("headers", ())),
+        body=base64.b64decode(fields.get("body", ""), validate=True),
+        port=int(fields.get("port", 0)),
+        tls=bool(fields.get("tls", False)),
+        expected=int(fields.get("expected", 0)),
+        follow=bool(fields.get("follow", True)),
+        name=_text(fields.get("name", "")),
     )
     if answered is None:
         return Exchange(request)

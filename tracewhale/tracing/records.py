@@ -32,7 +32,7 @@ class Program:
 
 
 @dataclass(frozen=True, slots=True)
-class Accessed:
+class AccessRecord:
     """A path was asked for. ``received`` counts the notifications so far, this one included."""
 
     access: Access
@@ -47,7 +47,7 @@ class Accessed:
 
 
 @dataclass(frozen=True, slots=True)
-class Executed:
+class ExecRecord:
     """A program was executed by ``program``, with these ``LD_*`` variables."""
 
     pid: int
@@ -57,7 +57,7 @@ class Executed:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailureRecord:
     """A notification named no usable path."""
 
     access: Access
@@ -76,7 +76,7 @@ class Busy:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class StartRecord:
     """A program entered the target (``errno`` 0), or failed to at ``stage``."""
 
     listener: int
@@ -85,14 +85,14 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
+class EndRecord:
     """No process is left under this listener's filter."""
 
     listener: int
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProcessEndRecord:
     """A process of the command ended with a status that is not 0; ``KILLED`` by a signal.
 
     ``UNKNOWN``: from now on not all ends are known.
@@ -111,7 +111,7 @@ class Listening:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountersRecord:
     """The counters at this point of the stream."""
 
     counters: Counters
@@ -119,4 +119,16 @@ class Counted:
 
 KILLED, UNKNOWN = 256, 257
 
-Record = Hello | Program | Accessed | Executed | Failed | Busy | Started | Gone | Ended | Listening | Counted
+Record = (
+    Hello
+    | Program
+    | AccessRecord
+    | ExecRecord
+    | FailureRecord
+    | Busy
+    | StartRecord
+    | EndRecord
+    | ProcessEndRecord
+    | Listening
+    | CountersRecord
+)

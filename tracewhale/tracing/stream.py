@@ -8,41 +8,49 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from tracewhale.errors import ProbeError, TraceLost
-from tracewhale.tracing.events import ABSENT_LIMIT, Access, Counters, Event, Exec, FailedProcess, Unresolved
+from tracewhale.tracing.events import (
+    ABSENT_LIMIT,
+    Access,
+    Counters,
+    Event,
+    Exec,
+    FailedProcess,
+    UnresolvedPath,
+)
 from tracewhale.tracing.records import (
     KILLED,
     UNKNOWN,
-    Accessed,
+    AccessRecord,
     Busy,
-    Counted,
-    Ended,
-    Executed,
-    Failed,
+    CountersRecord,
+    EndRecord,
+    ExecRecord,
+    FailureRecord,
     Feature,
-    Gone,
     Hello,
     Listening,
+    ProcessEndRecord,
     Program,
     Record,
-    Started,
+    StartRecord,
 )
 
 __all__ = [
-    "Accessed",
+    "AccessRecord",
     "Busy",
     "Collector",
-    "Counted",
+    "CountersRecord",
     "Decoder",
-    "Ended",
-    "Executed",
-    "Failed",
+    "EndRecord",
+    "ExecRecord",
+    "FailureRecord",
     "Feature",
-    "Gone",
     "Hello",
     "Listening",
+    "ProcessEndRecord",
     "Program",
     "Record",
-    "Started",
+    "StartRecord",
     "decode",
 ]
 
@@ -58,21 +66,21 @@ PRESENT, NOFOLLOW = 1, 2
 _HINT = "Trace it again; if that happens again, please report it with the version of your kernel."
 
 
-def _lost(what: str) -> TraceLost:
+def _loss_error(what: str) -> TraceLost:
     return TraceLost(f"The probe's event stream is damaged: {what}.", _HINT)
 
 
 def _strings(body: bytes, offset: int) -> list[str]:
     """Return the NUL-terminated strings, one or more, from an offset to the end of a record."""
     if len(body) <= offset or body[-1]:
-        raise _lost("a string does not end")
+        raise _loss_error("a string does not end")
     return os.fsdecode(body[offset:-1]).split("\0")
 
 
 def _exactly(body: bytes, offset: int, count: int) -> list[str]:
     strings = _strings(body, offset)
     if len(strings) != count:
-        raise _lost(f"{len(strings)} strings where there are {count}")
+        raise _loss_error(f"{len(strings)} strings where there are {count}")
     return strings
 
 
@@ -90,62 +98,62 @@ def _program(body: bytes) -> Program:
     return Program(struct.unpack_from("<I", body, 1)[0], *_exactly(body, 5, 1))
 
 
-def _accessed(body: bytes) -> Accessed:
+def _access_record(body: bytes) -> AccessRecord:
     access, flags, pid, program, received = struct.unpack_from("<BBIIQ", body, 1)
     path, real, root = _exactly(body, 19, 3)
     present, follow = bool(flags & PRESENT), not flags & NOFOLLOW
-    return Accessed(ACCESSES[access], present, follow, pid, program, received, path, real, root)
+    return AccessRecord(ACCESSES[access], present, follow, pid, program, received, path, real, root)
 
 
-def _executed(body: bytes) -> Executed:
+def _exec_record(body: bytes) -> ExecRecord:
     pid, program = struct.unpack_from("<II", body, 1)
     path, *variables = _strings(body, 9)
     pairs = (variable.partition("=") for variable in variables)
-    return Executed(pid, program, path, tuple((name, value) for name, _, value in pairs))
+    return ExecRecord(pid, program, path, tuple((name, value) for name, _, value in pairs))
 
 
-def _failed(body: bytes) -> Failed:
+def _failure_record(body: bytes) -> FailureRecord:
     access, pid, program, errno = struct.unpack_from("<BIII", body, 1)
-    return Failed(ACCESSES[access], pid, program, errno, *_exactly(body, 14, 1))
+    return FailureRecord(ACCESSES[access], pid, program, errno, *_exactly(body, 14, 1))
 
 
 def _busy(body: bytes) -> Busy:
     return Busy(*struct.unpack("<II", body[1:]))
 
 
-def _started(body: bytes) -> Started:
+def _start_record(body: bytes) -> StartRecord:
     listener, errno = struct.unpack_from("<II", body, 1)
-    return Started(listener, errno, *_exactly(body, 9, 1))
+    return StartRecord(listener, errno, *_exactly(body, 9, 1))
 
 
-def _gone(body: bytes) -> Gone:
-    return Gone(*struct.unpack("<I", body[1:]))
+def _end_record(body: bytes) -> EndRecord:
+    return EndRecord(*struct.unpack("<I", body[1:]))
 
 
-def _ended(body: bytes) -> Ended:
-    return Ended(*struct.unpack("<III", body[1:]))
+def _process_end_record(body: bytes) -> ProcessEndRecord:
+    return ProcessEndRecord(*struct.unpack("<III", body[1:]))
 
 
 def _listening(body: bytes) -> Listening:
     return Listening(*struct.unpack("<H", body[1:]))
 
 
-def _counted(body: bytes) -> Counted:
-    return Counted(Counters(*struct.unpack("<5Q", body[1:])))
+def _counters_record(body: bytes) -> CountersRecord:
+    return CountersRecord(Counters(*struct.unpack("<5Q", body[1:])))
 
 
 _DECODERS: dict[int, Callable[[bytes], Record]] = {
     ord("H"): _hello,
     ord("P"): _program,
-    ord("A"): _accessed,
-    ord("E"): _executed,
-    ord("U"): _failed,
+    ord("A"): _access_record,
+    ord("E"): _exec_record,
+    ord("U"): _failure_record,
     ord("B"): _busy,
-    ord("S"): _started,
-    ord("G"): _gone,
-    ord("X"): _ended,
+    ord("S"): _start_record,
+    ord("G"): _end_record,
+    ord("X"): _process_end_record,
     ord("L"): _listening,
-    ord("C"): _counted,
+    ord("C"): _counters_record,
 }
 
 
@@ -154,7 +162,7 @@ def decode(body: bytes) -> Record:
     try:
         return _DECODERS[body[0]](body)
     except (struct.error, LookupError, ValueError, TypeError):
-        raise _lost(f"a malformed record of type {body[:1]!r}") from None
+        raise _loss_error(f"a malformed record of type {body[:1]!r}") from None
 
 
 class Decoder:
@@ -178,7 +186,7 @@ class Decoder:
             while len(data) - offset >= 4:
                 size = int.from_bytes(data[offset : offset + 4], "little")
                 if not 0 < size <= RECORD_LIMIT:
-                    raise _lost(f"a record of {size} bytes")
+                    raise _loss_error(f"a record of {size} bytes")
                 if len(data) - offset - 4 < size:
                     break
                 body = data[offset + 4 : offset + 4 + size]
@@ -190,7 +198,7 @@ class Decoder:
     def finish(self) -> None:
         """Tell that the stream has ended. Raises TraceLost when it ends within a record."""
         if self._rest:
-            raise _lost("it ends within a record")
+            raise _loss_error("it ends within a record")
 
 
 class Collector:
@@ -204,7 +212,7 @@ class Collector:
         self.events: set[Event] = set()
         self._absent: dict[str, None] = {}
         self.execs: set[Exec] = set()
-        self.started: dict[int, Started] = {}
+        self.started: dict[int, StartRecord] = {}
         self.gone: set[int] = set()
         self.listening: set[int] = set()
         self.stopping = False
@@ -228,26 +236,26 @@ class Collector:
     def add(self, record: Record) -> None:
         """Add one record."""
         match record:
-            case Accessed():
+            case AccessRecord():
                 self._access(record)
             case Program(number, path):
                 self._programs[number] = path
-            case Executed(_, _, path, environment):
+            case ExecRecord(_, _, path, environment):
                 self.execs.add(Exec(path, environment))
-            case Failed(access, _, program, _, reason):
+            case FailureRecord(access, _, program, _, reason):
                 self._unresolved += 1
                 self._failures[access.value, self._program(program), reason] += 1
             case Busy(_, program):
                 self._busy = self._program(program) or "a program"
-            case Started(listener):
+            case StartRecord(listener):
                 self.started[listener] = record
-            case Gone(listener):
+            case EndRecord(listener):
                 self.gone.add(listener)
-            case Ended(_, program, status):
+            case ProcessEndRecord(_, program, status):
                 self._end(program, status)
             case Listening(port):
                 self.listening.add(port)
-            case Counted(counters):
+            case CountersRecord(counters):
                 self._check(counters)
             case Hello(_, features):
                 self.features = features
@@ -266,9 +274,9 @@ class Collector:
             )
 
     @property
-    def unresolved(self) -> tuple[Unresolved, ...]:
+    def unresolved(self) -> tuple[UnresolvedPath, ...]:
         """Notifications that named no usable path, by reason, sorted."""
-        return tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items()))
+        return tuple(sorted(UnresolvedPath(*key, count) for key, count in self._failures.items()))
 
     @property
     def failed(self) -> tuple[FailedProcess, ...] | None:
@@ -303,11 +311,11 @@ class Collector:
         try:
             return self._programs[number]
         except KeyError:
-            raise _lost(f"program {number} was not named before its first record") from None
+            raise _loss_error(f"program {number} was not named before its first record") from None
 
-    def _access(self, record: Accessed) -> None:
+    def _access(self, record: AccessRecord) -> None:
         if record.received < max(self._received, self._counted.received):
-            raise _lost("records are out of order")
+            raise _loss_error("records are out of order")
         if record.received > self._received:  # two paths of one call are two records and one notification
             self._received = record.received
             self._recorded += 1
@@ -316,7 +324,7 @@ class Collector:
         if not event.present:
             self._absent[event.path] = None
 
-    def event(self, record: Accessed) -> Event:
+    def event(self, record: AccessRecord) -> Event:
         """Return the event of a record that was added."""
         return Event(
             path=record.path,

@@ -22,7 +22,7 @@ from tracewhale.tracing.events import (
     Exec,
     Step,
     Trace,
-    Unresolved,
+    UnresolvedPath,
 )
 
 FORMAT = "tracewhale-trace"
@@ -112,7 +112,7 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
             "Use the TraceWhale that wrote it, or a newer one.",
         )
     events: set[Event] = set()
-    found: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ("exec", "unresolved", "step", "outcome")}
+    result: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ("exec", "unresolved", "step", "outcome")}
     number, end = 1, None
     try:
         for number, line in enumerate(lines, start=2):
@@ -123,13 +123,13 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
                 events.add(_event(value))
             elif value.get("type") == "end":
                 end = value
-            elif value.get("type") in found:
-                found[value["type"]].append(value)
+            elif value.get("type") in result:
+                result[value["type"]].append(value)
             else:
                 raise TraceFileError(f"{name} is damaged: line {number} is of no known type.", _AGAIN)
         if end is None or end.get("lines") != number - 1:
             raise TraceFileError(f"{name} is cut: its end is missing.", _AGAIN)
-        trace = _trace(header, events, found, end)
+        trace = _trace(header, events, result, end)
     except UnicodeDecodeError:
         raise  # of the file, which is told where it was opened
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -185,7 +185,11 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
         line = {"type": "step", "kind": step.kind, "argument": step.argument, "status": step.status}
         line |= {"seconds": step.seconds} if step.seconds else {}
         line |= {"growth": list(step.growth)} if step.growth else {}
-        line |= {"exchanges": [exchanges.to_json(each) for each in step.exchanges]} if step.exchanges else {}
+        line |= (
+            {"exchanges": [exchanges.to_json(exchange) for exchange in step.exchanges]}
+            if step.exchanges
+            else {}
+        )
         yield line
     if trace.outcome is not None:
         yield {"type": "outcome"} | outcomes.to_json(trace.outcome)
@@ -216,7 +220,7 @@ def _parse(line: str, name: str, number: int) -> dict[str, Any]:
 def _trace(
     header: Mapping[str, Any],
     events: Set[Event],
-    found: Mapping[str, list[dict[str, Any]]],
+    records: Mapping[str, list[dict[str, Any]]],
     end: Mapping[str, Any],
 ) -> Trace:
     return Trace(
@@ -230,20 +234,20 @@ def _trace(
                 fields.path(run["path"]),
                 tuple((fields.text(k), fields.text(v)) for k, v in run["environment"]),
             )
-            for run in found["exec"]
+            for run in records["exec"]
         ),
         unresolved=tuple(
-            Unresolved(
+            UnresolvedPath(
                 _access(u["access"]),
                 fields.text(u["program"]),
                 fields.text(u["reason"]),
                 fields.integer(u["count"]),
             )
-            for u in found["unresolved"]
+            for u in records["unresolved"]
         ),
         counters=Counters(**{key: fields.integer(end["counters"][key]) for key in _counters(Counters())}),
-        outcome=next(map(outcomes.from_json, found["outcome"]), None),
-        steps=tuple(_step(line) for line in found["step"]),
+        outcome=next(map(outcomes.from_json, records["outcome"]), None),
+        steps=tuple(_step(line) for line in records["step"]),
         mounts=tuple(fields.path(path) for path in header["mounts"]),
         changes=tuple(fields.path(path) for path in header["changes"]),
         seconds=fields.seconds(header["seconds"]),
@@ -257,7 +261,7 @@ def _step(line: Mapping[str, Any]) -> Step:
         status=fields.integer(line["status"]),
         seconds=fields.seconds(line.get("seconds", 0.0)),
         growth=tuple(int(count) for count in line.get("growth", ())),
-        exchanges=tuple(exchanges.from_json(each) for each in line.get("exchanges", ())),
+        exchanges=tuple(exchanges.from_json(exchange) for exchange in line.get("exchanges", ())),
     )
 
 

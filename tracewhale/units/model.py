@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cached_property
 from itertools import takewhile
 
-from tracewhale.packages import Contents
+from tracewhale.packages import InstalledPackage
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 
@@ -89,19 +89,19 @@ class Scene:
     named: frozenset[str] = frozenset()
     places: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
-    contents: tuple[Contents, ...] = field(default=())
+    contents: tuple[InstalledPackage, ...] = field(default=())
 
     @cached_property
-    def owners(self) -> Mapping[str, Contents]:
+    def owners(self) -> Mapping[str, InstalledPackage]:
         """Whose each path is: the distribution's package, else a language's."""
-        found: dict[str, Contents] = {}
+        found: dict[str, InstalledPackage] = {}
         for contents in self.contents:
             for path in contents.paths:
                 found.setdefault(path, contents)
         return found
 
     @cached_property
-    def tops(self) -> Mapping[str, Contents]:
+    def tops(self) -> Mapping[str, InstalledPackage]:
         """Directories that belong to a package with all that is below them."""
         return {top: contents for contents in self.contents for top in contents.tops}
 
@@ -114,7 +114,7 @@ class Scene:
                 found.add(path)
         return frozenset(found)
 
-    def owner(self, path: str) -> Contents | None:
+    def owner(self, path: str) -> InstalledPackage | None:
         """The package of a path, None for what nobody packaged."""
         if path in self.owners:
             return self.owners[path]

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Iterator
 
-from tracewhale.packages import Contents
+from tracewhale.packages import InstalledPackage
 from tracewhale.rootfs.tree import parent
 from tracewhale.rules.engine import DEFAULT_DIRECTORY
 from tracewhale.units.model import Mechanism, Scene, Unit
@@ -40,9 +40,9 @@ def named(scene: Scene) -> Iterator[Unit]:
             yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2, whole=True)
 
 
-def _wanted(scene: Scene) -> Iterator[tuple[Contents, Contents, int]]:
+def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, int]]:
     """Each package to add, for which named one, and how many dependencies are between."""
-    known: dict[tuple[str, str], Contents] = {}
+    known: dict[tuple[str, str], InstalledPackage] = {}
     for contents in scene.contents:
         known.setdefault((contents.package.kind, _normal(contents.package.title)), contents)
     pending = deque((contents, contents, 0) for contents in scene.contents if contents.named)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator
 
-from tracewhale.packages import Contents
+from tracewhale.packages import InstalledPackage
 from tracewhale.packages.files import substance
 from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.units.ballast import CACHES, TESTS, useful
@@ -49,7 +49,7 @@ def siblings(scene: Scene) -> Iterator[Unit]:
             )
 
 
-def commands(scene: Scene, contents: Contents) -> list[Entry]:
+def commands(scene: Scene, contents: InstalledPackage) -> list[Entry]:
     """The commands of a package."""
     return list(entries(scene.view, [path for path in contents.paths if parent(path) in COMMANDS]))
 
@@ -63,7 +63,7 @@ def with_alternatives(scene: Scene, found: list[Entry]) -> list[Entry]:
     return [*found, *(e for e in entries(scene.view, paths) if e.kind is Kind.SYMLINK)]
 
 
-def uses(scene: Scene, contents: Contents) -> set[str]:
+def uses(scene: Scene, contents: InstalledPackage) -> set[str]:
     """The used files of a package."""
     used = (
         set(contents.paths & scene.used)
@@ -75,7 +75,7 @@ def uses(scene: Scene, contents: Contents) -> set[str]:
     return used
 
 
-def files(scene: Scene, contents: Contents, used: set[str]) -> list[Entry]:
+def files(scene: Scene, contents: InstalledPackage, used: set[str]) -> list[Entry]:
     """All that a package has in the image, without ballast."""
     inside = below(
         scene.view,
@@ -92,7 +92,7 @@ def files(scene: Scene, contents: Contents, used: set[str]) -> list[Entry]:
     ]
 
 
-def _launchers(scene: Scene, contents: Contents) -> Iterator[Entry]:
+def _launchers(scene: Scene, contents: InstalledPackage) -> Iterator[Entry]:
     """Links in ``node_modules/.bin`` to the commands of a package (npm, "folders")."""
     for top in contents.tops:
         home, modules, _ = top.rpartition("/node_modules/")
@@ -102,7 +102,7 @@ def _launchers(scene: Scene, contents: Contents) -> Iterator[Entry]:
                 yield entry
 
 
-def title(contents: Contents) -> str:
+def title(contents: InstalledPackage) -> str:
     """What a report calls a package: its kind and name."""
     return f"{contents.package.kind}:{contents.package.title}"
 

@@ -1,5 +1,5 @@
 """Why a path of an image is there: chains of reasons, from a plan, a report or an image's own label. Pure."""
 
-from tracewhale.why.ledger import Answer, Ledger, Line, ask, chain, from_plan, from_report
+from tracewhale.why.ledger import Explanation, Ledger, Line, ask, chain, from_plan, from_report
 
-__all__ = ["Answer", "Ledger", "Line", "ask", "chain", "from_plan", "from_report"]
+__all__ = ["Explanation", "Ledger", "Line", "ask", "chain", "from_plan", "from_report"]

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tracewhale.printable import printable
-from tracewhale.why.ledger import Answer
+from tracewhale.why.ledger import Explanation
 
 
-def render(answers: Sequence[Answer]) -> str:
+def render(answers: Sequence[Explanation]) -> str:
     """Each answer in lines: the path, and below it each step towards the command."""
     return "".join(f"{line}\n" for answer in answers for line in _lines(answer))
 
 
-def _lines(answer: Answer) -> Iterator[str]:
+def _lines(answer: Explanation) -> Iterator[str]:
     yield printable(answer.asked) + ("" if answer.kept else ": not kept")
     for depth, line in enumerate(answer.chain):
         indent = "  " * (depth + 1)
@@ -30,7 +30,7 @@ def _lines(answer: Answer) -> Iterator[str]:
         yield f"  {printable(answer.note)}"
 
 
-def to_json(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+def to_json(answers: Sequence[Explanation]) -> list[dict[str, Any]]:
     """The object that ``why --json`` prints, one an answer."""
     return [
         {

@@ -14,7 +14,7 @@ from docker import APIClient
 from tracewhale.engines.docker.containers import served_tree
 from tracewhale.engines.docker.driver import trace
 from tracewhale.engines.docker.engine import connect, find
-from tracewhale.engines.docker.target import prepared
+from tracewhale.engines.docker.target import prepare
 from tracewhale.engines.probes import Probe
 from tracewhale.running.console import Console, Handle, InputReader
 from tracewhale.running.options import parse_options
@@ -60,7 +60,7 @@ class Runner:
         console = Console(self.stdout.extend, self.stderr.extend, stdin, size=lambda: size)
         parsed = parse_options(environ={}, **options)
         with (
-            prepared(self.api, find(self.api, name), parsed, command) as run,
+            prepare(self.api, find(self.api, name), parsed, command) as run,
             served_tree(self.api, run.image, self.probe) as tree,
         ):
             asked = replace(run, input=recorded, config={**run.config, **(config or {})})

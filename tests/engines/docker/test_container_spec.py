@@ -11,9 +11,9 @@ import pytest
 from tracewhale.engines.docker.container_spec import (
     DOCKER_INIT,
     PROBE,
-    filled,
-    traced,
-    untraced,
+    fill_volumes,
+    traced_spec,
+    untraced_spec,
 )
 from tracewhale.errors import EmptyImage, TraceFileError
 from tracewhale.running.identity import Identity
@@ -52,7 +52,7 @@ def test_the_words_that_are_executed(asked: Run, argv: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("asked", [run(config={}), run(entrypoint=""), run(config={"Entrypoint": [""]})])
 def test_no_command_at_all(asked: Run) -> None:
     with pytest.raises(EmptyImage):
-        untraced(asked)
+        untraced_spec(asked)
 
 
 def test_the_environment_is_merged_as_the_engine_does() -> None:
@@ -60,7 +60,7 @@ def test_the_environment_is_merged_as_the_engine_does() -> None:
 
 
 def test_what_was_not_asked_for_is_left_to_the_engine() -> None:
-    body = untraced(run()).body()
+    body = untraced_spec(run()).body()
     assert set(body) == {
         "Image",
         "Tty",
@@ -75,7 +75,7 @@ def test_what_was_not_asked_for_is_left_to_the_engine() -> None:
 
 
 def test_options_become_what_docker_run_asks_for() -> None:
-    payload = untraced(
+    payload = untraced_spec(
         run(
             env=("A=1",),
             volumes=("/a:/b:ro", "/anonymous"),
@@ -126,7 +126,7 @@ BASE = {
 
 
 def test_a_containers_own_options_are_the_base() -> None:
-    payload = untraced(of_container(base=BASE))
+    payload = untraced_spec(of_container(base=BASE))
     host = payload.host
     assert payload.config["Hostname"] == "given"
     assert payload.config["StopTimeout"] == 3
@@ -138,12 +138,12 @@ def test_a_containers_own_options_are_the_base() -> None:
         {"Type": "volume", "Target": "/anonymous", "ReadOnly": False, "VolumeOptions": {"NoCopy": True}},
     ]
     assert payload.copied == ("/named", "/anonymous")
-    full = filled(payload, {"/named": "v1", "/anonymous": "v2"})
+    full = fill_volumes(payload, {"/named": "v1", "/anonymous": "v2"})
     assert [each.get("Source") for each in full.host["Mounts"]] == ["/host", "v1", "v2"]
 
 
 def test_the_users_options_are_laid_over_a_containers() -> None:
-    payload = untraced(
+    payload = untraced_spec(
         of_container(
             base=BASE,
             volumes=("/mine:/bound", "/elsewhere:/over"),
@@ -169,17 +169,17 @@ def test_the_users_options_are_laid_over_a_containers() -> None:
 
 def test_a_host_name_that_is_the_containers_own_id_is_not_given() -> None:
     base = {"Config": {"Hostname": "c" * 12}}
-    assert "Hostname" not in untraced(of_container(base=base)).config
+    assert "Hostname" not in untraced_spec(of_container(base=base)).config
 
 
 @pytest.mark.parametrize("host", [{"NetworkMode": "container:abc"}, {"UTSMode": "host"}])
 def test_a_host_name_that_is_another_ones_is_not_given(host: dict[str, str]) -> None:
     base = {"Config": {"Hostname": "theirs"}, "HostConfig": host}
-    assert "Hostname" not in untraced(of_container(base=base)).config
+    assert "Hostname" not in untraced_spec(of_container(base=base)).config
 
 
 def test_the_traced_container_starts_the_probe_as_root() -> None:
-    payload, entry = traced(untraced(run()), Identity(5, 60, (60, 7), "/home/app"), "name", run())
+    payload, entry = traced_spec(untraced_spec(run()), Identity(5, 60, (60, 7), "/home/app"), "name", run())
     assert payload.config["User"] == "0"
     assert payload.config["Entrypoint"][:4] == [PROBE, "init", "--agent", "name"]
     assert payload.config["Entrypoint"][-4:] == ["--", "/entry", "a", "b"]
@@ -205,12 +205,12 @@ def test_the_traced_container_starts_the_probe_as_root() -> None:
 def test_all_capabilities_of_an_engine_that_lacks_some(uid: int, dropped: list[str]) -> None:
     asked = run(cap_add=("ALL",))
     who = Identity(uid, 0, (0,), "/")
-    payload, _ = traced(untraced(asked), who, "name", asked, impossible=frozenset({"SYS_RESOURCE"}))
+    payload, _ = traced_spec(untraced_spec(asked), who, "name", asked, impossible=frozenset({"SYS_RESOURCE"}))
     assert (payload.host["CapAdd"], payload.host["CapDrop"]) == (["ALL"], dropped)
 
 
 def entry_of(asked: Run) -> tuple[dict[str, Any], Any]:
-    payload, entry = traced(untraced(asked), Identity(), "name", asked)
+    payload, entry = traced_spec(untraced_spec(asked), Identity(), "name", asked)
     return dict(payload.host), entry
 
 
@@ -236,12 +236,12 @@ def test_seccomp_profiles() -> None:
 
 
 def test_a_read_only_root_has_a_volume_for_the_probe() -> None:
-    payload, _ = traced(untraced(run(read_only=True)), Identity(), "name", run(read_only=True))
+    payload, _ = traced_spec(untraced_spec(run(read_only=True)), Identity(), "name", run(read_only=True))
     assert payload.config["Volumes"] == {"/.tracewhale": {}}
 
 
 def test_init_is_started_by_the_probe() -> None:
-    payload, _ = traced(untraced(run(init=True)), Identity(), "name", run(init=True))
+    payload, _ = traced_spec(untraced_spec(run(init=True)), Identity(), "name", run(init=True))
     assert "Init" not in payload.host
     assert payload.config["Entrypoint"][-5:] == [DOCKER_INIT, "--", "/entry", "a", "b"]
 

@@ -21,7 +21,7 @@ from tracewhale.engines.docker.containers import (
     token,
 )
 from tracewhale.engines.docker.engine import find
-from tracewhale.engines.docker.target import changes, prepared
+from tracewhale.engines.docker.target import changes, prepare
 from tracewhale.errors import CommandKilled
 from tracewhale.rootfs.tree import Kind, View
 from tracewhale.running.options import RunOptions
@@ -200,7 +200,7 @@ def test_the_change_layer(api: APIClient, box: Container) -> None:
 
 def test_the_temporary_image_goes_when_the_run_fails(api: APIClient, box: Container) -> None:
     def fail() -> None:
-        with prepared(api, find(api, str(box.name)), RunOptions(), ()):
+        with prepare(api, find(api, str(box.name)), RunOptions(), ()):
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracewhale.engines.docker.exec_stream import ProcessOutput, demultiplexed
+from tracewhale.engines.docker.exec_stream import ProcessOutput, demultiplex
 
 frames = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=40)), max_size=12)
 
@@ -25,7 +25,7 @@ def joined(received: Iterable[tuple[int, bytes]], wanted: int) -> bytes:
 def test_frames_cut_anywhere(sent: list[tuple[int, bytes]], size: int) -> None:
     data = encoded(sent)
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
-    received = list(demultiplexed(pieces))
+    received = list(demultiplex(pieces))
     assert [joined(received, stream) for stream in (1, 2)] == [joined(sent, stream) for stream in (1, 2)]
     assert all(piece for _, piece in received)
 
@@ -36,7 +36,7 @@ def test_a_connection_that_breaks_gives_what_had_come(
 ) -> None:
     data = encoded(sent)
     cut = draw.draw(st.integers(0, len(data)))
-    received = list(demultiplexed([data[:cut]]))
+    received = list(demultiplex([data[:cut]]))
     assert all(joined(sent, stream).startswith(joined(received, stream)) for stream in (1, 2))
 
 
@@ -47,7 +47,7 @@ class Recorded:
         self._sent = sent
 
     def frames(self) -> Iterable[tuple[int, bytes]]:
-        return demultiplexed([encoded(self._sent)])
+        return demultiplex([encoded(self._sent)])
 
 
 @given(frames)

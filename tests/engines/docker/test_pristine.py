@@ -15,7 +15,7 @@ from docker import APIClient
 
 from tests.trees import MemoryTree
 from tracewhale.engines.docker.containers import served_tree
-from tracewhale.engines.docker.pristine import SECOND, Layers, PristineTree, created, directories
+from tracewhale.engines.docker.pristine import SECOND, Layers, PristineTree, creation_time, directories
 from tracewhale.rootfs.tree import Entry, View, parent
 
 BEGUN = 1_700_000_000 * SECOND
@@ -105,5 +105,10 @@ def test_what_an_engine_tells_of_an_image() -> None:
     assert directories({"GraphDriver": {"Name": "overlay2", "Data": data}}) == ["/c", "/b", "/a"]
     assert directories({"GraphDriver": {"Name": "overlay2", "Data": {"UpperDir": "/a"}}}) == ["/a"]
     assert directories({"GraphDriver": {"Name": "btrfs", "Data": None}}) == directories({}) == []
-    assert created({"Created": "2024-05-06T07:08:09.123456789Z"}) == 1_714_979_289 * SECOND
-    assert created({"Created": "0001-01-01T00:00:00Z"}) == created({"Created": ""}) == created({}) == 0
+    assert creation_time({"Created": "2024-05-06T07:08:09.123456789Z"}) == 1_714_979_289 * SECOND
+    assert (
+        creation_time({"Created": "0001-01-01T00:00:00Z"})
+        == creation_time({"Created": ""})
+        == creation_time({})
+        == 0
+    )

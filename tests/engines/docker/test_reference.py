@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tracewhale.engines.docker.reference import check_tag, normalized
+from tracewhale.engines.docker.reference import check_tag, normalize
 from tracewhale.errors import InvalidTag
 
 
@@ -60,4 +60,4 @@ def test_what_is_no_name(name: str) -> None:
 
 def test_a_digest_names_an_image_but_cannot_be_given() -> None:
     digest = "sha256:" + "0" * 64
-    assert normalized(f"debian:12@{digest}") == f"debian@{digest}"
+    assert normalize(f"debian:12@{digest}") == f"debian@{digest}"

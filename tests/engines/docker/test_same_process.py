@@ -10,7 +10,7 @@ import pytest
 from docker import DockerClient
 
 from tests.engines.docker.conftest import Runner
-from tracewhale.engines.docker.container_spec import untraced
+from tracewhale.engines.docker.container_spec import untraced_spec
 from tracewhale.engines.docker.containers import archive, token
 from tracewhale.engines.docker.engine import inspect_image
 from tracewhale.running.options import parse_options
@@ -100,7 +100,7 @@ def whale(docker_client: DockerClient, image: Any) -> Any:
 
 def plain_output(docker_client: DockerClient, run: Run) -> str:
     """What an untraced container of the run prints, both streams in their order of files."""
-    payload = untraced(run)
+    payload = untraced_spec(run)
     body = payload.body()
     body["HostConfig"] = {**body["HostConfig"], "LogConfig": {"Type": "json-file"}}
     api: Any = docker_client.api
@@ -150,7 +150,7 @@ def test_an_exec_is_what_docker_exec_starts(
     parsed = parse_options(environ={}, workdir="/usr", **options)
     run = Run("whale", whale, inspect_image(runner.api, whale)["Config"], parsed, ("sleep", "60"))
     api: Any = docker_client.api
-    identifier = api.create_container_from_config(untraced(run).body())["Id"]
+    identifier = api.create_container_from_config(untraced_spec(run).body())["Id"]
     try:
         api.start(identifier)
         made = api.exec_create(identifier, ["sh", "-c", script])

@@ -14,7 +14,7 @@ from tracewhale.engines.base import Request
 from tracewhale.engines.embedded import driver
 from tracewhale.engines.embedded.machine import this_machine
 from tracewhale.engines.embedded.sandbox_session import OverlayRefused
-from tracewhale.engines.embedded.sources import opened
+from tracewhale.engines.embedded.sources import open_source
 from tracewhale.engines.names import ROOTFS, Name
 from tracewhale.running.console import Console, Handle, InputReader
 from tracewhale.running.options import parse_options
@@ -50,7 +50,7 @@ class Runner:
         parsed = parse_options(environ={}, **options)
         run = Run(target, "image", {**found, **(config or {})}, parsed, command, input=recorded)
         with ExitStack() as held:
-            source = held.enter_context(opened(Name(ROOTFS, directory), Request(), this_machine()))
+            source = held.enter_context(open_source(Name(ROOTFS, directory), Request(), this_machine()))
             source.way = first_way
             for place in held.enter_context(closing(source.places(0))):
                 with suppress(OverlayRefused):

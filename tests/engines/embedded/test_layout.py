@@ -14,7 +14,7 @@ from tracewhale.engines.embedded.layout import (
     ContainerFiles,
     container,
     host_root,
-    restricted,
+    restrict,
     user_mounts,
 )
 from tracewhale.engines.embedded.machine import Machine, Mount
@@ -97,7 +97,7 @@ def test_a_user_sees_it_through_one_for_each_directory_without_mounts() -> None:
 )
 def test_a_user_who_owns_a_copy_may_do_with_it_what_others_may(uid: int, mode: int, allowed: int) -> None:
     entry = Entry("/d", Kind.DIRECTORY, mode, uid, uid, 0, 0)
-    assert restricted(entry, 1000).mode == allowed
+    assert restrict(entry, 1000).mode == allowed
 
 
 def asked(**options: Any) -> list[str]:

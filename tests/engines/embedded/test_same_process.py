@@ -15,7 +15,7 @@ from docker import DockerClient
 
 from tests.engines.docker.test_same_process import OPTIONS, SCRIPT, plain_output, whale
 from tests.engines.embedded.conftest import Runner
-from tracewhale.engines.docker.container_spec import untraced
+from tracewhale.engines.docker.container_spec import untraced_spec
 from tracewhale.rootfs.archive import open_docker_archive
 from tracewhale.rootfs.layers import open_layers
 from tracewhale.running.options import parse_options
@@ -80,7 +80,7 @@ def test_an_exec_is_what_docker_exec_starts(
     given = {"network": "host", "workdir": "/usr", **options}
     run = Run("whale", whale, config, parse_options(environ={}, **given), ("sleep", "60"))
     api: Any = docker_client.api
-    identifier = api.create_container_from_config(untraced(run).body())["Id"]
+    identifier = api.create_container_from_config(untraced_spec(run).body())["Id"]
     try:
         api.start(identifier)
         made = api.exec_create(identifier, ["sh", "-c", script])

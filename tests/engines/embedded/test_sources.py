@@ -17,7 +17,7 @@ from tracewhale.engines.base import Request
 from tracewhale.engines.embedded import sources
 from tracewhale.engines.embedded.adapter import EmbeddedEngine
 from tracewhale.engines.embedded.machine import this_machine
-from tracewhale.engines.embedded.sources import Source, opened
+from tracewhale.engines.embedded.sources import Source, open_source
 from tracewhale.engines.names import parse
 from tracewhale.errors import EngineError
 from tracewhale.image.archive import write_oci_layout
@@ -30,7 +30,7 @@ PLAIN = RunOptions()
 
 @contextmanager
 def source(name: str, *command: str, options: RunOptions = PLAIN) -> Iterator[Source]:
-    with opened(parse(name), Request(options, command), this_machine()) as found:
+    with open_source(parse(name), Request(options, command), this_machine()) as found:
         yield found
 
 

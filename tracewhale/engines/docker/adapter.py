@@ -14,11 +14,11 @@ from docker import APIClient
 
 from tracewhale import probe
 from tracewhale.engines import output
-from tracewhale.engines.base import Ended, Progress, Request
+from tracewhale.engines.base import EndedContainer, Progress, Request
 from tracewhale.engines.docker import driver
 from tracewhale.engines.docker.attach import attach
+from tracewhale.engines.docker.container_end import ended_container
 from tracewhale.engines.docker.containers import copied_volumes, served_tree
-from tracewhale.engines.docker.ended import ended
 from tracewhale.engines.docker.engine import (
     EngineObject,
     api_errors,
@@ -29,12 +29,12 @@ from tracewhale.engines.docker.engine import (
     remove_image,
 )
 from tracewhale.engines.docker.facts import facts
+from tracewhale.engines.docker.interrupts import run_to_end
 from tracewhale.engines.docker.leftovers import remove_leftovers
 from tracewhale.engines.docker.mount_snapshot import mount_snapshot
 from tracewhale.engines.docker.publish import name_image
-from tracewhale.engines.docker.reference import normalized
-from tracewhale.engines.docker.target import changes, inspect_container, prepared, save
-from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.engines.docker.reference import normalize
+from tracewhale.engines.docker.target import changes, inspect_container, prepare, save
 from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.engines.probes import Probe, ProbeVerdict, choose
 from tracewhale.engines.trust import IDENTITY
@@ -49,7 +49,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import CONTAINER, Run, user_of
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remounted
+from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remount
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Observer, Step, Trace
@@ -58,20 +58,22 @@ from tracewhale.tracing.events import Observer, Step, Trace
 class DockerTarget:
     """An image of the engine (a container's, for a container) with the run that is asked of it."""
 
-    def __init__(self, client: APIClient, run: Run, found: EngineObject, probe: Probe = Probe.AUTO) -> None:
+    def __init__(
+        self, client: APIClient, run: Run, engine_object: EngineObject, probe: Probe = Probe.AUTO
+    ) -> None:
         self._client = client
         self._run = run
-        self._found = found
+        self._found = engine_object
         self._kind = probe
         self._inspected = inspect_image(client, run.image)
-        if found.container:  # its image is made anew each time that we look
-            self._inspected["Created"] = inspect_container(client, found.container)["Created"]
+        if engine_object.container:  # its image is made anew each time that we look
+            self._inspected["Created"] = inspect_container(client, engine_object.container)["Created"]
         self.name = run.target
-        self.image = run.identity if found.container else run.image
+        self.image = run.identity if engine_object.container else run.image
         self.size = int(self._inspected["Size"])
         self.config: Mapping[str, Any] = from_inspect(self._inspected)
-        self.default_destination = Name(DOCKER, skinny_name(found))
-        self.notes = (found.note,) if found.note else ()
+        self.default_destination = Name(DOCKER, skinny_name(engine_object))
+        self.notes = (engine_object.note,) if engine_object.note else ()
 
     @property
     def _probe(self) -> bytes:
@@ -93,7 +95,7 @@ class DockerTarget:
     ) -> RunResult:
         source, destinations = mounts.source, mounts.destinations
         with copied_volumes(self._client, self._run.image, source, destinations) as (_, volumes):
-            options = remounted(self._run.options, volumes)
+            options = remount(self._run.options, volumes)
             run = replace(self._run, options=options)
             return self._trace(run, tree, steps, console, handle, progress, repeating, changes)
 
@@ -164,15 +166,15 @@ class DockerTarget:
 
     @contextmanager
     def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[DockerRebuilt]:
-        made: list[str] = []
+        result: list[str] = []
         try:
-            whole(lambda: made.append(load(self._client, counted(docker_archive(image), count))))
-            config = inspect_image(self._client, made[0])["Config"]
-            new = DockerRebuilt(self._client, self._run.on(made[0], config), image, self._kind)
+            run_to_end(lambda: result.append(load(self._client, counted(docker_archive(image), count))))
+            config = inspect_image(self._client, result[0])["Config"]
+            new = DockerRebuilt(self._client, self._run.on(result[0], config), image, self._kind)
             yield new
         finally:
-            for loaded in made:
-                whole(partial(self._remove_nameless, loaded))
+            for loaded in result:
+                run_to_end(partial(self._remove_nameless, loaded))
 
     def _remove_nameless(self, image: str) -> None:
         # Named, it stays: an image that is removed by its id loses its name otherwise.
@@ -249,15 +251,15 @@ class DockerEngine:
     def open(self, name: str, request: Request) -> Iterator[DockerTarget]:
         options = request.options
         place = parse(name).place
-        found = find(self._client, place, platform=options.platform or "", progress=self._progress)
-        with prepared(self._client, found, options, request.command, request.base) as run:
-            yield DockerTarget(self._client, run, found, request.probe)
+        engine_object = find(self._client, place, platform=options.platform or "", progress=self._progress)
+        with prepare(self._client, engine_object, options, request.command, request.base) as run:
+            yield DockerTarget(self._client, run, engine_object, request.probe)
 
     def labelled(self, selector: str) -> Sequence[str]:
         """Return the names of running containers that have a label, KEY or KEY=VALUE. Raises EngineError."""
         with api_errors("list the containers"):
-            found = self._client.containers(filters={"label": selector, "status": "running"})
-        return [str(each["Names"][0]).removeprefix("/") for each in found]
+            containers = self._client.containers(filters={"label": selector, "status": "running"})
+        return [str(container["Names"][0]).removeprefix("/") for container in containers]
 
     def attach(
         self,
@@ -269,10 +271,10 @@ class DockerEngine:
         observe: Observer | None = None,
     ) -> Trace:
         """Trace a container that runs, which goes on. Raises what `attach.attach` does."""
-        found = find(self._client, parse(name).place, progress=self._progress)
+        engine_object = find(self._client, parse(name).place, progress=self._progress)
         return attach(
             self._client,
-            found,
+            engine_object,
             kind=request.probe,
             steps=steps,
             console=console,
@@ -281,10 +283,10 @@ class DockerEngine:
             observe=observe,
         )
 
-    def ended(self, name: str) -> Ended | None:
+    def ended_container(self, name: str) -> EndedContainer | None:
         """Return how a container ended that runs no more, or None for anything else."""
-        found = find(self._client, parse(name).place, progress=self._progress)
-        return ended(self._client, found.container) if found.container else None
+        engine_object = find(self._client, parse(name).place, progress=self._progress)
+        return ended_container(self._client, engine_object.container) if engine_object.container else None
 
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:
@@ -293,18 +295,18 @@ class DockerEngine:
                 f"The trace is of {trace.image!r}, which is no digest of an image.", "Trace again."
             )
         try:
-            found = find(self._client, trace.image.removeprefix(CONTAINER), progress=self._progress)
+            engine_object = find(self._client, trace.image.removeprefix(CONTAINER), progress=self._progress)
         except TargetNotFound as error:
             raise TargetNotFound(
                 f"{trace.target}, of which the trace is, is not here any more.", "Trace again."
             ) from error
-        if bool(found.container) != trace.image.startswith(CONTAINER):
+        if bool(engine_object.container) != trace.image.startswith(CONTAINER):
             raise TraceFileError(f"The trace takes {trace.image!r} for what it is not.", "Trace again.")
-        recorded = Run.from_json(trace.request, trace.target, found.image, {})
-        named = replace(found, name=trace.target)
-        with prepared(self._client, named, recorded.options, recorded.command) as run:
+        recorded = Run.from_json(trace.request, trace.target, engine_object.image, {})
+        original = replace(engine_object, name=trace.target)
+        with prepare(self._client, original, recorded.options, recorded.command) as run:
             if not name:
-                yield DockerTarget(self._client, run, named)
+                yield DockerTarget(self._client, run, original)
                 return
             other = find(self._client, parse(name).place, progress=self._progress)
             if other.container:
@@ -313,12 +315,16 @@ class DockerEngine:
             yield DockerTarget(self._client, run.on(other.image, config), other)
 
 
-def skinny_name(found: EngineObject) -> str:
+def skinny_name(engine_object: EngineObject) -> str:
     """Return ``skinny-NAME:TAG`` for an image by name, ``skinny-`` and the short id for a container or an
     id."""
-    identity = (found.container or found.image).removeprefix("sha256:")
-    reference = normalized(found.name)
-    if found.container or reference is None or identity.startswith(found.name.removeprefix("sha256:")):
+    identity = (engine_object.container or engine_object.image).removeprefix("sha256:")
+    reference = normalize(engine_object.name)
+    if (
+        engine_object.container
+        or reference is None
+        or identity.startswith(engine_object.name.removeprefix("sha256:"))
+    ):
         return f"skinny-{identity[:12]}:latest"
     name, _, digest = reference.partition("@")
     if digest:

@@ -21,9 +21,9 @@ from docker import APIClient
 from tracewhale.engines.docker.container_spec import CreatePayload
 from tracewhale.engines.docker.containers import container, token
 from tracewhale.engines.docker.engine import api_errors, remove_image
-from tracewhale.engines.docker.exec_stream import Attached, attach
+from tracewhale.engines.docker.exec_stream import AttachedStream, attach
+from tracewhale.engines.docker.interrupts import run_to_end
 from tracewhale.engines.docker.leftovers import OWNER, owner
-from tracewhale.engines.docker.uninterrupted import whole
 from tracewhale.errors import EngineError, ProbeError
 
 PROGRAM = "/probe"
@@ -52,15 +52,15 @@ def probe_image(client: APIClient, binary: bytes) -> Iterator[str]:
 
     Raises EngineError.
     """
-    made: list[str] = []
+    result: list[str] = []
     try:
         with api_errors("make an image of the probe"):
-            whole(lambda: made.append(_import(client, binary)))
-        yield made[0]
+            run_to_end(lambda: result.append(_import(client, binary)))
+        yield result[0]
     finally:
-        for image in made:
+        for image in result:
             with api_errors("remove the image of the probe"):
-                whole(partial(remove_image, client, image))
+                run_to_end(partial(remove_image, client, image))
 
 
 def _import(client: APIClient, binary: bytes) -> str:
@@ -71,8 +71,8 @@ def _import(client: APIClient, binary: bytes) -> str:
         archive.addfile(member, io.BytesIO(binary))
     label = f"LABEL {OWNER}={json.dumps(owner())}"
     answer = cast(Any, client).import_image_from_data(packed.getvalue(), changes=[label])
-    told = [json.loads(line) for line in str(answer).splitlines() if line.strip()]
-    return str(told[-1]["status"])
+    messages = [json.loads(line) for line in str(answer).splitlines() if line.strip()]
+    return str(messages[-1]["status"])
 
 
 class ProbeContainers:
@@ -91,7 +91,7 @@ class ProbeContainers:
     ) -> None:
         self._stack.close()
 
-    def start_agent(self, ports: Sequence[int]) -> Attached:
+    def start_agent(self, ports: Sequence[int]) -> AttachedStream:
         """Start the agent, for ports that a server should listen on; its streams. Raises ProbeError."""
         words = ["--ports", ",".join(str(port) for port in ports)] if ports else []
         host = {
@@ -115,7 +115,11 @@ class ProbeContainers:
             kept = {"Privileged", "SecurityOpt", "Ulimits", "OomScoreAdj", "Runtime"}
             host = {key: value for key, value in theirs.items() if key in kept}
             host["CapAdd"] = sorted({*(theirs.get("CapAdd") or ()), *GATE_CAPABILITIES})
-            host["CapDrop"] = [each for each in theirs.get("CapDrop") or () if each not in GATE_CAPABILITIES]
+            host["CapDrop"] = [
+                capability
+                for capability in theirs.get("CapDrop") or ()
+                if capability not in GATE_CAPABILITIES
+            ]
             identifier = self._create(["agent"], host, environment)
             self._start(identifier)
             self._gate = identifier
@@ -139,17 +143,17 @@ class ProbeContainers:
         try:
             return self._stack.enter_context(container(self._client, payload, token()))
         except EngineError as error:
-            raise _refused(error) from error
+            raise _probe_error(error) from error
 
     def _start(self, identifier: str) -> None:
         try:
             with api_errors("start a container of the probe's own"):
                 self._client.start(identifier)
         except EngineError as error:
-            raise _refused(error) from error
+            raise _probe_error(error) from error
 
 
-def _refused(error: EngineError) -> ProbeError:
+def _probe_error(error: EngineError) -> ProbeError:
     return ProbeError(
         f"The engine refuses the probe a container with the engine's own processes (pid: host): {error.what}",
         "Allow it, or take --probe ptrace or strace where the engine runs on this machine.",

@@ -24,7 +24,7 @@ from tracewhale.running.identity import Identity
 from tracewhale.running.run import CONTAINER, Run
 from tracewhale.running.service import ports_of
 from tracewhale.running.session import StopEarly
-from tracewhale.running.steps import Driver, checked
+from tracewhale.running.steps import Driver, check_steps
 from tracewhale.tracing.events import Event, Observer, Step, Trace
 from tracewhale.tracing.host import proc
 
@@ -44,7 +44,7 @@ class RunningSession(HostedSession):
 
 def attach(
     client: APIClient,
-    found: EngineObject,
+    engine_object: EngineObject,
     *,
     kind: Probe,
     steps: Sequence[Step] = (),
@@ -58,34 +58,34 @@ def attach(
     Steps are workloads, requests, waits and times. Raises UsageError, ProbeError, WorkloadFailed,
     Interrupted, TraceLost.
     """
-    wanted = checked(steps)
+    wanted = check_steps(steps)
     if any(step.kind == "exec" or step.argument.startswith("exec:") for step in wanted):
         raise UsageError(
             "--exec starts a process in the container, which --attach only watches.",
             "Drive it with --workload, for example: --workload 'docker exec CONTAINER COMMAND'.",
         )
-    state = _running(client, found)
+    state = _running(client, engine_object)
     chosen = choose(kind, facts(client), ATTACHING)[0]
     progress(f"tracing with {chosen.probe.value}: {chosen.why}")
     began = time.monotonic()
     with ExitStack() as stack:
         words = stack.enter_context(agent_words(chosen.probe, binary(os.uname().machine)))
         entry = EntrySpec(Identity(), 0)
-        session = RunningSession(client, found.container, "", entry, console, handle, words)
+        session = RunningSession(client, engine_object.container, "", entry, console, handle, words)
         session.progress = progress
         stack.callback(session.close)
         session.state = dict(state)
-        session.observe = observe and _unmounted(observe, _mounts(state))
+        session.observe = observe and _without_mounts(observe, _mounts(state))
         session.watch()
-        session.attach_to(_pids(client, found.container, state))
+        session.attach_to(_pids(client, engine_object.container, state))
         taken = _drive(session, state, wanted)
         session.finish_agent()
         session.collector.finish()
     return Trace(
-        target=found.name,
-        image=f"{CONTAINER}{found.container}",
+        target=engine_object.name,
+        image=f"{CONTAINER}{engine_object.container}",
         probe=chosen.probe.value,
-        request=_request(found, state).to_json(),
+        request=_request(engine_object, state).to_json(),
         events=frozenset(session.collector.events),
         execs=frozenset(session.collector.execs),
         unresolved=session.collector.unresolved,
@@ -96,7 +96,7 @@ def attach(
     )
 
 
-def _unmounted(observe: Observer, mounts: Sequence[str]) -> Observer:
+def _without_mounts(observe: Observer, mounts: Sequence[str]) -> Observer:
     """Return an observer without the paths of what is mounted: they are not the image's."""
 
     def call(event: Event) -> None:
@@ -106,15 +106,15 @@ def _unmounted(observe: Observer, mounts: Sequence[str]) -> Observer:
     return call
 
 
-def _running(client: APIClient, found: EngineObject) -> Mapping[str, Any]:
-    if not found.container:
+def _running(client: APIClient, engine_object: EngineObject) -> Mapping[str, Any]:
+    if not engine_object.container:
         raise UsageError(
-            f"{found.name} is an image, and --attach takes a running container.", "Leave it out."
+            f"{engine_object.name} is an image, and --attach takes a running container.", "Leave it out."
         )
-    state = inspect_container(client, found.container)
+    state = inspect_container(client, engine_object.container)
     if not state["State"]["Running"] or state["State"]["Paused"]:
         raise UsageError(
-            f"{found.name} does not run: it is {state['State']['Status']}.",
+            f"{engine_object.name} does not run: it is {state['State']['Status']}.",
             "Start it, or leave --attach out: then its command is run in a container made from it.",
         )
     return state
@@ -141,13 +141,13 @@ def _drive(session: RunningSession, state: Mapping[str, Any], steps: Sequence[St
         return driver.taken
 
 
-def _request(found: EngineObject, state: Mapping[str, Any]) -> Run:
+def _request(engine_object: EngineObject, state: Mapping[str, Any]) -> Run:
     base = {key: state.get(key) for key in ("Config", "HostConfig", "Mounts")}
-    return Run(found.name, found.image, {}, container=found.container, base=base)
+    return Run(engine_object.name, engine_object.image, {}, container=engine_object.container, base=base)
 
 
 def _mounts(state: Mapping[str, Any]) -> tuple[str, ...]:
     """Return what is not the container's own: not its volumes, which a container made from it gets too."""
-    mounts = [each["Destination"] for each in state.get("Mounts") or () if each["Type"] != "volume"]
+    mounts = [mount["Destination"] for mount in state.get("Mounts") or () if mount["Type"] != "volume"]
     tmpfs = (state.get("HostConfig") or {}).get("Tmpfs") or {}
     return tuple(sorted({*RUNTIME_MOUNTS, *mounts, *tmpfs}))

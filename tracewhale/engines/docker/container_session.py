@@ -14,7 +14,7 @@ from docker.errors import DockerException
 from tracewhale.engines.docker.agent_container import PROGRAM, ProbeContainers
 from tracewhale.engines.docker.container_spec import CreatePayload, EntrySpec
 from tracewhale.engines.docker.engine import api_errors
-from tracewhale.engines.docker.exec_stream import Attached, attach, execute
+from tracewhale.engines.docker.exec_stream import AttachedStream, attach, execute
 from tracewhale.errors import TraceLost
 from tracewhale.running import session
 from tracewhale.running.console import Console, Handle
@@ -43,8 +43,8 @@ class ContainerSession(session.RunSession):
         self.probes: ProbeContainers | None = None
         self.state: dict[str, Any] = {}  # what `docker inspect` said when it had started
         self.terminal = False
-        self._open: list[Attached] = []
-        self._agent: Attached | None = None
+        self._open: list[AttachedStream] = []
+        self._agent: AttachedStream | None = None
         self._feeding: Callable[[], None] = lambda: None
 
     def kill(self, number: int) -> None:
@@ -130,12 +130,12 @@ class ContainerSession(session.RunSession):
 
     def listening(self) -> set[int]:
         """Also those that its image does not name, where its network is its own and the engine is here."""
-        found = super().listening()
+        ports = super().listening()
         pid = int(self.state["State"]["Pid"])
         shared = str(self.state["HostConfig"]["NetworkMode"]).startswith(("host", "container:"))
         if not shared and proc.is_of_container(pid, self.container):
-            found |= proc.listening(pid)
-        return found
+            ports |= proc.listening(pid)
+        return ports
 
     def joining(
         self, argv: Sequence[str], entry: EntrySpec, workdir: str
@@ -207,18 +207,18 @@ class ContainerSession(session.RunSession):
 
     # What the threads do.
 
-    def _pump(self, attached: Attached, process: TargetProcess) -> None:
+    def _pump(self, attached: AttachedStream, process: TargetProcess) -> None:
         for stream, data in attached.frames():
             self.output(process, stream, data)
         self.later(lambda: setattr(process, "drained", True))
 
-    def _feed(self, attached: Attached, *, terminal: bool, recorded: bytes) -> None:
+    def _feed(self, attached: AttachedStream, *, terminal: bool, recorded: bytes) -> None:
         with suppress(OSError):  # the command closed its input, or ended
             self.feed(attached.write, recorded)
             if not terminal:
                 attached.close_write()
 
-    def _collect(self, agent: Attached) -> None:
+    def _collect(self, agent: AttachedStream) -> None:
         for stream, data in agent.frames():
             if stream == STDOUT:
                 self.later(partial(self.learn, data))

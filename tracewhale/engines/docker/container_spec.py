@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tracewhale.running.capabilities import ALL, effective, mask, resolved_profile, widened
+from tracewhale.running.capabilities import ALL, effective, mask, resolved_profile, widen
 from tracewhale.running.capabilities import PROBE as PROBE_CAPABILITIES
 from tracewhale.running.identity import Identity
 from tracewhale.running.options import RunOptions
@@ -82,7 +82,7 @@ class EntrySpec:
         return [*words, "--", *argv]
 
 
-def untraced(run: Run) -> CreatePayload:
+def untraced_spec(run: Run) -> CreatePayload:
     """Return the container exactly as ``docker run`` with these options would create it. Raises
     EmptyImage."""
     options = run.options
@@ -148,7 +148,7 @@ def _host(run: Run) -> dict[str, Any]:
         for key, value in (run.base.get("HostConfig") or {}).items()
         if key in KEPT_OF_HOST_CONFIG and value not in (None, [], {}, "")
     }
-    security = [each for each in options.security_opt if not each.startswith("systempaths=")]
+    security = [option for option in options.security_opt if not option.startswith("systempaths=")]
     given: dict[str, Any] = {
         "NetworkMode": options.network,
         "ExtraHosts": [*base.get("ExtraHosts", ()), *options.add_host],
@@ -170,13 +170,13 @@ def _host(run: Run) -> dict[str, Any]:
 
 def _security(base: Sequence[str], given: Sequence[str]) -> list[str]:
     """Return options of the same kind replace the container's own."""
-    kinds = {each.partition("=")[0] for each in given}
-    return [each for each in base if each.partition("=")[0] not in kinds] + list(given)
+    kinds = {option.partition("=")[0] for option in given}
+    return [option for option in base if option.partition("=")[0] not in kinds] + list(given)
 
 
 def _ulimits(base: Sequence[Mapping[str, Any]], options: RunOptions) -> list[Mapping[str, Any]]:
     given = {name: {"Name": name, "Soft": soft, "Hard": hard} for name, soft, hard in options.ulimit}
-    return [each for each in base if each["Name"] not in given] + list(given.values())
+    return [limit for limit in base if limit["Name"] not in given] + list(given.values())
 
 
 def _ports(options: RunOptions) -> dict[str, list[dict[str, str]]]:
@@ -229,12 +229,12 @@ def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
     return {key: value for key, value in host.items() if value}, anonymous, tuple(copied)
 
 
-def filled(payload: CreatePayload, volumes: Mapping[str, str]) -> CreatePayload:
+def fill_volumes(payload: CreatePayload, volumes: Mapping[str, str]) -> CreatePayload:
     """Return the payload with these volumes, names by destination, where it has those that are to be
     filled."""
     mounts = [
-        {**each, "Source": volumes[each["Target"]]} if each["Target"] in volumes else each
-        for each in payload.host.get("Mounts") or ()
+        {**mount, "Source": volumes[mount["Target"]]} if mount["Target"] in volumes else mount
+        for mount in payload.host.get("Mounts") or ()
     ]
     return replace(payload, host={**payload.host, "Mounts": mounts} if mounts else payload.host)
 
@@ -249,7 +249,7 @@ def destination_of(volume: str) -> str:
     return parts[0] if len(parts) == 1 else parts[1]
 
 
-def traced(
+def traced_spec(
     payload: CreatePayload,
     identity: Identity,
     token: str,
@@ -265,17 +265,17 @@ def traced(
     host = dict(payload.host)
     add, drop = host.get("CapAdd") or (), host.get("CapDrop") or ()
     privileged = bool(host.get("Privileged"))
-    held = effective(add, drop, privileged=privileged)
-    host["CapAdd"], host["CapDrop"] = widened(add, drop)
+    capabilities = effective(add, drop, privileged=privileged)
+    host["CapAdd"], host["CapDrop"] = widen(add, drop)
     if identity.uid and host["CapAdd"] == [ALL]:
         host["CapDrop"] = sorted({*host["CapDrop"], *impossible})
-    host["SecurityOpt"], deny_added = _widened_security(host.get("SecurityOpt") or (), held)
+    host["SecurityOpt"], deny_added = _widened_security(host.get("SecurityOpt") or (), capabilities)
     host.pop("Init", None)
     entry = EntrySpec(
         identity=identity,
-        capabilities=mask(held),
+        capabilities=mask(capabilities),
         home="" if environment_of(run).get("HOME") else identity.home,
-        added=mask(PROBE_CAPABILITIES - held) if deny_added and not privileged else 0,
+        added=mask(PROBE_CAPABILITIES - capabilities) if deny_added and not privileged else 0,
         door=door,
     )
     argv = (init_path(payload), "--", *payload.argv) if payload.init else payload.argv
@@ -299,16 +299,16 @@ def init_path(payload: CreatePayload) -> str:
     return f"{PROBE_DIRECTORY}/docker-init" if payload.host.get("ReadonlyRootfs") else DOCKER_INIT
 
 
-def _widened_security(options: Sequence[str], held: frozenset[str]) -> tuple[list[str], bool]:
+def _widened_security(options: Sequence[str], capabilities: frozenset[str]) -> tuple[list[str], bool]:
     """Return security options for the traced container, and whether the probe must refuse what the caps
     allow."""
     widened_options, deny_added = [], True
-    for each in options:
-        name, _, value = each.partition("=")
+    for option in options:
+        name, _, value = option.partition("=")
         if name == "seccomp" and value == "unconfined":
             deny_added = False
         elif name == "seccomp" and value.lstrip().startswith("{"):
             deny_added = False
-            each = f"seccomp={resolved_profile(value, held)}"
-        widened_options.append(each)
+            option = f"seccomp={resolved_profile(value, capabilities)}"
+        widened_options.append(option)
     return widened_options, deny_added

@@ -24,10 +24,10 @@ from tracewhale.engines.docker.container_spec import (
 )
 from tracewhale.engines.docker.engine import api_errors, inspect_image
 from tracewhale.engines.docker.exec_stream import Input, ProcessOutput, attach
+from tracewhale.engines.docker.interrupts import run_to_end
 from tracewhale.engines.docker.leftovers import OWNER, owner
 from tracewhale.engines.docker.preflight import check_startable
-from tracewhale.engines.docker.pristine import Layers, PristineTree, created, directories
-from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.engines.docker.pristine import Layers, PristineTree, creation_time, directories
 from tracewhale.errors import EngineError
 from tracewhale.rootfs.served_tree import ServedTree
 from tracewhale.rootfs.tree import Tree, View
@@ -56,14 +56,14 @@ def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[s
     try:
         with api_errors("create the container"):
             create = cast(Any, client).create_container_from_config
-            created = whole(partial(create, body, name, payload.platform or None))
-        yield str(created["Id"])
+            creation_time = run_to_end(partial(create, body, name, payload.platform or None))
+        yield str(creation_time["Id"])
     finally:
         try:
-            whole(partial(remove, client, name))
+            run_to_end(partial(remove, client, name))
         finally:
             for volume in fresh:
-                whole(partial(_remove_volume, client, volume))
+                run_to_end(partial(_remove_volume, client, volume))
 
 
 def connect_network(client: APIClient, identifier: str, network: Mapping[str, Any]) -> None:
@@ -85,8 +85,8 @@ def remove(client: APIClient, name: str) -> None:
 
 
 def _named_volumes(payload: CreatePayload) -> list[str]:
-    binds = [each.split(":")[0] for each in payload.host.get("Binds") or ()]
-    mounts = [each.get("Source") for each in payload.host.get("Mounts") or () if each["Type"] == "volume"]
+    binds = [mount.split(":")[0] for mount in payload.host.get("Binds") or ()]
+    mounts = [mount.get("Source") for mount in payload.host.get("Mounts") or () if mount["Type"] == "volume"]
     return [name for name in (*binds, *mounts) if name and re.match(r"[a-zA-Z0-9]", name)]
 
 
@@ -162,14 +162,14 @@ def copied_volumes(
                 chunks, _ = client.get_archive(source, destination)
                 client.put_archive(holder, os.path.dirname(destination.rstrip("/")), cast(Any, chunks))
         with api_errors("look at the volumes"):
-            held = cast("dict[str, Any]", cast(Any, client).inspect_container(holder))["Mounts"]
+            holder_mounts = cast("dict[str, Any]", cast(Any, client).inspect_container(holder))["Mounts"]
         # The image may declare more volumes, on which the run has something else.
-        names = {each["Destination"]: each.get("Name", "") for each in held}
+        names = {mount["Destination"]: mount.get("Name", "") for mount in holder_mounts}
         yield holder, {destination: names[destination] for destination in destinations}
 
 
 @contextmanager
-def served(
+def serve_files(
     client: APIClient, image: str, probe: bytes, *, bare: bool = True, init: bool = False
 ) -> Iterator[Tree]:
     """Yield the probe's file server in a container of its own, made from the image; ``bare``: without its
@@ -216,7 +216,7 @@ def served(
 def docker_init(client: APIClient, image: str, probe: bytes) -> bytes:
     """Return the engine's own init (``--init``), read where the engine mounts it. Raises EngineError
     without one."""
-    with served(client, image, probe, bare=False, init=True) as tree:
+    with serve_files(client, image, probe, bare=False, init=True) as tree:
         entry = View(tree).resolve(DOCKER_INIT).entry
         (program,) = tree.read([(entry.path, 0, -1)]) if entry else [None]
     if not program:
@@ -232,5 +232,5 @@ def served_tree(client: APIClient, image: str, probe: bytes) -> Iterator[Tree]:
     ``probe`` is the probe's binary for the engine's architecture.
     """
     inspected = inspect_image(client, image)
-    with served(client, image, probe) as tree, closing(Layers(directories(inspected))) as layers:
-        yield PristineTree(tree, layers, created(inspected))
+    with serve_files(client, image, probe) as tree, closing(Layers(directories(inspected))) as layers:
+        yield PristineTree(tree, layers, creation_time(inspected))

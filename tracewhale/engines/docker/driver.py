@@ -18,10 +18,10 @@ from tracewhale.engines.docker.container_spec import (
     PROBE,
     PROBE_DIRECTORY,
     CreatePayload,
-    filled,
+    fill_volumes,
     init_path,
-    traced,
-    untraced,
+    traced_spec,
+    untraced_spec,
 )
 from tracewhale.engines.docker.containers import (
     connect_network,
@@ -43,7 +43,7 @@ from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import Ending, RunResult
 from tracewhale.running.run import Run, user_of
 from tracewhale.running.service import HealthCheck, Service, health_check, ports_of
-from tracewhale.running.steps import check_start, checked, drive, killed, named_ports
+from tracewhale.running.steps import check_start, check_steps, drive, kill_error, named_ports
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.tracing.events import Outcome, Step, Trace
 
@@ -79,9 +79,9 @@ def trace(
     A run that fails has a trace, too. Raises UsageError, EmptyImage, CommandNotFound, TraceLost, ProbeError,
     Interrupted, EngineError; whatever happens, no container or volume is left.
     """
-    wanted = checked(steps)
+    wanted = check_steps(steps)
     began = time.monotonic()
-    plain = untraced(run)
+    plain = untraced_spec(run)
     passwd, group = read_user_database(tree)
     who = identity(user_of(run), passwd, group, plain.host.get("GroupAdd") or ())
     name = token()
@@ -89,8 +89,8 @@ def trace(
     with ExitStack() as stack:
         source = run.volumes_from or run.container
         _, volumes = stack.enter_context(copied_volumes(client, run.image, source, plain.copied))
-        payload, entry = traced(
-            filled(plain, volumes), who, name, run, DOORS[kind], impossible_capabilities(client)
+        payload, entry = traced_spec(
+            fill_volumes(plain, volumes), who, name, run, DOORS[kind], impossible_capabilities(client)
         )
         identifier = stack.enter_context(container(client, payload, name))
         for network in (run.base.get("Networks") or ())[1:]:
@@ -199,7 +199,7 @@ def _check_end(session: ContainerSession, payload: CreatePayload) -> None:
     """Raises CommandKilled for a death that nobody asked for, CommandNotFound when init found nothing."""
     status, word = session.status or 0, payload.argv[0]
     if status in SIGNALS and status - 128 not in session.signalled:
-        raise killed(word, status, out_of_memory=bool(session.inspect()["State"].get("OOMKilled")))
+        raise kill_error(word, status, out_of_memory=bool(session.inspect()["State"].get("OOMKilled")))
     if payload.init and status in (126, 127) and len(session.collector.execs) < 2:
         reason = session.command.captured.tail(1)
         raise CommandNotFound(f"The command {word!r} cannot be executed in the image: {reason}.")
@@ -221,9 +221,9 @@ def service_of(
 def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the container's addresses: IPv4 ones first."""
     networks = (state.get("NetworkSettings") or {}).get("Networks") or {}
-    found = [each.get("IPAddress") for each in networks.values()]
-    found += [each.get("GlobalIPv6Address") for each in networks.values()]
-    return tuple(address for address in found if address)
+    addresses = [network.get("IPAddress") for network in networks.values()]
+    addresses += [network.get("GlobalIPv6Address") for network in networks.values()]
+    return tuple(address for address in addresses if address)
 
 
 RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
@@ -236,8 +236,8 @@ def mounts_of(payload: CreatePayload) -> tuple[str, ...]:
     for a container that is made from the new image gets them so.
     """
     host = payload.host
-    named = [each.split(":")[1] for each in host.get("Binds") or ()]
-    mounts = [each for each in host.get("Mounts") or () if each["Target"] not in payload.copied]
-    mounted = [str(each["Target"]) for each in mounts if each.get("Source") or each["Type"] == "tmpfs"]
+    binds = [mount.split(":")[1] for mount in host.get("Binds") or ()]
+    mounts = [mount for mount in host.get("Mounts") or () if mount["Target"] not in payload.copied]
+    mounted = [str(mount["Target"]) for mount in mounts if mount.get("Source") or mount["Type"] == "tmpfs"]
     own = {PROBE_DIRECTORY, *([DOCKER_INIT] if payload.init else [])}
-    return tuple(sorted({*RUNTIME_MOUNTS, *named, *mounted, *(host.get("Tmpfs") or {}), *own}))
+    return tuple(sorted({*RUNTIME_MOUNTS, *binds, *mounted, *(host.get("Tmpfs") or {}), *own}))

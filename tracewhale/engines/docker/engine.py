@@ -22,7 +22,7 @@ from docker.errors import APIError, DockerException
 from docker.utils import kwargs_from_env
 
 from tracewhale.engines.docker.errors import SHOWS, api_error
-from tracewhale.engines.docker.reference import check_tag, normalized
+from tracewhale.engines.docker.reference import check_tag, normalize
 from tracewhale.errors import (
     EmptyImage,
     EngineError,
@@ -116,10 +116,10 @@ def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
     """Return whether an exception of that kind stands anywhere in the chain that led to this one."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
-        if isinstance(error, kind) or any(isinstance(each, kind) for each in error.args):
+        if isinstance(error, kind) or any(isinstance(arg, kind) for arg in error.args):
             return True
         seen.append(error)
-        nested = [each for each in error.args if isinstance(each, BaseException)]
+        nested = [arg for arg in error.args if isinstance(arg, BaseException)]
         error = error.__cause__ or error.__context__ or (nested[0] if nested else None)
     return False
 
@@ -188,9 +188,9 @@ def find(
 def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:
     """Return whether a name is one of the image's own names or its whole identity, not the beginning of
     it."""
-    named = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
-    return name in (image["Id"], image["Id"].removeprefix("sha256:")) or normalized(name) in {
-        normalized(each) for each in named
+    references = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
+    return name in (image["Id"], image["Id"].removeprefix("sha256:")) or normalize(name) in {
+        normalize(reference) for reference in references
     }
 
 
@@ -204,7 +204,7 @@ def can_be_an_image(name: str) -> bool:
 
     It becomes part of a URL's path, in which ``a/../b`` is ``b``.
     """
-    return normalized(name) is not None or bool(re.fullmatch(r"(sha256:)?[0-9a-f]{1,64}", name))
+    return normalize(name) is not None or bool(re.fullmatch(r"(sha256:)?[0-9a-f]{1,64}", name))
 
 
 def _lookup_image(client: APIClient, name: str) -> dict[str, Any] | None:
@@ -220,8 +220,8 @@ def _lookup(inspect: Callable[[str], Any], name: str, kind: str) -> dict[str, An
     try:
         with api_errors(f"look for the {kind} {name}"):
             try:
-                found: dict[str, Any] = inspect(name)
-                return found
+                result: dict[str, Any] = inspect(name)
+                return result
             except APIError as error:
                 if re.search("multiple ids|ambiguous", str(error.explanation), re.IGNORECASE):
                     raise TargetNotFound(
@@ -241,7 +241,7 @@ def _pull(
 
     Raises TargetNotFound with the reason, PlatformMismatch.
     """
-    reference = normalized(name)
+    reference = normalize(name)
     if reference is None or re.fullmatch(r"(sha256:)?[0-9a-f]{64}", name):
         raise TargetNotFound(f"There is no image or container {name!r}.", SHOWS)
     progress(f"Unable to find image '{reference}' {f'for {platform} ' if other else ''}locally")
@@ -269,7 +269,9 @@ def similar(client: APIClient, name: str) -> str:
         containers = cast("list[dict[str, Any]]", client.containers(all=True))
         tags = [tag for image in images for tag in image.get("RepoTags") or ()]
         names = [*tags, *(tag.removesuffix(":latest") for tag in tags)]
-        names += [each.lstrip("/") for container in containers for each in container.get("Names") or ()]
+        names += [
+            reference.lstrip("/") for container in containers for reference in container.get("Names") or ()
+        ]
         return next(iter(difflib.get_close_matches(name, names, 1, 0.75)), "")
     return ""
 

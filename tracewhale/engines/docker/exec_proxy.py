@@ -83,18 +83,18 @@ def _pass_on(client: socket.socket, engine: str, answering: Answering) -> None:
                     client.sendall(_response(*answer))
                     continue
                 head, size = head + body, None
-            whole = b"\nupgrade:" in headers or b"\ntransfer-encoding:" in headers
-            if whole and b"\nupgrade:" not in headers:  # where its body ends we do not know
+            to_the_end = b"\nupgrade:" in headers or b"\ntransfer-encoding:" in headers
+            if to_the_end and b"\nupgrade:" not in headers:  # where its body ends we do not know
                 head = head[:-2] + b"Connection: close\r\n\r\n"
             upstream.sendall(head)
-            if whole:
+            if to_the_end:
                 while data := reader.read1(PIECE):
                     upstream.sendall(data)
                 break
-            left = int(size[1]) if size else 0
-            while left and (data := reader.read1(min(left, PIECE))):
+            remaining = int(size[1]) if size else 0
+            while remaining and (data := reader.read1(min(remaining, PIECE))):
                 upstream.sendall(data)
-                left -= len(data)
+                remaining -= len(data)
         with suppress(OSError):
             upstream.shutdown(socket.SHUT_WR)
         copying.join()

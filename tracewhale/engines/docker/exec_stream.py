@@ -20,30 +20,30 @@ PIECE = 1 << 18
 """Bytes taken from the connection at once: of the image's files there may be many."""
 
 
-def demultiplexed(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+def demultiplex(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
     """Yield the bytes of both streams as they come, out of frames that may be cut anywhere.
 
     A frame has a header, of which the first byte names the stream and the last four are the size.
     """
-    header, stream, left = b"", STDOUT, 0
+    header, stream, remaining = b"", STDOUT, 0
     for piece in pieces:
         offset = 0
         while offset < len(piece):
-            if left == 0:
+            if remaining == 0:
                 start = offset
                 offset += _HEADER.size - len(header)
                 header += piece[start:offset]
                 if len(header) == _HEADER.size:
-                    stream, left = _HEADER.unpack(header)
+                    stream, remaining = _HEADER.unpack(header)
                     header = b""
             else:
-                data = piece[offset : offset + left]
+                data = piece[offset : offset + remaining]
                 offset += len(data)
-                left -= len(data)
+                remaining -= len(data)
                 yield stream, data
 
 
-class Attached:
+class AttachedStream:
     """Both directions of one connection. ``terminal`` tells that output is not multiplexed.
 
     Reading and writing may be done by different threads; ``close`` wakes a reader that waits.
@@ -63,7 +63,7 @@ class Attached:
     def frames(self) -> Iterator[tuple[int, bytes]]:
         """Yield output as it comes, as (STDOUT or STDERR, bytes), to its end."""
         pieces = iter(self._read, b"")
-        yield from ((STDOUT, piece) for piece in pieces) if self._terminal else demultiplexed(pieces)
+        yield from ((STDOUT, piece) for piece in pieces) if self._terminal else demultiplex(pieces)
 
     def _read(self) -> bytes:
         try:
@@ -90,7 +90,7 @@ class Attached:
 class ProcessOutput(io.RawIOBase):
     """The standard output of an attached process as a file; its standard error is kept in ``errors``."""
 
-    def __init__(self, attached: Attached) -> None:
+    def __init__(self, attached: AttachedStream) -> None:
         self._frames = attached.frames()
         self._rest = memoryview(b"")
         self.errors = bytearray()
@@ -117,7 +117,7 @@ class ProcessOutput(io.RawIOBase):
 class Input(io.RawIOBase):
     """The standard input of an attached process as a file."""
 
-    def __init__(self, attached: Attached) -> None:
+    def __init__(self, attached: AttachedStream) -> None:
         self._attached = attached
 
     def writable(self) -> bool:
@@ -132,18 +132,20 @@ def _hijack(client: APIClient, path: str, **how: Any) -> requests.Response:
     return post(client, path, headers={"Connection": "Upgrade", "Upgrade": "tcp"}, timeout=None, **how)
 
 
-def attach(client: APIClient, container: str, *, stdin: bool, terminal: bool = False) -> Attached:
+def attach(client: APIClient, container: str, *, stdin: bool, terminal: bool = False) -> AttachedStream:
     """Attach to a container's main process; to be done before it starts, so that nothing is missed."""
     params = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(stdin)}
     with api_errors("attach to the container"):
-        return Attached(_hijack(client, f"/containers/{container}/attach", params=params), terminal=terminal)
+        return AttachedStream(
+            _hijack(client, f"/containers/{container}/attach", params=params), terminal=terminal
+        )
 
 
 def execute(
     client: APIClient, container: str, argv: list[str], *, environment: list[str] | None = None
-) -> tuple[str, Attached]:
+) -> tuple[str, AttachedStream]:
     """Start another process in a running container, attached to it; returns the exec's id too."""
     with api_errors(f"execute {argv[0]} in the container"):
         created = client.exec_create(container, argv, stdout=True, stderr=True, environment=environment)
         answer = _hijack(client, f"/exec/{created['Id']}/start", json={"Tty": False, "Detach": False})
-        return created["Id"], Attached(answer)
+        return created["Id"], AttachedStream(answer)

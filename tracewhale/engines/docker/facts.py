@@ -40,7 +40,7 @@ def engine_name(client: APIClient) -> str:
     """Return what the engine calls itself: Docker, or Podman with Docker's interface."""
     with api_errors("ask the engine about itself"):
         components = client.version().get("Components") or ()
-    names = [str(each.get("Name", "")) for each in components]
+    names = [str(component.get("Name", "")) for component in components]
     return "Podman" if any("podman" in name.lower() for name in names) else "Docker"
 
 
@@ -58,9 +58,11 @@ def impossible_capabilities(client: APIClient) -> frozenset[str]:
     path = getattr(client.adapters.get("http+docker://"), "socket_path", "")
     with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as connection:
         connection.connect(path)
-        made = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-        held = _capabilities(struct.unpack("3i", made)[0], "CapBnd")
-        return frozenset(name for number, name in enumerate(NAMES) if held and not held >> number & 1)
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        capabilities = _capabilities(struct.unpack("3i", credentials)[0], "CapBnd")
+        return frozenset(
+            name for number, name in enumerate(NAMES) if capabilities and not capabilities >> number & 1
+        )
     return frozenset()
 
 
@@ -85,5 +87,5 @@ def _strace() -> tuple[int, int]:
 
 
 def _version(text: str) -> tuple[int, int]:
-    found = re.match(r"(\d+)\.(\d+)", text)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    match = re.match(r"(\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)

@@ -38,10 +38,10 @@ def owner(pid: int | None = None) -> str:
         return ""
 
 
-def is_gone(told: str) -> bool:
+def is_gone(label: str) -> bool:
     """Return whether an owner ran here and is no more; never of another machine's or name space's, or in
     doubt."""
-    words, own = told.split(" "), owner().split(" ")
+    words, own = label.split(" "), owner().split(" ")
     if len(words) != 4 or words[:2] != own[:2] or not words[2].isdigit():
         return False
     pid = int(words[2])
@@ -50,7 +50,7 @@ def is_gone(told: str) -> bool:
     except OSError as error:  # EPERM: it is another user's, whom proc(5) may not even show (hidepid)
         return error.errno == errno.ESRCH
     now = owner(pid)
-    return bool(now) and now != told
+    return bool(now) and now != label
 
 
 def remove_leftovers(client: APIClient) -> None:
@@ -59,16 +59,16 @@ def remove_leftovers(client: APIClient) -> None:
     raw: Any = client
     with suppress(TraceWhaleError), api_errors("look for what killed runs left"):
         listed = cast("list[dict[str, Any]]", client.containers(all=True, filters={"label": OWNER}))
-        for each in listed:
-            if is_gone(str(each["Labels"][OWNER])):
-                client.remove_container(each["Id"], v=True, force=True)
+        for leftover in listed:
+            if is_gone(str(leftover["Labels"][OWNER])):
+                client.remove_container(leftover["Id"], v=True, force=True)
         images = cast("list[dict[str, Any]]", client.images(all=True, filters={"label": OWNER}))
-        for each in images:
-            if is_gone(str(each["Labels"][OWNER])):
-                client.remove_image(each["Id"])
-        for each in raw.networks(filters={"label": OWNER}):
-            if is_gone(str(each["Labels"][OWNER])):
-                raw.remove_network(each["Id"])
-        for each in raw.volumes(filters={"label": OWNER})["Volumes"] or ():
-            if is_gone(str(each["Labels"][OWNER])):
-                raw.remove_volume(each["Name"])
+        for leftover in images:
+            if is_gone(str(leftover["Labels"][OWNER])):
+                client.remove_image(leftover["Id"])
+        for leftover in raw.networks(filters={"label": OWNER}):
+            if is_gone(str(leftover["Labels"][OWNER])):
+                raw.remove_network(leftover["Id"])
+        for leftover in raw.volumes(filters={"label": OWNER})["Volumes"] or ():
+            if is_gone(str(leftover["Labels"][OWNER])):
+                raw.remove_volume(leftover["Name"])

@@ -8,11 +8,17 @@ from contextlib import contextmanager
 
 from docker import APIClient
 
-from tracewhale.engines.docker.container_spec import CreatePayload, untraced
+from tracewhale.engines.docker.container_spec import CreatePayload, untraced_spec
 from tracewhale.engines.docker.containers import container, copied_volumes, token
 from tracewhale.engines.docker.preflight import is_directory
 from tracewhale.running.run import Run
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, not_copied, too_large, writable_mounts
+from tracewhale.running.snapshot import (
+    NO_SNAPSHOT,
+    MountSnapshot,
+    copy_failure_note,
+    too_large,
+    writable_mounts,
+)
 
 
 @contextmanager
@@ -22,16 +28,16 @@ def mount_snapshot(client: APIClient, run: Run) -> Iterator[MountSnapshot]:
     if not sources:
         yield NO_SNAPSHOT
         return
-    plain = untraced(run)
+    plain = untraced_spec(run)
     host = {name: plain.host[name] for name in ("Binds", "Mounts") if plain.host.get(name)}
     payload = CreatePayload({"Image": run.image, "Entrypoint": [], "Cmd": ["-"]}, host, ())
     with container(client, payload, token()) as original:
         wanted, notes = [], []
         for destination, source in sources.items():
             if not is_directory(client, original, destination):
-                notes.append(not_copied(destination, "it is not a directory"))
+                notes.append(copy_failure_note(destination, "it is not a directory"))
             elif os.path.isabs(source) and too_large(source):
-                notes.append(not_copied(destination, "it is too large to be copied"))
+                notes.append(copy_failure_note(destination, "it is too large to be copied"))
             else:
                 wanted.append(destination)
         with copied_volumes(client, run.image, original, wanted) as (holder, _):

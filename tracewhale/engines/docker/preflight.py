@@ -61,6 +61,6 @@ def _status(client: APIClient, container: str, path: str) -> dict[str, Any] | No
                 HINT,
             )
         raw._raise_for_status(response)
-        told = response.headers["X-Docker-Container-Path-Stat"]
-    found: dict[str, Any] = json.loads(base64.b64decode(told))
-    return found
+        header = response.headers["X-Docker-Container-Path-Stat"]
+    result: dict[str, Any] = json.loads(base64.b64decode(header))
+    return result

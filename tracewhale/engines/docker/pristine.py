@@ -17,7 +17,7 @@ from typing import Any
 
 from tracewhale.engines.docker.container_spec import PROBE_DIRECTORY
 from tracewhale.rootfs.openat import Beneath
-from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, Tree
 
 SECOND = 1_000_000_000
 SAME_MOMENT = SECOND
@@ -37,7 +37,7 @@ def directories(inspected: Mapping[str, Any]) -> list[str]:
     return [path for key in ("UpperDir", "LowerDir") for path in (data.get(key) or "").split(":") if path]
 
 
-def created(inspected: Mapping[str, Any]) -> int:
+def creation_time(inspected: Mapping[str, Any]) -> int:
     """Return when an inspected image was made, in nanoseconds; 0 where that is not told or before 1970."""
     try:
         moment = datetime.fromisoformat(str(inspected.get("Created") or ""))
@@ -89,29 +89,29 @@ class Layers:
 class PristineTree:
     """A served container's tree as the image has it: without what the engine and we put into it.
 
-    A directory that the engine changed has the time that ``layers`` tell; where they cannot be read, that of
-    the image (``created``, in nanoseconds), so that the same image still gives the same. The root's own time
-    is 1970 always: in a layer that does not name the root it is when the engine unpacked it.
+    A directory that the engine changed has the time that ``layers`` give; if they cannot be read, that of
+    the image (``creation_time``, in nanoseconds), so that one image always gives the same. The root's own
+    time is always 1970: for a layer that does not name the root, the engine sets the time of unpacking.
     """
 
     ADDED = frozenset({PROBE_DIRECTORY.lstrip("/"), ".dockerenv"})
     MADE = frozenset({"hosts", "hostname", "resolv.conf", "mtab"})
     """The names that the engine makes in /etc where the image has none: empty, or a link."""
 
-    def __init__(self, served: Tree, layers: Layers, created: int) -> None:
+    def __init__(self, served: Tree, layers: Layers, creation_time: int) -> None:
         self._served = served
         self._layers = layers
-        self._created = created
+        self._created = creation_time
         root = served.scan(["/"])["/"] or {}
         # It makes that one at the same moment.
         self._begun = root[".dockerenv"].mtime_ns if ".dockerenv" in root else sys.maxsize
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
         """As Tree.scan."""
-        found = self._served.scan(directories)
+        listings = self._served.scan(directories)
         return {
             path: None if entries is None else dict(self._originals(path, entries))
-            for path, entries in found.items()
+            for path, entries in listings.items()
         }
 
     def _originals(self, directory: str, entries: Mapping[str, Entry]) -> Iterator[tuple[str, Entry]]:
@@ -135,14 +135,14 @@ class PristineTree:
             return entry
         if not self._layers.known:
             return replace(entry, mtime_ns=self._created)
-        told = self._layers.mtime_ns(entry.path)
-        return None if told is None else replace(entry, mtime_ns=told)
+        mtime_ns = self._layers.mtime_ns(entry.path)
+        return None if mtime_ns is None else replace(entry, mtime_ns=mtime_ns)
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """As Tree.read."""
         return self._served.read(wanted)
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """As Tree.pack."""
         for packed in self._served.pack(paths):
             entry = packed.entry

@@ -26,7 +26,7 @@ def name_image(client: APIClient, image: str, name: str) -> None:
 
     Any other loses the name only, as with ``docker tag``: perhaps nobody can make it again.
     """
-    before = named(client, name)
+    before = find_image(client, name)
     tag(client, image, name)
     if before is None or before["Id"] == image or before["RepoTags"] != [name]:
         return
@@ -37,7 +37,7 @@ def name_image(client: APIClient, image: str, name: str) -> None:
         remove_image(client, before["Id"])
 
 
-def named(client: APIClient, name: str) -> dict[str, Any] | None:
+def find_image(client: APIClient, name: str) -> dict[str, Any] | None:
     """Return what the engine says of the image of that name, if there is one."""
     try:
         return inspect_image(client, name)

@@ -19,7 +19,7 @@ NAME_LIMIT = 255
 """Characters of a whole repository name, its domain included."""
 
 
-def normalized(text: str) -> str | None:
+def normalize(text: str) -> str | None:
     """Return a reference as Docker shows it, with its default tag, or None if ``text`` cannot be one.
 
     ``docker.io/library/debian`` and ``debian`` are both ``debian:latest``.
@@ -41,7 +41,7 @@ def normalized(text: str) -> str | None:
 def check_tag(name: str) -> str:
     """Return ``name`` with its default tag, if it can name an image. Raises InvalidTag, which says why it
     cannot."""
-    reference = normalized(name)
+    reference = normalize(name)
     if reference is not None and "@" not in reference:
         return reference
     reason = "is not a valid name for an image"
@@ -49,7 +49,7 @@ def check_tag(name: str) -> str:
         reason = "has a digest, which nobody can choose"
     elif re.fullmatch(r"[0-9a-f]{64}", name):
         reason = "would be taken for an image's id"
-    elif name != name.lower() and normalized(name.lower()) is not None:
+    elif name != name.lower() and normalize(name.lower()) is not None:
         reason = "has capital letters in its repository name"
     raise InvalidTag(
         f"{name!r} {reason}.",

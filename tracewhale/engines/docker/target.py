@@ -16,7 +16,7 @@ from tracewhale.engines.docker.engine import (
     image_config,
     remove_image,
 )
-from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.engines.docker.interrupts import run_to_end
 from tracewhale.running.options import RunOptions
 from tracewhale.running.run import Run
 
@@ -31,9 +31,9 @@ def inspect_container(client: APIClient, identifier: str) -> dict[str, Any]:
 
 
 @contextmanager
-def prepared(
+def prepare(
     client: APIClient,
-    found: EngineObject,
+    engine_object: EngineObject,
     options: RunOptions,
     command: Sequence[str],
     asked: Mapping[str, Any] = {},
@@ -44,37 +44,53 @@ def prepared(
     The container itself is neither paused nor changed. Raises EngineError, NoSpace.
     """
     words = tuple(command)
-    if not found.container:
-        yield Run(found.name, found.image, image_config(client, found.image), options, words, base=asked)
+    if not engine_object.container:
+        yield Run(
+            engine_object.name,
+            engine_object.image,
+            image_config(client, engine_object.image),
+            options,
+            words,
+            base=asked,
+        )
         return
-    state = inspect_container(client, found.container)
+    state = inspect_container(client, engine_object.container)
     base = {key: state.get(key) for key in ("Config", "HostConfig", "Mounts")}
-    made: list[str] = []
+    result: list[str] = []
     try:
-        whole(lambda: made.append(_commit(client, found.container)))
-        image = made[0]
-        volumes = [each["Destination"] for each in state["Mounts"] if each["Type"] == "volume"]
-        with copied_volumes(client, image, found.container, volumes) as (holder, _):
+        run_to_end(lambda: result.append(_commit(client, engine_object.container)))
+        image = result[0]
+        volumes = [mount["Destination"] for mount in state["Mounts"] if mount["Type"] == "volume"]
+        with copied_volumes(client, image, engine_object.container, volumes) as (holder, _):
             config = image_config(client, image)
-            yield Run(found.name, image, config, options, words, found.container, base, volumes_from=holder)
+            yield Run(
+                engine_object.name,
+                image,
+                config,
+                options,
+                words,
+                engine_object.container,
+                base,
+                volumes_from=holder,
+            )
     finally:
-        for image in made:
+        for image in result:
             with api_errors("remove the container's temporary image"):
-                whole(partial(remove_image, client, image))
+                run_to_end(partial(remove_image, client, image))
 
 
 def _commit(client: APIClient, identifier: str) -> str:
     with api_errors("make an image of the container as it is"):
         # Not paused: pausing is a change that its clients would notice.
-        made = cast(Any, client).commit(identifier, pause=False)
-        return str(made["Id"])
+        answer = cast(Any, client).commit(identifier, pause=False)
+        return str(answer["Id"])
 
 
 def changes(client: APIClient, identifier: str) -> tuple[str, ...]:
     """Return paths that ``docker diff`` lists as added or changed, sorted: the container's change layer."""
     with api_errors("list the container's changes"):
         listed = cast("list[dict[str, Any]] | None", cast(Any, client).diff(identifier))
-    return tuple(sorted(each["Path"] for each in listed or () if each["Kind"] in (CHANGED, ADDED)))
+    return tuple(sorted(change["Path"] for change in listed or () if change["Kind"] in (CHANGED, ADDED)))
 
 
 def save(client: APIClient, image: str) -> Iterator[bytes]:

@@ -53,8 +53,8 @@ def workload_engine(session: ContainerSession, passwd: str, group: str) -> Itera
 
 
 def _is(session: ContainerSession, name: str) -> bool:
-    whole = str(session.state.get("Name", "")).lstrip("/")
-    return name == whole or (bool(name) and session.container.startswith(name))
+    container_name = str(session.state.get("Name", "")).lstrip("/")
+    return name == container_name or (bool(name) and session.container.startswith(name))
 
 
 def _in_session(session: ContainerSession, work: Callable[[], T]) -> T:

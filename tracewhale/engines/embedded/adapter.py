@@ -15,7 +15,7 @@ from tracewhale.engines.embedded.command import workdir_of
 from tracewhale.engines.embedded.machine import this_machine
 from tracewhale.engines.embedded.mount_snapshot import copied_mounts, mount_snapshot
 from tracewhale.engines.embedded.sandbox_session import OverlayRefused
-from tracewhale.engines.embedded.sources import Source, of_image, opened
+from tracewhale.engines.embedded.sources import Source, of_image, open_source
 from tracewhale.engines.names import OCI, Name, parse
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import TargetNotFound, UsageError
@@ -26,7 +26,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity, identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, user_of
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remounted
+from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remount
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import stop_policy
 from tracewhale.tracing.events import Observer, Step, Trace
@@ -64,7 +64,7 @@ class EmbeddedTarget:
         mounts: MountSnapshot = NO_SNAPSHOT,
     ) -> RunResult:
         with copied_mounts(mounts) as copies:
-            run = replace(self._run, options=remounted(self._run.options, copies))
+            run = replace(self._run, options=remount(self._run.options, copies))
             return self._trace(run, tree, steps, console, handle, progress, repeating, changes)
 
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
@@ -152,7 +152,7 @@ class EmbeddedEngine:
                 f"--probe {request.probe.value} traces containers of Docker's, not {name}.",
                 "Leave it out: without an engine the seccomp probe is the only one.",
             )
-        with opened(parse(name), request, this_machine()) as source:
+        with open_source(parse(name), request, this_machine()) as source:
             run = Run(
                 name, source.identity, source.config.get("config") or {}, request.options, request.command
             )
@@ -170,7 +170,7 @@ class EmbeddedEngine:
         """Raise UsageError: nothing behind these names runs."""
         raise UsageError(f"{name} does not run, and --attach takes a running container.", "Leave it out.")
 
-    def ended(self, name: str) -> None:
+    def ended_container(self, name: str) -> None:
         """Return None: nothing behind these names has run before."""
 
     @contextmanager

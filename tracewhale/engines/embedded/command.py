@@ -97,15 +97,15 @@ def sandbox_of(
 def _init_words(options: RunOptions, who: Identity, machine: Machine, token: str) -> list[str]:
     """Return what the process that is to become the command is told: to be what it is in a container of
     Docker's."""
-    held = effective(options.cap_add, options.cap_drop)
+    capabilities = effective(options.cap_add, options.cap_drop)
     words = ["--agent", token, "--uid", str(who.uid), "--gid", str(who.gid)]
     # A user name space of one user has one group, and no others can be had.
     words += [] if machine.user else ["--groups", ",".join(str(group) for group in who.groups)]
-    words += ["--bounding", f"{mask(held):x}", "--inheritable", "0", "--ambient", "0"]
+    words += ["--bounding", f"{mask(capabilities):x}", "--inheritable", "0", "--ambient", "0"]
     if who.uid == 0:
-        words += ["--permitted", f"{mask(held):x}", "--effective", f"{mask(held):x}"]
+        words += ["--permitted", f"{mask(capabilities):x}", "--effective", f"{mask(capabilities):x}"]
     if "seccomp=unconfined" not in options.security_opt:
-        words += ["--deny-added", f"{mask(DENIED - held):x}"]
+        words += ["--deny-added", f"{mask(DENIED - capabilities):x}"]
     return words
 
 
@@ -147,8 +147,8 @@ def check(options: RunOptions) -> None:
             f"{name} needs a container engine, which does not run this target.",
             "A server is reached on its own port; --network host (the default) and none are possible.",
         )
-    for each in options.security_opt:
-        name, _, value = each.replace(":", "=", 1).partition("=")
+    for option in options.security_opt:
+        name, _, value = option.replace(":", "=", 1).partition("=")
         harmless = value in ("unconfined", "disable") and name in (
             "seccomp",
             "apparmor",

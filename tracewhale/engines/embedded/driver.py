@@ -30,7 +30,7 @@ from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, user_of
 from tracewhale.running.service import Service, health_check, ports_of
 from tracewhale.running.snapshot import writable_mounts
-from tracewhale.running.steps import check_start, checked, drive, killed
+from tracewhale.running.steps import check_start, check_steps, drive, kill_error
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.running.written import TooMuch, Writings
 from tracewhale.tracing.events import Outcome, Step, Trace
@@ -63,7 +63,7 @@ def trace(
     WorkloadFailed, TraceLost, ProbeError, Interrupted, EngineError; whatever happens, nothing still runs.
     """
     check(run.options)
-    wanted = checked(steps)
+    wanted = check_steps(steps)
     began = time.monotonic()
     argv = argv_of(run)
     make_sources(run.options)
@@ -154,7 +154,7 @@ def _check_end(session: SandboxSession, word: str, stopped: bool) -> None:
     """Raises CommandKilled for a death that nobody asked for."""
     number = (session.status or 0) - 128
     if not stopped and number + 128 in SIGNALS and number not in session.signalled:
-        raise killed(word, number + 128)
+        raise kill_error(word, number + 128)
 
 
 @contextmanager

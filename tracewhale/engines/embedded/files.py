@@ -20,7 +20,7 @@ ff02::2\tip6-allrouters
 
 def write_files(directory: str, options: RunOptions, hostname: str) -> ContainerFiles:
     """Return the files that a container has of its own, in a directory of ours."""
-    pairs = [each.partition(":")[::2] for each in options.add_host]
+    pairs = [host.partition(":")[::2] for host in options.add_host]
     added = "".join(f"{ip.replace('host-gateway', '127.0.0.1')}\t{name}\n" for name, ip in pairs)
     hosts = LOCALHOST if options.add_host or options.network == "none" else _read("/etc/hosts")
     contents = {

@@ -69,7 +69,7 @@ def _split(directory: str, machine: Machine, listing: Listing) -> list[str]:
         path = join(directory, entry.path.rpartition("/")[2])
         at = [mount for mount in machine.mounts if mount.point == path]
         inside = [mount for mount in machine.mounts if is_below(mount.point, [path]) and mount.point != path]
-        mode = restricted(entry, machine.uid).mode
+        mode = restrict(entry, machine.uid).mode
         if entry.kind is Kind.SYMLINK:
             words += ["--symlink", path, entry.target]
         elif entry.kind is Kind.DIRECTORY and (path in RUNTIME or (at and not at[0].real)):
@@ -83,7 +83,7 @@ def _split(directory: str, machine: Machine, listing: Listing) -> list[str]:
     return words
 
 
-def restricted(entry: Entry, uid: int) -> Entry:
+def restrict(entry: Entry, uid: int) -> Entry:
     """Return an entry with a mode that allows its owner no more than others, but where this user is the
     owner."""
     if entry.uid == uid or entry.kind is Kind.SYMLINK:
@@ -116,14 +116,14 @@ def user_mounts(options: RunOptions) -> tuple[str, ...]:
 
 
 def _tmpfs(options: RunOptions) -> dict[str, list[str]]:
-    found = {path: _tmpfs_words(path, text.split(",")) for path, text in options.tmpfs.items()}
+    result = {path: _tmpfs_words(path, text.split(",")) for path, text in options.tmpfs.items()}
     for mount in options.mounts:
         if mount["Type"] == "tmpfs":
             given = mount.get("TmpfsOptions") or {}
             words = [f"mode={given['Mode']:o}"] if given.get("Mode") else ["mode=1777"]
             words += [f"size={given['SizeBytes']}"] if given.get("SizeBytes") else []
-            found[mount["Target"]] = _tmpfs_words(mount["Target"], words)
-    return found
+            result[mount["Target"]] = _tmpfs_words(mount["Target"], words)
+    return result
 
 
 def _tmpfs_words(path: str, given: Sequence[str]) -> list[str]:
@@ -144,7 +144,7 @@ def _tmpfs_words(path: str, given: Sequence[str]) -> list[str]:
 
 
 def _binds(options: RunOptions) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    result: dict[str, list[str]] = {}
     for text in options.volumes:
         if ":" not in text:
             continue  # anonymous: what is written in the sandbox is thrown away anyway
@@ -155,13 +155,13 @@ def _binds(options: RunOptions) -> dict[str, list[str]]:
                 "Mount a directory instead, by its absolute path.",
             )
         read_only = "ro" in ",".join(mode).split(",")
-        found[destination] = ["--bind", destination, source, "ro" if read_only else "rw"]
+        result[destination] = ["--bind", destination, source, "ro" if read_only else "rw"]
     for mount in options.mounts:
         if mount["Type"] == "bind":
             mode_word = "ro" if mount.get("ReadOnly") else "rw"
-            found[mount["Target"]] = ["--bind", mount["Target"], mount["Source"], mode_word]
+            result[mount["Target"]] = ["--bind", mount["Target"], mount["Source"], mode_word]
         elif mount["Type"] != "tmpfs":
             raise UsageError(
                 f"--mount type={mount['Type']} needs a Docker engine.", "Mount a directory: type=bind."
             )
-    return found
+    return result

@@ -60,20 +60,20 @@ def this_machine() -> Machine:
 def may_mount(status: str) -> bool:
     """Return whether a process has CAP_SYS_ADMIN, by its /proc/PID/status: in most containers root has it
     not."""
-    found = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
-    return bool(found and int(found[1], 16) >> SYS_ADMIN & 1)
+    match = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return bool(match and int(match[1], 16) >> SYS_ADMIN & 1)
 
 
 def parse_mountinfo(lines: Iterable[bytes]) -> tuple[Mount, ...]:
     """Return the mounts below the root, each place once: what is mounted there last counts."""
-    found: dict[str, Mount] = {}
+    result: dict[str, Mount] = {}
     for line in lines:
         before, _, after = line.partition(b" - ")
         point, kind = os.fsdecode(_unescape(before.split(b" ")[4])), after.split(b" ")[0].decode()
-        found.pop(point, None)
-        found[point] = Mount(point, kind)
-    found.pop("/", None)
-    return tuple(found.values())
+        result.pop(point, None)
+        result[point] = Mount(point, kind)
+    result.pop("/", None)
+    return tuple(result.values())
 
 
 def _unescape(field: bytes) -> bytes:

@@ -10,7 +10,13 @@ from contextlib import contextmanager
 
 from tracewhale.errors import EngineError
 from tracewhale.running.run import Run
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, not_copied, too_large, writable_mounts
+from tracewhale.running.snapshot import (
+    NO_SNAPSHOT,
+    MountSnapshot,
+    copy_failure_note,
+    too_large,
+    writable_mounts,
+)
 
 
 @contextmanager
@@ -25,9 +31,9 @@ def mount_snapshot(run: Run) -> Iterator[MountSnapshot]:
     with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
         for destination, source in sources.items():
             if os.path.exists(source) and not os.path.isdir(source):
-                notes.append(not_copied(destination, "it is not a directory"))
+                notes.append(copy_failure_note(destination, "it is not a directory"))
             elif too_large(source):
-                notes.append(not_copied(destination, "it is too large to be copied"))
+                notes.append(copy_failure_note(destination, "it is too large to be copied"))
             else:
                 copy(source, os.path.join(directory, str(len(wanted))))
                 wanted.append(destination)

@@ -250,11 +250,11 @@ class SandboxSession(session.RunSession):
             self._agent_input.close()
 
     def _pump(self, running: subprocess.Popen[bytes], process: TargetProcess) -> None:
-        left = [STDOUT, STDERR]
+        remaining = [STDOUT, STDERR]
 
         def done(stream: int) -> None:
-            left.remove(stream)
-            process.drained = not left
+            remaining.remove(stream)
+            process.drained = not remaining
 
         def pump(pipe: IO[bytes], stream: int) -> None:
             with pipe:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tracewhale.engines.base import Request
 from tracewhale.engines.embedded.command import DEFAULT_PATH, RunDirectories
-from tracewhale.engines.embedded.layout import copied_root, host_root, overlay_root, restricted
+from tracewhale.engines.embedded.layout import copied_root, host_root, overlay_root, restrict
 from tracewhale.engines.embedded.machine import RUNTIME, Machine
 from tracewhale.engines.embedded.workspace import remove, workspace
 from tracewhale.engines.names import ARCHIVE, HOST, OCI, OCI_ARCHIVE, ROOTFS, Name
@@ -23,7 +23,7 @@ from tracewhale.rootfs.blobs import Blob
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.layer_entries import layer_order
 from tracewhale.rootfs.layers import LayerTree, open_layers
-from tracewhale.rootfs.tree import Entry, Kind, Packed, Tree
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, Tree
 from tracewhale.rootfs.unpack import write_rootfs
 
 UNSEEN = "/dev/shm"
@@ -114,9 +114,9 @@ class Source:
         did."""
         tree = self.tree
         paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
-        packed: Iterable[Packed] = tree.pack(paths)
+        packed: Iterable[PackedEntry] = tree.pack(paths)
         if self.machine.user and uid:
-            packed = (replace(each, entry=restricted(each.entry, uid)) for each in packed)
+            packed = (replace(item, entry=restrict(item.entry, uid)) for item in packed)
         write_rootfs(packed, directory, devices=False)
         return directory
 
@@ -138,16 +138,16 @@ def _all_paths(tree: Tree) -> Iterator[str]:
 
 
 @contextmanager
-def opened(name: Name, request: Request, machine: Machine) -> Iterator[Source]:
+def open_source(name: Name, request: Request, machine: Machine) -> Iterator[Source]:
     """Open a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, ImageContentError, UsageError."""
-    with ExitStack() as held:
+    with ExitStack() as stack:
         if name.kind in (ARCHIVE, OCI, OCI_ARCHIVE):
-            source = _stored(name, request, machine, held)
+            source = _open_stored(name, request, machine, stack)
         elif name.kind == ROOTFS:
-            source = _rootfs(name, request, machine, held)
+            source = _rootfs(name, request, machine, stack)
         else:
-            source = _host(request, machine, held)
-        held.callback(source.close)
+            source = _host(request, machine, stack)
+        stack.callback(source.close)
         yield source
 
 
@@ -162,27 +162,27 @@ def of_image(image: Image, machine: Machine) -> Iterator[Source]:
         source.close()
 
 
-def _stored(name: Name, request: Request, machine: Machine, held: ExitStack) -> Source:
+def _open_stored(name: Name, request: Request, machine: Machine, stack: ExitStack) -> Source:
     if name.kind == ARCHIVE:
-        image = held.enter_context(open_docker_archive(name.place, name.reference))
+        image = stack.enter_context(open_docker_archive(name.place, name.reference))
     else:
-        image = held.enter_context(open_oci(name.place, name.reference, request.options.platform or ""))
+        image = stack.enter_context(open_oci(name.place, name.reference, request.options.platform or ""))
     _check_platform(image.config, name, request, machine)
-    tree = held.enter_context(open_layers(image))
+    tree = stack.enter_context(open_layers(image))
     return Source(name.kind, image.digest, image.config, tree.size, _default_name(image, name), tree, machine)
 
 
 def _check_platform(config: Mapping[str, Any], name: Name, request: Request, machine: Machine) -> None:
     system, architecture = config.get("os") or "linux", config.get("architecture") or machine.architecture
-    told = "/".join(filter(None, (system, architecture, config.get("variant"))))
+    platform = "/".join(filter(None, (system, architecture, config.get("variant"))))
     if system != "linux" or not runs(architecture, machine.architecture):
         raise PlatformMismatch(
-            f"{name} is for {told}, and this machine runs linux/{machine.architecture}.",
+            f"{name} is for {platform}, and this machine runs linux/{machine.architecture}.",
             "Trace it on a machine of its own architecture.",
         )
-    asked = request.options.platform
-    if asked and not matches(asked, told):
-        raise PlatformMismatch(f"{name} is for {told}, and not for {asked}.", "Leave --platform out.")
+    wanted = request.options.platform
+    if wanted and not matches(wanted, platform):
+        raise PlatformMismatch(f"{name} is for {platform}, and not for {wanted}.", "Leave --platform out.")
 
 
 def _default_name(image: StoredImage, name: Name) -> str:
@@ -195,13 +195,13 @@ def _default_name(image: StoredImage, name: Name) -> str:
     return f"skinny-{base or 'image'}"
 
 
-def _rootfs(name: Name, request: Request, machine: Machine, held: ExitStack) -> Source:
+def _rootfs(name: Name, request: Request, machine: Machine, stack: ExitStack) -> Source:
     directory = os.path.abspath(name.place)
     if not os.path.isdir(directory):
         raise TargetNotFound(
             f"There is no directory {name.place}.", "Name one with an unpacked root file system."
         )
-    tree = held.enter_context(DirectoryTree(directory, one_file_system=True))
+    tree = stack.enter_context(DirectoryTree(directory, one_file_system=True))
     if not tree.scan(["/"])["/"]:
         raise EmptyImage(
             f"{name.place} is empty: there are no files in it.", "Name an unpacked root file system."
@@ -212,9 +212,9 @@ def _rootfs(name: Name, request: Request, machine: Machine, held: ExitStack) -> 
     return Source(ROOTFS, f"rootfs:{directory}", config, 0, f"skinny-{base}", tree, machine, directory)
 
 
-def _host(request: Request, machine: Machine, held: ExitStack) -> Source:
+def _host(request: Request, machine: Machine, stack: ExitStack) -> Source:
     hidden = [mount.point for mount in machine.mounts if not mount.real]
-    tree = held.enter_context(DirectoryTree("/", hidden={*RUNTIME, *hidden}))
+    tree = stack.enter_context(DirectoryTree("/", hidden={*RUNTIME, *hidden}))
     environment = {name: os.environ[name] for name in HOST_VARIABLES if os.environ.get(name)}
     user = ""
     if machine.uid:
@@ -234,8 +234,8 @@ def made_config(
     asked for."""
     options = request.options
     merged = dict(environment)
-    for each in options.env:
-        variable, equals, value = each.partition("=")
+    for assignment in options.env:
+        variable, equals, value = assignment.partition("=")
         if equals:
             merged[variable] = value
         else:

@@ -105,26 +105,26 @@ def remove(path: str) -> None:
 
 
 def _empty(top: int) -> None:
-    pending = _emptied(top, top, 0)
+    pending = _flatten(top, top, 0)
     moved = len(pending)
     while pending:
         name = pending.pop()
         here = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=top)
         try:
-            found = _emptied(here, top, moved)
+            deeper = _flatten(here, top, moved)
         finally:
             os.close(here)
-        moved += len(found)
-        pending += found
+        moved += len(deeper)
+        pending += deeper
         os.rmdir(name, dir_fd=top)
 
 
-def _emptied(here: int, top: int, number: int) -> list[str]:
+def _flatten(here: int, top: int, number: int) -> list[str]:
     """Unlink all files of a directory and move its directories to the top; their names there."""
     moved: list[str] = []
     with os.scandir(here) as entries:
-        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
-    for name, directory in found:
+        listing = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, directory in listing:
         if not directory:
             os.unlink(name, dir_fd=here)
             continue

@@ -30,8 +30,10 @@ ENDINGS = {SPDX: ".spdx.json", CYCLONEDX: ".cdx.json"}
 def form_of(name: str) -> str:
     """Return the form that a file's name asks for: CycloneDX's usual names, else SPDX."""
     plain = name.lower().rpartition("/")[2]
-    named = plain.endswith((ENDINGS[CYCLONEDX], ".bom.json")) or plain == "bom.json" or "cyclonedx" in plain
-    return CYCLONEDX if named else SPDX
+    is_cyclonedx = (
+        plain.endswith((ENDINGS[CYCLONEDX], ".bom.json")) or plain == "bom.json" or "cyclonedx" in plain
+    )
+    return CYCLONEDX if is_cyclonedx else SPDX
 
 
 def check(form: str) -> None:
@@ -45,8 +47,8 @@ def check(form: str) -> None:
         ) from error
 
 
-def dumps(made: Sbom, form: str) -> bytes:
+def dumps(sbom: Sbom, form: str) -> bytes:
     """Return the SBOM in one of `FORMATS`. Raises UsageError."""
     check(form)
-    written: bytes = import_module(f"tracewhale.image.sbom.{form}").dumps(made)
+    written: bytes = import_module(f"tracewhale.image.sbom.{form}").dumps(sbom)
     return written

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tracewhale.packages import Distribution, Owned
+from tracewhale.packages import Distribution, OwnedPackage
 from tracewhale.plan.model import Plan, Reason, explain
-from tracewhale.rootfs.tree import Kind, Packed
+from tracewhale.rootfs.tree import Kind, PackedEntry
 
 _NAMESPACE = uuid.UUID("5b1f3b0e-6f0f-5d3c-9d2a-3c1f0f7a2e61")
 
@@ -38,7 +38,7 @@ class File:
 class Part:
     """A package of which something is kept, with its files."""
 
-    owned: Owned
+    owned: OwnedPackage
     files: tuple[File, ...]
 
     @property
@@ -77,7 +77,7 @@ class Digests:
         self._found: dict[str, Digest] = {}
         self._linked: dict[tuple[int, int], Digest] = {}
 
-    def watch(self, items: Iterable[Packed]) -> Iterator[Packed]:
+    def watch(self, items: Iterable[PackedEntry]) -> Iterator[PackedEntry]:
         """Yield the same items; each file's bytes are taken into account when they are consumed."""
         for item in items:
             entry = item.entry
@@ -86,7 +86,7 @@ class Digests:
             if entry.kind is Kind.FILE and entry.path not in self._found and entry.nlink > 1:
                 self._found[entry.path] = self._linked[entry.device, entry.inode]
 
-    def _chunks(self, item: Packed) -> Iterator[bytes]:
+    def _chunks(self, item: PackedEntry) -> Iterator[bytes]:
         sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
         for chunk in item.chunks:
             sha1.update(chunk)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
-from tracewhale.languages.model import Edge, Mention, Miss
+from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.python import names
 from tracewhale.languages.python.paths import Paths, is_library, is_standard
 from tracewhale.rootfs.tree import Entry, Kind, join, parent
@@ -35,7 +35,7 @@ ZIPPED = (".pyz", ".pex", ".egg", ".zip")
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class PythonModule:
     """A module that was found: its files, and the directories of its submodules if it is a package."""
 
     files: tuple[str, ...]
@@ -51,7 +51,7 @@ class Python:
         self._files = files
         self._paths = Paths(files)
         self._commands = Commands(files)
-        self._modules: dict[tuple[tuple[str, ...], str], Module | None] = {}
+        self._modules: dict[tuple[tuple[str, ...], str], PythonModule | None] = {}
         self._in_use = {match[0] for path in files.kept if (match := DISTRIBUTED.match(path))}
         self._suffixed: dict[str, dict[str, list[str]]] = {}
 
@@ -73,7 +73,7 @@ class Python:
     def is_library(self, path: str) -> bool:
         return is_library(path)
 
-    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Edge | Miss]:
+    def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         search = self._paths.search(path)
         standard, library = is_standard(path), is_library(path)
         for mention in mentions:
@@ -86,7 +86,7 @@ class Python:
             else:
                 yield from self._absolute(path, mention, search)
 
-    def _relative(self, path: str, mention: Mention) -> Iterator[Edge | Miss]:
+    def _relative(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
         """``from ..name import part``: one dot is the package that the file is in."""
         rest = mention.name.lstrip(".")
         directory = parent(path)
@@ -96,13 +96,15 @@ class Python:
             yield from self._absolute(path, replace(mention, name=rest), (directory,))
             return
         init = self._find((parent(directory),), directory.rpartition("/")[2])
-        found = Module((), (directory,)) if init is None else init
+        found = PythonModule((), (directory,)) if init is None else init
         yield from _edges(path, mention, found.files, mention.name)
         yield from self._parts(path, mention, found.directories)
 
-    def _absolute(self, path: str, mention: Mention, search: tuple[str, ...]) -> Iterator[Edge | Miss]:
+    def _absolute(
+        self, path: str, mention: Mention, search: tuple[str, ...]
+    ) -> Iterator[Import | MissingImport]:
         places = search
-        seen: list[Edge] = []
+        seen: list[Import] = []
         certain = mention.how not in GUESSES
         optional = mention.lazy and is_library(path)
         for depth, part in enumerate(mention.name.split(".")):
@@ -113,7 +115,7 @@ class Python:
                 if certain:
                     yield from seen
                 if certain and mention.name.split(".")[0] not in sys.stdlib_module_names:
-                    yield Miss(path, mention.line, mention.name, places, mention.lazy)
+                    yield MissingImport(path, mention.line, mention.name, places, mention.lazy)
                 elif not certain and (depth > 1 or (depth == 1 and ATTRIBUTE.fullmatch(mention.name))):
                     yield from seen
                 return
@@ -122,28 +124,28 @@ class Python:
         yield from seen
         yield from self._parts(path, mention, places)
 
-    def _is_out_of_use(self, path: str, module: Module) -> bool:
+    def _is_out_of_use(self, path: str, module: PythonModule) -> bool:
         """Whether a module is of a distribution of which nothing is kept: a library's optional dependency."""
         own = DISTRIBUTED.match(path)
         matches = [DISTRIBUTED.match(file) for file in module.files or module.directories]
         roots = {match[0] for match in matches if match}
         return bool(roots) and not roots & (self._in_use | {own[0] if own else ""})
 
-    def _parts(self, path: str, mention: Mention, directories: tuple[str, ...]) -> Iterator[Edge]:
+    def _parts(self, path: str, mention: Mention, directories: tuple[str, ...]) -> Iterator[Import]:
         """The submodules among the names that a ``from`` imports; the others are attributes."""
         for part in mention.parts:
             module = self._find(directories, part) if directories and part != "*" else None
             if module is not None:
                 yield from _edges(path, mention, module.files, f"{mention.name}.{part}".replace("..", "."))
 
-    def _find(self, places: tuple[str, ...], name: str) -> Module | None:
+    def _find(self, places: tuple[str, ...], name: str) -> PythonModule | None:
         """A module in the first place that has it; a namespace package is in all (PEP 420)."""
         key = (places, name)
         if key not in self._modules:
             self._modules[key] = self._look(places, name)
         return self._modules[key]
 
-    def _look(self, places: tuple[str, ...], name: str) -> Module | None:
+    def _look(self, places: tuple[str, ...], name: str) -> PythonModule | None:
         portions: list[str] = []
         for place in places:
             listing = self._files.listing(place)
@@ -151,11 +153,11 @@ class Python:
                 directory = join(place, name)
                 if self._files.is_directory(directory):
                     if init := self._sources(directory, "__init__"):
-                        return Module(init, (directory,))
+                        return PythonModule(init, (directory,))
                     portions.append(directory)
             if files := self._sources(place, name):
-                return Module(files)
-        return Module((), tuple(portions)) if portions else None
+                return PythonModule(files)
+        return PythonModule((), tuple(portions)) if portions else None
 
     def _sources(self, place: str, name: str) -> tuple[str, ...]:
         """The extension module, or the source with its bytecode, or the bytecode alone (importlib)."""
@@ -190,9 +192,9 @@ class Python:
         return self._suffixed[place]
 
 
-def _edges(path: str, mention: Mention, targets: Iterable[str], name: str) -> Iterator[Edge]:
+def _edges(path: str, mention: Mention, targets: Iterable[str], name: str) -> Iterator[Import]:
     parts = mention.name.split(".")
     if mention.lazy and any(part in TESTS and f"/{part}/" not in path for part in parts):
         return
     for target in targets:
-        yield Edge(path, mention.line, name, target, mention.how, mention.lazy)
+        yield Import(path, mention.line, name, target, mention.how, mention.lazy)

@@ -7,11 +7,11 @@ import sys
 
 from tracewhale.errors import TraceWhaleError
 from tracewhale.tracing.host.control import Control
-from tracewhale.tracing.host.extended import Extended
-from tracewhale.tracing.host.fanotified import Fanotified
+from tracewhale.tracing.host.ebpf import EbpfRelay
+from tracewhale.tracing.host.fanotify import FanotifyRelay
 from tracewhale.tracing.host.recorder import Recorder
 from tracewhale.tracing.host.request import UnsupportedByProbe
-from tracewhale.tracing.host.straced import Straced
+from tracewhale.tracing.host.strace_agent import StraceAgent
 from tracewhale.tracing.records import Feature, Hello
 from tracewhale.tracing.stream import PROTOCOL_VERSION
 
@@ -33,11 +33,11 @@ def main(name: str, *words: str) -> None:
 
         Tracer(recorder, control).run()
     elif name == "ebpf":
-        Extended(recorder, control, *words).run()
+        EbpfRelay(recorder, control, *words).run()
     elif name == "fanotify":
-        Fanotified(recorder, control, *words).run()
+        FanotifyRelay(recorder, control, *words).run()
     else:
-        Straced(recorder, control).run()
+        StraceAgent(recorder, control).run()
 
 
 def say(kind: type[BaseException], error: BaseException, trace: object) -> None:

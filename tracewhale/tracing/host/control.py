@@ -105,10 +105,10 @@ class Control:
         """Yield those that wait for us by now. One that ended before said why itself."""
         waiting, self._waiting = self._waiting, []
         for take, until in waiting:
-            held = proc.is_held(take.pid, take.token)
-            if held:
+            is_waiting = proc.is_held(take.pid, take.token)
+            if is_waiting:
                 yield take
-            elif time.monotonic() < until and (held is False or os.path.exists(f"/proc/{take.pid}")):
+            elif time.monotonic() < until and (is_waiting is False or os.path.exists(f"/proc/{take.pid}")):
                 self._waiting.append((take, until))
 
     def _look_at_ports(self, now: float) -> None:

@@ -7,18 +7,18 @@ import struct
 
 from tracewhale.tracing.events import Access
 from tracewhale.tracing.records import (
-    Accessed,
+    AccessRecord,
     Busy,
-    Counted,
-    Ended,
-    Executed,
-    Failed,
-    Gone,
+    CountersRecord,
+    EndRecord,
+    ExecRecord,
+    FailureRecord,
     Hello,
     Listening,
+    ProcessEndRecord,
     Program,
     Record,
-    Started,
+    StartRecord,
 )
 
 _NUMBERS = {access: number for number, access in enumerate(Access)}
@@ -37,28 +37,28 @@ def _strings(*texts: str) -> bytes:
 
 def _body(record: Record) -> bytes:
     match record:
-        case Accessed(access, present, follow, pid, program, received, path, real, root):
+        case AccessRecord(access, present, follow, pid, program, received, path, real, root):
             flags = (_PRESENT if present else 0) | (0 if follow else _NOFOLLOW)
             head = struct.pack("<BBIIQ", _NUMBERS[access], flags, pid, program, received)
             return b"A" + head + _strings(path, real, "" if root == "/" else root)
-        case Executed(pid, program, path, environment):
+        case ExecRecord(pid, program, path, environment):
             variables = [f"{name}={value}" for name, value in environment]
             return b"E" + struct.pack("<II", pid, program) + _strings(path, *variables)
-        case Failed(access, pid, program, errno, reason):
+        case FailureRecord(access, pid, program, errno, reason):
             return b"U" + struct.pack("<BIII", _NUMBERS[access], pid, program, errno) + _strings(reason)
         case Busy(pid, program):
             return b"B" + struct.pack("<II", pid, program)
         case Program(number, path):
             return b"P" + struct.pack("<I", number) + _strings(path)
-        case Started(listener, errno, stage):
+        case StartRecord(listener, errno, stage):
             return b"S" + struct.pack("<II", listener, errno) + _strings(stage)
-        case Gone(listener):
+        case EndRecord(listener):
             return b"G" + struct.pack("<I", listener)
-        case Ended(pid, program, status):
+        case ProcessEndRecord(pid, program, status):
             return b"X" + struct.pack("<III", pid, program, status)
         case Listening(port):
             return b"L" + struct.pack("<H", port)
-        case Counted(counters):
+        case CountersRecord(counters):
             numbers = (counters.received, counters.recorded, counters.repeated)
             return b"C" + struct.pack("<5Q", *numbers, counters.unresolved, counters.ignored)
         case Hello(version, features):

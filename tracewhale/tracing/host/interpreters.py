@@ -47,7 +47,7 @@ def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
     for _ in range(DEPTH):
         try:
             name, script = _interpreter(file)
-            use = Use(Access.EXEC, True, proc.asked(pid, name, "cwd", root)) if name else None
+            use = Use(Access.EXEC, True, proc.requested_path(pid, name, "cwd", root)) if name else None
         except (OSError, struct.error):
             return
         finally:
@@ -58,7 +58,7 @@ def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
         if not script:
             return
         try:
-            file = finding.opened(pid, use.asked, follow=True)
+            file = finding.open_path(pid, use.asked, follow=True)
         except OSError:
             return
     os.close(file)
@@ -72,8 +72,8 @@ def _interpreter(file: int) -> tuple[str, bool]:
     fd = os.open(f"/proc/self/fd/{file}", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         head = os.pread(fd, HEAD, 0)
-        found = _LINE.match(head if len(head) == HEAD else head + b"\0")
-        return (os.fsdecode(found[1]), True) if found else (_of_elf(fd, head), False)
+        match = _LINE.match(head if len(head) == HEAD else head + b"\0")
+        return (os.fsdecode(match[1]), True) if match else (_of_elf(fd, head), False)
     finally:
         os.close(fd)
 
@@ -83,14 +83,14 @@ def _of_elf(fd: int, head: bytes) -> str:
     if head[:5] not in _HEADERS:
         return ""
     header, segment = _HEADERS[head[:5]]
-    kind, machine, offset, each, count = header.unpack_from(head)
-    table = each * count
+    kind, machine, offset, size_of_header, count = header.unpack_from(head)
+    table = size_of_header * count
     executed = kind in (ET_EXEC, ET_DYN) and machine in MACHINES.get(platform.machine(), ())
-    if not executed or each != segment.size or table > TABLE or offset >= 1 << 63:
+    if not executed or size_of_header != segment.size or table > TABLE or offset >= 1 << 63:
         return ""
     for number, start, size in segment.iter_unpack(os.pread(fd, table, offset)):
         if number == PT_INTERP:
             name = os.pread(fd, size, start) if 2 <= size <= PATH_MAX and start < 1 << 63 else b""
-            whole = len(name) == size and name.endswith(b"\0")
-            return os.fsdecode(name.partition(b"\0")[0]) if whole else ""
+            is_complete = len(name) == size and name.endswith(b"\0")
+            return os.fsdecode(name.partition(b"\0")[0]) if is_complete else ""
     return ""

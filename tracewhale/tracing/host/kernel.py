@@ -54,15 +54,15 @@ def read(pid: int, address: int, size: int) -> bytes:
 
 def string(pid: int, address: int, first: int = 256) -> bytes:
     """Return a string of a process's memory. Raises OSError (ENAMETOOLONG for more than PATH_MAX bytes)."""
-    found = b""
+    text = b""
     size = min(first, PAGE - address % PAGE)
-    while len(found) < PATH_MAX:
-        piece = read(pid, address + len(found), size)
+    while len(text) < PATH_MAX:
+        piece = read(pid, address + len(text), size)
         end = piece.find(b"\0")
         if end >= 0:
-            return found + piece[:end]
-        found += piece
-        size = PATH_MAX - len(found)
+            return text + piece[:end]
+        text += piece
+        size = PATH_MAX - len(text)
     raise OSError(36, os.strerror(36))
 
 

@@ -7,7 +7,7 @@ import re
 import signal
 from contextlib import suppress
 
-from tracewhale.tracing.strace.processes import RequestedPath, joined
+from tracewhale.tracing.strace.processes import RequestedPath, join
 
 _DELETED = " (deleted)"
 _LISTEN = "0A"
@@ -44,8 +44,8 @@ def is_held(pid: int, token: str) -> bool | None:
     words = _contents(pid, "cmdline").split(b"\0")
     if token.encode() not in words:
         return None
-    found = _BLOCKED.search(_contents(pid, "status"))
-    return bool(found and int(found[1], 16) >> (signal.SIGUSR2 - 1) & 1)
+    match = _BLOCKED.search(_contents(pid, "status"))
+    return bool(match and int(match[1], 16) >> (signal.SIGUSR2 - 1) & 1)
 
 
 def status(pid: int) -> str:
@@ -62,8 +62,8 @@ def is_of_container(pid: int, container: str) -> bool:
 
 def tracer(pid: int) -> int:
     """Return the process that traces this one, 0 when none does."""
-    found = _TRACER.search(_contents(pid, "status"))
-    return int(found[1]) if found else 0
+    match = _TRACER.search(_contents(pid, "status"))
+    return int(match[1]) if match else 0
 
 
 def children(pid: int) -> list[int]:
@@ -78,34 +78,34 @@ def threads(pid: int) -> list[int]:
     return []
 
 
-def mapped(pid: int) -> list[str]:
+def mapped_files(pid: int) -> list[str]:
     """Return files that a process maps, sorted."""
     fields = (line.split(b" ", 5) for line in _contents(pid, "maps").splitlines())
-    paths = {os.fsdecode(each[5].strip()) for each in fields if len(each) == 6}
-    return sorted(_unescaped(path).removesuffix(_DELETED) for path in paths if path.startswith("/"))
+    paths = {os.fsdecode(field[5].strip()) for field in fields if len(field) == 6}
+    return sorted(_unescape(path).removesuffix(_DELETED) for path in paths if path.startswith("/"))
 
 
-def _unescaped(path: str) -> str:
+def _unescape(path: str) -> str:
     """Return the kernel writes a newline in a mapped file's name as ``\\012``."""
     return path.replace("\\012", "\n")
 
 
-def opened(pid: int) -> dict[int, tuple[str, int]]:
+def open_files(pid: int) -> dict[int, tuple[str, int]]:
     """Return paths and open(2)'s flags of descriptors, those of no path left out."""
-    found = {}
+    result = {}
     with suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
             with suppress(OSError):
                 target = link(pid, f"fd/{name}")
                 flags = _FLAGS.search(_contents(pid, f"fdinfo/{name}"))
                 if target.startswith("/"):
-                    found[int(name)] = target, int(flags[1], 8) if flags else 0
-    return found
+                    result[int(name)] = target, int(flags[1], 8) if flags else 0
+    return result
 
 
 def loader_environment(pid: int) -> tuple[tuple[str, str], ...]:
     """Return the ``LD_*`` variables with which a process was executed."""
-    variables = (os.fsdecode(each).partition("=") for each in _contents(pid, "environ").split(b"\0"))
+    variables = (os.fsdecode(text).partition("=") for text in _contents(pid, "environ").split(b"\0"))
     return tuple((name, value) for name, _, value in variables if name.startswith("LD_"))
 
 
@@ -114,7 +114,7 @@ def root(pid: int) -> str:
     return link(pid, "root")
 
 
-def asked(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
+def requested_path(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
     """Return a path as a process means it: ``directory`` is the link that a relative one starts from.
 
     Raises OSError: ENOTDIR where that is no path, ENOENT for a descriptor that is not open.
@@ -124,7 +124,7 @@ def asked(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
     base = link(pid, directory)
     if not base.startswith("/"):
         raise NotADirectoryError(20, "Not a directory")
-    return RequestedPath.of_whole(joined(base, path) if path else base, base_root)
+    return RequestedPath.of_whole(join(base, path) if path else base, base_root)
 
 
 def listening(pid: int) -> set[int]:

@@ -24,7 +24,7 @@ from tracewhale.tracing.host.request import (
     becomes_tracer,
     request,
 )
-from tracewhale.tracing.records import Started
+from tracewhale.tracing.records import StartRecord
 
 # ptrace(2); python-ptrace is older than these.
 SEIZE, INTERRUPT, LISTEN, GET_SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
@@ -77,7 +77,7 @@ class Tracer:
     def run(self) -> None:
         """Until nothing is left to follow and nothing more will come. Raises Refused."""
         while not (self._control.ended and not self._programs):
-            while (stopped := _stopped()) is not None:
+            while (stopped := _wait_for_child()) is not None:
                 self._handle(*stopped)
             for take in self._control.orders():
                 self._take(take)
@@ -96,19 +96,19 @@ class Tracer:
             self._held[take.pid] = take
         else:
             self._resume = SYSCALL
-        found = False
+        is_found = False
         while new := [tid for tid in proc.threads(take.pid) if tid not in self._programs]:
             before = len(self._programs)
             for tid in new:
                 if _ptrace(SEIZE, tid, 0, options):
                     self._programs[tid] = self._recorder.program(proc.program(tid))
                     _ptrace(INTERRUPT, tid)
-            found |= len(self._programs) > before
+            is_found |= len(self._programs) > before
             if take.token or len(self._programs) == before:
                 break
-        if not take.token and found:
+        if not take.token and is_found:
             self._roots_differ |= present.tell(self._recorder, take.pid)
-            self._recorder.tell(Started(take.listener, 0, ""))
+            self._recorder.tell(StartRecord(take.listener, 0, ""))
 
     def _let_go(self) -> None:
         """Stop each thread for a moment: only one that is stopped can be let go."""
@@ -154,7 +154,7 @@ class Tracer:
         self._programs[tid] = self._recorder.program(proc.program(tid))
         take = self._held.pop(tid, None)
         if take is not None:
-            self._recorder.tell(Started(take.listener, 0, ""))
+            self._recorder.tell(StartRecord(take.listener, 0, ""))
 
     def _enter(self, tid: int) -> None:
         info = self._info
@@ -168,35 +168,33 @@ class Tracer:
         if self._roots_differ:
             with suppress(OSError):
                 root = proc.root(tid)
-        found = request(tid, info.arch, info.number, info.arguments[:], root)
-        if found is None or (tid in self._held and found.call.kind is not ArgumentKind.EXEC):
+        call_request = request(tid, info.arch, info.number, info.arguments[:], root)
+        if call_request is None or (tid in self._held and call_request.call.kind is not ArgumentKind.EXEC):
             return
-        self._request(tid, found)
+        self._request(tid, call_request)
 
-    def _request(self, tid: int, found: CallRequest) -> None:
-        call, program = found.call, self._programs[tid]
+    def _request(self, tid: int, call_request: CallRequest) -> None:
+        call, program = call_request.call, self._programs[tid]
         if call.kind is ArgumentKind.LISTEN:
             self._control.saw_listen()
-        named = found.named()
-        executed = named[0] if call.kind is ArgumentKind.EXEC else None
-        self._opens_are_judged |= found.judges_opens
+        uses = call_request.named()
+        executed = uses[0] if call.kind is ArgumentKind.EXEC else None
+        self._opens_are_judged |= call_request.judges_opens
         if isinstance(executed, Use) and not self._opens_are_judged:
             with suppress(OSError):
-                named += interpreters(tid, found.open_executed(executed), found.root)
-        self._call(tid, program, named)
+                uses += interpreters(tid, call_request.open_executed(executed), call_request.root)
+        self._call(tid, program, uses)
         self._roots_differ |= call.roots
         if isinstance(executed, Use):
             present, _ = finding.find(tid, executed.asked, follow=executed.follow)
             if present:
-                self._recorder.executed(tid, program, executed.asked.whole, found.environment())
+                self._recorder.executed(tid, program, executed.asked.whole, call_request.environment())
 
-    def _call(self, tid: int, program: int, named: Sequence[Use | Nothing]) -> None:
-        self._recorder.call(
-            tid, program, named, lambda asked, follow: finding.find(tid, asked, follow=follow)
-        )
+    def _call(self, tid: int, program: int, uses: Sequence[Use | Nothing]) -> None:
+        self._recorder.call(tid, program, uses, lambda asked, follow: finding.find(tid, asked, follow=follow))
 
 
-def _stopped() -> tuple[int, int] | None:
+def _wait_for_child() -> tuple[int, int] | None:
     """Return a child that has stopped or ended, and its status."""
     try:
         pid, status = os.waitpid(-1, os.WNOHANG | WALL)

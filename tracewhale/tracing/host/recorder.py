@@ -8,7 +8,14 @@ from dataclasses import dataclass
 
 from tracewhale.tracing.events import Access, Counters
 from tracewhale.tracing.host.encode import encode
-from tracewhale.tracing.records import Accessed, Counted, Executed, Failed, Program, Record
+from tracewhale.tracing.records import (
+    AccessRecord,
+    CountersRecord,
+    ExecRecord,
+    FailureRecord,
+    Program,
+    Record,
+)
 from tracewhale.tracing.strace.processes import RequestedPath
 
 
@@ -61,7 +68,7 @@ class Recorder:
         self,
         pid: int,
         program: int,
-        named: Sequence[Use | Nothing],
+        uses: Sequence[Use | Nothing],
         find: Callable[[RequestedPath, bool], tuple[bool, str]],
     ) -> None:
         """Count a call and tell what it named that is new.
@@ -70,11 +77,11 @@ class Recorder:
         path where that is another one.
         """
         outcome = 0
-        for each in named:
-            if isinstance(each, Use):
-                outcome = max(outcome, self._use(pid, program, each, find))
-            elif each.errno:
-                self.tell(Failed(each.access, pid, program, each.errno, each.reason))
+        for use in uses:
+            if isinstance(use, Use):
+                outcome = max(outcome, self._use(pid, program, use, find))
+            elif use.errno:
+                self.tell(FailureRecord(use.access, pid, program, use.errno, use.reason))
                 outcome = max(outcome, 2)
         self._counts[outcome] += 1
 
@@ -86,9 +93,11 @@ class Recorder:
         self._known.add((use, program))
         present, real = find(use.asked, use.follow)
         received = sum(self._counts) + 1
-        asked = use.asked
+        requested = use.asked
         self.tell(
-            Accessed(use.access, present, use.follow, pid, program, received, asked.path, real, asked.root)
+            AccessRecord(
+                use.access, present, use.follow, pid, program, received, requested.path, real, requested.root
+            )
         )
         return 3
 
@@ -97,7 +106,7 @@ class Recorder:
         key = (path, tuple(environment))
         if key not in self._execs:
             self._execs.add(key)
-            self.tell(Executed(pid, program, *key))
+            self.tell(ExecRecord(pid, program, *key))
 
     @property
     def counters(self) -> Counters:
@@ -109,4 +118,4 @@ class Recorder:
         """Tell the counters; if not ``always``, only where they have changed."""
         if always or self.counters != self.told:
             self.told = self.counters
-            self.tell(Counted(self.told))
+            self.tell(CountersRecord(self.told))

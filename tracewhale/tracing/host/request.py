@@ -62,7 +62,7 @@ class CallRequest:
     def environment(self) -> tuple[tuple[str, str], ...]:
         """Return the ``LD_*`` variables of an execve, or of none that can be read."""
         width, form = (4, "<I") if self.narrow else (8, "<Q")
-        found = []
+        result = []
         address = self.arguments[self.call.names[0].path + 2]
         try:
             for index in range(ENVIRONMENT if address else 0):
@@ -71,10 +71,10 @@ class CallRequest:
                     break
                 if kernel.read(self.pid, pointer, 3) == b"LD_":
                     name, _, value = os.fsdecode(kernel.string(self.pid, pointer)).partition("=")
-                    found.append((name, value))
+                    result.append((name, value))
         except (OSError, struct.error):
             pass
-        return tuple(found)
+        return tuple(result)
 
     @property
     def judges_opens(self) -> bool:
@@ -86,7 +86,7 @@ class CallRequest:
         name = self.call.names[0]
         if name.dirfd >= 0 and not self._path(name):
             return os.open(f"/proc/{self.pid}/{self._directory(name)}", os.O_PATH | os.O_CLOEXEC)
-        return finding.opened(self.pid, use.asked, follow=use.follow)
+        return finding.open_path(self.pid, use.asked, follow=use.follow)
 
     def _name(self, name: PathArgument) -> Use | Nothing:
         access = name.access
@@ -95,7 +95,7 @@ class CallRequest:
             path = self._path(name)
             if path is None:
                 return Nothing(access)
-            return Use(access, follow, proc.asked(self.pid, path, self._directory(name), self.root))
+            return Use(access, follow, proc.requested_path(self.pid, path, self._directory(name), self.root))
         except OSError as error:
             return Nothing(access, error.errno or 5, os.strerror(error.errno or 5))
 
@@ -157,7 +157,9 @@ class CallRequest:
             path = self._address(address, size)
             if path is None:
                 return Nothing(access)
-            return Use(access, access is Access.CONNECT, proc.asked(self.pid, path, "cwd", self.root))
+            return Use(
+                access, access is Access.CONNECT, proc.requested_path(self.pid, path, "cwd", self.root)
+            )
         except (OSError, struct.error) as error:
             number = getattr(error, "errno", None) or 14
             return Nothing(access, number, os.strerror(number))

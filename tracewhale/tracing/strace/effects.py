@@ -30,11 +30,11 @@ def affect(
     process: TracedThread,
     name: str,
     arguments: Sequence[str],
-    asked: Sequence[RequestedPath | int | None],
+    requested: Sequence[RequestedPath | int | None],
     result: Result,
 ) -> None:
     """Change a process by a call that succeeded. Raises Malformed; Unknown for what cannot be followed."""
-    path = asked[0] if asked and isinstance(asked[0], RequestedPath) else None
+    path = requested[0] if requested and isinstance(requested[0], RequestedPath) else None
     if name in OPENS and result.value is not None:
         opened = result.path or (without_dots(path.whole) if path else "")
         process.files[result.value] = Open(opened, process.pid)
@@ -74,9 +74,9 @@ def _first(arguments: Sequence[str]) -> str:
 
 def _file(process: TracedThread, arguments: Sequence[str]) -> str:
     """Return the path of a descriptor that is the first argument; "" when it is not known."""
-    number, told = lines.descriptor(_first(arguments))
-    found = process.files.get(number) if number is not None else None
-    return told or (found.path if found else "")
+    number, path = lines.descriptor(_first(arguments))
+    file = process.files.get(number) if number is not None else None
+    return path or (file.path if file else "")
 
 
 def _move(process: TracedThread, directory: str) -> None:
@@ -86,6 +86,8 @@ def _move(process: TracedThread, directory: str) -> None:
 
 def _tell_directory(process: TracedThread, arguments: Sequence[str]) -> None:
     """getcwd(2) tells the directory inside of the root."""
-    told = lines.string(_first(arguments))
-    if told is not None and told.startswith("/"):
-        process.place.directory = RequestedPath(told.removesuffix(" (deleted)"), process.place.root).whole
+    directory = lines.string(_first(arguments))
+    if directory is not None and directory.startswith("/"):
+        process.place.directory = RequestedPath(
+            directory.removesuffix(" (deleted)"), process.place.root
+        ).whole

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tracewhale.tracing.strace import lines
-from tracewhale.tracing.strace.lines import Line
+from tracewhale.tracing.strace.lines import LogLine
 
 CLONES = frozenset({"fork", "vfork", "clone", "clone3"})
 MOVES = frozenset({"chdir", "fchdir", "chroot", "unshare"})
@@ -23,9 +23,9 @@ class Families:
     parents: dict[int | None, int | None] = field(default_factory=dict)
     sharing: set[int | None] = field(default_factory=set)
     movers: set[int | None] = field(default_factory=set)
-    _started: dict[int | None, tuple[Place, Line]] = field(default_factory=dict)
+    _started: dict[int | None, tuple[Place, LogLine]] = field(default_factory=dict)
 
-    def take(self, place: Place, line: Line) -> None:
+    def take(self, place: Place, line: LogLine) -> None:
         """One line. A child's first lines may stand before its parent's call has returned.
 
         Raises Malformed.

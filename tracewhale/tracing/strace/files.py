@@ -40,11 +40,11 @@ class FileLines:
                         f"The log {self.path} is not a regular file, and is read more than once.",
                         "Write it to a file first.",
                     )
-                found = iter(lambda: file.readline(LINE_LIMIT), "")
+                pieces = iter(lambda: file.readline(LINE_LIMIT), "")
                 if status.st_size > SMALL:
-                    yield from found
+                    yield from pieces
                     return
-                lines = list(found)
+                lines = list(pieces)
         except OSError as error:
             raise TraceFileError(
                 f"The log {self.path} cannot be read: {error.strerror}.", "Name files that strace wrote."
@@ -66,6 +66,6 @@ def runs_of(names: Sequence[str]) -> list[list[Log]]:
 
 
 def _paths(name: str) -> list[str]:
-    found = [] if os.path.exists(name) else glob.glob(f"{glob.escape(name)}.*")
-    pids = [path for path in found if path.rpartition(".")[2].isdecimal()]
+    result = [] if os.path.exists(name) else glob.glob(f"{glob.escape(name)}.*")
+    pids = [path for path in result if path.rpartition(".")[2].isdecimal()]
     return sorted(pids, key=lambda path: int(path.rpartition(".")[2])) or [name]

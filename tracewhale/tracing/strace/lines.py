@@ -73,7 +73,7 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """A line. ``pid`` is None where it has none, ``clock`` the seconds that it tells (``-tt``: of a day).
 
     ``kind`` is ``call`` (whole), ``start`` (cut by another process's line, or for ever), ``rest`` (of one
@@ -94,7 +94,7 @@ class Malformed(ValueError):
     """The reason why a line or an argument cannot be understood; strace itself writes no such line."""
 
 
-def whole(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
+def whole_lines(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
     """Yield lines with their numbers, those together that a message of strace's (without ``-o``) has torn.
 
     Each must have its newline: one that has not gets a mark that makes it malformed.
@@ -111,7 +111,7 @@ def whole(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
         yield number, torn
 
 
-def line(text: str) -> Line:
+def line(text: str) -> LogLine:
     """Take a line apart. Raises Malformed for what strace does not write."""
     if text.endswith(CUT):
         raise Malformed("is cut")
@@ -124,30 +124,30 @@ def line(text: str) -> Line:
     if rest.startswith(UNREADABLE):
         # Nor was its line always ended: the next one may stand in it.
         behind = rest.rpartition(UNREADABLE)[2]
-        return line(behind) if behind[:1].isdigit() or behind.startswith("[pid") else Line("noise", pid)
+        return line(behind) if behind[:1].isdigit() or behind.startswith("[pid") else LogLine("noise", pid)
     if _END.match(rest):
-        return Line("end", pid, clock, epoch)
-    if found := _CALL.match(rest):
-        body = rest[found.end() :]
+        return LogLine("end", pid, clock, epoch)
+    if match := _CALL.match(rest):
+        body = rest[match.end() :]
         cut = _CUT.search(body)
         if cut:
             changed = int(cut["changed"]) if cut["changed"] else None
-            return Line("start", pid, clock, epoch, found["name"], body[: cut.start()], changed)
-        return Line("call", pid, clock, epoch, found["name"], body)
-    if found := _RESUMED.match(rest):
+            return LogLine("start", pid, clock, epoch, match["name"], body[: cut.start()], changed)
+        return LogLine("call", pid, clock, epoch, match["name"], body)
+    if match := _RESUMED.match(rest):
         if _CUT.search(rest):  # strace let go of the process: what is known of the call stays as it is
-            return Line("noise", pid)
-        return Line("rest", pid, clock, epoch, found["name"], rest[found.end() :])
+            return LogLine("noise", pid)
+        return LogLine("rest", pid, clock, epoch, match["name"], rest[match.end() :])
     if _NOISE.match(rest) or _NOISE.match(text):
-        return Line("noise", pid, clock, epoch)
+        return LogLine("noise", pid, clock, epoch)
     raise Malformed(f"is not one of strace's: {text[:SHOWN]!a}")
 
 
 def _seconds(clock: str | None) -> tuple[float | None, bool]:
     if clock is None:
         return None, False
-    if found := _CLOCK.fullmatch(clock):
-        hours, minutes, seconds = found.groups()
+    if match := _CLOCK.fullmatch(clock):
+        hours, minutes, seconds = match.groups()
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds), False
     seconds = float(clock)
     return (seconds, True) if seconds > 1e8 else (None, False)  # -r tells what has passed since the last line
@@ -156,7 +156,7 @@ def _seconds(clock: str | None) -> tuple[float | None, bool]:
 def arguments(text: str) -> tuple[list[str], int]:
     """Return the arguments at the beginning of ``text``, and where the ``)`` after them is (-1: there is
     none)."""
-    found: list[str] = []
+    result: list[str] = []
     begin = at = depth = 0
     missing: set[str] = set()  # ends that are not there, so that each is looked for once
     while special := _SPECIAL.search(text, at):
@@ -164,10 +164,10 @@ def arguments(text: str) -> tuple[list[str], int]:
         if word in "([{":
             depth += 1
         elif word == "," and depth == 0:
-            found.append(text[begin : at - 1].strip())
+            result.append(text[begin : at - 1].strip())
             begin = at
         elif word in ")]}" and depth == 0:
-            return _with_last(found, text[begin : at - 1]), at - 1
+            return _with_last(result, text[begin : at - 1]), at - 1
         elif word in ")]}":
             depth -= 1
         elif word == '"':
@@ -176,15 +176,15 @@ def arguments(text: str) -> tuple[list[str], int]:
                 break
             at = string.end()
         elif word != ",":
-            at = _skipped(text, at, word, missing)
-    return _with_last(found, text[begin:]), -1
+            at = _skip_annotation(text, at, word, missing)
+    return _with_last(result, text[begin:]), -1
 
 
-def _with_last(found: list[str], last: str) -> list[str]:
-    return [*found, last.strip()] if found or last.strip() else []
+def _with_last(arguments_: list[str], last: str) -> list[str]:
+    return [*arguments_, last.strip()] if arguments_ or last.strip() else []
 
 
-def _skipped(text: str, at: int, word: str, missing: set[str]) -> int:
+def _skip_annotation(text: str, at: int, word: str, missing: set[str]) -> int:
     """Behind a comment, or behind what ``-y`` tells of a descriptor, in which a socket may have ``->``."""
     of_descriptor = _PATH_END if text.startswith("/", at) else _OTHER_END
     ending = of_descriptor if word == "<" else _COMMENT_END
@@ -197,13 +197,13 @@ def _skipped(text: str, at: int, word: str, missing: set[str]) -> int:
 
 def result(text: str) -> Result:
     """Return what follows the arguments, from their ``)`` on. Raises Malformed."""
-    found = _RESULT.match(text)
-    if found is None:
+    match = _RESULT.match(text)
+    if match is None:
         if text.startswith(") = ?"):
             return Result(None)
         raise Malformed("has no result")
-    value = None if found["value"] == "?" else _number(found["outside"] or found["value"])
-    return Result(value, found["errno"] or "", _told(found["name"]))
+    value = None if match["value"] == "?" else _number(match["outside"] or match["value"])
+    return Result(value, match["errno"] or "", _descriptor_path(match["name"]))
 
 
 def _number(text: str) -> int:
@@ -216,23 +216,23 @@ def string(argument: str) -> str | None:
         raise Malformed("has a path that is cut")
     if len(argument) < 2 or not argument.startswith('"') or not argument.endswith('"'):
         return None
-    return _unquoted(argument[1:-1])
+    return _unquote(argument[1:-1])
 
 
-def _unquoted(text: str) -> str:
+def _unquote(text: str) -> str:
     """Without strace's escapes: ``\\n``, ``\\57`` and ``\\x2f``. Raises Malformed for a NUL."""
-    unescaped = _unescaped(text)
+    unescaped = _unescape(text)
     if "\0" in unescaped:
         raise Malformed("has a character that no path can have")
     return unescaped
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     if "\\" not in text:
         return text
 
-    def byte(found: re.Match[bytes]) -> bytes:
-        hexadecimal, octal, other = found.groups()
+    def byte(match: re.Match[bytes]) -> bytes:
+        hexadecimal, octal, other = match.groups()
         if other is not None:
             return _PLAIN.get(other, other)
         return bytes([(int(hexadecimal, 16) if hexadecimal else int(octal, 8)) & 0xFF])
@@ -243,19 +243,19 @@ def _unescaped(text: str) -> str:
 def descriptor(argument: str) -> tuple[int | None, str]:
     """Return a file descriptor (None: AT_FDCWD) and the path that ``-y`` tells of it, or "". Raises
     Malformed."""
-    found = _FILE.match(argument)
-    if found is None:
+    match = _FILE.match(argument)
+    if match is None:
         raise Malformed("has no file descriptor where there is one")
-    number = None if found["number"] == "AT_FDCWD" else _number(found["number"])
-    return (None if number in (-100, 0xFFFFFF9C) else number), _told(found["name"])
+    number = None if match["number"] == "AT_FDCWD" else _number(match["number"])
+    return (None if number in (-100, 0xFFFFFF9C) else number), _descriptor_path(match["name"])
 
 
-def _told(name: str | None) -> str:
+def _descriptor_path(name: str | None) -> str:
     """Return the path that ``-y`` tells of a descriptor; "" for sockets, pipes and the like.
 
     With ``-yy`` the kind of a device stands behind it in brackets of its own.
     """
-    path = _unquoted((name or "").partition("<")[0]).removesuffix(" (deleted)")
+    path = _unquote((name or "").partition("<")[0]).removesuffix(" (deleted)")
     return path if path.startswith("/") else ""
 
 
@@ -286,8 +286,8 @@ def has(argument: str, name: str, bit: int) -> bool:
 def field(argument: str, name: str) -> str:
     """Return the text of a field of a structure: ``flags`` in ``{flags=O_RDONLY, mode=0}``; "" when
     absent."""
-    for each in structure(argument):
-        key, equals, value = each.partition("=")
+    for member in structure(argument):
+        key, equals, value = member.partition("=")
         if equals and key == name:
             return value
     return ""

@@ -12,10 +12,10 @@ from tracewhale.tracing.events import Trace
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.effects import Unknown
 from tracewhale.tracing.strace.families import Families, Place
-from tracewhale.tracing.strace.gathered import Gathered
-from tracewhale.tracing.strace.lines import Line, Malformed
+from tracewhale.tracing.strace.lines import LogLine, Malformed
 from tracewhale.tracing.strace.machine import LogInterpreter, Sink
 from tracewhale.tracing.strace.processes import Start
+from tracewhale.tracing.strace.trace_sink import TraceSink
 
 NOTHING = Start()
 """Of a process of which nothing is known before its first line."""
@@ -41,7 +41,7 @@ def parse(logs: Sequence[Log], *, first: Start = NOTHING, starts: Mapping[int, S
     Programs of events are as they were executed: symbolic links in them are not resolved. Raises
     TraceFileError where a log is cut, damaged or none, or does not tell what a relative path is relative to.
     """
-    gathered = Gathered()
+    gathered = TraceSink()
     read(logs, gathered, first=first, starts=starts)
     trace = gathered.trace()
     if not trace.counters.received:
@@ -60,7 +60,7 @@ def read(
         try:
             families.take(place, line)
         except Malformed as error:
-            raise _refused(logs, place, error) from None
+            raise _file_error(logs, place, error) from None
         timed = timed and line.clock is not None
     ordered = _by_time(logs) if timed else _by_birth(logs, families)
     unordered = frozenset() if timed or len(logs) == 1 else families.unordered()
@@ -71,35 +71,35 @@ def read(
             machine.take(line, families.births.get(place))
         machine.end()
     except (Malformed, Unknown) as error:
-        raise _refused(logs, place, error) from None
+        raise _file_error(logs, place, error) from None
 
 
-def _refused(logs: Sequence[Log], place: Place, error: Malformed | Unknown) -> TraceFileError:
+def _file_error(logs: Sequence[Log], place: Place, error: Malformed | Unknown) -> TraceFileError:
     hint = error.hint if isinstance(error, Unknown) else f"A log is whole when -o wrote it. {_AGAIN}"
     return TraceFileError(f"{logs[place[0]].name}: line {place[1]} {error}.", hint)
 
 
-def _read(logs: Sequence[Log], index: int) -> Iterator[tuple[Place, Line]]:
+def _read(logs: Sequence[Log], index: int) -> Iterator[tuple[Place, LogLine]]:
     """Yield a log's lines but for noise, with the process that wrote each, where the log says so."""
     suffix = _SUFFIX.search(logs[index].name)
     own = int(suffix[1]) if suffix else None
-    for number, text in lines.whole(logs[index].lines):
+    for number, text in lines.whole_lines(logs[index].lines):
         place = (index, number)
         try:
             line = lines.line(text)
         except Malformed as error:
-            raise _refused(logs, place, error) from None
+            raise _file_error(logs, place, error) from None
         if line.kind != "noise":
             yield place, replace(line, pid=own) if line.pid is None and own is not None else line
 
 
-def _read_all(logs: Sequence[Log]) -> Iterator[tuple[Place, Line]]:
+def _read_all(logs: Sequence[Log]) -> Iterator[tuple[Place, LogLine]]:
     for index in range(len(logs)):
         yield from _read(logs, index)
 
 
-def _by_time(logs: Sequence[Log]) -> Iterator[tuple[Place, Line]]:
-    def clocked(index: int) -> Iterator[tuple[float, Place, Line]]:
+def _by_time(logs: Sequence[Log]) -> Iterator[tuple[Place, LogLine]]:
+    def clocked(index: int) -> Iterator[tuple[float, Place, LogLine]]:
         passed, last = 0.0, 0.0
         for place, line in _read(logs, index):
             clock = line.clock or 0.0
@@ -109,19 +109,19 @@ def _by_time(logs: Sequence[Log]) -> Iterator[tuple[Place, Line]]:
             yield passed + clock, place, line
 
     streams = [clocked(index) for index in range(len(logs))]
-    for _, place, line in heapq.merge(*streams, key=lambda each: each[0]):
+    for _, place, line in heapq.merge(*streams, key=lambda item: item[0]):
         yield place, line
 
 
-def _by_birth(logs: Sequence[Log], families: Families) -> Iterator[tuple[Place, Line]]:
+def _by_birth(logs: Sequence[Log], families: Families) -> Iterator[tuple[Place, LogLine]]:
     """Yield each log after that of the process that made its own."""
     pids = [_SUFFIX.search(log.name) for log in logs]
-    of_pid = {int(found[1]): index for index, found in enumerate(pids) if found}
+    of_pid = {int(match[1]): index for index, match in enumerate(pids) if match}
     children: dict[int, list[int]] = {}
     for (parent, _), child in families.births.items():
         if child in of_pid and of_pid[child] != parent:
             children.setdefault(parent, []).append(of_pid[child])
-    born = {child for each in children.values() for child in each}
+    born = {child for pids_of_parent in children.values() for child in pids_of_parent}
     waiting = [index for index in reversed(range(len(logs))) if index not in born]
     done: set[int] = set()
     while waiting or len(done) < len(logs):

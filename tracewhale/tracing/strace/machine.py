@@ -13,9 +13,9 @@ from tracewhale.tracing.events import Access, Event, Exec
 from tracewhale.tracing.strace import lines
 from tracewhale.tracing.strace.effects import EFFECTS, Unknown, affect
 from tracewhale.tracing.strace.families import clone_flags
-from tracewhale.tracing.strace.lines import Line, Malformed, Result
+from tracewhale.tracing.strace.lines import LogLine, Malformed, Result
 from tracewhale.tracing.strace.meaning import loader_environment, use, was_present
-from tracewhale.tracing.strace.processes import RequestedPath, Start, TracedThread, joined
+from tracewhale.tracing.strace.processes import RequestedPath, Start, TracedThread, join
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Failure:
 class Sink(Protocol):
     """The receiver of the lines' meaning. Processes have the log's numbers, 0 where it has none."""
 
-    def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
+    def call(self, pid: int, outcomes: Sequence[Event | Failure | None]) -> None:
         """A call: each of its paths, None for one that it does not name."""
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:
@@ -73,7 +73,7 @@ class LogInterpreter:
         self._heard: set[int | None] = set()
         self._pending: dict[int | None, Pending] = {}
 
-    def take(self, line: Line, child: int | None = None) -> None:
+    def take(self, line: LogLine, child: int | None = None) -> None:
         """One line; ``child`` is the process that its call makes. Raises Malformed, Unknown."""
         process = self._process(line.pid)
         self._heard.add(process.pid)
@@ -97,7 +97,7 @@ class LogInterpreter:
         for pid in list(self._pending):
             self._abandon(self._processes[pid])
 
-    def _resume(self, process: TracedThread, line: Line) -> None:
+    def _resume(self, process: TracedThread, line: LogLine) -> None:
         begun = self._pending.get(process.pid)
         if begun is None:
             return  # it began before the log did
@@ -135,7 +135,9 @@ class LogInterpreter:
 
     # What a call begins with.
 
-    def _begin(self, process: TracedThread, line: Line, arguments: Sequence[str], child: int | None) -> None:
+    def _begin(
+        self, process: TracedThread, line: LogLine, arguments: Sequence[str], child: int | None
+    ) -> None:
         call = BY_NAME.get(line.name)
         bases = [self._base(process, name, arguments) for name in call.names] if call else []
         if line.changed is not None:  # a thread's execve goes on as its group's first
@@ -153,12 +155,12 @@ class LogInterpreter:
     def _base(self, process: TracedThread, name: PathArgument, arguments: Sequence[str]) -> str | Unknown:
         """Return what a path is relative to, whole; Unknown is raised only where the path is relative."""
         if 0 <= name.dirfd < len(arguments):
-            number, told = lines.descriptor(arguments[name.dirfd])
+            number, path = lines.descriptor(arguments[name.dirfd])
             if number is not None:
-                return told or self._opened(process, number)
-            if told:
-                process.place.directory = told
-                return told
+                return path or self._opened(process, number)
+            if path:
+                process.place.directory = path
+                return path
         if process.pid in self._unordered:
             return Unknown(
                 "has a path relative to a directory that threads change, and the logs do not tell when",
@@ -170,13 +172,13 @@ class LogInterpreter:
         )
 
     def _opened(self, process: TracedThread, number: int) -> str | Unknown:
-        found = process.files.get(number)
-        if found is None or not found.path:
+        file = process.files.get(number)
+        if file is None or not file.path:
             what = f"uses descriptor {number}, and the log does not tell what that is"
-        elif process.pid in self._unordered and found.pid != process.pid:
+        elif process.pid in self._unordered and file.pid != process.pid:
             what = f"uses descriptor {number} of another thread, and the logs do not tell when it was opened"
         else:
-            return found.path
+            return file.path
         return Unknown(what, "Trace again with -f -y, which tell it.")
 
     # What it ends with.
@@ -199,42 +201,44 @@ class LogInterpreter:
         self, process: TracedThread, begun: Pending, arguments: Sequence[str], result: Result
     ) -> None:
         call = BY_NAME.get(begun.name)
-        asked: list[RequestedPath | int | None] = []
+        requested: list[RequestedPath | int | None] = []
         if call is not None and call.names:
-            asked = [
-                _asked(call, name, base, begun.root, arguments, result)
+            requested = [
+                _requested_path(call, name, base, begun.root, arguments, result)
                 for name, base in zip(call.names, begun.bases, strict=True)
             ]
-            self._tell(process, call, arguments, asked, result)
+            self._tell(process, call, arguments, requested, result)
         if result.value is not None and not result.errno:
-            affect(process, begun.name, arguments, asked, result)
+            affect(process, begun.name, arguments, requested, result)
 
     def _tell(
         self,
         process: TracedThread,
         call: SystemCall,
         arguments: Sequence[str],
-        asked: Sequence[RequestedPath | int | None],
+        requested: Sequence[RequestedPath | int | None],
         result: Result,
     ) -> None:
-        told: list[Event | Failure | None] = []
-        for name, path in zip(call.names, asked, strict=True):
+        outcomes: list[Event | Failure | None] = []
+        for name, path in zip(call.names, requested, strict=True):
             access, follow = use(call, name, arguments)
             if path is None:
-                told.append(None)
+                outcomes.append(None)
             elif isinstance(path, int):
-                told.append(Failure(access, process.program, path))
+                outcomes.append(Failure(access, process.program, path))
             else:
                 present = was_present(access, result, arguments)
                 real = "" if result.path == path.whole else result.path
-                told.append(Event(path.path, access.value, process.program, present, follow, real, path.root))
-        self._sink.call(process.pid or 0, told)
-        if call.kind is ArgumentKind.EXEC and result.value == 0 and isinstance(asked[0], RequestedPath):
-            execution = Exec(asked[0].whole, loader_environment(arguments))
+                outcomes.append(
+                    Event(path.path, access.value, process.program, present, follow, real, path.root)
+                )
+        self._sink.call(process.pid or 0, outcomes)
+        if call.kind is ArgumentKind.EXEC and result.value == 0 and isinstance(requested[0], RequestedPath):
+            execution = Exec(requested[0].whole, loader_environment(arguments))
             self._sink.executed(process.pid or 0, process.program, execution)
 
 
-def _asked(
+def _requested_path(
     call: SystemCall,
     name: PathArgument,
     base: str | Unknown,
@@ -248,7 +252,7 @@ def _asked(
     Raises Malformed, and Unknown where the path is relative to what is not known.
     """
     if name.path < 0:
-        return RequestedPath.of_whole(_known(base), root)
+        return RequestedPath.of_whole(_known_base(base), root)
     if name.path >= len(arguments):
         raise Malformed(f"has no argument {name.path + 1}")
     argument = arguments[name.path]
@@ -267,7 +271,7 @@ def _asked(
         raise Malformed("has an address where there is a path (-e raw)")
     if not path:
         return (
-            RequestedPath.of_whole(_known(base), root)
+            RequestedPath.of_whole(_known_base(base), root)
             if call.kind is ArgumentKind.EXEC and name.dirfd >= 0
             else None
         )
@@ -275,10 +279,10 @@ def _asked(
         path = path.lstrip("/") or "."
     if path.startswith("/"):
         return RequestedPath(path, root)
-    return RequestedPath.of_whole(joined(_known(base), path), root)
+    return RequestedPath.of_whole(join(_known_base(base), path), root)
 
 
-def _known(base: str | Unknown) -> str:
+def _known_base(base: str | Unknown) -> str:
     if isinstance(base, Unknown):
         raise base
     return base

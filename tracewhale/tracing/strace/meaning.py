@@ -38,10 +38,10 @@ def was_present(access: Access, result: Result, arguments: Sequence[str]) -> boo
 
 def loader_environment(arguments: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Return the ``LD_*`` variables of execve(2), which a log has with ``-v`` only. Raises Malformed."""
-    found = []
+    result = []
     for argument in arguments[2:]:
-        for each in lines.structure(argument):
-            if each.startswith('"LD_'):
-                name, _, value = (lines.string(each) or "").partition("=")
-                found.append((name, value))
-    return tuple(found)
+        for text in lines.structure(argument):
+            if text.startswith('"LD_'):
+                name, _, value = (lines.string(text) or "").partition("=")
+                result.append((name, value))
+    return tuple(result)

@@ -85,7 +85,7 @@ class TracedThread:
         self.files = dict(self.files) if files else self.files
 
 
-def joined(directory: str, path: str) -> str:
+def join(directory: str, path: str) -> str:
     """Return a relative path as a whole one, as it was asked for: nothing in it is resolved."""
     return f"{directory.rstrip('/')}/{path}"
 

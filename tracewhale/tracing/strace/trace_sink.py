@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from tracewhale.tracing.events import Counters, Event, Exec, Trace, Unresolved
+from tracewhale.tracing.events import Counters, Event, Exec, Trace, UnresolvedPath
 from tracewhale.tracing.strace.machine import Failure
 
 IGNORED, REPEATED, UNRESOLVED, RECORDED = range(4)
 """The outcome of a call; if its two paths differ, that of the last."""
 
 
-class Gathered:
+class TraceSink:
     """A sink that keeps everything."""
 
     def __init__(self) -> None:
@@ -21,16 +21,16 @@ class Gathered:
         self._failures: Counter[tuple[str, str, str]] = Counter()
         self._counts = [0, 0, 0, 0]
 
-    def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
+    def call(self, pid: int, outcomes: Sequence[Event | Failure | None]) -> None:
         """As Sink.call."""
         outcome = IGNORED
-        for each in told:
-            if isinstance(each, Failure):
-                self._failures[each.access.value, each.program, each.reason] += 1
+        for item in outcomes:
+            if isinstance(item, Failure):
+                self._failures[item.access.value, item.program, item.reason] += 1
                 outcome = max(outcome, UNRESOLVED)
-            elif each is not None:
-                outcome = max(outcome, REPEATED if each in self._events else RECORDED)
-                self._events.add(each)
+            elif item is not None:
+                outcome = max(outcome, REPEATED if item in self._events else RECORDED)
+                self._events.add(item)
         self._counts[outcome] += 1
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:
@@ -47,6 +47,6 @@ class Gathered:
             request={},
             events=frozenset(self._events),
             execs=frozenset(self._execs),
-            unresolved=tuple(sorted(Unresolved(*key, count) for key, count in self._failures.items())),
+            unresolved=tuple(sorted(UnresolvedPath(*key, count) for key, count in self._failures.items())),
             counters=Counters(sum(self._counts), recorded, repeated, unresolved, ignored),
         )

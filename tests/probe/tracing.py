@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracewhale.tracing.events import Event
-from tracewhale.tracing.stream import Accessed, Collector, Counted, Record
+from tracewhale.tracing.stream import AccessRecord, Collector, CountersRecord, Record
 
 SECONDS = 120
 
@@ -111,11 +111,11 @@ def agent(probe: Path, *options: str) -> Iterator[Agent]:
     assert (process.returncode, process.stderr and process.stderr.closed) == (0, True)
     running.collector.finish()
     assert running.collector.counters.lost == 0
-    assert isinstance(running.records[-1], Counted)
+    assert isinstance(running.records[-1], CountersRecord)
 
 
 @dataclass(frozen=True)
-class Traced:
+class TracedCommand:
     """A command that ran under an agent of its own."""
 
     status: int
@@ -134,9 +134,9 @@ class Traced:
         (found,) = (e for e in self.collector.events if (e.path, e.access) == (str(path), access))
         return found
 
-    def accesses(self, path: str | Path) -> list[Accessed]:
+    def accesses(self, path: str | Path) -> list[AccessRecord]:
         """The records of a path, in order."""
-        return [r for r in self.records if isinstance(r, Accessed) and r.path == str(path)]
+        return [r for r in self.records if isinstance(r, AccessRecord) and r.path == str(path)]
 
 
 def trace(
@@ -146,14 +146,14 @@ def trace(
     *,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-) -> Traced:
+) -> TracedCommand:
     """Run a command under an agent of its own."""
     with agent(probe) as running:
         done = running.run(argv, options, env=env, cwd=cwd)
-    return Traced(done.returncode, done.stdout, done.stderr, running.collector, running.records)
+    return TracedCommand(done.returncode, done.stdout, done.stderr, running.collector, running.records)
 
 
-def python(probe: Path, code: str, *arguments: str | Path, cwd: Path | None = None) -> Traced:
+def python(probe: Path, code: str, *arguments: str | Path, cwd: Path | None = None) -> TracedCommand:
     """Trace Python code, which must succeed; ``sys.argv[1:]`` are the arguments."""
     words = [sys.executable, "-I", "-S", "-c", code, *map(str, arguments)]
     traced = trace(probe, words, cwd=cwd)

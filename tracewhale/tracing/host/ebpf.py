@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tracewhale.tracing.host import present
 from tracewhale.tracing.host.control import Take
-from tracewhale.tracing.host.relayed import Relay
+from tracewhale.tracing.host.relay import Relay
 
 
-class Extended(Relay):
+class EbpfRelay(Relay):
     """Watches the control group of the first process that is taken, or the processes if they have none."""
 
     name = "ebpf"

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.probe.traced import SECONDS, Traced
+from tests.probe.tracing import SECONDS, TracedCommand
 from tracewhale.tracing.stream import Collector, Record
 
 DOORS = {"ptrace": "--hold-traced", "strace": "--hold", "fanotify": "--hold", "ebpf": "--hold"}
 
 
 @dataclass
-class Hosted:
+class HostProbe:
     """A running agent. Its records are complete once the context of ``agent()`` has ended."""
 
     name: str
@@ -68,14 +68,14 @@ class Hosted:
 
 
 @contextmanager
-def agent(name: str, probe: Path, *, status: int = 0) -> Iterator[Hosted]:
+def agent(name: str, probe: Path, *, status: int = 0) -> Iterator[HostProbe]:
     """An agent until the end of the block, which fails unless it ends with ``status``."""
     words = [sys.executable, "-m", "tracewhale.tracing.host", name]
     words += [str(probe)] if name in ("ebpf", "fanotify") else []
     with subprocess.Popen(
         words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
-        running = Hosted(name, probe, process)
+        running = HostProbe(name, probe, process)
         reader = threading.Thread(target=running.read)
         reader.start()
         try:
@@ -94,9 +94,9 @@ def agent(name: str, probe: Path, *, status: int = 0) -> Iterator[Hosted]:
         assert running.collector.counters.lost == 0
 
 
-def trace(name: str, probe: Path, argv: Sequence[str], *, cwd: Path | None = None) -> Traced:
+def trace(name: str, probe: Path, argv: Sequence[str], *, cwd: Path | None = None) -> TracedCommand:
     """Run a command to its end under an agent of its own."""
     with agent(name, probe) as running:
         process = running.start(argv, cwd=cwd)
         stdout, stderr = process.communicate(timeout=SECONDS)
-    return Traced(process.returncode, stdout, stderr, running.collector, running.records)
+    return TracedCommand(process.returncode, stdout, stderr, running.collector, running.records)

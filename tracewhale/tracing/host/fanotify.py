@@ -9,11 +9,11 @@ from contextlib import suppress
 from tracewhale.tracing.host import proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Recorder
-from tracewhale.tracing.host.relayed import Relay
-from tracewhale.tracing.records import Started
+from tracewhale.tracing.host.relay import Relay
+from tracewhale.tracing.records import StartRecord
 
 
-class Fanotified(Relay):
+class FanotifyRelay(Relay):
     """Marks the mounts of the first process that is taken; whatever enters later has the same."""
 
     name = "fanotify"
@@ -37,5 +37,5 @@ class Fanotified(Relay):
         for take in list(self._going):
             if proc.is_held(take.pid, take.token) is None:
                 self._going.remove(take)
-                self._recorder.tell(Started(take.listener, 0, ""))
+                self._recorder.tell(StartRecord(take.listener, 0, ""))
         return super().is_busy() or bool(self._going)

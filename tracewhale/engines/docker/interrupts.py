@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def whole(work: Callable[[], T]) -> T:
+def run_to_end(work: Callable[[], T]) -> T:
     """Do ``work`` to its end, also where Ctrl-C comes meanwhile, which is then raised.
 
     So what a request makes in the engine is known by the time it has to be removed. ``work`` must keep what

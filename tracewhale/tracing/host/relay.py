@@ -11,7 +11,14 @@ from dataclasses import replace
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Recorder
 from tracewhale.tracing.host.request import UnsupportedByProbe
-from tracewhale.tracing.records import Accessed, Counted, Executed, Failed, Program, Record
+from tracewhale.tracing.records import (
+    AccessRecord,
+    CountersRecord,
+    ExecRecord,
+    FailureRecord,
+    Program,
+    Record,
+)
 from tracewhale.tracing.stream import Decoder, decode
 
 CHUNK = 1 << 16
@@ -141,12 +148,12 @@ class Translator:
         match record:
             case Program(number, path):
                 self._programs[number] = self._recorder.program(path)
-            case Accessed():
+            case AccessRecord():
                 program, received = self._programs[record.program], record.received + own.received
                 yield replace(record, program=program, received=received)
-            case Executed() | Failed():
+            case ExecRecord() | FailureRecord():
                 yield replace(record, program=self._programs.get(record.program, record.program))
-            case Counted(counters):
-                yield Counted(counters + own)
+            case CountersRecord(counters):
+                yield CountersRecord(counters + own)
             case _:
                 yield record

@@ -83,7 +83,7 @@ ASKED = (
 )  # fmt: skip
 
 
-def planned(*asked: str, **options: Any) -> tuple[Made, Plan]:
+def plan_sample(*asked: str, **options: Any) -> tuple[Made, Plan]:
     """The plan of some paths, of all by default."""
     made = Made(TREE, FILES)
     events = frozenset(Event(path, "read", "/opt/app/main", present=True) for path in asked or ASKED)
@@ -91,11 +91,11 @@ def planned(*asked: str, **options: Any) -> tuple[Made, Plan]:
 
 
 @contextmanager
-def written(
+def write_sample(
     recipe: Recipe = PLAIN, environ: Mapping[str, str] = {}, original: Original = ORIGINAL
 ) -> Iterator[tuple[WrittenImage, LayerTree]]:
     """An image made by a recipe, and its files as they can be read out of its layers."""
-    made, plan = planned()
+    made, plan = plan_sample()
     with write(
         made.view, reserve(made.view, plan, original, recipe, environ), original, recipe, environ
     ) as image:

@@ -24,7 +24,7 @@ from tracewhale.tracing.host import present, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.host.request import OWN_TRACER, UnsupportedByProbe
-from tracewhale.tracing.records import Started
+from tracewhale.tracing.records import StartRecord
 from tracewhale.tracing.strace import Failure, FileLines, Log, Start, read
 from tracewhale.tracing.strace.effects import EFFECTS
 from tracewhale.tracing.strace.families import CLONES
@@ -60,7 +60,7 @@ class StraceRun:
     started: bool = False
 
 
-class Straced:
+class StraceAgent:
     """One strace for each process that is taken, with all its children."""
 
     def __init__(self, recorder: Recorder, control: Control) -> None:
@@ -113,7 +113,7 @@ class Straced:
     def _tell_started(self, run: StraceRun) -> None:
         if not run.started:
             run.started = True
-            self._recorder.tell(Started(run.take.listener, 0, ""))
+            self._recorder.tell(StartRecord(run.take.listener, 0, ""))
 
     def _finish(self, run: StraceRun) -> None:
         """Let go of what still runs, and read the log. Raises TraceFileError."""
@@ -127,32 +127,34 @@ class Straced:
         lines = FileLines(str(run.log))
         if any(TRACING.search(line) for line in lines if PTRACE in line):
             raise UnsupportedByProbe(OWN_TRACER)
-        told = Told(self._recorder)
-        read([Log("strace's log", lines)], told, starts=run.starts)
-        if told.executions:
+        recorder_sink = RecorderSink(self._recorder)
+        read([Log("strace's log", lines)], recorder_sink, starts=run.starts)
+        if recorder_sink.executions:
             self._tell_started(run)
 
 
-class Told:
+class RecorderSink:
     """A sink that hands on what a log tells to a recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self.executions = 0
 
-    def call(self, pid: int, told: Sequence[Event | Failure | None]) -> None:
+    def call(self, pid: int, outcomes: Sequence[Event | Failure | None]) -> None:
         """As Sink.call."""
-        program = self._recorder.program(next((each.program for each in told if each is not None), ""))
-        found: dict[RequestedPath, tuple[bool, str]] = {}
-        named: list[Use | Nothing] = []
-        for each in told:
-            if isinstance(each, Event):
-                asked = RequestedPath(each.path, each.root)
-                found[asked] = each.present, each.real
-                named.append(Use(Access(each.access), each.follow, asked))
-            elif each is not None:
-                named.append(Nothing(each.access, each.errno, each.reason))
-        self._recorder.call(pid, program, named, lambda asked, follow: found[asked])
+        program = self._recorder.program(
+            next((outcome.program for outcome in outcomes if outcome is not None), "")
+        )
+        presence: dict[RequestedPath, tuple[bool, str]] = {}
+        result: list[Use | Nothing] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Event):
+                path = RequestedPath(outcome.path, outcome.root)
+                presence[path] = outcome.present, outcome.real
+                result.append(Use(Access(outcome.access), outcome.follow, path))
+            elif outcome is not None:
+                result.append(Nothing(outcome.access, outcome.errno, outcome.reason))
+        self._recorder.call(pid, program, result, lambda path, follow: presence[path])
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:
         """As Sink.executed."""
@@ -163,7 +165,7 @@ class Told:
 
 def _start(pid: int) -> Start:
     try:
-        files = {number: path for number, (path, _) in proc.opened(pid).items()}
+        files = {number: path for number, (path, _) in proc.open_files(pid).items()}
         return Start(proc.link(pid, "cwd"), proc.root(pid), proc.program(pid), files)
     except OSError:
         return Start()

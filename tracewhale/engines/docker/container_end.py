@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from docker import APIClient
 
-from tracewhale.engines.base import Ended
+from tracewhale.engines.base import EndedContainer
 from tracewhale.engines.docker.engine import api_errors
 from tracewhale.engines.docker.target import inspect_container
 from tracewhale.tracing.events import Outcome
@@ -21,7 +21,7 @@ OVER = ("exited", "dead", "created")
 """States of a container that runs no more; one that is ``created`` may have failed to start."""
 
 
-def ended(client: APIClient, identifier: str) -> Ended | None:
+def ended_container(client: APIClient, identifier: str) -> EndedContainer | None:
     """How a container ended; None for one that runs, and for one that nobody tried to start."""
     container = inspect_container(client, identifier)
     state = container["State"]
@@ -37,11 +37,11 @@ def ended(client: APIClient, identifier: str) -> Ended | None:
         stderr=_log(client, identifier, stdout=False),
         hostname=str(container["Config"].get("Hostname", "")),
     )
-    return Ended(outcome, refusal)
+    return EndedContainer(outcome, refusal)
 
 
 def _log(client: APIClient, identifier: str, *, stdout: bool) -> bytes:
     """One of the outputs in the log; empty where the log driver keeps none that can be read."""
     with api_errors(f"read the log of {identifier}"):
-        found = cast(Any, client).logs(identifier, stdout=stdout, stderr=not stdout, tail=LINES)
-    return bytes(found)[-LOG_LIMIT:]
+        pieces = cast(Any, client).logs(identifier, stdout=stdout, stderr=not stdout, tail=LINES)
+    return bytes(pieces)[-LOG_LIMIT:]

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tracewhale.engines.docker.uninterrupted import whole
+from tracewhale.engines.docker.interrupts import run_to_end
 
 
 def test_an_interrupt_comes_after_the_work() -> None:
@@ -20,11 +20,11 @@ def test_an_interrupt_comes_after_the_work() -> None:
         done.append("made")
 
     with pytest.raises(KeyboardInterrupt):
-        whole(work)
+        run_to_end(work)
     assert done == ["made"]
 
 
 def test_results_and_errors_are_those_of_the_work() -> None:
-    assert whole(lambda: 5) == 5
+    assert run_to_end(lambda: 5) == 5
     with pytest.raises(ZeroDivisionError):
-        whole(lambda: 1 // 0)
+        run_to_end(lambda: 1 // 0)
