@@ -1,12 +1,18 @@
+/* The subcommands. To add one, add its row here and its files in a folder of their own. */
 #ifndef MAIN_H
 #define MAIN_H
 
-/* The subcommands. argv starts behind the subcommand's name; the result is the exit status. */
-int agent_main(char **argv);
-int ebpf_main(char **argv);
-int fanotify_main(char **argv);
-int init_main(char **argv);
-int serve_main(char **argv);
-int sandbox_main(char **argv);
+#define SUBCOMMANDS(ROW)                                                                                     \
+    ROW(agent)                                                                                               \
+    ROW(ebpf)                                                                                                \
+    ROW(fanotify)                                                                                            \
+    ROW(init)                                                                                                \
+    ROW(sandbox)                                                                                             \
+    ROW(serve)
+
+/* NAME_main() runs a subcommand. argv starts behind the subcommand's name; the result is the exit status. */
+#define DECLARE(name) int name##_main(char **argv);
+SUBCOMMANDS(DECLARE)
+#undef DECLARE
 
 #endif

@@ -10,7 +10,7 @@
 
 static void *checked(void *memory) {
     if (!memory)
-        fail(EXIT_PROBE, "agent: no memory for names: ", strerror(errno));
+        die_errno(EXIT_PROBE, "agent: no memory for names");
     return memory;
 }
 

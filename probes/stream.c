@@ -26,7 +26,7 @@ void stream_open(void) {
 
 static void write_out(const void *bytes, size_t count) {
     if (!write_all(1, bytes, count))
-        fail(EXIT_PROBE, "agent: cannot write events: ", strerror(errno));
+        die_errno(EXIT_PROBE, "agent: cannot write events");
 }
 
 bool stream_waits(void) { return waits; }
@@ -38,7 +38,7 @@ void stream_flush(void) {
 
 static void put(const void *bytes, size_t count) {
     if (count > sizeof buffer - size)
-        fail(EXIT_PROBE, "agent: a record is too large");
+        die(EXIT_PROBE, "agent: a record is too large");
     memcpy(buffer + size, bytes, count);
     size += count;
 }

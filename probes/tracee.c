@@ -95,10 +95,8 @@ uint32_t tracee_process(uint32_t tid) {
     if (tracee_is_of(tid, tid))
         return tid;
     proc_path(path, tid, "status", -1);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    if (fd >= 0)
-        close(fd);
     text[size > 0 ? size : 0] = 0;
     const char *at = strstr(text, field);
     uint32_t number = 0;

@@ -82,32 +82,69 @@ bool parse_number(const char *text, int base, uint64_t limit, uint64_t *number) 
     return true;
 }
 
-char *format_number(char *out, uint64_t number) {
-    char digits[20];
+void unescape(char *text) {
+    char *out = text;
+    for (; *text; text++) {
+        if (text[0] == '\\' && text[1] && text[2] && text[3]) {
+            *out++ = (text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0');
+            text += 3;
+        } else {
+            *out++ = *text;
+        }
+    }
+    *out = 0;
+}
+
+char *format_number(char out[static NUMBER_SIZE], uint64_t number) {
+    char digits[NUMBER_SIZE - 1], *end = out;
     int count = 0;
     do
         digits[count++] = '0' + number % 10;
     while (number /= 10);
     while (count)
-        *out++ = digits[--count];
-    *out = 0;
+        *end++ = digits[--count];
+    *end = 0;
     return out;
 }
 
-char *append(char *out, const char *text) {
-    size_t size = strlen(text);
-    memcpy(out, text, size + 1);
-    return out + size;
+bool append(char *text, size_t size, const char *first, ...) {
+    size_t start = strlen(text), end = start;
+    va_list rest;
+    va_start(rest, first);
+    for (const char *more = first; more; more = va_arg(rest, const char *)) {
+        size_t length = strlen(more);
+        if (length >= size - end) {
+            va_end(rest);
+            text[start] = 0;
+            return errno = ENAMETOOLONG, false;
+        }
+        memcpy(text + end, more, length + 1);
+        end += length;
+    }
+    va_end(rest);
+    return true;
 }
 
-void proc_path(char out[64], uint32_t pid, const char *name, long number) {
-    char *end = format_number(append(out, "/proc/"), pid);
-    *end++ = '/';
-    end = append(end, name);
-    if (number >= 0) {
-        *end++ = '/';
-        format_number(end, number);
-    }
+void proc_path(char out[static PROC_SIZE], uint32_t pid, const char *name, long number) {
+    char digits[NUMBER_SIZE];
+    *out = 0;
+    append(out, PROC_SIZE, "/proc/", format_number(digits, pid), "/", name, NULL);
+    if (number >= 0)
+        append(out, PROC_SIZE, "/", format_number(digits, number), NULL);
+}
+
+char *descriptor_path(char out[static PROC_SIZE], int fd) {
+    char digits[NUMBER_SIZE];
+    *out = 0;
+    append(out, PROC_SIZE, "/proc/self/fd/", format_number(digits, fd), NULL);
+    return out;
+}
+
+void close_descriptor(int *fd) {
+    int error = errno;
+    if (*fd >= 0)
+        close(*fd);
+    errno = error;
 }
 
 int64_t milliseconds(void) {

@@ -79,7 +79,7 @@ static void take_order(char *line) {
         write_counters();
     } else if (strcmp(line, "a") != 0 || !words[3] || !parse_number(words[1], 10, INT32_MAX, &pid) ||
                !parse_number(words[2], 10, UINT32_MAX, &number) || !clients_add(number, pid, words[3])) {
-        fail(EXIT_USAGE, "agent: not an order, or one too many: ", line);
+        die(EXIT_USAGE, "agent: not an order, or one too many: ", line);
     }
 }
 
@@ -99,7 +99,7 @@ static void hear_input(void) {
     have -= line - lines;
     memmove(lines, line, have);
     if (have == sizeof lines - 1)
-        fail(EXIT_USAGE, "agent: an order is too long");
+        die(EXIT_USAGE, "agent: an order is too long");
 }
 
 /* Does what is due, and returns how long to wait for anything else, in milliseconds. */
@@ -136,7 +136,7 @@ static void prepare(void) {
         sizes.seccomp_notif > sizeof *notification ? sizes.seccomp_notif : sizeof *notification;
     notification = calloc(1, notification_size);
     if (!notification)
-        fail(EXIT_PROBE, "agent: no memory");
+        die(EXIT_PROBE, "agent: no memory");
     struct sigaction action = {.sa_handler = end}; /* no SA_RESTART: poll must return */
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
@@ -200,7 +200,7 @@ int agent_main(char **argv) {
         else if (argv[1] && !strcmp(*argv, "--ports"))
             ports = *++argv;
         else
-            fail(EXIT_USAGE, "usage: probe agent [--join] [--ports PORT,...]");
+            die(EXIT_USAGE, "usage: probe agent [--join] [--ports PORT,...]");
     }
     clients_prepare(ports, join);
     prepare();

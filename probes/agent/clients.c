@@ -55,19 +55,18 @@ static void drop_capabilities(void) {
     reader.sets[SET_PERMITTED] = reader.sets[SET_EFFECTIVE] = held;
     const char *failed = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? "bind" : set_credentials(&reader);
     if (failed)
-        fail(EXIT_PROBE, "agent: cannot ", failed, " itself: ", strerror(errno));
+        die_errno(EXIT_PROBE, "agent: cannot ", failed, " itself");
 }
 
 /* Sees the files of a process, and all processes that it saw before. */
 static void join_mounts(uint32_t pid) {
     char path[64];
     proc_path(path, pid, "ns/mnt", -1);
-    int mounts = open(path, O_RDONLY | O_CLOEXEC), proc = mounts_clone_proc();
+    AUTO_CLOSE int mounts = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int proc = mounts_clone_proc();
     if (mounts < 0 || setns(mounts, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
-        fail(EXIT_PROBE, "agent: cannot see the files of the command: ", strerror(errno));
-    close(mounts);
+        die_errno(EXIT_PROBE, "agent: cannot see the files of the command");
     mounts_replace_proc(proc);
-    close(proc);
 }
 
 static void settle(uint32_t pid) {
@@ -83,7 +82,7 @@ static void settle(uint32_t pid) {
 static bool has_token(uint32_t pid, const char *token) {
     char path[64], words[4096];
     proc_path(path, pid, "cmdline", -1);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t size = strlen(token) + 1, kept = 0;
     bool found = false;
     ssize_t got;
@@ -95,8 +94,6 @@ static bool has_token(uint32_t pid, const char *token) {
         memmove(words, words + kept - rest, rest);
         kept = rest;
     }
-    if (fd >= 0)
-        close(fd);
     return found;
 }
 
@@ -123,7 +120,7 @@ static void try_to_take(struct client *client) {
     if (!gone && early && milliseconds() < client->until)
         return;
     if (!gone && !hello_written)
-        fail(EXIT_PROBE, "agent: cannot take the command's process: ", strerror(error));
+        die(EXIT_PROBE, "agent: cannot take the command's process: ", strerror(error));
     if (!gone)
         write_started(client, error, "take"); /* one that is gone said why itself */
     close(client->process);
@@ -216,6 +213,5 @@ bool clients_add(uint32_t number, uint32_t pid, const char *token) {
         return false;
     struct client *client = &clients[clients_count++];
     *client = (struct client){number, pid, -1, -1, -1, milliseconds() + TAKEN_WITHIN, ""};
-    append(client->token, token);
-    return true;
+    return concat(client->token, token);
 }

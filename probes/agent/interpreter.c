@@ -72,19 +72,16 @@ static bool elf_interpreter(int fd, const char *head, char *name) {
 
 enum interpreter interpreter_of(int file, char name[PATH_LIMIT]) {
     struct stat status;
-    char link[64], head[HEAD + 1] = {0};
+    char link[PROC_SIZE], head[HEAD + 1] = {0};
     if (fstat(file, &status) < 0 || !S_ISREG(status.st_mode) || !(status.st_mode & 0111) || !status.st_size)
         return INTERPRETER_NONE; /* those of /proc have no size, and some an effect when they are read */
-    format_number(append(link, "/proc/self/fd/"), file);
-    int fd = open(link, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(descriptor_path(link, file), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return INTERPRETER_NONE;
-    enum interpreter kind = INTERPRETER_NONE;
     ssize_t size = pread(fd, head, HEAD, 0);
     if (size > 2 && !memcmp(head, "#!", 2) && script_interpreter(head, name))
-        kind = INTERPRETER_OF_SCRIPT;
-    else if (size > 0 && !memcmp(head, ELFMAG, SELFMAG) && elf_interpreter(fd, head, name))
-        kind = INTERPRETER_OF_ELF;
-    close(fd);
-    return kind;
+        return INTERPRETER_OF_SCRIPT;
+    if (size > 0 && !memcmp(head, ELFMAG, SELFMAG) && elf_interpreter(fd, head, name))
+        return INTERPRETER_OF_ELF;
+    return INTERPRETER_NONE;
 }

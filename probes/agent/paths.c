@@ -68,7 +68,7 @@ static int from_link(struct asked *asked, uint32_t pid, const char *name, long n
     else
         asked->root = 0;
     if (!size)
-        size = append(asked->path, "/") - asked->path;
+        memcpy(asked->path, "/", 2), size = 1;
     asked->size = size;
     return error;
 }
@@ -119,18 +119,18 @@ static int open_in(int directory, const char *path, int flags, uint64_t resolve)
 }
 
 /* /proc/self is another directory to the process than to us. */
-static bool translate_self(char out[PATH_LIMIT], const char *path, size_t size, uint32_t pid) {
+static bool translate_self(char out[static PATH_LIMIT], const char *path, uint32_t pid) {
     static const char self[] = "/proc/self", thread[] = "/proc/thread-self";
     const char *rest = NULL;
     if (!strncmp(path, self, sizeof self - 1))
         rest = path + sizeof self - 1;
     else if (!strncmp(path, thread, sizeof thread - 1))
         rest = path + sizeof thread - 1;
-    if (!rest || (*rest && *rest != '/') || size + 64 > PATH_LIMIT)
+    if (!rest || (*rest && *rest != '/'))
         return false;
     proc_path(out, pid, "", -1);
-    append(out + strlen(out) - 1, rest);
-    return true;
+    out[strlen(out) - 1] = 0;
+    return append(out, PATH_LIMIT, rest, NULL);
 }
 
 /* Whether it has other mounts than the agent. */
@@ -144,14 +144,8 @@ static bool is_elsewhere(uint32_t pid) {
 static int open_in_its_root(const char *asked, uint32_t pid, int flags) {
     char path[64];
     proc_path(path, pid, "root", -1);
-    int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0)
-        return -1;
-    int fd = open_in(root, asked, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-    int error = errno;
-    close(root);
-    errno = error;
-    return fd;
+    AUTO_CLOSE int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return root < 0 ? -1 : open_in(root, asked, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
 int path_open(const struct asked *asked, uint32_t pid, bool nofollow) {
@@ -161,7 +155,7 @@ int path_open(const struct asked *asked, uint32_t pid, bool nofollow) {
         return errno = ENAMETOOLONG, -1;
     if (may_differ && (asked->root || is_elsewhere(pid)))
         return open_in_its_root(asked->path, pid, flags);
-    if (translate_self(path, asked->path, asked->size, pid))
+    if (translate_self(path, asked->path, pid))
         return open_in(AT_FDCWD, path, flags, 0);
     /* Magic links (/dev/stdin leads to one) would lead to our own descriptors. */
     return open_in(AT_FDCWD, asked->path, flags, RESOLVE_NO_MAGICLINKS);
@@ -200,7 +194,7 @@ void path_find(struct found *found, const struct asked *asked, uint32_t pid, boo
     found->real[0] = 0;
     if (find_quickly(found, asked, nofollow))
         return;
-    int fd = path_open(asked, pid, nofollow);
+    AUTO_CLOSE int fd = path_open(asked, pid, nofollow);
     if (fd < 0) {
         /* ELOOP is a magic link or too many links; what may not be opened is there. */
         struct stat status;
@@ -209,10 +203,8 @@ void path_find(struct found *found, const struct asked *asked, uint32_t pid, boo
         return;
     }
     found->present = true;
-    char link[64];
-    format_number(append(link, "/proc/self/fd/"), fd);
-    ssize_t size = readlink(link, found->real, PATH_LIMIT - 1);
-    close(fd);
+    char link[PROC_SIZE];
+    ssize_t size = readlink(descriptor_path(link, fd), found->real, PATH_LIMIT - 1);
     found->real[size > 0 ? size : 0] = 0;
     const char *root = root_name(asked->root);
     size_t length = strlen(root);

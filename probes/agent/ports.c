@@ -45,7 +45,7 @@ static int network = -1; /* the directory /proc/PID/net */
 
 static void look(const char *table, bool silent) {
     static char text[16384 + 1];
-    int fd = openat(network, table, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = openat(network, table, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return; /* no IPv6 */
     size_t have = 0;
@@ -60,7 +60,6 @@ static void look(const char *table, bool silent) {
         have -= line - text;
         memmove(text, line, have);
     }
-    close(fd);
 }
 
 static void look_at_all(bool silent) {
@@ -80,7 +79,7 @@ void ports_open(char *list, uint32_t pid) {
         if (next)
             *next++ = 0;
         if (!parse_number(list, 10, 65535, &port) || !port)
-            fail(EXIT_USAGE, "agent: not a port: ", list);
+            die(EXIT_USAGE, "agent: not a port: ", list);
         left += !test(wanted, port);
         mark(wanted, port);
     }

@@ -43,7 +43,7 @@ static size_t extra_size(const struct btf_type *type) {
 }
 
 static char *read_file(const char *path, size_t *size) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return NULL;
     size_t room = 16 << 20, have = 0;
@@ -51,7 +51,6 @@ static char *read_file(const char *path, size_t *size) {
     ssize_t got = bytes ? 1 : -1;
     while (got > 0 && have < room && (got = read(fd, bytes + have, room - have)) > 0)
         have += got;
-    close(fd);
     if (got < 0 || have == room) {
         free(bytes);
         errno = have == room ? EFBIG : errno;
@@ -142,9 +141,8 @@ long btf_offset(const char *structure, const char *member) {
 
 uint32_t btf_tracepoint(const char *name) {
     char typedef_name[64];
-    if (strlen(name) > sizeof typedef_name - 16)
+    if (!concat(typedef_name, "btf_trace_", name))
         return 0;
-    append(append(typedef_name, "btf_trace_"), name);
     for (uint32_t number = 1; number < count; number++)
         if (BTF_INFO_KIND(types[number]->info) == BTF_KIND_TYPEDEF &&
             is_named(types[number]->name_off, typedef_name))

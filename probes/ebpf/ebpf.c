@@ -40,14 +40,13 @@ static bool root_is_open;
 static ssize_t read_proc(uint32_t pid, const char *name, char *text, size_t room) {
     char path[64];
     proc_path(path, pid, name, -1);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -1;
     size_t have = 0;
     ssize_t got;
     while (have < room - 1 && (got = read(fd, text + have, room - 1 - have)) > 0)
         have += got;
-    close(fd);
     text[have] = 0;
     return have;
 }
@@ -59,9 +58,10 @@ static bool group_path(uint32_t pid, char path[PATH_LIMIT]) {
         return false;
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = 0;
-        if (!strncmp(line, "0::/", 4) && end - line < PATH_LIMIT) {
-            append(path, line + 3);
-            return strcmp(path, "/") != 0 && strncmp(path, "/..", 3) != 0;
+        if (!strncmp(line, "0::/", 4)) {
+            *path = 0;
+            return append(path, PATH_LIMIT, line + 3, NULL) && strcmp(path, "/") != 0 &&
+                   strncmp(path, "/..", 3) != 0;
         }
     }
     return false;
@@ -95,8 +95,7 @@ static uint64_t group_of(uint32_t pid) {
     struct stat status;
     if (!group_path(pid, theirs) || (group_path(getpid(), ours) && !strcmp(ours, theirs)) || !hierarchy(path))
         return 0;
-    append(path + strlen(path), theirs);
-    return stat(path, &status) == 0 ? status.st_ino : 0;
+    return append(path, sizeof path, theirs, NULL) && stat(path, &status) == 0 ? status.st_ino : 0;
 }
 
 /* All threads of a process, looked at until there is no new one. */
@@ -117,7 +116,7 @@ static void mark_threads(uint32_t pid) {
             if (map_lookup(MAP_FIRST, &key, &value) == 0)
                 continue;
             if (map_update(MAP_FIRST, &key, &value) < 0)
-                fail(EXIT_PROBE, "ebpf: cannot mark a thread: ", strerror(errno));
+                die_errno(EXIT_PROBE, "ebpf: cannot mark a thread");
             more = true;
         }
         closedir(directory);
@@ -170,13 +169,13 @@ static void take(uint32_t pid, uint32_t listener, bool held) {
     }
     uint32_t zero = 0;
     if (map_update(MAP_SETTINGS, &zero, &settings) < 0)
-        fail(EXIT_PROBE, "ebpf: cannot say what to trace: ", strerror(errno));
+        die_errno(EXIT_PROBE, "ebpf: cannot say what to trace");
     if (!held) {
         write_started(listener);
         return;
     }
     if (waiting_count == WAITING)
-        fail(EXIT_PROBE, "ebpf: too many processes wait");
+        die(EXIT_PROBE, "ebpf: too many processes wait");
     waiting[waiting_count].pid = pid;
     waiting[waiting_count++].listener = listener;
     kill(pid, SIGUSR1);
@@ -202,9 +201,9 @@ static uint64_t counted(uint32_t which) {
     int processors = get_nprocs_conf();
     uint64_t sum = 0;
     if (!values && !(values = calloc(processors + 1024, sizeof *values)))
-        fail(EXIT_PROBE, "ebpf: no memory");
+        die(EXIT_PROBE, "ebpf: no memory");
     if (map_lookup(MAP_COUNTERS, &which, values) < 0)
-        fail(EXIT_PROBE, "ebpf: cannot read the counters: ", strerror(errno));
+        die_errno(EXIT_PROBE, "ebpf: cannot read the counters");
     for (int i = 0; i < processors + 1024; i++)
         sum += values[i];
     return sum;
@@ -255,7 +254,7 @@ static void set_rules(void) {
         for (uint32_t j = 0; call->kind < CALL_FILTER && j < 2; j++) {
             uint32_t key = numbers[j] + j * CALL_NUMBERS;
             if (numbers[j] >= 0 && map_update(MAP_RULES, &key, &rule) < 0)
-                fail(EXIT_PROBE, "ebpf: cannot say which calls to trace: ", strerror(errno));
+                die_errno(EXIT_PROBE, "ebpf: cannot say which calls to trace");
         }
     }
 }
@@ -271,7 +270,7 @@ static void order(char *line) {
              parse_number(second, 10, INT32_MAX, &listener))
         take(pid, listener, *line == 'h');
     else
-        fail(EXIT_USAGE, "ebpf: it cannot be told: ", line);
+        die(EXIT_USAGE, "ebpf: it cannot be told: ", line);
 }
 
 /* Returns whether standard input is still open. */
@@ -294,7 +293,7 @@ static bool hear(void) {
 
 int ebpf_main(char **argv) {
     if (*argv)
-        fail(EXIT_USAGE, "usage: probe ebpf");
+        die(EXIT_USAGE, "usage: probe ebpf");
     stream_open();
     load();
     set_rules();

@@ -28,7 +28,7 @@ static int loaded[PROGRAMS];
 static int load_program(const char *name) {
     uint32_t type = btf_tracepoint(name);
     if (!type)
-        fail(EXIT_PROBE, "ebpf: this kernel has no tracepoint ", name);
+        die(EXIT_PROBE, "ebpf: this kernel has no tracepoint ", name);
     struct program made = object_program(name);
     union bpf_attr types = {.btf = pointer(made.types), .btf_size = made.types_size};
     union bpf_attr attributes = {.prog_type = BPF_PROG_TYPE_TRACING,
@@ -51,17 +51,16 @@ static int load_program(const char *name) {
     attributes.log_size = sizeof log;
     bpf(BPF_PROG_LOAD, &attributes);
     size_t size = strlen(log);
-    fail(EXIT_PROBE, "ebpf: the kernel refuses the program at ", name, ": ", strerror(error), "\n",
-         size > 1500 ? log + size - 1500 : log);
+    die(EXIT_PROBE, "ebpf: the kernel refuses the program at ", name, ": ", strerror(error), "\n",
+        size > 1500 ? log + size - 1500 : log);
 }
 
 void load(void) {
     if (!btf_open())
-        fail(EXIT_PROBE,
-             "ebpf: the kernel does not describe its types (/sys/kernel/btf/vmlinux): ", strerror(errno));
+        die_errno(EXIT_PROBE, "ebpf: the kernel does not describe its types (/sys/kernel/btf/vmlinux)");
     if (btf_offset("dentry", "d_name") != btf_offset("dentry", "d_parent") + 8 ||
         btf_offset("path", "mnt") != 0 || btf_offset("path", "dentry") != 8)
-        fail(EXIT_PROBE, "ebpf: this kernel's types are not as expected");
+        die(EXIT_PROBE, "ebpf: this kernel's types are not as expected");
     object_open();
     make_maps();
     for (unsigned i = 0; i < PROGRAMS; i++)
@@ -70,7 +69,7 @@ void load(void) {
     for (unsigned i = 0; i < PROGRAMS; i++) {
         union bpf_attr attributes = {.raw_tracepoint = {.prog_fd = loaded[i]}};
         if (bpf(BPF_RAW_TRACEPOINT_OPEN, &attributes) < 0)
-            fail(EXIT_PROBE, "ebpf: cannot attach to ", programs[i], ": ", strerror(errno));
+            die_errno(EXIT_PROBE, "ebpf: cannot attach to ", programs[i]);
     }
 }
 

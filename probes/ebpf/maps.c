@@ -67,10 +67,10 @@ static void make_map(enum map map, uint32_t type, uint32_t key, uint32_t value, 
     }
     maps[map] = bpf(BPF_MAP_CREATE, &attributes);
     if (maps[map] < 0)
-        fail(EXIT_PROBE,
-             errno == EPERM ? "ebpf: bpf(2) is not permitted: it needs CAP_BPF and CAP_PERFMON"
-                            : "ebpf: the kernel cannot make a map: ",
-             errno == EPERM ? NULL : strerror(errno));
+        die(EXIT_PROBE,
+            errno == EPERM ? "ebpf: bpf(2) is not permitted: it needs CAP_BPF and CAP_PERFMON"
+                           : "ebpf: the kernel cannot make a map: ",
+            errno == EPERM ? NULL : strerror(errno));
 }
 
 void make_maps(void) {

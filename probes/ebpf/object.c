@@ -28,7 +28,7 @@ static uint64_t secret[2];
 
 void object_open(void) {
     if (getrandom(secret, sizeof secret, 0) != sizeof secret)
-        fail(EXIT_PROBE, "ebpf: no random numbers: ", strerror(errno));
+        die_errno(EXIT_PROBE, "ebpf: no random numbers");
     sections = (const Elf64_Shdr *)(object + header->e_shoff);
     section_names = (const char *)object + sections[header->e_shstrndx].sh_offset;
     for (unsigned i = 0; i < header->e_shnum; i++) {
@@ -80,7 +80,7 @@ static unsigned function_at(unsigned text, uint64_t offset) {
         copy(text, offset, symbol->st_size);
         return at;
     }
-    fail(EXIT_PROBE, "ebpf: its programs call what is not there");
+    die(EXIT_PROBE, "ebpf: its programs call what is not there");
 }
 
 static uint64_t value_of(const char *name) {
@@ -96,12 +96,12 @@ static uint64_t value_of(const char *name) {
     char structure[64];
     const char *member = strstr(name, "__");
     if (!member || (size_t)(member - name) >= sizeof structure)
-        fail(EXIT_PROBE, "ebpf: its programs want ", name);
+        die(EXIT_PROBE, "ebpf: its programs want ", name);
     memcpy(structure, name, member - name);
     structure[member - name] = 0;
     long offset = btf_offset(structure, member + 2);
     if (offset < 0)
-        fail(EXIT_PROBE, "ebpf: this kernel's types lack ", name);
+        die(EXIT_PROBE, "ebpf: this kernel's types lack ", name);
     return offset;
 }
 
@@ -138,12 +138,12 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
     unsigned start = used;
     size_t count;
     if (size / 8 > INSTRUCTIONS - used)
-        fail(EXIT_PROBE, "ebpf: its programs are too large");
+        die(EXIT_PROBE, "ebpf: its programs are too large");
     memcpy(code + used, object + sections[section].sh_offset + offset, size);
     used += size / 8;
     uint64_t *called = calloc(size / 8, sizeof *called); /* 1 + the offset that a relocation says */
     if (!called)
-        fail(EXIT_PROBE, "ebpf: no memory");
+        die(EXIT_PROBE, "ebpf: no memory");
     const Elf64_Rel *relocation = relocations(section, &count);
     for (; count; count--, relocation++) {
         if (relocation->r_offset < offset || relocation->r_offset >= offset + size)
@@ -194,12 +194,12 @@ static void describe(struct program *program) {
     static char bytes[sizeof(struct btf_header) + 2 * TYPES_ROOM];
     char *types = bytes + sizeof(struct btf_header), strings[TYPES_ROOM] = "";
     uint32_t size = 0, encoding = 64, text = 1;
-    append(strings + text, "number");
+    append(strings + text, TYPES_ROOM - text, "number", NULL);
     add_type(types, &size, (struct btf_type){.name_off = text, .info = BTF_KIND_INT << 24, .size = 8});
     memcpy(types + size, &encoding, sizeof encoding);
     size += sizeof encoding;
     text += strlen(strings + text) + 1;
-    append(strings + text, "argument");
+    append(strings + text, TYPES_ROOM - text, "argument", NULL);
     for (uint32_t n = 0; n <= ARGUMENTS; n++) {
         add_type(types, &size, (struct btf_type){.info = BTF_KIND_FUNC_PROTO << 24 | n, .type = 1});
         for (uint32_t i = 0; i < n; i++, size += sizeof(struct btf_param))
@@ -212,11 +212,11 @@ static void describe(struct program *program) {
             if (!strcmp(functions[i].name, alone[j].name))
                 linkage = BTF_FUNC_GLOBAL, proto = 2 + alone[j].arguments;
         if (text + strlen(functions[i].name) + 1 > TYPES_ROOM || size + sizeof(struct btf_type) > TYPES_ROOM)
-            fail(EXIT_PROBE, "ebpf: its programs have too many functions");
+            die(EXIT_PROBE, "ebpf: its programs have too many functions");
         add_type(types, &size,
                  (struct btf_type){.name_off = text, .info = BTF_KIND_FUNC << 24 | linkage, .type = proto});
         infos[i] = (struct bpf_func_info){.insn_off = functions[i].at, .type_id = 2 + ARGUMENTS + 1 + i};
-        append(strings + text, functions[i].name);
+        append(strings + text, TYPES_ROOM - text, functions[i].name, NULL);
         text += strlen(functions[i].name) + 1;
     }
     memcpy(types + size, strings, text);
@@ -236,7 +236,7 @@ static void describe(struct program *program) {
 struct program object_program(const char *name) {
     unsigned section = section_named(name);
     if (!section)
-        fail(EXIT_PROBE, "ebpf: it has no program for ", name);
+        die(EXIT_PROBE, "ebpf: it has no program for ", name);
     used = function_count = 0;
     add_function(name, UINT64_MAX);
     copy(section, 0, sections[section].sh_size);

@@ -27,15 +27,10 @@ static int open_below(int directory, const char *path, uint64_t flags, uint64_t 
 }
 
 static int open_from(const char *inside, const char *path, bool nofollow, uint64_t resolve) {
-    int directory = root;
-    if (*inside && (directory = open_below(root, inside, O_DIRECTORY, 0)) < 0)
+    AUTO_CLOSE int directory = *inside ? open_below(root, inside, O_DIRECTORY, 0) : -1;
+    if (*inside && directory < 0)
         return -1;
-    int fd = open_below(directory, path, nofollow ? O_NOFOLLOW : 0, resolve);
-    int error = errno;
-    if (directory != root)
-        close(directory);
-    errno = error;
-    return fd;
+    return open_below(*inside ? directory : root, path, nofollow ? O_NOFOLLOW : 0, resolve);
 }
 
 int place_open(const char *inside, const char *path, bool nofollow) {
@@ -44,13 +39,11 @@ int place_open(const char *inside, const char *path, bool nofollow) {
 
 bool place_find(const char *inside, const char *path, bool nofollow, char real[PATH_LIMIT]) {
     *real = 0;
-    int fd = open_from(inside, path, nofollow, 0);
+    AUTO_CLOSE int fd = open_from(inside, path, nofollow, 0);
     if (fd < 0)
         return errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG;
-    char link[64];
-    format_number(append(link, "/proc/self/fd/"), fd);
-    ssize_t size = readlink(link, real, PATH_LIMIT - 1);
-    close(fd);
+    char link[PROC_SIZE];
+    ssize_t size = readlink(descriptor_path(link, fd), real, PATH_LIMIT - 1);
     real[size > 0 ? size : 0] = 0;
     size_t length = strlen(inside);
     if (*real != '/' || (!strncmp(real, inside, length) && !strcmp(real + length, path)))

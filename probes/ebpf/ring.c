@@ -87,14 +87,14 @@ void ring_open(void) {
     void *mine = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, maps[MAP_RING], 0);
     void *theirs = mmap(NULL, page + 2 * ring_size, PROT_READ, MAP_SHARED, maps[MAP_RING], page);
     if (mine == MAP_FAILED || theirs == MAP_FAILED)
-        fail(EXIT_PROBE, "ebpf: cannot map the ring: ", strerror(errno));
+        die_errno(EXIT_PROBE, "ebpf: cannot map the ring");
     consumed = mine;
     produced = theirs;
     data = (const char *)theirs + page;
     first = last = calloc(1, sizeof *first);
     pthread_t thread;
     if (!first || (errno = pthread_create(&thread, NULL, empty, NULL)))
-        fail(EXIT_PROBE, "ebpf: cannot start a thread: ", strerror(errno));
+        die_errno(EXIT_PROBE, "ebpf: cannot start a thread");
 }
 
 void ring_catch_up(void) {
@@ -119,10 +119,10 @@ bool ring_next(struct event *event, char text[SCRATCH_ROOM]) {
     memcpy(&size, bytes, sizeof size);
     first_read += (size + sizeof size + 7) & ~(size_t)7;
     if (size < sizeof *event)
-        fail(EXIT_PROBE, "ebpf: an event is damaged");
+        die(EXIT_PROBE, "ebpf: an event is damaged");
     memcpy(event, bytes + sizeof size, sizeof *event);
     if (event->size > size - sizeof *event || event->size >= SCRATCH_ROOM)
-        fail(EXIT_PROBE, "ebpf: an event is damaged");
+        die(EXIT_PROBE, "ebpf: an event is damaged");
     memcpy(text, bytes + sizeof size + sizeof *event, event->size);
     text[event->size] = 0;
     return true;

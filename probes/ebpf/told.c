@@ -52,7 +52,7 @@ static const char *keep(const char *text, size_t size) {
     if (left < size + 1) {
         left = CHUNK;
         if (!(chunk = malloc(CHUNK)))
-            fail(EXIT_PROBE, "ebpf: no memory");
+            die(EXIT_PROBE, "ebpf: no memory");
     }
     char *kept = chunk;
     memcpy(kept, text, size);
@@ -68,7 +68,7 @@ static uint32_t path_number(uint64_t number, enum event_type type) {
         return 0;
     uint32_t found = table_get(&numbers, (struct identifier){number, type});
     if (found == TABLE_NONE)
-        fail(EXIT_PROBE, "ebpf: an event is missing");
+        die(EXIT_PROBE, "ebpf: an event is missing");
     return found;
 }
 
@@ -103,7 +103,7 @@ static void keep_name(const struct event *event, const char *text) {
     if (named_count == named_room) {
         named_room = named_room ? named_room * 2 : 1024;
         if (!(named = realloc(named, named_room * sizeof *named)))
-            fail(EXIT_PROBE, "ebpf: no memory");
+            die(EXIT_PROBE, "ebpf: no memory");
     }
     struct named *one = &named[named_count];
     uint32_t directory = path_number(event->directory, EVENT_DIRECTORY);
@@ -121,20 +121,23 @@ static void keep_name(const struct event *event, const char *text) {
     table_add(&identifiers, event->id, named_count++);
 }
 
+enum { PATH_SIZE = 2 * PATH_LIMIT + 2 };
+
 /* Writes the whole path, as seen from the process's root, and returns the root. */
-static const char *path_of(const struct named *one, char path[2 * PATH_LIMIT + 2]) {
+static const char *path_of(const struct named *one, char path[static PATH_SIZE]) {
     const char *root = names_get(&strings, one->root), *text = one->text;
+    *path = 0;
     if (!(one->flags & (EVENT_RELATIVE | EVENT_ITSELF))) {
-        append(path, text);
+        append(path, PATH_SIZE, text, NULL);
         return root;
     }
     if (one->flags & EVENT_IN_ROOT)
         text += strspn(text, "/");
-    char *end = append(path, names_get(&strings, one->directory));
+    const char *directory = names_get(&strings, one->directory);
     if (!(one->flags & EVENT_ITSELF))
-        append(append(end, "/"), text);
-    else if (end == path)
-        append(path, "/");
+        append(path, PATH_SIZE, directory, "/", text, NULL);
+    else
+        append(path, PATH_SIZE, *directory ? directory : "/", NULL);
     return one->flags & EVENT_OUTSIDE ? "" : root;
 }
 
@@ -163,14 +166,14 @@ static void write_access(const struct named *one, uint32_t pid, bool present, co
 
 /* What a call has told by its end: whether what it named was there when it began, and where that is. */
 static void write_result(struct named *one, const struct event *event, const char *text) {
-    static char path[2 * PATH_LIMIT + 2], real[PATH_LIMIT];
+    static char path[PATH_SIZE], real[PATH_LIMIT];
     const char *root = path_of(one, path);
     bool nofollow = one->flags & EVENT_NOFOLLOW, present = false;
     *real = 0;
     if (event->access == OUTCOME_DONE && event->size) {
         size_t length = strlen(root);
         present = true;
-        append(real, text);
+        append(real, sizeof real, text, NULL);
         if (!strncmp(real, root, length) && !strcmp(real + length, path))
             *real = 0;
     } else if (event->access == OUTCOME_DONE && makes(one->access)) {
@@ -191,7 +194,7 @@ static bool result(struct identifier id, const struct event *event, const char *
         return false;
     uint32_t index = table_get(&identifiers, id);
     if (index == TABLE_NONE)
-        fail(EXIT_PROBE, "ebpf: an event is missing");
+        die(EXIT_PROBE, "ebpf: an event is missing");
     struct named *one = &named[index];
     if (one->outcomes & event->access || one->ignored)
         return false;
@@ -275,7 +278,7 @@ static void executed(const struct event *event, const char *variables) {
         return; /* what it named could not be told */
     uint32_t index = table_get(&identifiers, event->id);
     if (index == TABLE_NONE)
-        fail(EXIT_PROBE, "ebpf: an event is missing");
+        die(EXIT_PROBE, "ebpf: an event is missing");
     const struct named *one = &named[index];
     if (one->ignored)
         return;
@@ -288,7 +291,7 @@ static void executed(const struct event *event, const char *variables) {
         record_u32(event->pid);
         record_u32(one->program);
         char whole[3 * PATH_LIMIT + 2];
-        append(append(whole, root), path);
+        concat(whole, root, path);
         record_text(whole);
         for (size_t at = 0; at < event->size; at += strlen(variables + at) + 1)
             record_text(variables + at);

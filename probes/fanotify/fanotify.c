@@ -45,14 +45,15 @@ static bool is_file(const char *point) { return !strncmp(point, "/etc/", 5); }
 static void mark(int group, uint32_t pid, const char *point, const char *type) {
     char path[PATH_LIMIT + 64];
     proc_path(path, pid, "root", -1);
-    append(path + strlen(path), point);
+    if (!append(path, sizeof path, point, NULL))
+        return;
     bool root = !strcmp(point, "/");
     /* A layered file system is this container's alone: its mark holds in new mount name spaces, too. */
     if (root && !strcmp(type, "overlay") &&
         fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, EVENTS, AT_FDCWD, path) == 0)
         return;
     if (fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_MOUNT, EVENTS, AT_FDCWD, path) < 0 && root)
-        fail(EXIT_PROBE, "fanotify: cannot mark the root of the process: ", strerror(errno));
+        die_errno(EXIT_PROBE, "fanotify: cannot mark the root of the process");
 }
 
 /* The nth field of a line of mountinfo (proc_pid_mountinfo(5)), which is cut there; NULL when it has less. */
@@ -60,18 +61,6 @@ static char *field(char *line, int number) {
     for (; line && number; number--)
         line = (line = strchr(line, ' ')) ? line + 1 : NULL;
     return line;
-}
-
-static void unescape(char *text) {
-    char *out = text;
-    for (; *text; text++)
-        if (*text == '\\' && text[1] && text[2] && text[3]) {
-            *out++ = (text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0');
-            text += 3;
-        } else {
-            *out++ = *text;
-        }
-    *out = 0;
 }
 
 static void mark_line(int group, uint32_t pid, char *line) {
@@ -91,14 +80,13 @@ static void mark_mounts(int group, uint32_t pid) {
     static char text[1 << 20];
     char path[64];
     proc_path(path, pid, "mountinfo", -1);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
     size_t have = 0;
     ssize_t got = fd < 0 ? -1 : 0;
     while (fd >= 0 && have < sizeof text - 1 && (got = read(fd, text + have, sizeof text - 1 - have)) > 0)
         have += got;
     if (fd < 0 || got < 0 || !have)
-        fail(EXIT_PROBE, "fanotify: cannot read ", path, ": ", strerror(errno));
-    close(fd);
+        die_errno(EXIT_PROBE, "fanotify: cannot read ", path);
     for (char *line = text, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = 0;
         mark_line(group, pid, line);
@@ -158,7 +146,7 @@ static size_t without_mark(int fd, char *path, size_t size) {
 
 static void event(const struct fanotify_event_metadata *metadata) {
     if (metadata->mask & FAN_Q_OVERFLOW)
-        fail(EXIT_PROBE, "fanotify: the kernel dropped events");
+        die(EXIT_PROBE, "fanotify: the kernel dropped events");
     char path[PATH_LIMIT];
     ssize_t size = tracee_link(getpid(), "fd", metadata->fd, path);
     int error = errno;
@@ -240,12 +228,12 @@ static void run(int group) {
 int fanotify_main(char **argv) {
     uint64_t pid;
     if (!argv[0] || argv[1] || !parse_number(argv[0], 10, INT32_MAX, &pid))
-        fail(EXIT_USAGE, "usage: probe fanotify PID");
+        die(EXIT_USAGE, "usage: probe fanotify PID");
     int group = fanotify_init(FAN_CLASS_NOTIF | FAN_UNLIMITED_QUEUE | FAN_UNLIMITED_MARKS | FAN_CLOEXEC |
                                   FAN_NONBLOCK,
                               O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
     if (group < 0)
-        fail(EXIT_PROBE, "fanotify: ", strerror(errno));
+        die_errno(EXIT_PROBE, "fanotify");
     stream_open();
     mark_mounts(group, pid);
     record_begin('H');

@@ -34,23 +34,19 @@ static int mount_hierarchy(char *controllers) {
 
 static void join(char *controllers, const char *path) {
     char procs[PATH_LIMIT + 32];
-    int hierarchy = mount_hierarchy(controllers);
-    if (hierarchy < 0 || strlen(path) > PATH_LIMIT)
+    AUTO_CLOSE int hierarchy = mount_hierarchy(controllers);
+    if (hierarchy < 0 || !concat(procs, ".", path, "/cgroup.procs"))
         return;
-    append(append(append(procs, "."), path), "/cgroup.procs");
-    int fd = openat(hierarchy, procs, O_WRONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = openat(hierarchy, procs, O_WRONLY | O_CLOEXEC);
     if (fd >= 0 && !write_all(fd, "0", 1))
         complain("init: a control group of the target cannot be joined: ", path, NULL);
-    close(fd);
-    close(hierarchy);
 }
 
 enum { TEXT_LIMIT = 64 << 10 };
 
 static void read_groups(const char *name, char text[TEXT_LIMIT]) {
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
     ssize_t size = fd < 0 ? -1 : read(fd, text, TEXT_LIMIT - 1);
-    close(fd);
     text[size > 0 ? size : 0] = 0;
 }
 

@@ -53,9 +53,9 @@ bool door_give_listener(int door, int listener, uint32_t features) {
 void door_give_up(int door, int error, const char *stage) {
     char message[DOOR_MESSAGE] = {DOOR_ERROR};
     memcpy(message + 1, &(uint32_t){error}, 4);
-    char *end = append(message + 5, stage);
+    append(message + 5, sizeof message - 5, stage, NULL);
     struct pollfd entry = {door, POLLIN, 0};
-    if (send(door, message, end - message + 1, MSG_NOSIGNAL) > 0)
+    if (send(door, message, 5 + strlen(message + 5) + 1, MSG_NOSIGNAL) > 0)
         poll(&entry, 1, HEARD_WITHIN); /* the agent closes its end */
 }
 

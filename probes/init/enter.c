@@ -37,7 +37,7 @@ void enter_namespaces(uint32_t pid) {
         char path[64];
         proc_path(path, pid, names[i], -1);
         theirs[i] = open(path, O_RDONLY | O_CLOEXEC);
-        append(append(path, "/proc/self/"), names[i]);
+        concat(path, "/proc/self/", names[i]);
         ours[i] = open(path, O_RDONLY | O_CLOEXEC);
     }
     cgroups_join(pid); /* after it what is asked for is the target's, to a probe that follows its groups */
@@ -45,7 +45,7 @@ void enter_namespaces(uint32_t pid) {
         if (ours[i] < 0 || same_file(theirs[i], ours[i]))
             continue;
         if (setns(theirs[i], 0) < 0)
-            fail(EXIT_PROBE, "init: cannot enter ", names[i], ": ", strerror(errno));
+            die_errno(EXIT_PROBE, "init: cannot enter ", names[i]);
         if (i == 0)
             become_root();
     }
@@ -71,7 +71,7 @@ bool enter_workdir(char *path, bool make) {
 pid_t forked(void) {
     pid_t child = fork();
     if (child < 0)
-        fail(EXIT_PROBE, "init: cannot fork: ", strerror(errno));
+        die_errno(EXIT_PROBE, "init: cannot fork");
     return child;
 }
 

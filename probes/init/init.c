@@ -41,7 +41,7 @@ struct options {
 static uint64_t number(const char *option, const char *text, int base, uint64_t limit) {
     uint64_t value;
     if (!text || !parse_number(text, base, limit, &value))
-        fail(EXIT_USAGE, "init: ", option, " needs a number, not \"", text ? text : "", "\"");
+        die(EXIT_USAGE, "init: ", option, " needs a number, not \"", text ? text : "", "\"");
     return value;
 }
 
@@ -52,7 +52,7 @@ static void parse_groups(struct identity *identity, char *list) {
         if (next)
             *next++ = 0;
         if (identity->group_count == GROUP_LIMIT)
-            fail(EXIT_USAGE, "init: too many groups");
+            die(EXIT_USAGE, "init: too many groups");
         identity->groups[identity->group_count++] = number("--groups", list, 10, UINT32_MAX - 1);
     }
 }
@@ -92,7 +92,7 @@ static bool parse_identity(struct identity *identity, const char *option, char *
 static void parse(struct options *options, char **argv) {
     for (; *argv && strcmp(*argv, "--"); argv += 2) {
         if (!argv[1])
-            fail(EXIT_USAGE, "init: ", *argv, " needs a value");
+            die(EXIT_USAGE, "init: ", *argv, " needs a value");
         if (!strcmp(*argv, "--agent"))
             options->agent = argv[1]; /* a token by which the agent knows that it is this process */
         else if (!strcmp(*argv, "--hold") || !strcmp(*argv, "--hold-traced")) {
@@ -109,11 +109,11 @@ static void parse(struct options *options, char **argv) {
         else if (!strcmp(*argv, "--deny"))
             options->denied_names = argv[1];
         else if (!parse_identity(&options->identity, *argv, argv[1]))
-            fail(EXIT_USAGE, "init: unknown option ", *argv);
+            die(EXIT_USAGE, "init: unknown option ", *argv);
     }
     if (!options->agent == !options->hold || !*argv || !argv[1])
-        fail(EXIT_USAGE, "usage: probe init --agent TOKEN|--hold[-traced] TOKEN [OPTION VALUE]... -- COMMAND "
-                         "[ARGUMENT]...");
+        die(EXIT_USAGE, "usage: probe init --agent TOKEN|--hold[-traced] TOKEN [OPTION VALUE]... -- COMMAND "
+                        "[ARGUMENT]...");
     options->argv = argv + 1;
 }
 
@@ -151,7 +151,7 @@ static void hold(const sigset_t *go, const sigset_t *before) {
     sigprocmask(SIG_BLOCK, &mark, NULL);
     while (sigtimedwait(go, NULL, &(struct timespec){60, 0}) < 0)
         if (errno != EINTR)
-            fail(EXIT_PROBE, "init: nobody outside let it go on within a minute");
+            die(EXIT_PROBE, "init: nobody outside let it go on within a minute");
     sigprocmask(SIG_SETMASK, before, NULL);
 }
 
@@ -169,13 +169,13 @@ static void enter_filter(int door, bool traced, const char *command) {
     bool heard = door_give_listener(door, listener, features);
     close(listener); /* as long as it is open here, a call that nobody answers waits */
     if (!heard)
-        fail(EXIT_PROBE, "init: the agent went away");
+        die(EXIT_PROBE, "init: the agent went away");
 }
 
 static int open_door(const char *agent) {
     int door = agent ? door_open() : -1;
     if (agent && door < 0)
-        fail(EXIT_PROBE, "init: no agent took the command: ", strerror(errno));
+        die_errno(EXIT_PROBE, "init: no agent took the command");
     return door;
 }
 
@@ -184,7 +184,7 @@ int init_main(char **argv) {
     parse(&options, argv);
     const char *command = options.argv[0];
     if (options.home && setenv("HOME", options.home, 1) < 0)
-        fail(EXIT_PROBE, "init: setenv: ", strerror(errno));
+        die_errno(EXIT_PROBE, "init: setenv");
     if (options.enter)
         enter_namespaces(options.enter);
     int door = open_door(options.agent);

@@ -30,7 +30,7 @@
 static uint64_t number(const char *option, const char *text, uint64_t limit) {
     uint64_t value;
     if (!parse_number(text, 10, limit, &value))
-        fail(EXIT_USAGE, "sandbox: ", option, " needs a number, not \"", text, "\"");
+        die(EXIT_USAGE, "sandbox: ", option, " needs a number, not \"", text, "\"");
     return value;
 }
 
@@ -38,11 +38,11 @@ static uint64_t number(const char *option, const char *text, uint64_t limit) {
 static void limit(char *text) {
     char *soft = strchr(text, ':'), *hard = soft ? strchr(soft + 1, ':') : NULL;
     if (!hard)
-        fail(EXIT_USAGE, "sandbox: not a limit: ", text);
+        die(EXIT_USAGE, "sandbox: not a limit: ", text);
     *soft++ = *hard++ = 0;
     struct rlimit limit = {number("--limit", soft, UINT64_MAX), number("--limit", hard, UINT64_MAX)};
     if (setrlimit(number("--limit", text, RLIM_NLIMITS), &limit) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot set a limit: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot set a limit");
 }
 
 static bool parse_text(struct sandbox *sandbox, const char *option, char *value) {
@@ -99,11 +99,11 @@ static void parse(struct sandbox *sandbox, char **argv) {
         if (parse_flag(sandbox, *argv))
             continue;
         if (!argv[1])
-            fail(EXIT_USAGE, "sandbox: ", *argv, " needs a value");
+            die(EXIT_USAGE, "sandbox: ", *argv, " needs a value");
         if (!strcmp(*argv, "--limit"))
             limit(argv[1]);
         else if (!parse_text(sandbox, *argv, argv[1]) && !parse_number_option(sandbox, *argv, argv[1]))
-            fail(EXIT_USAGE, "sandbox: unknown option ", *argv);
+            die(EXIT_USAGE, "sandbox: unknown option ", *argv);
         argv++;
     }
     if (*argv && !strcmp(*argv, "--mounts"))
@@ -111,8 +111,7 @@ static void parse(struct sandbox *sandbox, char **argv) {
     while (*argv && strcmp(*argv, "--"))
         argv = mounts_option(argv, false);
     if (!*argv || !argv[1])
-        fail(EXIT_USAGE,
-             "usage: probe sandbox OPTION... [--mounts MOUNT...] -- INIT-OPTION... -- COMMAND...");
+        die(EXIT_USAGE, "usage: probe sandbox OPTION... [--mounts MOUNT...] -- INIT-OPTION... -- COMMAND...");
     *argv = NULL;
     sandbox->init = argv + 1;
 }
@@ -120,16 +119,14 @@ static void parse(struct sandbox *sandbox, char **argv) {
 /* ---- name spaces ------------------------------------------------------------------------------------- */
 
 static void write_file(const char *name, const char *text) {
-    int fd = open(name, O_WRONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(name, O_WRONLY | O_CLOEXEC);
     if (fd < 0 || !write_all(fd, text, strlen(text)))
-        fail(EXIT_PROBE, "sandbox: cannot write ", name, ": ", strerror(errno));
-    close(fd);
+        die_errno(EXIT_PROBE, "sandbox: cannot write ", name);
 }
 
 static void map(const char *name, uint32_t inside, uint32_t outside) {
-    char text[64], *end = format_number(text, inside);
-    *end++ = ' ';
-    append(format_number(end, outside), " 1");
+    char text[64], inside_digits[NUMBER_SIZE], outside_digits[NUMBER_SIZE];
+    concat(text, format_number(inside_digits, inside), " ", format_number(outside_digits, outside), " 1");
     write_file(name, text);
 }
 
@@ -138,7 +135,7 @@ static void unshare_user(const struct sandbox *sandbox) {
     uid_t uid = geteuid();
     gid_t gid = getegid();
     if (unshare(CLONE_NEWUSER) < 0)
-        fail(EXIT_PROBE, "sandbox: this user may not make a user name space: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: this user may not make a user name space");
     write_file("/proc/self/setgroups", "deny");
     map("/proc/self/uid_map", sandbox->uid, uid);
     map("/proc/self/gid_map", sandbox->gid, gid);
@@ -146,10 +143,9 @@ static void unshare_user(const struct sandbox *sandbox) {
 
 static void bring_up_loopback(void) {
     struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    AUTO_CLOSE int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         ioctl(fd, SIOCSIFFLAGS, &request);
-    close(fd);
 }
 
 static void unshare_all(const struct sandbox *sandbox) {
@@ -157,11 +153,11 @@ static void unshare_all(const struct sandbox *sandbox) {
         unshare_user(sandbox);
     int spaces = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | (sandbox->own_network ? CLONE_NEWNET : 0);
     if (unshare(spaces) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot make name spaces: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot make name spaces");
     if (sandbox->own_network)
         bring_up_loopback();
     if (sandbox->hostname && sethostname(sandbox->hostname, strlen(sandbox->hostname)) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot set the host name: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot set the host name");
 }
 
 /* ---- the agent and the keeper ------------------------------------------------------------------------ */
@@ -172,7 +168,7 @@ static _Noreturn void agent(struct sandbox *sandbox, int ready, int proc) {
     if (!read_all(ready, &byte, 1))
         leave(0); /* the command's process said why */
     if (unshare(CLONE_NEWNS) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot make a mount name space: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot make a mount name space");
     mounts_replace_proc(proc);
     dup2(sandbox->input, 0);
     dup2(sandbox->events, 1);
@@ -182,9 +178,8 @@ static _Noreturn void agent(struct sandbox *sandbox, int ready, int proc) {
 }
 
 static void say(int fd, const char *word, uint64_t number) {
-    char line[64], *end = format_number(append(line, word), number);
-    *end++ = '\n';
-    if (!write_all(fd, line, end - line))
+    char line[64], digits[NUMBER_SIZE];
+    if (!concat(line, word, format_number(digits, number), "\n") || !write_all(fd, line, strlen(line)))
         return; /* nobody listens: the lifeline tells, too */
 }
 
@@ -207,7 +202,7 @@ static _Noreturn void keep(struct sandbox *sandbox) {
     unshare_all(sandbox);
     int proc = mounts_clone_proc();
     if (chdir("/") < 0 || pipe2(ready, O_CLOEXEC) < 0)
-        fail(EXIT_PROBE, "sandbox: pipe: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: pipe");
     pid_t agent_pid = forked();
     if (!agent_pid) {
         close(ready[1]);
@@ -215,7 +210,7 @@ static _Noreturn void keep(struct sandbox *sandbox) {
     }
     close(proc);
     if (unshare(CLONE_NEWPID) < 0) /* of the children from now on */
-        fail(EXIT_PROBE, "sandbox: cannot make a process name space: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot make a process name space");
     pid_t command_pid = forked();
     if (!command_pid)
         sandbox_command(sandbox, ready[1]);
@@ -249,9 +244,9 @@ int sandbox_main(char **argv) {
     if (sandbox.enter)
         sandbox_enter(&sandbox);
     if (!sandbox.stage || !sandbox.mounts)
-        fail(EXIT_USAGE, "sandbox: --stage and --mounts are needed");
+        die(EXIT_USAGE, "sandbox: --stage and --mounts are needed");
     sandbox.own_errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
     if (sandbox.own_errors < 0 || dup2(sandbox.errors, 2) < 0)
-        fail(EXIT_PROBE, "sandbox: --errors: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: --errors");
     keep(&sandbox);
 }

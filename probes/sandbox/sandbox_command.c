@@ -42,19 +42,19 @@ static void send_descriptor(int socket, int fd) {
     struct msghdr message = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control.space};
     if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot send the terminal: ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot send the terminal");
 }
 
 /* A terminal of the sandbox's own, so that its name is right there. Its other end goes to who asked. */
 static void open_terminal(int socket) {
     int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlocked = 0, number;
     if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0 || ioctl(master, TIOCGPTN, &number) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot open a terminal: ", strerror(errno));
-    char name[64];
-    format_number(append(name, "/dev/pts/"), number);
+        die_errno(EXIT_PROBE, "sandbox: cannot open a terminal");
+    char name[64], digits[NUMBER_SIZE];
+    concat(name, "/dev/pts/", format_number(digits, number));
     int terminal = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal < 0 || ioctl(terminal, TIOCSCTTY, 0) < 0)
-        fail(EXIT_PROBE, "sandbox: cannot use ", name, ": ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot use ", name);
     mounts_bind_console(name);
     send_descriptor(socket, master);
     for (int fd = 0; fd < 3; fd++)
@@ -85,7 +85,7 @@ _Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
     else
         dup2(sandbox->own_errors, 2);
     if (!write_all(ready, "r", 1))
-        fail(EXIT_PROBE, "sandbox: the agent went away");
+        die(EXIT_PROBE, "sandbox: the agent went away");
     close_others(true);
     become_init(sandbox);
 }

@@ -45,10 +45,10 @@ static int new_directory(int parent, const char *name) {
 
 /* The descriptors' paths: no character of a name means anything then, and no name is too long. */
 static int overlay(int lower, bool in_user_namespace) {
-    char number[24], options[512], path[64];
-    format_number(number, uppers++);
-    int own = new_directory(upper, number);
-    int up = own < 0 ? -1 : new_directory(own, "upper"), work = own < 0 ? -1 : new_directory(own, "work");
+    char number[NUMBER_SIZE], options[512], lower_path[PROC_SIZE], up_path[PROC_SIZE], work_path[PROC_SIZE];
+    AUTO_CLOSE int own = new_directory(upper, format_number(number, uppers++));
+    AUTO_CLOSE int up = own < 0 ? -1 : new_directory(own, "upper");
+    AUTO_CLOSE int work = own < 0 ? -1 : new_directory(own, "work");
     struct stat status;
     if (up < 0 || work < 0 || fstat(lower, &status) < 0)
         return -1;
@@ -57,18 +57,11 @@ static int overlay(int lower, bool in_user_namespace) {
     mode_t mode = status.st_mode & 07777;
     if (fchownat(up, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0 && status.st_uid != geteuid())
         mode = (mode & 07077) | (mode & 07) << 6;
-    fchmodat(AT_FDCWD, descriptor_path(path, up), mode, 0);
-    char *end = append(append(options, "lowerdir="), descriptor_path(path, lower));
-    end = append(append(end, ",upperdir="), descriptor_path(path, up));
-    end = append(append(end, ",workdir="), descriptor_path(path, work));
-    append(end, in_user_namespace ? ",userxattr" : "");
-    int made = new_mount("overlay", options, MOUNT_ATTR_NODEV);
-    int error = errno;
-    close(own);
-    close(up);
-    close(work);
-    errno = error;
-    return made;
+    fchmodat(AT_FDCWD, descriptor_path(up_path, up), mode, 0);
+    if (!concat(options, "lowerdir=", descriptor_path(lower_path, lower), ",upperdir=", up_path,
+                ",workdir=", descriptor_path(work_path, work), in_user_namespace ? ",userxattr" : ""))
+        return -1;
+    return new_mount("overlay", options, MOUNT_ATTR_NODEV);
 }
 
 /* What is optional is left out where it cannot be had: the place is then as it is below. */
@@ -86,7 +79,7 @@ static void do_bind(const char *target, const char *source, const char *mode) {
 
 /* `mode` is "root", or "user" in a user name space. */
 static void do_overlay(const char *target, const char *source, const char *mode) {
-    int lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int lower = open(source, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (lower < 0 && !optional(mode))
         cannot("open", source);
     int made = lower < 0 ? -1 : overlay(lower, *mode == 'u');
@@ -98,7 +91,6 @@ static void do_overlay(const char *target, const char *source, const char *mode)
     } else {
         attach(made, target);
     }
-    close(lower);
 }
 
 /* `flags`: letters of s(nosuid) x(noexec) r(ead-only). */
@@ -115,22 +107,20 @@ static void do_new(const char *type, const char *target, const char *options, co
 static void do_directory(const char *path, const char *mode) {
     uint64_t bits;
     char name[64];
-    int fd = place(path, true);
+    AUTO_CLOSE int fd = place(path, true);
     if (!parse_number(mode, 8, 07777, &bits) || fchmodat(AT_FDCWD, descriptor_path(name, fd), bits, 0) < 0)
         cannot("set the mode of", path);
-    close(fd);
 }
 
 static void do_symlink(const char *path, const char *text) {
     char above[PATH_LIMIT];
     const char *slash = strrchr(path, '/');
-    if (!slash || strlen(path) >= sizeof above)
+    if (!slash || !concat(above, path))
         cannot("make", path);
-    append(above, path)[-(long)strlen(slash)] = 0;
-    int parent = place(*above ? above : "/", true);
+    above[slash - path] = 0;
+    AUTO_CLOSE int parent = place(*above ? above : "/", true);
     if (symlinkat(text, parent, slash + 1) < 0)
         cannot("make", path);
-    close(parent);
 }
 
 static void option_overlay(char **v) { do_overlay(v[0], v[1], v[2]); }
@@ -160,12 +150,12 @@ char **mounts_option(char **argv, bool now) {
             continue;
         for (int given = 1; given <= known[i].count; given++)
             if (!argv[given])
-                fail(EXIT_USAGE, "sandbox: ", *argv, " lacks a value");
+                die(EXIT_USAGE, "sandbox: ", *argv, " lacks a value");
         if (now)
             known[i].mount(argv + 1);
         return argv + 1 + known[i].count;
     }
-    fail(EXIT_USAGE, "sandbox: not a mount: ", *argv);
+    die(EXIT_USAGE, "sandbox: not a mount: ", *argv);
 }
 
 void mounts_end(bool read_only) {
@@ -194,11 +184,10 @@ void mounts_replace_proc(int proc) {
 }
 
 void mounts_bind_console(const char *terminal) {
-    int file = openat(AT_FDCWD, "/dev/console", O_CREAT | O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
-    int made = clone_mount(terminal);
+    AUTO_CLOSE int file =
+        openat(AT_FDCWD, "/dev/console", O_CREAT | O_RDONLY | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC, 0600);
+    AUTO_CLOSE int made = clone_mount(terminal);
     if (file < 0 || made < 0 ||
         syscall(SYS_move_mount, made, "", AT_FDCWD, "/dev/console", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         cannot("mount", "/dev/console");
-    close(file);
-    close(made);
 }

@@ -21,27 +21,20 @@ void stage_begin(const char *path) { stage_path = path; }
 const char *stage_name(void) { return stage_path; }
 
 _Noreturn void cannot(const char *doing, const char *what) {
-    fail(EXIT_PROBE, "sandbox: cannot ", doing, " ", what, ": ", strerror(errno));
+    die_errno(EXIT_PROBE, "sandbox: cannot ", doing, " ", what);
 }
 
 int stage_root(void) { return root; }
-
-char *descriptor_path(char out[64], int fd) {
-    format_number(append(out, "/proc/self/fd/"), fd);
-    return out;
-}
 
 /* ---- making detached mounts -------------------------------------------------------------------------- */
 
 /* `options` is NAME=VALUE,...; NULL for none. Returns -1 with errno. */
 int new_mount(const char *type, const char *options, unsigned attributes) {
-    int context = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
-    if (context < 0)
-        return -1;
+    AUTO_CLOSE int context = syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
     char text[PATH_LIMIT];
-    bool fine = strlen(options ? options : "") < sizeof text &&
-                syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", type, 0) == 0;
-    append(text, fine && options ? options : "");
+    if (context < 0 || !concat(text, options ? options : ""))
+        return -1;
+    bool fine = syscall(SYS_fsconfig, context, FSCONFIG_SET_STRING, "source", type, 0) == 0;
     for (char *at = text, *next; fine && *at; at = next) {
         next = strchrnul(at, ',');
         next += *next ? (*next = 0, 1) : 0;
@@ -52,11 +45,7 @@ int new_mount(const char *type, const char *options, unsigned attributes) {
         fine = syscall(SYS_fsconfig, context, command, at, value, 0) == 0;
     }
     fine = fine && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0;
-    int made = fine ? syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes) : -1;
-    int error = errno;
-    close(context);
-    errno = error;
-    return made;
+    return fine ? syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes) : -1;
 }
 
 /* All that is mounted below `source` too: in a user name space, what covers something may not be left out. */
@@ -95,27 +84,22 @@ static int open_made(const char *path, bool directory, int links) {
     above[size] = 0;
     const char *name = above + (slash - path) + 1;
     above[slash - path] = 0;
-    int parent = open_made(slash == path ? "/" : above, true, links + 1);
+    AUTO_CLOSE int parent = open_made(slash == path ? "/" : above, true, links + 1);
     if (parent < 0)
         return -1;
     ssize_t length = readlinkat(parent, name, link, sizeof link - 1);
-    int made;
     if (length >= 0) {
         link[length] = 0;
         char target[2 * PATH_LIMIT];
-        char *end = append(target, *link == '/' ? "" : above);
-        append(append(end, *link == '/' ? "" : "/"), link);
-        made = open_made(target, directory, links + 1);
-    } else if (directory) {
-        made = mkdirat(parent, name, 0755) < 0 ? -1 : open_made(path, true, links + 1);
-    } else {
-        int file = openat(parent, name, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
-        made = file < 0 ? -1 : (close(file), open_made(path, false, links + 1));
+        bool is_absolute = *link == '/';
+        if (!concat(target, is_absolute ? "" : above, is_absolute ? "" : "/", link))
+            return -1;
+        return open_made(target, directory, links + 1);
     }
-    int error = errno;
-    close(parent);
-    errno = error;
-    return made;
+    if (directory)
+        return mkdirat(parent, name, 0755) < 0 ? -1 : open_made(path, true, links + 1);
+    AUTO_CLOSE int file = openat(parent, name, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
+    return file < 0 ? -1 : open_made(path, false, links + 1);
 }
 
 int place(const char *path, bool directory) {
@@ -140,7 +124,7 @@ bool is_directory(int fd) {
 
 void attach(int mount, const char *path) {
     if (root < 0 && strcmp(path, "/") != 0)
-        fail(EXIT_USAGE, "sandbox: the first mount must be the root, not ", path);
+        die(EXIT_USAGE, "sandbox: the first mount must be the root, not ", path);
     if (root >= 0) {
         attach_to(mount, place(path, is_directory(mount)), path);
         return;

@@ -33,9 +33,6 @@ bool is_directory(int fd);
 void attach(int mount, const char *path);
 void attach_to(int mount, int target, const char *what);
 
-/* "/proc/self/fd/FD". */
-char *descriptor_path(char out[64], int fd);
-
 /* The directory that becomes the root. */
 int stage_root(void);
 

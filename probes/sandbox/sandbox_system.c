@@ -22,7 +22,7 @@ void mount_proc(void) {
     struct stat status, link;
     if (fstat(target, &status) < 0 || fstatat(stage_root(), "proc", &link, AT_SYMLINK_NOFOLLOW) < 0 ||
         status.st_ino != link.st_ino)
-        fail(EXIT_PROBE, "sandbox: /proc is not a directory of its own"); /* as runc */
+        die(EXIT_PROBE, "sandbox: /proc is not a directory of its own"); /* as runc */
     int made = new_mount("proc", NULL, SAFE | MOUNT_ATTR_NOEXEC);
     if (made < 0)
         cannot("mount", "/proc");
@@ -51,7 +51,8 @@ void mount_sys(void) {
 
 static void device(const char *name) {
     char source[32];
-    append(append(source, "/dev/"), name);
+    if (!concat(source, "/dev/", name))
+        return;
     int made = clone_mount(source);
     if (made < 0)
         return; /* this machine has none */
@@ -70,17 +71,15 @@ void mount_dev(const char *shm_options) {
     attach_new("tmpfs", "/dev", "mode=755,size=65536k", SAFE);
     for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
         device(nodes[i]);
-    int dev = place("/dev", true);
+    AUTO_CLOSE int dev = place("/dev", true);
     char path[64];
-    int here = open(descriptor_path(path, dev), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    AUTO_CLOSE int here = open(descriptor_path(path, dev), O_PATH | O_DIRECTORY | O_CLOEXEC);
     link_in_dev(here, "fd", "/proc/self/fd");
     link_in_dev(here, "stdin", "/proc/self/fd/0");
     link_in_dev(here, "stdout", "/proc/self/fd/1");
     link_in_dev(here, "stderr", "/proc/self/fd/2");
     link_in_dev(here, "core", "/proc/kcore");
     link_in_dev(here, "ptmx", "pts/ptmx");
-    close(here);
-    close(dev);
     /* The terminal's group, 5 everywhere, is none in a user name space with one group only. */
     int terminals = new_mount("devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5",
                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);

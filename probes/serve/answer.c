@@ -46,7 +46,7 @@ static void make_room(size_t size) {
         room = room ? room * 2 : 2 * ENOUGH;
     buffer = realloc(buffer, room);
     if (!buffer)
-        fail(EXIT_PROBE, "serve: no memory");
+        die(EXIT_PROBE, "serve: no memory");
 }
 
 void answer_bytes(const void *bytes, size_t size) {
@@ -80,7 +80,7 @@ void answer_file(int fd, off_t offset, uint64_t size) {
 
 void answer_flush(void) {
     if (!write_all(1, buffer, used))
-        fail(EXIT_PROBE, "serve: cannot write answers: ", strerror(errno));
+        die_errno(EXIT_PROBE, "serve: cannot write answers");
     used = 0;
 }
 
@@ -89,7 +89,7 @@ static void pad(uint64_t size) {
     static const char zeros[4096];
     for (; size; size -= size < sizeof zeros ? size : sizeof zeros)
         if (!write_all(1, zeros, size < sizeof zeros ? size : sizeof zeros))
-            fail(EXIT_PROBE, "serve: cannot write answers: ", strerror(errno));
+            die_errno(EXIT_PROBE, "serve: cannot write answers");
 }
 
 static void copy_small(void) {
@@ -98,7 +98,7 @@ static void copy_small(void) {
     while (done < file_size) {
         ssize_t got = pread(file, buffer + used + done, file_size - done, file_offset + done);
         if (got < 0 && errno != EINTR)
-            fail(EXIT_PROBE, "serve: cannot read a file: ", strerror(errno));
+            die_errno(EXIT_PROBE, "serve: cannot read a file");
         if (got == 0)
             memset(buffer + used + done, 0, file_size - done);
         done = got ? done + (got > 0 ? got : 0) : file_size;
@@ -116,7 +116,7 @@ static void send_large(void) {
         if (sent > 0)
             left -= sent;
         else if (errno != EINTR && errno != EAGAIN)
-            fail(EXIT_PROBE, "serve: cannot send a file: ", strerror(errno));
+            die_errno(EXIT_PROBE, "serve: cannot send a file");
     }
     pad(left);
 }

@@ -13,31 +13,16 @@
 static char *read_file(const char *name) {
     size_t size = 0, room = 65536;
     char *text = malloc(room);
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int fd = open(name, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        fail(EXIT_PROBE, "serve: cannot read ", name, ": ", strerror(errno));
+        die_errno(EXIT_PROBE, "serve: cannot read ", name);
     for (ssize_t got; text && (got = read(fd, text + size, room - size - 1)) > 0;)
         if ((size += got) + 1 == room)
             text = realloc(text, room *= 2);
-    close(fd);
     if (!text)
-        fail(EXIT_PROBE, "serve: no memory");
+        die(EXIT_PROBE, "serve: no memory");
     text[size] = 0;
     return text;
-}
-
-/* Spaces, tabs, newlines and backslashes are octal there (proc_pid_mountinfo(5)). */
-static void unescape(char *text) {
-    char *out = text;
-    for (; *text; text++) {
-        if (text[0] == '\\' && text[1] && text[2] && text[3]) {
-            *out++ = (text[1] - '0') << 6 | (text[2] - '0') << 3 | (text[3] - '0');
-            text += 3;
-        } else {
-            *out++ = *text;
-        }
-    }
-    *out = 0;
 }
 
 static int deepest_first(const void *left, const void *right) {
@@ -47,7 +32,7 @@ static int deepest_first(const void *left, const void *right) {
 
 void bare(void) {
     if (getpid() != 1)
-        fail(EXIT_USAGE, "serve: --bare is for process 1 of a container only");
+        die(EXIT_USAGE, "serve: --bare is for process 1 of a container only");
     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL); /* where it may not, the engine has made it so */
     char *text = read_file("/proc/self/mountinfo");
     size_t count = 0, room = 0;
@@ -65,7 +50,7 @@ void bare(void) {
         if (!strcmp(field, "/"))
             continue;
         if (count == room && !(points = realloc(points, (room = room * 2 + 64) * sizeof *points)))
-            fail(EXIT_PROBE, "serve: no memory");
+            die(EXIT_PROBE, "serve: no memory");
         points[count++] = field;
     }
     if (count)

@@ -47,15 +47,12 @@ static const char *link_target(int directory, const char *name, const struct sta
 
 static int scan(char *path) {
     const char *name;
-    int parent = walk_parent(path, &name);
+    AUTO_CLOSE int parent = walk_parent(path, &name);
     int fd =
         parent < 0 ? -1 : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    int error = errno;
-    if (parent >= 0)
-        close(parent);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (!directory)
-        return fd < 0 ? error : errno;
+        return errno;
     for (struct dirent *entry; errno = 0, (entry = readdir(directory));) {
         struct stat status;
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
@@ -65,7 +62,7 @@ static int scan(char *path) {
         else if (errno != ENOENT) /* gone since: not of the directory */
             break;
     }
-    error = errno;
+    int error = errno;
     closedir(directory);
     return error;
 }
@@ -87,12 +84,10 @@ static int open_regular(const char *name, struct stat *status) {
 /* Makes a path's directory the working directory, for calls that take no descriptor. Returns 0 or an errno.
  */
 static int enter(char *path, const char **name) {
-    int parent = walk_parent(path, name);
+    AUTO_CLOSE int parent = walk_parent(path, name);
     if (parent < 0)
         return errno;
-    int error = fchdir(parent) < 0 ? errno : 0;
-    close(parent);
-    return error;
+    return fchdir(parent) < 0 ? errno : 0;
 }
 
 static int read_range(char *payload, size_t size) {
@@ -167,7 +162,7 @@ static int answer_to(char op, char *payload, size_t size) {
     case 'P':
         return pack(payload);
     }
-    fail(EXIT_PROBE, "serve: unknown request");
+    die(EXIT_PROBE, "serve: unknown request");
 }
 
 static void end(int signal) { _exit(signal ? 0 : 1); }
@@ -176,7 +171,7 @@ int serve_main(char **argv) {
     static char payload[REQUEST_LIMIT + 1];
     bool wants_bare = argv[0] && !strcmp(argv[0], "--bare");
     if (argv[wants_bare])
-        fail(EXIT_USAGE, "usage: probe serve [--bare]");
+        die(EXIT_USAGE, "usage: probe serve [--bare]");
     signal(SIGTERM, end);
     signal(SIGINT, end);
     signal(SIGPIPE, SIG_IGN);
@@ -187,9 +182,9 @@ int serve_main(char **argv) {
         uint32_t size;
         memcpy(&size, head + 1, sizeof size);
         if (size > REQUEST_LIMIT)
-            fail(EXIT_PROBE, "serve: a request is too large");
+            die(EXIT_PROBE, "serve: a request is too large");
         if (!request_read(payload, size))
-            fail(EXIT_PROBE, "serve: a request is cut");
+            die(EXIT_PROBE, "serve: a request is cut");
         payload[size] = 0;
         answer_begin();
         answer_end(answer_to(head[0], payload, size));

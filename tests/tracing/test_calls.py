@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tracewhale.tracing.calls import CALLS, ArgumentKind, Flag
 from tracewhale.tracing.events import Access
+from tracewhale.tracing.records import Feature
 
 SOURCE = Path(__file__).parents[2] / "probes" / "calls.c"
 ROW = re.compile(
@@ -73,3 +74,18 @@ def test_flags_have_names() -> None:
 def test_calls_of_sockets_have_no_directory() -> None:
     kinds = {ArgumentKind.SOCKET, ArgumentKind.SOCKETCALL}
     assert all(name.dirfd == -1 for call in CALLS if call.kind in kinds for name in call.names)
+
+
+PROTOCOL = SOURCE.with_name("protocol.h").read_text()
+
+
+def test_accesses_have_the_same_numbers() -> None:
+    (members,) = re.findall(r"enum access \{(.*?)\};", PROTOCOL, re.DOTALL)
+    assert re.findall(r"ACCESS_(\w+)", members) == [access.name for access in Access]
+
+
+def test_features_have_the_same_bits() -> None:
+    (members,) = re.findall(r"enum feature \{(.*?)\};", PROTOCOL)
+    assert dict(re.findall(r"FEATURE_(\w+) = (\d+)", members)) == {
+        feature.name: str(feature.value) for feature in Feature
+    }

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Self
 
 from tracewhale.errors import TargetNotFound
 from tracewhale.rootfs.layer_entries import with_parents
+from tracewhale.rootfs.mountinfo import unescape
 from tracewhale.rootfs.openat import Beneath
 from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, join, parent
 
@@ -180,17 +180,12 @@ def mount_points(root: str) -> frozenset[str]:
     top = os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
     try:
         with open("/proc/self/mountinfo", "rb") as file:
-            mounted = [_unescape(line.split(b" ")[4]) for line in file]
+            mounted = [unescape(line.split(b" ")[4]) for line in file]
     except FileNotFoundError:
         return frozenset()  # not Linux: there is nothing to be traced here either
     return frozenset(
         "/" + os.fsdecode(path[len(top) :]) for path in mounted if path.startswith(top) and path != top
     )
-
-
-def _unescape(field: bytes) -> bytes:
-    """Undo mountinfo's octal escapes of space, tab, newline and backslash."""
-    return re.sub(rb"\\([0-7]{3})", lambda match: bytes([int(match[1], 8)]), field)
 
 
 def _reopen(path_fd: int) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tracewhale.platforms import architecture
+from tracewhale.rootfs.mountinfo import unescape
 
 PSEUDO = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fuse.lxcfs fusectl "
@@ -69,16 +70,11 @@ def parse_mountinfo(lines: Iterable[bytes]) -> tuple[Mount, ...]:
     result: dict[str, Mount] = {}
     for line in lines:
         before, _, after = line.partition(b" - ")
-        point, kind = os.fsdecode(_unescape(before.split(b" ")[4])), after.split(b" ")[0].decode()
+        point, kind = os.fsdecode(unescape(before.split(b" ")[4])), after.split(b" ")[0].decode()
         result.pop(point, None)
         result[point] = Mount(point, kind)
     result.pop("/", None)
     return tuple(result.values())
-
-
-def _unescape(field: bytes) -> bytes:
-    """Undo mountinfo's octal escapes of space, tab, newline and backslash."""
-    return re.sub(rb"\\([0-7]{3})", lambda digits: bytes([int(digits[1], 8)]), field)
 
 
 def is_below(path: str, tops: Iterable[str]) -> bool:
