@@ -134,7 +134,7 @@ class _Range(io.RawIOBase):
         target = memoryview(buffer).cast("B")
         size = max(0, min(len(target), self._size - self._at))
         if size > READ_LIMIT:
-            raise ValueError("a central directory of this size is no archive's of JavaPackages")
+            raise ValueError("a central directory of this size is no archive's of Java")
         data = self._read(self._begin + self._at, size) if size else b""
         target[: len(data)] = data
         self._at += len(data)
