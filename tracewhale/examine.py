@@ -61,7 +61,7 @@ def look(
 ) -> Diagnosis:
     """Why a target that is held fails.
 
-    ``ended`` is how its container ended, which is not run again then. ``complete`` remembers what the complete
+    ``ended_container`` is how its container ended, which is not run again then. ``complete`` remembers what the complete
     image does, from one look to the next.
     """
     with ExitStack() as held:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Text that any terminal can show: what is not printable or not UTF-8 is escaped."""
+    """Return text that any terminal can show: what is not printable or not UTF-8 is escaped."""
     if text.isprintable():
         return text
     return "".join(

@@ -44,7 +44,7 @@ Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleErro
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be traced: a target by name, how it runs, and what drives it.
+    """A target to trace: a target by name, how it runs, and what drives it.
 
     ``keep_changes`` keeps the change layer of a container, or an image's layers above ``base``; with
     neither a command nor steps nothing is run then. ``expected_status`` is that with which the command should
@@ -61,7 +61,7 @@ class Job:
 
 @dataclass(slots=True)
 class Context:
-    """What surrounds the stages: streams, the way to interrupt them, progress, and a stopwatch.
+    """The surroundings of the stages: streams, the way to interrupt them, progress, and a stopwatch.
 
     ``surroundings`` makes what is beside the target in each run: a Compose project's other services.
     ``explain`` makes of an error of a run one that says why.
@@ -105,7 +105,7 @@ class Context:
 
     @contextmanager
     def command(self, text: str) -> Iterator[None]:
-        """The stage in which the user's own command runs."""
+        """Yield the stage in which the user's own command runs."""
         with self.stage("trace", text):
             self.running = True
             try:
@@ -137,7 +137,8 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """What every image of one run is made from: a target with its files, and what the user asks of it."""
+    """The parts that every image of one run is made from: a target with its files, and what the user asks of
+    it."""
 
     target: Target
     view: View
@@ -179,7 +180,7 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
 def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
     """Return the trace in the cache of this target, request and steps; without one run the command.
 
-    A run is kept that did what it should and was not cut short by hand. What an interactive one is given is
+    A run is kept that did what it should and was not cut short by hand. The input of an interactive run is
     not known before it ends, so it is never taken from the cache.
     """
     if cache is None or job.request.options.interactive:

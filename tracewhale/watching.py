@@ -1,4 +1,4 @@
-"""What a container asks for, that is missing in it, and that its original image has."""
+"""Paths that a container asks for and lacks, and that its original image has."""
 
 from __future__ import annotations
 

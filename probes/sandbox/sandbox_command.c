@@ -78,7 +78,7 @@ static void do_mounts(const struct sandbox *sandbox) {
 _Noreturn void sandbox_command(struct sandbox *sandbox, int ready) {
     do_mounts(sandbox);
     if (sandbox->workdir && !enter_workdir(sandbox->workdir, true))
-        fail(EXIT_PROBE, "sandbox: cannot work in ", sandbox->workdir, ": ", strerror(errno));
+        die_errno(EXIT_PROBE, "sandbox: cannot work in ", sandbox->workdir);
     setsid();
     if (sandbox->terminal >= 0)
         open_terminal(sandbox->terminal);

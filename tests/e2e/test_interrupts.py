@@ -121,7 +121,7 @@ def test_a_signal_before_a_verb_has_begun_its_work(number: signal.Signals, tmp_p
         process.send_signal(number)
         _, errors = process.communicate(timeout=SECONDS)
     assert process.returncode == 128 + number
-    assert errors.decode().splitlines()[-1] == "tracewhale: nothing was left behind"
+    assert errors.decode().splitlines()[-1] == "tracewhale: Nothing was left behind."
     assert b"Traceback" not in errors
 
 

@@ -11,7 +11,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def apply(*decorators: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one decorator, in their order."""
+    """Return several options as one decorator, in their order."""
 
     def decorate(function: F) -> F:
         for decorator in reversed(decorators):
@@ -22,5 +22,5 @@ def apply(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def many(*names: str, **settings: Any) -> Callable[[F], F]:
-    """An option that may be given any number of times."""
+    """Return an option that may be given any number of times."""
     return click.option(*names, multiple=True, **settings)

@@ -35,7 +35,7 @@ Opener = Callable[[str], AbstractContextManager[Tree]]
 
 @contextmanager
 def open_files(name: str) -> Iterator[Tree]:
-    """The files of a target of the other verbs, whichever machine it is for."""
+    """Yield the files of a target of the other verbs, whichever machine it is for."""
     found = parse(name)
     with ExitStack() as stack:
         if found.kind in (HOST, ROOTFS):
@@ -53,7 +53,7 @@ def open_files(name: str) -> Iterator[Tree]:
 
 
 def command(open_tree: Opener = open_files) -> click.Command:
-    """The verb, for targets whose files ``open_tree`` finds."""
+    """Return the verb, for targets whose files ``open_tree`` finds."""
 
     @click.command("deps")
     @click.argument("target")
@@ -96,7 +96,7 @@ def command(open_tree: Opener = open_files) -> click.Command:
 
 
 def _tree(listings: list[Listing]) -> str:
-    return render_tree(listings, colour=sys.stdout.isatty() and "NO_COLOR" not in os.environ)
+    return render_tree(listings, colour=sys.stdout.isatty() and not os.environ.get("NO_COLOR"))
 
 
 def _json(listings: list[Listing]) -> str:
@@ -109,18 +109,19 @@ FORMS: Mapping[str, Callable[[list[Listing]], str]] = {TEXT: _tree, FLAT: render
 
 
 def _host_file(name: str, *, alone: bool) -> str:
-    """A path as the resolver takes it; a name that is none here is a command's, or alone a target's."""
+    """Return a path as the resolver takes it; a name that is none here is a command's, or alone a
+    target's."""
     if name.startswith(PATHS) or os.path.exists(name):
         return os.path.abspath(name)
     if alone:
-        raise UsageError(f"no path is given to look at in {name}", "say: tracewhale deps TARGET PATH...")
+        raise UsageError(f"no path is given to look at in {name}", "Say: tracewhale deps TARGET PATH...")
     return name
 
 
 def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"{text} is not NAME=VALUE", "say, for example, -e LD_LIBRARY_PATH=/opt/lib")
+        raise UsageError(f"{text} is not NAME=VALUE", "Say, for example, -e LD_LIBRARY_PATH=/opt/lib.")
     return name, value
 
 

@@ -41,7 +41,7 @@ def _verbose(args: list[str]) -> list[str]:
 
 
 def _is_volume(word: str) -> bool:
-    """Whether a word is what ``docker run -v`` takes, and no target of ours."""
+    """Return whether a word is what ``docker run -v`` takes, and no target of ours."""
     return word.startswith("/") or (":/" in word and parse(word).kind == DOCKER)
 
 

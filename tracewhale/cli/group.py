@@ -69,7 +69,7 @@ class Verbs(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """As click's, which shows its errors itself when ``standalone_mode``."""
+        """Run as click does, which shows its errors itself when ``standalone_mode``."""
         words = sys.argv[1:] if args is None else list(args)
         if not standalone_mode:
             return super().main(words, prog_name, complete_var, standalone_mode=False, **extra)

@@ -31,7 +31,7 @@ limit_options = apply(
 
 
 def limits(given: dict[str, Any]) -> Limits:
-    """What a verb's options allow. Raises UsageError."""
+    """Return what a verb's options allow. Raises UsageError."""
     lock = given["lock"]
     for option in ("max_growth", "fail_on_new"):
         if given[option] and not lock:

@@ -28,7 +28,7 @@ HIDDEN = ("step", "form")
 
 
 def vocabulary() -> Vocabulary:
-    """What a project file may say: the options of ``tracewhale run``."""
+    """Return what a project file may say: the options of ``tracewhale run``."""
     flags: set[str] = set()
     single: set[str] = set()
     many: set[str] = set()
@@ -43,7 +43,7 @@ def vocabulary() -> Vocabulary:
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a project file, for editors."""
+    """Return the JSON Schema (draft 2020-12) of a project file, for editors."""
     known = vocabulary()
     text = {"type": ["string", "number"]}
     texts = {"type": "array", "items": text}

@@ -19,7 +19,7 @@ ENDS = {
     ExitCode.OK: "done, and verified where that was asked for",
     ExitCode.USAGE: "the request makes no sense: an option, a value, a combination",
 }
-"""What README.md's table says of all others, with what to do."""
+"""The meaning of all other codes in README.md's table, with what to do."""
 
 
 def pages(program: click.Group, name: str) -> Iterator[tuple[str, str]]:

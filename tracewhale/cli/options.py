@@ -64,7 +64,7 @@ def _split(args: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _terminal_clusters(args: list[str]) -> list[str]:
-    """``-it`` and ``-ti`` mean what they mean to Docker, though ``-t NAME`` alone is the tag."""
+    """Split ``-it`` and ``-ti`` as Docker does, although ``-t NAME`` alone is the tag."""
     return [word for arg in args for word in (("-i", "--tty") if arg in ("-it", "-ti") else (arg,))]
 
 
@@ -202,16 +202,18 @@ repeated_options = apply(
     many("--mount", metavar="SPEC", help="Let the trace mount this, in Docker's long form."),
     click.option("--network", metavar="NETWORK", help="Let the trace have this network."),
 )
-"""What a trace that is repeated may do: each said as when it was traced."""
+"""Permissions of a trace that is repeated: each said as when it was traced."""
 
 trace_arguments = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path())
 
 
 def job(target: str, given: dict[str, Any]) -> Job:
-    """The job that a verb's options ask for. Raises UsageError for a value that makes no sense."""
+    """Return the job that a verb's options ask for. Raises UsageError for a value that makes no sense."""
     options = {name: given[name] for name in DOCKER_RUN}
     if given["base"] and not given["keep_changes"]:
-        raise UsageError("--base says what --keep-changes keeps, and that is not given", "add --keep-changes")
+        raise UsageError(
+            "--base says what --keep-changes keeps, and that is not given", "Add --keep-changes."
+        )
     return Job(
         name=target,
         request=Request(
@@ -227,12 +229,12 @@ def job(target: str, given: dict[str, Any]) -> Job:
 
 
 def destination(output: str, tag: str, *, keep_privileges: bool) -> Name | None:
-    """Where the new image goes, None for the target's own choice. Raises UsageError."""
+    """Return where the new image goes, None for the target's own choice. Raises UsageError."""
     if keep_privileges:
         place = parse(output)
         if place.kind != ROOTFS:
             raise UsageError(
-                "--keep-privileges is for -o rootfs:DIR", "leave it out: an image keeps them all"
+                "--keep-privileges is for -o rootfs:DIR", "Leave it out: an image keeps them all."
             )
         return replace(_destination(output, tag) or place, privileges=True)
     return _destination(output, tag)
@@ -242,22 +244,22 @@ def _destination(output: str, tag: str) -> Name | None:
     if not output:
         return Name(DOCKER, tag) if tag else None
     if ":" not in output:
-        raise UsageError(f"-o {output} does not say of what kind it is", f"give one of {OUTPUTS}")
+        raise UsageError(f"-o {output} does not say of what kind it is", f"Give one of {OUTPUTS}.")
     place = parse(output)
     if not tag:
         return place
     if place.kind in (DOCKER, ROOTFS) or place.reference:
-        raise UsageError(f"-t {tag} and -o {output} contradict each other", "leave one of them out")
+        raise UsageError(f"-t {tag} and -o {output} contradict each other", "Leave one of them out.")
     return Name(place.kind, place.place, tag)
 
 
 def plan_settings(given: dict[str, Any]) -> Options:
-    """What a verb's options add to and take from the plan."""
+    """Return what a verb's options add to and take from the plan."""
     known = rules.load(given["rule_files"])
     names = {rule.name for rule in known}
     for name in given["no_rule"]:
         if name not in names:
-            raise UsageError(f"there is no rule {name}", f"the rules are {', '.join(sorted(names))}")
+            raise UsageError(f"there is no rule {name}", f"The rules are {', '.join(sorted(names))}.")
     return Options(
         include=(*given["include"], *_lines("--include-from", given["include_from"])),
         exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
@@ -283,7 +285,7 @@ def cache_directory(environ: Mapping[str, str]) -> str:
 
 
 def trust(given: dict[str, Any]) -> Trust:
-    """What a trace may do on this machine. Raises UsageError for a value that makes no sense."""
+    """Return what a trace may do on this machine. Raises UsageError for a value that makes no sense."""
     network = given.get("network")
     options = parse_options(
         volume=given.get("volume", ()), mount=given.get("mount", ()), network=network, environ=os.environ
@@ -309,7 +311,7 @@ def _units(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _lines(option: str, names: Sequence[str]) -> list[str]:
-    """Lines of files (- is standard input) without blank ones and comments."""
+    """Return lines of files (- is standard input) without blank ones and comments."""
     lines: list[str] = []
     for name in names:
         try:
@@ -317,6 +319,6 @@ def _lines(option: str, names: Sequence[str]) -> list[str]:
                 lines += [line.strip() for line in file if line.strip() and not line.startswith("#")]
         except OSError as error:
             raise UsageError(
-                f"{option} {name} cannot be read: {error.strerror}", "name a text file"
+                f"{option} {name} cannot be read: {error.strerror}", "Name a text file."
             ) from error
     return lines

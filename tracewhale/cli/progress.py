@@ -1,4 +1,4 @@
-"""What is done now, on standard error: a line a stage with its time on a terminal, plain lines elsewhere.
+"""Progress on standard error: a line a stage with its time on a terminal, plain lines elsewhere.
 
 The only module that knows rich.
 """

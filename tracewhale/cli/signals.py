@@ -1,4 +1,4 @@
-"""What signals to this process mean: Ctrl-C for the run, others for the command that is traced."""
+"""The meaning of signals to this process: Ctrl-C for the run, others for the command that is traced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def interruption(error: BaseException) -> Interrupted:
     """Return the error for work that KeyboardInterrupt, or a signal, has ended."""
     number = error.number if isinstance(error, Termination) else signal.SIGINT
     what = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
-    return Interrupted(what, "nothing was left behind", ExitCode(128 + number))
+    return Interrupted(what, "Nothing was left behind.", ExitCode(128 + number))
 
 
 def end_by_signals() -> None:
@@ -47,7 +47,7 @@ def end_by_signals() -> None:
 
 @contextmanager
 def signals(current: Context) -> Iterator[None]:
-    """Ctrl-C ends a trace and goes on to build; at any other time, and the second time, it gives up."""
+    """Let Ctrl-C end a trace and go on to build; at any other time, and the second time, it gives up."""
 
     given_up = 0
 

@@ -78,7 +78,7 @@ def order_steps(args: list[str]) -> list[str]:
 
 
 def steps(given: dict[str, Any]) -> tuple[Step, ...]:
-    """The steps that a verb's options ask for, in order. Raises UsageError."""
+    """Return the steps that a verb's options ask for, in order. Raises UsageError."""
     seconds = given["wait_timeout"] or 0.0
     taken = tuple(_step(text, seconds, given["openapi_max"]) for text in given["step"])
     return (Step("wait", "", seconds=seconds), *taken) if seconds else taken
@@ -87,7 +87,7 @@ def steps(given: dict[str, Any]) -> tuple[Step, ...]:
 def _step(text: str, seconds: float, most: int) -> Step:
     kind, _, argument = text.partition("=")
     if kind not in ("crawl", "for") and not argument.strip():
-        raise UsageError(f"--{kind} is empty", "say what it is to do, or leave it out")
+        raise UsageError(f"--{kind} is empty", "Say what it is to do, or leave it out.")
     try:
         match kind:
             case "for" | "until-idle":
@@ -110,12 +110,12 @@ def _step(text: str, seconds: float, most: int) -> Step:
         raise UsageError(f"--{kind} {argument} makes no sense: {error}", "") from error
     except OSError as error:
         what = f"--{kind} {argument}: {error.filename} cannot be read: {error.strerror}"
-        raise UsageError(what, "name a file that is there") from error
+        raise UsageError(what, "Name a file that is there.") from error
     return Step(kind, argument)
 
 
 def _openapi_step(argument: str, most: int) -> Step:
-    """A document in a file is read now, the target's own when it runs."""
+    """Return a document in a file is read now, the target's own when it runs."""
     check_installed()
     if os.path.isfile(argument):
         planned = requests_of(_read(argument), most)

@@ -60,7 +60,7 @@ _raw_lock = threading.Lock()
 
 @contextmanager
 def _raw_terminal() -> Iterator[None]:
-    """The terminal on standard input in raw mode, as it was afterwards."""
+    """Yield the terminal on standard input in raw mode, as it was afterwards."""
     if not sys.stdin.isatty():
         yield
         return
@@ -87,5 +87,5 @@ def to_nowhere(descriptor: int) -> None:
 
 
 def echo(text: str) -> None:
-    """Text on standard output, whatever the terminal's encoding can show."""
+    """Write text to standard output, and escape characters that the terminal's encoding lacks."""
     click.echo(text.encode("utf-8", "backslashreplace"), nl=False)

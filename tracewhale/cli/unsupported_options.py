@@ -27,7 +27,7 @@ _ALIASES = {"-P": "--publish-all", "-l": "--label", "-d": "--detach"}
 
 
 def instead_of(option: str) -> str:
-    """What to do instead of giving an option of ``docker run``; empty for one that it has not."""
+    """Return what to do instead of giving an option of ``docker run``; empty for one that it has not."""
     name = _ALIASES.get(option, option)
     if option in _OF_CONTAINERS:
         return (

@@ -50,7 +50,7 @@ def verb(function: F) -> F:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            end(NoSpace("no space left on this machine's disk", "free some space, or set TMPDIR"))
+            end(NoSpace("no space left on this machine's disk", "Free some space, or set TMPDIR."))
 
     return cast(F, call)
 
@@ -70,13 +70,14 @@ def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None)
 
 
 def _sentence(text: str) -> str:
-    """One of an error's sentences; what a command printed last may follow it, in lines of their own."""
+    """Return one of an error's sentences; what a command printed last may follow it, in lines of
+    their own."""
     first, *quoted = map(printable, text.splitlines())
     return "".join([f"tracewhale: {first}\n", *(f"    {line}\n" for line in quoted)])
 
 
 def _verb() -> str:
-    """Which of the verbs that report it is; empty where that is not known."""
+    """Return which of the verbs that report it is; empty where that is not known."""
     context = click.get_current_context(silent=True)
     name = context.info_name if context is not None else ""
     return name if name in ("run", "trace", "plan", "build", "verify") else ""
@@ -94,7 +95,7 @@ def _write(descriptor: int, text: str) -> None:
 
 @contextmanager
 def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
-    """A context on this process's own streams, whose signals reach the traced command.
+    """Yield a context on this process's own streams, whose signals reach the traced command.
 
     Standard output is the command's, unless the report goes there: the command's output is on standard error
     then.

@@ -110,7 +110,8 @@ def _in_path(view: View, name: str, path: str) -> str:
 
 
 def _follow_scripts(view: View, path: str) -> tuple[list[Edge], str, Miss | None]:
-    """From a script to the program that runs it: the edges on the way, that program, or what is missing."""
+    """Follow a script to the program that runs it. Return the edges on the way, and that program or
+    the miss."""
     edges: list[Edge] = []
     while len(edges) < MAX_SCRIPTS:
         entry = view.resolve(path).entry
@@ -143,7 +144,7 @@ def _trouble(resolver: Resolver, path: str) -> str:
 
 
 def _tree(view: View, closure: Closure, start: str, depth: int) -> Iterator[Row]:
-    """Depth first; what an object needs is shown where the object is named first."""
+    """Walk depth first. The needs of an object are shown where the object is named first."""
     below = _below(closure)
     shown = {start}
     stack: list[tuple[int, Iterator[Edge | Miss]]] = [(depth, iter(below.get(start, ())))]

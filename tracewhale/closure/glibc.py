@@ -58,7 +58,7 @@ class Namespace:
         self.names.setdefault(name, map_)
 
     def move_before(self, map_: Map, other: Map) -> None:
-        """Where a filtee is loaded after the object that names it, it goes before it."""
+        """Move a filtee before the object that names it, if it was loaded after it."""
         if map_ not in self.order or other not in self.order:
             return
         if self.order.index(other) < self.order.index(map_):
@@ -169,7 +169,7 @@ class GlibcProcess:
             self._dependencies([map_], space)
 
     def _dependencies(self, queue: list[Map], space: Namespace) -> None:
-        """Breadth first, as _dl_map_object_deps; filtees come before the object that names them."""
+        """Load breadth first, as _dl_map_object_deps; filtees come before the object that names them."""
         done: set[int] = set()
         while queue:
             needer = queue.pop(0)
@@ -242,7 +242,8 @@ class GlibcProcess:
         self.findings.misses[miss] = None
 
     def _check_versions(self, space: Namespace) -> None:
-        """DT_VERNEED of every object against DT_VERDEF of what answers to the file's name (dl-version.c)."""
+        """Compare DT_VERNEED of every object with DT_VERDEF of the object that has the file's name
+        (dl-version.c)."""
         for map_ in space.order:
             for need in map_.elf.version_needs:
                 library = space.named(need.file)

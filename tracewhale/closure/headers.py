@@ -51,7 +51,8 @@ def file_offset(segments: list[Segment], address: int, what: str) -> int:
 
 
 def header_refusal(head: bytes, kind: int, version: int) -> str:
-    """glibc's words for a header that it does not accept (elf/dl-load.c, open_verify), in its order."""
+    """Return glibc's message for a header that it does not accept (elf/dl-load.c, open_verify), in
+    its order."""
     if head[6] != 1:
         return "ELF file version ident does not match current one"
     if head[7] not in (0, 3):
@@ -68,7 +69,7 @@ def header_refusal(head: bytes, kind: int, version: int) -> str:
 
 
 def map_refusal(kind: int, segments: list[Segment]) -> str:
-    """glibc's words for a file that it cannot map as a library (_dl_map_object_from_fd)."""
+    """Return glibc's message for a file that it cannot map as a library (_dl_map_object_from_fd)."""
     loads = [s for s in segments if s.type == PT_LOAD]
     dynamic = [s for s in segments if s.type == PT_DYNAMIC]
     if any((s.address - s.offset) % PAGE for s in loads):

@@ -96,7 +96,7 @@ def _extensions(data: bytes, offset: int) -> tuple[str, list[str]]:
 
 
 def _reader(data: bytes, base: int) -> Callable[[int], str]:
-    """Reads strings of the table by their offset, each once, and no more in all than a sane one has."""
+    """Return a function that reads strings of the table by offset, each once, up to a total size."""
     known: dict[int, str] = {}
     remaining = MAX_STRINGS
 

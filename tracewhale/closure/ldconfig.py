@@ -26,7 +26,7 @@ CONF = "/etc/ld.so.conf"
 MAX_FILES = 1024
 """Configuration files that are followed; more is a circle."""
 LINE_COST, WALK_COST = 100, 200
-"""What reading a line costs, and walking along a character of a path: in characters compared."""
+"""The cost of reading a line, and of walking along a character of a path: in characters compared."""
 
 LIBC4_TYPES = {"libc4": 0, "libc5": 2, "libc6": 3, "glibc2": 3}
 LEGACY = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "i586": 1 << 48, "i686": 1 << 49, "haswell": 1 << 50}

@@ -32,8 +32,8 @@ Range = tuple[int, int]
 
 
 def literals(view: View, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """For each physical path of an ELF file the literals in its read-only data that end like the file
-    name of a library, in order, each once. Files that are not readable ELF files have none."""
+    """Return, for each physical path of an ELF file, the literals in its read-only data that end like the
+    file name of a library, in order, each once. Files that are not readable ELF files have none."""
     entries = [entry for path in paths if (entry := view.lstat(path)) and entry.kind is Kind.FILE]
     result: dict[str, tuple[str, ...]] = {}
     for entry, ranges in zip(entries, _read_only(view, entries), strict=True):

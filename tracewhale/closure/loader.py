@@ -100,7 +100,7 @@ def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
 
 
 def _version(physical: str, data: bytes) -> tuple[int, int]:
-    """glibc's version: its banner, which stands in loaders since 2.33, or Debian's file name before."""
+    """Return glibc's version, from the banner in loaders since 2.33, else from Debian's file name."""
     said = re.search(rb"release version (\d+)\.(\d+)", data)
     match = re.search(r"/ld-(\d+)\.(\d+)[^/]*\.so$", physical)
     if said or match:

@@ -1,6 +1,6 @@
 """Reads ahead: a tree may be far away, so what a closure will want is fetched level by level, in bulk.
 
-What is guessed here decides nothing; it only fills memories, and a wrong guess costs time.
+A guess decides nothing; it only fills memories, and a wrong guess costs time.
 """
 
 from __future__ import annotations

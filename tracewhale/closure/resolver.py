@@ -181,8 +181,8 @@ class Resolver:
 
     @staticmethod
     def _settle(findings: Findings, opened: dict[Root, dict[str, str]]) -> None:
-        """A library opened earlier may have brought what a later one needs: in which order they were
-        opened the roots do not tell, so such a name is taken as loaded."""
+        """Take a name as loaded if any opened library brings it. The roots do not tell in which order
+        libraries were opened, so an earlier one may have brought the needs of a later one."""
         names: dict[str, str] = {}
         for libraries in opened.values():
             names |= libraries

@@ -22,7 +22,7 @@ class Absence:
 
 
 def absence(case: Case, path: str) -> Absence | None:
-    """Why a path is not there in the running container; None when it is."""
+    """Return why a path is not there in the running container; None when it is."""
     for mount in sorted(case.mounts, key=len, reverse=True):
         if path.startswith(f"{mount}/") and case.exists(path) and _seen_absent(case, path):
             return Absence(f"the image has {path}, but what is mounted on {mount} hides it", "")
@@ -59,7 +59,7 @@ def _seen_absent(case: Case, path: str) -> bool:
 
 
 def first_missing(view: View, path: str) -> str:
-    """Where a path that leads nowhere would have to lead: with the links on its way resolved."""
+    """Return where a path that leads nowhere would have to lead: with the links on its way resolved."""
     wanted, hops = path, 0
     while hops < 40:
         hops += 1
@@ -101,7 +101,7 @@ def _target(link: Entry) -> str:
 
 
 def _topmost_missing(view: View, path: str) -> str:
-    """The highest of the directories above a missing path that are missing, too; else the path."""
+    """Return the highest of the directories above a missing path that are missing, too; else the path."""
     top = path
     while parent(top) != "/" and not view.resolve(parent(top)).exists:
         top = parent(top)
@@ -109,7 +109,8 @@ def _topmost_missing(view: View, path: str) -> str:
 
 
 def allowed(entry: Entry, user: User, wanted: int) -> bool:
-    """Whether mode and owner let a user do what ``wanted`` says (READ, WRITE, EXECUTE bits), acl(5) aside."""
+    """Return whether mode and owner let a user do what ``wanted`` says (READ, WRITE, EXECUTE bits), acl(5)
+    aside."""
     if user.uid == 0:
         return not wanted & EXECUTE or entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o111)
     shift = 6 if entry.uid == user.uid else 3 if entry.gid in (user.gid, *user.groups) else 0
@@ -118,7 +119,8 @@ def allowed(entry: Entry, user: User, wanted: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What refuses a user a path: the file or directory, what it lacks, and its mode and owner in words."""
+    """The reason why a user may not use a path: the file or directory, what it lacks, and its mode and owner
+    in words."""
 
     entry: Entry
     wanted: int
@@ -135,7 +137,7 @@ class Refusal:
 
 
 def refusal(view: View, user: User, path: str, wanted: int) -> Refusal | None:
-    """What refuses a user to read, write or execute a path, or to make it where it does not exist."""
+    """Return what refuses a user to read, write or execute a path, or to make it where it does not exist."""
     found = view.resolve(path)
     for step in found.steps:
         entry = view.lstat(step)

@@ -114,7 +114,7 @@ def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[
 
 
 def loader(refused: Refused, physical: str, elf: Elf) -> Iterator[Finding]:
-    """A program whose interpreter (PT_INTERP) is missing, else what the loader misses."""
+    """Yield a program whose interpreter (PT_INTERP) is missing, else what the loader misses."""
     case = refused.case
     name = elf.interpreter
     if name is None or case.exists(name):
@@ -146,8 +146,8 @@ def loader(refused: Refused, physical: str, elf: Elf) -> Iterator[Finding]:
 
 
 def _own_in_full(case: Case, program: str, loader: str) -> tuple[str, ...]:
-    """What to take for a loader that is missing: it, or the program where the complete image has one whose
-    loader is here."""
+    """Return what to take for a loader that is missing: it, or the program where the complete image has one
+    whose loader is here."""
     entry = case.full.resolve(program).entry if case.full is not None else None
     if entry is None or case.full_resolver is None:
         return (loader,)

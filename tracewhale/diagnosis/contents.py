@@ -26,7 +26,7 @@ class Contents:
     place: str
 
     def owners(self, names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
-        """The packages that have each name. A name is an absolute path, or the last part of one.
+        """Return the packages that have each name. A name is an absolute path, or the last part of one.
 
         Raises UsageError when the index cannot be read.
         """

@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 
 
 def to_json(found: Diagnosis) -> dict[str, Any]:
-    """The object that ``diagnose --json`` prints; docs/diagnosis.md describes it."""
+    """Return the object that ``diagnose --json`` prints; docs/diagnosis.md describes it."""
     return {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "tracewhale", "version": __version__},

@@ -1,4 +1,4 @@
-"""What the dynamic loader misses: libraries, symbol versions, another libc's files (ld.so(8))."""
+"""Libraries that the dynamic loader misses: libraries, symbol versions, another libc's files (ld.so(8))."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ GLIBC = (
 
 
 def libraries(case: Case, asked: str, physical: str) -> Iterator[Finding]:
-    """What keeps the loader from starting a program."""
+    """Yield what keeps the loader from starting a program."""
     root = Root(physical, environment=case.loader_environment)
     closure = case.resolver.resolve([root])
     yield from _missing(case, asked, closure, LOADER)
@@ -58,7 +58,7 @@ def libraries(case: Case, asked: str, physical: str) -> Iterator[Finding]:
 
 
 def opened(case: Case) -> Iterator[Finding]:
-    """What the libraries miss that a traced command opened itself: extension modules, plugins, JNI."""
+    """Yield what the libraries miss that a traced command opened itself: extension modules, plugins, JNI."""
     roots = roots_of(case)
     if not roots:
         return
@@ -68,7 +68,7 @@ def opened(case: Case) -> Iterator[Finding]:
 
 
 def roots_of(case: Case) -> list[Root]:
-    """The programs that a traced command executed and the libraries that it opened."""
+    """Return the programs that a traced command executed and the libraries that it opened."""
     if case.trace is None:
         return []
     found: dict[Root, None] = {}
@@ -83,7 +83,7 @@ def roots_of(case: Case) -> list[Root]:
 
 
 def lacking(case: Case, roots: Iterable[str]) -> tuple[str, ...]:
-    """What some files load in the complete image and this image does not have, as found paths."""
+    """Return what some files load in the complete image and this image does not have, as found paths."""
     if case.full is None or case.full_resolver is None:
         return ()
     starts = [Root(path, environment=case.loader_environment) for path in roots]
@@ -93,7 +93,8 @@ def lacking(case: Case, roots: Iterable[str]) -> tuple[str, ...]:
 
 
 def in_full(case: Case, name: str, needer: str) -> tuple[str, ...]:
-    """Where the complete image has a library for a needer, and what that needs besides; () for nowhere."""
+    """Return where the complete image has a library for a needer, and what that needs besides; () for
+    nowhere."""
     if case.full is None or case.full_resolver is None:
         return ()
     roots = [Root(needer, environment=case.loader_environment)] if case.full.resolve(needer).exists else []
@@ -105,7 +106,7 @@ def in_full(case: Case, name: str, needer: str) -> tuple[str, ...]:
 
 
 def in_usual_places(view: View, name: str) -> str:
-    """Where a tree has a library, by its name alone."""
+    """Return where a tree has a library, by its name alone."""
     for directory in ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"):
         if view.resolve(f"{directory}/{name}").exists:
             return f"{directory}/{name}"
@@ -124,7 +125,7 @@ def _missing(case: Case, asked: str, closure: Closure, weight: int) -> Iterator[
 def missing_libraries(
     case: Case, asked: str, misses: Mapping[str, Miss], weight: int, symptom: str = ""
 ) -> Finding:
-    """One finding for all the libraries that are missing, with where each was searched."""
+    """Return one finding for all the libraries that are missing, with where each was searched."""
     (first, miss), *others = misses.items()
     wrong = [a for a in miss.attempts if os.path.basename(a.place) == first and case.exists(a.place)]
     places = {name: in_full(case, name, each.needer) for name, each in misses.items()}
@@ -189,7 +190,7 @@ def _expected(case: Case, name: str) -> tuple[str, ...]:
 
 
 def path_remedies(case: Case, directories: Sequence[str]) -> tuple[Remedy, ...]:
-    """How to have the loader look into more directories."""
+    """Return how to have the loader look into more directories."""
     if _configured(case.view, directories[0]) and case.find_command("ldconfig"):
         return (Remedy("ldconfig"), Remedy(f"ENV LD_LIBRARY_PATH={':'.join(directories)}"))
     old = case.environment.get("LD_LIBRARY_PATH", "")
@@ -198,7 +199,7 @@ def path_remedies(case: Case, directories: Sequence[str]) -> tuple[Remedy, ...]:
 
 
 def _configured(view: View, directory: str) -> bool:
-    """Whether ld.so.conf names a directory, so that a new cache would have its libraries."""
+    """Return whether ld.so.conf names a directory, so that a new cache would have its libraries."""
     listing = view.listing("/etc/ld.so.conf.d") or {}
     files = [e for e in [view.resolve("/etc/ld.so.conf").entry, *listing.values()] if e is not None]
     texts = view.tree.read([(e.path, 0, 1 << 20) for e in files if e.kind is EntryKind.FILE])
@@ -218,7 +219,7 @@ def _versions(case: Case, asked: str, closure: Closure, weight: int) -> Iterator
 def version_problem(
     case: Case, asked: str, library: str, problems: Sequence[VersionProblem], weight: int
 ) -> Finding:
-    """A library that is older than what needs it was linked with."""
+    """Return a library that is older than what needs it was linked with."""
     worst = max(problems, key=lambda problem: version_key(problem.version))
     name = os.path.basename(library)
     versions = ", ".join(sorted({p.version for p in problems}, key=version_key))
@@ -257,7 +258,8 @@ def version_problem(
 
 
 def newer(case: Case, library: str, problem: VersionProblem) -> tuple[str, ...]:
-    """What to take from the complete image so that a version is there: glibc's own files all together."""
+    """Return what to take from the complete image so that a version is there: glibc's own files all
+    together."""
     full = case.full
     entry = full.resolve(library).entry if full is not None else None
     if full is None or entry is None or case.full_resolver is None:
@@ -288,6 +290,6 @@ def _highest(case: Case, library: str, family: str) -> str:
 
 
 def version_key(version: str) -> tuple[int, ...]:
-    """A version such as GLIBC_2.38 as numbers; empty for GLIBC_PRIVATE."""
+    """Return a version such as GLIBC_2.38 as numbers; empty for GLIBC_PRIVATE."""
     numbers = version.rpartition("_")[2].split(".")
     return tuple(map(int, numbers)) if all(n.isdigit() for n in numbers) else ()

@@ -1,4 +1,4 @@
-"""What a command's name says about it: where a complete image has it, which package it is of."""
+"""Facts about a command by its name: where a complete image has it, which package it is of."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ COMMANDS = {
 
 
 def need_of(path: str) -> str:
-    """The key of packages.toml for a command."""
+    """Return the key of packages.toml for a command."""
     return COMMANDS.get(os.path.basename(path), "")
 
 
 def lost(case: Case, name: str) -> tuple[str, ...]:
-    """Where a command was that a package of the image says that it has; () for none."""
+    """Return where a command was that a package of the image says that it has; () for none."""
     paths = [f"{directory}/{name}" for directory in case.search_path] if "/" not in name else [name]
     return tuple(path for path in paths if case.owners.of((path,)))[:1]
 
 
 def command_paths(case: Case, name: str) -> tuple[str, ...]:
-    """Where the complete image has a command, with what that loads and this image lacks."""
+    """Return where the complete image has a command, with what that loads and this image lacks."""
     if case.full is None or "/" in name:
         return ()
     for directory in case.search_path:
@@ -47,7 +47,7 @@ def command_paths(case: Case, name: str) -> tuple[str, ...]:
 
 
 def other_libc(view: View, name: str) -> str:
-    """The C library that an image has instead of the one whose loader is missing; empty for none."""
+    """Return the C library that an image has instead of the one whose loader is missing; empty for none."""
     loaders = {path for paths in KNOWN.values() for path in paths if view.resolve(path).exists}
     wants_musl = "musl" in name
     if any(("musl" in path) != wants_musl for path in loaders):

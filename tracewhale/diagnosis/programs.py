@@ -1,4 +1,4 @@
-"""What the kernel refuses to execute, told from the files (execve(2), fs/exec.c, fs/binfmt_*.c)."""
+"""Files that the kernel refuses to execute (execve(2), fs/exec.c, fs/binfmt_*.c)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SHELL = re.compile(r"[|&;<>()$`\\\"'*?\[#~=%\n]")
 
 
 def check_command(case: Case) -> Iterator[Finding]:
-    """Why the command of a case cannot be executed, or what its loader misses; nothing if it starts."""
+    """Yield why the command of a case cannot be executed, or what its loader misses; nothing if it starts."""
     if not case.argv:
         return
     word = case.argv[0]
@@ -67,7 +67,7 @@ def check_command(case: Case) -> Iterator[Finding]:
 
 
 def check_program(case: Case, asked: str) -> Iterator[Finding]:
-    """Why the kernel or the loader refuses a file that is to be executed; nothing when neither does."""
+    """Yield why the kernel or the loader refuses a file that is to be executed; nothing when neither does."""
     path, script = asked, ""
     refused = Refused(case, asked)
     for _ in range(MAX_SCRIPTS):

@@ -37,7 +37,7 @@ class RememberedTree:
             above = parent(above)
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Entries of each directory by name; None for one that nothing is known of."""
+        """Return entries of each directory by name; None for one that nothing is known of."""
         wanted: dict[str, dict[str, Entry] | None] = {}
         for directory in directories:
             entry = self._entries.get(directory)
@@ -50,7 +50,7 @@ class RememberedTree:
         return wanted
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """Nothing: a trace has no contents."""
+        """Return nothing: a trace has no contents."""
         return [None for _ in wanted]
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:

@@ -26,7 +26,8 @@ def carriage_return(refused: Refused, path: str, what: str) -> Finding:
 
 
 def env(refused: Refused, script: str, argument: str) -> Iterator[Finding]:
-    """What ``#!/usr/bin/env ARGUMENT`` looks for: the kernel passes ARGUMENT as one word (env(1), -S)."""
+    """Yield what ``#!/usr/bin/env ARGUMENT`` looks for: the kernel passes ARGUMENT as one word
+    (env(1), -S)."""
     case = refused.case
     words = argument.split()
     split = bool(words) and words[0] in ("-S", "--split-string")
@@ -70,7 +71,7 @@ def env(refused: Refused, script: str, argument: str) -> Iterator[Finding]:
 
 
 def _sibling(case: Case, name: str) -> str:
-    """Another version of an interpreter: python3 for python, nodejs for node."""
+    """Return another version of an interpreter: python3 for python, nodejs for node."""
     for other in (f"{name}3", f"{name}js", name.rstrip("0123456789.")):
         if other != name and (found := case.find_command(other)):
             return found

@@ -16,7 +16,7 @@ ELSEWHERE = ("/proc", "/sys", "/dev")
 
 
 def find_name(view: View, name: str, limit: int = SEARCHED) -> str:
-    """The first file of a name, going down the tree level by level; empty for none."""
+    """Return the first file of a name, going down the tree level by level; empty for none."""
     if "/" in name or not name:
         return ""
     found = (e for e in find_all(view, (name,), limit) if e.kind is not Kind.DIRECTORY)
@@ -24,7 +24,7 @@ def find_name(view: View, name: str, limit: int = SEARCHED) -> str:
 
 
 def find_all(view: View, names: Collection[str], limit: int = SEARCHED) -> Iterator[Entry]:
-    """Every entry that has one of some names, going down the tree level by level."""
+    """Yield every entry that has one of some names, going down the tree level by level."""
     level, looked = ["/"], 0
     while level and looked < limit:
         level = level[: limit - looked]

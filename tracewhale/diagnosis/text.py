@@ -11,7 +11,7 @@ EVIDENCE = 60
 
 
 def render(found: Diagnosis, *, verbose: bool = False) -> str:
-    """The diagnosis in lines, each ended by a newline."""
+    """Return the diagnosis in lines, each ended by a newline."""
     return "".join(f"{line}\n" for line in _lines(found, verbose))
 
 
@@ -34,7 +34,7 @@ def _lines(found: Diagnosis, verbose: bool) -> Iterator[str]:
 
 
 def short(found: Diagnosis, finding: Finding) -> Iterator[str]:
-    """A finding in four lines: what happened, why, what to do, and how sure that is."""
+    """Yield a finding in four lines: what happened, why, what to do, and how sure that is."""
     yield f"{found.name}: {finding.symptom}"
     yield f"Cause: {finding.cause}"
     yield from _fix(finding.remedies)

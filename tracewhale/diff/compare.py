@@ -41,7 +41,7 @@ class Difference:
 
 
 def compare(first: Snapshot, second: Snapshot, contents: tuple[Digests, Digests] | None = None) -> Difference:
-    """What differs. ``contents`` hash regular files of each side, where both have contents."""
+    """Return what differs. ``contents`` hash regular files of each side, where both have contents."""
     same_size = [
         p
         for p, f in first.files.items()
@@ -112,7 +112,7 @@ def _shown(facts: FileFacts | None) -> str:
 
 
 def render(found: Difference) -> str:
-    """The difference as text: a line a change, first what is small, then the files."""
+    """Return the difference as text: a line a change, first what is small, then the files."""
     lines = [
         f"- {printable(found.names[0])}: {found.counts[0]} paths, {found.sizes[0]} bytes",
         f"+ {printable(found.names[1])}: {found.counts[1]} paths, {found.sizes[1]} bytes",
@@ -139,7 +139,7 @@ def _line(change: Change) -> str:
 
 
 def to_json(found: Difference) -> dict[str, Any]:
-    """The object that ``diff --json`` prints."""
+    """Return the object that ``diff --json`` prints."""
     sides = zip(found.names, found.counts, found.sizes, strict=True)
     return {
         "schema": 1,

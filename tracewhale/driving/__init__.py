@@ -1,1 +1,2 @@
-"""What drives a server over HTTP and what is awaited before: pure, but for the client in ``client``."""
+"""Requests that drive a server over HTTP, and conditions that are awaited before: pure, but for the client in
+``client``."""

@@ -34,7 +34,7 @@ IDS: tuple[tuple[re.Pattern[str], str], ...] = (
         "TOKEN",
     ),
 )
-"""What a server makes up for each answer: UUIDs, JSON web tokens, digests, nonces."""
+"""Values that a server makes up for each answer: UUIDs, JSON web tokens, digests, nonces."""
 
 WORDS = re.compile(r"\w+|\W")
 
@@ -123,13 +123,13 @@ class _Side:
 
 
 def _side(run: Answered, index: int) -> _Side | None:
-    """A run's answer by its number; None where there is none."""
+    """Return a run's answer by its number; None where there is none."""
     answer = run.exchanges[index].answer if index < len(run.exchanges) else None
     return None if answer is None else _Side(answer, run.normalize)
 
 
 def _difference(ours: _Side | None, theirs: _Side | None, other: _Side | None) -> tuple[str, tuple[str, ...]]:
-    """What differs between two answers, empty where nothing does, and a few lines of it."""
+    """Return what differs between two answers, empty where nothing does, and a few lines of it."""
     if ours is None or not ours.answer.status:
         return "", ()
     if theirs is None or not theirs.answer.status:
@@ -166,12 +166,12 @@ def _same_text(ours: _Side, theirs: _Side, other: _Side | None) -> bool:
 
 
 def _whole(answer: Answer) -> bool:
-    """Whether all of the body was kept. A length in characters stands for one in bytes of text."""
+    """Return whether all of the body was kept. A length in characters stands for one in bytes of text."""
     return len(answer.body) == answer.size
 
 
 def _same_line(ours: str, theirs: str, other: str) -> bool:
-    """Whether a line agrees but for the words in which the original's own two runs differ."""
+    """Return whether a line agrees but for the words in which the original's own two runs differ."""
     a, b, c = map(WORDS.findall, (ours, theirs, other))
     if len(a) != len(c):
         return True
@@ -179,7 +179,8 @@ def _same_line(ours: str, theirs: str, other: str) -> bool:
 
 
 def _unstable(ours: _Side | None, theirs: _Side | None, other: _Side | None) -> bool:
-    """Whether the original's own two runs differ in what the new image's differs in, beyond some words."""
+    """Return whether the original's own two runs differ in what the new image's differs in, beyond some
+    words."""
     if ours is None or other is None or theirs is None or not theirs.answer.status:
         return False
     if ours.kind != other.kind:

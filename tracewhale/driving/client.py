@@ -76,7 +76,7 @@ class Client:
     def send(self, request: HttpRequest, port: int) -> Reply:
         """Send a request to ``port`` unless it names one, and follow it within the target.
 
-        What goes wrong is an answer of status 0 that says why; nothing is raised.
+        A failure is an answer of status 0 that says why; nothing is raised.
         """
         try:
             filled = self._templates.fill(request)
@@ -94,7 +94,7 @@ class Client:
             current, seen = following, seen + 1
 
     def _cookie_header(self) -> dict[str, str]:
-        """All cookies: the library would leave out those of another domain, path or scheme."""
+        """Return all cookies: the library would leave out those of another domain, path or scheme."""
         values = {cookie.name: cookie.value for cookie in self._session.cookies if not cookie.is_expired()}
         text = "; ".join(f"{name}={value}" for name, value in values.items())
         return {"Cookie": text} if text else {}
@@ -139,7 +139,7 @@ class Client:
 
 
 def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest | None:
-    """The request that a redirect asks for; None where it is none or leads out of the target."""
+    """Return the request that a redirect asks for; None where it is none or leads out of the target."""
     if answer.status not in (301, 302, 303, 307, 308) or not answer.location:
         return None
     scheme = "https" if request.tls else "http"
@@ -174,7 +174,7 @@ def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest 
 
 
 def reason_of(error: BaseException) -> str:
-    """Why there was no answer, in a few words."""
+    """Return why there was no answer, in a few words."""
     text = str(error)
     for pattern, words in (
         ("refused", "the connection was refused"),

@@ -19,7 +19,7 @@ DROPPED = frozenset(
 
 
 def parse_har(text: str) -> tuple[HttpRequest, ...]:
-    """The archive's requests to the host of its first one, in order, with the statuses they had.
+    """Return the archive's requests to the host of its first one, in order, with the statuses they had.
 
     A page asks other hosts, too: they are not the target's. Raises ValueError for what is no archive.
     """

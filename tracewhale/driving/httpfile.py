@@ -1,9 +1,9 @@
 """Requests in a ``.http`` or ``.rest`` file, as VS Code's REST Client and JetBrains' HTTP Client read them.
 
-Requests stand between lines of ``###``; ``@name = value`` defines a variable and ``{{name}}`` uses it;
-``# @name login`` names a request, whose answer later ones use as ``{{login.response.body.$.token}}``;
-``< FILE`` is a body from a file; ``# @no-redirect`` and ``# @status 404`` say what they say. What runs after
-an answer (``> {% ... %}``) is left out: it is a script of the editor's.
+Requests stand between lines of ``###``; ``@name = value`` defines a variable and ``{{name}}`` uses it; ``#
+@name login`` names a request, whose answer later ones use as ``{{login.response.body.$.token}}``; ``< FILE``
+is a body from a file; ``# @no-redirect`` and ``# @status 404`` say what they say. Scripts that run after an
+answer (``> {% ... %}``) is left out: it is a script of the editor's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DYNAMIC_VALUES = {"guid": str(uuid.UUID(int=1)), "uuid": str(uuid.UUID(int=1)), 
 
 
 def parse_file(text: str, read: ReadFile) -> tuple[HttpRequest, ...]:
-    """The requests of a file, in order. ``read`` gives the files that bodies name, beside this one.
+    """Return the requests of a file, in order. ``read`` gives the files that bodies name, beside this one.
 
     Raises ValueError with the line's number for what cannot be read, OSError.
     """
@@ -39,7 +39,7 @@ def parse_file(text: str, read: ReadFile) -> tuple[HttpRequest, ...]:
 
 
 def _variables(text: str) -> dict[str, str]:
-    """Each variable's value, in which earlier ones are replaced."""
+    """Return each variable's value, in which earlier ones are replaced."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         if match := DEFINITION.fullmatch(line):
@@ -55,7 +55,8 @@ def _filled(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The lines between separators, with the number of the first; a separator's title is its request's."""
+    """Yield the lines between separators, with the number of the first; a separator's title is its
+    request's."""
     start, lines = 1, list[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         if SEPARATOR.fullmatch(line):

@@ -20,7 +20,7 @@ MOST = 500
 
 
 def links_of(answer: Answer, target: str, hosts: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Paths within the same server that an answer from ``target`` leads to, each once, in order.
+    """Return paths within the same server that an answer from ``target`` leads to, each once, in order.
 
     ``hosts`` are names of the server beside its own address.
     """

@@ -26,14 +26,14 @@ DROPPED = frozenset(
     {"accept-encoding", "connection", "content-length", "host", "user-agent", "x-schemathesis-testcaseid"}
 )
 ORDER = ("POST", "PUT", "GET", "HEAD", "OPTIONS", "PATCH", "DELETE")
-"""What is made is there before it is read, and taken away last."""
+"""Requests that create come before those that read, and those that delete come last."""
 
 
 def check_installed() -> None:
     """Raises UsageError where the extra is missing."""
     if find_spec("schemathesis") is None:
         raise UsageError(
-            "--openapi needs schemathesis, which is not installed.", "pip install 'tracewhale[openapi]'"
+            "--openapi needs schemathesis, which is not installed.", "Run: pip install 'tracewhale[openapi]'"
         )
 
 
@@ -96,7 +96,8 @@ def _base_path(raw: Mapping[str, Any]) -> str:
 
 
 def _cases(operation: Any, share: int, deadline: float) -> Iterator[Any]:
-    """Cases of an operation: what the document gives as examples first, and a third that does not fit."""
+    """Yield cases of an operation: what the document gives as examples first, and a third that does
+    not fit."""
     from hypothesis.errors import HypothesisException
     from schemathesis import GenerationMode
     from schemathesis.errors import SchemathesisError
@@ -138,7 +139,7 @@ def _drawn(strategy: Any, count: int, deadline: float) -> list[Any]:
 
 
 def _request(case: Any, base: str) -> HttpRequest | None:
-    """A case as a request; None for one that HTTP cannot carry."""
+    """Return a case as a request; None for one that HTTP cannot carry."""
     try:
         prepared = requests.Request(**case.as_transport_kwargs(base_url=f"{BASE}{base}")).prepare()
         parts = urlsplit(str(prepared.url))

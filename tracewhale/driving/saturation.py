@@ -42,14 +42,14 @@ class Curve:
         return 1 - (1 - CONFIDENCE) ** (1 / self.quiet) if self.quiet else 1.0
 
     def bars(self) -> str:
-        """The curve as a line of bars."""
+        """Return the curve as a line of bars."""
         step = max(1, -(-len(self.counts) // WIDTH))
         shown = self.counts[step - 1 :: step] or self.counts
         top = max(shown, default=0) or 1
         return "".join(BARS[count * (len(BARS) - 1) // top] for count in shown)
 
     def sentence(self) -> str:
-        """What the curve says, in one sentence; empty where it is too short to say anything."""
+        """Return what the curve says, in one sentence; empty where it is too short to say anything."""
         slices = len(self.counts)
         if slices < 2:
             return ""
@@ -64,7 +64,8 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """What several runs saw: how many, the distinct paths, and those seen in one and in two of them."""
+    """The coverage of several runs: how many, the distinct paths, and those seen in one and in two
+    of them."""
 
     runs: int
     seen: int
@@ -87,7 +88,7 @@ class Coverage:
         return self.once / self.incidences * (rest / (rest + 2 * self.twice) if rest else 1.0)
 
     def sentence(self) -> str:
-        """What it says, in one sentence."""
+        """Return what it says, in one sentence."""
         if self.runs < 2:
             return "one run alone does not tell how complete it is"
         return (

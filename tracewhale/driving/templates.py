@@ -29,7 +29,7 @@ class Templates:
             self._bodies[name] = answer.body
 
     def fill(self, request: HttpRequest) -> HttpRequest:
-        """The request with its references replaced. Raises ValueError for what no answer has."""
+        """Return the request with its references replaced. Raises ValueError for what no answer has."""
         target = ESCAPED.sub(lambda found: "{{" if "B" in found[0].upper() else "}}", request.target)
         body = request.body.decode("utf-8", "surrogateescape")
         texts = (target, body, *(value for _, value in request.headers))

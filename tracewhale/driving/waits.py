@@ -1,4 +1,5 @@
-"""What is awaited before a target is driven: ``PORT``, ``URL``, ``log:REGEX``, ``cmd:CMD``, ``exec:CMD``."""
+"""Conditions that are awaited before a target is driven: ``PORT``, ``URL``, ``log:REGEX``, ``cmd:CMD``,
+``exec:CMD``."""
 
 from __future__ import annotations
 
@@ -46,7 +47,7 @@ class Wait:
 
 
 def parse_wait(text: str) -> Wait:
-    """What a value of ``--wait-for`` says. Raises ValueError."""
+    """Return what a value of ``--wait-for`` says. Raises ValueError."""
     kind, colon, rest = text.partition(":")
     if text.isdecimal() or (kind == "port" and rest.isdecimal()):
         port = int(rest or text)

@@ -36,7 +36,7 @@ class Place:
 
 
 def place_of(text: str) -> Place:
-    """A path, ``:PORT/PATH``, or a URL, whose host goes into the Host header. Raises ValueError."""
+    """Return a path, ``:PORT/PATH``, or a URL, whose host goes into the Host header. Raises ValueError."""
     if found := PLACE.fullmatch(text):
         return Place(_target(found[2] or "/"), int(found[1] or 0))
     if text.startswith("/"):
@@ -55,7 +55,7 @@ def _target(path: str) -> str:
 
 @dataclass(slots=True)
 class _Draft:
-    """What curl's options say of a request."""
+    """The parts of a request that curl's options set."""
 
     headers: list[tuple[str, str]] = field(default_factory=list)
     data: list[bytes] = field(default_factory=list)
@@ -63,7 +63,7 @@ class _Draft:
 
 
 def parse(text: str, read: ReadFile) -> HttpRequest:
-    """The request that ``text`` asks for. Raises ValueError for one that makes no sense, OSError."""
+    """Return the request that ``text`` asks for. Raises ValueError for one that makes no sense, OSError."""
     method, rest = "", text.strip()
     first, _, after = rest.partition(" ")
     if first.isupper() and TOKEN.fullmatch(first):
@@ -98,7 +98,7 @@ def made(
     kind: str = "",
     expected: int = 0,
 ) -> HttpRequest:
-    """A request with what its body's media type and the host of its URL add to its headers."""
+    """Return a request with what its body's media type and the host of its URL add to its headers."""
     names = {name.lower() for name, _ in headers}
     added = [*headers]
     if place.host and "host" not in names and not local(place.host):
@@ -110,7 +110,7 @@ def made(
 
 
 def local(host: str) -> bool:
-    """Whether a host's name says nothing but that it is near: an address, or localhost."""
+    """Return whether a host's name says nothing but that it is near: an address, or localhost."""
     return host == "localhost" or bool(re.fullmatch(r"[\d.]+|\[?[\da-fA-F:]*:[\da-fA-F:.]*\]?", host))
 
 
@@ -173,12 +173,12 @@ def _literal(text: str, read: ReadFile) -> tuple[bytes, str]:
 
 
 def media_type(path: str) -> str:
-    """The media type of a file by its name."""
+    """Return the media type of a file by its name."""
     return mimetypes.guess_type(path, strict=False)[0] or "application/octet-stream"
 
 
 def guessed(body: bytes) -> str:
-    """The media type of a body that somebody typed: JSON, a form, or text; none for an empty one."""
+    """Return the media type of a body that somebody typed: JSON, a form, or text; none for an empty one."""
     if not body:
         return ""
     try:

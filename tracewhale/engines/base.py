@@ -1,4 +1,4 @@
-"""What every kind of target gives to the pipeline, whichever engine runs it."""
+"""The interface of targets and engines that the pipeline uses."""
 
 from __future__ import annotations
 

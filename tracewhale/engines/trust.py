@@ -1,8 +1,8 @@
-"""What a trace file asks of this machine, which it gets only where the user has said so. Pure.
+"""Requests of a trace file to this machine, which are granted only if the user has said so. Pure.
 
 A trace may be a stranger's. Repeating its run must give it nothing that a container has not by default: no
 command, file, volume, port, device or network of this machine, no more capabilities, no less of a seccomp
-profile. What is asked for is told in the words of the command line, by which it can be allowed one by one.
+profile. Each request is written as the option of the command line that allows it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tracewhale.running.run import Run
 from tracewhale.tracing.events import Step, Trace
 
 IDENTITY = re.compile(r"(container:|sha256:)[0-9a-f]{64}")
-"""What a trace calls the image or container that it is of: no name, which could be another's tomorrow."""
+"""The name in a trace of the image or container that it is of: no name, which could be another's tomorrow."""
 
 LONGEST = 3600.0
 """Seconds that a trace may have a target run without being asked about."""
@@ -34,7 +34,7 @@ _OWN_NETWORKS = (None, "default", "bridge", "none")
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """What the user lets a trace do: everything, or these words (as ``words_of`` gives them)."""
+    """Permissions that the user gives a trace: everything, or these words (as ``words_of`` gives them)."""
 
     everything: bool = False
     words: frozenset[str] = frozenset()
@@ -66,7 +66,7 @@ NO_TRUST = Trust()
 
 
 def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
-    """Each thing that a request asks of this machine, one line each, as options of the command line."""
+    """Yield each thing that a request asks of this machine, one line each, as options of the command line."""
     for step in steps:
         if step.kind == "workload":
             yield f"--workload {step.argument!r}"
@@ -89,7 +89,7 @@ def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
 
 
 def _files(trace: Trace) -> Iterator[str]:
-    """Whose files a trace has read, where those are no image's."""
+    """Yield the owners of files that a trace has read and that are of no image."""
     name = parse(trace.target)
     if name.kind == HOST:
         yield "the files of this machine, as the target host"
@@ -98,13 +98,13 @@ def _files(trace: Trace) -> Iterator[str]:
 
 
 def _container(trace: Trace) -> Iterator[str]:
-    """A container that is the target: its copy has what that was given of this machine."""
+    """Yield a container that is the target: its copy has what that was given of this machine."""
     if parse(trace.target).kind == DOCKER and trace.image.startswith("container:"):
         yield f"a copy of the container {trace.target!r} ({trace.image!r}), with its mounts and privileges"
 
 
 def _private(mount: Mapping[str, Any]) -> bool:
-    """Whether a mount is of memory, or an anonymous volume of the engine's own driver."""
+    """Return whether a mount is of memory, or an anonymous volume of the engine's own driver."""
     driven = (mount.get("VolumeOptions") or {}).get("DriverConfig")
     return mount.get("Type") == "tmpfs" or (
         mount.get("Type") == "volume" and not mount.get("Source") and not driven
@@ -116,7 +116,7 @@ def _restricts(option: str) -> bool:
 
 
 def _is_long(seconds: str) -> bool:
-    """Whether a --for is long; one that is no number is refused when the steps are taken."""
+    """Return whether a --for is long; one that is no number is refused when the steps are taken."""
     try:
         return float(seconds) > LONGEST
     except ValueError:

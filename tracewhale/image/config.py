@@ -1,6 +1,6 @@
 """The image configuration (OCI image-spec, config.md; Docker's "image JSON" is the same with more members).
 
-What is not rootfs, history or created goes through as it came, known to us or not.
+Members other than rootfs, history and created are copied unchanged, known to us or not.
 """
 
 from __future__ import annotations

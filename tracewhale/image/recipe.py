@@ -86,7 +86,7 @@ def reserve(
 ) -> Plan:
     """Return the plan with an empty file in the place of the SBOM, where one is to be inside.
 
-    What is in the SBOM is known when all other files have been read. Raises UsageError where the image has
+    The SBOM's contents are known when all other files have been read. Raises UsageError where the image has
     no place for it.
     """
     if not recipe.sbom_inside:

@@ -1,4 +1,4 @@
-"""Which modules of a class library a program can reach. Pure.
+"""The modules of a class library that a program can reach. Pure.
 
 A module that is reached stays whole, and so does a small one that is not: it costs little, and options of the
 JVM (a debugger, a flight recording, an agent) may ask for it later. Of a large one that is not reached stay

@@ -22,7 +22,7 @@ ARCHIVES = "/lib/server/classes"
 """Where a runtime has archives of loaded classes (CDS), which fit one class library only."""
 
 SIGNATURES, COMPILER = "/lib/ct.sym", "jdk.compiler"
-"""What classes of older releases look like, which the compiler alone reads."""
+"""The signatures of older releases' classes, which only the compiler reads."""
 
 SIZE_LIMIT = 512 << 20
 SCRIPT_LIMIT = 1 << 20

@@ -42,7 +42,7 @@ class Closer:
         self._unparsed = 0
 
     def close(self, kept: Iterable[str], beside: Iterable[str] = ()) -> LanguageClosure:
-        """The closure of kept files: see ``close``."""
+        """Return the closure of kept files: see ``close``."""
         starts = dict.fromkeys(beside, self._limits.lazy_steps) | dict.fromkeys(kept, 0)
         if not self._languages:
             from tracewhale.languages.table import LANGUAGES  # with parsers, which are large
@@ -136,7 +136,7 @@ class Walk:
             self.reach(path, step)
 
     def reach(self, path: str, step: int) -> None:
-        """A file is reached over so many lazy steps: visit it, unless it was reached over fewer."""
+        """Visit a file that is reached over so many lazy steps, unless it was reached over fewer."""
         if self.steps.get(path, step + 1) > step:
             self.steps[path] = step
             self.waiting.setdefault(step, {})[path] = None
@@ -150,7 +150,8 @@ def close(
     beside: Iterable[str] = (),
     memory: str = "",
 ) -> LanguageClosure:
-    """What the kept files name in their languages, transitively within the limits; nothing is executed.
+    """Return what the kept files name in their languages, transitively within the limits; nothing is
+    executed.
 
     ``kept_paths`` are physical paths that are kept for reasons of their own: giving what an earlier closure
     added makes that one step longer. Of the files ``beside`` them nothing shows that they are used: they

@@ -9,7 +9,7 @@ from tracewhale.languages.files import Files, normal
 from tracewhale.languages.model import Import, Mention, MissingImport
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What Docker sets where the image sets nothing."""
+"""Docker's value where the image sets none."""
 
 WORD = re.compile(r"[\w./+@:-]+")
 
@@ -25,7 +25,7 @@ class Commands:
         )
 
     def find(self, word: str) -> str | None:
-        """The file that a command's name or absolute path leads to."""
+        """Return the file that a command's name or absolute path leads to."""
         if word.startswith("/"):
             return word if self._is_executable(word) else None
         if "/" in word or not word:
@@ -40,7 +40,7 @@ class Commands:
         return self._files.is_file(path) and entry is not None and bool(entry.mode & 0o111)
 
     def of_text(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
-        """Where the first word of a command line leads."""
+        """Yield where the first word of a command line leads."""
         match = WORD.match(mention.name.strip())
         if match is None:
             return

@@ -22,7 +22,7 @@ class Files:
         self._texts: dict[str, bytes] = {}
 
     def entry(self, path: str) -> Entry | None:
-        """Where a requested path leads."""
+        """Return where a requested path leads."""
         if path not in self._entries:
             self._entries[path] = self.view.resolve(path).entry
         return self._entries[path]
@@ -36,19 +36,19 @@ class Files:
         return entry is not None and entry.kind is Kind.DIRECTORY
 
     def physical(self, path: str) -> str:
-        """Where a requested path leads, itself where that is nowhere."""
+        """Return where a requested path leads, itself where that is nowhere."""
         entry = self.entry(path)
         return path if entry is None else entry.path
 
     def listing(self, directory: str) -> dict[str, Entry]:
-        """The entries of a directory by name, none where it is not one."""
+        """Return the entries of a directory by name, none where it is not one."""
         entry = self.entry(directory)
         if entry is None or entry.kind is not Kind.DIRECTORY:
             return {}
         return self.view.listing(entry.path) or {}
 
     def text(self, path: str) -> bytes:
-        """The contents of a small file, nothing where it is not one."""
+        """Return the contents of a small file, nothing where it is not one."""
         if path not in self._texts:
             entry = self.entry(path)
             content = None
@@ -59,7 +59,7 @@ class Files:
 
 
 def normal(path: str) -> str:
-    """A path without empty, ``.`` and ``..`` components, as programs shorten it before they ask."""
+    """Return a path without empty, ``.`` and ``..`` components, as programs shorten it before they ask."""
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":

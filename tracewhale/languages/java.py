@@ -87,14 +87,14 @@ class Java:
                 yield MissingImport(path, mention.line, mention.name, (place,), mention.lazy)
 
     def _root(self, path: str) -> str:
-        """The directory of a class path that a class or a service is below."""
+        """Return the directory of a class path that a class or a service is below."""
         if "/META-INF/" in path:
             return path[: path.index("/META-INF/")]
         match = CLASSES.fullmatch(path)
         return match["root"] if match else parent(path)
 
     def _beside(self, path: str, mention: Mention) -> Iterator[Import]:
-        """Native libraries in a jar's own directory, and the agents that the options name."""
+        """Yield native libraries in a jar's own directory, and the agents that the options name."""
         directory = parent(path)
         for name, entry in sorted(self._files.listing(directory).items()):
             if entry.kind is Kind.FILE and name.startswith("lib") and name.endswith(".so"):
@@ -109,7 +109,7 @@ class Java:
 
 
 def _manifest(content: bytes) -> Iterator[Mention]:
-    """The jars on the class path of an archive's manifest (JAR File Specification)."""
+    """Yield the jars on the class path of an archive's manifest (JAR File Specification)."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("META-INF/MANIFEST.MF") as opened:
             text = CONTINUED.sub(b"", opened.read(MANIFEST_LIMIT))
@@ -132,7 +132,7 @@ def _manifest(content: bytes) -> Iterator[Mention]:
 
 
 def _services(content: bytes) -> Iterator[Mention]:
-    """The classes of a provider configuration file (java.util.ServiceLoader)."""
+    """Yield the classes of a provider configuration file (java.util.ServiceLoader)."""
     for number, line in enumerate(content.splitlines(), 1):
         name = line.partition(b"#")[0].strip().decode("utf-8", "surrogateescape")
         if name:
@@ -140,7 +140,7 @@ def _services(content: bytes) -> Iterator[Mention]:
 
 
 def classes(content: bytes) -> Iterator[str]:
-    """The classes that a class file's constants name (JVM Specification, section 4.4.1)."""
+    """Yield the classes that a class file's constants name (JVM Specification, section 4.4.1)."""
     if len(content) < 10 or len(content) > CLASS_LIMIT:
         return
     (count,) = struct.unpack_from(">H", content, 8)

@@ -17,7 +17,7 @@ SCRIPT = re.compile(rb"#![^\n]*\b(node|nodejs|bun|deno)\b")
 SCRIPTS = (".js", ".cjs", ".mjs", ".jsx")
 TYPED = (".ts", ".cts", ".mts", ".tsx")
 SUFFIXES = (".js", ".json", ".node", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
-"""What is tried after a name without a suffix: ``require``'s own, and those of loaders in wide use."""
+"""Suffixes that are tried after a name without one: ``require``'s own, and those of loaders in wide use."""
 
 QUERY = """
     [(function_declaration) (function_expression) (arrow_function) (method_definition)
@@ -111,7 +111,7 @@ class JavaScript:
                 yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
     def _module(self, path: str, name: str, conditions: tuple[str, ...]) -> tuple[list[str], list[str]]:
-        """The files for a name, with the manifests that led to them, and where it was looked for."""
+        """Return the files for a name, with the manifests that led to them, and where it was looked for."""
         here = parent(path)
         if name.startswith(("./", "../", "/")) or name in (".", ".."):
             place = normal(name if name.startswith("/") else f"{here}/{name}")
@@ -166,7 +166,7 @@ class JavaScript:
         return self._module(path, target, conditions)[0] if target and not target.startswith("#") else []
 
     def _scope(self, here: str) -> tuple[str, dict[str, Any]]:
-        """The nearest directory above that has a manifest."""
+        """Return the nearest directory above that has a manifest."""
         while not (manifest := self._manifest(here)) and here != "/" and not here.endswith("/node_modules"):
             here = parent(here)
         return here, manifest
@@ -181,7 +181,7 @@ class JavaScript:
         return self._manifests[root]
 
     def _at(self, place: str, depth: int = 0) -> list[str]:
-        """A file as named, with a suffix, or the main file of a directory (LOAD_AS_FILE)."""
+        """Return a file as named, with a suffix, or the main file of a directory (LOAD_AS_FILE)."""
         if self._files.is_file(place):
             return [place]
         for suffix in SUFFIXES:
@@ -202,7 +202,7 @@ class JavaScript:
 
 
 def _matched(table: Any, name: str, conditions: tuple[str, ...]) -> str:
-    """What ``exports`` or ``imports`` gives for a name (PACKAGE_EXPORTS_RESOLVE), nothing for none."""
+    """Return what ``exports`` or ``imports`` gives for a name (PACKAGE_EXPORTS_RESOLVE), nothing for none."""
     if not isinstance(table, dict) or not any(key.startswith((".", "#")) for key in table):
         return _conditional(table, conditions) if name == "." else ""
     if name in table:

@@ -111,12 +111,12 @@ class MachineCode:
                 yield Import(path, 0, name, target, "string in code", True)
 
     def _in_bin(self, word: str) -> str | None:
-        """A command that every user has: names of an administrator's tools are mere words, too."""
+        """Return a command that every user has: names of an administrator's tools are mere words, too."""
         target = self._commands.find(word)
         return None if target is None or parent(target).endswith("/sbin") else target
 
     def _matches(self, own: str, prefix: str, directories: list[str]) -> list[str]:
-        """The commands that a pattern (``remote-%s``) matches, also after a name (``git-remote-x``).
+        """Return the commands that a pattern (``remote-%s``) matches, also after a name (``git-remote-x``).
 
         They are looked for in PATH and in the directories that the program names.
         """
@@ -130,7 +130,7 @@ class MachineCode:
 
 
 def words_referred_to(content: bytes) -> Iterator[str]:
-    """The strings of a file that could name a command, to which its code or its relocations refer."""
+    """Yield the strings of a file that could name a command, to which its code or its relocations refer."""
     sections = list(_sections(content))
     (machine,) = struct.unpack_from("<H", content, 18) if len(content) > 64 else (0,)
     data = [each for each in sections if each.flags & 2 and each.kind == 1 and not each.flags & 4]
@@ -144,7 +144,7 @@ def words_referred_to(content: bytes) -> Iterator[str]:
 
 
 def imported(content: bytes) -> set[bytes]:
-    """The names of the undefined symbols of the dynamic symbol table."""
+    """Return the names of the undefined symbols of the dynamic symbol table."""
     sections = list(_sections(content))
     found: set[bytes] = set()
     for section in sections:
@@ -174,7 +174,7 @@ def _sections(content: bytes) -> Iterator[Section]:
 
 
 def _addresses(content: bytes, machine: int, sections: Iterable[Section]) -> set[int]:
-    """The addresses that executable sections and relocations refer to."""
+    """Return the addresses that executable sections and relocations refer to."""
     found: set[int] = set()
     for section in sections:
         part = content[section.offset : section.offset + section.size]
@@ -194,7 +194,7 @@ def _addresses(content: bytes, machine: int, sections: Iterable[Section]) -> set
 
 
 def _adrp(code: bytes, address: int) -> Iterator[int]:
-    """Targets of ``adrp Xd, page`` with an ``add Xn, Xd, offset`` soon after (Arm ARM, C6.2)."""
+    """Yield targets of ``adrp Xd, page`` with an ``add Xn, Xd, offset`` soon after (Arm ARM, C6.2)."""
     pages: dict[int, tuple[int, int]] = {}
     for number, (word,) in enumerate(struct.iter_unpack("<I", code[: len(code) - len(code) % 4])):
         if word & 0x9F000000 == 0x90000000:

@@ -1,4 +1,4 @@
-"""What texts mention, remembered by their contents: in this process, and in a directory between runs.
+"""Names that texts mention, remembered by their contents: in this process, and in a directory between runs.
 
 The only module of the languages that writes. An entry's key is the digest of the text, of the ending of its
 name, and of the code that reads it; an entry that is damaged is one that is not there.
@@ -39,7 +39,8 @@ _known: dict[bytes, tuple[Mention, ...]] = {}
 
 
 class Memory:
-    """What texts mention. With a directory it is found there, and stored by ``save``; errors mean absence."""
+    """Names that texts mention. With a directory they are read from it, and stored by ``save``; errors mean
+    absence."""
 
     def __init__(self, directory: str = "") -> None:
         self._directory = directory
@@ -47,7 +48,7 @@ class Memory:
         self._new: dict[bytes, bytes] = {}
 
     def mentions(self, language: Language, path: str, content: bytes) -> tuple[Mention, ...]:
-        """What a text mentions; parsed once for each different ending of a name, and content.
+        """Return what a text mentions; parsed once for each different ending of a name, and content.
 
         Raises Unparsed.
         """
@@ -92,14 +93,14 @@ class Memory:
 
 
 def encode(mentions: tuple[Mention, ...]) -> bytes:
-    """An entry of the file: a digest, and rows in JSON."""
+    """Return an entry of the file: a digest, and rows in JSON."""
     rows = [[m.line, m.name, m.how, m.lazy, *m.parts] for m in mentions]
     text = json.dumps(rows, separators=(",", ":")).encode()
     return hashlib.blake2b(text, digest_size=CHECK).digest() + text
 
 
 def decode(entry: object) -> tuple[Mention, ...] | None:
-    """The mentions of an entry, None where it is damaged."""
+    """Return the mentions of an entry, None where it is damaged."""
     if not isinstance(entry, bytes):
         return None
     text = entry[CHECK:]
@@ -113,7 +114,7 @@ def decode(entry: object) -> tuple[Mention, ...] | None:
 
 @cache
 def reader() -> bytes:
-    """The digest of the code that reads texts: of the modules beside this one, and of the grammars."""
+    """Return the digest of the code that reads texts: of the modules beside this one, and of the grammars."""
     here = Path(__file__).parent
     sources = [path.read_bytes() for path in sorted(here.rglob("*.py"))]
     return _digest(*sources, *(f"{name} {_version(name)}".encode() for name in READERS))
@@ -127,7 +128,7 @@ def _version(name: str) -> str:
 
 
 def _digest(*parts: bytes) -> bytes:
-    """The digest of a list of texts."""
+    """Return the digest of a list of texts."""
     whole = hashlib.blake2b(digest_size=20)
     for part in parts:
         whole.update(len(part).to_bytes(8, "little"))

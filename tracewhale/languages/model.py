@@ -1,4 +1,4 @@
-"""What the closure of languages is made of: who names whom, on which line, and how it was found. Frozen.
+"""The model of the closure of languages: who names whom, on which line, and how it was found. Frozen.
 
 A *mention* is a name in a file's text; an *edge* is a mention with the file that it leads to; a *miss* is one
 that leads nowhere. A *lazy* mention is not carried out when its file is loaded, only perhaps later: it stands
@@ -17,7 +17,7 @@ from tracewhale.rootfs.tree import Entry
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What the image's configuration gives to every program: variables, and where it starts.
+    """The environment that the image's configuration gives to every program: variables, and where it starts.
 
     ``words`` are the entrypoint and command, as the configuration has them.
     """
@@ -27,7 +27,7 @@ class Environment:
     words: tuple[str, ...] = ()
 
     def get(self, name: str, default: str = "") -> str:
-        """The value of a variable."""
+        """Return the value of a variable."""
         return dict(self.variables).get(name, default)
 
 
@@ -115,17 +115,17 @@ class Language(Protocol):
         ...
 
     def reads(self, entry: Entry, head: bytes) -> bool:
-        """Whether a kept regular file is in this language; ``head`` are its first ``HEAD`` bytes."""
+        """Return whether a kept regular file is in this language; ``head`` are its first ``HEAD`` bytes."""
         ...
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        """What a text mentions: depends on nothing but its name and content, so that it is cached."""
+        """Return what a text mentions: depends on nothing but its name and content, so that it is cached."""
         ...
 
     def is_library(self, path: str) -> bool:
-        """Whether a file is of an installed library, and not of the application."""
+        """Return whether a file is of an installed library, and not of the application."""
         ...
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
-        """Where the mentions of a file lead in this image."""
+        """Yield where the mentions of a file lead in this image."""
         ...

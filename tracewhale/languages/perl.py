@@ -63,7 +63,8 @@ EVALUATED = re.compile(r"v?\d")
 
 
 class Perl:
-    """What the files use. @INC is where the kept modules lie, and the directories of the distributions."""
+    """The modules that the files use. @INC is where the kept modules lie, and the directories of the
+    distributions."""
 
     name = "perl"
 
@@ -127,7 +128,8 @@ class Perl:
                 )
 
     def _own(self, path: str) -> tuple[str, ...]:
-        """Where an application's own modules lie: beside the script, and in ``lib`` beside it or above."""
+        """Return where an application's own modules lie: beside the script, and in ``lib`` beside it or
+        above."""
         if self.is_library(path):
             return ()
         here = parent(path)
@@ -155,7 +157,8 @@ class Perl:
         return self._found[file]
 
     def _beside(self, file: str) -> Iterator[str]:
-        """A module's compiled part and its split functions: ``auto/Name/Name.so`` (XSLoader, AutoLoader)."""
+        """Yield a module's compiled part and its split functions: ``auto/Name/Name.so`` (XSLoader,
+        AutoLoader)."""
         for root in self.roots:
             directory = f"{root}/auto/{file.removesuffix('.pm')}"
             names = [
@@ -190,7 +193,7 @@ class Perl:
             yield from self._below(base, 3)
 
     def _below(self, directory: str, depth: int) -> Iterator[str]:
-        """A directory of modules and, in it, those of versions and machines."""
+        """Yield a directory of modules and, in it, those of versions and machines."""
         if depth and self._files.is_directory(directory):
             if not directory.startswith("/usr/lib/") or "perl" in directory:
                 yield self._files.physical(directory)
@@ -200,7 +203,7 @@ class Perl:
 
 
 def stripped(content: bytes) -> bytes:
-    """The code of a text: what is no code becomes blank, and lines stay where they are."""
+    """Return the code of a text: what is no code becomes blank, and lines stay where they are."""
     end = END.search(content)
     content = content[: end.start()] if end else content
     content = POD.sub(_blank, content)
@@ -208,7 +211,7 @@ def stripped(content: bytes) -> bytes:
 
 
 def _without_documents(content: bytes) -> bytes:
-    """A text without its here-documents."""
+    """Return a text without its here-documents."""
     parts: list[bytes] = []
     done = 0
     for match in islice(HEREDOC.finditer(content), HEREDOCS):
@@ -229,7 +232,7 @@ def _blank(match: re.Match[bytes]) -> bytes:
 
 
 def _words(rest: bytes) -> Iterator[str]:
-    """The names in a list: ``qw(A B)``, ``'A', 'B'``."""
+    """Yield the names in a list: ``qw(A B)``, ``'A', 'B'``."""
     for match in WORD.finditer(rest.partition(b"=>")[0]):
         if match[0] not in (b"qw", b"norequire"):
             yield _decoded(match[0])

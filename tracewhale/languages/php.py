@@ -112,7 +112,7 @@ class Php:
                     yield from self._autoloaded(path, mention, parent(target))
 
     def _autoloaded(self, path: str, mention: Mention, vendor: str) -> Iterator[Import]:
-        """What Composer's loader loads at once: its own files, and those that packages register."""
+        """Yield what Composer's loader loads at once: its own files, and those that packages register."""
         for name in sorted(self._files.listing(f"{vendor}/composer")):
             if name.endswith(".php"):
                 yield Import(path, mention.line, mention.name, f"{vendor}/composer/{name}", mention.how)
@@ -122,7 +122,7 @@ class Php:
                 yield Import(path, mention.line, mention.name, file, "autoload_files.php")
 
     def _composer(self, path: str) -> Composer | None:
-        """The maps of the ``vendor`` directory that a file is in, or beside."""
+        """Return the maps of the ``vendor`` directory that a file is in, or beside."""
         if "/vendor/" in path:
             return self._at(path[: path.rindex("/vendor/")] + "/vendor")
         here = parent(path)
@@ -157,7 +157,7 @@ class Composer:
         self.files = [place for places in extra.values() for place in places]
 
     def find(self, name: str) -> str | None:
-        """The file of a class by its full name."""
+        """Return the file of a class by its full name."""
         if name in self._classes:
             return self._classes[name] if self._files.is_file(self._classes[name]) else None
         for spaces, cut in ((self._spaces, True), (self._old, False)):
@@ -172,7 +172,7 @@ class Composer:
 
 
 def _entries(content: bytes, vendor: str) -> Iterator[tuple[str, list[str]]]:
-    """The entries of a map that Composer generates: a key, and paths below two directories."""
+    """Yield the entries of a map that Composer generates: a key, and paths below two directories."""
     bases = {b"vendorDir": vendor, b"baseDir": parent(vendor)}
     for match in MAPPING.finditer(content):
         places = [
@@ -183,7 +183,7 @@ def _entries(content: bytes, vendor: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _included(expression: str) -> str:
-    """The path of an include: a literal, alone or after ``__DIR__``; nothing where it is computed."""
+    """Return the path of an include: a literal, alone or after ``__DIR__``; nothing where it is computed."""
     expression = expression.strip().lstrip("(").rstrip(";) ")
     up = UP.match(expression)
     here = HERE.match(expression)
@@ -195,7 +195,8 @@ def _included(expression: str) -> str:
 
 
 def _classes(text: Text, lazy: Ranges) -> Iterator[Mention]:
-    """The classes that a file names, by their full names: imported, qualified, or of its own name space."""
+    """Yield the classes that a file names, by their full names: imported, qualified, or of its own name
+    space."""
     spaces = text.nodes("namespace")
     space = text.text(spaces[0]) + "\\" if spaces else ""
     aliases: dict[str, str] = {}
@@ -224,7 +225,7 @@ def _is_late(node: Node, lazy: Ranges) -> bool:
 
 
 def _uses(statement: str) -> Iterator[tuple[str, str]]:
-    """The aliases and full names of ``use A\\B, C as D;`` and ``use A\\{B, C};``."""
+    """Yield the aliases and full names of ``use A\\B, C as D;`` and ``use A\\{B, C};``."""
     body = re.sub(r"^use\s+(?:function\s+|const\s+)?", "", statement.strip()).rstrip(";")
     prefix, brace, group = body.partition("{")
     for part in (group.rstrip("} ") if brace else body).split(","):

@@ -41,7 +41,7 @@ FILES_OF_PART = 500
 
 
 class RLanguage:
-    """Packages by name. What DESCRIPTION imports is loaded with the package that does."""
+    """Packages by name. The imports of DESCRIPTION are loaded with the package."""
 
     name = "r"
 
@@ -89,7 +89,7 @@ class RLanguage:
                 yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
     def _package(self, root: str) -> Iterator[str]:
-        """What loading a package reads: its data bases, metadata and shared objects."""
+        """Yield what loading a package reads: its data bases, metadata and shared objects."""
         for name, entry in self._files.listing(root).items():
             if entry.kind is Kind.FILE and name in ("DESCRIPTION", "NAMESPACE", "INDEX"):
                 yield f"{root}/{name}"

@@ -38,7 +38,8 @@ SUFFIXES = (".rb", ".so")
 
 
 class Ruby:
-    """What the files require; an ``autoload`` without a path names a file by ActiveSupport's convention."""
+    """The files that Ruby files require; an ``autoload`` without a path names a file by ActiveSupport's
+    convention."""
 
     name = "ruby"
 
@@ -100,7 +101,7 @@ class Ruby:
                 yield MissingImport(path, mention.line, mention.name, places, mention.lazy)
 
     def _own(self, path: str) -> tuple[str, ...]:
-        """The directories of a file's own gem or application that are on the load path."""
+        """Return the directories of a file's own gem or application that are on the load path."""
         gem = GEM.match(path)
         if gem:
             return (f"{gem[0]}/lib",)
@@ -157,21 +158,21 @@ class Ruby:
 
 
 def _with_suffix(files: Files, place: str) -> tuple[str, ...]:
-    """The file that ``require`` loads for a path without a suffix, or with one."""
+    """Return the file that ``require`` loads for a path without a suffix, or with one."""
     if place.endswith((".rb", ".so")) and files.is_file(place):
         return (place,)
     return next(((place + suffix,) for suffix in SUFFIXES if files.is_file(place + suffix)), ())
 
 
 def _literal(text: Text, node: Node) -> str:
-    """The contents of a string without interpolation; also of ``File.join(__dir__, "x")`` none."""
+    """Return the contents of a string without interpolation; also of ``File.join(__dir__, "x")`` none."""
     if node.type != "string" or any(child.type == "interpolation" for child in node.named_children):
         return ""
     return "".join(text.text(child) for child in node.named_children if child.type == "string_content")
 
 
 def _nesting(text: Text, node: Node) -> list[str]:
-    """The names of the modules and classes around a node, outermost first."""
+    """Return the names of the modules and classes around a node, outermost first."""
     names: list[str] = []
     above = node.parent
     while above is not None and len(names) < 16:
@@ -182,6 +183,6 @@ def _nesting(text: Text, node: Node) -> list[str]:
 
 
 def _underscored(name: str) -> str:
-    """A constant's name as a file's (ActiveSupport, ``underscore``)."""
+    """Return a constant's name as a file's (ActiveSupport, ``underscore``)."""
     name = re.sub(r"([A-Z\d]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()

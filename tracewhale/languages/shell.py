@@ -59,7 +59,7 @@ ABSOLUTE = re.compile(r"/[\w.+@-]+(?:/[\w.+@-]+)+")
 
 
 class Shell:
-    """What a script runs and reads. Commands in a branch or a function are lazy."""
+    """The programs and files that a script runs and reads. Commands in a branch or a function are lazy."""
 
     name = "shell"
 
@@ -102,7 +102,7 @@ class Shell:
 
 
 def script(content: bytes, first: int = 0, depth: int = 0) -> Iterator[Mention]:
-    """What a script mentions; ``first`` is the number of lines before it."""
+    """Yield what a script mentions; ``first`` is the number of lines before it."""
     text = GRAMMAR.parse(content)
     functions = {text.text(node) for node in text.nodes("function")}
     lazy = Ranges(text.nodes("lazy"))
@@ -120,7 +120,7 @@ def script(content: bytes, first: int = 0, depth: int = 0) -> Iterator[Mention]:
 
 
 def _command(words: list[str], functions: set[str], line: int, late: bool) -> Iterator[Mention]:
-    """The command of some words, and the one that it is a wrapper for."""
+    """Yield the command of some words, and the one that it is a wrapper for."""
     while words:
         name = _plain(words[0])
         if name in (".", "source") and len(words) > 1:
@@ -139,7 +139,7 @@ def _command(words: list[str], functions: set[str], line: int, late: bool) -> It
 
 
 def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> Iterator[Mention]:
-    """The commands of ``sh -c 'script'`` and ``trap 'script' SIGNAL`` and ``eval 'script'``."""
+    """Yield the commands of ``sh -c 'script'`` and ``trap 'script' SIGNAL`` and ``eval 'script'``."""
     names = {_plain(word).rpartition("/")[2] for word in words}
     is_shell = bool(names & SHELLS) and any(re.fullmatch(r"-\w*c", word) for word in words)
     if is_shell or names & {"trap", "eval"}:
@@ -152,7 +152,7 @@ def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> 
 
 
 def _plain(word: str) -> str:
-    """A word without its quotes; nothing where it is put together at run time."""
+    """Return a word without its quotes; nothing where it is put together at run time."""
     if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
         word = word[1:-1]
     return "" if any(sign in word for sign in "$`*?{(\"'\\ \n") else word

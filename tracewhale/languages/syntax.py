@@ -37,7 +37,7 @@ class Grammar:
         return tree_sitter.Query(self._language, self._query_text)
 
     def parse(self, content: bytes) -> Text:
-        """A text with its tree. Raises Unparsed when that takes too long."""
+        """Return a text with its tree. Raises Unparsed when that takes too long."""
         end = time.monotonic() + PARSING
 
         def late(*_: object) -> bool:
@@ -76,11 +76,11 @@ class Text:
         return self._capture()
 
     def nodes(self, capture: str) -> list[tree_sitter.Node]:
-        """The nodes of a capture, in the order of the text."""
+        """Return the nodes of a capture, in the order of the text."""
         return sorted(self._captures.get(capture, []), key=lambda node: (node.start_byte, node.end_byte))
 
     def above(self, offset: int) -> list[tree_sitter.Node]:
-        """The nodes that have a byte in them, from the outermost below the root to the innermost.
+        """Return the nodes that have a byte in them, from the outermost below the root to the innermost.
 
         Raises Unparsed where the text has taken too long.
         """
@@ -100,12 +100,13 @@ class Text:
         return self.content[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
 
     def type_at(self, start: int, end: int) -> str:
-        """The type of the smallest node that has all of a range of bytes."""
+        """Return the type of the smallest node that has all of a range of bytes."""
         node = self.root.descendant_for_byte_range(start, end)
         return node.type if node else ""
 
     def line(self, offset: int) -> int:
-        """The number, from 1, of the line of a byte; quick where offsets are asked for in their order."""
+        """Return the number, from 1, of the line of a byte; quick where offsets are asked for in
+        their order."""
         at, line = self._known if self._known[0] <= offset else (0, 1)
         self._known = (offset, line + self.content.count(b"\n", at, offset))
         return self._known[1]
@@ -129,5 +130,5 @@ class Ranges:
 
 
 def children(node: tree_sitter.Node, field: str) -> Iterator[tree_sitter.Node]:
-    """The children in a field of a node."""
+    """Yield the children in a field of a node."""
     yield from node.children_by_field_name(field)

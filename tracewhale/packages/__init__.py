@@ -47,7 +47,7 @@ class Database(Protocol):
         ...
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """All that the packages consist of: of a language's, those near kept paths."""
+        """Return all that the packages consist of: of a language's, those near kept paths."""
         ...
 
 
@@ -65,7 +65,8 @@ class Databases:
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """What the installed packages consist of: all of the distribution, and a language's near kept paths.
+        """Return what the installed packages consist of: all of the distribution, and a language's near kept
+        paths.
 
         A distribution's package comes first, then what may be inside of one.
         """

@@ -27,7 +27,7 @@ SYSTEM = frozenset(
     "alpine-base alpine-baselayout alpine-baselayout-data alpine-keys alpine-release apk-tools busybox "
     "busybox-binsh libc-utils musl-utils scanelf ssl_client".split()
 )
-"""What an Alpine without any choice of the author has: alpine-base and what it depends on."""
+"""Packages of an Alpine in which the author chose none: alpine-base and what it depends on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Apk:
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """All packages; those in ``/etc/apk/world`` are the author's choice."""
+        """Return all packages; those in ``/etc/apk/world`` are the author's choice."""
         world = {re.split("[<>=~@]", word)[0] for word in self._files.text(WORLD).split()}
         return tuple(
             InstalledPackage(
@@ -134,7 +134,8 @@ def _files(lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[list[str], list[
 
 
 def _depends(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of packages in ``D:``; libraries (``so:``) and commands (``cmd:``) are left to the closures."""
+    """Return names of packages in ``D:``; libraries (``so:``) and commands (``cmd:``) are left to the
+    closures."""
     words_of_line = (line[2:].split() for line in lines if line.startswith("D:"))
     return tuple(
         re.split("[<>=~]", word)[0]

@@ -31,12 +31,12 @@ class InstalledPackage:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """What tells it from every other package, also from another version of its own."""
+        """The identity of the package and its version."""
         return self.package.kind, self.package.title, self.tops[0] if self.tops else self.package.version
 
 
 def closure(names: Iterable[str], depends: Mapping[str, tuple[str, ...]]) -> set[str]:
-    """Some packages' names with those of all that they depend on."""
+    """Return some packages' names with those of all that they depend on."""
     result: set[str] = set()
     pending = [name for name in names if name in depends]
     while pending:

@@ -96,9 +96,8 @@ class Dpkg:
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """All packages. The base are those that are Essential or required, with
-        apt and what these depend on; what
-        apt did not install as a dependency of another is the author's choice."""
+        """Return all packages. The base are those that are Essential or required, with apt and what these
+        depend on; what apt did not install as a dependency of another is the author's choice."""
         fields = [parse(record.stanza) for record in self._records]
         depends = {
             record.package.name: (*_names(each.get("Pre-Depends", "")), *_names(each.get("Depends", "")))
@@ -276,7 +275,7 @@ def digests(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _names(relations: str) -> list[str]:
-    """The names in a field such as Depends, all alternatives of each (Debian policy, 7.1)."""
+    """Return the names in a field such as Depends, all alternatives of each (Debian policy, 7.1)."""
     matches = (re.match(NAME, relation.strip()) for relation in re.split("[,|]", relations))
     return [match[0] for match in matches if match]
 

@@ -52,7 +52,7 @@ class JavaPackages:
         self._known: dict[str, tuple[Package, ...]] = {}
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """None: an artifact is one file, which is kept whole."""
+        """Return nothing: an artifact is one file, which is kept whole."""
         return ()
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:

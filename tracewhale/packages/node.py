@@ -60,8 +60,8 @@ class NodePackages:
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """The packages of kept files, and those that the application's ``package.json`` asks for with all
-        that these ask for."""
+        """Return the packages of kept files, and those that the application's ``package.json`` asks for with
+        all that these ask for."""
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
         candidates = self._candidates(files)
         result: set[str] = set()
@@ -86,8 +86,8 @@ class NodePackages:
         )
 
     def _wanted(self, directory: str) -> Iterator[str]:
-        """Directories of the packages that one asks for, where Node.js looks for them (modules.html, "Loading
-        from node_modules folders")."""
+        """Yield directories of the packages that one asks for, where Node.js looks for them (modules.html,
+        "Loading from node_modules folders")."""
         view = self._files.view
         for name in _dependencies(self._files.text(join(directory, "package.json"))):
             places = (
@@ -99,7 +99,7 @@ class NodePackages:
                 yield found
 
     def _candidates(self, files: list[str]) -> set[str]:
-        """Directories above kept files of Node that have a ``package.json``."""
+        """Return directories above kept files of Node that have a ``package.json``."""
         return {
             directory
             for path in files
@@ -119,7 +119,8 @@ class NodePackages:
 
 
 def _dependencies(manifest: str) -> Iterator[str]:
-    """Names of the packages that a ``package.json`` asks for, whenever the program is not being developed."""
+    """Yield names of the packages that a ``package.json`` asks for, whenever the program is not being
+    developed."""
     try:
         value = json.loads(manifest)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
 """Distributions of Python: ``*.dist-info`` (PyPA, "Recording installed projects") and ``*.egg-info``.
 
-Whose a file is tells RECORD, or pip's ``installed-files.txt``; where a distribution's packager left these
-out, the packages that ``top_level.txt`` names. Trivy (language/python/packaging) and Syft
+RECORD, or pip's ``installed-files.txt``, says which files are a distribution's; where a distribution's
+packager left these out, the packages that ``top_level.txt`` names. Trivy (language/python/packaging) and Syft
 (cataloger/python) read METADATA and PKG-INFO.
 """
 
@@ -22,7 +22,7 @@ from tracewhale.rootfs.tree import Entry, Kind, join, parent
 
 INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)(-py[\d.]+)?(-[^-]+)?\.(dist|egg)-info|.+\.egg-info")
 INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
-"""What every environment has in order to get the rest (PyPA, "Creating virtual environments")."""
+"""Distributions of every environment, which install the others (PyPA, "Creating virtual environments")."""
 
 COMPILED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.[^/]*\.pyc")
 
@@ -82,7 +82,8 @@ class PythonPackages:
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """All distributions in kept directories. pip writes REQUESTED for what was asked for (PEP 376)."""
+        """Return all distributions in kept directories. pip writes REQUESTED for what was asked for (PEP
+        376)."""
         distributions = [distribution for base in self._bases(kept) for distribution in self._known[base]]
         metadata = self._files.read(distribution.metadata for distribution in distributions)
         return tuple(
@@ -172,7 +173,7 @@ def _assign(distributions: Iterable[_Distribution], files: Iterable[str]) -> dic
 
 
 def _requirements(metadata: str) -> tuple[str, ...]:
-    """Names in Requires-Dist that are asked for in any case (core metadata, PEP 508)."""
+    """Return names in Requires-Dist that are asked for in any case (core metadata, PEP 508)."""
     fields = HeaderParser().parsestr(metadata.partition("\n\n")[0])
     requirements = [
         str(value) for value in fields.get_all("Requires-Dist") or [] if "extra ==" not in str(value)
@@ -189,7 +190,8 @@ def _upwards(path: str) -> Iterator[str]:
 
 
 def _package(info: Entry, metadata: str) -> Package:
-    """From the core metadata (packaging.python.org), else from the name of the ``*-info``."""
+    """Return a package from its core metadata (packaging.python.org), else from the name of the
+    ``*-info``."""
     name = words(encode(info.path.rpartition("/")[2]))
     parts = INFO.fullmatch(name)
     fields = HeaderParser().parsestr(metadata.partition("\n\n")[0])

@@ -45,7 +45,7 @@ SYSTEM = frozenset(
     "basesystem bash coreutils coreutils-common coreutils-single filesystem glibc-common setup rpm rpm-libs "
     "dnf yum microdnf tzdata".split()
 )
-"""What every system of this kind has, whatever it is for."""
+"""Packages that every system of this kind has, whatever its purpose."""
 
 Value = tuple[str, ...] | tuple[int, ...]
 
@@ -105,7 +105,7 @@ class Rpm:
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """All packages. Which of them the author asked for is not in this database."""
+        """Return all packages. This database does not say which of them the author asked for."""
         return tuple(
             InstalledPackage(
                 record.package,

@@ -1,4 +1,4 @@
-"""What a level adds to what the trace touched: units, as far as the budget allows."""
+"""Additions of a level to the touched paths: units, as far as the budget allows."""
 
 from __future__ import annotations
 
@@ -125,8 +125,8 @@ class Additions:
                 self.draft.keep(edge.target, reason)
 
     def _named(self, last: bool) -> languages.LanguageClosure:
-        """What files name in their languages: those that are used and the author's own; or the last time the
-        commands of the chosen units, and what other files of theirs load."""
+        """Return what files name in their languages: those that are used and the author's own; or the last
+        time the commands of the chosen units, and what other files of theirs load."""
         chosen = [each.unit for choice in self.choices for each in choice.kept]
         if not last:
             own = (e.path for unit in chosen if unit.mechanism is Mechanism.OWN for e in unit.entries)
@@ -136,7 +136,7 @@ class Additions:
         return self.closer.close(commands, [path for path in paths if SOURCE.fullmatch(path)][:LATE])
 
     def _targets(self) -> frozenset[str]:
-        """The kept files that others name in their languages."""
+        """Return the kept files that others name in their languages."""
         reasons = self.draft.reasons.items()
         imported = (path for path, some in reasons if any(r.why == Why.IMPORTED.value for r in some))
         return frozenset(imported)
@@ -164,8 +164,8 @@ class Additions:
         return replace(scene, used=scene.used | named)
 
     def summary(self) -> Summary:
-        """What was chosen in all rounds, and what each level up to the chosen one keeps; ``installed`` is
-        all that found no room as well."""
+        """Return what was chosen in all rounds, and what each level up to the chosen one keeps; ``installed``
+        is all that found no room as well."""
         kept = tuple(each for choice in self.choices for each in choice.kept)
         left = tuple(each for choice in self.choices for each in choice.left_out)
         size = self._size()
@@ -179,8 +179,8 @@ class Additions:
         return Summary(self.options.level, self.limit, totals(Choice(kept, left), self.draft.entries), levels)
 
     def _runnable(self, found: list[Unit]) -> list[Unit]:
-        """Units without the scripts of packages whose interpreter nothing else uses and is no small shell:
-        without its modules it could not run them."""
+        """Return units without the scripts of packages whose interpreter nothing else uses and is no small
+        shell: without its modules it could not run them."""
         _, scripts = self.starts.find(entry for unit in found for entry in unit.entries)
         foreign = {script.path for script in scripts if not self._has(script.interpreter)}
         links = {entry.path for unit in found for entry in unit.entries if entry.kind is Kind.SYMLINK}
@@ -204,7 +204,7 @@ class Additions:
 
 
 def environment_of(config: Mapping[str, Any]) -> languages.Environment:
-    """What an image's configuration gives to its programs (OCI image-spec, config.md)."""
+    """Return what an image's configuration gives to its programs (OCI image-spec, config.md)."""
     own = config.get("config") or {}
     variables = (word.partition("=") for word in own.get("Env") or [])
     words = (*(own.get("Entrypoint") or []), *(own.get("Cmd") or []))
@@ -214,12 +214,12 @@ def environment_of(config: Mapping[str, Any]) -> languages.Environment:
 
 
 def _is_likely(unit: Unit) -> bool:
-    """Whether loading a file that is kept needs a unit, or a table of plugins names it."""
+    """Return whether loading a file that is kept needs a unit, or a table of plugins names it."""
     return unit.mechanism is Mechanism.LANGUAGES and unit.worth >= units.IMPORT_WORTH
 
 
 def _used(draft: Draft) -> tuple[set[str], set[str]]:
-    """The kept files that something executes, reads, maps or needs; and those that were executed."""
+    """Return the kept files that something executes, reads, maps or needs; and those that were executed."""
     used: set[str] = set()
     executed: set[str] = set()
     for path, reasons in draft.reasons.items():

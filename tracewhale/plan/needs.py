@@ -42,7 +42,7 @@ class Needs:
             self._of[path] = tuple(entry for entry in found if entry is not None)
 
     def of(self, entries: Iterable[Entry]) -> dict[str, Entry]:
-        """What some files need, by path."""
+        """Return what some files need, by path."""
         found: dict[str, Entry] = {}
         for entry in entries:
             found |= {each.path: each for each in self._of.get(entry.path, ())}

@@ -68,7 +68,7 @@ class Starts:
 
 
 def _environments(view: View, trace: Trace) -> Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]:
-    """For each program (a physical path) the different environments that steered its loader."""
+    """Return, for each program (a physical path), the different environments that steered its loader."""
     found: dict[str, set[tuple[tuple[str, str], ...]]] = {}
     for run in trace.execs:
         entry = view.resolve(run.path).entry

@@ -1,1 +1,1 @@
-"""What a repository says of its images: the project file, the lock file, traces to be used again."""
+"""Files of a repository about its images: the project file, the lock file, traces to be used again."""

@@ -46,7 +46,7 @@ class TraceCache:
 def key_of(image: str, request: object, steps: Sequence[Step]) -> str:
     """Name a trace: by the target's digest, the request in JSON values, the steps, and this version.
 
-    What a workload's command or a mounted directory holds is not looked at.
+    The contents of a workload's command or a mounted directory are not looked at.
     """
     value = {
         "version": __version__,

@@ -21,7 +21,7 @@ OWN = ("image", "command", "steps")
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What may be said of a target: options by how they are given, and kinds of steps."""
+    """Settings of a target: options by how they are given, and kinds of steps."""
 
     flags: frozenset[str]
     single: frozenset[str]

@@ -37,7 +37,7 @@ class Amount:
     percent: bool = False
 
     def of(self, size: int) -> int:
-        """The amount in bytes, where it is a share of ``size``."""
+        """Return the amount in bytes, where it is a share of ``size``."""
         return int(size * self.number / 100) if self.percent else int(self.number)
 
 
@@ -55,7 +55,7 @@ def parse_amount(text: str, *, percent: bool = False) -> Amount:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a new image must not exceed; ``lock`` has what was accepted before, by the image's name."""
+    """Limits of a new image; ``lock`` has what was accepted before, by the image's name."""
 
     size: Amount | None = None
     growth: Amount | None = None

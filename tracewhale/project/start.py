@@ -28,7 +28,7 @@ LONGEST = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What is beside a project file: a Compose file with the image of each service, an OpenAPI document."""
+    """Files beside a project file: a Compose file with the image of each service, an OpenAPI document."""
 
     compose: str = ""
     services: Mapping[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ def _target(image: str, service: str, config: Mapping[str, Any], beside: Beside)
 
 
 def _name(image: str) -> str:
-    """The last word of an image's name: a file's or a container's, too."""
+    """Return the last word of an image's name: a file's or a container's, too."""
     words = re.split(r"[/:@]", image.partition(":")[2] if image.startswith(("oci:", "rootfs:")) else image)
     last = image.rpartition("/")[2].partition("@")[0].partition(":")[0] or words[-1]
     return re.sub(r"[^a-z0-9_.-]", "-", last.lower()).strip("-._") or "image"

@@ -1,4 +1,4 @@
-"""What to look at before the image is used: what a later run may need, and what is there that need not be."""
+"""Findings to look at before the image is used: needs of a later run, and files that need not be there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _missing(plan: Plan) -> Iterator[str]:
 
 
 def _author_packages(plan: Plan) -> Iterator[str]:
-    """Packages that the author installed by name, of which nothing is kept, with their dependencies."""
+    """Yield packages that the author installed by name, of which nothing is kept, with their dependencies."""
     sizes: dict[str, int] = {}
     for total in plan.units.totals:
         if total.mechanism.value == NAMED:
@@ -51,7 +51,7 @@ def _author_packages(plan: Plan) -> Iterator[str]:
 
 
 def _later(plan: Plan) -> Iterator[str]:
-    """The rest of what is used, for which there was no room."""
+    """Yield the rest of what is used, for which there was no room."""
     sizes: dict[str, int] = {}
     for total in plan.units.left_out:
         if total.mechanism.value != NAMED:

@@ -25,12 +25,12 @@ def schema(name: str = "schema") -> dict[str, Any]:
 
 
 def dumps(report: Report) -> str:
-    """The report as JSON text of one line, ASCII only: a byte that is not UTF-8 is ``\\udcXX``."""
+    """Return the report as JSON text of one line, ASCII only: a byte that is not UTF-8 is ``\\udcXX``."""
     return json.dumps(to_json(report), sort_keys=True) + "\n"
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """The report in plain JSON values."""
+    """Return the report in plain JSON values."""
     return {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "tracewhale", "version": __version__},
@@ -56,7 +56,7 @@ def _error(report: Report) -> dict[str, Any] | None:
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """A plan: each kept path with its metadata and reasons, and what is missing or left out."""
+    """Return a plan: each kept path with its metadata and reasons, and what is missing or left out."""
     found = libraries(plan)
     return {
         "bytes": plan.size,
@@ -142,7 +142,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def package_id(package: Package) -> str:
-    """What a file's ``packages`` call a package: ``TYPE:NAME@VERSION``."""
+    """Return what a file's ``packages`` call a package: ``TYPE:NAME@VERSION``."""
     return f"{package.kind}:{package.title}@{package.version}"
 
 

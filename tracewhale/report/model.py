@@ -1,4 +1,4 @@
-"""What a run found and made, as frozen values that both renderings (text and JSON) share."""
+"""The results of a run, as frozen values that all renderings share."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def libraries(plan: Plan) -> Libraries:
 
 
 def missed(plan: Plan) -> tuple[Missed, ...]:
-    """Libraries that are needed by something kept and are nowhere in the original."""
+    """Return libraries that are needed by something kept and are nowhere in the original."""
     return tuple(
         Missed(
             miss.name,
@@ -104,7 +104,7 @@ def missed(plan: Plan) -> tuple[Missed, ...]:
 
 
 def absent_paths(plan: Plan) -> tuple[Absent, ...]:
-    """What the programs asked for and the original does not have either, each path once."""
+    """Return what the programs asked for and the original does not have either, each path once."""
     once: dict[str, Absent] = {}
     for absent in plan.absent:
         once.setdefault(absent.path, absent)

@@ -32,12 +32,12 @@ def render_name(report: Report) -> str:
 
 
 def render_plan(plan: Plan) -> str:
-    """Every kept path with its size and all its reasons, then what was excluded or may be opened."""
+    """Return every kept path with its size and all its reasons, then what was excluded or may be opened."""
     return "".join(f"{line}\n" for line in _plan_lines(plan))
 
 
 def megabytes(size: int) -> str:
-    """A size in decimal megabytes as Docker prints it."""
+    """Return a size in decimal megabytes as Docker prints it."""
     return f"{size / 1e6:.1f} MB"
 
 
@@ -150,7 +150,7 @@ def _shrunk(plan: Plan) -> Iterator[str]:
 
 
 def _units(plan: Plan) -> Iterator[str]:
-    """What the keep levels cost, and what found no room."""
+    """Yield what the keep levels cost, and what found no room."""
     units = plan.units
     if len(units.levels) > 1:
         levels = (f"{level.value} {megabytes(size)}" for level, size in units.levels.items())

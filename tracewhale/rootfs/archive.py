@@ -1,7 +1,7 @@
 """Images in files: ``docker-archive:FILE`` as ``docker save`` writes it, ``oci:DIR`` and its tar.
 
 Formats: Docker's image spec v1.2 (manifest.json, with the layers beside it or, since Docker 25, in an OCI
-layout), and the OCI image-spec: image-layout.md, image-index.md, manifest.md. Whatever is malformed is an
+layout), and the OCI image-spec: image-layout.md, image-index.md, manifest.md. Malformed input raises
 ImageContentError.
 """
 

@@ -22,15 +22,15 @@ class CountedTree:
         self._tree, self._count = tree, count
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """As Tree.scan."""
+        """See Tree.scan."""
         return self._tree.scan(directories)
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """As Tree.read."""
+        """See Tree.read."""
         return self._tree.read(wanted)
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """As Tree.pack."""
+        """See Tree.pack."""
         for packed in self._tree.pack(paths):
             yield replace(packed, chunks=counted(packed.chunks, self._count))
 

@@ -1,8 +1,8 @@
 """The members of a tar, read as Docker reads them (Go's archive/tar): ustar, PAX, GNU, star, V7, sparse.
 
-Not tarfile, which takes a damaged header for the end of the archive, reads headers of any size into
-memory, rounds times to floats, and differs between versions of Python. Whatever is malformed here is an
-ImageContentError: images come from strangers.
+Not tarfile, which takes a damaged header for the end of the archive, reads headers of any size into memory,
+rounds times to floats, and differs between versions of Python. Malformed input raises ImageContentError:
+images come from strangers.
 
 Formats: POSIX.1-2017 pax; the GNU tar manual, "Basic Tar Format" and "Storing Sparse Files".
 """

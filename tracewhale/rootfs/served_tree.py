@@ -68,7 +68,7 @@ class _Input:
         return data
 
     def some(self, limit: int) -> bytes:
-        """At least one byte and at most ``limit``."""
+        """Return at least one byte and at most ``limit``."""
         data = self._buffer or self._more()
         data, self._buffer = data[:limit], data[limit:]
         self.position += len(data)
@@ -143,7 +143,7 @@ class ServedTree:
         self._busy = False
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """As ``Tree.scan``. Raises ProbeError when a directory cannot be read."""
+        """See ``Tree.scan``. Raises ProbeError when a directory cannot be read."""
         wanted = list(dict.fromkeys(directories))
         result: dict[str, dict[str, Entry] | None] = {}
         requests = (_request(b"S", os.fsencode(path)) for path in wanted)
@@ -155,7 +155,7 @@ class ServedTree:
         return result
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """As ``Tree.read``."""
+        """See ``Tree.read``."""
         requests = (
             _request(b"R", struct.pack("<QQ", offset, _ALL if size < 0 else size) + os.fsencode(path))
             for path, offset, size in wanted
@@ -164,7 +164,7 @@ class ServedTree:
             return [None if code else self._input.exactly(size) for code, size in answers]
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """As ``Tree.pack``. Raises TargetNotFound when one is absent, ProbeError when it is unreadable."""
+        """See ``Tree.pack``. Raises TargetNotFound when one is absent, ProbeError when it is unreadable."""
         requests = (_request(b"P", os.fsencode(path)) for path in paths)
         with self._answers(requests) as answers:
             for path, (code, size) in zip(paths, answers, strict=True):

@@ -66,7 +66,7 @@ class PackedEntry:
 class Tree(Protocol):
     """Where files come from. Implementations: a container's file system, a directory, an archive.
 
-    Every path given is physical. What is mounted over the tree (``/proc``, volumes) is not of it.
+    Every path given is physical. Mounts over the tree (``/proc``, volumes) are not part of it.
     """
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:

@@ -74,7 +74,7 @@ def _pam_service(name: str) -> Iterator[Named]:
 
 
 def openssl(text: str) -> Iterator[Named]:
-    """Included files, and the modules of activated providers and engines (config(5ssl))."""
+    """Yield included files, and the modules of activated providers and engines (config(5ssl))."""
     sections: dict[str, dict[str, str]] = {}
     section = sections.setdefault("default", {})
     for line in _lines(text.replace("\\\n", " ")):
@@ -103,7 +103,8 @@ def openssl(text: str) -> Iterator[Named]:
 
 
 def krb5(text: str) -> Iterator[Named]:
-    """Included files and plugin modules (krb5.conf(5)): ``include``, ``includedir``, ``module = N:P``."""
+    """Yield included files and plugin modules (krb5.conf(5)): ``include``, ``includedir``, ``module
+    = N:P``."""
     for line in _lines(text, "#;"):
         words = line.split()
         if words[0] == "include" and len(words) == 2:
@@ -163,7 +164,7 @@ def module_cache(text: str) -> Iterator[Named]:
 
 
 def ld_so_conf(text: str) -> Iterator[Named]:
-    """Included files, which are globs, of ld.so.conf (ldconfig(8))."""
+    """Yield the included files of ld.so.conf, which are globs (ldconfig(8))."""
     for line in _lines(text):
         words = line.partition("#")[0].split()
         if words and words[0] == "include":
@@ -207,8 +208,8 @@ FDO_DLOPEN = ("FDO", 0x407C0C0A)
 def dlopen_note(description: bytes) -> Iterator[Named]:
     """Yield sonames of ``.note.dlopen`` (uapi-group.org, "ELF Note for dlopen() Dependencies").
 
-    The description is a JSON array of ``{"soname": [...], "priority": ...}``, NUL-terminated. What is
-    only ``suggested`` is not kept: the program is whole without.
+    The description is a JSON array of ``{"soname": [...], "priority": ...}``, NUL-terminated. Libraries that
+    are only ``suggested`` are not kept: the program is whole without.
     """
     try:
         features = json.loads(description.rstrip(b"\0"))

@@ -32,10 +32,10 @@ class _Layout:
 
 
 def named(view: View, objects: Iterable[str], symbols: frozenset[str]) -> Mapping[str, frozenset[str]]:
-    """By physical path, which of ``symbols`` an object's dynamic string table holds.
+    """Return, by physical path, the ``symbols`` that an object's dynamic string table holds.
 
-    A table of a linker that merges tails holds ``exit`` within ``pthread_exit``, so that a longer name
-    of the same end counts as well: rarely too much, never too little. What is not ELF names nothing.
+    A table of a linker that merges tails holds ``exit`` within ``pthread_exit``, so that a longer name of the
+    same end counts as well: rarely too much, never too little. A file that is not ELF names nothing.
     """
     known = _known.setdefault(view, {})
     asked = {path: f"{path}\0{sorted(symbols)}" for path in objects}

@@ -1,7 +1,8 @@
-"""One service of a Compose file, taken out of its project: what runs beside it, and how it runs itself. Pure.
+"""One service of a Compose file, taken out of its project: the services beside it, and the way that it runs
+itself. Pure.
 
 The file is taken as Compose resolves it (``docker compose config``): variables, defaults and several files
-are one. What is brought up is a copy of the project with names of its own and without published ports, so it
+are one. A copy of the project is started, with names of its own and without published ports, so it
 touches neither the user's own project nor its volumes.
 """
 
@@ -109,7 +110,7 @@ def composition(
 
 
 def _beside(services: Mapping[str, Mapping[str, Any]], service: str) -> set[str]:
-    """The services to bring up: what it depends on, and all others but those that depend on it.
+    """Return the services to bring up: what it depends on, and all others but those that depend on it.
 
     One with a profile stays down unless it is needed, as with ``compose up``.
     """
@@ -146,7 +147,7 @@ def _copied(service: Mapping[str, Any], image: str, labels: Mapping[str, str]) -
 
 
 def _owned(named: object, project: str, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Networks or volumes with names of the copy's own; external ones are the user's, and stay so."""
+    """Return networks or volumes with names of the copy's own; external ones are the user's, and stay so."""
     found: dict[str, dict[str, Any]] = {}
     for name, how in named.items() if isinstance(named, dict) else ():
         settings = dict(how or {})

@@ -13,12 +13,12 @@ class InputReader(Protocol):
     """An unbuffered binary file, such as ``open(0, "rb", buffering=0)``: ``read`` gives what there is."""
 
     def read(self, size: int, /) -> bytes | None:
-        """At most ``size`` bytes; empty at the end."""
+        """Return at most ``size`` bytes; empty at the end."""
         ...
 
 
 def discard(data: bytes) -> None:
-    """A writer that writes nowhere."""
+    """Discard data: a writer that writes nowhere."""
 
 
 Amount = Callable[[int, int, str], None]
@@ -35,9 +35,9 @@ class Console:
     """The streams of the process that asked; the writers are called from threads, one call at a time each.
 
     ``stdin`` is read only with ``-i``; None gives the command the input that its run was recorded with.
-    ``raw`` puts the terminal into raw mode for as long as it is entered, ``size`` gives its (rows,
-    columns), None when there is none; both are used with ``-t`` only. What a workload prints goes to
-    ``stderr``. ``amount`` is told how many paths were asked for, and the newest.
+    ``raw`` puts the terminal into raw mode for as long as it is entered, ``size`` gives its (rows, columns),
+    None when there is none; both are used with ``-t`` only. A workload's output goes to ``stderr``.
+    ``amount`` is told how many paths were asked for, and the newest.
     """
 
     stdout: Callable[[bytes], None] = discard
@@ -80,20 +80,22 @@ class Handle:
         self._queue: SimpleQueue[object] | None = None
 
     def connect(self, queue: SimpleQueue[object] | None) -> None:
-        """Where a run takes its messages from (``SimpleQueue.put`` may be called in a signal handler)."""
+        """Set the queue from which a run takes its messages (``SimpleQueue.put`` may be called in a signal
+        handler)."""
         self._queue = queue
 
     def interrupt(self) -> None:
-        """Ctrl-C: the first ends the trace and goes on, the second gives up: ``trace`` raises Interrupted."""
+        """Handle Ctrl-C: the first ends the trace and goes on, the second gives up, and ``trace`` raises
+        Interrupted."""
         self.interrupts += 1
         self._post(Interrupt())
 
     def signal(self, number: int) -> None:
-        """Hand a signal on to the command, as ``docker run`` does (``--sig-proxy``)."""
+        """Pass a signal on to the command, as ``docker run`` does (``--sig-proxy``)."""
         self._post(Forward(number))
 
     def resize(self) -> None:
-        """The terminal has another size now (SIGWINCH)."""
+        """Tell the run that the terminal has another size (SIGWINCH)."""
         self._post(Resize())
 
     def _post(self, message: object) -> None:

@@ -39,7 +39,7 @@ def fields(flag: str, value: str) -> list[tuple[str, str | None]]:
 
 
 def assignment(flag: str, value: str, environ: Mapping[str, str]) -> str:
-    """``-e``: NAME=VALUE, or NAME with its value from the environment, alone where that has none."""
+    """Parse ``-e``: NAME=VALUE, or NAME with its value from the environment, alone if that has none."""
     name, mark, _ = value.partition("=")
     if not name:
         raise UsageError(f"{flag} {value!r} has no variable name.")
@@ -70,7 +70,7 @@ def env_file(name: str, content: bytes, environ: Mapping[str, str]) -> list[str]
 
 
 def publish(value: str) -> list[tuple[str, str, str]]:
-    """``-p``: (host address, host port, container port "80/tcp") for each port of the range.
+    """Parse ``-p`` to (host address, host port, container port "80/tcp") for each port of the range.
 
     ``[ADDRESS:][HOST]:CONTAINER[/PROTOCOL]`` or ``CONTAINER``, both sides may be ranges; or the long form
     ``target=80,published=8080,protocol=tcp``. A range of host ports for one port in the container is left
@@ -119,7 +119,7 @@ def _long_port(value: str) -> str:
 
 
 def ulimit(value: str) -> tuple[str, int, int]:
-    """``--ulimit NAME=SOFT[:HARD]``; -1 is no limit."""
+    """Parse Parse Parse Parse ``--ulimit NAME=SOFT[:HARD]``; -1 is no limit."""
     match = re.fullmatch(r"([a-z]+)=(-?\d+)(?::(-?\d+))?", value, re.ASCII)
     if match is None:
         raise UsageError(f"--ulimit {value!r} is not NAME=SOFT[:HARD].")
@@ -133,7 +133,7 @@ def ulimit(value: str) -> tuple[str, int, int]:
 
 
 def extra_host(value: str) -> str:
-    """``--add-host NAME:ADDRESS`` (or NAME=ADDRESS) as NAME:ADDRESS."""
+    """Parse ``--add-host NAME:ADDRESS`` (or NAME=ADDRESS) to NAME:ADDRESS."""
     name, mark, address = value.partition("=")
     if not mark:
         name, mark, address = value.partition(":")
@@ -149,7 +149,8 @@ def extra_host(value: str) -> str:
 
 
 def security(value: str, read: Callable[[str], bytes]) -> str:
-    """``--security-opt``; a seccomp profile is read with ``read`` and becomes its JSON text."""
+    """Parse Parse Parse Parse ``--security-opt``; a seccomp profile is read with ``read`` and becomes its
+    JSON text."""
     name, mark, content = value.partition("=")
     if not mark and value != "no-new-privileges":
         name, mark, content = value.partition(":")
@@ -170,7 +171,7 @@ def security(value: str, read: Callable[[str], bytes]) -> str:
 
 
 def gpus(value: str) -> dict[str, Any]:
-    """``--gpus all|NUMBER|KEY=VALUE,...`` as the engine's DeviceRequest object."""
+    """Parse ``--gpus all|NUMBER|KEY=VALUE,...`` to the engine's DeviceRequest object."""
     request: dict[str, Any] = {"Capabilities": [["gpu"]], "Options": {}}
     seen: set[str] = set()
     for key, text in fields("--gpus", value):
@@ -199,14 +200,14 @@ def gpus(value: str) -> dict[str, Any]:
 
 
 def platform(value: str) -> str:
-    """``--platform OS[/ARCH[/VARIANT]]`` or ARCH."""
+    """Parse Parse Parse Parse ``--platform OS[/ARCH[/VARIANT]]`` or ARCH."""
     if not re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+){0,2}", value.lower(), re.ASCII):
         raise UsageError(f"--platform {value!r} is not OS/ARCHITECTURE.")
     return value
 
 
 def network(value: str) -> str:
-    """``--network NAME``; of the long form the name alone is understood."""
+    """Parse ``--network NAME``; of the long form only the name is understood."""
     if "=" not in value:
         return value
     given = dict(fields("--network", value))

@@ -106,7 +106,7 @@ def _group_id(word: str, groups: Sequence[_Group]) -> int:
 
 
 def _additional_group(word: str, groups: Sequence[_Group]) -> int:
-    """GetAdditionalGroups: a group's name is preferred to a number, unlike above."""
+    """Return an additional group (GetAdditionalGroups): a name is preferred to a number, unlike above."""
     wanted = _integer(word)
     for group in groups:
         if group.name == word or group.gid == wanted:
@@ -123,7 +123,7 @@ def _in_range(number: int) -> int:
 
 
 def _integer(word: str) -> int | None:
-    """Go's strconv.Atoi: an optional sign and decimal digits, nothing else."""
+    """Parse a number as Go's strconv.Atoi does: an optional sign and decimal digits, nothing else."""
     return int(word) if re.fullmatch(r"[+-]?[0-9]+", word, re.ASCII) and len(word) < 20 else None
 
 

@@ -27,7 +27,7 @@ def absolute_path(path: str) -> str:
 
 
 def volume(value: str, absolute: Callable[[str], str] = absolute_path) -> str:
-    """``-v [SOURCE:]DESTINATION[:MODE,...]``, a relative SOURCE made absolute."""
+    """Parse ``-v [SOURCE:]DESTINATION[:MODE,...]``; a relative SOURCE becomes absolute."""
     parts = value.split(":")
     if len(parts) > 3 or not all(parts):
         raise UsageError(f"-v {value!r} is not [SOURCE:]DESTINATION[:MODE].")
@@ -68,7 +68,7 @@ def _boolean(value: str, key: str, text: str | None) -> bool:
 
 
 def mount(value: str, absolute: Callable[[str], str] = absolute_path) -> dict[str, Any]:
-    """``--mount KEY=VALUE,...`` as the engine's Mount object."""
+    """Parse ``--mount KEY=VALUE,...`` to the engine's Mount object."""
     result: dict[str, Any] = {"Type": "volume"}
     options: dict[str, dict[str, Any]] = {}
     for key, text in fields("--mount", value):
@@ -155,7 +155,7 @@ def _mount_option(value: str, key: str, text: str | None, into: dict[str, Any]) 
 
 
 def tmpfs(value: str) -> tuple[str, str]:
-    """``--tmpfs PATH[:OPTIONS]``."""
+    """Parse Parse Parse Parse ``--tmpfs PATH[:OPTIONS]``."""
     path, _, options = value.partition(":")
     _destination("--tmpfs", value, path)
     return path, options

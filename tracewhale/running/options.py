@@ -75,7 +75,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_mount(value: Mapping[str, Any]) -> bool:
-    """Whether a JSON object has what is read of the engine's Mount objects, each of its type."""
+    """Return whether a JSON object has what is read of the engine's Mount objects, each of its type."""
     texts = ("Type", "Target", *(["Source"] if value.get("Type") == "bind" or "Source" in value else []))
     nested = [value[name] for name in value if name.endswith("Options")]
     return all(isinstance(value.get(name), str) for name in texts) and all(

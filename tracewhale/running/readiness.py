@@ -71,7 +71,7 @@ class Readiness:
         self._until(self._looking_for(wait), seconds or DEFAULT_SECONDS, str(wait))
 
     def check_health(self, check: HealthCheck) -> Step:
-        """The health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
+        """Return the health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
         began = time.monotonic()
         failures = 0
         while True:
@@ -119,7 +119,7 @@ class Readiness:
                 return lambda: self._quietly(words_of(wait.text), DEFAULT_SECONDS)[1] == 0
 
     def _printed(self, pattern: str) -> Callable[[], bool]:
-        """Whether a line of the output matches; each byte is looked at a few times at most."""
+        """Return whether a line of the output matches; each byte is looked at a few times at most."""
         expression = re.compile(pattern.encode(), re.MULTILINE)
         captured = self._session.command.captured
         looked = {id(captured.stdout): 0, id(captured.stderr): 0}
@@ -165,13 +165,13 @@ RUNS = "Does it run with `docker run` and the same options?"
 
 
 def last_words(session: RunSession) -> str:
-    """How a sentence about a command ends: with what it printed last."""
+    """Return how a sentence about a command ends: with what it printed last."""
     tail = session.command.captured.tail(LINES)
     return f". Its last output:\n{tail}" if tail else ", and printed nothing."
 
 
 def failure(kind: str, command: str, status: int, tail: str) -> str:
-    """What is told of a command that failed."""
+    """Return what is told of a command that failed."""
     hows = {TIMED_OUT: "did not end in time", ORPHANED: "was still running when the command had ended"}
     how = hows.get(status, f"failed with status {status}")
     return f"The {kind} {command!r} {how}" + (f":\n{tail}" if tail else ".")

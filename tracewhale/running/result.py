@@ -19,7 +19,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What a run asked for, and why it failed, if it did: the trace then says what it lacked."""
+    """The trace of a run, and why it failed, if it did: the trace then says what it lacked."""
 
     trace: Trace
     failure: RunFailed | None = None

@@ -41,7 +41,7 @@ class Run:
 
     @property
     def identity(self) -> str:
-        """What a trace calls the target: the image's digest, or ``container:ID``."""
+        """The name of the target in a trace: the image's digest, or ``container:ID``."""
         return f"{CONTAINER}{self.container}" if self.container else self.image
 
     def on(self, image: str, config: Mapping[str, Any]) -> Run:

@@ -1,4 +1,4 @@
-"""What the steps of a run know of its target: where it is reached and how it says that it is well."""
+"""Facts about the target that the steps of a run use: where it is reached and how it says that it is well."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Service:
 
 
 def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
-    """What an image's configuration says; None when it has none, or NONE."""
+    """Return what an image's configuration says; None when it has none, or NONE."""
     check = config.get("Healthcheck") or {}
     kind, *words = check.get("Test") or ["NONE"]
     if kind == "CMD-SHELL" and words:
@@ -62,7 +62,7 @@ def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
 
 
 def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
-    """The TCP ports in some ``ExposedPorts`` objects, sorted."""
+    """Return the TCP ports in some ``ExposedPorts`` objects, sorted."""
     names = {name for each in exposed for name in each or ()}
     ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
     numbers = {int(port) for port in ports if re.fullmatch("[0-9]{1,5}", port)}

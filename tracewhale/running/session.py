@@ -110,7 +110,7 @@ class RunSession(ABC):
         self.progress: Callable[[str], None] = lambda text: None
         self.stop_policy = DEFAULT_POLICY
         self.ending_signal = 0
-        """What the user sent to end the run: SIGTERM."""
+        """The signal with which the user ended the run: SIGTERM."""
         self.stoppable = False
         self.quiet = False
         """Whether the output of what enters the target now is kept only."""
@@ -229,7 +229,7 @@ class RunSession(ABC):
         process.passing = False
 
     def await_output(self, process: TargetProcess, seconds: float = DRAIN_SECONDS) -> None:
-        """After a process's end: wait for the rest of its output, for ``seconds`` where nothing comes.
+        """Wait, after a process's end, for the rest of its output, for ``seconds`` if nothing comes.
 
         The reader of passed output may take any time.
         """
@@ -250,7 +250,7 @@ class RunSession(ABC):
             write(data)
 
     def listening(self) -> set[int]:
-        """TCP ports on which the target listens, as far as is known."""
+        """Return the TCP ports on which the target is known to listen."""
         return set(self.collector.listening)
 
     def learn(self, data: bytes) -> None:

@@ -42,7 +42,7 @@ NO_SNAPSHOT = MountSnapshot()
 def writable_mounts(options: RunOptions) -> dict[str, str]:
     """Return the source (a path, or a volume's name) of each mount that a run may write to, by its path.
 
-    What is anonymous or in memory is new in each run anyway.
+    Anonymous volumes and mounts in memory are new in each run anyway.
     """
     result = {}
     for text in options.volumes:

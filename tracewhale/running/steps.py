@@ -1,4 +1,5 @@
-"""What drives a traced target, in order: workloads, execs, requests, time, and the health check last."""
+"""The steps that drive a traced target, in order: workloads, execs, requests, time, and the health check
+last."""
 
 from __future__ import annotations
 
@@ -60,7 +61,7 @@ def check_steps(steps: Sequence[Step]) -> list[Step]:
 
 
 def named_ports(steps: Sequence[Step]) -> set[int]:
-    """Ports that steps name, in requests and in what they wait for."""
+    """Return ports that steps name, in requests and in what they wait for."""
     sent = {exchange.request.port for step in steps for exchange in step.exchanges}
     waits = [parse_wait(step.argument) for step in steps if step.kind == "wait" and step.argument]
     awaited = {wait.port or (wait.request.port if wait.request else 0) for wait in waits}
@@ -200,7 +201,8 @@ class Driver:
                 return self.web.take(step)
 
     def _await(self, step: Step) -> None:
-        """One that names nothing says how long the target may take that is awaited by itself."""
+        """Wait for the condition of a step. A step without one limits the wait for the target's own
+        readiness."""
         if step.argument:
             self.readiness.await_(parse_wait(step.argument), step.seconds)
             self._ready = True

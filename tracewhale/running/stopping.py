@@ -12,7 +12,7 @@ from tracewhale.running.run import Run
 from tracewhale.tracing.events import Trace
 
 STOP_SECONDS = 10.0
-"""What ``docker stop`` waits where nobody says otherwise."""
+"""The default time that ``docker stop`` waits."""
 
 KILLED = 128 + signal.SIGKILL
 

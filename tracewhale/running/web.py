@@ -47,7 +47,8 @@ class Web:
         self._client.close()
 
     def port(self) -> int:
-        """The port that serves: the lowest that listens of those that the image names, else of all; or 0."""
+        """Return the port that serves: the lowest that listens of those that the image names, else of all; or
+        0."""
         listening = self._session.listening()
         return min(listening & set(self._service.ports) or listening, default=0)
 

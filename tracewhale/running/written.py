@@ -28,7 +28,7 @@ class TooMuch(Exception):
 
 
 class Writings:
-    """What a run wrote, read from directories of this machine once it is over."""
+    """Files that a run wrote, read from directories of this machine once it is over."""
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome

@@ -59,7 +59,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back. ``status`` 0 is no answer, and ``error`` says why.
+    """The answer to a request. ``status`` 0 is no answer, and ``error`` says why.
 
     ``type`` is the media type with its parameters, ``location`` where a redirect leads that was not
     followed; ``body`` the first ANSWER_LIMIT bytes of ``size``, ``digest`` the SHA-256 of all, in hex.
@@ -83,7 +83,7 @@ class Exchange:
 
 
 def to_json(exchange: Exchange) -> dict[str, Any]:
-    """An exchange in plain JSON values; what has its default is left out."""
+    """Return an exchange in plain JSON values; what has its default is left out."""
     request, answer = exchange.request, exchange.answer
     result: dict[str, Any] = {"method": request.method, "target": request.target}
     result |= {"headers": [list(pair) for pair in request.headers]} if request.headers else {}
@@ -108,7 +108,7 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Exchange:
-    """What ``to_json`` wrote. Raises KeyError, TypeError or ValueError for what is malformed."""
+    """Return what ``to_json`` wrote. Raises KeyError, TypeError or ValueError for what is malformed."""
     fields, answered = value["request"], value.get("answer")
     request = HttpRequest(
         method=_text(fields["method"]),

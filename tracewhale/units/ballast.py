@@ -61,14 +61,14 @@ ANY = re.compile("|".join(f"({kind.value})" for kind in Ballast), re.DOTALL)
 
 
 def kinds(path: str) -> list[Ballast]:
-    """The kinds of ballast that a physical path is, by its name alone."""
+    """Return the kinds of ballast that a physical path is, by its name alone."""
     if not ANY.fullmatch(path):
         return []
     return [kind for kind, pattern in PATTERNS.items() if pattern.fullmatch(path)]
 
 
 def useful(paths: Iterable[str], used: Iterable[str]) -> set[str]:
-    """The paths of a package that are no ballast.
+    """Return the paths of a package that are no ballast.
 
     A kind of which the program used a file itself is data of this package: a compiler of TypeScript reads
     ``.d.ts`` files. Of tests, documentation and caches it is only the directory that was used.
@@ -89,5 +89,5 @@ def useful(paths: Iterable[str], used: Iterable[str]) -> set[str]:
 
 
 def is_code(path: str) -> bool:
-    """Whether a path is by its name a program or a part of one."""
+    """Return whether a path is by its name a program or a part of one."""
     return CODE.fullmatch(path) is not None

@@ -1,4 +1,4 @@
-"""Which units are kept: in the order of their worth for each byte, as long as they fit."""
+"""The choice of units to keep: in the order of their worth for each byte, as long as they fit."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ Needs = Callable[[Iterable[Entry]], Mapping[str, Entry]]
 
 @dataclass(frozen=True, slots=True)
 class Spare:
-    """What may be added: a share of what is kept anyhow, and bytes; whichever is more."""
+    """The size that may be added: a share of what is kept anyhow, and bytes; whichever is more."""
 
     share: float = 0.4
     least: int = FLOOR
 
     def limit(self, size: int) -> float:
-        """Bytes that may be added to so many."""
+        """Return bytes that may be added to so many."""
         return max(self.share * size, self.least)
 
     def most(self, size: int) -> float:
-        """Bytes that may be added to so many when the author's own code names what is added."""
+        """Return bytes that may be added to so many when the author's own code names what is added."""
         return max(MORE * self.share * size, self.least)
 
 
@@ -57,7 +57,8 @@ UNLIMITED = Spare(math.inf)
 
 
 def spare(text: str) -> Spare:
-    """A budget as the user writes it: ``40%`` (but at least 20 MB), ``50MB``, ``0``. Raises UsageError."""
+    """Return a budget as the user writes it: ``40%`` (but at least 20 MB), ``50MB``, ``0``. Raises
+    UsageError."""
     match = SPARE.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"--spare {text} is no amount", "give a share such as 40%, or a size such as 50MB")
@@ -131,7 +132,8 @@ def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known
 
 
 def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candidate]:
-    """Units in the order in which they are taken: by tier, by their worth for each byte, then by name."""
+    """Return units in the order in which they are taken: by tier, by their worth for each byte,
+    then by name."""
     candidates = [each for unit in units for each in _candidates(unit, needs, known)]
     return sorted(
         candidates,
@@ -146,7 +148,7 @@ def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candida
 
 
 def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate]:
-    """A unit with its cost; its files each for itself where they need much more than they are."""
+    """Yield a unit with its cost; its files each for itself where they need much more than they are."""
     entries = [entry for entry in unit.entries if entry.path not in known]
     if not entries:
         return

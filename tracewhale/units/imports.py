@@ -14,7 +14,7 @@ plugins; and of what it names in a function."""
 
 
 def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
-    """What each line of a file names and is not kept, with what those files need to be loaded.
+    """Yield what each line of a file names and is not kept, with what those files need to be loaded.
 
     A line of a file that is not kept has a unit only where loading the file does not carry it out.
     """
@@ -42,13 +42,13 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
 
 
 def targets(view: View, closure: LanguageClosure) -> Mapping[str, Entry]:
-    """Where the targets of a closure's edges lead."""
+    """Return where the targets of a closure's edges lead."""
     found = {target: view.resolve(target).entry for target in {edge.target for edge in closure.edges}}
     return {target: entry for target, entry in found.items() if entry is not None}
 
 
 def _loaded(named: Mapping[str, Entry], loads: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
-    """Some files and all that loading them loads."""
+    """Return some files and all that loading them loads."""
     found = dict(named)
     pending = list(named)
     while pending:

@@ -9,7 +9,7 @@ from tracewhale.units.model import Mechanism, Scene, Unit
 
 
 def links(scene: Scene) -> Iterator[Unit]:
-    """What each kept link leads to, with the links and directories on the way: a directory as such."""
+    """Yield what each kept link leads to, with the links and directories on the way: a directory as such."""
     for path, entry in sorted(scene.kept.items()):
         if entry.kind is not Kind.SYMLINK:
             continue

@@ -1,4 +1,4 @@
-"""What belongs together: units of files, of which the trace saw a part in use."""
+"""Units of files that belong together: units of files, of which the trace saw a part in use."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Scene:
-    """What units are found in. ``kept`` are all physical paths that are kept so far.
+    """The facts in which units are found. ``kept`` are all physical paths that are kept so far.
 
     ``used`` are those of them that a program executed, read or mapped, or that another file needs to be
     loaded; ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are
@@ -93,7 +93,7 @@ class Scene:
 
     @cached_property
     def owners(self) -> Mapping[str, InstalledPackage]:
-        """Whose each path is: the distribution's package, else a language's."""
+        """The owner of each path: the distribution's package, else a language's."""
         found: dict[str, InstalledPackage] = {}
         for contents in self.contents:
             for path in contents.paths:
@@ -115,7 +115,7 @@ class Scene:
         return frozenset(found)
 
     def owner(self, path: str) -> InstalledPackage | None:
-        """The package of a path, None for what nobody packaged."""
+        """Return the package of a path, None for what nobody packaged."""
         if path in self.owners:
             return self.owners[path]
         while path != "/":
@@ -125,7 +125,7 @@ class Scene:
         return None
 
     def used_below(self, top: str) -> list[str]:
-        """The used files below a directory."""
+        """Return the used files below a directory."""
         begin = bisect_left(self._sorted, f"{top}/")
         return list(takewhile(lambda path: path.startswith(f"{top}/"), self._sorted[begin:]))
 
@@ -134,11 +134,11 @@ class Scene:
         return sorted(self.used)
 
     def is_outside(self, path: str) -> bool:
-        """Whether a path is below a mount."""
+        """Return whether a path is below a mount."""
         return any(path.startswith(f"{mount}/") for mount in self.mounts)
 
     def distance(self, directory: str) -> int:
-        """How many directories lie between a directory and the nearest one with a used file in it."""
+        """Return how many directories lie between a directory and the nearest one with a used file in it."""
         best = 12
         up = 0
         while up < best:

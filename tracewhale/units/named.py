@@ -1,4 +1,4 @@
-"""What the author of the image installed by name, with its dependencies, and of which nothing is used."""
+"""Packages that the author of the image installed by name, with their dependencies, and that are unused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SPARED = 0.5
 
 
 def named(scene: Scene) -> Iterator[Unit]:
-    """Packages of which nothing is used and that were asked for, or that such packages depend on.
+    """Yield packages of which nothing is used and that were asked for, or that such packages depend on.
 
     A dependency of several is counted with the nearest.
     """
@@ -41,7 +41,7 @@ def named(scene: Scene) -> Iterator[Unit]:
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, int]]:
-    """Each package to add, for which named one, and how many dependencies are between."""
+    """Yield each package to add, for which named one, and how many dependencies are between."""
     known: dict[tuple[str, str], InstalledPackage] = {}
     for contents in scene.contents:
         known.setdefault((contents.package.kind, _normal(contents.package.title)), contents)
@@ -61,5 +61,5 @@ def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, 
 
 
 def _normal(name: str) -> str:
-    """A name as it compares with others (PyPA, "Names and normalization")."""
+    """Return a name as it compares with others (PyPA, "Names and normalization")."""
     return re.sub(r"[-_.]+", "-", name).lower()

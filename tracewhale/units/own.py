@@ -37,7 +37,8 @@ WORTH, DECAY = 0.9, 0.9
 
 
 def own_files(scene: Scene) -> Iterator[Unit]:
-    """The unpackaged files of each tree with a used unpackaged file, without caches, tests and packages.
+    """Yield the unpackaged files of each tree with a used unpackaged file, without caches, tests and
+    packages.
 
     The tree is the outermost directory above the file that is none of the standard ones; of some of these it
     is what nobody packaged in the directory itself.
@@ -50,7 +51,7 @@ def own_files(scene: Scene) -> Iterator[Unit]:
 
 
 def _tops(scene: Scene) -> dict[str, str]:
-    """The trees, each with a used file in it."""
+    """Return the trees, each with a used file in it."""
     tops: dict[str, str] = {}
     for path in sorted(scene.used):
         if _is_closed(path) or CACHES.intersection(path.split("/")) or scene.owner(path) is not None:
@@ -70,7 +71,7 @@ def _tops(scene: Scene) -> dict[str, str]:
 
 
 def tree_of(path: str) -> str:
-    """The tree that an unpackaged file belongs to, empty for none."""
+    """Return the tree that an unpackaged file belongs to, empty for none."""
     top = parent(path)
     if is_standard(top):
         return top if top in OPEN else ""
@@ -80,7 +81,7 @@ def tree_of(path: str) -> str:
 
 
 def is_standard(directory: str) -> bool:
-    """Whether a directory is one of every system, for whatever lies in it."""
+    """Return whether a directory is one of every system, for whatever lies in it."""
     return directory in STANDARD or DEFAULT_DIRECTORY.fullmatch(directory) is not None
 
 

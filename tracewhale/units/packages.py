@@ -21,7 +21,7 @@ COMMANDS_WORTH = 0.3
 
 
 def rest(scene: Scene) -> Iterator[Unit]:
-    """What is not kept of each package of which code or data is used, but of the base system's."""
+    """Yield what is not kept of each package of which code or data is used, but of the base system's."""
     for contents in scene.contents:
         used = uses(scene, contents)
         if contents.base or not substance(used):
@@ -34,7 +34,8 @@ def rest(scene: Scene) -> Iterator[Unit]:
 
 
 def siblings(scene: Scene) -> Iterator[Unit]:
-    """Commands of packages of which nothing is used, made from the source of one with a command that ran."""
+    """Yield commands of packages of which nothing is used, made from the source of one with a command that
+    ran."""
     ran = {
         contents.package.source or contents.package.name: path
         for path in sorted(scene.executed)
@@ -50,12 +51,12 @@ def siblings(scene: Scene) -> Iterator[Unit]:
 
 
 def commands(scene: Scene, contents: InstalledPackage) -> list[Entry]:
-    """The commands of a package."""
+    """Return the commands of a package."""
     return list(entries(scene.view, [path for path in contents.paths if parent(path) in COMMANDS]))
 
 
 def with_alternatives(scene: Scene, found: list[Entry]) -> list[Entry]:
-    """Some files with the names that commands among them have by the administrator's choice
+    """Return some files with the names that commands among them have by the administrator's choice
     (update-alternatives(1))."""
     chosen = {entry.target: name for name, entry in (scene.view.listing(ALTERNATIVES) or {}).items()}
     names = [chosen[entry.path] for entry in found if entry.path in chosen and parent(entry.path) in COMMANDS]
@@ -64,7 +65,7 @@ def with_alternatives(scene: Scene, found: list[Entry]) -> list[Entry]:
 
 
 def uses(scene: Scene, contents: InstalledPackage) -> set[str]:
-    """The used files of a package."""
+    """Return the used files of a package."""
     used = (
         set(contents.paths & scene.used)
         if len(contents.paths) < len(scene.used)
@@ -76,7 +77,7 @@ def uses(scene: Scene, contents: InstalledPackage) -> set[str]:
 
 
 def files(scene: Scene, contents: InstalledPackage, used: set[str]) -> list[Entry]:
-    """All that a package has in the image, without ballast."""
+    """Return all that a package has in the image, without ballast."""
     inside = below(
         scene.view,
         contents.tops,
@@ -93,7 +94,7 @@ def files(scene: Scene, contents: InstalledPackage, used: set[str]) -> list[Entr
 
 
 def _launchers(scene: Scene, contents: InstalledPackage) -> Iterator[Entry]:
-    """Links in ``node_modules/.bin`` to the commands of a package (npm, "folders")."""
+    """Yield links in ``node_modules/.bin`` to the commands of a package (npm, "folders")."""
     for top in contents.tops:
         home, modules, _ = top.rpartition("/node_modules/")
         directory = f"{home}/node_modules/.bin"
@@ -103,7 +104,7 @@ def _launchers(scene: Scene, contents: InstalledPackage) -> Iterator[Entry]:
 
 
 def title(contents: InstalledPackage) -> str:
-    """What a report calls a package: its kind and name."""
+    """Return what a report calls a package: its kind and name."""
     return f"{contents.package.kind}:{contents.package.title}"
 
 

@@ -23,9 +23,9 @@ WORTH = 0.6
 
 
 def plugins(scene: Scene) -> Iterator[Unit]:
-    """The other modules of directories from which a library was loaded that no header of a kept file names,
-    or a module that no kept file imports by its name; all time zones, and the C library's converters where
-    something can ask for one.
+    """Yield the other modules of directories from which a library was loaded that no header of a kept file
+    names, or a module that no kept file imports by its name; all time zones, and the C library's converters
+    where something can ask for one.
 
     They are those of the same suffix; a directory in which libraries lie that headers name is no such one.
     """
@@ -45,7 +45,7 @@ def plugins(scene: Scene) -> Iterator[Unit]:
 
 
 def _zones(scene: Scene) -> Iterator[Unit]:
-    """All time zones (tzfile(5)), whichever a run asked for; not their copies with leap seconds."""
+    """Yield all time zones (tzfile(5)), whichever a run asked for; not their copies with leap seconds."""
     because = next((path for path in sorted(scene.used) if LIBC.fullmatch(path)), "")
     copies = (f"{ZONES}/right", f"{ZONES}/posix")
     if because and scene.view.listing(ZONES) is not None:
@@ -55,7 +55,7 @@ def _zones(scene: Scene) -> Iterator[Unit]:
 
 
 def _modules(scene: Scene) -> Iterator[Unit]:
-    """The modules of a Python package of which one was imported by a computed name."""
+    """Yield the modules of a Python package of which one was imported by a computed name."""
     found: dict[str, str] = {}
     for path in sorted(scene.used - scene.named - scene.executed) if scene.named else ():
         if path.endswith(".py") and not path.endswith("/__init__.py") and scene.owner(path) is not None:
@@ -68,8 +68,8 @@ def _modules(scene: Scene) -> Iterator[Unit]:
 
 
 def _converters(scene: Scene) -> dict[str, str]:
-    """``gconv`` beside the C library, with what can ask for a converter: a program, or a library that it
-    opened, that imports iconv_open(3)."""
+    """Yield ``gconv`` beside the C library, if a program, or a library that it opened, imports
+    iconv_open(3)."""
     candidates = sorted((scene.executed | scene.dlopened) & scene.objects)
     names = symbols.named(scene.view, candidates, frozenset({"iconv_open"}))
     because = next((path for path in candidates if names[path]), "")

@@ -1,4 +1,4 @@
-"""What units were kept and left out, added up for a report."""
+"""Sums of the units that were kept and left out, for a report."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Summary:
 
     @property
     def left_out(self) -> tuple[Total, ...]:
-        """What was left out for want of room, the largest first."""
+        """Units that were left out for lack of room, the largest first."""
         return tuple(sorted((t for t in self.totals if t.left_out), key=lambda t: (-t.left_out, t.name)))
 
 
 def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
-    """A choice added up by mechanism and name; ``known`` are all paths that are kept in the end."""
+    """Return a choice added up by mechanism and name; ``known`` are all paths that are kept in the end."""
     kept: dict[tuple[Mechanism, str], int] = {}
     for each in choice.kept:
         key = (each.unit.mechanism, each.unit.name)
@@ -56,7 +56,7 @@ def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
 
 
 def together(candidates: Iterable[Candidate], known: Collection[str]) -> int:
-    """What several units that were left out would cost together: what more than one of them needs counts
-    once, and what is ``known`` to be kept not at all."""
+    """Return what several units that were left out would cost together: what more than one of them needs
+    counts once, and what is ``known`` to be kept not at all."""
     entries = {entry.path: entry for each in candidates for entry in each.missing if entry.path not in known}
     return sum(entry.size for entry in entries.values() if entry.kind is Kind.FILE)

@@ -19,7 +19,7 @@ DATA = 0.5
 
 
 def below(view: View, tops: Iterable[str], enter: Callable[[str], bool]) -> list[Entry]:
-    """All that is below some directories but directories that have something in them.
+    """Return all that is below some directories but directories that have something in them.
 
     ``enter`` tells whether a directory is looked into.
     """
@@ -40,7 +40,7 @@ def below(view: View, tops: Iterable[str], enter: Callable[[str], bool]) -> list
 
 
 def entries(view: View, paths: Iterable[str]) -> Iterator[Entry]:
-    """What the image has at some physical paths."""
+    """Yield what the image has at some physical paths."""
     paths = list(paths)
     view.prefetch({parent(path) for path in paths})
     yield from (entry for path in paths if (entry := view.lstat(path)) is not None)
@@ -55,7 +55,8 @@ def group(
     worth: float,
     decay: float,
 ) -> Iterator[Unit]:
-    """The files that are not kept yet as units: a directory's code and data, in pieces of similar files.
+    """Yield the files that are not kept yet as units: a directory's code and data, in pieces of similar
+    files.
 
     ``worth`` is that of code in a directory with a used file; it decays with each directory between. A
     symbolic link comes with the file that it leads to.
@@ -75,7 +76,7 @@ def group(
 
 
 def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
-    """The file that a link leads to, where it is not kept."""
+    """Return the file that a link leads to, where it is not kept."""
     if entry.kind is not Kind.SYMLINK:
         return ()
     target = scene.view.resolve(entry.path).entry
@@ -84,7 +85,7 @@ def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
 
 
 def _pieces(found: list[tuple[Entry, ...]]) -> Iterator[tuple[Entry, ...]]:
-    """Files in the order of their sizes, as many together as make a piece."""
+    """Yield files in the order of their sizes, as many together as make a piece."""
     piece: dict[Entry, None] = {}
     total = 0
     for some in sorted(found, key=lambda some: (sum(entry.size for entry in some), some[0].path)):

@@ -23,7 +23,7 @@ STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What verification found: the paths missing in the new image, and how the two runs differ.
+    """The results of verification: the paths missing in the new image, and how the two runs differ.
 
     ``failure`` says what went wrong when the new image's run could not be ended. ``failed`` are processes
     that failed in the new image and not in the original, None where a probe did not see that. ``tail`` are
@@ -134,7 +134,7 @@ def _answered(trace: Trace) -> Answered:
 def missing(
     view: View, has: Callable[[str], bool], excluded: Iterable[str], again: Trace
 ) -> tuple[Absent, ...]:
-    """What the new image was asked for and does not have, and the original did."""
+    """Return what the new image was asked for and does not have, and the original did."""
     outside = tuple(f"{mount}/" for mount in (*RUNTIME_PATHS, *again.mounts))
     gone = frozenset(excluded)
     found: set[Absent] = set()
@@ -149,5 +149,5 @@ def missing(
 
 
 def listed(trace: Trace) -> bool:
-    """Whether the command listed any directory, so that names alone may be its answer."""
+    """Return whether the command listed any directory, so that names alone may be its answer."""
     return any(event.access == Access.LIST.value and event.present for event in trace.events)

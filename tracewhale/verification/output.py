@@ -35,7 +35,7 @@ class Output(Enum):
 def compare_output(
     first: Outcome, again: Outcome, second: Outcome | None = None, *, any_order: bool = False
 ) -> tuple[Output, str]:
-    """How the outputs agree, and the first line that differs where they do not."""
+    """Return how the outputs agree, and the first line that differs where they do not."""
     if first.stopped or again.stopped:
         return Output.NOT_COMPARED, ""
     if (first.stdout, first.stderr) == (again.stdout, again.stderr):
@@ -60,7 +60,7 @@ def compare_output(
 
 
 def _lines(output: bytes, outcome: Outcome) -> tuple[str, ...]:
-    """Output as lines, with what differs between any two containers replaced by its name."""
+    """Return output as lines, with what differs between any two containers replaced by its name."""
     return tuple(normalized(output.decode("utf-8", "backslashreplace"), outcome).splitlines())
 
 

@@ -1,4 +1,4 @@
-"""What a verification has proven, in words: no more than was compared. Pure."""
+"""The verdict of a verification, in words: no more than was compared. Pure."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ SEPARATOR = "\t"
 
 
 def encode(ledger: Ledger) -> str:
-    """The label of a plan: the same for the same plan."""
+    """Return the label of a plan: the same for the same plan."""
     words: dict[str, int] = {}
 
     def number(word: str) -> str:
@@ -49,7 +49,7 @@ def encode(ledger: Ledger) -> str:
 
 
 def decode(label: str) -> Ledger:
-    """The ledger that a label has. Raises ImageContentError for a label that is not one of ours."""
+    """Return the ledger that a label has. Raises ImageContentError for a label that is not one of ours."""
     try:
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=256 << 20)
         raw = unpacker.decompress(base64.b64decode(label, validate=True), LIMIT)
@@ -83,7 +83,8 @@ def _ledger(lines: list[str], words: list[str], left_out: tuple[str, ...]) -> Le
 
 
 def of_config(config: Mapping[str, object]) -> Ledger | None:
-    """The ledger in an image configuration's labels, None where there is none. Raises ImageContentError."""
+    """Return the ledger in an image configuration's labels, None where there is none. Raises
+    ImageContentError."""
     inner = config.get("config")
     labels = inner.get("Labels") if isinstance(inner, Mapping) else None
     text = labels.get(LABEL) if isinstance(labels, Mapping) else None
@@ -91,7 +92,7 @@ def of_config(config: Mapping[str, object]) -> Ledger | None:
 
 
 def _common(first: str, second: str) -> int:
-    """How many characters two texts begin with alike."""
+    """Return how many characters two texts begin with alike."""
     for number, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other:
             return number
@@ -99,7 +100,7 @@ def _common(first: str, second: str) -> int:
 
 
 def _escaped(text: str) -> str:
-    """Text without newlines and tabs, and never empty."""
+    """Return text without newlines and tabs, and never empty."""
     text = text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
     return text or "\\0"
 

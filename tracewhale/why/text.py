@@ -10,7 +10,7 @@ from tracewhale.why.ledger import Explanation
 
 
 def render(answers: Sequence[Explanation]) -> str:
-    """Each answer in lines: the path, and below it each step towards the command."""
+    """Return each answer in lines: the path, and below it each step towards the command."""
     return "".join(f"{line}\n" for answer in answers for line in _lines(answer))
 
 
@@ -31,7 +31,7 @@ def _lines(answer: Explanation) -> Iterator[str]:
 
 
 def to_json(answers: Sequence[Explanation]) -> list[dict[str, Any]]:
-    """The object that ``why --json`` prints, one an answer."""
+    """Return the object that ``why --json`` prints, one an answer."""
     return [
         {
             "asked": answer.asked,

@@ -19,7 +19,7 @@ from tracewhale.diagnosis.search import find_all
 
 
 def java_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A class that nothing on the class path has."""
+    """Explain a class that nothing on the class path has."""
     name = complaint.fact("name")
     file = f"{name.replace('.', '/')}.class"
     asked = lookups(case, lambda p: p.endswith((".jar", f"/{file}")) and "/jvm/" not in p)
@@ -36,7 +36,7 @@ def java_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def java_library(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A native library that System.loadLibrary looks for."""
+    """Explain a native library that System.loadLibrary looks for."""
     name = f"lib{complaint.fact('name')}.so"
     asked = lookups(case, lambda p: base(p) == name)
     paths = list(asked)
@@ -65,7 +65,7 @@ def java_library(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A file of the Java runtime itself."""
+    """Explain a file of the Java runtime itself."""
     named = complaint.fact("path", "file")
     wanted = complaint.fact("name") or base(named)
     asked = lookups(
@@ -87,7 +87,7 @@ def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def java_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A module that the runtime was made without (jlink)."""
+    """Explain a module that the runtime was made without (jlink)."""
     name = complaint.fact("name")
     yield finding(
         case,

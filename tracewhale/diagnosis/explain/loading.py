@@ -29,7 +29,7 @@ from tracewhale.diagnosis.search import find_name
 
 
 def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A shared library that dlopen(3) or the loader did not find."""
+    """Explain a shared library that dlopen(3) or the loader did not find."""
     name = complaint.fact("name")
     if "/" in name:
         yield from _library_file(case, complaint, name)
@@ -99,7 +99,8 @@ def _below(case: Case, name: str, miss: Miss) -> bool:
 
 
 def _misses(case: Case, complaint: Complaint) -> tuple[Miss, ...]:
-    """What the loader misses for the programs and libraries of the run, and for whom the message names."""
+    """Return what the loader misses for the programs and libraries of the run, and for whom the message
+    names."""
     roots = roots_of(case)
     named = complaint.fact("by")
     program = case.find_command(case.argv[0]) if case.argv else ""
@@ -127,7 +128,7 @@ def _library_file(case: Case, complaint: Complaint, path: str) -> Iterator[Findi
 
 
 def _foreign(case: Case, needer: str) -> str:
-    """Which C library a file is linked to that the image does not have; empty when it has."""
+    """Return which C library a file is linked to that the image does not have; empty when it has."""
     entry = case.view.resolve(needer).entry
     elf = case.resolver.disk.files.get(entry) if entry is not None else None
     needed = getattr(elf, "needed", ())
@@ -143,7 +144,7 @@ def _has_loader(case: Case, *, musl: bool) -> bool:
 
 
 def libc_of_addon(case: Case, complaint: Complaint, needer: str, libc: str) -> Finding:
-    """An addon or plugin that was built for another C library."""
+    """Return an addon or plugin that was built for another C library."""
     other = "musl" if libc == "glibc" else "glibc"
     package = _package_directory(needer)
     copies = Remedies(case).copies((needer,)) if case.full is not None else []
@@ -169,7 +170,7 @@ def _package_directory(path: str) -> str:
 
 
 def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A library that is there and that the loader does not take."""
+    """Explain a library that is there and that the loader does not take."""
     path = complaint.fact("path") or find_name(case.view, complaint.fact("name"))
     reason = complaint.fact("reason")
     if not path or not case.exists(path):
@@ -206,7 +207,7 @@ def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def version(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A library that is too old for what needs it."""
+    """Explain a library that is too old for what needs it."""
     path, by = complaint.fact("path"), complaint.fact("by")
     problem = VersionProblem(by, path, complaint.fact("version"))
     found = version_problem(case, "", path, [problem], CONFIRMED)
@@ -223,7 +224,7 @@ def version(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def symbol(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A library of another build than what needs it was linked with."""
+    """Explain a library of another build than what needs it was linked with."""
     by, name = complaint.fact("by", "file"), complaint.fact("symbol")
     if not by.startswith("/"):
         by = case.find_command(by) or find_name(case.view, by) or by
@@ -252,7 +253,7 @@ def symbol(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _different(case: Case, needer: str) -> tuple[str, ...]:
-    """Libraries of a file that the complete image has, too, with other contents."""
+    """Return libraries of a file that the complete image has, too, with other contents."""
     if case.full is None or case.full_resolver is None:
         return ()
     program = case.find_command(case.argv[0]) if case.argv else ""

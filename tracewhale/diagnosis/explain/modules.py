@@ -1,4 +1,4 @@
-"""What is the same for the modules of all languages: what is missing, and how to get it."""
+"""Shared parts of the explainers of all languages' modules: what is missing, and how to get it."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def missing_module(
     asked: Sequence[str] = (),
     search: SearchPath | None = None,
 ) -> Finding:
-    """The finding for something of a language that is missing, with the best of what can be done.
+    """Return the finding for something of a language that is missing, with the best of what can be done.
 
     ``paths`` are where it could be: those that the complete image has or a package of the image says
     that it has are what is missing. ``search`` says where else the image may have it.

@@ -21,7 +21,7 @@ from tracewhale.diagnosis.search import find_below
 
 
 def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A module that require() or import did not find."""
+    """Explain a module that require() or import did not find."""
     name, by = complaint.fact("name"), complaint.fact("by").removeprefix("file://")
     if name.startswith("/"):
         words = [word for word in case.argv[1:] if not word.startswith(("-", "/"))]
@@ -94,7 +94,7 @@ def _node_package(path: str) -> str:
 
 
 def _required_by(case: Case, complaint: Complaint) -> str:
-    """The first of Node's "Require stack"."""
+    """Return the first of Node's "Require stack"."""
     lines = case.output.splitlines()
     for number, line in enumerate(lines):
         if line.strip() == complaint.line:
@@ -104,7 +104,7 @@ def _required_by(case: Case, complaint: Complaint) -> str:
 
 
 def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """An addon that was built for another Node, or whose package for this platform is missing."""
+    """Explain an addon that was built for another Node, or whose package for this platform is missing."""
     path, platform = complaint.fact("path"), complaint.fact("name")
     if path:
         package = _node_package(path) or base(path)

@@ -26,7 +26,7 @@ LIBRARIES_OF_PYTHON = ("site-packages", "dist-packages")
 
 
 def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A module that no directory of sys.path has."""
+    """Explain a module that no directory of sys.path has."""
     name = complaint.fact("name")
     top, parts = name.partition(".")[0], name.split(".")
     if top == "encodings":
@@ -58,7 +58,8 @@ def _of_this_python(case: Case) -> Callable[[str], bool]:
 
 
 def _python_path(case: Case) -> list[str]:
-    """The directories in which Python searches: those that it listed, or all that look like its own."""
+    """Return the directories in which Python searches: those that it listed, or all that look like
+    its own."""
     listed = list(listed_directories(case))
     view = case.full or case.view
     known = [e.path for e in find_all(view, LIBRARIES_OF_PYTHON, 3000)]
@@ -67,7 +68,7 @@ def _python_path(case: Case) -> list[str]:
 
 
 def _python_files(case: Case, place: str, parts: Sequence[str]) -> list[str]:
-    """What a module may be in a directory: a package, a source, compiled code, an extension module."""
+    """Return what a module may be in a directory: a package, a source, compiled code, an extension module."""
     top = f"{place.rstrip('/')}/{parts[0]}"
     if not case.exists(top) and case.full is not None and case.full.resolve(top).exists:
         return [top, *_metadata(case.full, place, parts[0])]  # the whole package is gone
@@ -82,7 +83,7 @@ def _python_files(case: Case, place: str, parts: Sequence[str]) -> list[str]:
 
 
 def _metadata(view: View, place: str, name: str) -> list[str]:
-    """The directory with the metadata of a package, and that with a wheel's own libraries."""
+    """Return the directory with the metadata of a package, and that with a wheel's own libraries."""
     listing = view.listing(_physical(view, place)) or {}
     wanted = re.compile(rf"{re.escape(name)}(-[^/]*\.(?:dist|egg)-info|\.libs)", re.IGNORECASE)
     return [f"{place.rstrip('/')}/{entry}" for entry in sorted(listing) if wanted.fullmatch(entry)]
@@ -94,7 +95,7 @@ def _physical(view: View, path: str) -> str:
 
 
 def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A Python that does not find its standard library."""
+    """Explain a Python that does not find its standard library."""
     home = case.environment.get("PYTHONHOME", "")
     asked = lookups(case, lambda path: path.endswith(("/os.py", "/lib-dynload", "/encodings", "/os.pyc")))
     if home:
@@ -123,7 +124,7 @@ def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def python_package_data(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """The metadata of a distribution, which importlib.metadata reads."""
+    """Explain the metadata of a distribution, which importlib.metadata reads."""
     name = complaint.fact("name")
     folded = re.sub(r"[-_.]+", "_", name)
     view = case.full or case.view

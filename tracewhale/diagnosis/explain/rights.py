@@ -55,7 +55,7 @@ CALLS = {
 
 
 def port(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A port below 1024, which only root or CAP_NET_BIND_SERVICE may listen on (ip(7))."""
+    """Explain a port below 1024, which only root or CAP_NET_BIND_SERVICE may listen on (ip(7))."""
     number = complaint.fact("name", "by", "version", "path")
     who = case.user.name or str(case.user.uid)
     cause = f"user {who} may not listen on port {number}, which is below 1024."
@@ -68,7 +68,7 @@ def port(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def set_user_id(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A program that works as root only, and has lost its set-user-ID bit."""
+    """Explain a program that works as root only, and has lost its set-user-ID bit."""
     name = complaint.fact("path", "name") or (case.argv[0] if case.argv else "")
     path = case.find_command(name)
     entry = case.view.resolve(path).entry if path else None
@@ -99,7 +99,7 @@ def set_user_id(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def capability(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A program that opens raw sockets, and has lost its file capability."""
+    """Explain a program that opens raw sockets, and has lost its file capability."""
     name = complaint.fact("name")
     path = case.find_command(name)
     entry = case.view.resolve(path).entry if path else None
@@ -115,7 +115,8 @@ def capability(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A call that is refused for lack of a capability, or by the engine's seccomp or AppArmor profile."""
+    """Explain a call that is refused for lack of a capability, or by the engine's seccomp or AppArmor
+    profile."""
     call = complaint.fact("name").lower()
     wanted = CALLS.get(call)
     if wanted:
@@ -139,7 +140,7 @@ def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def executable(case: Case, complaint: Complaint, path: str) -> Finding | None:
-    """What else makes EACCES for a file that the user may read and write: it is to be executed."""
+    """Return what else makes EACCES for a file that the user may read and write: it is to be executed."""
     entry = case.view.resolve(path).entry
     if entry is None or entry.kind is not Kind.FILE:
         return None

@@ -19,7 +19,7 @@ from tracewhale.diagnosis.search import find_all
 
 
 def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A file that require did not find in $LOAD_PATH."""
+    """Explain a file that require did not find in $LOAD_PATH."""
     name = complaint.fact("name")
     if name.startswith("/"):
         yield missing_module(
@@ -45,7 +45,7 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def ruby_gem(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A gem that RubyGems or Bundler did not find."""
+    """Explain a gem that RubyGems or Bundler did not find."""
     name = complaint.fact("name")
     asked = lookups(case, lambda p: f"/{name}-" in p)
     view = case.full
@@ -66,7 +66,7 @@ def ruby_gem(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def perl_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A module that no directory of @INC has."""
+    """Explain a module that no directory of @INC has."""
     name = complaint.fact("name")
     module = name.removesuffix(".pm").replace("/", "::")
     paths = [f"{directory}/{name}" for directory in _inc(case, complaint)]
@@ -94,7 +94,7 @@ def _is_core(case: Case, paths: Sequence[str]) -> bool:
 
 
 def perl_object(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """The compiled part of a module (XS)."""
+    """Explain the compiled part of a module (XS)."""
     name = complaint.fact("name")
     words = name.split("::")
     paths = [f"{directory}/auto/{'/'.join(words)}/{words[-1]}.so" for directory in _inc(case, complaint)]
@@ -105,13 +105,13 @@ def perl_object(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _inc(case: Case, complaint: Complaint) -> list[str]:
-    """The directories of @INC as the message has them."""
+    """Return the directories of @INC as the message has them."""
     found = re.search(r"\(@INC (?:contains|entries checked): ([^)]*)\)", case.output)
     return found[1].split() if found else []
 
 
 def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A function or class of an extension that is not loaded."""
+    """Explain a function or class of an extension that is not loaded."""
     name = complaint.fact("name") or "PDO"
     extensions = renamed()["php"]
     which = next((e for prefix, e in extensions.items() if name.startswith(prefix)), "")
@@ -140,7 +140,7 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def php_extension(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """An extension that php.ini names."""
+    """Explain an extension that php.ini names."""
     path = complaint.fact("path")
     if case.exists(path):
         return
@@ -155,7 +155,7 @@ def php_extension(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def r_package(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A package that no library of .libPaths() has."""
+    """Explain a package that no library of .libPaths() has."""
     name = complaint.fact("name")
     asked = lookups(case, lambda p: f"/{name}/" in p or p.endswith(f"/{name}"))
     paths = [

@@ -42,7 +42,7 @@ def _missing(
     need: str,
     more: Sequence[Remedy] = (),
 ) -> Finding:
-    """A finding for files that some need has."""
+    """Return a finding for files that some need has."""
     there = there_in_full(case, paths)
     remedies = [
         *Remedies(case).copies(there),
@@ -55,7 +55,7 @@ def _missing(
 
 
 def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A certificate that nothing in the image vouches for."""
+    """Explain a certificate that nothing in the image vouches for."""
     named = complaint.fact("path")
     for variable in (
         "SSL_CERT_FILE",
@@ -106,7 +106,7 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def time_zone(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A time zone whose rules are not there."""
+    """Explain a time zone whose rules are not there."""
     name = complaint.fact("name", "by", "path") or case.environment.get("TZ", "").lstrip(":")
     place = f"{ZONES}/{name}" if name else ZONES
     asked = lookups(case, lambda p: "zoneinfo" in p)
@@ -128,7 +128,7 @@ def time_zone(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def locale(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A locale that the environment asks for."""
+    """Explain a locale that the environment asks for."""
     name = complaint.fact("name")
     name = name or next((v for k in ("LC_ALL", "LC_CTYPE", "LANG") if (v := case.environment.get(k))), "")
     if not name and not complaint.soft:
@@ -145,7 +145,7 @@ def locale(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def host(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A host name that was not resolved: for want of a file, or of an answer."""
+    """Explain a host name that was not resolved: for want of a file, or of an answer."""
     name = complaint.fact("name") or "a host"
     modules = lookups(
         case, lambda p: re.search(r"/libnss_\w+\.so|/libresolv\.so|/libc\.so\.6", p) is not None
@@ -184,7 +184,7 @@ def host(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def fonts(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Fonts, and the configuration that finds them."""
+    """Yield fonts, and the configuration that finds them."""
     asked = lookups(case, lambda p: "font" in p.lower())
     there = there_in_full(case, (*asked, "/etc/fonts", "/usr/share/fonts", "/usr/share/fontconfig"))
     has = any(e.path for e in find_all(case.view, ("fonts",), 2000) if case.view.listing(e.path))
@@ -204,7 +204,7 @@ def fonts(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def terminal(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """The description of a terminal, terminfo(5)."""
+    """Explain the description of a terminal, terminfo(5)."""
     name = complaint.fact("name", "by", "path") or case.environment.get("TERM", "")
     if not name:
         yield finding(
@@ -226,7 +226,7 @@ def terminal(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def service(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Names of services and protocols."""
+    """Explain names of services and protocols."""
     paths = [p for p in ("/etc/services", "/etc/protocols") if not case.exists(p)]
     if paths:
         yield _missing(
@@ -235,7 +235,7 @@ def service(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def openssl(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """OpenSSL's configuration, or a provider, which is a library."""
+    """Explain a missing configuration of OpenSSL, or a provider, which is a library."""
     name = complaint.fact("name", "reason")
     asked = lookups(case, lambda p: "ossl-modules" in p or p.endswith("openssl.cnf"))
     path = complaint.fact("path") or next(iter(asked), "")
@@ -253,7 +253,7 @@ def openssl(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def git_helper(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A program that git runs for a protocol or a command of its own."""
+    """Explain a program that git runs for a protocol or a command of its own."""
     protocol = complaint.fact("name", "by") or complaint.fact("file").removeprefix("remote-") or "https"
     name = f"git-{protocol}" if protocol.startswith("remote-") else f"git-remote-{protocol}"
     plain = f"git-{protocol}"
@@ -278,7 +278,7 @@ def git_helper(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def gconv(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A module of iconv(3) for a character set."""
+    """Explain a module of iconv(3) for a character set."""
     name = complaint.fact("name")
     asked = lookups(case, lambda p: "gconv" in p)
     there = there_in_full(case, asked)

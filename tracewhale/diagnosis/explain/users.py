@@ -18,7 +18,7 @@ from tracewhale.rootfs.tree import Kind
 
 
 def user(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A user or group that passwd(5) or group(5) does not have."""
+    """Explain a user or group that passwd(5) or group(5) does not have."""
     name = complaint.fact("name", "by", "path", "version", "symbol") or case.user.name or str(case.user.uid)
     group = "group" in complaint.line and "passwd" not in complaint.line
     file = "/etc/group" if group else "/etc/passwd"
@@ -67,7 +67,7 @@ def _has_line(case: Case, file: str, name: str) -> bool:
 
 
 def permission(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A file or directory that the user may not use."""
+    """Explain a file or directory that the user may not use."""
     named = complaint.fact("path", "file")
     path = case.absolute(named)
     if path == "/" or not named:
@@ -123,7 +123,7 @@ def _no_home(case: Case, complaint: Complaint, path: str) -> Iterator[Finding]:
 
 
 def home(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A home directory that is not set, not there, or not the user's."""
+    """Explain a home directory that is not set, not there, or not the user's."""
     place = case.environment.get("HOME") or case.user.home
     who = case.user.name or str(case.user.uid)
     if case.exists(place) and refusal(case.view, case.user, place, WRITE) is None:
@@ -137,7 +137,7 @@ def home(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def temporary(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A directory for temporary files."""
+    """Explain a directory for temporary files."""
     named = complaint.fact("path")
     place = "/var/tmp" if named.startswith("/var/tmp") else case.environment.get("TMPDIR") or "/tmp"
     entry = case.view.resolve(place).entry
@@ -171,7 +171,7 @@ def temporary(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def read_only(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A write to a file system that is mounted read-only."""
+    """Explain a write to a file system that is mounted read-only."""
     path = complaint.fact("path", "file")
     directory = os.path.dirname(path) or "/tmp"
     mount = next(
@@ -191,7 +191,7 @@ def read_only(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Memory that ran out: no file is missing."""
+    """Explain memory that ran out: no file is missing."""
     yield finding(
         case,
         complaint,
@@ -204,7 +204,7 @@ def memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def disk(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A full disk: no file is missing."""
+    """Explain a full disk: no file is missing."""
     yield finding(
         case,
         complaint,

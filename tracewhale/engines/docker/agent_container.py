@@ -43,12 +43,12 @@ AGENT_CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE"
 """To see the target's files and processes; it keeps the first and the last (probes/agent/agent.c)."""
 
 GATE_CAPABILITIES = ("SYS_CHROOT", "SYS_PTRACE")
-"""What joining the target takes besides what the traced container has."""
+"""Capabilities that joining the target needs, besides those of the traced container."""
 
 
 @contextmanager
 def probe_image(client: APIClient, binary: bytes) -> Iterator[str]:
-    """The identity of an image of nothing but the probe, which has no name and goes at the end.
+    """Yield the identity of an image of nothing but the probe, which has no name and goes at the end.
 
     Raises EngineError.
     """
@@ -106,7 +106,7 @@ class ProbeContainers:
         return attached
 
     def gate(self, payload: CreatePayload, environment: Sequence[str]) -> str:
-        """The id of the container from which processes join the one of ``payload``, with its limits.
+        """Return the id of the container from which processes join the one of ``payload``, with its limits.
 
         ``environment`` is that container's. Raises ProbeError.
         """

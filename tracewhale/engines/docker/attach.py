@@ -39,7 +39,7 @@ class RunningSession(HostedSession):
         raise StopEarly
 
     def resize(self) -> None:
-        """Nothing: its terminal is not ours."""
+        """Do nothing: its terminal is not ours."""
 
 
 def attach(

@@ -22,7 +22,7 @@ OVER = ("exited", "dead", "created")
 
 
 def ended_container(client: APIClient, identifier: str) -> EndedContainer | None:
-    """How a container ended; None for one that runs, and for one that nobody tried to start."""
+    """Return how a container ended; None for one that runs, and for one that nobody tried to start."""
     container = inspect_container(client, identifier)
     state = container["State"]
     refusal = str(state.get("Error") or "")
@@ -41,7 +41,7 @@ def ended_container(client: APIClient, identifier: str) -> EndedContainer | None
 
 
 def _log(client: APIClient, identifier: str, *, stdout: bool) -> bytes:
-    """One of the outputs in the log; empty where the log driver keeps none that can be read."""
+    """Return one of the outputs in the log; empty where the log driver keeps none that can be read."""
     with api_errors(f"read the log of {identifier}"):
         pieces = cast(Any, client).logs(identifier, stdout=stdout, stderr=not stdout, tail=LINES)
     return bytes(pieces)[-LOG_LIMIT:]

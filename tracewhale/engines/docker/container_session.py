@@ -129,7 +129,8 @@ class ContainerSession(session.RunSession):
             self.wait(lambda: False, 0.05)
 
     def listening(self) -> set[int]:
-        """Also those that its image does not name, where its network is its own and the engine is here."""
+        """Return also ports that the image does not name, if the network is its own and the engine
+        is here."""
         ports = super().listening()
         pid = int(self.state["State"]["Pid"])
         shared = str(self.state["HostConfig"]["NetworkMode"]).startswith(("host", "container:"))
@@ -181,7 +182,7 @@ class ContainerSession(session.RunSession):
         return proc.status(pid) if proc.is_of_container(pid, self.container) else ""
 
     def drain(self) -> None:
-        """After the command's end: wait for the rest of its output and of the agent's events."""
+        """Wait, after the command's end, for the rest of its output and of the agent's events."""
         self.await_output(self.command)
         self.finish_agent()
 

@@ -44,7 +44,7 @@ class CreatePayload:
     init: bool = False
 
     def body(self) -> dict[str, Any]:
-        """As the engine wants it."""
+        """Return the payload in the engine's form."""
         return {**self.config, "HostConfig": dict(self.host)}
 
 

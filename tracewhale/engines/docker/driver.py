@@ -211,7 +211,7 @@ def service_of(
     check: HealthCheck | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Service:
-    """What steps know of a container that runs; ``environment`` is added to that of a workload."""
+    """Return what steps know of a container that runs; ``environment`` is added to that of a workload."""
     addresses = addresses_of(session.state)
     address = addresses[0] if addresses else "127.0.0.1"
     own = {"TRACEWHALE_CONTAINER": session.container, "TRACEWHALE_IP": address}

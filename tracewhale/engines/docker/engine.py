@@ -144,7 +144,7 @@ def api_errors(doing: str) -> Iterator[None]:
 
 
 def post(client: APIClient, path: str, **how: Any) -> requests.Response:
-    """POST to the engine where the SDK's own method gives no access to the connection."""
+    """Send a POST to the engine, for requests whose SDK method gives no access to the connection."""
     raw: Any = client
     response: requests.Response = raw.post(raw._url(path), stream=True, **how)
     raw._raise_for_status(response)

@@ -37,7 +37,7 @@ LENGTH_REQUIRED: Answer = (411, {"message": "TraceWhale needs to know the length
 
 
 def engine_socket(client: APIClient) -> str:
-    """The path of the engine's socket, or an empty string for an engine that has none here."""
+    """Return the path of the engine's socket, or an empty string for an engine that has none here."""
     adapter: Any = getattr(client, "_custom_adapter", None)
     return str(getattr(adapter, "socket_path", ""))
 
@@ -66,7 +66,7 @@ def _serve(server: socket.socket, engine: str, answering: Answering) -> None:
 
 
 def _pass_on(client: socket.socket, engine: str, answering: Answering) -> None:
-    """Relay one connection. Its requests come one after the other, each when the last was answered."""
+    """Relay one connection. Its requests come one after the other, each after the answer to the last."""
     with client, socket.socket(socket.AF_UNIX) as upstream, suppress(OSError, ValueError):
         upstream.connect(engine)
         copying = threading.Thread(target=_copy, args=(upstream, client), daemon=True)

@@ -61,7 +61,7 @@ class HostedSession(ContainerSession):
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self, ports: Sequence[int]) -> None:
-        """Nothing: the agent is started for a process that it can take."""
+        """Do nothing: the agent is started for a process that it can take."""
 
     def begin(self, ports: Sequence[int]) -> None:
         """Start the agent, and have it take the command."""

@@ -1,4 +1,4 @@
-"""What runs left that were killed before they could remove it: known by its owner, who is gone."""
+"""Leftovers of runs that were killed before they could remove them: known by its owner, who is gone."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ class PristineTree:
         self._begun = root[".dockerenv"].mtime_ns if ".dockerenv" in root else sys.maxsize
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """As Tree.scan."""
+        """See Tree.scan."""
         listings = self._served.scan(directories)
         return {
             path: None if entries is None else dict(self._originals(path, entries))
@@ -139,11 +139,11 @@ class PristineTree:
         return None if mtime_ns is None else replace(entry, mtime_ns=mtime_ns)
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """As Tree.read."""
+        """See Tree.read."""
         return self._served.read(wanted)
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """As Tree.pack."""
+        """See Tree.pack."""
         for packed in self._served.pack(paths):
             entry = packed.entry
             if entry.path == "/":

@@ -1,4 +1,4 @@
-"""What a workload's ``docker exec`` into the traced container becomes: a process that joins by the gate."""
+"""A workload's ``docker exec`` into the traced container: a process that joins by the gate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a container's command wrote, read from the engine's own directories where they are on this machine."""
+"""Files that a container's command wrote, read from the engine's own directories if they are on
+this machine."""
 
 from __future__ import annotations
 

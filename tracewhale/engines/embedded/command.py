@@ -124,7 +124,8 @@ def environment_of_process(run: Run, who: Identity, hostname: str) -> dict[str, 
 
 
 def hostname_of(options: RunOptions, machine: Machine) -> str:
-    """As Docker's: a random one, this machine's with its network."""
+    """Return a host name as Docker sets it: a random one, or this machine's if the network is this
+    machine's."""
     own = secrets.token_hex(6) if options.network == "none" else machine.hostname
     return options.hostname or own
 

@@ -36,7 +36,7 @@ from tracewhale.running.written import TooMuch, Writings
 from tracewhale.tracing.events import Outcome, Step, Trace
 
 ROOT_OVERLAY = "0/upper"
-"""What is written to the root, in the directory of the overlays (probes/sandbox/sandbox_mounts.c)."""
+"""The writes to the root, in the directory of the overlays (probes/sandbox/sandbox_mounts.c)."""
 
 RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 

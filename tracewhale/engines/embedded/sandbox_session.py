@@ -168,7 +168,7 @@ class SandboxSession(session.RunSession):
             return ""
 
     def drain(self) -> None:
-        """After the command's end: wait for the rest of its output and of the agent's events."""
+        """Wait, after the command's end, for the rest of its output and of the agent's events."""
         self.await_output(self.command)
         if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
             raise ProbeError("The probe did not end after the command had.")
@@ -223,7 +223,8 @@ class SandboxSession(session.RunSession):
         self._errors_ended = True
 
     def _keeper_gone(self) -> None:
-        """A signal that kills it has killed the command, too, unless the command became another user."""
+        """Note the end of the keeper. The signal that killed it has killed the command, too, unless the
+        command became another user."""
         if self.status is None and self.pid:
             self.kill(signal.SIGKILL)
             raise ProbeError("The process that keeps the sandbox was killed.")
@@ -244,7 +245,8 @@ class SandboxSession(session.RunSession):
         self.pid, self.begun = pid, True
 
     def _command_ended(self, status: int) -> None:
-        """Nobody can enter any more: the agent may end when it has told everything."""
+        """Note the end of the command. No process can enter any more, so the agent ends when it has sent all
+        events."""
         self.status = status
         if self._agent_input is not None:
             self._agent_input.close()

@@ -57,7 +57,7 @@ class Source:
         """Yield ways to have the files in a sandbox of this user, the best first, each made when it is
         asked for.
 
-        What is written there is gone when the next one is asked for, or the iterator is closed. Raises
+        Files written there are deleted when the next directory is requested or the iterator is closed. Raises
         EngineError when no way is left.
         """
         if not self._work:

@@ -91,8 +91,8 @@ def _remove_locked(path: str) -> None:
 def remove(path: str) -> None:
     """Remove a directory with all that is in it, following no link, however deep it is.
 
-    Each directory in it is first moved up to the top: so no path gets long, and no recursion deep. What
-    another user of a container left without permissions is opened up before.
+    Each directory in it is first moved up to the top: so no path gets long, and no recursion deep.
+    Directories that another user of a container left without permissions get them before.
     """
     with suppress(FileNotFoundError):
         os.chmod(path, 0o700)

@@ -116,7 +116,7 @@ def _file(file: File, name: str) -> SpdxFile:
 
 
 def _verification(files: Iterable[File]) -> str:
-    """Of a package's files that are there (SPDX 2.3, 7.9)."""
+    """Return the verification code of a package's files that are there (SPDX 2.3, 7.9)."""
     joined = "".join(sorted(file.digest.sha1 for file in files))
     return hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()
 

@@ -16,7 +16,7 @@ from tracewhale.rootfs.tree import Entry, Kind, join, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\bpython[\d.]*\b")
 EXTENSION = re.compile(r"(?:\.(?:cpython-\d+\w*|pypy\w+-\w+|abi\d)(?:-[\w-]+)?)?\.so")
-"""What follows a module's name in the file name of an extension (PEP 3149)."""
+"""Suffixes of a module's name in the file name of an extension (PEP 3149)."""
 
 DISTRIBUTED = re.compile(r".*/(?:site|dist)-packages/(?!__pycache__/)[^/]+")
 """A module or package at the top of a site directory."""
@@ -87,7 +87,8 @@ class Python:
                 yield from self._absolute(path, mention, search)
 
     def _relative(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
-        """``from ..name import part``: one dot is the package that the file is in."""
+        """Resolve Resolve Resolve Resolve ``from ..name import part``: one dot is the package that the file
+        is in."""
         rest = mention.name.lstrip(".")
         directory = parent(path)
         for _ in range(len(mention.name) - len(rest) - 1):
@@ -125,21 +126,22 @@ class Python:
         yield from self._parts(path, mention, places)
 
     def _is_out_of_use(self, path: str, module: PythonModule) -> bool:
-        """Whether a module is of a distribution of which nothing is kept: a library's optional dependency."""
+        """Return whether a module is of a distribution of which nothing is kept: a library's optional
+        dependency."""
         own = DISTRIBUTED.match(path)
         matches = [DISTRIBUTED.match(file) for file in module.files or module.directories]
         roots = {match[0] for match in matches if match}
         return bool(roots) and not roots & (self._in_use | {own[0] if own else ""})
 
     def _parts(self, path: str, mention: Mention, directories: tuple[str, ...]) -> Iterator[Import]:
-        """The submodules among the names that a ``from`` imports; the others are attributes."""
+        """Yield the submodules among the names that a ``from`` imports; the others are attributes."""
         for part in mention.parts:
             module = self._find(directories, part) if directories and part != "*" else None
             if module is not None:
                 yield from _edges(path, mention, module.files, f"{mention.name}.{part}".replace("..", "."))
 
     def _find(self, places: tuple[str, ...], name: str) -> PythonModule | None:
-        """A module in the first place that has it; a namespace package is in all (PEP 420)."""
+        """Return a module in the first place that has it; a namespace package is in all (PEP 420)."""
         key = (places, name)
         if key not in self._modules:
             self._modules[key] = self._look(places, name)
@@ -160,7 +162,7 @@ class Python:
         return PythonModule((), tuple(portions)) if portions else None
 
     def _sources(self, place: str, name: str) -> tuple[str, ...]:
-        """The extension module, or the source with its bytecode, or the bytecode alone (importlib)."""
+        """Return the extension module, or the source with its bytecode, or the bytecode alone (importlib)."""
         listing = self._files.listing(place)
         extensions = self._extensions(place).get(name)
         if extensions:
@@ -181,7 +183,7 @@ class Python:
         return self._named(join(place, "__pycache__"), cached, BYTECODE)
 
     def _named(self, place: str, listing: dict[str, Entry], suffix: re.Pattern[str]) -> dict[str, list[str]]:
-        """The names of a directory whose ends match, by what comes before; worked out once."""
+        """Return the names of a directory whose ends match, by what comes before; worked out once."""
         if place not in self._suffixed:
             found: dict[str, list[str]] = {}
             for name, entry in listing.items():

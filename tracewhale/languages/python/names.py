@@ -1,4 +1,5 @@
-"""What a Python text mentions: imports, modules and commands that calls name, dotted names in strings."""
+"""Names that a Python text mentions: imports, modules and commands that calls name, dotted names in
+strings."""
 
 from __future__ import annotations
 
@@ -40,7 +41,7 @@ COMMAND = re.compile(
 )
 IMPORTING = re.compile(rb"import_module|__import__|find_spec|import_string|load_object")
 RUNNING = re.compile(rb"subprocess|popen|system|spawn|exec[vl]|which")
-"""What a text must have for a call to be looked for, which takes longer."""
+"""Text without which no call is searched for, since that takes longer."""
 
 IMPORT = re.compile(rb"\bimport\b")
 STATEMENTS = ("import_statement", "import_from_statement")
@@ -66,7 +67,8 @@ ZIP_SIZE = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What surrounds a mention: whether it waits for a call, is only for the main program, or never runs."""
+    """The surroundings of a mention: whether it waits for a call, is only for the main program, or never
+    runs."""
 
     lazy: bool
     main: bool
@@ -74,7 +76,7 @@ class Place:
 
 
 def mentions(content: bytes) -> Iterator[Mention]:
-    """What a module mentions, in the order of kinds and lines."""
+    """Yield what a module mentions, in the order of kinds and lines."""
     imports = [match.start() for match in IMPORT.finditer(content)]
     calls = list(CALL.finditer(content)) if IMPORTING.search(content) else []
     commands = list(COMMAND.finditer(content)) if RUNNING.search(content) else []
@@ -105,8 +107,8 @@ def mentions(content: bytes) -> Iterator[Mention]:
 
 
 def _parsed(content: bytes, last: int) -> Text:
-    """The text up to the outermost statement after the last mention: the rest is not looked at, and takes as
-    long to parse. As a whole where that is in the middle of something."""
+    """Return the text up to the outermost statement after the last mention: the rest is not looked at, and
+    takes as long to parse. As a whole where that is in the middle of something."""
     after = OUTERMOST.search(content, content.find(b"\n", last) + 1) if b"\n" in content[last:] else None
     if after is not None:
         text = GRAMMAR.parse(content[: after.start()])
@@ -116,7 +118,7 @@ def _parsed(content: bytes, last: int) -> Text:
 
 
 def _place(text: Text, above: Iterable[Node], at: int) -> Place:
-    """What surrounds a byte, of which the nodes above are given."""
+    """Return what surrounds a byte, of which the nodes above are given."""
     lazy = main = never = False
     for depth, node in enumerate(above):
         if node.type in LATER:
@@ -149,7 +151,7 @@ def _decoded(text: bytes | None) -> str:
 
 
 def entry_points(content: bytes) -> Iterator[Mention]:
-    """The modules that entry points of kept metadata name (``name = module:attribute``)."""
+    """Yield the modules that entry points of kept metadata name (``name = module:attribute``)."""
     group = b""
     for match in ENTRY_POINT.finditer(content):
         if match[1] is None:
@@ -160,7 +162,7 @@ def entry_points(content: bytes) -> Iterator[Mention]:
 
 
 def path_file(content: bytes) -> Iterator[Mention]:
-    """What the lines of a ``.pth`` file import (site: "Lines starting with import")."""
+    """Yield what the lines of a ``.pth`` file import (site: "Lines starting with import")."""
     for match in PTH_IMPORT.finditer(content):
         line = content.count(b"\n", 0, match.start()) + 1
         for name in re.findall(rb"(?:^|;)\s*(?:import\s+)?([A-Za-z_][\w.]*)", match[1]):
@@ -170,7 +172,8 @@ def path_file(content: bytes) -> Iterator[Mention]:
 
 
 def zipped(content: bytes) -> Iterator[Mention]:
-    """The absolute imports of the modules in a zipped application; what they name may be outside of it."""
+    """Yield the absolute imports of the modules in a zipped application; what they name may be
+    outside of it."""
     start = content.find(b"PK\x03\x04")
     try:
         with zipfile.ZipFile(io.BytesIO(content[max(start, 0) :])) as archive:

@@ -32,7 +32,8 @@ class Paths:
         self._shared: dict[str, tuple[str, ...]] = {}
 
     def search(self, source: str) -> tuple[str, ...]:
-        """The directories in which a module of this file's absolute imports is looked for, in order."""
+        """Return the directories in which a module of this file's absolute imports is looked for,
+        in order."""
         own = () if is_library(source) else self._own(source)
         match = LIBRARY.match(source)
         version = match["version"] if match and match["version"] in self._versions else ""
@@ -41,7 +42,8 @@ class Paths:
         return tuple(dict.fromkeys((*own, *self._shared[version])))
 
     def _own(self, source: str) -> tuple[str, ...]:
-        """A script's own directory, and the directory of the package that an application's file is in."""
+        """Return a script's own directory, and the directory of the package that an application's
+        file is in."""
         here = top = parent(source)
         while top != "/" and "__init__.py" in self._files.listing(top):
             top = parent(top)
@@ -72,7 +74,7 @@ class Paths:
             yield self._files.physical(directory)
 
     def _site(self, directory: str) -> Iterator[str]:
-        """A site directory, and the directories that its ``.pth`` files name (site)."""
+        """Yield a site directory, and the directories that its ``.pth`` files name (site)."""
         if not self._files.is_directory(directory):
             return
         directory = self._files.physical(directory)
@@ -92,10 +94,10 @@ class Paths:
 
 
 def is_standard(path: str) -> bool:
-    """Whether a module is of the standard library: its strings name modules that have been renamed."""
+    """Return whether a module is of the standard library: its strings name modules that have been renamed."""
     return LIBRARY.match(path) is not None and SITE.match(path) is None
 
 
 def is_library(path: str) -> bool:
-    """Whether a module is of the standard library or an installed distribution."""
+    """Return whether a module is of the standard library or an installed distribution."""
     return LIBRARY.match(path) is not None or SITE.match(path) is not None

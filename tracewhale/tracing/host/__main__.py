@@ -17,7 +17,7 @@ from tracewhale.tracing.stream import PROTOCOL_VERSION
 
 
 def write(data: bytes) -> None:
-    """All of it to the standard output."""
+    """Write all of it to standard output."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(1, rest) :]
@@ -41,7 +41,7 @@ def main(name: str, *words: str) -> None:
 
 
 def say(kind: type[BaseException], error: BaseException, trace: object) -> None:
-    """An error that has a sentence is told by that alone."""
+    """Print an error: only its sentence, if it has one."""
     if isinstance(error, UnsupportedByProbe | TraceWhaleError):
         os.write(2, f"{error}\n".encode(errors="backslashreplace"))
     else:

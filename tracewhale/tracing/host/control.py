@@ -58,7 +58,7 @@ class Control:
         signal.pthread_kill(thread, WAKE)
 
     def saw_listen(self) -> None:
-        """A socket is about to listen."""
+        """Look for ports soon, as a socket is about to listen."""
         self._listens_until = time.monotonic() + LISTENS_WITHIN
 
     def wait(self, *, soon: bool = False) -> None:
@@ -69,7 +69,7 @@ class Control:
             signal.sigtimedwait({WAKE, signal.SIGCHLD}, seconds)
 
     def pause(self) -> None:
-        """A few milliseconds."""
+        """Sleep for a few milliseconds."""
         time.sleep(SOON)
 
     def orders(self) -> Iterator[Take]:

@@ -13,12 +13,12 @@ class EbpfRelay(Relay):
     name = "ebpf"
 
     def start(self, take: Take) -> None:
-        """As Relay.start."""
+        """See Relay.start."""
         self.translates |= not take.token
         self.spawn()
 
     def let_go(self, take: Take) -> None:
-        """As Relay.let_go: `probe ebpf` sends the signal itself, when the kernel knows the process."""
+        """See Relay.let_go: `probe ebpf` sends the signal itself, when the kernel knows the process."""
         self.order(f"{'h' if take.token else 'r'} {take.pid} {take.listener}\n".encode())
         if not take.token:
             present.tell(self._recorder, take.pid)

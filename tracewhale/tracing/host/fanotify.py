@@ -23,17 +23,17 @@ class FanotifyRelay(Relay):
         self._going: list[Take] = []
 
     def start(self, take: Take) -> None:
-        """As Relay.start."""
+        """See Relay.start."""
         self.spawn(str(take.pid))
 
     def let_go(self, take: Take) -> None:
-        """As Relay.let_go."""
+        """See Relay.let_go."""
         with suppress(ProcessLookupError):
             os.kill(take.pid, signal.SIGUSR1)
         self._going.append(take)
 
     def is_busy(self) -> bool:
-        """As Relay.is_busy. No event tells who has executed the command."""
+        """See Relay.is_busy. No event tells who has executed the command."""
         for take in list(self._going):
             if proc.is_held(take.pid, take.token) is None:
                 self._going.remove(take)

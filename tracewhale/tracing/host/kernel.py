@@ -38,7 +38,8 @@ _local = _Vector(ctypes.addressof(_buffer), PATH_MAX)
 
 
 def read(pid: int, address: int, size: int) -> bytes:
-    """At most ``size`` (up to PATH_MAX) bytes of a process's memory, to the end of what is mapped there.
+    """Return at most ``size`` (up to PATH_MAX) bytes of a process's memory, to the end of what is mapped
+    there.
 
     Raises OSError (EFAULT when nothing is).
     """

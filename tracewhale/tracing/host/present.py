@@ -12,7 +12,7 @@ from tracewhale.tracing.strace.processes import RequestedPath
 
 
 def uses(pid: int) -> list[Use]:
-    """As if it had just asked for all of it; nothing of a process that is gone."""
+    """Return uses as if the process had just asked for all its files; none for a process that is gone."""
     result, root = [], "/"
     with suppress(OSError):
         root = proc.root(pid)

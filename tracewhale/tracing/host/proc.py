@@ -67,7 +67,7 @@ def tracer(pid: int) -> int:
 
 
 def children(pid: int) -> list[int]:
-    """The children of a process's first thread now."""
+    """Return the children of a process's first thread now."""
     return [int(word) for word in _contents(pid, f"task/{pid}/children").split()]
 
 
@@ -86,7 +86,7 @@ def mapped_files(pid: int) -> list[str]:
 
 
 def _unescape(path: str) -> str:
-    """Return the kernel writes a newline in a mapped file's name as ``\\012``."""
+    """Return a mapped file's name; the kernel writes a newline in it as ``\\012``."""
     return path.replace("\\012", "\n")
 
 

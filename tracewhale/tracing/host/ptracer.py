@@ -75,7 +75,7 @@ class Tracer:
         self._letting_go = False
 
     def run(self) -> None:
-        """Until nothing is left to follow and nothing more will come. Raises Refused."""
+        """Run until no process is left to follow and none can come. Raises UnsupportedByProbe."""
         while not (self._control.ended and not self._programs):
             while (stopped := _wait_for_child()) is not None:
                 self._handle(*stopped)

@@ -52,11 +52,11 @@ class Relay:
         raise NotImplementedError
 
     def is_busy(self) -> bool:
-        """Whether something is about to happen."""
+        """Return whether something is about to happen."""
         return bool(self._held)
 
     def run(self) -> None:
-        """Until there is nothing more to come. Raises UnsupportedByProbe when the subcommand fails."""
+        """Run until no process can come any more. Raises UnsupportedByProbe if the subcommand fails."""
         while not self._control.ended:
             for take in self._control.orders():
                 self.start(take)
@@ -143,7 +143,7 @@ class Translator:
         self._programs: dict[int, int] = {}
 
     def translated(self, record: Record) -> Iterator[Record]:
-        """What is to be told for a record."""
+        """Yield what is to be told for a record."""
         own = self._recorder.counters
         match record:
             case Program(number, path):

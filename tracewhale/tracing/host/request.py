@@ -78,7 +78,7 @@ class CallRequest:
 
     @property
     def judges_opens(self) -> bool:
-        """Whether it makes every later open wait for an answer of this process (fanotify_mark(2))."""
+        """Return whether it makes every later open wait for an answer of this process (fanotify_mark(2))."""
         return self.call.name == "fanotify_mark" and bool(self.arguments[2] & PERMISSION_EVENTS)
 
     def open_executed(self, use: Use) -> int:
@@ -147,7 +147,8 @@ class CallRequest:
         return os.fsdecode(name[2:].partition(b"\0")[0])
 
     def _socketcall(self) -> Use | Nothing:
-        """socketcall(2) of i386."""
+        """Return the uses of Return the uses of Return the uses of Return the uses of socketcall(2)
+        of i386."""
         number = self.arguments[0]
         access = Access.BIND if number == SOCKETCALL_BIND else Access.CONNECT
         if number not in (SOCKETCALL_BIND, SOCKETCALL_CONNECT):

@@ -68,7 +68,8 @@ class StraceAgent:
         self._runs: list[StraceRun] = []
 
     def run(self) -> None:
-        """Until nothing is left to follow and nothing more will come. Raises Refused, TraceFileError."""
+        """Run until no process is left to follow and none can come. Raises UnsupportedByProbe,
+        TraceFileError."""
         with tempfile.TemporaryDirectory(prefix="tracewhale-strace-") as directory:
             while not self._control.ended:
                 for take in self._control.orders():
@@ -105,7 +106,7 @@ class StraceAgent:
             self._tell_started(run)
 
     def _look_whether_started(self, run: StraceRun) -> None:
-        """One that ends at once is seen to have started in the log only."""
+        """Report the start of a process. A process that ends at once is seen only in the log."""
         take = run.take
         if not run.started and proc.is_held(take.pid, take.token) is None and proc.program(take.pid):
             self._tell_started(run)
@@ -141,7 +142,7 @@ class RecorderSink:
         self.executions = 0
 
     def call(self, pid: int, outcomes: Sequence[Event | Failure | None]) -> None:
-        """As Sink.call."""
+        """See Sink.call."""
         program = self._recorder.program(
             next((outcome.program for outcome in outcomes if outcome is not None), "")
         )
@@ -157,7 +158,7 @@ class RecorderSink:
         self._recorder.call(pid, program, result, lambda path, follow: presence[path])
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:
-        """As Sink.executed."""
+        """See Sink.executed."""
         self.executions += 1
         number = self._recorder.program(program)
         self._recorder.executed(pid, number, execution.path, execution.loader_environment)

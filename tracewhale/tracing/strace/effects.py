@@ -80,12 +80,13 @@ def _file(process: TracedThread, arguments: Sequence[str]) -> str:
 
 
 def _move(process: TracedThread, directory: str) -> None:
-    """A name that has become too long is not known any more: it is only asked for if it is needed."""
+    """Set the working directory. A name that is too long becomes unknown, and is reported only if it is
+    needed."""
     process.place.directory = without_dots(directory) if 0 < len(directory) < LONGEST else ""
 
 
 def _tell_directory(process: TracedThread, arguments: Sequence[str]) -> None:
-    """getcwd(2) tells the directory inside of the root."""
+    """Take the working directory, inside the root, from getcwd(2)."""
     directory = lines.string(_first(arguments))
     if directory is not None and directory.startswith("/"):
         process.place.directory = RequestedPath(

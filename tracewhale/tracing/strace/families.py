@@ -26,7 +26,7 @@ class Families:
     _started: dict[int | None, tuple[Place, LogLine]] = field(default_factory=dict)
 
     def take(self, place: Place, line: LogLine) -> None:
-        """One line. A child's first lines may stand before its parent's call has returned.
+        """Take one line. A child's first lines may come before its parent's call has returned.
 
         Raises Malformed.
         """

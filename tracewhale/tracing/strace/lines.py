@@ -185,7 +185,8 @@ def _with_last(arguments_: list[str], last: str) -> list[str]:
 
 
 def _skip_annotation(text: str, at: int, word: str, missing: set[str]) -> int:
-    """Behind a comment, or behind what ``-y`` tells of a descriptor, in which a socket may have ``->``."""
+    """Return the position behind a comment or the text of ``-y`` for a descriptor, in which a socket may have
+    ``->``."""
     of_descriptor = _PATH_END if text.startswith("/", at) else _OTHER_END
     ending = of_descriptor if word == "<" else _COMMENT_END
     end = None if ending.pattern in missing else ending.search(text, at)
@@ -220,7 +221,7 @@ def string(argument: str) -> str | None:
 
 
 def _unquote(text: str) -> str:
-    """Without strace's escapes: ``\\n``, ``\\57`` and ``\\x2f``. Raises Malformed for a NUL."""
+    """Undo strace's escapes: ``\\n``, ``\\57`` and ``\\x2f``. Raises Malformed for a NUL."""
     unescaped = _unescape(text)
     if "\0" in unescaped:
         raise Malformed("has a character that no path can have")

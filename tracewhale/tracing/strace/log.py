@@ -53,7 +53,7 @@ def parse(logs: Sequence[Log], *, first: Start = NOTHING, starts: Mapping[int, S
 def read(
     logs: Sequence[Log], sink: Sink, *, first: Start = NOTHING, starts: Mapping[int, Start] | None = None
 ) -> None:
-    """As ``parse``, but tells a sink; also of logs in which there is nothing."""
+    """Read logs as ``parse`` does, into a sink; logs may be empty."""
     families = Families()
     timed = len(logs) > 1
     for place, line in _read_all(logs):

@@ -36,10 +36,10 @@ class Sink(Protocol):
     """The receiver of the lines' meaning. Processes have the log's numbers, 0 where it has none."""
 
     def call(self, pid: int, outcomes: Sequence[Event | Failure | None]) -> None:
-        """A call: each of its paths, None for one that it does not name."""
+        """Take a call: each of its paths, None for one that it does not name."""
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:
-        """An execution, by a program, that succeeded."""
+        """Take an execution by a program that succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class LogInterpreter:
         self._pending: dict[int | None, Pending] = {}
 
     def take(self, line: LogLine, child: int | None = None) -> None:
-        """One line; ``child`` is the process that its call makes. Raises Malformed, Unknown."""
+        """Take one line; ``child`` is the process that its call makes. Raises Malformed, Unknown."""
         process = self._process(line.pid)
         self._heard.add(process.pid)
         match line.kind:
@@ -93,7 +93,7 @@ class LogInterpreter:
                 self._resume(process, line)
 
     def end(self) -> None:
-        """The log has ended: calls that have not were asked for nevertheless. Raises Malformed, Unknown."""
+        """End the log. Calls that have not returned count as requests. Raises Malformed, Unknown."""
         for pid in list(self._pending):
             self._abandon(self._processes[pid])
 

@@ -23,7 +23,8 @@ class RequestedPath:
 
     @staticmethod
     def of_whole(path: str, root: str) -> RequestedPath:
-        """As a process with this root calls it: outside of it (chroot(2) leaves the directory) by all."""
+        """Return a path as a process with this root names it; outside of it (chroot(2) leaves the directory),
+        the whole path."""
         if root != "/" and f"{path}/".startswith(f"{root}/"):
             return RequestedPath(path[len(root) :] or "/", root)
         return RequestedPath(path)
@@ -80,7 +81,7 @@ class TracedThread:
         return TracedThread(pid, place, files, self.program)
 
     def unshare(self, *, place: bool, files: bool) -> None:
-        """unshare(2), and what execve(2) does to descriptors."""
+        """Apply unshare(2), and the closing of descriptors by execve(2)."""
         self.place = self.place.copy() if place else self.place
         self.files = dict(self.files) if files else self.files
 

@@ -22,7 +22,7 @@ class TraceSink:
         self._counts = [0, 0, 0, 0]
 
     def call(self, pid: int, outcomes: Sequence[Event | Failure | None]) -> None:
-        """As Sink.call."""
+        """See Sink.call."""
         outcome = IGNORED
         for item in outcomes:
             if isinstance(item, Failure):
@@ -34,11 +34,11 @@ class TraceSink:
         self._counts[outcome] += 1
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:
-        """As Sink.executed."""
+        """See Sink.executed."""
         self._execs.add(execution)
 
     def trace(self) -> Trace:
-        """So far; ``target``, ``image`` and ``request`` are empty."""
+        """Return the trace so far; ``target``, ``image`` and ``request`` are empty."""
         ignored, repeated, unresolved, recorded = self._counts
         return Trace(
             target="",

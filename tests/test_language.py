@@ -1,0 +1,69 @@
+"""Docstrings and messages keep the style that CONTRIBUTING.md describes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tracewhale import errors
+
+PACKAGE = Path(errors.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
+
+RIDDLE = re.compile(r"(?:^|[.:;] )(?:What|Who|Whoever|Whatever|Whom|Whose|Which)\b[^?]*(?:$|\.)")
+"""A sentence whose subject is a question word."""
+
+FRAGMENT = re.compile(r"[a-z](?![\w-]*:)")
+"""The begin of a hint that is no sentence; that of a transport such as oci: is written as it is."""
+
+COMMAND = re.compile(r": [^.:]+$")
+"""A command to run, which ends a hint as it is typed."""
+
+
+def docstrings(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield every docstring, those of attributes included, with its line."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else ():
+            value = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield statement.lineno, " ".join(value.value.split())
+
+
+def hints(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the hints of errors that are made in a module: placeholders are shown as X."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ERRORS:
+            named = [keyword.value for keyword in node.keywords if keyword.arg == "hint"]
+            for text in (*node.args[1:2], *named):
+                if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                    yield text.lineno, text.value
+                elif isinstance(text, ast.JoinedStr):
+                    parts = (part.value if isinstance(part, ast.Constant) else "X" for part in text.values)
+                    yield text.lineno, "".join(map(str, parts))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_docstring_is_a_riddle(path: Path) -> None:
+    assert [(line, text) for line, text in docstrings(path) if RIDDLE.search(text)] == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_hints_are_sentences(path: Path) -> None:
+    fragments = [
+        (line, text)
+        for line, text in hints(path)
+        if text
+        and (FRAGMENT.match(text) or not (text.rstrip().endswith((".", "?", "!")) or COMMAND.search(text)))
+    ]
+    assert fragments == []
+
+
+def test_riddles_are_seen() -> None:
+    assert RIDDLE.search("What a container gets without options.")
+    assert not RIDDLE.search("Return what is left.")
