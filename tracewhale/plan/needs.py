@@ -1,4 +1,4 @@
-"""What files need to be of use, so that it counts as a part of what they cost."""
+"""The needs of files, which count as a part of their cost."""
 
 from __future__ import annotations
 

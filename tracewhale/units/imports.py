@@ -1,10 +1,10 @@
-"""What kept files name in their languages, each with all that it needs to be loaded."""
+"""Imports of kept files in their languages, each with all that it needs to be loaded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tracewhale.languages import Edge, LanguageClosure
+from tracewhale.languages import Import, LanguageClosure
 from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
 
@@ -21,7 +21,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
     where = targets(scene.view, closure)
     loads: dict[str, dict[str, Entry]] = {}
     lines: dict[tuple[str, int], dict[str, Entry]] = {}
-    first: dict[tuple[str, int], Edge] = {}
+    first: dict[tuple[str, int], Import] = {}
     for edge in closure.edges:
         entry = where.get(edge.target)
         if entry is None or entry.path in scene.kept or scene.is_outside(entry.path):

@@ -17,7 +17,7 @@ WORTH, DECAY = 0.4, 0.6
 """The worth of such a package's code, and what each step along its dependencies takes of it."""
 
 SPARED = 0.5
-"""What is left of the worth of a dependency where the package itself is used without it."""
+"""The remaining worth of a dependency if the package itself is used without it."""
 
 
 def named(scene: Scene) -> Iterator[Unit]:
