@@ -34,7 +34,7 @@ SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 Needs = Callable[[Iterable[Entry]], Mapping[str, Entry]]
-"""What else is kept when some files are, by path: the libraries that programs among them need."""
+"""Further files that are kept with some files, by path: the libraries that programs among them need."""
 
 
 @dataclass(frozen=True, slots=True)
