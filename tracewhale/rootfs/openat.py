@@ -42,8 +42,8 @@ class Beneath:
             self._root = -1
 
     def directory(self, path: str) -> int:
-        """Return an Return an Return an Return an Return an O_PATH descriptor of the directory at a physical
-        path, valid until the next call.
+        """Return an O_PATH descriptor of the directory at a
+        physical path, valid until the next call.
 
         Raises OSError: FileNotFoundError, NotADirectoryError (also for a symbolic link), PermissionError.
         """

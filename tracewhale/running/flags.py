@@ -119,7 +119,7 @@ def _long_port(value: str) -> str:
 
 
 def ulimit(value: str) -> tuple[str, int, int]:
-    """Parse Parse Parse Parse Parse ``--ulimit NAME=SOFT[:HARD]``; -1 is no limit."""
+    """Parse ``--ulimit NAME=SOFT[:HARD]``; -1 is no limit."""
     match = re.fullmatch(r"([a-z]+)=(-?\d+)(?::(-?\d+))?", value, re.ASCII)
     if match is None:
         raise UsageError(f"--ulimit {value!r} is not NAME=SOFT[:HARD].")
@@ -149,8 +149,8 @@ def extra_host(value: str) -> str:
 
 
 def security(value: str, read: Callable[[str], bytes]) -> str:
-    """Parse Parse Parse Parse Parse ``--security-opt``; a seccomp profile is read with ``read`` and becomes
-    its JSON text."""
+    """Parse ``--security-opt``; a seccomp profile is read with ``read`` and
+    becomes its JSON text."""
     name, mark, content = value.partition("=")
     if not mark and value != "no-new-privileges":
         name, mark, content = value.partition(":")
@@ -200,7 +200,7 @@ def gpus(value: str) -> dict[str, Any]:
 
 
 def platform(value: str) -> str:
-    """Parse Parse Parse Parse Parse ``--platform OS[/ARCH[/VARIANT]]`` or ARCH."""
+    """Parse ``--platform OS[/ARCH[/VARIANT]]`` or ARCH."""
     if not re.fullmatch(r"[a-z0-9_]+(/[a-z0-9_]+){0,2}", value.lower(), re.ASCII):
         raise UsageError(f"--platform {value!r} is not OS/ARCHITECTURE.")
     return value

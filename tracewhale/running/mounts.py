@@ -155,7 +155,7 @@ def _mount_option(value: str, key: str, text: str | None, into: dict[str, Any]) 
 
 
 def tmpfs(value: str) -> tuple[str, str]:
-    """Parse Parse Parse Parse Parse ``--tmpfs PATH[:OPTIONS]``."""
+    """Parse ``--tmpfs PATH[:OPTIONS]``."""
     path, _, options = value.partition(":")
     _destination("--tmpfs", value, path)
     return path, options

@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from tracewhale.driving.waits import DEFAULT_SECONDS, Kind, Wait
+from tracewhale.driving.waits import DEFAULT_SECONDS, Wait, WaitKind
 from tracewhale.errors import WorkloadFailed
 from tracewhale.running.service import HealthCheck, Service
 from tracewhale.running.session import RunSession, TargetProcess, words_of
@@ -105,17 +105,17 @@ class Readiness:
 
     def _looking_for(self, wait: Wait) -> Callable[[], bool]:
         match wait.kind:
-            case Kind.PORT:
+            case WaitKind.PORT:
                 return lambda: wait.port in self._session.listening()
-            case Kind.HTTP:
+            case WaitKind.HTTP:
                 request = wait.request
                 assert request is not None
                 return lambda: 0 < self._web.send(request).answer.status < 400
-            case Kind.LOG:
+            case WaitKind.LOG:
                 return self._printed(wait.text)
-            case Kind.COMMAND:
+            case WaitKind.COMMAND:
                 return lambda: self._workloads.run(wait.text, seconds=DEFAULT_SECONDS, quiet=True)[1] == 0
-            case Kind.EXEC:
+            case WaitKind.EXEC:
                 return lambda: self._quietly(words_of(wait.text), DEFAULT_SECONDS)[1] == 0
 
     def _printed(self, pattern: str) -> Callable[[], bool]:

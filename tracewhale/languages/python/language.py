@@ -87,8 +87,8 @@ class Python:
                 yield from self._absolute(path, mention, search)
 
     def _relative(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
-        """Resolve Resolve Resolve Resolve Resolve ``from ..name import part``: one dot is the package that
-        the file is in."""
+        """Resolve ``from ..name import part``: one dot is the package
+        that the file is in."""
         rest = mention.name.lstrip(".")
         directory = parent(path)
         for _ in range(len(mention.name) - len(rest) - 1):

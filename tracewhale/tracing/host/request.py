@@ -147,8 +147,7 @@ class CallRequest:
         return os.fsdecode(name[2:].partition(b"\0")[0])
 
     def _socketcall(self) -> Use | Nothing:
-        """Return the uses of Return the uses of Return the uses of Return the uses of Return the uses of
-        socketcall(2) of i386."""
+        """Return the uses of socketcall(2) of i386."""
         number = self.arguments[0]
         access = Access.BIND if number == SOCKETCALL_BIND else Access.CONNECT
         if number not in (SOCKETCALL_BIND, SOCKETCALL_CONNECT):
