@@ -22,9 +22,9 @@ from docker.errors import APIError
 from tracewhale.engines.base import Progress, Request
 from tracewhale.engines.docker.containers import remove, token
 from tracewhale.engines.docker.engine import api_errors, connect, inspect_image
+from tracewhale.engines.docker.interrupts import run_to_end
 from tracewhale.engines.docker.leftovers import OWNER, owner, remove_leftovers
 from tracewhale.engines.docker.target import inspect_container
-from tracewhale.engines.docker.uninterrupted import whole
 from tracewhale.errors import EngineError, TargetNotFound, UsageError, WorkloadFailed
 from tracewhale.running.compose import Composition, as_options, composition, overlaid, project_name
 
@@ -70,7 +70,7 @@ class ComposeProject:
             yield
         finally:
             self.progress("taking the Compose project down")
-            whole(partial(remove_project, self.client, found.project))
+            run_to_end(partial(remove_project, self.client, found.project))
 
     def request(self, given: Request) -> Request:
         """Return how Compose would run the service, with what the user gives beside it."""
@@ -81,7 +81,7 @@ class ComposeProject:
             created = inspect_container(self.client, container["Id"])
             image = inspect_image(self.client, str(created["Image"]))["Config"] or {}
         finally:
-            whole(partial(remove_project, self.client, found.project))
+            run_to_end(partial(remove_project, self.client, found.project))
         options, words, base = as_options(created, image, found.volumes)
         networks = () if given.options.network else found.networks
         return replace(
