@@ -10,7 +10,7 @@ from functools import partial
 from tracewhale import diagnosis
 from tracewhale.diagnosis import Case, Contents, Diagnosis, User
 from tracewhale.diagnosis.remembered import RememberedTree
-from tracewhale.engines.base import Ended, Engine, Request, Target
+from tracewhale.engines.base import EndedContainer, Engine, Request, Target
 from tracewhale.errors import (
     CommandNotFound,
     EmptyImage,
@@ -34,14 +34,16 @@ TRUE = Request(command=("true",))
 
 @dataclass(frozen=True, slots=True)
 class Help:
-    """What a diagnosis may compare with: a complete image by name, an index of contents by its file."""
+    """Sources that a diagnosis may compare with: a complete image by name, an index of contents by
+    its file."""
 
     against: str = ""
     contents: str = ""
 
 
 def examine(engine: Engine, job: Job, context: Context, given: Help = Help()) -> Diagnosis:
-    """Why a target fails. A container that is dead already is not run again, unless the job asks for it."""
+    """Return why a target fails. A container that is dead already is not run again, unless the job asks for
+    it."""
     plain = not (job.request.command or job.steps)
     ended = engine.ended_container(job.name) if plain else None
     with ExitStack() as held:
@@ -56,13 +58,13 @@ def look(
     job: Job,
     context: Context,
     given: Help = Help(),
-    ended: Ended | None = None,
+    ended: EndedContainer | None = None,
     complete: Complete | None = None,
 ) -> Diagnosis:
-    """Why a target that is held fails.
+    """Return why a target that is held fails.
 
-    ``ended_container`` is how its container ended, which is not run again then. ``complete`` remembers what the complete
-    image does, from one look to the next.
+    ``ended`` is how its container ended, which is not run again then. ``complete`` remembers what the
+    complete image does, from one look to the next.
     """
     with ExitStack() as held:
         case = _with_help(case_of(target, view), engine, given, context, held)
@@ -104,19 +106,19 @@ def explained(
 
 
 def in_short(found: Diagnosis) -> tuple[str, ...]:
-    """The first finding in three lines: cause, remedy, and where there is more."""
+    """Return the first finding in three lines: cause, remedy, and where there is more."""
     first = found.findings[0]
     fix = first.remedies[0].line.splitlines() if first.remedies else ["none is known"]
     return (f"Cause: {first.cause}", f"Fix: {fix[0]}", *fix[1:], ask(found.name))
 
 
 def ask(name: str) -> str:
-    """What tells more about a failure."""
+    """Return what tells more about a failure."""
     return f"Ask `tracewhale diagnose {printable(name)}` with the same options for more."
 
 
 def examine_trace(engine: Engine, trace: Trace, context: Context, given: Help = Help()) -> Diagnosis:
-    """Why a traced run failed; the image's files are read where the image still is."""
+    """Return why a traced run failed; the image's files are read where the image still is."""
     with ExitStack() as held:
         with context.stage("target", f"looking for {trace.target}"):
             try:
@@ -130,7 +132,7 @@ def examine_trace(engine: Engine, trace: Trace, context: Context, given: Help = 
 
 
 def case_of(target: Target, view: View) -> Case:
-    """What is known of a target before anything runs."""
+    """Return what is known of a target before anything runs."""
     run = Run.from_json(
         target.untraced().request, target.name, target.image, target.config.get("config") or {}
     )
@@ -138,7 +140,7 @@ def case_of(target: Target, view: View) -> Case:
 
 
 def with_trace(case: Case, trace: Trace, refusal: str = "") -> Case:
-    """The case after its run; ``refusal`` is what went wrong beside the command's own end."""
+    """Return the case after its run; ``refusal`` is what went wrong beside the command's own end."""
     mounts = dict.fromkeys(trace.mounts, "") | dict(case.mounts)
     return replace(case, trace=trace, refusal=refusal, mounts=mounts)
 
@@ -184,13 +186,13 @@ def _case(run: Run, name: str, view: View, *, files_known: bool = True) -> Case:
 
 
 def _base_environment(run: Run) -> Mapping[str, str]:
-    """The variables that a container has beside its image's."""
+    """Return the variables that a container has beside its image's."""
     words = (run.base.get("Config") or {}).get("Env") or ()
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def _run(target: Target, tree: Tree, job: Job, context: Context, case: Case) -> Case:
-    """The case with what a traced run of it told; every failure of the command is a part of that."""
+    """Return the case with what a traced run of it told; every failure of the command is a part of that."""
     if case.refusal:
         return case
     try:
@@ -201,13 +203,13 @@ def _run(target: Target, tree: Tree, job: Job, context: Context, case: Case) -> 
     return with_trace(case, result.trace, result.failure.what if result.failure else "")
 
 
-def _dead(case: Case, target: Target, ended: Ended) -> Case:
+def _dead(case: Case, target: Target, ended: EndedContainer) -> Case:
     trace = replace(target.untraced(), outcome=ended.outcome)
     return with_trace(case, trace, ended.refusal)
 
 
 def _with_help(case: Case, engine: Engine, given: Help, context: Context, held: ExitStack) -> Case:
-    """The case with what it may be compared with."""
+    """Return the case with what it may be compared with."""
     case = replace(case, contents=Contents(given.contents) if given.contents else None)
     if not given.against:
         return case
@@ -226,7 +228,7 @@ class Complete:
         self._outcome: Outcome | None = None
 
     def does_more(self, case: Case) -> bool:
-        """Whether it ends well and prints otherwise than the case."""
+        """Return whether it ends well and prints otherwise than the case."""
         if not self._against or case.failed or case.outcome is None:
             return False
         if not self._asked:

@@ -83,7 +83,7 @@ def repair(
 
 
 def _fixed(place: Name) -> Name:
-    """The default name of a repaired image, which is no slim one."""
+    """Return the default name of a repaired image, which is no slim one."""
     return replace(place, place=place.place.replace("skinny-", "fixed-", 1))
 
 
@@ -105,7 +105,7 @@ def _mend(finding: Finding, tree: PatchedTree, variables: dict[str, str], full: 
 
 
 def _everything(view: View, tree: PatchedTree, source: str) -> Plan:
-    """A plan that keeps all paths of a view."""
+    """Return a plan that keeps all paths of a view."""
     put = frozenset(tree.paths)
     kept: dict[str, Kept] = {"/": Kept(view.lstat("/") or ROOT, (Reason(Why.INCLUDED.value, "the image"),))}
     level = ["/"]

@@ -59,7 +59,7 @@ def _ledger(target: str) -> Ledger:
 
 
 def _of_trace(place: str) -> Ledger:
-    """The plan of a trace, whose target must still be there."""
+    """Return the plan of a trace, whose target must still be there."""
     from tracewhale import pipeline
 
     with context(JSON, interactive=False) as current:
@@ -71,7 +71,8 @@ def _of_trace(place: str) -> Ledger:
 
 
 def read_report(place: str) -> Any:
-    """A report or lock file in JSON, None for a trace. Raises UsageError for a file that is neither."""
+    """Return a report or lock file in JSON, None for a trace. Raises UsageError for a file that is
+    neither."""
     try:
         with open(place, encoding="utf-8") as file:
             if f'"{tracefile.FORMAT}"' in file.readline():

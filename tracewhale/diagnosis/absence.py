@@ -49,7 +49,7 @@ def absence(case: Case, path: str) -> Absence | None:
 
 
 def _final(view: View, path: str) -> bool:
-    """Whether the last part of a path is itself a link: what it leads to is missing."""
+    """Return whether the last part of a path is itself a link: what it leads to is missing."""
     last = view.resolve(path, follow=False).entry
     return last is not None and last.kind is Kind.SYMLINK
 

@@ -33,7 +33,8 @@ def wanted_directory(case: Case, path: str, line: str = "") -> str:
 
 
 def directory_remedies(case: Case, directory: str) -> tuple[Remedy, ...]:
-    """What makes a directory, with the owner that it has in the complete image or needs for the user."""
+    """Return what makes a directory, with the owner that it has in the complete image or needs for
+    the user."""
     full = case.full.resolve(directory).entry if case.full is not None else None
     entry = full if full is not None and full.kind is Kind.DIRECTORY else None
     owner = f"{case.user.uid}:{case.user.gid}" if case.user.uid else ""

@@ -184,7 +184,7 @@ def missing_libraries(
 
 
 def _expected(case: Case, name: str) -> tuple[str, ...]:
-    """Where a library belongs: beside the C library; () where that is not known."""
+    """Return where a library belongs: beside the C library; () where that is not known."""
     place = in_usual_places(case.view, "libc.so.6")
     return (f"{os.path.dirname(place)}/{name}",) if place else ()
 

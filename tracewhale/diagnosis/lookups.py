@@ -1,4 +1,4 @@
-"""What look-ups in vain explain a failure, where no message does."""
+"""Failures that no message explains, explained by look-ups in vain."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ def _harmless() -> re.Pattern[str]:
 
 
 def harmless(path: str) -> bool:
-    """Whether a look-up of a path in vain is a part of every run."""
+    """Return whether a look-up of a path in vain is a part of every run."""
     return _harmless().match(path) is not None
 
 
 def unexplained(case: Case) -> Iterator[Finding]:
-    """Findings from the look-ups alone, for a command that failed and printed nothing that tells why."""
+    """Yield findings from the look-ups alone, for a command that failed and printed nothing that
+    tells why."""
     yield from refused(case)
     candidates = relevant(case)
     if case.full is not None:
@@ -59,7 +60,8 @@ def unexplained(case: Case) -> Iterator[Finding]:
 
 
 def refused(case: Case) -> Iterator[Finding]:
-    """The last place that the user may not write, or file that it may not read, of those that it tried."""
+    """Yield the last place that the user may not write, or file that it may not read, of those that
+    it tried."""
     if case.trace is None or not case.user.uid:
         return
     found: list[tuple[int, str, Refusal]] = []
@@ -88,7 +90,8 @@ def refused(case: Case) -> Iterator[Finding]:
 
 
 def relevant(case: Case) -> list[str]:
-    """Look-ups in vain that are neither usual nor a part of a search that ended well; the last one last."""
+    """Return look-ups in vain that are neither usual nor part of a search that succeeded, the last
+    one last."""
     events = case.trace.events if case.trace is not None else ()
     found = {os.path.basename(event.path) for event in events if event.present}
     stems = {_stem(event.path) for event in events if event.present}
@@ -106,7 +109,7 @@ def relevant(case: Case) -> list[str]:
 
 
 def _stem(path: str) -> str:
-    """A path without what follows its name's first dot: searches try one ending after the other."""
+    """Return a path without what follows its name's first dot: searches try one ending after the other."""
     directory, _, name = path.rpartition("/")
     return f"{directory}/{name.partition('.')[0] or name}"
 
@@ -133,7 +136,7 @@ def _finding(case: Case, paths: tuple[str, ...], sure: Sure, weight: int, ground
 
 
 def symptom_of(case: Case) -> str:
-    """What the command said of its end: the last line that is no part of a stack, with its status."""
+    """Return what the command said of its end: the last line that is no part of a stack, with its status."""
     lines = [line for line in case.output.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if not _STACK.match(line)), lines[-1] if lines else "")
     symptom = said.strip()[:160] or f"{case.argv[0] if case.argv else case.name} printed nothing"

@@ -47,13 +47,13 @@ class Complaint:
     fixes: tuple[str, ...] = ()
 
     def fact(self, *names: str) -> str:
-        """The first of some facts that the message has; empty for none."""
+        """Return the first of some facts that the message has; empty for none."""
         return next((self.facts[name] for name in names if self.facts.get(name)), "")
 
 
 @cache
 def messages() -> tuple[Message, ...]:
-    """All the forms, as messages.toml and advice.toml have them."""
+    """Return all the forms, as messages.toml and advice.toml have them."""
     folder = files("tracewhale.diagnosis")
     texts = [folder.joinpath(name).read_text("utf-8") for name in ("messages.toml", "advice.toml")]
     return tuple(
@@ -72,7 +72,8 @@ def messages() -> tuple[Message, ...]:
 
 
 def complaints(output: str) -> tuple[Complaint, ...]:
-    """The messages in some output, in the order of their lines; equal ones once, where they came last."""
+    """Return the messages in some output, in the order of their lines; equal ones once, where they
+    came last."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], Complaint] = {}
     for number, whole in enumerate(output.splitlines()[-MAX_LINES:]):
         line = whole[:MAX_LINE]

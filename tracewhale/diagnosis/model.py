@@ -1,4 +1,5 @@
-"""What a diagnosis is made from, and what it is. Frozen; the files are read through views."""
+"""The model of a diagnosis, and of the facts that it is made from. Frozen; the files are read
+through views."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Sure(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who the command runs as; ``name`` is the USER string of the configuration or of ``--user``."""
+    """The identity that the command runs as; ``name`` is the USER string of the configuration or of
+    ``--user``."""
 
     uid: int = 0
     gid: int = 0
@@ -102,7 +104,7 @@ class Case:
 
     @cached_property
     def output(self) -> str:
-        """What the command printed last and what the engine said, without colours: standard error last."""
+        """The last output of the command and the engine's message, without colours: standard error last."""
         parts = [self.refusal]
         if self.outcome is not None:
             both = (self.outcome.stdout, self.outcome.stderr)
@@ -134,7 +136,7 @@ class Case:
         return tuple(sorted((k, v) for k, v in self.environment.items() if k.startswith("LD_")))
 
     def absolute(self, path: str) -> str:
-        """A path as the command sees it, from its working directory."""
+        """Return a path as the command sees it, from its working directory."""
         if path.startswith("/") and not path.startswith("//"):
             return path
         return "/" + os.path.normpath(os.path.join(self.directory, path)).lstrip("/")
@@ -145,7 +147,7 @@ class Case:
         return tuple(self.absolute(d or ".") for d in self.environment.get("PATH", USUAL_PATH).split(":"))
 
     def find_command(self, name: str) -> str:
-        """Where execvp(3) finds a command, whether or not it may be executed; empty for nowhere."""
+        """Return where execvp(3) finds a command, whether or not it may be executed; empty for nowhere."""
         if "/" in name:
             return self.absolute(name)
         for directory in self.search_path:
@@ -155,7 +157,7 @@ class Case:
         return ""
 
     def exists(self, path: str) -> bool:
-        """Whether an asked path leads anywhere in the image."""
+        """Return whether an asked path leads anywhere in the image."""
         return self.view.resolve(path).exists
 
     @cached_property
@@ -167,7 +169,7 @@ class Case:
         return {path: frozenset(accesses) for path, accesses in found.items()}
 
     def accesses(self, path: str) -> frozenset[str]:
-        """How a path was asked for in vain; none for one that was not."""
+        """Return how a path was asked for in vain; none for one that was not."""
         return self._accesses.get(os.path.normpath(path), frozenset())
 
     @property
@@ -230,5 +232,5 @@ class Diagnosis:
 
 
 def searched(paths: Sequence[str]) -> tuple[str, ...]:
-    """Evidence: where something was looked for in vain."""
+    """Return as evidence the places where something was looked for in vain."""
     return tuple(f"asked for and not there: {path}" for path in paths[:EVIDENCE_LIMIT])

@@ -65,7 +65,7 @@ def _complaint(
     number: int,
     bad: bool,
 ) -> Complaint | None:
-    """What a word of a line tells of, or None if it names nothing that was looked for in vain."""
+    """Return what a word of a line tells of, or None if it names nothing that was looked for in vain."""
     less = 0 if bad else CALM
     if "/" in word:
         path = os.path.normpath(case.absolute(word))

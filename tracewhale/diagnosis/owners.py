@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 
-from tracewhale.packages import Contents, Databases, Package
+from tracewhale.packages import Databases, InstalledPackage, Package
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 FEW = 3
@@ -20,7 +20,7 @@ class Owners:
         self._view = view
         self._databases = Databases(view)
         self._known: dict[str, tuple[Package, ...]] = {}
-        self._near: dict[tuple[str, ...], list[Contents]] = {}
+        self._near: dict[tuple[str, ...], list[InstalledPackage]] = {}
 
     def of(self, paths: Iterable[str]) -> tuple[Package, ...]:
         """Return the packages of some asked paths, each once.
@@ -65,12 +65,12 @@ class Owners:
         return tuple(each.package for each in self._contents(parent(place)) if place in each.paths)
 
     def _place(self, path: str) -> str:
-        """Where a path that is not there would be, with the links above it resolved."""
+        """Return where a path that is not there would be, with the links above it resolved."""
         above = self._view.resolve(parent(path)).entry
         return f"{above.path.rstrip('/')}/{os.path.basename(path)}" if above is not None else path
 
-    def _contents(self, directory: str) -> Sequence[Contents]:
-        """What packages of Python near a directory consist of: pip lists their files."""
+    def _contents(self, directory: str) -> Sequence[InstalledPackage]:
+        """Return what packages of Python near a directory consist of: pip lists their files."""
         near: dict[str, Entry] = {}
         place = directory
         while place != "/":

@@ -154,7 +154,8 @@ def _absent(refused: Refused, path: str, script: str) -> Finding:
 
 
 def _ways_around(case: Case, path: str, missing: str) -> tuple[Remedy, ...]:
-    """What helps without the program itself: a link to where it is, or the command without its shell."""
+    """Return what helps without the program itself: a link to where it is, or the command without
+    its shell."""
     if case.view.resolve(path, follow=False).exists:
         other = find_program(case.view, os.path.basename(missing), limit=200)
         return (Remedy(f"ln -sf {other} {path}"),) if other else ()

@@ -63,12 +63,12 @@ SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SI
 
 
 def before_running(case: Case) -> tuple[Finding, ...]:
-    """What the kernel and the loader will refuse, told from files alone."""
+    """Return what the kernel and the loader will refuse, told from files alone."""
     return tuple(check_command(case)) if case.files_known else ()
 
 
 def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
-    """The causes of a failure, the most probable first; none for a command that is well.
+    """Return the causes of a failure, the most probable first; none for a command that is well.
 
     ``lacks`` tells that a complete image does more than this one, though neither fails.
     """
@@ -95,7 +95,8 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
 
 
 def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
-    """What the messages complain of, and whether as a mere warning; what was printed first comes first."""
+    """Yield what the messages complain of, and whether as a mere warning; what was printed first
+    comes first."""
     explained = set()
     for complaint in complaints(case.output):
         for found in explain(case, complaint):
@@ -109,7 +110,7 @@ def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
 
 
 def _matters(case: Case, found: Finding) -> bool:
-    """Whether a message of a command that did not fail tells of something that it should have."""
+    """Return whether a message of a command that did not fail tells of something that it should have."""
     stopped = case.outcome is not None and case.outcome.stopped
     if stopped and found.kind not in TOLERATED:
         return True
@@ -122,7 +123,7 @@ def _matters(case: Case, found: Finding) -> bool:
 
 
 def _signal(case: Case) -> Iterator[Finding]:
-    """A death by a signal that no file explains."""
+    """Yield a death by a signal that no file explains."""
     name = SIGNALS.get(case.status or 0, "")
     command = case.argv[0] if case.argv else case.name
     symptom = f"{command} was killed by {name} (status {case.status})"
@@ -147,7 +148,7 @@ def _signal(case: Case) -> Iterator[Finding]:
 
 
 def _distinct(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings of one cause as one: the surest, with the evidence of all."""
+    """Return findings of one cause as one: the surest, with the evidence of all."""
     found: dict[tuple[str, object], Finding] = {}
     for each in findings:
         key = (each.kind, each.cause)
@@ -174,7 +175,8 @@ def _distinct(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _facts(case: Case) -> tuple[str, str]:
-    """What was checked of the command's program: its libraries and its architecture, in a few words."""
+    """Return what was checked of the command's program: its libraries and its architecture, in a
+    few words."""
     path = case.find_command(case.argv[0]) if case.argv else ""
     entry = case.view.resolve(path).entry if path else None
     if entry is None or not case.files_known:

@@ -1,4 +1,4 @@
-"""What to do about missing files: copy them from the complete image, or install what has them."""
+"""Remedies for missing files: copy them from the complete image, or install what has them."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ _USUAL = re.compile(
 
 @cache
 def known() -> Mapping[str, Mapping[str, str]]:
-    """packages.toml: the package of each need, by the kind of distribution."""
+    """Return packages.toml: the package of each need, by the kind of distribution."""
     text = files("tracewhale.diagnosis").joinpath("packages.toml").read_text("utf-8")
     loaded: dict[str, Any] = tomllib.loads(text)
     return loaded
 
 
 def family(view: View) -> str:
-    """Which kind of packages an image's distribution has: deb, rpm, apk; empty when nothing tells."""
+    """Return which kind of packages an image's distribution has: deb, rpm, apk; empty when nothing tells."""
     return FAMILIES.get(distribution(PackageFiles(view)).id, "")
 
 
@@ -72,7 +72,7 @@ class Remedies:
     case: Case
 
     def files(self, paths: Sequence[str], need: str = "", *, name: str = "") -> tuple[Remedy, ...]:
-        """Remedies for missing files, the best first.
+        """Return remedies for missing files, the best first.
 
         ``need`` is the key of packages.toml for what the files are of; ``name`` is what to ask an index for
         where no path is known (a library's soname).
@@ -104,7 +104,7 @@ class Remedies:
         return tuple(found)
 
     def copies(self, paths: Sequence[str]) -> list[Remedy]:
-        """Lines that copy from the complete image what it has of some paths."""
+        """Return lines that copy from the complete image what it has of some paths."""
         full = self.case.full
         if full is None:
             return []
@@ -123,7 +123,7 @@ class Remedies:
         return [Remedy("\n".join(lines))] if lines else []
 
     def installs(self, paths: Sequence[str], need: str = "", name: str = "") -> list[Remedy]:
-        """Lines that install what has some paths, as far as a database, an index or a list tells."""
+        """Return lines that install what has some paths, as far as a database, an index or a list tells."""
         found = []
         owners = self.case.full_owners
         if broken := self.case.owners.of(paths):
@@ -153,7 +153,8 @@ class Remedies:
 
 
 def _aliases(paths: Iterable[str]) -> list[str]:
-    """On merged-/usr systems an index says ``lib/...`` where a path is ``/usr/lib/...``, or the other way."""
+    """Return the names of a path in an index. On merged-/usr systems it may have ``lib/...`` for
+    ``/usr/lib/...``, or the reverse."""
     return [path.removeprefix("/usr") if path.startswith("/usr/") else f"/usr{path}" for path in paths]
 
 
@@ -167,7 +168,7 @@ def _lines(forms: Mapping[str, str], packages: Iterable[Package]) -> list[Remedy
 
 
 def install(kind: str, *names: str) -> Remedy:
-    """A line that installs packages of a language by name."""
+    """Return a line that installs packages of a language by name."""
     return Remedy(INSTALL[kind].format(names=" ".join(names), quoted=", ".join(f'"{n}"' for n in names)))
 
 

@@ -39,7 +39,8 @@ def find_all(view: View, names: Collection[str], limit: int = SEARCHED) -> Itera
 
 
 def find_program(view: View, name: str, limit: int = SEARCHED) -> str:
-    """The first file of a name that may be executed and is no script of a boot or a shell; empty for none."""
+    """Return the first file of a name that may be executed and is no script of a boot or a shell; empty for
+    none."""
     if "/" in name or not name:
         return ""
     for found in find_all(view, (name,), limit):
@@ -51,7 +52,8 @@ def find_program(view: View, name: str, limit: int = SEARCHED) -> str:
 
 
 def find_below(view: View, names: Collection[str], limit: int = SEARCHED) -> Iterator[tuple[str, str]]:
-    """Every file that ends with one of some relative paths, with the directory that comes before these."""
+    """Yield every file that ends with one of some relative paths, with the directory that comes
+    before these."""
     ends = {name.rpartition("/")[2]: name for name in names}
     for found in find_all(view, tuple(ends), limit):
         end = f"/{ends[found.path.rpartition('/')[2]]}"

@@ -24,8 +24,8 @@ LABEL_LIMIT = 1000
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What is compared of a path. ``size`` is of a regular file; ``digest`` is empty where none is known, and
-    ``capability`` is the value of security.capability in hexadecimal (capabilities(7))."""
+    """The facts of a path that are compared. ``size`` is of a regular file; ``digest`` is empty where none is
+    known, and ``capability`` is the value of security.capability in hexadecimal (capabilities(7))."""
 
     kind: str
     mode: int = 0
@@ -54,7 +54,8 @@ class Snapshot:
 
 
 def of_view(name: str, view: View, config: Mapping[str, Any]) -> Snapshot:
-    """An image: every path of it, with its packages and configuration; contents are hashed when compared."""
+    """Return an image: every path of it, with its packages and configuration; contents are hashed when
+    compared."""
     entries = dict(_walk(view))
     inventory = Databases(view).find(entries, licences=False)[0]
     packages: dict[str, tuple[str, ...]] = {}
@@ -91,7 +92,7 @@ def _facts(entry: Entry) -> FileFacts:
 
 
 def digests(view: View, paths: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of some regular files, and behind a space the file capability of one that has it."""
+    """Return the SHA-256 of some regular files, and behind a space the file capability of one that has it."""
     wanted = list(paths)
     found: dict[str, str] = {}
     for path, item in zip(wanted, view.tree.pack(wanted), strict=True):
@@ -104,7 +105,8 @@ def digests(view: View, paths: Iterable[str]) -> dict[str, str]:
 
 
 def of_lock(name: str, value: Any) -> Snapshot:
-    """A lock file: the paths, sizes and digests of its targets. Raises UsageError for anything else."""
+    """Return a lock file: the paths, sizes and digests of its targets. Raises UsageError for
+    anything else."""
     try:
         targets = value["targets"]
         files = {
@@ -125,7 +127,8 @@ def of_lock(name: str, value: Any) -> Snapshot:
 
 
 def of_trace(trace: Trace) -> Snapshot:
-    """A trace: the paths that were there, with how they were asked for; those that were not as ``absent``."""
+    """Return a trace: the paths that were there, with how they were asked for; those that were not as
+    ``absent``."""
     asked: dict[str, dict[str, None]] = {}
     there: dict[str, bool] = {}
     for event in sorted(trace.events):
@@ -142,7 +145,7 @@ def of_trace(trace: Trace) -> Snapshot:
 
 
 def of_report(name: str, value: Any) -> Snapshot:
-    """A plan, as a report in JSON has it. Raises UsageError for anything else."""
+    """Return a plan, as a report in JSON has it. Raises UsageError for anything else."""
     try:
         files = {
             f["path"]: FileFacts(
@@ -163,7 +166,7 @@ def of_report(name: str, value: Any) -> Snapshot:
 
 
 def special(facts: FileFacts) -> str:
-    """The rights that a file gives: set-user-ID, set-group-ID, file capabilities; empty for none."""
+    """Return the rights that a file gives: set-user-ID, set-group-ID, file capabilities; empty for none."""
     bits = [name for bit, name in ((stat.S_ISUID, "setuid"), (stat.S_ISGID, "setgid")) if facts.mode & bit]
     bits += [f"capability {facts.capability}"] if facts.capability else []
     return " ".join(bits) if facts.kind == Kind.FILE.value else ""

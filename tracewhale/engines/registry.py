@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from tracewhale.engines.base import Ended, Engine, Progress, Request, Target
+from tracewhale.engines.base import EndedContainer, Engine, Progress, Request, Target
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, parse
 from tracewhale.errors import UsageError
 from tracewhale.running.console import Console, Handle
@@ -66,7 +66,7 @@ class Engines:
         """Trace a container that runs, which goes on. Raises UsageError for a target that does not run."""
         return self._engine(name).attach(name, request, steps, console, handle, observe)
 
-    def ended_container(self, name: str) -> Ended | None:
+    def ended_container(self, name: str) -> EndedContainer | None:
         """Return how a container ended that runs no more, or None for anything else."""
         return self._engine(name).ended_container(name)
 

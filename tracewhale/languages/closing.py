@@ -6,7 +6,15 @@ from collections.abc import Iterable, Mapping
 
 from tracewhale.languages.files import Files
 from tracewhale.languages.memory import Memory
-from tracewhale.languages.model import Edge, Environment, Language, LanguageClosure, Limits, Miss, Unparsed
+from tracewhale.languages.model import (
+    ClosureLimits,
+    Environment,
+    Import,
+    Language,
+    LanguageClosure,
+    MissingImport,
+    Unparsed,
+)
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 HEAD = 256
@@ -16,7 +24,7 @@ BATCH = 32 << 20
 """Bytes of files that are read in one exchange."""
 
 NO_ENVIRONMENT = Environment()
-DEFAULT_LIMITS = Limits()
+DEFAULT_LIMITS = ClosureLimits()
 
 MOST_UNPARSED = 8
 """Texts that take too long to parse, after which none is parsed: a hostile image cannot keep us for hours."""
@@ -28,14 +36,14 @@ class Closer:
     Files are visited by their number of lazy steps, so that each is visited once.
     """
 
-    def __init__(self, view: View, environment: Environment, limits: Limits, memory: str = "") -> None:
+    def __init__(self, view: View, environment: Environment, limits: ClosureLimits, memory: str = "") -> None:
         self._memory = Memory(memory)
         self._view = view
         self._environment = environment
         self._limits = limits
         self._languages: list[Language] = []
         self._files = Files(view, environment, ())
-        self._findings: dict[str, tuple[bool, list[Edge | Miss]]] = {}
+        self._findings: dict[str, tuple[bool, list[Import | MissingImport]]] = {}
         self._bounded: dict[str, None] = {}
         self._read_size = 0
         self._read_count = 0
@@ -67,7 +75,7 @@ class Closer:
         for finding in findings:
             if at_end and finding.lazy:
                 continue
-            if isinstance(finding, Miss):
+            if isinstance(finding, MissingImport):
                 walk.misses[finding] = None
             else:
                 walk.edges[finding] = None
@@ -130,8 +138,8 @@ class Walk:
     def __init__(self, starts: Mapping[str, int]) -> None:
         self.steps: dict[str, int] = {}
         self.waiting: dict[int, dict[str, None]] = {}
-        self.edges: dict[Edge, None] = {}
-        self.misses: dict[Miss, None] = {}
+        self.edges: dict[Import, None] = {}
+        self.misses: dict[MissingImport, None] = {}
         for path, step in starts.items():
             self.reach(path, step)
 
@@ -146,7 +154,7 @@ def close(
     view: View,
     kept_paths: Iterable[str],
     environment: Environment = NO_ENVIRONMENT,
-    limits: Limits = DEFAULT_LIMITS,
+    limits: ClosureLimits = DEFAULT_LIMITS,
     beside: Iterable[str] = (),
     memory: str = "",
 ) -> LanguageClosure:

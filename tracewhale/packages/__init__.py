@@ -73,8 +73,8 @@ class Databases:
         systems = [contents for database in self._systems for contents in database.contents(kept)]
         return (*systems, *self.languages(kept))
 
-    def languages(self, kept: Mapping[str, Entry]) -> tuple[Contents, ...]:
-        """What the packages of languages consist of that are near kept paths."""
+    def languages(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
+        """Return what the packages of languages consist of that are near kept paths."""
         return tuple(contents for database in self._languages for contents in database.contents(kept))
 
     def find(

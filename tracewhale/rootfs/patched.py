@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from tracewhale.rootfs.tree import Entry, Kind, Packed, View, join, parent
+from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, View, join, parent
 
 
 class PatchedTree:
@@ -67,7 +67,7 @@ class PatchedTree:
         return place
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Entries of each directory by name; None for one that neither tree has."""
+        """Return entries of each directory by name; None for one that neither tree has."""
         wanted = list(directories)
         self._base.prefetch(wanted)
         found = {path: self._base.listing(path) for path in wanted}
@@ -83,13 +83,13 @@ class PatchedTree:
         return merged
 
     def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """Contents, each from the tree whose file it is."""
+        """Return contents, each from the tree whose file it is."""
         ours = [(path, start, size) for path, start, size in wanted if path not in self._entries]
         theirs = [(self._sources[p], start, size) for p, start, size in wanted if p in self._entries]
         base, other = iter(self._base.tree.read(ours)), iter(self._other.tree.read(theirs))
         return [next(other if path in self._entries else base) for path, _, _ in wanted]
 
-    def pack(self, paths: Sequence[str]) -> Iterator[Packed]:
+    def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Yield entries with their contents, each from the tree whose file it is."""
         for patched, some in groupby(paths, key=self._entries.__contains__):
             group = list(some)

@@ -28,7 +28,7 @@ HEAVY = 4
 
 FLOOR = 20_000_000
 MORE = 1.48
-"""What the author's own code names may take so many times the share that is left for everything."""
+"""The imports of the author's own code may take so many times the share that is left for everything."""
 
 SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
@@ -105,8 +105,8 @@ class Choice:
 def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known: Iterable[str]) -> Choice:
     """Take units while they fit into ``limit`` bytes, the one with most worth for each byte first.
 
-    What the author's own code names may bring all that is taken up to ``most`` bytes, and leaves the others
-    what is then left of these. ``known`` are the paths that are kept already. A unit that does not fit does
+    The names in the author's own code may bring all units up to ``most`` bytes, and leave the rest of these
+    to the others. ``known`` are the paths that are kept already. A unit that does not fit does
     not end the choice.
     """
     have = set(known)

@@ -88,8 +88,8 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What is known of one question: the chain (empty where nothing is kept), and the sums below it."""
+class Explanation:
+    """The answer to one question: the chain (empty where nothing is kept), and the sums below it."""
 
     asked: str
     chain: tuple[Line, ...] = ()
@@ -104,7 +104,7 @@ class Answer:
 
 
 def from_plan(plan: Plan) -> Ledger:
-    """The ledger of a plan."""
+    """Return the ledger of a plan."""
     return Ledger(
         {path: kept.reasons for path, kept in plan.kept.items()},
         {path: kept.entry.size for path, kept in plan.kept.items() if kept.entry.kind is Kind.FILE},
@@ -119,7 +119,8 @@ def _name(package: Any) -> str:
 
 
 def from_report(value: Any) -> Ledger:
-    """The ledger of a report in JSON (``plan --json``, ``run --json``). Raises UsageError for others."""
+    """Return the ledger of a report in JSON (``plan --json``, ``run --json``). Raises UsageError
+    for others."""
     try:
         files = value["plan"]["files"]
         return Ledger(
@@ -136,7 +137,7 @@ def from_report(value: Any) -> Ledger:
 
 
 def chain(ledger: Ledger, path: str) -> tuple[Line, ...]:
-    """The shortest chain of reasons from a kept path to the command; () for one that is not kept."""
+    """Return the shortest chain of reasons from a kept path to the command; () for one that is not kept."""
     lines: list[Line] = []
     seen: set[str] = set()
     while path in ledger.steps and path not in seen:
@@ -148,26 +149,26 @@ def chain(ledger: Ledger, path: str) -> tuple[Line, ...]:
 
 
 def _source(reason: Reason) -> str:
-    """The path on whose behalf a reason is."""
+    """Return the path on whose behalf a reason is."""
     if reason.why == Why.UNIT.value:
         return reason.detail.rpartition(BECAUSE)[2]
     return reason.detail if reason.why == Why.RULE.value and reason.detail.startswith("/") else reason.by
 
 
-def ask(ledger: Ledger, questions: Sequence[str]) -> tuple[Answer, ...]:
-    """Answer for each question, which is a path, or a package's name."""
+def ask(ledger: Ledger, questions: Sequence[str]) -> tuple[Explanation, ...]:
+    """An explanation for each question, which is a path, or a package's name."""
     return tuple(
         _path(ledger, each.rstrip("/") or "/") if each.startswith("/") else _package(ledger, each)
         for each in questions
     )
 
 
-def _path(ledger: Ledger, path: str) -> Answer:
+def _path(ledger: Ledger, path: str) -> Explanation:
     below = [p for p in ledger.reasons if p == path or p.startswith(f"{path.rstrip('/')}/")]
     if path in ledger.reasons:
         return _sum(ledger, path, chain(ledger, path), below)
     if path in ledger.excluded:
-        return Answer(path, note="It was taken away by --exclude.")
+        return Explanation(path, note="It was taken away by --exclude.")
     above = parent(path)
     while above not in ledger.reasons and above != "/":
         above = parent(above)
@@ -177,10 +178,10 @@ def _path(ledger: Ledger, path: str) -> Answer:
     if above != "/" and 0 < len(whose) <= FEW:
         names = ", ".join(whose)
         note += f" What is kept beside it is of {names}: --keep package keeps the rest of that, too."
-    return Answer(path, packages=(), note=f"{note} Keep it alone with --include {path}.")
+    return Explanation(path, packages=(), note=f"{note} Keep it alone with --include {path}.")
 
 
-def _package(ledger: Ledger, name: str) -> Answer:
+def _package(ledger: Ledger, name: str) -> Explanation:
     paths = [p for p, some in ledger.packages.items() if any(_is(name, each) for each in some)]
     if paths:
         best = min(paths, key=lambda p: (ledger.steps[p][1] if p in ledger.steps else 1 << 30, p))
@@ -188,8 +189,8 @@ def _package(ledger: Ledger, name: str) -> Answer:
     out = [each for each in ledger.left_out if _is(name, each)]
     if out:
         note = f"Nothing asked for a file of {out[0]}. Keep what you need of it with --include PATH."
-        return Answer(name, packages=tuple(out), note=note)
-    return Answer(name, note="No path begins so (one begins with /), and no package has this name.")
+        return Explanation(name, packages=tuple(out), note=note)
+    return Explanation(name, note="No path begins so (one begins with /), and no package has this name.")
 
 
 def _is(name: str, package: str) -> bool:
@@ -197,7 +198,9 @@ def _is(name: str, package: str) -> bool:
     return name in (package, rest, rest.rpartition("@")[0], f"{kind}:{rest.rpartition('@')[0]}")
 
 
-def _sum(ledger: Ledger, asked: str, found: tuple[Line, ...], paths: Iterable[str]) -> Answer:
+def _sum(ledger: Ledger, asked: str, found: tuple[Line, ...], paths: Iterable[str]) -> Explanation:
     some = list(paths)
     packages = dict.fromkeys(package for path in some for package in ledger.packages.get(path, ()))
-    return Answer(asked, found, len(some), sum(ledger.sizes.get(path, 0) for path in some), tuple(packages))
+    return Explanation(
+        asked, found, len(some), sum(ledger.sizes.get(path, 0) for path in some), tuple(packages)
+    )

@@ -38,7 +38,7 @@ EXPLAINERS: Mapping[str, Explainer] = {
 
 
 def explain(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """The causes of what a message complains of, as far as the files bear them out."""
+    """Explain the causes of what a message complains of, as far as the files bear them out."""
     if complaint.cause:
         yield advice.finding_of(case, complaint)
     else:

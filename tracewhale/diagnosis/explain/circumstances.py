@@ -13,7 +13,7 @@ SHARED_MEMORY = "/dev/shm"
 
 
 def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A variable of the environment that nobody has set."""
+    """Explain a variable of the environment that nobody has set."""
     name = complaint.fact("name", "by")
     if not name or case.environment.get(name):
         return
@@ -56,7 +56,7 @@ def shared_memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def device(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A device that a container gets only when it is asked for."""
+    """Explain a device that a container gets only when it is asked for."""
     path = complaint.fact("path")
     yield finding(
         case,

@@ -1,4 +1,4 @@
-"""What explainers share: findings made from a message, and look-ups that belong to it."""
+"""Shared parts of explainers: findings made from a message, and look-ups that belong to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def finding(
     evidence: Sequence[str] = (),
     paths: Sequence[str] = (),
 ) -> Finding:
-    """A finding whose symptom is the message itself."""
+    """Return a finding whose symptom is the message itself."""
     status = f" (status {case.status})" if case.status else ""
     weight = (CONFIRMED if sure is Sure.YES else SAID) + complaint.weight
     said = (f"printed: {complaint.line}", f"message of: {complaint.source}", *evidence)
@@ -43,12 +43,12 @@ def finding(
 
 
 def shortened(line: str, limit: int = 160) -> str:
-    """A line of output as a symptom: on one line, and not too long."""
+    """Return a line of output as a symptom: on one line, and not too long."""
     return line if len(line) <= limit else f"{line[:limit]}..."
 
 
 def lookups(case: Case, belongs: Callable[[str], bool]) -> tuple[str, ...]:
-    """The paths that were asked for in vain and belong to what is looked for.
+    """Return the paths that were asked for in vain and belong to what is looked for.
 
     With a complete image those that it has; they are needed, the others are a search.
     """
@@ -59,14 +59,14 @@ def lookups(case: Case, belongs: Callable[[str], bool]) -> tuple[str, ...]:
 
 
 def there_in_full(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
-    """Those of some paths that the complete image has and this one has not."""
+    """Return those of some paths that the complete image has and this one has not."""
     if case.full is None:
         return ()
     return tuple(p for p in dict.fromkeys(paths) if case.full.resolve(p).exists and not case.exists(p))
 
 
 def by_name_in_full(case: Case, name: str) -> tuple[str, ...]:
-    """Where the complete image has a file of a name, if this one has nothing there."""
+    """Return where the complete image has a file of a name, if this one has nothing there."""
     if case.full is None:
         return ()
     place = find_name(case.full, name)
@@ -74,12 +74,12 @@ def by_name_in_full(case: Case, name: str) -> tuple[str, ...]:
 
 
 def owned(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
-    """Those of some missing paths that a package of the image says that it has."""
+    """Return those of some missing paths that a package of the image says that it has."""
     return tuple(p for p in paths if not case.exists(p) and case.owners.of((p,)))
 
 
 def listed_directories(case: Case) -> tuple[str, ...]:
-    """The directories that the command listed, which is how Python and others search."""
+    """Return the directories that the command listed, which is how Python and others search."""
     events = case.trace.events if case.trace is not None else ()
     return tuple(sorted({e.real or e.path for e in events if e.access == "list" and e.present}))
 

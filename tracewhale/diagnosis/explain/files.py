@@ -25,7 +25,7 @@ SCRIPT_LIMIT = 1 << 20
 
 
 def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A file that was opened, and is not there: or a script whose interpreter is not."""
+    """Explain a file that was opened, and is not there: or a script whose interpreter is not."""
     named = complaint.fact("path", "name", "by")
     if not named:
         yield from _unnamed(case, complaint)
@@ -64,7 +64,8 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def directory_finding(case: Case, complaint: Complaint, directory: str, path: str) -> Finding:
-    """The finding for a directory that is not there, in which ``path`` was to be made or looked for."""
+    """Return the finding for a directory that is not there, in which ``path`` was to be made or
+    looked for."""
     what = "" if path.rstrip("/") == directory else f", and {path} cannot be made in it"
     place = first_missing(case.view, directory)
     cause = f"the directory {place} is not in the image{what}."
@@ -73,7 +74,7 @@ def directory_finding(case: Case, complaint: Complaint, directory: str, path: st
 
 
 def _asked(case: Case, named: str) -> str:
-    """The path that a message means: as it was asked for, where it has but the end of one."""
+    """Return the path that a message means: as it was asked for, where it has but the end of one."""
     path = os.path.normpath(case.absolute(named))
     if named.startswith("/") or path in case.absent:
         return path
@@ -83,7 +84,8 @@ def _asked(case: Case, named: str) -> str:
 
 
 def _as_given(case: Case, named: str) -> str:
-    """A relative path as the command was given it, though the message has it from the root; else empty."""
+    """Return a relative path as the command was given it, though the message has it from the root; else
+    empty."""
     if not named.startswith("/"):
         return named.removeprefix("./")
     words = [word.removeprefix("./") for word in case.argv[1:] if not word.startswith("/")]
@@ -107,7 +109,7 @@ def _unnamed(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A command that a script or program wanted to run."""
+    """Explain a command that a script or program wanted to run."""
     name = complaint.fact("name", "path").strip()
     if name.endswith("\r"):
         yield from carriage_return(case, complaint)
@@ -150,7 +152,7 @@ def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def start(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A program that the engine or a shell could not execute."""
+    """Explain a program that the engine or a shell could not execute."""
     path = complaint.fact("path")
     place = case.find_command(path) if path else ""
     if place:
@@ -158,7 +160,7 @@ def start(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def bad_interpreter(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A script whose interpreter the shell found to be missing."""
+    """Explain a script whose interpreter the shell found to be missing."""
     path = complaint.fact("path")
     place = case.find_command(path)
     if place:
@@ -166,7 +168,8 @@ def bad_interpreter(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def carriage_return(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A script with CRLF whose interpreter was named beside it: the first such of the command's words."""
+    """Explain a script with CRLF whose interpreter was named beside it: the first such of the command's
+    words."""
     for word in (*case.argv, *_scripts(case)):
         entry = case.view.resolve(case.find_command(word) or case.absolute(word)).entry
         if entry is None or entry.kind is not EntryKind.FILE or entry.size > SCRIPT_LIMIT:
@@ -192,7 +195,7 @@ def _scripts(case: Case) -> list[str]:
 
 
 def busy(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A program that is being written to."""
+    """Explain a program that is being written to."""
     path = complaint.fact("path") or (case.argv[0] if case.argv else "the program")
     yield finding(
         case,
@@ -206,7 +209,7 @@ def busy(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def source_file(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """A file that a shell reads its commands from."""
+    """Explain a file that a shell reads its commands from."""
     yield from file(case, complaint)
 
 

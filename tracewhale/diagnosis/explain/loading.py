@@ -68,7 +68,8 @@ def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _of_developers(case: Case, complaint: Complaint, name: str) -> Finding | None:
-    """A library that is opened by the name that packages for developers have: libssl.so for libssl.so.3."""
+    """Return a library that is opened by the name that packages for developers have: libssl.so for
+    libssl.so.3."""
     directory = os.path.dirname(in_usual_places(case.view, "libc.so.6")) or "/usr/lib"
     entry = case.view.resolve(directory).entry
     listing = (case.view.listing(entry.path) if entry is not None else None) or {}

@@ -47,7 +47,8 @@ class SearchPath:
 
 
 def elsewhere(case: Case, complaint: Complaint, kind: str, what: str, search: SearchPath) -> Finding | None:
-    """The finding for a module that the image has where the language does not look, or None for others.
+    """Return the finding for a module that the image has where the language does not look, or None for
+    others.
 
     A file of that name by chance, deep in another package, is none: its directory must be a place of modules,
     or the application's own.
