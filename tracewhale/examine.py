@@ -90,8 +90,8 @@ def explained(
 ) -> TraceWhaleError:
     """Return an error of a run with the first finding, in short, before its hint.
 
-    ``against`` shows the files of a complete image of that name, if there is one. What keeps the diagnosis
-    from being made is no reason to lose the error.
+    ``against`` shows the files of a complete image of that name, if there is one. A failure
+    of the diagnosis itself does not replace the error.
     """
     try:
         case = replace(case_of(target, view), full=against, full_name=name)
@@ -220,7 +220,7 @@ def _with_help(case: Case, engine: Engine, given: Help, context: Context, held: 
 
 
 class Complete:
-    """What the complete image does for the same command: run once, when it is asked."""
+    """The behaviour of the complete image for the same command: run once, when it is asked."""
 
     def __init__(self, engine: Engine, job: Job, against: str, context: Context) -> None:
         self._engine, self._job, self._against, self._context = engine, job, against, context

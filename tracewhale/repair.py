@@ -24,7 +24,7 @@ ROUNDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What was put into the image: paths, and variables of its environment; and the name of the new image.
+    """The additions to the image: paths, and variables of its environment; and the name of the new image.
 
     ``findings`` are those that were mended, in order; there is no image where none was needed.
     """

@@ -39,7 +39,7 @@ ROUNDS = 4
 DIGEST = "sha256:"
 
 Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleError]
-"""What makes of an error of a run, and of its trace if there is one, an error that says why."""
+"""A function that turns an error of a run, and its trace if there is one, into an error that says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Which package of an image has a path, also one that the image has lost."""
+"""The package of a path of an image, also of one that the image has lost."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Owners:
 
     @cached_property
     def _directories(self) -> dict[str, tuple[Package, ...]]:
-        """Whose each directory is that few packages have something in."""
+        """The owners of each directory in which few packages have something."""
         found: dict[str, dict[Package, None]] = {}
         for path, packages in self._systems.items():
             above = parent(path)

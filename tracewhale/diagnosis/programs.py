@@ -21,7 +21,7 @@ from tracewhale.diagnosis.search import find_program
 from tracewhale.rootfs.tree import Kind as EntryKind
 
 _SHELL = re.compile(r"[|&;<>()$`\\\"'*?\[#~=%\n]")
-"""What a shell makes of a line, so that no exec form says the same."""
+"""Characters that a shell interprets in a line, so that no exec form says the same."""
 
 
 def check_command(case: Case) -> Iterator[Finding]:
