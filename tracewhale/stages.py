@@ -74,6 +74,8 @@ class Context:
     explain: Explain = lambda target, view, error, trace: error
     running: bool = False
     """Whether the user's command runs now, so that a signal is the command's."""
+    ended: BaseException | None = None
+    """What a signal has raised that ends the work: in a finalizer or a callback Python only prints it."""
     _seconds: dict[str, float] = field(default_factory=dict)
     _done: int = 0
     _total: int = 0
@@ -81,6 +83,8 @@ class Context:
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:
         """Report what is done now, and add its seconds to its stage."""
+        if self.ended is not None:
+            raise self.ended
         self.progress(text)
         begun = time.monotonic()
         self._seconds.setdefault(name, 0.0)

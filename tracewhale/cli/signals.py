@@ -55,7 +55,8 @@ def signals(current: Context) -> Iterator[None]:
         nonlocal given_up
         given_up += 1
         if given_up != 2:  # the next one would end the cleaning up; whoever insists may
-            raise Termination(number)
+            current.ended = Termination(number)
+            raise current.ended
 
     def interrupt(number: int, frame: object) -> None:
         if current.running:
