@@ -57,7 +57,8 @@ def test_the_wheel_is_pure_and_carries_every_probe(built: Path) -> None:
     assert in_probe == {f"tracewhale/probe/bin/probe-{each}": 0o755 for each in ARCHITECTURES}
     manual = {name.rpartition("/")[2] for name in inside if ".data/data/share/man/man1/" in name}
     assert {"tracewhale.1", "tracewhale-run.1"} <= manual
-    needed = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("tracewhale/rules/*.toml")}
+    data = (*ROOT.glob("tracewhale/rules/*.toml"), *ROOT.glob("tracewhale/report/page/page.*"))
+    needed = {path.relative_to(ROOT).as_posix() for path in data}
     assert needed | {"tracewhale/py.typed", "tracewhale/report/schema.json"} <= inside.keys()
 
 

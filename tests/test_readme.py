@@ -1,44 +1,107 @@
-"""What the README says, held against the code."""
+"""What the README and the documents say, held against the code."""
 
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import pytest
 
 from tracewhale.cli import main
-from tracewhale.cli.group import VERBS
 from tracewhale.errors import ExitCode
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
+DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+LONGEST = 120
+"""Lines of the README."""
+
+ELSEWHERE = {"--version", "--privileged", "--help-all"}
+"""Options that are not a parameter of a verb: click's, Docker's."""
+
+GUIDES = ("tutorial", "how-to", "use", "reports", "faq")
+"""Documents whose every command line is read as the program reads it."""
+
+
+VERBS = {
+    name: command
+    for name in main.list_commands(click.Context(main))
+    if (command := main.get_command(click.Context(main), name)) is not None
+}
 
 
 def test_every_exit_code_is_explained() -> None:
-    rows = re.findall(r"^\| (\d+) \| `([A-Z_]+)` \| \S", README, re.MULTILINE)
+    document = (ROOT / "docs/exit-codes.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| `([A-Z_]+)` \| \S", document, re.MULTILINE)
     assert rows == [(str(code.value), code.name) for code in ExitCode]
 
 
-def test_every_option_that_it_names_exists() -> None:
+def known_options() -> set[str]:
     known = {
         name
-        for verb in VERBS
-        if (command := main.get_command(click.Context(main), verb)) is not None
+        for command in VERBS.values()
         for parameter in command.params
         for name in (*parameter.opts, *parameter.secondary_opts)
     }
-    known |= {"--workload", "--exec", "--for"}  # rewritten to one option that keeps their order
-    known |= {"--version", "--privileged", "--help-all"}
-    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known
+    return (
+        known | {"--workload", "--exec", "--for"} | ELSEWHERE
+    )  # rewritten to one option that keeps their order
+
+
+def test_every_option_that_the_readme_names_exists() -> None:
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) <= known_options() | {"--rm"}
+
+
+def test_every_option_in_the_tables_of_use_exists() -> None:
+    rows = [line for line in (ROOT / "docs/use.md").read_text().splitlines() if line.startswith("| `")]
+    assert len(rows) > 15
+    assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", "\n".join(rows))) <= known_options()
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= LONGEST
+
+
+def commands() -> Iterator[tuple[str, str]]:
+    """Each command line of ours in the guides: in indented blocks, with lines that go on."""
+    for name in GUIDES:
+        text = (ROOT / f"docs/{name}.md").read_text().replace("\\\n", " ")
+        for line in re.findall(r"^    (?:- run: |\$ )?((?:\.venv/bin/)?tracewhale .*)$", text, re.MULTILINE):
+            yield name, re.split(r"\s#\s", line.replace(".venv/bin/", ""))[0].strip()
+    text = README.replace("\\\n", " ")
+    for line in re.findall(r"^    (?:.*&& )?(?:\$ )?(?:\.venv/bin/)?(tracewhale .*)$", text, re.MULTILINE):
+        yield "README", re.split(r"\s#\s", line)[0].strip()
+
+
+@pytest.mark.parametrize(("document", "line"), [each for each in commands() if "[" not in each[1]])
+def test_every_command_is_one_that_the_program_takes(document: str, line: str) -> None:
+    """Read it as the program does, without running anything."""
+    for words in (shlex.split(part) for part in line.split(" && ")):
+        if words[0] != "tracewhale" or words[1].startswith("-"):
+            continue
+        command = VERBS[words[1]]
+        with click.Context(main, info_name="tracewhale") as parent:
+            command.make_context(words[1], words[2:], parent=parent)
+
+
+def test_the_guides_have_commands() -> None:
+    assert len(list(commands())) > 40
 
 
 def test_every_file_that_documents_name_exists() -> None:
-    documents = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
     missing = [
         f"{document.name}: {link}"
-        for document in documents
+        for document in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))
         for link in re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", document.read_text())
         if not (document.parent / link).exists()
     ]
     assert missing == []
+
+
+def test_every_document_is_in_the_site() -> None:
+    index = (ROOT / "docs/index.md").read_text()
+    names = {path.stem for path in ROOT.glob("docs/*.md")} - {"index"}
+    assert names <= set(re.findall(r"^([\w-]+)$", index, re.MULTILINE))

@@ -20,11 +20,12 @@ from tracewhale.examine import explained
 from tracewhale.image.recipe import PLAIN, Recipe
 from tracewhale.image.recipe import check as check_recipe
 from tracewhale.outcome import failure_of
-from tracewhale.plan.model import Options
+from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import check_included
 from tracewhale.project.cache import TraceCache
-from tracewhale.project.lock import NO_LIMITS, Limits
-from tracewhale.report.model import Built, Report
+from tracewhale.project.lock import NO_LIMITS, Limits, Locked
+from tracewhale.report.model import Accepted, Built, Report
+from tracewhale.report.removed import Removed, survey
 from tracewhale.running.snapshot import NO_SNAPSHOT
 from tracewhale.stages import (
     Context,
@@ -105,13 +106,17 @@ def watch(
         return watcher.missing, adopt(view, target.untraced(), recorded)
 
 
-def plan(engine: Engine, traces: Sequence[Trace], options: Options, context: Context) -> Report:
+def plan(
+    engine: Engine, traces: Sequence[Trace], options: Options, context: Context, *, with_removed: bool = False
+) -> Report:
     """Return what would be kept and why; nothing is built."""
     merged = union_of(traces)
     with ExitStack() as held:
         target, view = hold(held, context, merged.target, lambda: engine.reopen(merged))
-        planned = plan_image(Making(target, view, options, PLAIN, context), merged)
-    return replace(_report("plan", target, context, merged), plan=planned)
+        making = Making(target, view, options, PLAIN, context)
+        planned = plan_image(making, merged)
+        removed = _removed(making, planned, with_removed)
+    return replace(_report("plan", target, context, merged), plan=planned, removed=removed)
 
 
 def build(
@@ -122,6 +127,8 @@ def build(
     context: Context,
     recipe: Recipe = PLAIN,
     trust: Trust = NO_TRUST,
+    *,
+    with_removed: bool = False,
 ) -> Report:
     """Build the image of one or several traces, not verified. Raises Untrusted for files of no image."""
     merged = union_of(traces)
@@ -137,6 +144,7 @@ def build(
             _report("build", target, context, merged),
             plan=candidate.plan,
             built=built,
+            removed=_removed(making, candidate.plan, with_removed),
             left_out=(*candidate.written.image.left_out, *built.left_out),
             notes=(*target.notes, *filter(None, [candidate.note])),
         )
@@ -196,13 +204,14 @@ def run(
     on_trace: Callable[[Trace], None] = lambda trace: None,
     limits: Limits = NO_LIMITS,
     cache: TraceCache | None = None,
+    with_removed: bool = False,
 ) -> Report:
     """Do all of it: trace, plan, build, verify, and give the image its name. Raises CommandFailed.
 
     ``verify_with`` is a workload that verification runs in place of the traced steps; ``force`` lets the new
     image take its original's name. When the new image does not behave the same or exceeds the limits,
     ``error`` of the report says in what, and no image is left. A trace in the cache is used again in place of
-    a run.
+    a run. ``with_removed`` looks at all of the original, for a report that shows what is left out.
     """
     destination = destination and output.check(destination)
     if not force:
@@ -225,13 +234,16 @@ def run(
             error = _difference(verification.comparison)
         else:
             candidate = held.enter_context(build_image(making, plan_image(making, recorded)))
-        error = error or limits.error(*made_of(making, candidate, destination))
+        name, made = made_of(making, candidate, destination)
+        error = error or limits.error(name, made)
         built = None if error else publish_image(making, candidate, destination)
         return replace(
             _report("run", target, context, recorded),
             plan=candidate.plan,
             verification=verification,
             built=built,
+            removed=_removed(making, candidate.plan, with_removed),
+            accepted=_accepted(limits.lock.get(name), made),
             left_out=(*candidate.written.image.left_out, *(built.left_out if built else ())),
             notes=(*target.notes, *filter(None, [candidate.note]), *mounts.notes),
             error=error,
@@ -254,6 +266,22 @@ def _report(command: str, target: Target, context: Context, recorded: Trace) -> 
         seconds=context.seconds,
         notes=target.notes,
     )
+
+
+def _removed(making: Making, plan: Plan, wanted: bool) -> Removed | None:
+    """Return what a plan leaves out of the original where a report wants that, else None."""
+    if not wanted:
+        return None
+    with making.context.stage("report", "looking at what is left out"):
+        return survey(making.view, plan)
+
+
+def _accepted(before: Locked | None, made: Locked) -> Accepted | None:
+    """Return what the lock file says of an image, beside what was made now; None if it says nothing."""
+    if before is None:
+        return None
+    old, new = {*before.paths}, {*made.paths}
+    return Accepted(before.size, tuple(sorted(new - old)), tuple(sorted(old - new)))
 
 
 HINT = "--include what it needs, or build with --no-verify and look"

@@ -9,6 +9,7 @@ import click
 from tracewhale import pipeline
 from tracewhale.cli import making, options
 from tracewhale.cli.help import GroupedCommand
+from tracewhale.cli.reports import check_places, report_option, write_reports
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.tracing import tracefile
@@ -20,6 +21,7 @@ from tracewhale.tracing import tracefile
 @options.trust_option
 @options.plan_options
 @making.making_options
+@report_option
 @options.report_options
 @verb
 def build(traces: tuple[str, ...], tag: str, output: str, form: str, **given: Any) -> None:
@@ -29,7 +31,18 @@ def build(traces: tuple[str, ...], tag: str, output: str, form: str, **given: An
     destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)
     trust = options.trust(given)
+    check_places(given["reports"])
     with context(form) as current:
         engines = Engines(current.progress)
-        report = pipeline.build(engines, parts, settings, destination, current, recipe, trust)
+        report = pipeline.build(
+            engines,
+            parts,
+            settings,
+            destination,
+            current,
+            recipe,
+            trust,
+            with_removed=bool(given["reports"]),
+        )
+        write_reports(given["reports"], report)
         show(report, form)

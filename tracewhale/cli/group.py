@@ -26,6 +26,8 @@ VERBS: Mapping[str, str] = {
     "has.",
     "diagnose": "Tell why a command of TARGET fails for want of something, and what to do about it.",
     "why": "Show why a path is kept: the shortest chain of reasons from it to the command.",
+    "report": "Write a report with a map of what is kept and removed, and the reasons of each path.",
+    "explore": "Look into what is kept and removed: a tree by size, with the reasons of each path.",
     "diff": "Show what differs between two images, traces or plans: files, packages, configuration, rights, "
     "reasons.",
     "deps": "Show what the dynamic loader would load for files of a target, without running anything.",

@@ -18,14 +18,14 @@ GROUPS: Mapping[str, str] = {
     "As for docker run": "env volume publish user workdir entrypoint network interactive tty env_file mount "
     "tmpfs add_host hostname cap_add cap_drop security_opt read_only ulimit shm_size init gpus stop_timeout "
     "platform",
-    "Verification and output": "no_verify verify_with trace_out form junit lock max_size max_growth "
-    "fail_on_new help_all",
+    "Verification and output": "no_verify verify_with trace_out form places file_form reports junit lock "
+    "max_size max_growth fail_on_new help_all",
 }
 """Each group's title and the options in it, by the names of their parameters, in the order shown."""
 
 FIRST = frozenset(
     "against fix workload exec_ for_ http wait_for level include exclude tag output sbom env volume publish "
-    "user workdir interactive no_verify trace_out form help_all".split()
+    "user workdir interactive no_verify trace_out form places reports help_all".split()
 )
 """Options that the short help shows."""
 

@@ -10,6 +10,7 @@ from tracewhale import pipeline
 from tracewhale.cli import making, options, steps
 from tracewhale.cli.compose import Target, check_target, compose_options, composed
 from tracewhale.cli.limits import accept, junit_of_errors, limit_options, limits, write_junit
+from tracewhale.cli.reports import check_places, report_option, write_reports
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
 from tracewhale.project.cache import TraceCache
@@ -39,6 +40,7 @@ from tracewhale.tracing import tracefile
 )
 @click.option("--force", is_flag=True, help="Let the new image take the name of its original.")
 @click.option("--trace-out", metavar="FILE", help="Write the trace to FILE, too.")
+@report_option
 @options.report_options
 @verb
 def run(
@@ -58,6 +60,7 @@ def run(
     destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)
     allowed = limits(given)
+    check_places(given["reports"])
     if trace_out:
         tracefile.check_place(trace_out)
     named = job.name or given["service"]
@@ -79,7 +82,9 @@ def run(
             on_trace=lambda trace: tracefile.write(trace, trace_out) if trace_out else None,
             limits=allowed,
             cache=TraceCache(given["cache"]) if given["cache"] else None,
+            with_removed=bool(given["reports"]),
         )
+        write_reports(given["reports"], report)
         accept(given["lock"], report)
         write_junit(given["junit"], report)
         show(report, form)

@@ -46,6 +46,11 @@ def _ledger(target: str) -> Ledger:
     if os.path.isfile(target):
         value = read_report(target)
         return from_report(value) if value is not None else _of_trace(target)
+    return label_of(target)
+
+
+def label_of(target: str) -> Ledger:
+    """Return the reasons in an image's label. Raises UsageError if it has none."""
     with context(JSON, interactive=False) as current:
         with Engines(lambda text: None).open(target, Request(command=("true",))) as opened_target:
             ledger = of_config(opened_target.config)

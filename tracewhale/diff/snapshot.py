@@ -11,9 +11,9 @@ from typing import Any
 from tracewhale.errors import UsageError
 from tracewhale.packages import Databases
 from tracewhale.rootfs.tree import Entry, Kind, View
+from tracewhale.rootfs.walk import walk
 from tracewhale.tracing.events import Trace
 
-RUNTIME = ("/proc", "/sys", "/dev")
 SHOWN_CONFIG = ("Entrypoint", "Cmd", "Env", "User", "WorkingDir", "ExposedPorts", "Volumes", "StopSignal",
                 "Healthcheck", "Shell", "Labels")  # fmt: skip
 CAPABILITY = "security.capability"
@@ -56,7 +56,7 @@ class Snapshot:
 def of_view(name: str, view: View, config: Mapping[str, Any]) -> Snapshot:
     """Return an image: every path of it, with its packages and configuration; contents are hashed when
     compared."""
-    entries = dict(_walk(view))
+    entries = dict(walk(view))
     inventory = Databases(view).find(entries, licences=False)[0]
     packages: dict[str, tuple[str, ...]] = {}
     for owned in inventory.kept:
@@ -71,19 +71,6 @@ def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         value = {key: each for key, each in value.items() if len(str(each)) < LABEL_LIMIT}
     return str(value)
-
-
-def _walk(view: View) -> Iterable[tuple[str, Entry]]:
-    level = ["/"]
-    while level:
-        view.prefetch(level)
-        following = []
-        for directory in level:
-            for entry in (view.listing(directory) or {}).values():
-                yield entry.path, entry
-                if entry.kind is Kind.DIRECTORY and entry.path not in RUNTIME:
-                    following.append(entry.path)
-        level = following
 
 
 def _facts(entry: Entry) -> FileFacts:

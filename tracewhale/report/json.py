@@ -8,8 +8,10 @@ from importlib.resources import files
 from typing import Any
 
 from tracewhale import __version__
+from tracewhale.errors import UsageError
 from tracewhale.packages import Package
 from tracewhale.plan.model import Absent, Plan
+from tracewhale.report.document import Document
 from tracewhale.report.model import Report, absent_paths, libraries, missed
 from tracewhale.rootfs.tree import Kind
 from tracewhale.verification import verdict
@@ -29,6 +31,15 @@ def dumps(report: Report) -> str:
     return json.dumps(to_json(report), sort_keys=True) + "\n"
 
 
+def dumps_document(document: Document) -> str:
+    """Return a report as it was read. Raises UsageError for an image's label, which holds no whole one."""
+    if document.value is None:
+        raise UsageError(
+            "An image's label does not hold a whole report.", "Give its trace, or what plan --json prints."
+        )
+    return json.dumps(document.value, sort_keys=True) + "\n"
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """Return the report in plain JSON values."""
     return {
@@ -44,8 +55,33 @@ def to_json(report: Report) -> dict[str, Any]:
         "seconds": {stage: round(took, 3) for stage, took in report.seconds},
         "notes": list(report.notes),
         "left_out": [{"path": path, "reason": reason} for path, reason in report.left_out],
+        "removed": _removed(report),
+        "accepted": _accepted(report),
         "error": _error(report),
     }
+
+
+def _removed(report: Report) -> dict[str, Any] | None:
+    removed = report.removed
+    if removed is None:
+        return None
+    return {
+        "files": removed.files,
+        "bytes": removed.size,
+        "complete": removed.complete,
+        "places": [
+            {"path": each.path, "files": each.files, "bytes": each.size, "directory": each.directory}
+            for each in removed.places
+        ],
+        "packages": [{"id": name, "files": files, "bytes": size} for name, files, size in removed.packages],
+    }
+
+
+def _accepted(report: Report) -> dict[str, Any] | None:
+    accepted = report.accepted
+    if accepted is None:
+        return None
+    return {"bytes": accepted.size, "new": list(accepted.new), "gone": list(accepted.gone)}
 
 
 def _error(report: Report) -> dict[str, Any] | None:
@@ -196,6 +232,15 @@ def _trace(report: Report) -> dict[str, Any] | None:
                 "status": s.status,
                 "requests": len(s.exchanges),
                 "growth": list(s.growth),
+                "exchanges": [
+                    {
+                        "request": str(exchange.request),
+                        "status": exchange.answer.status if exchange.answer else 0,
+                        "type": exchange.answer.type if exchange.answer else "",
+                        "size": exchange.answer.size if exchange.answer else 0,
+                    }
+                    for exchange in s.exchanges
+                ],
             }
             for s in trace.steps
         ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tracewhale.errors import TraceWhaleError
 from tracewhale.plan.model import Absent, Plan, Why
+from tracewhale.report.removed import Removed
 from tracewhale.tracing.events import Counters, Trace
 from tracewhale.verification import Verification
 
@@ -49,12 +50,22 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the lock file accepted before: the image's bytes, and paths that are new and gone since."""
+
+    size: int
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All of one command's result; what a command did not do is None.
 
     ``seconds`` are those of each stage in the order of their beginning. ``error`` is why the command failed,
     if it did: the new image does not behave the same, or what the library raised. ``left_out`` are kept
-    paths of which an image can hold nothing, or not all, as pairs of a path and why.
+    paths of which an image can hold nothing, or not all, as pairs of a path and why. ``removed`` is looked
+    for only where a report needs it; ``accepted`` is what the lock file says.
     """
 
     command: str
@@ -68,6 +79,8 @@ class Report:
     notes: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     error: TraceWhaleError | None = None
+    removed: Removed | None = None
+    accepted: Accepted | None = None
 
     @property
     def counters(self) -> Counters | None:

@@ -1,0 +1,48 @@
+"""Paths that somebody marked, and the files that give them to --include-from and --exclude-from."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+
+from tracewhale.errors import UsageError
+
+
+class Marks:
+    """What is to be kept and left out. Each change is in the files at once."""
+
+    def __init__(self, name: str) -> None:
+        self.include_file, self.exclude_file = f"{name}.include", f"{name}.exclude"
+        self.included: dict[str, None] = {}
+        self.excluded: dict[str, None] = {}
+
+    def toggle(self, path: str, *, kept: bool) -> bool:
+        """Mark a kept path to be left out, another to be kept, or take its mark away; whether it has one now.
+
+        Raises UsageError for a path that a line cannot hold, or files that cannot be written.
+        """
+        if path != path.strip() or len(path.splitlines()) != 1:
+            raise UsageError("A line of a file cannot hold this path.", "Use --include or --exclude.")
+        marks = self.excluded if kept else self.included
+        marked = path not in marks
+        if marked:
+            marks[path] = None
+        else:
+            del marks[path]
+        self._write(self.include_file, self.included)
+        self._write(self.exclude_file, map(glob.escape, self.excluded))
+        return marked
+
+    def _write(self, place: str, lines: Iterable[str]) -> None:
+        text = "".join(f"{line}\n" for line in lines)
+        try:
+            if not text:
+                with suppress(FileNotFoundError):
+                    os.unlink(place)
+                return
+            with open(place, "w", encoding="utf-8", errors="surrogateescape") as file:
+                file.write(text)
+        except OSError as error:
+            raise UsageError(f"{place} cannot be written: {error.strerror}.", "Give --marks NAME.") from error

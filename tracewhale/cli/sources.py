@@ -1,0 +1,35 @@
+"""What a report is made of: an image that TraceWhale made, a trace file, or a report in JSON."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from tracewhale import pipeline
+from tracewhale.cli import options
+from tracewhale.cli.verb import context
+from tracewhale.cli.why import label_of, read_report
+from tracewhale.engines.registry import Engines
+from tracewhale.report.document import Document, of_ledger, of_value
+from tracewhale.report.formats import JSON
+from tracewhale.report.json import to_json
+from tracewhale.tracing import tracefile
+
+
+def document_of(source: str, given: Mapping[str, Any]) -> Document:
+    """Return the report of a source; ``given`` are a verb's plan options, for a trace.
+
+    The target of a trace must still be there: its files are looked at, those that are not kept, too.
+    """
+    if not os.path.isfile(source):
+        return of_ledger(source, label_of(source))
+    value = read_report(source)
+    if value is not None:
+        return of_value(value)
+    settings = options.plan_settings(dict(given))
+    with context(JSON) as current:
+        engines = Engines(current.progress)
+        found = [tracefile.read(source)]
+        report = pipeline.plan(engines, found, settings, current, with_removed=True)
+    return of_value(to_json(report))

@@ -1,0 +1,299 @@
+"""A report as it is shown to people: read from JSON or from an image's label, and checked.
+
+Reports come from strangers, too: whatever a file says, the fields here have the types that they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from tracewhale.errors import UsageError
+from tracewhale.why import Ledger, from_report
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One kept path. ``kind`` is one of rootfs.tree.Kind's values, ``size`` the bytes of a regular file."""
+
+    path: str
+    kind: str = "file"
+    size: int = 0
+    mode: int = 0
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """A package of the original: how many bytes of its files are kept and removed.
+
+    ``whole`` is None where it is not known whether all of it is kept.
+    """
+
+    id: str
+    kind: str
+    name: str
+    version: str
+    files: int = 0
+    size: int = 0
+    removed: int = 0
+    whole: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Removed files: one, or what is below a directory and in no place of its own."""
+
+    path: str
+    files: int
+    size: int
+    directory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A title with what it counts before and after (paths of the attack surface, of libraries)."""
+
+    title: str
+    before: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request and the original's answer; ``difference`` is what the new image answers otherwise."""
+
+    text: str
+    status: int
+    type: str
+    size: int
+    difference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What belongs to something of which the run used a part: bytes that are kept and left out."""
+
+    kind: str
+    name: str
+    because: str
+    kept: int
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Document:
+    """All that a report says; what the source does not know is empty or None.
+
+    ``sizes`` are the bytes of the original and of the new image, ``accepted`` what the lock file says: bytes,
+    new paths, paths that are gone. ``growth`` counts the known accesses after each slice of the run.
+    ``value`` is the report as JSON has it.
+    """
+
+    name: str
+    ledger: Ledger
+    target: str = ""
+    command: str = ""
+    tool: str = ""
+    image: str = ""
+    files: tuple[File, ...] = ()
+    sizes: tuple[int, int] | None = None
+    start: tuple[str, ...] = ()
+    verified: bool | None = None
+    verdict: str = ""
+    error: str = ""
+    rounds: int = 0
+    added: tuple[str, ...] = ()
+    requests: tuple[Request, ...] = ()
+    unstable: int = 0
+    steps: tuple[tuple[str, str, int], ...] = ()
+    growth: tuple[int, ...] = ()
+    packages: tuple[Package, ...] = ()
+    libraries: tuple[Group, ...] = ()
+    surface: tuple[Group, ...] = ()
+    possible: tuple[tuple[str, str], ...] = ()
+    missing: tuple[tuple[str, str], ...] = ()
+    level: str = ""
+    levels: tuple[tuple[str, int], ...] = ()
+    units: tuple[Unit, ...] = ()
+    places: tuple[Place, ...] | None = None
+    complete: bool = True
+    notes: tuple[str, ...] = ()
+    seconds: tuple[tuple[str, float], ...] = ()
+    accesses: int = 0
+    probe: str = ""
+    accepted: tuple[int, tuple[str, ...], tuple[str, ...]] | None = None
+    value: Any = None
+
+    @property
+    def kept_size(self) -> int:
+        """Bytes of the kept files."""
+        return sum(file.size for file in self.files)
+
+    @property
+    def removed_size(self) -> int:
+        """Bytes of the removed files; 0 where they were not looked for."""
+        return sum(place.size for place in self.places or ())
+
+    @property
+    def removed_files(self) -> int:
+        """How many files were removed; 0 where they were not looked for."""
+        return sum(place.files for place in self.places or ())
+
+
+def of_ledger(name: str, ledger: Ledger) -> Document:
+    """Return what an image's label tells: paths, best reasons, sizes and packages."""
+    files = tuple(
+        File(path, size=ledger.sizes.get(path, 0), kind=_kind(ledger, path)) for path in ledger.reasons
+    )
+    return Document(name, ledger, name, files=files, packages=_packages(ledger, {}, {}))
+
+
+def _kind(ledger: Ledger, path: str) -> str:
+    """A label does not say of what kind a path is, but only files have sizes."""
+    return "file" if ledger.sizes.get(path) else ""
+
+
+def of_value(value: Any) -> Document:
+    """Return what a report in JSON says. Raises UsageError if it has no plan, or is malformed."""
+    ledger = from_report(value)
+    try:
+        return _document(value, ledger)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise UsageError(
+            f"The file has no report that can be read ({error!r}).",
+            "Give what `tracewhale run --json` or `plan --json` prints.",
+        ) from error
+
+
+def _document(value: Any, ledger: Ledger) -> Document:
+    plan, built, trace = value["plan"], value.get("built"), value.get("trace") or {}
+    verification, removed = value.get("verification"), value.get("removed")
+    target = str(value["target"])
+    gone = {str(p["id"]): int(p["bytes"]) for p in removed["packages"]} if removed else {}
+    whole = {str(p["id"]): bool(p["whole"]) for p in plan["packages"]["kept"]}
+    steps = list(trace.get("steps") or ())
+    answers = (verification or {}).get("answers") or {}
+    error, accepted = value.get("error"), value.get("accepted")
+    return Document(
+        name=str(built["name"]) if built else target,
+        ledger=ledger,
+        target=target,
+        command=str(value.get("command", "")),
+        tool=str((value.get("tool") or {}).get("version", "")),
+        image=str(value.get("image", "")),
+        files=_each(plan["files"], _file),
+        sizes=(int(built["original_size"]), int(built["size"])) if built else None,
+        start=_texts(built.get("start") or ()) if built else (),
+        verified=None if verification is None else bool(verification["verified"]),
+        verdict=str((verification or {}).get("verdict", "")),
+        error=str(error["what"]) if error else "",
+        rounds=int((verification or {}).get("rounds", 0)),
+        added=_texts((verification or {}).get("added") or ()),
+        requests=_requests(steps, answers),
+        unstable=int(answers.get("unstable", 0)),
+        steps=tuple((str(s["kind"]), str(s["argument"]), int(s["status"])) for s in steps),
+        growth=tuple(int(count) for step in steps for count in step.get("growth") or ()),
+        packages=_packages(ledger, whole, gone),
+        libraries=_libraries(plan["libraries"]),
+        surface=_each(plan["surface"].items(), lambda pair: _surface(*pair)),
+        possible=_each(plan["libraries"]["possible"], lambda p: (str(p["path"]), str(p["named_by"]))),
+        missing=_each(plan["missing"]["libraries"], lambda m: (str(m["library"]), str(m["needed_by"]))),
+        level=str(plan["units"]["level"]),
+        levels=tuple((str(name), int(size)) for name, size in plan["units"]["levels"].items()),
+        units=_each(plan["units"]["found"], _unit),
+        places=_each(removed["places"], _place) if removed else None,
+        complete=bool(removed["complete"]) if removed else True,
+        notes=_texts(value.get("notes") or ()),
+        seconds=tuple((str(name), float(took)) for name, took in (value.get("seconds") or {}).items()),
+        accesses=int(trace.get("events", 0)),
+        probe=str(trace.get("probe", "")),
+        accepted=_accepted(accepted) if accepted else None,
+        value=value,
+    )
+
+
+def _accepted(value: Any) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
+    return int(value["bytes"]), _texts(value["new"]), _texts(value["gone"])
+
+
+def _each(values: Any, make: Callable[[Any], T]) -> tuple[T, ...]:
+    return tuple(make(value) for value in values)
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    return _each(values, str)
+
+
+def _file(value: Any) -> File:
+    owner = f"{int(value['uid'])}:{int(value['gid'])}"
+    return File(str(value["path"]), str(value["kind"]), max(0, int(value["size"])), int(value["mode"]), owner)
+
+
+def _place(value: Any) -> Place:
+    size = max(0, int(value["bytes"]))
+    return Place(str(value["path"]), max(0, int(value["files"])), size, bool(value["directory"]))
+
+
+def _unit(value: Any) -> Unit:
+    kind, name, because = str(value["kind"]), str(value["name"]), str(value["because"])
+    return Unit(kind, name, because, int(value["kept"]), int(value["left_out"]))
+
+
+def _surface(name: str, change: Any) -> Group:
+    title = {"setuid": "setuid files"}.get(name, str(name).replace("_", " "))
+    return Group(title, _texts(change["before"]), _texts(change["left"]))
+
+
+LIBRARIES = {
+    "both": "by the trace and the closure",
+    "traced": "only by the trace",
+    "closure": "only by the closure",
+    "other": "by rules, units and options",
+}
+
+
+def _libraries(value: Any) -> tuple[Group, ...]:
+    return tuple(Group(title, left=_texts(value[name])) for name, title in LIBRARIES.items())
+
+
+def _requests(steps: list[Any], answers: Any) -> tuple[Request, ...]:
+    differences = {str(d["request"]): str(d["what"]) for d in answers.get("differences") or ()}
+    return tuple(
+        Request(
+            str(e["request"]),
+            int(e["status"]),
+            str(e["type"]),
+            int(e["size"]),
+            differences.get(str(e["request"]), ""),
+        )
+        for step in steps
+        for e in step.get("exchanges") or ()
+    )
+
+
+def _packages(ledger: Ledger, whole: Mapping[str, bool], gone: Mapping[str, int]) -> tuple[Package, ...]:
+    """Every package, those of which most is kept first; then those of which nothing is."""
+    files: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for path, names in ledger.packages.items():
+        for name in names:
+            files[name] = files.get(name, 0) + 1
+            sizes[name] = sizes.get(name, 0) + ledger.sizes.get(path, 0)
+    found = [
+        Package(name, *_parts(name), files[name], sizes[name], gone.get(name, 0), whole.get(name))
+        for name in files
+    ]
+    rest = dict.fromkeys((*ledger.left_out, *gone))
+    found += [Package(name, *_parts(name), removed=gone.get(name, 0)) for name in rest if name not in files]
+    return tuple(sorted(found, key=lambda p: (not p.files, -p.size, -p.removed, p.id)))
+
+
+def _parts(identity: str) -> tuple[str, str, str]:
+    """Type, name and version of ``TYPE:NAME@VERSION``; a name may have an @ of its own."""
+    kind, _, rest = identity.partition(":")
+    name, _, version = rest.rpartition("@")
+    return kind, name or rest, version

@@ -1,0 +1,119 @@
+"""A report as Markdown for the comment of a pull request: sizes, the verdict, growth against the lock file.
+
+What an image says stands in code spans, in which neither HTML, links, mentions nor tables have a meaning
+(GitHub Flavored Markdown, 6.1).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from tracewhale.printable import printable
+from tracewhale.report.document import Document
+from tracewhale.report.sizes import human
+
+MOST = 50
+"""Names shown of a list before the rest is only counted."""
+
+LONGEST = 300
+"""Characters of a name or a sentence that are shown."""
+
+
+def render(document: Document) -> str:
+    """Return the report as Markdown."""
+    return "".join(f"{line}\n" for line in _lines(document))
+
+
+def code(text: str) -> str:
+    """Return text as a code span, whatever is in it, that may also stand in a table."""
+    text = printable(text)
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    # A code span ends at a run of backticks of its own length; a | ends a table's cell even in one.
+    text = text.replace("|", "\u2758")
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence} {text} {fence}" if text[:1] == "`" or text[-1:] == "`" else f"{fence}{text}{fence}"
+
+
+def _lines(document: Document) -> Iterator[str]:
+    yield f"### {code(document.name)}"
+    yield ""
+    yield _verdict(document)
+    yield ""
+    yield "| | original | new image |"
+    yield "|---|--:|--:|"
+    yield from _rows(document)
+    yield from _differences(document)
+    yield from _growth(document)
+    yield from _later(document)
+
+
+def _verdict(document: Document) -> str:
+    if document.error:
+        return f"❌ **Failed:** {code(document.error)}"
+    if document.verified is None:
+        return "⚪ **Not verified:** the new image was not run."
+    return f"{'✅ **Verified:**' if document.verified else '❌ **Not alike:**'} {code(document.verdict)}"
+
+
+def _rows(document: Document) -> Iterator[str]:
+    known = document.places is not None
+    if document.sizes is not None:
+        original, new = document.sizes
+        share = f" ({100 * new / original:.0f} %)" if original else ""
+        yield f"| size | {human(original) if original else 'not known'} | {human(new)}{share} |"
+    original_files = human(document.kept_size + document.removed_size) if known else "not known"
+    yield f"| files | {original_files} | {human(document.kept_size)} |"
+    kept = [package for package in document.packages if package.files]
+    if document.packages:
+        parts = sum(package.whole is False for package in kept)
+        yield f"| packages | {len(document.packages)} | {len(kept)}, {parts} of them in part |"
+    for group in document.surface:
+        yield f"| {group.title} | {len(group.before)} | {len(group.left)} |"
+
+
+def _differences(document: Document) -> Iterator[str]:
+    some = [request for request in document.requests if request.difference]
+    if some:
+        yield ""
+        yield "Answered otherwise:"
+        yield ""
+    yield from (f"- {code(request.text)}: {code(request.difference)}" for request in some[:MOST])
+
+
+def _growth(document: Document) -> Iterator[str]:
+    if document.accepted is None:
+        return
+    before, new, gone = document.accepted
+    yield ""
+    if document.sizes is not None:
+        change = document.sizes[1] - before
+        words = f"{'+' if change >= 0 else '-'}{human(abs(change))}"
+        share = f" ({100 * change / before:+.1f} %)" if before else ""
+        yield f"**Since the lock file:** {words}{share}, {len(new)} new paths, {len(gone)} gone."
+    else:
+        yield f"**Since the lock file:** {len(new)} new paths, {len(gone)} gone."
+    yield from _folded("new paths", new)
+    yield from _folded("paths that are gone", gone)
+
+
+def _later(document: Document) -> Iterator[str]:
+    some = [unit for unit in document.units if unit.left_out]
+    if some:
+        size = human(sum(unit.left_out for unit in some))
+        yield ""
+        yield f"Left out for want of room: {size} of what belongs to what the run used."
+        yield from _folded("parts", [f"{unit.name} {human(unit.left_out)}" for unit in some])
+
+
+def _folded(title: str, names: Sequence[str]) -> Iterator[str]:
+    if not names:
+        return
+    yield ""
+    yield f"<details><summary>{len(names)} {title}</summary>"
+    yield ""
+    yield from (f"- {code(name)}" for name in names[:MOST])
+    if len(names) > MOST:
+        yield f"- and {len(names) - MOST} more"
+    yield ""
+    yield "</details>"

@@ -1,0 +1,103 @@
+"""What the original image has and the new one has not, added up by place and by package."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from tracewhale.packages import Databases
+from tracewhale.plan.model import Plan
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
+from tracewhale.rootfs.walk import walk
+from tracewhale.units import Scene
+
+SHARE = 1000
+"""A place has a row of its own if it holds more than one part in so many of all removed bytes."""
+
+MOST = 200_000
+"""Entries of the original that are looked at: a whole machine may have millions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Removed files in one place: a file, or what is below a directory and in no place of its own."""
+
+    path: str
+    files: int
+    size: int
+    directory: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Regular files of the original that are not kept, and their bytes; both summed.
+
+    ``packages`` are triples of a package (``TYPE:NAME@VERSION``), files and bytes, the largest first.
+    ``complete`` is false if the original has more entries than were looked at.
+    """
+
+    files: int = 0
+    size: int = 0
+    places: tuple[Place, ...] = ()
+    packages: tuple[tuple[str, int, int], ...] = ()
+    complete: bool = True
+
+
+def survey(view: View, plan: Plan, most: int = MOST) -> Removed:
+    """Return what a plan leaves out of the original, whose directories are all read for it."""
+    entries = list(islice(walk(view), most + 1))
+    gone = [e for _, e in entries[:most] if e.kind is Kind.FILE and e.path not in plan.kept]
+    kept = {path: each.entry for path, each in plan.kept.items()}
+    return Removed(
+        len(gone),
+        sum(entry.size for entry in gone),
+        places({entry.path: entry.size for entry in gone}),
+        _packages(view, kept, gone),
+        len(entries) <= most,
+    )
+
+
+def places(sizes: Mapping[str, int]) -> tuple[Place, ...]:
+    """Add up removed files, by path with their bytes, to places in the order of their paths.
+
+    What is too small for a row is in that of the nearest directory above it.
+    """
+    below: Counter[str] = Counter()
+    for path, size in sizes.items():
+        for directory in _above(path):
+            below[directory] += size
+    least = sum(sizes.values()) / SHARE
+    files: Counter[tuple[str, bool]] = Counter()
+    total: Counter[tuple[str, bool]] = Counter()
+    for path, size in sizes.items():
+        large = size > least
+        place = path if large else next((d for d in _above(path) if below[d] > least or d == "/"), "/")
+        files[place, not large] += 1
+        total[place, not large] += size
+    return tuple(
+        Place(path, files[path, is_dir], total[path, is_dir], is_dir) for path, is_dir in sorted(files)
+    )
+
+
+def _above(path: str) -> Iterable[str]:
+    """The directories of a path, the nearest first."""
+    while path != "/":
+        path = parent(path)
+        yield path
+
+
+def _packages(
+    view: View, kept: Mapping[str, Entry], gone: Iterable[Entry]
+) -> tuple[tuple[str, int, int], ...]:
+    owners = Scene(view, kept, frozenset(), contents=Databases(view).contents(kept))
+    files: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for entry in gone:
+        if (contents := owners.owner(entry.path)) is not None:
+            package = contents.package
+            name = f"{package.kind}:{package.title}@{package.version}"
+            files[name] += 1
+            total[name] += entry.size
+    return tuple((name, files[name], total[name]) for name in sorted(files, key=lambda n: (-total[n], n)))

@@ -1,0 +1,30 @@
+"""Every entry of a tree, directory by directory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from tracewhale.rootfs.tree import Entry, Kind, View
+
+BATCH = 1000
+"""Directories that are read in one exchange."""
+
+RUNTIME = ("/proc", "/sys", "/dev")
+"""Directories that a container runtime mounts: what an image has in them is never seen."""
+
+
+def walk(view: View) -> Iterator[tuple[str, Entry]]:
+    """Yield every path of a tree with its entry, but what is below RUNTIME, level by level.
+
+    Directories are read as they are needed, many in one exchange: who stops early reads little more.
+    """
+    pending = deque(["/"])
+    while pending:
+        some = [pending.popleft() for _ in range(min(BATCH, len(pending)))]
+        view.prefetch(some)
+        for directory in some:
+            for entry in (view.listing(directory) or {}).values():
+                yield entry.path, entry
+                if entry.kind is Kind.DIRECTORY and entry.path not in RUNTIME:
+                    pending.append(entry.path)
