@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tracewhale.cli.signals import Ended, signals
+from tracewhale.cli.signals import Termination, signals
 from tracewhale.pipeline import Context
 
 
@@ -26,6 +26,6 @@ def test_a_signal_that_a_finalizer_swallows_ends_the_work_at_the_next_stage(
     current = Context()
     with signals(current):
         Finalized()
-        assert ignored == [Ended]
-        with pytest.raises(Ended), current.stage("plan", "planning"):
+        assert ignored == [Termination]
+        with pytest.raises(Termination), current.stage("plan", "planning"):
             pytest.fail("the work went on")

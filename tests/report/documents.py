@@ -6,8 +6,8 @@ import random
 from dataclasses import replace
 from typing import Any
 
-from tests.made import planned
-from tracewhale.driving.alike import Answers, Difference
+from tests.sample_images import plan_sample
+from tracewhale.driving.alike import AnswerDifference, Answers
 from tracewhale.report.json import to_json
 from tracewhale.report.model import Accepted, Built, Report
 from tracewhale.report.removed import Removed, places, survey
@@ -21,13 +21,13 @@ EVIL = "</script><script>window.hit=1</script><img src=x onerror=window.hit=1>"
 
 def report() -> Report:
     """A whole run: verified, with requests of which one is answered otherwise, and removed files."""
-    made, plan = planned()
+    made, plan = plan_sample()
     exchanges = (
         Exchange(HttpRequest("GET", "/"), Answer(200, "text/html", size=12)),
         Exchange(HttpRequest("GET", "/other"), Answer(404, "text/plain", size=3)),
     )
     steps = (Step("http", "/", exchanges=exchanges, growth=(3, 5, 5, 5)),)
-    answers = Answers(2, 1, 0, (Difference("GET /other", "status 404 and 500"),))
+    answers = Answers(2, 1, 0, (AnswerDifference("GET /other", "status 404 and 500"),))
     comparison = Comparison((), (0, 0), Output.NOT_COMPARED, answers=answers)
     return Report(
         "run",

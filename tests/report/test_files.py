@@ -9,8 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from tests.made import planned
 from tests.report.documents import hostile, report
+from tests.sample_images import plan_sample
 from tracewhale.report.document import of_value
 from tracewhale.report.formats import FILE_FORMATS, HTML, JSON, MARKDOWN, NCDU, format_of
 from tracewhale.report.json import schema, to_json
@@ -102,7 +102,7 @@ def test_the_ending_says_the_form(name: str, form: str) -> None:
 
 
 def test_what_is_removed_is_counted_with_its_packages() -> None:
-    made, plan = planned("/opt/app/main")
+    made, plan = plan_sample("/opt/app/main")
     removed = survey(made.view, plan)
     assert "/opt/app/main" not in [place.path for place in removed.places]
     assert sum(place.size for place in removed.places) == removed.size
@@ -112,7 +112,7 @@ def test_what_is_removed_is_counted_with_its_packages() -> None:
 
 
 def test_a_tree_that_is_too_large_is_looked_at_in_part_and_said_to_be() -> None:
-    made, plan = planned("/opt/app/main")
+    made, plan = plan_sample("/opt/app/main")
     assert not survey(made.view, plan, most=5).complete
 
 
