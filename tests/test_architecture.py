@@ -43,13 +43,16 @@ LAYERS = {
     "engines": "errors platforms rootfs tracing driving probe image running adoption",
     "outcome": "errors printable tracing",
     "project": "errors tracing",
-    "stages": "errors rootfs tracing outcome project plan verification report image running engines",
-    "examine": "errors platforms printable rootfs tracing diagnosis verification running engines stages",
-    "repair": "errors rootfs diagnosis plan image engines stages examine",
-    "pipeline": "errors tracing outcome project plan adoption watching verification report "
+    "context": "errors rootfs tracing running engines",
+    "stages": "errors context rootfs tracing outcome project plan verification report image running engines",
+    "examine": "errors context platforms printable rootfs tracing diagnosis verification running engines "
+    "stages",
+    "repair": "errors context rootfs diagnosis plan image engines stages examine",
+    "pipeline": "errors context tracing outcome project plan adoption watching verification report "
     "image running engines stages examine",
     "doctor": "errors probe running engines",
-    "cli": "errors printable rootfs tracing driving probe closure rules units plan verification report "
+    "cli": "errors context printable rootfs tracing driving probe closure rules units plan verification "
+    "report "
     "image running engines project doctor watching pipeline diagnosis examine repair why diff",
     "__main__": "cli",
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from tracewhale import diagnosis
+from tracewhale.context import Context
 from tracewhale.diagnosis import Case, Contents, Diagnosis, User
 from tracewhale.diagnosis.remembered import RememberedTree
 from tracewhale.engines.base import EndedContainer, Engine, Request, Target
@@ -24,7 +25,7 @@ from tracewhale.printable import printable
 from tracewhale.rootfs.tree import Tree, View
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.run import Run, argv_of, environment_of, user_of
-from tracewhale.stages import Context, Job, hold
+from tracewhale.stages import Job, hold
 from tracewhale.tracing.events import Outcome, Trace
 from tracewhale.verification.output import Output, compare_output
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tracewhale.adoption import adopt
+from tracewhale.context import Context
 from tracewhale.engines import output
 from tracewhale.engines.base import Engine, Request, Target
 from tracewhale.engines.names import Name
@@ -28,7 +29,6 @@ from tracewhale.report.model import Accepted, Built, Report
 from tracewhale.report.removed import Removed, survey
 from tracewhale.running.snapshot import NO_SNAPSHOT
 from tracewhale.stages import (
-    Context,
     Job,
     Making,
     build_image,
@@ -46,7 +46,6 @@ from tracewhale.verification import Comparison, Verification, difference, listed
 from tracewhale.watching import MissingPath, Watcher
 
 __all__ = [
-    "Context",
     "Job",
     "attach",
     "build",

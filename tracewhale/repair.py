@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tracewhale.context import Context
 from tracewhale.diagnosis import Diagnosis, Finding, Sure
 from tracewhale.engines.base import Engine, Rebuilt
 from tracewhale.engines.names import Name
@@ -16,7 +17,7 @@ from tracewhale.image.recipe import PLAIN
 from tracewhale.plan.model import RUNTIME_PATHS, Kept, Plan, Reason, Why
 from tracewhale.rootfs.patched import PatchedTree
 from tracewhale.rootfs.tree import ROOT, Entry, Kind, View
-from tracewhale.stages import Context, Job, hold, name_of, original_of
+from tracewhale.stages import Job, hold, name_of, original_of
 
 ROUNDS = 8
 """How often an image is mended and run before the repair gives up."""

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tracewhale.cli.signals import Termination, signals
-from tracewhale.pipeline import Context
+from tracewhale.context import Context
 
 
 class Finalized:

@@ -15,13 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tracewhale.context import Context
 from tracewhale.diagnosis import Diagnosis
 from tracewhale.diagnosis.text import render
 from tracewhale.engines.base import Request
 from tracewhale.engines.registry import Engines
 from tracewhale.examine import Help, examine
 from tracewhale.running.options import parse_options
-from tracewhale.stages import Context, Job
+from tracewhale.stages import Job
 from tracewhale.tracing.events import Step
 
 

@@ -16,11 +16,12 @@ from docker.models.containers import Container
 
 from tests.e2e.tool import refusal, tracewhale
 from tracewhale import pipeline
+from tracewhale.context import Context
 from tracewhale.engines.base import Request
 from tracewhale.engines.probes import SEES_ALL, Probe
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
-from tracewhale.pipeline import Context, Job
+from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options, Plan, Why
 from tracewhale.plan.passes import make_plan
 from tracewhale.report.json import schema

@@ -10,10 +10,11 @@ import pytest
 
 from tests.pipeline.fake import FakeTarget, engine, result
 from tracewhale import pipeline
+from tracewhale.context import Context
 from tracewhale.engines.names import DOCKER, Name
 from tracewhale.errors import CommandFailed, EngineError, UsageError, VerificationFailed
 from tracewhale.image.recipe import Recipe
-from tracewhale.pipeline import Context, Job
+from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
 from tracewhale.report.formats import FORMATS, JSON, TEXT
 from tracewhale.report.model import Report

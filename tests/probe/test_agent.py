@@ -17,9 +17,8 @@ import pytest
 
 from tests.probe.tracing import SECONDS, Agent, agent, trace
 from tracewhale.tracing.events import Access, FailedProcess
-from tracewhale.tracing.stream import (
+from tracewhale.tracing.records import (
     AccessRecord,
-    Collector,
     CountersRecord,
     EndRecord,
     FailureRecord,
@@ -27,6 +26,7 @@ from tracewhale.tracing.stream import (
     Listening,
     StartRecord,
 )
+from tracewhale.tracing.stream import Collector
 
 Program = Callable[..., Path]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.probe.tracing import SECONDS, agent, trace
-from tracewhale.tracing.stream import StartRecord
+from tracewhale.tracing.records import StartRecord
 
 STATUS = "/proc/self/status"
 # Not FDSize: the kernel sizes a process's table by the highest descriptor of the process that forked it.

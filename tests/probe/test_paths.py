@@ -12,9 +12,7 @@ import pytest
 
 from tests.probe.tracing import python, trace
 from tracewhale.tracing.events import Exec
-from tracewhale.tracing.stream import (
-    AccessRecord,
-)
+from tracewhale.tracing.records import AccessRecord
 
 Program = Callable[..., Path]
 

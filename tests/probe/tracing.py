@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracewhale.tracing.events import Event
-from tracewhale.tracing.stream import AccessRecord, Collector, CountersRecord, Record
+from tracewhale.tracing.records import AccessRecord, CountersRecord, Record
+from tracewhale.tracing.stream import Collector
 
 SECONDS = 120
 

@@ -12,13 +12,10 @@ from hypothesis import strategies as st
 
 from tracewhale.errors import ProbeError, TraceLost
 from tracewhale.tracing.events import Access, Counters, Event, Exec, UnresolvedPath
-from tracewhale.tracing.stream import (
-    RECORD_LIMIT,
+from tracewhale.tracing.records import (
     AccessRecord,
     Busy,
-    Collector,
     CountersRecord,
-    Decoder,
     EndRecord,
     ExecRecord,
     FailureRecord,
@@ -28,8 +25,8 @@ from tracewhale.tracing.stream import (
     Program,
     Record,
     StartRecord,
-    decode,
 )
+from tracewhale.tracing.stream import RECORD_LIMIT, Collector, Decoder, decode
 
 
 def strings(*texts: bytes) -> bytes:

@@ -11,9 +11,10 @@ import click
 
 from tracewhale.cli.declare import apply, many
 from tracewhale.cli.steps import STEPS, order_steps, steps
+from tracewhale.context import Context
 from tracewhale.engines.docker.compose import open_project
 from tracewhale.errors import UsageError
-from tracewhale.pipeline import Context, Job
+from tracewhale.pipeline import Job
 from tracewhale.project.file import step_words
 from tracewhale.running.compose import steps_of
 

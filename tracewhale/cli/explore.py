@@ -42,7 +42,8 @@ def explore(source: str, marks: str, file_form: str | None, **given: Any) -> Non
         from tracewhale.cli.browser import Explorer
     except ModuleNotFoundError as error:
         raise UsageError(
-            f"`tracewhale explore` needs the library {error.name}.", "pip install 'tracewhale[explore]'"
+            f"`tracewhale explore` needs the library {error.name}.",
+            "Install it with: pip install 'tracewhale[explore]'",
         ) from error
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("`tracewhale explore` needs a terminal.", "Use `tracewhale report`, or --format.")

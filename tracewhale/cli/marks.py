@@ -11,7 +11,7 @@ from tracewhale.errors import UsageError
 
 
 class Marks:
-    """What is to be kept and left out. Each change is in the files at once."""
+    """The paths to keep and to leave out. Each change is in the files at once."""
 
     def __init__(self, name: str) -> None:
         self.include_file, self.exclude_file = f"{name}.include", f"{name}.exclude"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tracewhale.errors import ExitCode, Interrupted
 
 if TYPE_CHECKING:
-    from tracewhale.pipeline import Context
+    from tracewhale.context import Context
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """Signals that end the work where no command is running whose they would be."""

@@ -1,4 +1,4 @@
-"""What a report is made of: an image that TraceWhale made, a trace file, or a report in JSON."""
+"""The sources of a report: an image that TraceWhale made, a trace file, or a report in JSON."""
 
 from __future__ import annotations
 

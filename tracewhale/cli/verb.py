@@ -22,7 +22,7 @@ from tracewhale.report.model import Report
 from tracewhale.running.console import Handle
 
 if TYPE_CHECKING:
-    from tracewhale.pipeline import Context
+    from tracewhale.context import Context
 
 PROGRESS = "tracewhale.progress"
 """Under this name a command's context has what shows its progress, which ends before its report."""
@@ -102,7 +102,7 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     """
     # With all that the data passes through, and the display: large, and not needed by who only reads a file.
     from tracewhale.cli.progress import Progress
-    from tracewhale.pipeline import Context
+    from tracewhale.context import Context
 
     progress = Progress(silent=form == QUIET, lively=not interactive)
     click.get_current_context().meta[PROGRESS] = progress

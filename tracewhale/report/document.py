@@ -75,7 +75,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What belongs to something of which the run used a part: bytes that are kept and left out."""
+    """A unit of which the run used a part: its bytes that are kept and left out."""
 
     kind: str
     name: str

@@ -1,6 +1,6 @@
 """A report as Markdown for the comment of a pull request: sizes, the verdict, growth against the lock file.
 
-What an image says stands in code spans, in which neither HTML, links, mentions nor tables have a meaning
+Texts of an image stand in code spans, in which neither HTML, links, mentions nor tables have a meaning
 (GitHub Flavored Markdown, 6.1).
 """
 

@@ -51,7 +51,7 @@ class Built:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the lock file accepted before: the image's bytes, and paths that are new and gone since."""
+    """The entry of the lock file: the image's bytes, and paths that are new and gone since."""
 
     size: int
     new: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What the original image has and the new one has not, added up by place and by package."""
+"""The files that the original image has and the new one has not, added up by place and by package."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def survey(view: View, plan: Plan, most: int = MOST) -> Removed:
 def places(sizes: Mapping[str, int]) -> tuple[Place, ...]:
     """Add up removed files, by path with their bytes, to places in the order of their paths.
 
-    What is too small for a row is in that of the nearest directory above it.
+    A file that is too small for a row is in that of the nearest directory above it.
     """
     below: Counter[str] = Counter()
     for path, size in sizes.items():

@@ -20,8 +20,8 @@ from tracewhale.errors import Interrupted, TraceLost
 from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
 from tracewhale.running.stopping import DEFAULT_POLICY, reacts
 from tracewhale.tracing.events import OUTPUT_LIMIT, Observer
-from tracewhale.tracing.records import AccessRecord
-from tracewhale.tracing.stream import Collector, CountersRecord
+from tracewhale.tracing.records import AccessRecord, CountersRecord
+from tracewhale.tracing.stream import Collector
 
 STDOUT, STDERR = 1, 2
 CHUNK = 1 << 16

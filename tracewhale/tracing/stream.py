@@ -35,25 +35,6 @@ from tracewhale.tracing.records import (
     StartRecord,
 )
 
-__all__ = [
-    "AccessRecord",
-    "Busy",
-    "Collector",
-    "CountersRecord",
-    "Decoder",
-    "EndRecord",
-    "ExecRecord",
-    "FailureRecord",
-    "Feature",
-    "Hello",
-    "Listening",
-    "ProcessEndRecord",
-    "Program",
-    "Record",
-    "StartRecord",
-    "decode",
-]
-
 PROTOCOL_VERSION = 1
 RECORD_LIMIT = 1 << 20
 """Bytes that a record may have; the probe's own buffer is not larger."""

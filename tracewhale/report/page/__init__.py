@@ -25,7 +25,7 @@ MOST = 300
 
 
 def render(document: Document) -> str:
-    """Return the page. Whatever a name from an image holds is text in it, and no script of another runs."""
+    """Return the page. Names of an image are text in it, and no script but the page's own runs."""
     style, script = _resource("page.css"), _resource("page.js")
     environment = Environment(
         loader=DictLoader({"page.html": _resource("page.html")}),

@@ -33,7 +33,7 @@ KINDS = {"file": "f", "directory": "d", "symlink": "l", "": "u"}
 
 @dataclass
 class _Tables:
-    """What is written once and referred to by number."""
+    """A table of texts, each written once and referred to by number."""
 
     nodes: dict[str, int]
     texts: dict[str, int] = field(default_factory=dict)

@@ -1,0 +1,84 @@
+"""The surroundings of the stages: streams, progress, interrupts, and a stopwatch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+from tracewhale.engines.base import Progress, Target
+from tracewhale.errors import Interrupted, TraceWhaleError
+from tracewhale.rootfs.tree import View
+from tracewhale.running.console import Console, Handle
+from tracewhale.running.session import GIVEN_UP
+from tracewhale.tracing.events import Trace
+
+Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleError]
+"""A function that turns an error of a run, and its trace if there is one, into an error that says why."""
+
+
+@dataclass(slots=True)
+class Context:
+    """The surroundings of the stages: streams, the way to interrupt them, progress, and a stopwatch.
+
+    ``surroundings`` makes what is beside the target in each run: a Compose project's other services.
+    ``explain`` makes of an error of a run one that says why.
+    """
+
+    console: Console = field(default_factory=Console)
+    handle: Handle = field(default_factory=Handle)
+    progress: Progress = lambda text: None
+    surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
+    explain: Explain = lambda target, view, error, trace: error
+    running: bool = False
+    """Whether the user's command runs now, so that a signal is the command's."""
+    ended: BaseException | None = None
+    """The exception of a signal that ends the work: in a finalizer or a callback Python only prints it."""
+    _seconds: dict[str, float] = field(default_factory=dict)
+    _done: int = 0
+    _total: int = 0
+
+    @contextmanager
+    def stage(self, name: str, text: str) -> Iterator[None]:
+        """Report what is done now, and add its seconds to its stage."""
+        if self.ended is not None:
+            raise self.ended
+        self.progress(text)
+        begun = time.monotonic()
+        self._seconds.setdefault(name, 0.0)
+        try:
+            yield
+        finally:
+            self._seconds[name] += time.monotonic() - begun
+
+    @contextmanager
+    def bar(self, name: str, text: str, total: int) -> Iterator[None]:
+        """As a stage that reads or writes so many bytes, each of which is counted."""
+        with self.stage(name, text):
+            self._done, self._total = 0, total
+            yield
+            self._total = 0
+
+    def count(self, size: int) -> None:
+        """Report that so many more bytes are done of a stage that has an amount."""
+        if self._total:
+            self._done += size
+            self.console.amount(min(self._done, self._total), self._total, "")
+
+    @contextmanager
+    def command(self, text: str) -> Iterator[None]:
+        """Yield the stage in which the user's own command runs."""
+        with self.stage("trace", text):
+            self.running = True
+            try:
+                yield
+            finally:
+                self.running = False
+        if self.handle.interrupts > 1:  # the second came when the run was over but for its cleaning up
+            raise Interrupted(GIVEN_UP)
+
+    @property
+    def seconds(self) -> tuple[tuple[str, float], ...]:
+        """The seconds of each stage so far, in the order of their beginning."""
+        return tuple(self._seconds.items())
