@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit status of the command line, one for each class of error (README, "Exit codes")."""
+    """Exit status of the command line, one for each class of error (docs/exit-codes.md)."""
 
     OK = 0
     MISSING = 1
