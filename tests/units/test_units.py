@@ -107,6 +107,48 @@ def test_a_kept_link_keeps_what_it_leads_to_but_no_dangling_one_does() -> None:
     assert paths(Mechanism.LINKS, where) == ["/opt/real/file"]
 
 
+@pytest.mark.parametrize(("used", "worth"), [(True, 0.5), (False, 0.3)])
+def test_a_library_that_may_be_opened_comes_with_its_links(used: bool, worth: float) -> None:
+    made = image("/usr/lib/liba.so.1 -> liba.so.1.2", "/usr/lib/liba.so.1.2: a", "/opt/app: a")
+    where = replace(scene(made, "/opt/app"), openings=(("/opt/app", "/usr/lib/liba.so.1"),))
+    where = where if used else replace(where, used=frozenset())
+    (unit,) = found(Mechanism.DLOPEN, where)
+    assert [entry.path for entry in unit.entries] == ["/usr/lib/liba.so.1", "/usr/lib/liba.so.1.2"]
+    assert (unit.because, unit.worth, unit.whole) == ("/opt/app", worth, True)
+
+
+def test_what_a_library_that_is_not_kept_may_open_does_not_count() -> None:
+    made = image("/usr/lib/liba.so.1: a", "/usr/lib/libb.so.1: b", "/opt/app: a")
+    openings = (("/usr/lib/libb.so.1", "/usr/lib/liba.so.1"), ("/opt/app", "/usr/lib/libgone.so"))
+    assert found(Mechanism.DLOPEN, replace(scene(made, "/opt/app"), openings=openings)) == []
+
+
+FONTS = (
+    "/etc/fonts/fonts.conf: c",
+    "/usr/share/fonts/truetype/large/a.ttf: aaaa",
+    "/usr/share/fonts/truetype/small/b.ttf: b",
+    "/usr/share/fonts/truetype/small/c.otf: c",
+    "/usr/share/fonts/X11/d.pcf: d",
+)
+
+
+@pytest.mark.parametrize(
+    ("kept", "family"),
+    [
+        (
+            ["/etc/fonts/fonts.conf"],
+            ["b.ttf", "c.otf"],
+        ),
+        (["/etc/fonts/fonts.conf", "/usr/share/fonts/X11/d.pcf"], []),
+        (["/etc/issue"], []),
+    ],
+    ids=["no font", "a font", "no fontconfig"],
+)
+def test_one_family_of_fonts_where_none_is_kept(kept: list[str], family: list[str]) -> None:
+    expected = [f"/usr/share/fonts/truetype/small/{name}" for name in family]
+    assert paths(Mechanism.FONTS, scene(image(*FONTS), *kept)) == expected
+
+
 def test_what_is_mounted_is_not_the_images() -> None:
     made = image("/data/x: x", "/data/y: y")
     assert paths(Mechanism.OWN, scene(made, "/data/x")) == []

@@ -59,6 +59,7 @@ class Additions:
         self.starts = starts
         self.options = options
         self.databases = databases
+        self.resolver = resolver
         self.needs = Needs(draft, starts, resolver)
         self.closer = languages.Closer(
             draft.view, options.environment, languages.ClosureLimits(), options.memory
@@ -75,6 +76,9 @@ class Additions:
         """
         scene = self._scene(elf)
         wanted = [m for m in mechanisms if m.value not in self.options.without_units]
+        if Mechanism.DLOPEN in wanted:
+            openings = ((edge.needer, edge.path) for edge in self.resolver.possible())
+            scene = replace(scene, openings=tuple(openings))
         last = stage is Round.LAST
         named = self._named(last) if Mechanism.LANGUAGES in wanted else languages.LanguageClosure()
         if stage is Round.PACKAGES:

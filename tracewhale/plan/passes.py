@@ -163,7 +163,8 @@ def keep_units(work: Work) -> None:
         ranked = [m for m in UNITS if m.level.rank <= level.rank]
         additions.add(work.closure, ranked, Round.PACKAGES)
         keep_dependencies(work)
-        additions.add(work.closure, [Mechanism.LANGUAGES, Mechanism.LINKS], Round.LAST)
+        late = [Mechanism.LANGUAGES, Mechanism.LINKS, Mechanism.DLOPEN, Mechanism.FONTS]
+        additions.add(work.closure, late, Round.LAST)
         keep_dependencies(work)
     work.units = additions.summary()
 
@@ -187,7 +188,15 @@ def keep_package_documents(work: Work) -> None:
 DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions, keep_bytecode)
 """Passes that keep the needs of kept files."""
 
-UNITS = (Mechanism.LINKS, Mechanism.PLUGINS, Mechanism.PACKAGES, Mechanism.COMMANDS, Mechanism.NAMED)
+UNITS = (
+    Mechanism.LINKS,
+    Mechanism.PLUGINS,
+    Mechanism.DLOPEN,
+    Mechanism.FONTS,
+    Mechanism.PACKAGES,
+    Mechanism.COMMANDS,
+    Mechanism.NAMED,
+)
 """Units that are ranked together."""
 
 PASSES: tuple[Pass, ...] = (

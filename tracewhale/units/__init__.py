@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from tracewhale.units.budget import UNLIMITED, Candidate, Choice, Spare, choose, spare
+from tracewhale.units.dlopen import dlopened
+from tracewhale.units.fonts import fonts
 from tracewhale.units.imports import WORTH as IMPORT_WORTH
 from tracewhale.units.imports import imports, targets
 from tracewhale.units.links import links
@@ -36,6 +38,8 @@ __all__ = [
 FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
     Mechanism.OWN: own_files,
     Mechanism.PLUGINS: plugins,
+    Mechanism.DLOPEN: dlopened,
+    Mechanism.FONTS: fonts,
     Mechanism.LINKS: links,
     Mechanism.PACKAGES: rest,
     Mechanism.COMMANDS: siblings,

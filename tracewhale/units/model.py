@@ -33,6 +33,8 @@ class Mechanism(Enum):
     OWN = "own-files"
     LANGUAGES = "languages"
     PLUGINS = "plugins"
+    DLOPEN = "dlopen"
+    FONTS = "fonts"
     LINKS = "links"
     PACKAGES = "packages"
     COMMANDS = "commands"
@@ -41,8 +43,8 @@ class Mechanism(Enum):
     @property
     def level(self) -> Level:
         """The lowest level that keeps units of this kind."""
-        modules = (Mechanism.OWN, Mechanism.LANGUAGES, Mechanism.PLUGINS, Mechanism.LINKS)
-        return Level.MODULE if self in modules else Level.PACKAGE
+        packages = (Mechanism.PACKAGES, Mechanism.COMMANDS, Mechanism.NAMED)
+        return Level.PACKAGE if self in packages else Level.MODULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ class Scene:
 
     ``used`` are those of them that a program executed, read or mapped, or that another file needs to be
     loaded; ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are
-    kept ELF files, ``named`` are files that others name in their languages. ``places`` are the working
+    kept ELF files, ``named`` are files that others name in their languages; ``openings`` are pairs of a kept
+    ELF file and a library that it may open by a name in its read-only data. ``places`` are the working
     directory and the user's home; ``mounts`` are directories that are not the image's.
     """
 
@@ -87,6 +90,7 @@ class Scene:
     dlopened: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
     named: frozenset[str] = frozenset()
+    openings: tuple[tuple[str, str], ...] = ()
     places: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     contents: tuple[InstalledPackage, ...] = field(default=())
