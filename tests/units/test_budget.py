@@ -68,6 +68,18 @@ def test_files_of_which_one_needs_much_are_chosen_each_for_itself() -> None:
     assert choice([replace(some, mechanism=Mechanism.LANGUAGES)], 1e6, needs).kept == ()
 
 
+def test_a_link_is_never_chosen_without_what_it_leads_to() -> None:
+    def needs(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+        return {"/curl": file("/curl", 9_000_000)} if any(e.path == "/core/http" for e in entries) else {}
+
+    link = Entry("/core/https", Kind.SYMLINK, 0o777, 0, 0, 4, 0, target="http")
+    entries = (link, file("/core/http", 20), file("/core/shell", 20))
+    some = Unit(Mechanism.PACKAGES, "core", "/because", entries, 0.5)
+    assert [e.path for each in choice([some], 1e6, needs).kept for e in each.missing] == ["/core/shell"]
+    all_of_it = {e.path for each in choice([some], 1e7, needs).kept for e in each.missing}
+    assert all_of_it == {"/core/https", "/core/http", "/core/shell", "/curl"}
+
+
 def test_the_authors_code_has_more_room_and_leaves_the_rest_to_others() -> None:
     units = [unit("own", 0.9, 25_000, own=True), unit("a", 0.4, 12_000), unit("b", 0.3, 12_000)]
     assert names(choose(units, 20_000, 40_000, nothing, ()).kept) == ["own", "a"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tests.languages.text import SourceTree
-from tracewhale.languages import close
+from tracewhale.languages import Import, LanguageClosure, close
 from tracewhale.rootfs.tree import View
 from tracewhale.units import Scene, imports
 
@@ -44,6 +44,20 @@ def test_what_a_library_names_when_it_is_loaded_is_likelier_than_in_a_function()
 def test_what_is_kept_is_in_no_unit() -> None:
     kept = ("/app/main.py", "/app/plain.py", USED, "/usr/lib/python3/dist-packages/used/eager.py")
     assert all("plain.py" not in names and "eager.py" not in names for *_, names in units(*kept))
+
+
+def test_each_command_that_machine_code_names_is_for_itself() -> None:
+    tree = SourceTree("/usr/bin/main: m\n/usr/bin/small: s\n/usr/bin/large: l")
+    edges = [
+        Import("/usr/bin/main", 0, name, f"/usr/bin/{name}", "string in code", True)
+        for name in ("small", "large")
+    ]
+    kept = {"/usr/bin/main": tree.entries["/usr/bin/main"]}
+    found = imports(Scene(View(tree), kept, frozenset(kept)), LanguageClosure(tuple(edges)))
+    assert [[entry.path for entry in unit.entries] for unit in found] == [
+        ["/usr/bin/small"],
+        ["/usr/bin/large"],
+    ]
 
 
 def test_a_table_of_plugins_is_no_function_that_may_never_run() -> None:

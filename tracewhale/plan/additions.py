@@ -218,8 +218,10 @@ def environment_of(config: Mapping[str, Any]) -> languages.Environment:
 
 
 def _is_likely(unit: Unit) -> bool:
-    """Return whether loading a file that is kept needs a unit, or a table of plugins names it."""
-    return unit.mechanism is Mechanism.LANGUAGES and unit.worth >= units.IMPORT_WORTH
+    """Return whether loading a file that is kept needs a unit, a table of plugins names it, or the author
+    installed it by name."""
+    needed = unit.mechanism is Mechanism.LANGUAGES and unit.worth >= units.IMPORT_WORTH
+    return needed or (unit.mechanism is Mechanism.NAMED and unit.worth >= units.NAMED_WORTH)
 
 
 def _used(draft: Draft) -> tuple[set[str], set[str]]:

@@ -11,6 +11,7 @@ from tracewhale.units.imports import WORTH as IMPORT_WORTH
 from tracewhale.units.imports import imports, targets
 from tracewhale.units.links import links
 from tracewhale.units.model import Level, Mechanism, Scene, Unit
+from tracewhale.units.named import WORTH as NAMED_WORTH
 from tracewhale.units.named import named
 from tracewhale.units.own import own_files
 from tracewhale.units.packages import rest, siblings
@@ -20,6 +21,7 @@ from tracewhale.units.summary import Summary
 __all__ = [
     "FINDERS",
     "IMPORT_WORTH",
+    "NAMED_WORTH",
     "UNLIMITED",
     "Candidate",
     "Choice",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import posixpath
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tracewhale.errors import UsageError
-from tracewhale.rootfs.tree import Entry, Kind
+from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.units.model import Mechanism, Unit
 
 PAGE = 4096
@@ -148,19 +149,29 @@ def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candida
 
 
 def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate]:
-    """Yield a unit with its cost; its files each for itself where they need much more than they are."""
+    """Yield a unit with its cost; its files each for itself where they need much more than they are.
+
+    A link comes with the file that it leads to, as it would dangle otherwise.
+    """
     entries = [entry for entry in unit.entries if entry.path not in known]
     if not entries:
         return
+    whole = _candidate(unit, entries, needs, known)
+    together = unit.mechanism is Mechanism.LANGUAGES
+    if len(entries) > 1 and not together and whole.cost > max(HEAVY * _cost(entries), LARGE):
+        by_path = {entry.path: entry for entry in entries}
+        for entry in entries:
+            target = by_path.get(posixpath.normpath(posixpath.join(parent(entry.path), entry.target)))
+            files = [entry, target] if entry.kind is Kind.SYMLINK and target is not None else [entry]
+            yield _candidate(replace(unit, entries=tuple(files)), files, needs, known)
+    else:
+        yield whole
+
+
+def _candidate(unit: Unit, entries: list[Entry], needs: Needs, known: set[str]) -> Candidate:
     needed = [entry for path, entry in needs(entries).items() if path not in known]
     missing = tuple({entry.path: entry for entry in (*entries, *needed)}.values())
-    cost = _cost(missing)
-    together = unit.mechanism is Mechanism.LANGUAGES
-    if len(entries) > 1 and not together and cost > max(HEAVY * _cost(entries), LARGE):
-        for entry in entries:
-            yield from _candidates(replace(unit, entries=(entry,)), needs, known)
-    else:
-        yield Candidate(unit, missing, cost)
+    return Candidate(unit, missing, _cost(missing))
 
 
 def _cost(entries: Iterable[Entry]) -> int:

@@ -16,12 +16,13 @@ plugins; and of what it names in a function."""
 def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
     """Yield what each line of a file names and is not kept, with what those files need to be loaded.
 
-    A line of a file that is not kept has a unit only where loading the file does not carry it out.
+    Where there are no lines, as in machine code, each name is for itself. A line of a file that is not kept
+    has a unit only where loading the file does not carry it out.
     """
     where = targets(scene.view, closure)
     loads: dict[str, dict[str, Entry]] = {}
-    lines: dict[tuple[str, int], dict[str, Entry]] = {}
-    first: dict[tuple[str, int], Import] = {}
+    lines: dict[tuple[str, int, str], dict[str, Entry]] = {}
+    first: dict[tuple[str, int, str], Import] = {}
     for edge in closure.edges:
         entry = where.get(edge.target)
         if entry is None or entry.path in scene.kept or scene.is_outside(entry.path):
@@ -29,7 +30,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
         if not edge.lazy:
             loads.setdefault(edge.source, {})[entry.path] = entry
         if edge.lazy or edge.source in scene.kept:
-            line = (edge.source, edge.line)
+            line = (edge.source, edge.line, "" if edge.line else edge.name)
             lines.setdefault(line, {})[entry.path] = entry
             first.setdefault(line, edge)
     for line, named in lines.items():
