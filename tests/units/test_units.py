@@ -59,6 +59,13 @@ def test_the_rest_of_a_used_package_comes_without_what_no_program_needs() -> Non
     ]
 
 
+def test_what_the_author_put_beside_a_packages_configuration_comes_with_it() -> None:
+    made = image("/etc/server.d/site.conf: s", "/etc/server.d/link -> /gone", "/etc/other.d/x.conf: x")
+    where = scene(made, executed=("/usr/sbin/server",))
+    assert "/etc/server.d/site.conf" in paths(Mechanism.PACKAGES, where)
+    assert "/etc/other.d/x.conf" not in paths(Mechanism.PACKAGES, where)
+
+
 def test_base_packages_and_what_they_need_are_not_completed() -> None:
     assert paths(Mechanism.PACKAGES, scene(image(), "/etc/issue", "/usr/lib/libbase.so.1")) == []
 

@@ -14,6 +14,7 @@ from tracewhale.units.walk import below, entries, group
 
 COMMANDS = frozenset("/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/games".split())
 ALTERNATIVES = "/etc/alternatives"
+CONFIGURATION = "/etc/"
 LEAST, DECAY = 0.35, 0.6
 """The worth of a package's code of which next to nothing is used, and what each directory takes of it."""
 
@@ -77,13 +78,15 @@ def uses(scene: Scene, contents: InstalledPackage) -> set[str]:
 
 
 def files(scene: Scene, contents: InstalledPackage, used: set[str]) -> list[Entry]:
-    """Return all that a package has in the image, without ballast."""
+    """Return all that a package has in the image, without ballast, and what the author put beside its
+    configuration."""
     inside = below(
         scene.view,
         contents.tops,
         lambda path: path in contents.tops or (path not in scene.tops and _enters(scene, path)),
     )
     found = [*entries(scene.view, sorted(contents.paths)), *inside, *_launchers(scene, contents)]
+    found += _configuration(scene, found)
     good = useful({entry.path for entry in found}, used)
     directories = {parent(entry.path) for entry in found}
     return [
@@ -101,6 +104,17 @@ def _launchers(scene: Scene, contents: InstalledPackage) -> Iterator[Entry]:
         for entry in (scene.view.listing(directory) or {}).values() if modules else ():
             if posixpath.normpath(f"{directory}/{entry.target}").startswith(f"{top}/"):
                 yield entry
+
+
+def _configuration(scene: Scene, found: list[Entry]) -> list[Entry]:
+    """Return files that nobody packaged in the directories below /etc that a package has."""
+    own = {entry.path if entry.kind is Kind.DIRECTORY else parent(entry.path) for entry in found}
+    directories = sorted(path for path in own if path.startswith(CONFIGURATION))
+    scene.view.prefetch(directories)
+    beside = (entry for path in directories for entry in (scene.view.listing(path) or {}).values())
+    known = {entry.path for entry in found}
+    files = (entry for entry in beside if entry.kind is Kind.FILE and entry.path not in known)
+    return [entry for entry in files if scene.owner(entry.path) is None]
 
 
 def title(contents: InstalledPackage) -> str:
