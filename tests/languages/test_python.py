@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.languages.text import closed, edges, misses
 from tracewhale.languages import ClosureLimits
 
@@ -90,6 +92,19 @@ def test_the_application_is_followed_in_full_and_a_library_one_lazy_step() -> No
 def test_limits_take_the_lazy_steps_away() -> None:
     kept = ["/app/main.py", f"{SITE}/pandas/__init__.py"]
     assert closed(LIBRARIES, kept, ClosureLimits(lazy_steps=0)).steps == {f"{SITE}/sklearn/__init__.py": 0}
+
+
+@pytest.mark.parametrize(("record", "found"), [("direct_url.json", True), ("REQUESTED", False)])
+def test_a_program_that_was_installed_from_its_directory_is_no_library(record: str, found: bool) -> None:
+    """What it imports in a function is no optional dependency (PEP 610)."""
+    tree = f"""
+        {SITE}/tool/cli.py: def f():\\n    import plain\\n
+        {SITE}/tool-1.dist-info/{record}: 1
+        {SITE}/tool-1.dist-info/RECORD: tool/cli.py,,\\n
+        {SITE}/plain/__init__.py: 1
+    """
+    result = closed(tree, [f"{SITE}/tool/cli.py"])
+    assert (f"{SITE}/plain/__init__.py" in result.steps) is found
 
 
 def test_names_in_calls_strings_and_metadata_are_modules() -> None:

@@ -19,7 +19,8 @@ class InstalledPackage:
     ``paths`` are physical paths, of files that the image may have lost since; ``tops`` are directories that
     belong to the package with all that is below them. ``base`` tells that every system of this kind has the
     package (Essential, required, the C library); ``named`` that the author of the image asked for it, and
-    did not get it as a dependency; ``depends`` are names of packages of the same kind.
+    did not get it as a dependency; ``own`` that it was made of the author's files; ``depends`` are names of
+    packages of the same kind.
     """
 
     package: Package
@@ -27,6 +28,7 @@ class InstalledPackage:
     tops: tuple[str, ...] = ()
     base: bool = False
     named: bool = False
+    own: bool = False
     depends: tuple[str, ...] = ()
 
     @property

@@ -83,7 +83,7 @@ class PythonPackages:
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """Return all distributions in kept directories. pip writes REQUESTED for what was asked for (PEP
-        376)."""
+        376), and direct_url.json for what came from no index (PEP 610)."""
         distributions = [distribution for base in self._bases(kept) for distribution in self._known[base]]
         metadata = self._files.read(distribution.metadata for distribution in distributions)
         return tuple(
@@ -93,6 +93,7 @@ class PythonPackages:
                 tops=() if distribution.record else distribution.tops,
                 base=_package(distribution.info, "").name in INSTALLERS,
                 named="REQUESTED" in (self._files.view.listing(distribution.info.path) or {}),
+                own="direct_url.json" in (self._files.view.listing(distribution.info.path) or {}),
                 depends=_requirements(words(metadata.get(distribution.metadata, b""))),
             )
             for distribution in distributions

@@ -35,7 +35,8 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             first.setdefault(line, edge)
     for line, named in lines.items():
         edge = first[line]
-        own = edge.source not in closure.libraries and scene.owner(edge.source) is None
+        owner = scene.owner(edge.source)
+        own = edge.source not in closure.libraries and (owner is None or owner.own)
         lazy = edge.lazy and edge.how != "string"
         worth = OWN_WORTH if own else LAZY_WORTH if lazy else WORTH
         entries = tuple(_loaded(named, loads).values())

@@ -21,6 +21,9 @@ EXTENSION = re.compile(r"(?:\.(?:cpython-\d+\w*|pypy\w+-\w+|abi\d)(?:-[\w-]+)?)?
 DISTRIBUTED = re.compile(r".*/(?:site|dist)-packages/(?!__pycache__/)[^/]+")
 """A module or package at the top of a site directory."""
 
+DIRECT_URL = "direct_url.json"
+"""The record of a distribution that came from a directory, an archive or a repository, and from no index."""
+
 BYTECODE = re.compile(r"\.(?:cpython|pypy|graalpy)-?\w*(?:\.opt-\d)?\.pyc")
 GUESSES = ("string", "import_string()", "load_object()")
 """Constructs whose names may end with a class, and may be no name of a module at all."""
@@ -54,6 +57,7 @@ class Python:
         self._modules: dict[tuple[tuple[str, ...], str], PythonModule | None] = {}
         self._in_use = {match[0] for path in files.kept if (match := DISTRIBUTED.match(path))}
         self._suffixed: dict[str, dict[str, list[str]]] = {}
+        self._applications: dict[str, frozenset[str]] = {}
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         path = entry.path
@@ -71,11 +75,30 @@ class Python:
         return names.mentions(content)
 
     def is_library(self, path: str) -> bool:
-        return is_library(path)
+        return is_library(path) and not self._is_application(path)
+
+    def _is_application(self, path: str) -> bool:
+        """Return whether a module was installed from the author's own files (PEP 610)."""
+        match = DISTRIBUTED.match(path)
+        if match is None:
+            return False
+        site, _, name = match[0].rpartition("/")
+        if site not in self._applications:
+            self._applications[site] = frozenset(self._application_names(site))
+        return name in self._applications[site]
+
+    def _application_names(self, site: str) -> Iterator[str]:
+        """Yield the names at the top of a site directory that come from the author's own files."""
+        infos = [f"{site}/{name}" for name in self._files.listing(site) if name.endswith(".dist-info")]
+        self._files.view.prefetch(infos)
+        for info in infos:
+            if DIRECT_URL in self._files.listing(info):
+                record = self._files.text(f"{info}/RECORD").decode("utf-8", "replace")
+                yield from {re.split("[/,]", line, maxsplit=1)[0] for line in record.splitlines()}
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         search = self._paths.search(path)
-        standard, library = is_standard(path), is_library(path)
+        standard, library = is_standard(path), self.is_library(path)
         for mention in mentions:
             if (standard and mention.how == "string") or (library and mention.how == names.AS_MAIN):
                 continue
@@ -107,7 +130,7 @@ class Python:
         places = search
         seen: list[Import] = []
         certain = mention.how not in GUESSES
-        optional = mention.lazy and is_library(path)
+        optional = mention.lazy and self.is_library(path)
         for depth, part in enumerate(mention.name.split(".")):
             module = self._find(places, part)
             if optional and depth == 0 and module is not None and self._is_out_of_use(path, module):
