@@ -37,6 +37,22 @@ def test_of_a_standard_directory_only_the_files_in_it_are_the_authors() -> None:
     assert paths(Mechanism.OWN, scene(image(*OWN), "/entry.sh")) == ["/site.template"]
 
 
+def test_a_program_without_a_c_library_has_all_time_zones_too() -> None:
+    made = image("/usr/share/zoneinfo/Asia/Tokyo: t", "/app/server: s", "/app/data: d")
+    assert paths(Mechanism.PLUGINS, scene(made, executed=("/app/server",))) == [
+        "/usr/share/zoneinfo/Asia/Tokyo"
+    ]
+    assert paths(Mechanism.PLUGINS, scene(made, "/app/data")) == []
+
+
+def test_what_a_site_serves_belongs_together() -> None:
+    made = image("/srv/lua/app.lua: l", "/srv/www/index.html: w", "/opt/a/x: x", "/opt/b/y: y")
+    assert paths(Mechanism.OWN, scene(made, "/srv/lua/app.lua", "/opt/a/x")) == [
+        "/srv/www",
+        "/srv/www/index.html",
+    ]
+
+
 def test_in_a_directory_of_a_package_what_nobody_packaged_is_the_authors() -> None:
     made = image("/usr/share/server/site.html: s", "/usr/share/server/sub/deep.html: d", "/usr/bin/mine: m")
     where = scene(made, "/usr/share/server/site.html", "/usr/bin/mine")

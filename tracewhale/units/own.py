@@ -14,17 +14,18 @@ from tracewhale.units.walk import below, group
 
 STANDARD = frozenset(
     "/ /bin /boot /dev /etc /etc/opt /home /lib /lib32 /lib64 /libx32 /media /mnt /opt /proc /root /run "
-    "/sbin /srv /sys /tmp /usr /usr/bin /usr/games /usr/include /usr/lib /usr/lib32 /usr/lib64 /usr/libexec "
+    "/sbin /sys /tmp /usr /usr/bin /usr/games /usr/include /usr/lib /usr/lib32 /usr/lib64 /usr/libexec "
     "/usr/libx32 /usr/sbin /usr/share /usr/src /usr/local /usr/local/bin /usr/local/etc /usr/local/games "
     "/usr/local/include /usr/local/lib /usr/local/lib64 /usr/local/libexec /usr/local/sbin /usr/local/share "
     "/usr/local/src /var /var/cache /var/lib /var/local /var/lock /var/log /var/mail /var/opt /var/run "
-    "/var/spool /var/tmp /var/www".split()
+    "/var/spool /var/tmp".split()
 )
-"""Directories of every system (hier(7), FHS 3.0): what is in one of them does not belong together."""
+"""Directories of every system (hier(7), FHS 3.0): what is in one of them does not belong together.
 
-OPEN = frozenset(
-    "/ /opt /srv /root /usr/local/bin /usr/local/sbin /usr/local/etc /usr/local/share /var/www".split()
-)
+What a site serves does: ``/srv`` and ``/var/www`` are none of them.
+"""
+
+OPEN = frozenset("/ /opt /root /usr/local/bin /usr/local/sbin /usr/local/etc /usr/local/share".split())
 """Those of them whose files are the author's where no package owns them."""
 
 CLOSED = tuple(

@@ -46,7 +46,8 @@ def plugins(scene: Scene) -> Iterator[Unit]:
 
 def _zones(scene: Scene) -> Iterator[Unit]:
     """Yield all time zones (tzfile(5)), whichever a run asked for; not their copies with leap seconds."""
-    because = next((path for path in sorted(scene.used) if LIBC.fullmatch(path)), "")
+    library = (path for path in sorted(scene.used) if LIBC.fullmatch(path))
+    because = next(library, min(scene.executed, default=""))  # a static program reads them itself
     copies = (f"{ZONES}/right", f"{ZONES}/posix")
     if because and scene.view.listing(ZONES) is not None:
         found = below(scene.view, [ZONES], lambda path: path not in copies)
