@@ -22,7 +22,7 @@ STANDARD = frozenset(
 )
 """Directories of every system (hier(7), FHS 3.0): what is in one of them does not belong together.
 
-What a site serves does: ``/srv`` and ``/var/www`` are none of them.
+``/srv`` and ``/var/www`` are none of them: a site's own data belong together.
 """
 
 OPEN = frozenset("/ /opt /root /usr/local/bin /usr/local/sbin /usr/local/etc /usr/local/share".split())
