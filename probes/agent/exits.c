@@ -109,12 +109,6 @@ void exits_note(uint32_t tid, uint32_t program, uint8_t status, bool group) {
     }
 }
 
-void exits_stop(void) {
-    stopped = true;
-    while (count)
-        forget(watched);
-}
-
 void exits_hear(void) {
     struct epoll_event events[EVENTS];
     int ready = epoll_wait(poller, events, EVENTS, 0);
@@ -127,4 +121,12 @@ void exits_hear(void) {
         recent[process->pid % RECENT].tid = 0;
         forget(process);
     }
+}
+
+void exits_stop(void) {
+    if (poller >= 0 && !stopped)
+        exits_hear(); /* of those that have ended before */
+    stopped = true;
+    while (count)
+        forget(watched);
 }

@@ -205,8 +205,18 @@ int main(int argc, char **argv) {
         attack(atoi(argv[2]), !strcmp(argv[1], "attack"));
     else if (argc > 1 && !strcmp(argv[1], "signals"))
         signals();
-    printf("%s %llx %llx %llx\n", argc > 1 ? argv[1] : "executed", (unsigned long long)own[0],
-           (unsigned long long)own[1], (unsigned long long)own[2]);
+    /* A health check's output is shown to nobody: it leaves it to the next "look". */
+    bool unheard = argc > 1 && !strcmp(argv[1], "check");
+    FILE *out = unheard ? fopen("/checked", "w") : stdout;
+    if (!out)
+        return 1;
+    fprintf(out, "%s %llx %llx %llx\n", argc > 1 ? argv[1] : "executed", (unsigned long long)own[0],
+            (unsigned long long)own[1], (unsigned long long)own[2]);
+    if (unheard)
+        return fclose(out) != 0;
+    FILE *checked = argc > 1 && !strcmp(argv[1], "look") ? fopen("/checked", "r") : NULL;
+    for (int byte; checked && (byte = getc(checked)) != EOF;)
+        putchar(byte);
     int fd = open("/etc/hostname", O_RDONLY);
     printf("open: %s\n", fd < 0 ? strerror(errno) : "done");
     while (argc > 1 && !strcmp(argv[1], "wait"))
