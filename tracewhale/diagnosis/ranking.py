@@ -124,6 +124,8 @@ def _matters(case: Case, found: Finding) -> bool:
 
 def _signal(case: Case) -> Iterator[Finding]:
     """Yield a death by a signal that no file explains."""
+    if case.outcome is not None and case.outcome.stopped:  # by us, at the end of what drove it
+        return
     name = SIGNALS.get(case.status or 0, "")
     command = case.argv[0] if case.argv else case.name
     symptom = f"{command} was killed by {name} (status {case.status})"
