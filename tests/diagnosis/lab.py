@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -240,7 +241,16 @@ def _install(lab: Lab, packages: Sequence[str]) -> None:
 def _shell(lab: Lab, line: str) -> None:
     """A line of a shell, in the tree where it has one, else on its paths from outside."""
     if (lab.root / "bin/sh").exists():
-        subprocess.run(["chroot", lab.root, "/bin/sh", "-ec", line], check=True, capture_output=True)
+        null = lab.root / "dev/null"  # without which git does nothing
+        made = not null.exists()
+        if made:
+            null.parent.mkdir(exist_ok=True)
+            os.mknod(null, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        try:
+            subprocess.run(["chroot", lab.root, "/bin/sh", "-ec", line], check=True, capture_output=True)
+        finally:
+            if made:
+                null.unlink()
         return
     outside = re.sub(r"(?<=\s)(/[\w./-]+)", lambda found: f"{lab.root}{found[1]}", line)
     subprocess.run(["/bin/sh", "-ec", outside], check=True, capture_output=True)
