@@ -46,6 +46,17 @@ def entries(view: View, paths: Iterable[str]) -> Iterator[Entry]:
     yield from (entry for path in paths if (entry := view.lstat(path)) is not None)
 
 
+def way(scene: Scene, path: str) -> tuple[Entry, ...]:
+    """Return the links on the way to a path and what is there, as far as not kept yet; nothing where it leads
+    nowhere or out of the image."""
+    found = scene.view.resolve(path)
+    if found.entry is None or scene.is_outside(found.entry.path):
+        return ()
+    steps = (scene.view.lstat(step) for step in found.steps)
+    links = (step for step in steps if step is not None and step.kind is Kind.SYMLINK)
+    return tuple(entry for entry in (*links, found.entry) if entry.path not in scene.kept)
+
+
 def group(
     scene: Scene,
     mechanism: Mechanism,
