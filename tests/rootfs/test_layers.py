@@ -184,6 +184,26 @@ def test_a_decompression_bomb_ends_at_the_limit(
     assert spooled[0] <= 8 << 20
 
 
+@pytest.mark.parametrize(("compress", "refused"), [(gzipped, False), (zstd, True)])
+def test_a_layer_that_expands_as_no_file_does(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    compress: Callable[[bytes], bytes],
+    refused: bool,
+) -> None:
+    """Zeros of a sparse file may be in a layer; deflate makes a thousandth of them, zstd far less."""
+    monkeypatch.setattr("tracewhale.rootfs.blobs.EXPANSION_FLOOR", 1 << 20)
+    path = tmp_path / "saved.tar"
+    path.write_bytes(docker_archive(compress(BOMB), config=config_of([BOMB])))
+    with open_docker_archive(str(path)) as image:
+        if refused:
+            with pytest.raises(ImageContentError, match="larger than the limit"), open_layers(image):
+                pass
+        else:
+            with open_layers(image) as tree:
+                assert tree.read([("/zeros", (64 << 20) - 2, 9)]) == [bytes(2)]
+
+
 @pytest.mark.parametrize(
     "stored",
     [gzipped(LOWER)[:-9], zstd(LOWER)[:-9], gzipped(LOWER)[:40] + bytes(99), b"\x1f\x8bno gzip" * 99],

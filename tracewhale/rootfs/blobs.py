@@ -21,6 +21,12 @@ from tracewhale.rootfs.tempfiles import CHUNK, contents
 WINDOW_LIMIT = 128 << 20
 """Bytes that a zstd frame may make us keep in memory: what ``zstd -d`` allows by default."""
 
+EXPANSION_LIMIT = 1032
+"""Times its size that a blob may expand to: the most that deflate can do (zlib's technical details)."""
+
+EXPANSION_FLOOR = 1 << 30
+"""Bytes that any blob may expand to."""
+
 Read = Callable[[int], bytes]
 
 _MAGIC = 8
@@ -108,8 +114,10 @@ def compression(head: bytes) -> str:
 def plain(blob: Blob, spool: BinaryIO, limit: int, used: int = 0) -> Blob:
     """Return the blob without its compression: itself when it has none, else appended to ``spool``.
 
-    Raises ImageContentError when it is damaged, or with the bytes ``used`` before more than ``limit``.
+    Raises ImageContentError when it is damaged, expands as only a bomb does (zstd can write 100 GB in 3 MB),
+    or with the bytes ``used`` before is more than ``limit``.
     """
+    limit = min(limit, used + max(EXPANSION_FLOOR, EXPANSION_LIMIT * blob.size))
     source = BlobSource(blob)
     kind = compression(source.read(_MAGIC))
     begin = os.fstat(spool.fileno()).st_size
