@@ -10,7 +10,7 @@ from functools import partial
 from tracewhale import diagnosis
 from tracewhale.context import Context
 from tracewhale.diagnosis import Case, Contents, Diagnosis, User
-from tracewhale.diagnosis.remembered import RememberedTree
+from tracewhale.diagnosis.trace_tree import TraceTree
 from tracewhale.engines.base import EndedContainer, Engine, Request, Target
 from tracewhale.errors import (
     CommandNotFound,
@@ -34,7 +34,7 @@ TRUE = Request(command=("true",))
 
 
 @dataclass(frozen=True, slots=True)
-class Help:
+class References:
     """Sources that a diagnosis may compare with: a complete image by name, an index of contents by
     its file."""
 
@@ -42,14 +42,14 @@ class Help:
     contents: str = ""
 
 
-def examine(engine: Engine, job: Job, context: Context, given: Help = Help()) -> Diagnosis:
+def examine(engine: Engine, job: Job, context: Context, references: References = References()) -> Diagnosis:
     """Return why a target fails. A container that is dead already is not run again, unless the job asks for
     it."""
     plain = not (job.request.command or job.steps)
     ended = engine.ended_container(job.name) if plain else None
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        return look(engine, target, view, job, context, given, ended)
+        return look(engine, target, view, job, context, references, ended)
 
 
 def look(
@@ -58,7 +58,7 @@ def look(
     view: View,
     job: Job,
     context: Context,
-    given: Help = Help(),
+    references: References = References(),
     ended: EndedContainer | None = None,
     complete: Complete | None = None,
 ) -> Diagnosis:
@@ -68,7 +68,7 @@ def look(
     complete image does, from one look to the next.
     """
     with ExitStack() as held:
-        case = _with_help(case_of(target, view), engine, given, context, held)
+        case = _with_help(case_of(target, view), engine, references, context, held)
         if ended is not None:
             return diagnosis.diagnose(_dead(case, target, ended))
         with context.stage("files", "checking what the kernel and the loader will refuse"):
@@ -77,7 +77,7 @@ def look(
             status = int(refused[0].symptom.rpartition("(status ")[2].rstrip(")") or 127)
             return diagnosis.diagnose(replace(case, refusal=f"It cannot start (status {status})."))
         case = _run(target, view.tree, job, context, case)
-        complete = complete or Complete(engine, job, given.against, context)
+        complete = complete or Complete(engine, job, references.against, context)
         return diagnosis.diagnose(case, lacks=complete.does_more(case))
 
 
@@ -106,11 +106,11 @@ def explained(
     return error
 
 
-def in_short(found: Diagnosis) -> tuple[str, ...]:
+def in_short(diagnosis: Diagnosis) -> tuple[str, ...]:
     """Return the first finding in three lines: cause, remedy, and where there is more."""
-    first = found.findings[0]
+    first = diagnosis.findings[0]
     fix = first.remedies[0].line.splitlines() if first.remedies else ["none is known"]
-    return (f"Cause: {first.cause}", f"Fix: {fix[0]}", *fix[1:], ask(found.name))
+    return (f"Cause: {first.cause}", f"Fix: {fix[0]}", *fix[1:], ask(diagnosis.name))
 
 
 def ask(name: str) -> str:
@@ -118,7 +118,9 @@ def ask(name: str) -> str:
     return f"Ask `tracewhale diagnose {printable(name)}` with the same options for more."
 
 
-def examine_trace(engine: Engine, trace: Trace, context: Context, given: Help = Help()) -> Diagnosis:
+def examine_trace(
+    engine: Engine, trace: Trace, context: Context, references: References = References()
+) -> Diagnosis:
     """Return why a traced run failed; the image's files are read where the image still is."""
     with ExitStack() as held:
         with context.stage("target", f"looking for {trace.target}"):
@@ -127,8 +129,8 @@ def examine_trace(engine: Engine, trace: Trace, context: Context, given: Help = 
                 case = case_of(target, View(held.enter_context(target.tree())))
             except (TargetNotFound, EngineError):
                 run = Run.from_json(trace.request, trace.target, trace.image, {})
-                case = _case(run, trace.target, View(RememberedTree(trace)), files_known=False)
-        case = _with_help(case, engine, given, context, held)
+                case = _case(run, trace.target, View(TraceTree(trace)), files_known=False)
+        case = _with_help(case, engine, references, context, held)
         return diagnosis.diagnose(with_trace(case, trace))
 
 
@@ -209,15 +211,17 @@ def _dead(case: Case, target: Target, ended: EndedContainer) -> Case:
     return with_trace(case, trace, ended.refusal)
 
 
-def _with_help(case: Case, engine: Engine, given: Help, context: Context, held: ExitStack) -> Case:
+def _with_help(
+    case: Case, engine: Engine, references: References, context: Context, stack: ExitStack
+) -> Case:
     """Return the case with what it may be compared with."""
-    case = replace(case, contents=Contents(given.contents) if given.contents else None)
-    if not given.against:
+    case = replace(case, contents=Contents(references.contents) if references.contents else None)
+    if not references.against:
         return case
-    target, view = hold(held, context, given.against, lambda: engine.open(given.against, TRUE))
+    target, view = hold(stack, context, references.against, lambda: engine.open(references.against, TRUE))
     words = (target.config.get("config") or {}).get("Env") or ()
     environment = dict(word.split("=", 1) for word in words if "=" in word)
-    return replace(case, full=view, full_name=given.against, full_environment=environment)
+    return replace(case, full=view, full_name=references.against, full_environment=environment)
 
 
 class Complete:

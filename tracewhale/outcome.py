@@ -33,13 +33,13 @@ def failure_of(trace: Trace, expected: int) -> CommandFailed | None:
     return CommandFailed(what, hint)
 
 
-def likely_missing(trace: Trace, said: str) -> str:
+def likely_missing(trace: Trace, output: str) -> str:
     """Return the path that a command asked for in vain and that its last lines name, or an empty string."""
     absent = sorted(
         {event.path for event in trace.events if not event.present}, key=lambda path: (-len(path), path)
     )
-    whole = [path for path in absent if path in said]
+    whole = [path for path in absent if path in output]
     named = [
-        path for path in absent if len(name := path.rpartition("/")[2]) >= SHORTEST_NAME and name in said
+        path for path in absent if len(name := path.rpartition("/")[2]) >= SHORTEST_NAME and name in output
     ]
     return next(iter((*whole, *named)), "")

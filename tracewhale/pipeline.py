@@ -24,8 +24,8 @@ from tracewhale.outcome import failure_of
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import check_included
 from tracewhale.project.cache import TraceCache
-from tracewhale.project.lock import NO_LIMITS, Limits, Locked
-from tracewhale.report.model import Accepted, Built, Report
+from tracewhale.project.lock import NO_LIMITS, Limits, LockedImage
+from tracewhale.report.model import BuiltImage, LockEntry, Report
 from tracewhale.report.removed import Removed, survey
 from tracewhale.running.snapshot import NO_SNAPSHOT
 from tracewhale.stages import (
@@ -34,7 +34,7 @@ from tracewhale.stages import (
     build_image,
     build_verified,
     hold,
-    made_of,
+    lock_entry,
     plan_image,
     publish_image,
     run_or_recall,
@@ -182,7 +182,7 @@ def verify(
             explained(new, new_view, error, again, view, merged.target)
     return replace(
         _report("verify", target, context, merged),
-        built=Built(name, new.image, new.size, target.size),
+        built=BuiltImage(name, new.image, new.size, target.size),
         verification=Verification(1, (), comparison, runs),
         notes=(*target.notes, *mounts.notes),
         error=error,
@@ -233,7 +233,7 @@ def run(
             error = _difference(verification.comparison)
         else:
             candidate = held.enter_context(build_image(making, plan_image(making, recorded)))
-        name, made = made_of(making, candidate, destination)
+        name, made = lock_entry(making, candidate, destination)
         error = error or limits.error(name, made)
         built = None if error else publish_image(making, candidate, destination)
         return replace(
@@ -267,20 +267,20 @@ def _report(command: str, target: Target, context: Context, recorded: Trace) -> 
     )
 
 
-def _removed(making: Making, plan: Plan, wanted: bool) -> Removed | None:
+def _removed(making: Making, plan: Plan, enabled: bool) -> Removed | None:
     """Return what a plan leaves out of the original where a report wants that, else None."""
-    if not wanted:
+    if not enabled:
         return None
     with making.context.stage("report", "looking at what is left out"):
         return survey(making.view, plan)
 
 
-def _accepted(before: Locked | None, made: Locked) -> Accepted | None:
+def _accepted(before: LockedImage | None, locked: LockedImage) -> LockEntry | None:
     """Return what the lock file says of an image, beside what was made now; None if it says nothing."""
     if before is None:
         return None
-    old, new = {*before.paths}, {*made.paths}
-    return Accepted(before.size, tuple(sorted(new - old)), tuple(sorted(old - new)))
+    old, new = {*before.paths}, {*locked.paths}
+    return LockEntry(before.size, tuple(sorted(new - old)), tuple(sorted(old - new)))
 
 
 HINT = "--include what it needs, or build with --no-verify and look"

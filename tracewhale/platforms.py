@@ -20,7 +20,7 @@ def architecture() -> str:
     return _OF_MACHINE.get(machine, machine)
 
 
-def here() -> tuple[str, ...]:
+def machine_platforms() -> tuple[str, ...]:
     """Return what this machine runs, the best first: ``linux/amd64``, ``linux/386``."""
     own = architecture()
     return tuple(f"linux/{name}" for name in (own, *RUNS_TOO.get(own, ())))
@@ -31,12 +31,12 @@ def runs(architecture: str, on: str) -> bool:
     return architecture in ("", on, *RUNS_TOO.get(on, ()))
 
 
-def matches(wanted: str, platform: str) -> bool:
+def matches(pattern: str, platform: str) -> bool:
     """Return whether ``OS/ARCH[/VARIANT]`` is what ``--platform`` names: OS, ARCH or OS/ARCH[/VARIANT].
 
     A variant counts where both have one.
     """
-    words = [_OF_MACHINE.get(word, word) for word in wanted.lower().split("/")]
+    words = [_OF_MACHINE.get(word, word) for word in pattern.lower().split("/")]
     system, _, rest = platform.partition("/")
     machine, _, variant = rest.partition("/")
     if not set(words[:2]) <= {system, machine}:

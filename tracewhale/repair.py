@@ -11,11 +11,11 @@ from tracewhale.diagnosis import Diagnosis, Finding, Sure
 from tracewhale.engines.base import Engine, Rebuilt
 from tracewhale.engines.names import Name
 from tracewhale.errors import VerificationFailed
-from tracewhale.examine import TRUE, Complete, Help, look
+from tracewhale.examine import TRUE, Complete, References, look
 from tracewhale.image import recipe as recipes
 from tracewhale.image.recipe import PLAIN
-from tracewhale.plan.model import RUNTIME_PATHS, Kept, Plan, Reason, Why
-from tracewhale.rootfs.patched import PatchedTree
+from tracewhale.plan.model import RUNTIME_PATHS, Plan, PlannedPath, Reason, Why
+from tracewhale.rootfs.patched_tree import PatchedTree
 from tracewhale.rootfs.tree import ROOT, Entry, Kind, View
 from tracewhale.stages import Job, hold, name_of, original_of
 
@@ -39,7 +39,7 @@ class Repair:
 
 
 def repair(
-    engine: Engine, job: Job, context: Context, given: Help, destination: Name | None = None
+    engine: Engine, job: Job, context: Context, references: References, destination: Name | None = None
 ) -> Repair:
     """Mend an image from ``given.against`` until its command does not fail, and publish the new one.
 
@@ -48,12 +48,12 @@ def repair(
     """
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        full = hold(held, context, given.against, lambda: engine.open(given.against, TRUE))[1]
+        full = hold(held, context, references.against, lambda: engine.open(references.against, TRUE))[1]
         place = destination or _fixed(target.default_destination)
         tree = PatchedTree(view, full)
         variables: dict[str, str] = {}
-        complete = Complete(engine, job, given.against, context)
-        found = first = look(engine, target, view, job, context, given, complete=complete)
+        complete = Complete(engine, job, references.against, context)
+        found = first = look(engine, target, view, job, context, references, complete=complete)
         mended: list[Finding] = []
         rebuilt: Rebuilt | None = None
         with ExitStack() as built:
@@ -62,19 +62,19 @@ def repair(
                     break
                 new = [each for each in found.findings if _mend(each, tree, variables, full)]
                 if not new:
-                    raise _failed(found, given.against)
+                    raise _failed(found, references.against)
                 mended += new
                 built.close()
                 patched = View(tree)
-                plan = _everything(patched, tree, given.against)
+                plan = _everything(patched, tree, references.against)
                 original = original_of(target)
                 original = replace(original, config=_with_variables(original.config, variables))
-                with context.stage("image", f"putting in {len(tree.paths)} paths of {given.against}"):
+                with context.stage("image", f"putting in {len(tree.paths)} paths of {references.against}"):
                     written = built.enter_context(recipes.write(patched, plan, original, PLAIN))
                     rebuilt = built.enter_context(target.rebuilt(written.image))
-                found = look(engine, rebuilt.target, patched, job, context, given, complete=complete)
+                found = look(engine, rebuilt.target, patched, job, context, references, complete=complete)
             else:
-                raise _failed(found, given.against)
+                raise _failed(found, references.against)
             if rebuilt is None:
                 return Repair(first)
             rebuilt.publish(place)
@@ -108,7 +108,9 @@ def _mend(finding: Finding, tree: PatchedTree, variables: dict[str, str], full: 
 def _everything(view: View, tree: PatchedTree, source: str) -> Plan:
     """Return a plan that keeps all paths of a view."""
     put = frozenset(tree.paths)
-    kept: dict[str, Kept] = {"/": Kept(view.lstat("/") or ROOT, (Reason(Why.INCLUDED.value, "the image"),))}
+    kept: dict[str, PlannedPath] = {
+        "/": PlannedPath(view.lstat("/") or ROOT, (Reason(Why.INCLUDED.value, "the image"),))
+    }
     level = ["/"]
     while level:
         view.prefetch(level)
@@ -116,7 +118,7 @@ def _everything(view: View, tree: PatchedTree, source: str) -> Plan:
         entries = [entry for entry in entries if entry.path not in RUNTIME_PATHS[3:]]
         for entry in entries:
             by = source if entry.path in put else "the image"
-            kept[entry.path] = Kept(entry, (Reason(Why.INCLUDED.value, by),))
+            kept[entry.path] = PlannedPath(entry, (Reason(Why.INCLUDED.value, by),))
         level = [entry.path for entry in entries if _is_own_directory(entry)]
     return Plan(kept)
 
@@ -132,8 +134,8 @@ def _with_variables(config: Any, variables: dict[str, str]) -> Any:
     return {**config, "config": inner}
 
 
-def _failed(found: Diagnosis, against: str) -> VerificationFailed:
-    first = found.findings[0] if found.findings else None
+def _failed(diagnosis: Diagnosis, against: str) -> VerificationFailed:
+    first = diagnosis.findings[0] if diagnosis.findings else None
     why = first.cause if first else "no finding explains how it fails"
     hint = f"Do this: {first.remedies[0].line}" if first and first.remedies else "See diagnose -v."
-    return VerificationFailed(f"Files of {against} do not repair {found.name}: {why}", hint)
+    return VerificationFailed(f"Files of {against} do not repair {diagnosis.name}: {why}", hint)

@@ -20,11 +20,11 @@ from tracewhale.outcome import failure_of
 from tracewhale.plan.additions import environment_of
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
-from tracewhale.plan.startable import works
+from tracewhale.plan.preflight import is_startable
 from tracewhale.project.cache import TraceCache, key_of
-from tracewhale.project.lock import Locked
-from tracewhale.report.model import Built
-from tracewhale.rootfs.counted import CountedTree
+from tracewhale.project.lock import LockedImage
+from tracewhale.report.model import BuiltImage
+from tracewhale.rootfs.counted_tree import CountedTree
 from tracewhale.rootfs.tree import View
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
@@ -83,12 +83,12 @@ class Making:
 
 
 def hold(
-    held: ExitStack, context: Context, name: str, opening: Callable[[], AbstractContextManager[Target]]
+    stack: ExitStack, context: Context, name: str, opening: Callable[[], AbstractContextManager[Target]]
 ) -> tuple[Target, View]:
-    """Open a target and its files until ``held`` is closed."""
+    """Open a target and its files until ``stack`` is closed."""
     with context.stage("target", f"looking for {name}"):
-        target = held.enter_context(opening())
-        return target, View(CountedTree(held.enter_context(target.tree()), context.count))
+        target = stack.enter_context(opening())
+        return target, View(CountedTree(stack.enter_context(target.tree()), context.count))
 
 
 def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
@@ -132,11 +132,11 @@ def run_or_recall(target: Target, view: View, job: Job, context: Context, cache:
     return recorded
 
 
-def made_of(making: Making, candidate: Candidate, destination: Name | None) -> tuple[str, Locked]:
+def lock_entry(making: Making, candidate: Candidate, destination: Name | None) -> tuple[str, LockedImage]:
     """Return the name that a new image will have, and what a lock file says of it."""
     target, new = making.target, candidate.rebuilt.target
     name = name_of(destination or target.default_destination)
-    return name, Locked(target.image, new.image, new.size, tuple(candidate.plan.paths))
+    return name, LockedImage(target.image, new.image, new.size, tuple(candidate.plan.paths))
 
 
 def name_of(place: Name) -> str:
@@ -190,7 +190,7 @@ def plan_image(making: Making, trace: Trace, *, listings: bool = False) -> Plan:
 def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
     """Write the layers of a plan and hand them to the target's engine, until the ``with`` block ends."""
     context, target = making.context, making.target
-    changed, note = target.startup(partial(works, making.view, plan))
+    changed, note = target.startup(partial(is_startable, making.view, plan))
     config = {**target.config, "config": {**(target.config.get("config") or {}), **changed}}
     original = replace(original_of(target), config=config if changed else target.config)
     with ExitStack() as held:
@@ -227,7 +227,7 @@ def verify_image(
 
 
 def build_verified(
-    making: Making, trace: Trace, held: ExitStack, workload: str = ""
+    making: Making, trace: Trace, stack: ExitStack, workload: str = ""
 ) -> tuple[Candidate, Verification]:
     """Build and run until nothing is missing, adding what each run missed; at most ROUNDS times.
 
@@ -254,7 +254,7 @@ def build_verified(
             shorter = not listings and (listed(again) or plan.shortened)
             unlisted = comparison.differs and shorter
             if comparison.same or rounds == ROUNDS or not (more or unlisted):
-                held.push(building.pop_all())
+                stack.push(building.pop_all())
                 return candidate, Verification(rounds, tuple(added), comparison, total, again.steps)
         added += sorted(more)
         listings = listings or not more
@@ -262,7 +262,7 @@ def build_verified(
     raise AssertionError("the last round returns")
 
 
-def publish_image(making: Making, candidate: Candidate, destination: Name | None) -> Built:
+def publish_image(making: Making, candidate: Candidate, destination: Name | None) -> BuiltImage:
     """Give the image its name, and the configuration that the user wants in place of the original's."""
     target, recipe = making.target, making.recipe
     place = destination or target.default_destination
@@ -274,7 +274,7 @@ def publish_image(making: Making, candidate: Candidate, destination: Name | None
         recipes.write_sbom(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
         new = rebuilt.target
         start = new.run_line(name) if place.kind == DOCKER else ()
-        return Built(name, new.image, new.size, target.size, left_out, start)
+        return BuiltImage(name, new.image, new.size, target.size, left_out, start)
 
 
 def original_of(target: Target) -> Original:

@@ -23,8 +23,8 @@
 #include "main.h"
 #include "maps.h"
 #include "protocol.h"
+#include "requests.h"
 #include "ring.h"
-#include "told.h"
 #include "tracee.h"
 #include "util.h"
 
@@ -155,11 +155,11 @@ static void take(uint32_t pid, uint32_t listener, bool held) {
             complain("ebpf: a process is gone", NULL);
             return;
         }
-        told_open(root);
+        requests_open(root);
         root_is_open = true;
     }
     if (held && !*program && tracee_link(pid, "exe", -1, program) > 0)
-        told_ignore(program);
+        requests_ignore(program);
     uint64_t group = group_of(pid);
     if (group && (!settings.cgroup || settings.cgroup == group)) {
         settings.cgroup = group;
@@ -187,7 +187,7 @@ static bool drain(void) {
     struct event event;
     bool some = false;
     for (; ring_next(&event, text); some = true) {
-        told(&event, text);
+        requests_add(&event, text);
         if (event.type == EVENT_EXEC)
             look_whether_started(event.pid);
     }
@@ -220,18 +220,18 @@ static void write_counters(bool final, bool always) {
     ring_catch_up();
     drain();
     if (final) {
-        told_unfinished();
-        lost += calls > told_counts.calls ? calls - told_counts.calls : 0;
+        requests_end();
+        lost += calls > request_counts.calls ? calls - request_counts.calls : 0;
     }
-    struct counters counters = {.recorded = told_counts.recorded,
-                                .unresolved = told_counts.unresolved,
-                                .repeated = told_counts.repeated + repeated,
+    struct counters counters = {.recorded = request_counts.recorded,
+                                .unresolved = request_counts.unresolved,
+                                .repeated = request_counts.repeated + repeated,
                                 .ignored = ignored};
     counters.received = counters.recorded + counters.unresolved + counters.repeated + ignored + lost;
     if (!always && !memcmp(&counters, &written, sizeof counters))
         return;
     record_counters(&counters);
-    told_counted(counters.received);
+    requests_set_received(counters.received);
     written = counters;
 }
 

@@ -21,7 +21,7 @@ from tracewhale.diagnosis import Diagnosis
 from tracewhale.diagnosis.text import render
 from tracewhale.engines.base import Request
 from tracewhale.engines.registry import Engines
-from tracewhale.examine import Help, examine
+from tracewhale.examine import References, examine
 from tracewhale.running.options import parse_options
 from tracewhale.stages import Job
 from tracewhale.tracing.events import Step
@@ -167,7 +167,7 @@ def run(
     parsed = parse_options(environ={}, **{name: value for name, value in options.items() if name != "steps"})
     steps = tuple(Step(kind, argument) for kind, argument in options.get("steps", ()))
     job = Job(f"rootfs:{root}", Request(parsed, tuple(command)), steps)
-    given = Help(against=f"rootfs:{against}" if against else "")
+    given = References(against=f"rootfs:{against}" if against else "")
     return examine(Engines(lambda text: None), job, Context(), given)
 
 

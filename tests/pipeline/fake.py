@@ -12,7 +12,7 @@ from tests.packages.images import Image as Files
 from tracewhale.engines.base import Progress, Request
 from tracewhale.engines.names import DOCKER, Name
 from tracewhale.image import Image
-from tracewhale.rootfs.counted import Count, ignore
+from tracewhale.rootfs.counted_tree import Count, ignore
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult

@@ -8,7 +8,7 @@ import pytest
 
 from tests.trees import MemoryTree
 from tracewhale.errors import UsageError
-from tracewhale.plan.model import Kept, Options, Plan, Reason
+from tracewhale.plan.model import Options, Plan, PlannedPath, Reason
 from tracewhale.plan.passes import make_plan
 from tracewhale.rootfs.tree import ROOT, Entry, Kind, View
 from tracewhale.tracing.events import Event, Trace
@@ -200,14 +200,16 @@ def test_directories_are_kept_empty() -> None:
 def test_a_path_without_a_reason_or_a_directory_is_no_plan() -> None:
     entry = Entry("/a/b", Kind.FILE, 0o644, 0, 0, 0, 0)
     with pytest.raises(ValueError, match="for no reason"):
-        Kept(entry, ())
+        PlannedPath(entry, ())
     reason = (Reason("access", "p"),)
     with pytest.raises(ValueError, match="without its directory"):
-        Plan({"/": Kept(ROOT, reason), "/a/b": Kept(entry, reason)})
+        Plan({"/": PlannedPath(ROOT, reason), "/a/b": PlannedPath(entry, reason)})
 
 
 def test_a_hard_linked_file_is_counted_once() -> None:
     reason = (Reason("access", "p"),)
     names = [Entry(path, Kind.FILE, 0o644, 0, 0, 100, 0, 1, 7, 2) for path in ("/a", "/b")]
-    made = Plan({"/": Kept(ROOT, reason)} | {entry.path: Kept(entry, reason) for entry in names})
+    made = Plan(
+        {"/": PlannedPath(ROOT, reason)} | {entry.path: PlannedPath(entry, reason) for entry in names}
+    )
     assert made.size == 100

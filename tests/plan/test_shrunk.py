@@ -10,8 +10,8 @@ import pytest
 from tests.java.images import class_file, image, module_info
 from tests.java.test_archive import FIRST, archive
 from tests.trees import MemoryTree
-from tracewhale.plan.model import Kept, Reason
-from tracewhale.plan.shrunk import shrink_files
+from tracewhale.plan.model import PlannedPath, Reason
+from tracewhale.plan.shrinking import shrink_files
 from tracewhale.rootfs.tree import View
 
 LIB = "/jdk/lib"
@@ -41,14 +41,17 @@ def tree() -> MemoryTree:
     return memory
 
 
-def kept(memory: MemoryTree, asked: str = "") -> dict[str, Kept]:
+def kept(memory: MemoryTree, asked: str = "") -> dict[str, PlannedPath]:
     """Return a plan's paths: of the package's own files only ``asked`` was asked for by the program."""
 
     def reason(path: str) -> Reason:
         name = path.rpartition("/")[2]
         return Reason("unit" if name in UNIT and name != asked else "access", "java")
 
-    return {path: Kept(replace(entry, mode=0o755), (reason(path),)) for path, entry in memory.entries.items()}
+    return {
+        path: PlannedPath(replace(entry, mode=0o755), (reason(path),))
+        for path, entry in memory.entries.items()
+    }
 
 
 def test_an_archive_fits_and_what_nothing_uses_goes() -> None:

@@ -10,11 +10,11 @@ import pytest
 from tests.tracing.test_tracefile import TRACE
 from tracewhale.errors import ImageGrew, NewPaths, UsageError
 from tracewhale.project.cache import TraceCache, key_of
-from tracewhale.project.lock import Amount, Limits, Locked, parse_amount, read_lock, write_lock
+from tracewhale.project.lock import Amount, Limits, LockedImage, parse_amount, read_lock, write_lock
 from tracewhale.tracing.events import Step
 from tracewhale.tracing.exchanges import Exchange, HttpRequest
 
-MADE = Locked("sha256:0", "sha256:1", 1000, ("/a", "/b\udcff"))
+MADE = LockedImage("sha256:0", "sha256:1", 1000, ("/a", "/b\udcff"))
 
 
 @pytest.mark.parametrize(

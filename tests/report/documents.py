@@ -9,7 +9,7 @@ from typing import Any
 from tests.sample_images import plan_sample
 from tracewhale.driving.alike import AnswerDifference, Answers
 from tracewhale.report.json import to_json
-from tracewhale.report.model import Accepted, Built, Report
+from tracewhale.report.model import BuiltImage, LockEntry, Report
 from tracewhale.report.removed import Removed, places, survey
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
@@ -37,11 +37,11 @@ def report() -> Report:
         trace=Trace(
             "big:1", "sha256:1", "seccomp", {}, frozenset(), outcome=Outcome(0, stopped=True), steps=steps
         ),
-        built=Built("slim:1", "sha256:2", 10_000_000, 100_000_000, start=("docker", "run", "slim:1")),
+        built=BuiltImage("slim:1", "sha256:2", 10_000_000, 100_000_000, start=("docker", "run", "slim:1")),
         verification=Verification(1, (), comparison, 1, steps),
         seconds=(("trace", 1.0),),
         removed=survey(made.view, plan),
-        accepted=Accepted(9_000_000, ("/opt/app/new",), ("/opt/app/old",)),
+        accepted=LockEntry(9_000_000, ("/opt/app/new",), ("/opt/app/old",)),
     )
 
 

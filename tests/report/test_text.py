@@ -8,7 +8,7 @@ import pytest
 
 from tests.sample_images import plan_sample
 from tracewhale.report.formats import FORMATS, QUIET, TEXT, VERBOSE
-from tracewhale.report.model import Built, Report
+from tracewhale.report.model import BuiltImage, Report
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.verification import Comparison, Output, Verification
 
@@ -26,7 +26,7 @@ def report(
         "sha256:1",
         plan=plan_sample()[1],
         trace=Trace("big:1", "sha256:1", "seccomp", {}, frozenset(), outcome=outcome, steps=steps),
-        built=Built("slim:1", "sha256:2", 10_000_000, 100_000_000, start=START),
+        built=BuiltImage("slim:1", "sha256:2", 10_000_000, 100_000_000, start=START),
         verification=Verification(1, (), comparison, 1, steps),
         seconds=(("trace", 1.0),),
         notes=("The image's own command, bash, is not kept: the new one starts what was traced.",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.trees import MemoryTree
-from tracewhale.rootfs.patched import PatchedTree
+from tracewhale.rootfs.patched_tree import PatchedTree
 from tracewhale.rootfs.tree import View
 
 BASE = """

@@ -12,7 +12,7 @@ from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import View
 from tracewhale.rules import Addition, Rule, apply, load
 from tracewhale.rules.readers import READERS, dlopen_note
-from tracewhale.rules.symbols import named
+from tracewhale.rules.symbols import symbol_names
 
 PLUGIN = Rule("plugin", "a test", when=("libp.so",), keep=("$LIB/p/*.so", "./q.so"))
 
@@ -91,7 +91,7 @@ def test_symbols_are_found_in_dynamic_string_tables(wide: bool) -> None:
     }
     wanted = frozenset({"pthread_cancel", "backtrace"})
     view = View(tree)
-    assert named(view, ["/a", "/b", "/c", "/cut", "/none", "/gone"], wanted) == {
+    assert symbol_names(view, ["/a", "/b", "/c", "/cut", "/none", "/gone"], wanted) == {
         "/a": frozenset({"pthread_cancel"}),
         "/b": frozenset(),
         "/c": frozenset(),
@@ -100,7 +100,7 @@ def test_symbols_are_found_in_dynamic_string_tables(wide: bool) -> None:
         "/gone": frozenset(),
     }
     before = tree.exchanges
-    named(view, ["/a", "/b"], wanted)
+    symbol_names(view, ["/a", "/b"], wanted)
     assert tree.exchanges == before
 
 
@@ -109,7 +109,7 @@ def test_hostile_elf_files_name_nothing_and_raise_nothing(junk: bytes, at: int, 
     whole = elf_file(("pthread_cancel",), wide=wide)
     tree = MemoryTree("/x: x")
     tree.contents["/x"] = whole[:at] + junk + whole[at + len(junk) :]
-    assert named(View(tree), ["/x"], frozenset({"pthread_cancel"}))["/x"] <= {"pthread_cancel"}
+    assert symbol_names(View(tree), ["/x"], frozenset({"pthread_cancel"}))["/x"] <= {"pthread_cancel"}
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -10,7 +10,7 @@ import pytest
 from tests.trees import MemoryTree
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running import written
-from tracewhale.running.written import TooMuch, Writings
+from tracewhale.running.written_files import TooMuch, Writings
 from tracewhale.tracing.events import Outcome
 
 OUTCOME = Outcome(0, hostname="abc")

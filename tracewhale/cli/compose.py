@@ -36,16 +36,16 @@ class Target(click.Argument):
         return not composed and super().value_is_missing(value)
 
 
-def check_target(target: str | None, given: dict[str, Any]) -> str:
+def check_target(target: str | None, parameters: dict[str, Any]) -> str:
     """Return the target's name, empty for a service. Raises UsageError where the options contradict it."""
-    if bool(given["compose"]) != bool(given["service"]):
+    if bool(parameters["compose"]) != bool(parameters["service"]):
         raise UsageError("--compose FILE and --service NAME belong together.", "Give both.")
-    if given["compose"] and target:
+    if parameters["compose"] and target:
         raise UsageError(
             f"The target {target} and --compose contradict each other.",
             "Leave TARGET out: its image is the service's.",
         )
-    if given["compose"] and given.get("cache"):
+    if parameters["compose"] and parameters.get("cache"):
         raise UsageError(
             "--cache does not know what the other services of --compose hold.", "Leave one of them out."
         )
@@ -53,18 +53,18 @@ def check_target(target: str | None, given: dict[str, Any]) -> str:
 
 
 @contextmanager
-def composed(job: Job, given: dict[str, Any], context: Context) -> Iterator[Job]:
+def composed(job: Job, parameters: dict[str, Any], context: Context) -> Iterator[Job]:
     """Yield the job of the service, whose project runs beside each run; any other job as it is."""
-    if not given["compose"]:
+    if not parameters["compose"]:
         yield job
         return
-    seconds = given["wait_timeout"] or 0.0
-    with open_project(given["compose"], given["service"], context.progress, seconds) as project:
+    seconds = parameters["wait_timeout"] or 0.0
+    with open_project(parameters["compose"], parameters["service"], context.progress, seconds) as project:
         driven = job.steps
-        if not given["step"]:
-            place = f"{given['compose'][0]}: services.{given['service']}.x-tracewhale.steps"
+        if not parameters["step"]:
+            place = f"{parameters['compose'][0]}: services.{parameters['service']}.x-tracewhale.steps"
             words = order_steps(list(step_words(place, steps_of(project.found), frozenset(STEPS))))
-            driven = (*driven, *steps({**given, "step": words[1::2], "wait_timeout": 0.0}))
+            driven = (*driven, *steps({**parameters, "step": words[1::2], "wait_timeout": 0.0}))
         request = project.request(job.request)
         context.surroundings = project.running
         yield replace(job, name=project.found.image, request=request, steps=driven)

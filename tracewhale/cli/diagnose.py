@@ -81,7 +81,7 @@ def diagnose(
             "Name an image as TARGET and a complete one with --against.",
         )
     place = options.destination(output, tag, keep_privileges=given.pop("keep_privileges"))
-    known = examine.Help(against, contents)
+    known = examine.References(against, contents)
     job = options.job(target, {**given, "keep_changes": False, "base": ""})
     with context(JSON, interactive=given["interactive"]) as current:
         engines = Engines(current.progress)
@@ -101,20 +101,24 @@ def diagnose(
         sys.exit(ExitCode.MISSING)
 
 
-def _show_repair(done: Repair, against: str, verbose: bool, form: str) -> None:
+def _show_repair(repair: Repair, against: str, verbose: bool, form: str) -> None:
     """The diagnosis of the image as it was, and what became of it."""
-    first = done.first
+    first = repair.first
     if form != TEXT:
-        value = {**to_json(first), "repair": {**asdict(done), "first": None, "findings": len(done.findings)}}
+        value = {
+            **to_json(first),
+            "repair": {**asdict(repair), "first": None, "findings": len(repair.findings)},
+        }
         echo(json.dumps(value, sort_keys=True) + "\n")
         return
     lines = [render(first, verbose=verbose)]
-    if done.name:
-        extra = f" and {', '.join(done.environment)}" if done.environment else ""
-        kinds = ", ".join(dict.fromkeys(each.kind for each in done.findings))
+    if repair.name:
+        extra = f" and {', '.join(repair.environment)}" if repair.environment else ""
+        kinds = ", ".join(dict.fromkeys(each.kind for each in repair.findings))
         lines.append(
-            f"Fixed: {done.name} has {len(done.paths)} paths ({done.bytes} bytes) of {against}{extra} more; "
-            f"it was run and does not fail. Causes mended: {len(done.findings)} ({kinds}).\n"
+            f"Fixed: {repair.name} has {len(repair.paths)} paths ({repair.bytes} bytes) of {against}{extra} "
+            "more; it was run and does not fail. "
+            f"Causes mended: {len(repair.findings)} ({kinds}).\n"
         )
     else:
         lines.append("Fixed: nothing, as nothing is broken.\n")

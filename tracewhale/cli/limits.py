@@ -10,7 +10,7 @@ import click
 
 from tracewhale.cli.declare import apply
 from tracewhale.errors import TraceWhaleError, UsageError
-from tracewhale.project.lock import Limits, Locked, parse_amount, read_lock, write_lock
+from tracewhale.project.lock import Limits, LockedImage, parse_amount, read_lock, write_lock
 from tracewhale.report import junit
 from tracewhale.report.model import Report
 
@@ -30,17 +30,17 @@ limit_options = apply(
 )
 
 
-def limits(given: dict[str, Any]) -> Limits:
+def limits(parameters: dict[str, Any]) -> Limits:
     """Return what a verb's options allow. Raises UsageError."""
-    lock = given["lock"]
+    lock = parameters["lock"]
     for option in ("max_growth", "fail_on_new"):
-        if given[option] and not lock:
+        if parameters[option] and not lock:
             name = f"--{option.replace('_', '-')}"
             raise UsageError(f"{name} compares with a lock file, and none is named.", "Add --lock FILE.")
     return Limits(
-        size=parse_amount(given["max_size"]) if given["max_size"] else None,
-        growth=parse_amount(given["max_growth"], percent=True) if given["max_growth"] else None,
-        no_new_paths=given["fail_on_new"],
+        size=parse_amount(parameters["max_size"]) if parameters["max_size"] else None,
+        growth=parse_amount(parameters["max_growth"], percent=True) if parameters["max_growth"] else None,
+        no_new_paths=parameters["fail_on_new"],
         lock=read_lock(lock) if lock else {},
     )
 
@@ -49,7 +49,7 @@ def accept(lock: str | None, report: Report) -> None:
     """Write what was made to the lock file, if there is one."""
     if lock and report.built is not None and report.plan is not None and report.error is None:
         built = report.built
-        locked = Locked(report.image, built.image, built.size, tuple(report.plan.paths))
+        locked = LockedImage(report.image, built.image, built.size, tuple(report.plan.paths))
         write_lock(lock, built.name, locked)
 
 

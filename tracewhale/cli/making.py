@@ -45,43 +45,43 @@ making_options = apply(
 """Options of the verbs that make an image. ``--image-`` is of its configuration, not of the traced run."""
 
 
-def recipe(given: dict[str, Any]) -> Recipe:
+def recipe(parameters: dict[str, Any]) -> Recipe:
     """Return how the new image is to be made. Raises UsageError for a value that makes no sense."""
-    if given["sbom_format"] and not (given["sbom"] or given["sbom_in_image"]):
+    if parameters["sbom_format"] and not (parameters["sbom"] or parameters["sbom_in_image"]):
         raise UsageError("--sbom-format says how, but not where", "Add --sbom FILE or --sbom-in-image.")
-    form = given["sbom_format"] or sbom.form_of(given["sbom"])
-    if given["sbom"] or given["sbom_in_image"]:
+    form = parameters["sbom_format"] or sbom.form_of(parameters["sbom"])
+    if parameters["sbom"] or parameters["sbom_in_image"]:
         sbom.check(form)
     return Recipe(
         overrides=Overrides(
-            labels=_pairs("--image-label", given["image_label"]),
-            env=_pairs("--image-env", given["image_env"]),
-            entrypoint=_words("--image-entrypoint", given["image_entrypoint"]),
-            cmd=_words("--image-cmd", given["image_cmd"]),
-            user=_user(given["image_user"]),
-            workdir=_directory(given["image_workdir"]),
-            expose=tuple(_port(port) for port in given["image_expose"]),
+            labels=_pairs("--image-label", parameters["image_label"]),
+            env=_pairs("--image-env", parameters["image_env"]),
+            entrypoint=_words("--image-entrypoint", parameters["image_entrypoint"]),
+            cmd=_words("--image-cmd", parameters["image_cmd"]),
+            user=_user(parameters["image_user"]),
+            workdir=_directory(parameters["image_workdir"]),
+            expose=tuple(_port(port) for port in parameters["image_expose"]),
         ),
-        layers=given["layers"],
-        sbom_file=given["sbom"],
-        sbom_inside=given["sbom_in_image"],
+        layers=parameters["layers"],
+        sbom_file=parameters["sbom"],
+        sbom_inside=parameters["sbom_in_image"],
         form=form,
-        words=_describe(given, form),
+        words=_describe(parameters, form),
     )
 
 
-def _describe(given: dict[str, Any], form: str) -> tuple[str, ...]:
+def _describe(parameters: dict[str, Any], form: str) -> tuple[str, ...]:
     words = [
         word
         for name in SHOWN
-        for value in sorted(given[name])
+        for value in sorted(parameters[name])
         for word in (f"--{name.replace('_', '-')}", value)
     ]
-    if given["keep_package_docs"] != LICENCES:
-        words += ["--keep-package-docs", given["keep_package_docs"]]
-    if given["layers"] != 1:
-        words += ["--layers", str(given["layers"])]
-    if given["sbom_in_image"]:
+    if parameters["keep_package_docs"] != LICENCES:
+        words += ["--keep-package-docs", parameters["keep_package_docs"]]
+    if parameters["layers"] != 1:
+        words += ["--layers", str(parameters["layers"])]
+    if parameters["sbom_in_image"]:
         words += ["--sbom-in-image", "--sbom-format", form]
     return tuple(words)
 

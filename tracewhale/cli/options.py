@@ -21,7 +21,7 @@ from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
-from tracewhale.plan.shrunk import SHRINKABLE
+from tracewhale.plan.shrinking import SHRINKABLE
 from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
@@ -207,10 +207,10 @@ repeated_options = apply(
 trace_arguments = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path())
 
 
-def job(target: str, given: dict[str, Any]) -> Job:
+def job(target: str, parameters: dict[str, Any]) -> Job:
     """Return the job that a verb's options ask for. Raises UsageError for a value that makes no sense."""
-    options = {name: given[name] for name in DOCKER_RUN}
-    if given["base"] and not given["keep_changes"]:
+    options = {name: parameters[name] for name in DOCKER_RUN}
+    if parameters["base"] and not parameters["keep_changes"]:
         raise UsageError(
             "--base says what --keep-changes keeps, and that is not given", "Add --keep-changes."
         )
@@ -219,12 +219,12 @@ def job(target: str, given: dict[str, Any]) -> Job:
         request=Request(
             parse_options(**options, environ=os.environ),
             click.get_current_context().obj["arguments"],
-            Probe(given["probe"]),
+            Probe(parameters["probe"]),
         ),
-        steps=steps(given),
-        keep_changes=given["keep_changes"],
-        base=given["base"],
-        expected_status=given.get("expect_status") or 0,
+        steps=steps(parameters),
+        keep_changes=parameters["keep_changes"],
+        base=parameters["base"],
+        expected_status=parameters.get("expect_status") or 0,
     )
 
 
@@ -253,25 +253,25 @@ def _destination(output: str, tag: str) -> Name | None:
     return Name(place.kind, place.place, tag)
 
 
-def plan_settings(given: dict[str, Any]) -> Options:
+def plan_settings(parameters: dict[str, Any]) -> Options:
     """Return what a verb's options add to and take from the plan."""
-    known = rules.load(given["rule_files"])
+    known = rules.load(parameters["rule_files"])
     names = {rule.name for rule in known}
-    for name in given["no_rule"]:
+    for name in parameters["no_rule"]:
         if name not in names:
             raise UsageError(f"there is no rule {name}", f"The rules are {', '.join(sorted(names))}.")
     return Options(
-        include=(*given["include"], *_lines("--include-from", given["include_from"])),
-        exclude=(*given["exclude"], *_lines("--exclude-from", given["exclude_from"])),
+        include=(*parameters["include"], *_lines("--include-from", parameters["include_from"])),
+        exclude=(*parameters["exclude"], *_lines("--exclude-from", parameters["exclude_from"])),
         rules=known,
-        without_rules=tuple(given["no_rule"]),
-        listings=given["keep_listings"],
-        guess_dlopen=given["guess_dlopen"],
-        shrink=tuple(given["shrink"]),
-        licences=given["keep_package_docs"] == LICENCES,
-        level=Level(given["level"]),
-        spare=_spare(given),
-        without_units=_units(given["no_unit"]),
+        without_rules=tuple(parameters["no_rule"]),
+        listings=parameters["keep_listings"],
+        guess_dlopen=parameters["guess_dlopen"],
+        shrink=tuple(parameters["shrink"]),
+        licences=parameters["keep_package_docs"] == LICENCES,
+        level=Level(parameters["level"]),
+        spare=_spare(parameters),
+        without_units=_units(parameters["no_unit"]),
         epoch=source_date_epoch(os.environ),
         memory=cache_directory(os.environ),
     )
@@ -284,20 +284,23 @@ def cache_directory(environ: Mapping[str, str]) -> str:
     return f"{base}/tracewhale" if base.startswith("/") else ""
 
 
-def trust(given: dict[str, Any]) -> Trust:
+def trust(parameters: dict[str, Any]) -> Trust:
     """Return what a trace may do on this machine. Raises UsageError for a value that makes no sense."""
-    network = given.get("network")
+    network = parameters.get("network")
     options = parse_options(
-        volume=given.get("volume", ()), mount=given.get("mount", ()), network=network, environ=os.environ
+        volume=parameters.get("volume", ()),
+        mount=parameters.get("mount", ()),
+        network=network,
+        environ=os.environ,
     )
-    steps = [Step("workload", command) for command in given.get("workload", ())]
-    return Trust(given["trust_trace"], frozenset(words_of(options, steps)))
+    steps = [Step("workload", command) for command in parameters.get("workload", ())]
+    return Trust(parameters["trust_trace"], frozenset(words_of(options, steps)))
 
 
-def _spare(given: dict[str, Any]) -> Spare:
-    if given["spare"]:
-        return spare(given["spare"])
-    return UNLIMITED if given["level"] == Level.INSTALLED.value else Spare()
+def _spare(parameters: dict[str, Any]) -> Spare:
+    if parameters["spare"]:
+        return spare(parameters["spare"])
+    return UNLIMITED if parameters["level"] == Level.INSTALLED.value else Spare()
 
 
 def _units(names: tuple[str, ...]) -> tuple[str, ...]:

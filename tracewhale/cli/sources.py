@@ -17,8 +17,8 @@ from tracewhale.report.json import to_json
 from tracewhale.tracing import tracefile
 
 
-def document_of(source: str, given: Mapping[str, Any]) -> Document:
-    """Return the report of a source; ``given`` are a verb's plan options, for a trace.
+def document_of(source: str, parameters: Mapping[str, Any]) -> Document:
+    """Return the report of a source; ``parameters`` are a verb's plan options, for a trace.
 
     The target of a trace must still be there: its files are looked at, those that are not kept, too.
     """
@@ -27,7 +27,7 @@ def document_of(source: str, given: Mapping[str, Any]) -> Document:
     value = read_report(source)
     if value is not None:
         return of_value(value)
-    settings = options.plan_settings(dict(given))
+    settings = options.plan_settings(dict(parameters))
     with context(JSON) as current:
         engines = Engines(current.progress)
         found = [tracefile.read(source)]

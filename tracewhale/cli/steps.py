@@ -77,10 +77,10 @@ def order_steps(args: list[str]) -> list[str]:
     return result
 
 
-def steps(given: dict[str, Any]) -> tuple[Step, ...]:
+def steps(parameters: dict[str, Any]) -> tuple[Step, ...]:
     """Return the steps that a verb's options ask for, in order. Raises UsageError."""
-    seconds = given["wait_timeout"] or 0.0
-    taken = tuple(_step(text, seconds, given["openapi_max"]) for text in given["step"])
+    seconds = parameters["wait_timeout"] or 0.0
+    taken = tuple(_step(text, seconds, parameters["openapi_max"]) for text in parameters["step"])
     return (Step("wait", "", seconds=seconds), *taken) if seconds else taken
 
 

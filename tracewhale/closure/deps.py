@@ -68,7 +68,7 @@ class Listing:
 
 def dependencies(
     resolver: Resolver,
-    asked: str,
+    request: str,
     environment: Mapping[str, str] | None = None,
     *,
     guess: bool = False,
@@ -81,10 +81,10 @@ def dependencies(
     variables = dict(environment or {})
     steering = tuple(sorted((k, v) for k, v in variables.items() if k.startswith("LD_")))
     view = resolver.disk.view
-    path = asked if "/" in asked else _in_path(view, asked, variables.get("PATH", USUAL_PATH))
+    path = request if "/" in request else _in_path(view, request, variables.get("PATH", USUAL_PATH))
     empty = Closure({}, ())
     if not path or (entry := view.resolve(path).entry) is None:
-        return Listing(asked, "", (), empty, "no such file")
+        return Listing(request, "", (), empty, "no such file")
     edges, program, miss = _follow_scripts(view, path)
     closure = resolver.resolve([Root(program, environment=steering)]) if program else empty
     rows = [Row(depth, edge) for depth, edge in enumerate(edges, 1)]
@@ -96,7 +96,7 @@ def dependencies(
         rows += _tree(view, closure, start, len(edges) + 1)
     trouble = "" if edges or miss else _trouble(resolver, path)
     possible = resolver.possible() if guess and program else ()
-    return Listing(asked, entry.path, tuple(rows), closure, trouble, possible)
+    return Listing(request, entry.path, tuple(rows), closure, trouble, possible)
 
 
 def _in_path(view: View, name: str, path: str) -> str:

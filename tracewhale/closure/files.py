@@ -64,10 +64,10 @@ class ElfFiles:
             pending = following
 
     def _step(
-        self, path: str, parser: Parser, wanted: list[Range], blocks: Iterator[bytes | None]
+        self, path: str, parser: Parser, ranges: list[Range], blocks: Iterator[bytes | None]
     ) -> list[Range] | None:
         """Send a parser what it asked for; what it asks for next, None when it is done."""
-        received = [next(blocks) for _ in wanted]
+        received = [next(blocks) for _ in ranges]
         try:
             if any(block is None for block in received):
                 raise UnreadableElf("it cannot be read")

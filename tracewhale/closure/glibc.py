@@ -236,9 +236,9 @@ class GlibcProcess:
     def _edge(self, needer: Map, name: str, path: str, kind: EdgeKind, how: How, variant: str = "") -> None:
         self.findings.edges[Edge(needer.physical, name, path, kind, how, variant)] = None
 
-    def _miss(self, needer: Map, name: str, kind: EdgeKind, lost: SearchFailure) -> None:
+    def _miss(self, needer: Map, name: str, kind: EdgeKind, failure: SearchFailure) -> None:
         optional = kind not in (EdgeKind.NEEDED, EdgeKind.FILTER)
-        miss = Miss(needer.physical, name, kind, lost.attempts, optional, lost.fatal)
+        miss = Miss(needer.physical, name, kind, failure.attempts, optional, failure.fatal)
         self.findings.misses[miss] = None
 
     def _check_versions(self, space: Namespace) -> None:

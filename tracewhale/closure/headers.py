@@ -35,7 +35,7 @@ def segments(table: bytes, order: str, bits: int) -> list[Segment]:
     return [Segment(t, o, v, f, m, a) for t, o, v, _, f, m, _, a in rows]
 
 
-def file_offset(segments: list[Segment], address: int, what: str) -> int:
+def file_offset(segments: list[Segment], address: int, title: str) -> int:
     """Return where in the file the byte is that is mapped at an address; a later segment covers an
     earlier."""
     loads = [s for s in segments if s.type == PT_LOAD]
@@ -47,7 +47,7 @@ def file_offset(segments: list[Segment], address: int, what: str) -> int:
         end = -(-(segment.address + segment.file_size) // PAGE) * PAGE
         if start <= address < end and segment.offset + address >= segment.address:
             return segment.offset + address - segment.address
-    raise UnreadableElf(f"its {what} is in no segment")
+    raise UnreadableElf(f"its {title} is in no segment")
 
 
 def header_refusal(head: bytes, kind: int, version: int) -> str:

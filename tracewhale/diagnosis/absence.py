@@ -108,13 +108,13 @@ def _topmost_missing(view: View, path: str) -> str:
     return top
 
 
-def allowed(entry: Entry, user: User, wanted: int) -> bool:
-    """Return whether mode and owner let a user do what ``wanted`` says (READ, WRITE, EXECUTE bits), acl(5)
+def allowed(entry: Entry, user: User, rights: int) -> bool:
+    """Return whether mode and owner let a user do what ``rights`` says (READ, WRITE, EXECUTE bits), acl(5)
     aside."""
     if user.uid == 0:
-        return not wanted & EXECUTE or entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o111)
+        return not rights & EXECUTE or entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o111)
     shift = 6 if entry.uid == user.uid else 3 if entry.gid in (user.gid, *user.groups) else 0
-    return (entry.mode >> shift) & wanted == wanted
+    return (entry.mode >> shift) & rights == rights
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Refusal:
         )
 
 
-def refusal(view: View, user: User, path: str, wanted: int) -> Refusal | None:
+def refusal(view: View, user: User, path: str, rights: int) -> Refusal | None:
     """Return what refuses a user to read, write or execute a path, or to make it where it does not exist."""
     found = view.resolve(path)
     for step in found.steps:
@@ -144,8 +144,8 @@ def refusal(view: View, user: User, path: str, wanted: int) -> Refusal | None:
         if entry is not None and entry.kind is Kind.DIRECTORY and not allowed(entry, user, EXECUTE):
             return Refusal(entry, EXECUTE)
     if found.entry is not None:
-        return None if allowed(found.entry, user, wanted) else Refusal(found.entry, wanted)
-    if not wanted & WRITE:
+        return None if allowed(found.entry, user, rights) else Refusal(found.entry, rights)
+    if not rights & WRITE:
         return None
     above = parent(first_missing(view, path))
     while (place := view.resolve(above).entry) is None and above != "/":

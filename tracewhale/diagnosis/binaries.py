@@ -10,7 +10,7 @@ from tracewhale.diagnosis.absence import absence
 from tracewhale.diagnosis.libraries import lacking, libraries
 from tracewhale.diagnosis.model import Case, Finding, Remedy
 from tracewhale.diagnosis.needs import other_libc
-from tracewhale.diagnosis.refused import NOT_EXECUTABLE, Refused
+from tracewhale.diagnosis.refused_program import NOT_EXECUTABLE, RefusedProgram
 from tracewhale.diagnosis.remedies import Remedies
 
 MACHINES = {
@@ -30,8 +30,8 @@ LFS = b"version https://git-lfs.github.com/spec/"
 BOM = b"\xef\xbb\xbf"
 
 
-def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[Finding]:
-    case = refused.case
+def binary(program: RefusedProgram, path: str, physical: str, head: bytes) -> Iterator[Finding]:
+    case = program.case
     entry = case.view.lstat(physical)
     elf = case.resolver.disk.files.get(entry) if entry is not None else None
     error = "Exec format error"
@@ -39,7 +39,7 @@ def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[
         runs = MACHINES.get(case.architecture, ())
         if runs and elf.machine not in runs:
             other = NAMES.get(elf.machine, f"e_machine {elf.machine}")
-            yield refused.finding(
+            yield program.finding(
                 "architecture",
                 error,
                 f"it is built for {other}, and this is {case.architecture}.",
@@ -53,7 +53,7 @@ def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[
                 paths=(path,),
             )
             return
-        yield from loader(refused, physical, elf)
+        yield from loader(program, physical, elf)
         return
     if isinstance(elf, UnreadableElf) and elf.is_elf:
         cause = f"{physical} is damaged: {elf.reason}."
@@ -65,14 +65,14 @@ def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[
     elif head.startswith(LFS):
         cause = f"{physical} is a Git LFS pointer: the file that it stands for was not fetched."
         ways = (*Remedies(case).copies((path,)), Remedy("git lfs pull", "before docker build"))
-        yield refused.finding(
+        yield program.finding(
             "lfs", error, cause, ways, status=NOT_EXECUTABLE, ground="the file's text says so", paths=(path,)
         )
         return
     elif head.startswith(BOM):
         kind, cause = "bom", f"{physical} begins with a byte order mark, which hides its #! line."
         fix = Remedy(f"sed -i '1s/^\\xEF\\xBB\\xBF//' {physical}")
-        yield refused.finding(
+        yield program.finding(
             kind,
             error,
             cause,
@@ -89,7 +89,7 @@ def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[
             Remedy(f"sed -i '1i #!{shell}' {physical}"),
             Remedy(f'ENTRYPOINT ["{shell}", "{path}"]'),
         )
-        yield refused.finding(
+        yield program.finding(
             "no-interpreter",
             error,
             cause,
@@ -102,7 +102,7 @@ def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[
     else:
         kind, cause = "format", f"{physical} is neither an ELF file nor a script."
     remedies = Remedies(case).files((physical,))
-    yield refused.finding(
+    yield program.finding(
         kind,
         error,
         cause,
@@ -113,17 +113,17 @@ def binary(refused: Refused, path: str, physical: str, head: bytes) -> Iterator[
     )
 
 
-def loader(refused: Refused, physical: str, elf: Elf) -> Iterator[Finding]:
+def loader(program: RefusedProgram, physical: str, elf: Elf) -> Iterator[Finding]:
     """Yield a program whose interpreter (PT_INTERP) is missing, else what the loader misses."""
-    case = refused.case
+    case = program.case
     name = elf.interpreter
     if name is None or case.exists(name):
-        yield from libraries(case, refused.path, physical)
+        yield from libraries(case, program.path, physical)
         return
     foreign = other_libc(case.view, name)
     why = absence(case, name)
-    own = _own_in_full(case, refused.path, name)
-    paths = tuple(dict.fromkeys((*own, *lacking(case, [refused.path, *([] if own else [name])]))))
+    own = _own_in_full(case, program.path, name)
+    paths = tuple(dict.fromkeys((*own, *lacking(case, [program.path, *([] if own else [name])]))))
     words = "" if why is None or why.words.startswith(f"{name} is not in the image") else f" ({why.words})"
     libc = "musl" if "musl" in name else "glibc"
     remedies = Remedies(case).files(paths, libc, name=os.path.basename(name))
@@ -134,7 +134,7 @@ def loader(refused: Refused, physical: str, elf: Elf) -> Iterator[Finding]:
     else:
         kind = "interpreter"
         cause = f'its dynamic loader "{name}" is not in the image{words}: it is not a static program.'
-    yield refused.finding(
+    yield program.finding(
         kind,
         "No such file or directory",
         cause,

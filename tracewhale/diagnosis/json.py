@@ -10,19 +10,19 @@ from tracewhale.diagnosis.model import Diagnosis
 SCHEMA_VERSION = 1
 
 
-def to_json(found: Diagnosis) -> dict[str, Any]:
+def to_json(diagnosis: Diagnosis) -> dict[str, Any]:
     """Return the object that ``diagnose --json`` prints; docs/diagnosis.md describes it."""
     return {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "tracewhale", "version": __version__},
         "command": "diagnose",
-        "target": found.name,
-        "argv": list(found.command),
-        "status": found.status,
-        "failed": found.failed,
-        "libraries": found.libraries,
-        "architecture": found.architecture,
-        "absent": found.absent,
+        "target": diagnosis.name,
+        "argv": list(diagnosis.command),
+        "status": diagnosis.status,
+        "failed": diagnosis.failed,
+        "libraries": diagnosis.libraries,
+        "architecture": diagnosis.architecture,
+        "absent": diagnosis.absent,
         "findings": [
             {
                 "kind": each.kind,
@@ -34,7 +34,7 @@ def to_json(found: Diagnosis) -> dict[str, Any]:
                 "paths": list(each.paths),
                 "evidence": list(each.evidence),
             }
-            for each in found.findings
+            for each in diagnosis.findings
         ],
         "error": None,
     }

@@ -49,12 +49,12 @@ GLIBC = (
 """How the names of glibc's own files begin: they must be of one build."""
 
 
-def libraries(case: Case, asked: str, physical: str) -> Iterator[Finding]:
+def libraries(case: Case, path: str, physical: str) -> Iterator[Finding]:
     """Yield what keeps the loader from starting a program."""
     root = Root(physical, environment=case.loader_environment)
     closure = case.resolver.resolve([root])
-    yield from _missing(case, asked, closure, LOADER)
-    yield from _versions(case, asked, closure, LOADER)
+    yield from _missing(case, path, closure, LOADER)
+    yield from _versions(case, path, closure, LOADER)
 
 
 def opened(case: Case) -> Iterator[Finding]:
@@ -113,17 +113,17 @@ def in_usual_places(view: View, name: str) -> str:
     return find_name(view, name)
 
 
-def _missing(case: Case, asked: str, closure: Closure, weight: int) -> Iterator[Finding]:
+def _missing(case: Case, path: str, closure: Closure, weight: int) -> Iterator[Finding]:
     misses = [m for m in closure.misses if not m.optional and m.kind is not EdgeKind.INTERPRETER]
     by_name: dict[str, Miss] = {}
     for miss in misses:
         by_name.setdefault(miss.name, miss)
     if by_name:
-        yield missing_libraries(case, asked, by_name, weight)
+        yield missing_libraries(case, path, by_name, weight)
 
 
 def missing_libraries(
-    case: Case, asked: str, misses: Mapping[str, Miss], weight: int, symptom: str = ""
+    case: Case, start: str, misses: Mapping[str, Miss], weight: int, symptom: str = ""
 ) -> Finding:
     """Return one finding for all the libraries that are missing, with where each was searched."""
     (first, miss), *others = misses.items()
@@ -138,7 +138,7 @@ def missing_libraries(
             *(f"searched for {name}: {a.place} ({a.how.value}): {a.reason}" for a in each.attempts),
         )
     )
-    who = asked or miss.needer
+    who = start or miss.needer
     symptom = symptom or (
         f"{who}: error while loading shared libraries: {first}: cannot open shared object file "
         f"(status {case.status or 127})"
@@ -208,23 +208,23 @@ def _configured(view: View, directory: str) -> bool:
     return directory in names or default
 
 
-def _versions(case: Case, asked: str, closure: Closure, weight: int) -> Iterator[Finding]:
+def _versions(case: Case, path: str, closure: Closure, weight: int) -> Iterator[Finding]:
     by_library: dict[str, list[VersionProblem]] = {}
     for problem in closure.version_problems:
         by_library.setdefault(problem.library, []).append(problem)
     for library, problems in by_library.items():
-        yield version_problem(case, asked, library, problems, weight)
+        yield version_problem(case, path, library, problems, weight)
 
 
 def version_problem(
-    case: Case, asked: str, library: str, problems: Sequence[VersionProblem], weight: int
+    case: Case, path: str, library: str, problems: Sequence[VersionProblem], weight: int
 ) -> Finding:
     """Return a library that is older than what needs it was linked with."""
     worst = max(problems, key=lambda problem: version_key(problem.version))
     name = os.path.basename(library)
     versions = ", ".join(sorted({p.version for p in problems}, key=version_key))
     symptom = (
-        f"{asked or worst.needer}: {library}: version `{worst.version}' not found "
+        f"{path or worst.needer}: {library}: version `{worst.version}' not found "
         f"(required by {worst.needer}) (status {case.status or 1})"
     )
     has = _highest(case, library, worst.version.partition("_")[0])

@@ -43,7 +43,7 @@ def harmless(path: str) -> bool:
 def unexplained(case: Case) -> Iterator[Finding]:
     """Yield findings from the look-ups alone, for a command that failed and printed nothing that
     tells why."""
-    yield from refused(case)
+    yield from refused_lookups(case)
     candidates = relevant(case)
     if case.full is not None:
         there = tuple(p for p in candidates if case.full.resolve(p).exists)
@@ -59,7 +59,7 @@ def unexplained(case: Case) -> Iterator[Finding]:
         yield _finding(case, (last[-1],), Sure.GUESS, LAST, "it is the last that was looked for in vain")
 
 
-def refused(case: Case) -> Iterator[Finding]:
+def refused_lookups(case: Case) -> Iterator[Finding]:
     """Yield the last place that the user may not write, or file that it may not read, of those that
     it tried."""
     if case.trace is None or not case.user.uid:

@@ -29,7 +29,7 @@ def need_of(path: str) -> str:
     return COMMANDS.get(os.path.basename(path), "")
 
 
-def lost(case: Case, name: str) -> tuple[str, ...]:
+def removed_command(case: Case, name: str) -> tuple[str, ...]:
     """Return where a command was that a package of the image says that it has; () for none."""
     paths = [f"{directory}/{name}" for directory in case.search_path] if "/" not in name else [name]
     return tuple(path for path in paths if case.owners.of((path,)))[:1]

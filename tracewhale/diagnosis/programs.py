@@ -13,8 +13,8 @@ from tracewhale.diagnosis.absence import EXECUTE, absence, refusal
 from tracewhale.diagnosis.binaries import binary
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.model import Case, Finding, Remedy
-from tracewhale.diagnosis.needs import command_paths, lost, need_of
-from tracewhale.diagnosis.refused import NOT_EXECUTABLE, Refused
+from tracewhale.diagnosis.needs import command_paths, need_of, removed_command
+from tracewhale.diagnosis.refused_program import NOT_EXECUTABLE, RefusedProgram
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.scripts import carriage_return, env
 from tracewhale.diagnosis.search import find_program
@@ -33,7 +33,7 @@ def check_command(case: Case) -> Iterator[Finding]:
     if path:
         yield from check_program(case, path)
         return
-    refused = Refused(case, word)
+    refused = RefusedProgram(case, word)
     elsewhere = find_program(case.view, word)
     if word.endswith("\r"):
         yield carriage_return(refused, word, "the command's name")
@@ -54,7 +54,7 @@ def check_command(case: Case) -> Iterator[Finding]:
             evidence=evidence,
         )
         return
-    paths = command_paths(case, word) or lost(case, word)
+    paths = command_paths(case, word) or removed_command(case, word)
     yield refused.finding(
         "command",
         "not found in PATH",
@@ -69,7 +69,7 @@ def check_command(case: Case) -> Iterator[Finding]:
 def check_program(case: Case, asked: str) -> Iterator[Finding]:
     """Yield why the kernel or the loader refuses a file that is to be executed; nothing when neither does."""
     path, script = asked, ""
-    refused = Refused(case, asked)
+    refused = RefusedProgram(case, asked)
     for _ in range(MAX_SCRIPTS):
         entry = case.view.resolve(path).entry
         if entry is None or absence(case, path) is not None:
@@ -103,8 +103,8 @@ def check_program(case: Case, asked: str) -> Iterator[Finding]:
             yield from env(refused, script, argument)
 
 
-def _absent(refused: Refused, path: str, script: str) -> Finding:
-    case = refused.case
+def _absent(program: RefusedProgram, path: str, script: str) -> Finding:
+    case = program.case
     why = absence(case, path)
     words, missing = (why.words, why.missing) if why else (f"{path} is not in the image", path)
     paths = tuple(filter(None, (missing,)))
@@ -118,7 +118,7 @@ def _absent(refused: Refused, path: str, script: str) -> Finding:
             if paths
             else (Remedy("leave out the mount, or mount another directory"),)
         )
-        return refused.finding(
+        return program.finding(
             kind,
             "No such file or directory",
             f"{words}.",
@@ -142,7 +142,7 @@ def _absent(refused: Refused, path: str, script: str) -> Finding:
     paths = tuple(dict.fromkeys((*paths, *lacking(case, [path]))))
     if case.full is not None and len(paths) > 1:
         remedies = (*Remedies(case).copies(paths), *remedies)
-    return refused.finding(
+    return program.finding(
         "interpreter",
         "No such file or directory",
         cause,
@@ -166,8 +166,8 @@ def _ways_around(case: Case, path: str, missing: str) -> tuple[Remedy, ...]:
     return ()
 
 
-def _not_allowed(refused: Refused, path: str) -> Finding | None:
-    case = refused.case
+def _not_allowed(program: RefusedProgram, path: str) -> Finding | None:
+    case = program.case
     why = refusal(case.view, case.user, path, EXECUTE)
     if why is None:
         return None
@@ -183,7 +183,7 @@ def _not_allowed(refused: Refused, path: str) -> Finding | None:
             Remedy(f"chmod o+{'x' if entry.kind is EntryKind.DIRECTORY else 'rx'} {entry.path}"),
             Remedy(f"--user {entry.uid}:{entry.gid}"),
         )
-    return refused.finding(
+    return program.finding(
         "mode",
         "Permission denied",
         cause,

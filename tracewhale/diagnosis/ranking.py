@@ -12,9 +12,9 @@ from tracewhale.diagnosis.binaries import NAMES
 from tracewhale.diagnosis.explain import explain
 from tracewhale.diagnosis.libraries import opened
 from tracewhale.diagnosis.lookups import unexplained
+from tracewhale.diagnosis.mentions import mentions
 from tracewhale.diagnosis.messages import complaints
 from tracewhale.diagnosis.model import Case, Diagnosis, Finding, Remedy, Sure
-from tracewhale.diagnosis.named import named
 from tracewhale.diagnosis.programs import check_command
 
 SPECIFIC = {
@@ -103,21 +103,21 @@ def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
             explained.add(complaint.number)
             weight = found.weight + SPECIFIC.get(found.kind, 0) - (20 if complaint.soft else 0)
             yield replace(found, weight=weight), complaint.soft
-    for complaint, trouble in named(case, explained):
+    for complaint, trouble in mentions(case, explained):
         for found in explain(case, complaint):
             sure = found.sure if trouble else min(found.sure, Sure.LIKELY)
             yield replace(found, sure=sure, ground=NAMED), False
 
 
-def _matters(case: Case, found: Finding) -> bool:
+def _matters(case: Case, finding: Finding) -> bool:
     """Return whether a message of a command that did not fail tells of something that it should have."""
     stopped = case.outcome is not None and case.outcome.stopped
-    if stopped and found.kind not in TOLERATED:
+    if stopped and finding.kind not in TOLERATED:
         return True
     full = case.full
     return any(
         (full is not None and full.resolve(p).exists) or case.owners.of((p,))
-        for p in found.paths
+        for p in finding.paths
         if not case.exists(p)
     )
 

@@ -53,7 +53,7 @@ _USUAL = re.compile(
 
 
 @cache
-def known() -> Mapping[str, Mapping[str, str]]:
+def package_names() -> Mapping[str, Mapping[str, str]]:
     """Return packages.toml: the package of each need, by the kind of distribution."""
     text = files("tracewhale.diagnosis").joinpath("packages.toml").read_text("utf-8")
     loaded: dict[str, Any] = tomllib.loads(text)
@@ -135,7 +135,7 @@ class Remedies:
             indexed = self._indexed(paths, name)
             if indexed:
                 found.append(Remedy(INSTALL["deb"].format(names=" ".join(indexed))))
-        names = known().get(need, {})
+        names = package_names().get(need, {})
         if not found and kind and (package := names.get(kind, "")):
             found.append(Remedy(INSTALL[kind].format(names=package)))
         return found

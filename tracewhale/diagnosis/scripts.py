@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.model import Case, Finding, Remedy
-from tracewhale.diagnosis.needs import command_paths, lost, need_of
-from tracewhale.diagnosis.refused import Refused
+from tracewhale.diagnosis.needs import command_paths, need_of, removed_command
+from tracewhale.diagnosis.refused_program import RefusedProgram
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.search import find_program
 
 
-def carriage_return(refused: Refused, path: str, what: str) -> Finding:
-    quoted = what.replace("\r", "\\r")
+def carriage_return(program: RefusedProgram, path: str, part: str) -> Finding:
+    quoted = part.replace("\r", "\\r")
     fix = Remedy(f"sed -i 's/\\r$//' {path}")
-    return refused.finding(
+    return program.finding(
         "crlf",
         "No such file or directory",
         f"its interpreter {quoted} does not exist: line 1 ends with CRLF.",
@@ -25,10 +25,10 @@ def carriage_return(refused: Refused, path: str, what: str) -> Finding:
     )
 
 
-def env(refused: Refused, script: str, argument: str) -> Iterator[Finding]:
+def env(program: RefusedProgram, script: str, argument: str) -> Iterator[Finding]:
     """Yield what ``#!/usr/bin/env ARGUMENT`` looks for: the kernel passes ARGUMENT as one word
     (env(1), -S)."""
-    case = refused.case
+    case = program.case
     words = argument.split()
     split = bool(words) and words[0] in ("-S", "--split-string")
     names = [word for word in words if not word.startswith("-") and "=" not in word]
@@ -41,7 +41,7 @@ def env(refused: Refused, script: str, argument: str) -> Iterator[Finding]:
     if " " in name and case.find_command(names[0]):
         fix = f"sed -i '1s|env {argument}|env -S {argument}|' {script}"
         cause = f'env looks for a command named "{name}": the kernel passes all of the line as one argument.'
-        yield refused.finding(
+        yield program.finding(
             "env-split",
             f"env: '{name}': No such file or directory",
             cause,
@@ -53,13 +53,13 @@ def env(refused: Refused, script: str, argument: str) -> Iterator[Finding]:
         return
     name = names[0]
     other = find_program(case.view, name) or _sibling(case, name)
-    paths = command_paths(case, name) or lost(case, name)
+    paths = command_paths(case, name) or removed_command(case, name)
     paths = tuple(dict.fromkeys(path for p in paths for path in (p, *lacking(case, [p]))))
     remedies = Remedies(case).files(paths, need_of(name), name=name)
     if other:
         remedies = (Remedy(f"ln -s {other} {case.search_path[0]}/{name}"), *remedies)
     cause = f'its first line asks env for "{name}", which is in no directory of PATH.'
-    yield refused.finding(
+    yield program.finding(
         "env",
         f"env: '{name}': No such file or directory",
         cause,

@@ -10,22 +10,22 @@ EVIDENCE = 60
 """Lines of evidence of one finding that are shown."""
 
 
-def render(found: Diagnosis, *, verbose: bool = False) -> str:
+def render(diagnosis: Diagnosis, *, verbose: bool = False) -> str:
     """Return the diagnosis in lines, each ended by a newline."""
-    return "".join(f"{line}\n" for line in _lines(found, verbose))
+    return "".join(f"{line}\n" for line in _lines(diagnosis, verbose))
 
 
-def _lines(found: Diagnosis, verbose: bool) -> Iterator[str]:
-    if not found.findings:
-        yield from _none(found)
+def _lines(diagnosis: Diagnosis, verbose: bool) -> Iterator[str]:
+    if not diagnosis.findings:
+        yield from _none(diagnosis)
         return
-    first, *others = found.findings
-    yield from short(found, first)
+    first, *others = diagnosis.findings
+    yield from short(diagnosis, first)
     if verbose:
         yield from _evidence(first)
     for each in others if verbose else ():
         yield ""
-        yield from short(found, each)
+        yield from short(diagnosis, each)
         yield from _evidence(each)
     if others and not verbose:
         kinds = ", ".join(dict.fromkeys(each.kind for each in others))
@@ -33,12 +33,12 @@ def _lines(found: Diagnosis, verbose: bool) -> Iterator[str]:
         yield f"Also:  {what} ({kinds}); -v shows all."
 
 
-def short(found: Diagnosis, finding: Finding) -> Iterator[str]:
+def short(diagnosis: Diagnosis, finding: Finding) -> Iterator[str]:
     """Yield a finding in four lines: what happened, why, what to do, and how sure that is."""
-    yield f"{found.name}: {finding.symptom}"
+    yield f"{diagnosis.name}: {finding.symptom}"
     yield f"Cause: {finding.cause}"
     yield from _fix(finding.remedies)
-    facts = f"Libraries: {found.libraries}. Architecture: {found.architecture or 'not known'}."
+    facts = f"Libraries: {diagnosis.libraries}. Architecture: {diagnosis.architecture or 'not known'}."
     yield f"Sure:  {finding.sure.word}{':' if finding.sure.value < 2 else ','} {finding.ground}. {facts}"
 
 
@@ -67,15 +67,17 @@ def _evidence(finding: Finding) -> Iterator[str]:
         yield from (f"          {line}" for line in rest)
 
 
-def _none(found: Diagnosis) -> Iterator[str]:
-    facts = f"Libraries: {found.libraries}. Architecture: {found.architecture or 'not known'}."
-    if not found.failed:
-        ended = "nothing ran" if found.status is None else f"the command ended with status {found.status}"
-        yield f"{found.name}: no finding: {ended}."
-        yield f"{found.absent} look-ups of absent files explain nothing and harm nothing. {facts}"
+def _none(diagnosis: Diagnosis) -> Iterator[str]:
+    facts = f"Libraries: {diagnosis.libraries}. Architecture: {diagnosis.architecture or 'not known'}."
+    if not diagnosis.failed:
+        ended = (
+            "nothing ran" if diagnosis.status is None else f"the command ended with status {diagnosis.status}"
+        )
+        yield f"{diagnosis.name}: no finding: {ended}."
+        yield f"{diagnosis.absent} look-ups of absent files explain nothing and harm nothing. {facts}"
         return
-    status = "the run failed" if not found.status else f"the command ended with status {found.status}"
-    yield f"{found.name}: {status}, and no missing file explains it."
-    yield f"Cause: not known: {found.absent} paths were looked for in vain, all of them as in every run."
-    yield f"Fix:   tracewhale diagnose {found.name} --against FULL_IMAGE    (has what is missing named)"
+    status = "the run failed" if not diagnosis.status else f"the command ended with status {diagnosis.status}"
+    yield f"{diagnosis.name}: {status}, and no missing file explains it."
+    yield f"Cause: not known: {diagnosis.absent} paths were looked for in vain, all of them as in every run."
+    yield f"Fix:   tracewhale diagnose {diagnosis.name} --against FULL_IMAGE    (has what is missing named)"
     yield f"Sure:  no. {facts}"

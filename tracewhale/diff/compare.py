@@ -111,16 +111,16 @@ def _shown(facts: FileFacts | None) -> str:
     return " ".join(filter(None, words))
 
 
-def render(found: Difference) -> str:
+def render(difference: Difference) -> str:
     """Return the difference as text: a line a change, first what is small, then the files."""
     lines = [
-        f"- {printable(found.names[0])}: {found.counts[0]} paths, {found.sizes[0]} bytes",
-        f"+ {printable(found.names[1])}: {found.counts[1]} paths, {found.sizes[1]} bytes",
+        f"- {printable(difference.names[0])}: {difference.counts[0]} paths, {difference.sizes[0]} bytes",
+        f"+ {printable(difference.names[1])}: {difference.counts[1]} paths, {difference.sizes[1]} bytes",
     ]
-    if not found.changes:
+    if not difference.changes:
         lines.append("No difference.")
     shown: dict[str, int] = {}
-    for change in found.changes:
+    for change in difference.changes:
         shown[change.kind] = shown.get(change.kind, 0) + 1
         if shown[change.kind] <= SHOWN:
             lines.append(_line(change))
@@ -138,9 +138,9 @@ def _line(change: Change) -> str:
     return f"{name}{what}: {printable(change.before)} -> {printable(change.after)}"
 
 
-def to_json(found: Difference) -> dict[str, Any]:
+def to_json(difference: Difference) -> dict[str, Any]:
     """Return the object that ``diff --json`` prints."""
-    sides = zip(found.names, found.counts, found.sizes, strict=True)
+    sides = zip(difference.names, difference.counts, difference.sizes, strict=True)
     return {
         "schema": 1,
         "command": "diff",
@@ -148,6 +148,6 @@ def to_json(found: Difference) -> dict[str, Any]:
         "changes": [
             {"kind": c.kind, "name": c.name, "change": {"+": "added", "-": "removed", "~": "changed"}[c.sign],
              "before": c.before, "after": c.after, "what": c.what}
-            for c in found.changes
+            for c in difference.changes
         ],
     }  # fmt: skip

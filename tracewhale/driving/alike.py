@@ -128,7 +128,7 @@ def _side(run: Answered, index: int) -> _Side | None:
     return None if answer is None else _Side(answer, run.normalize)
 
 
-def _difference(ours: _Side | None, theirs: _Side | None, other: _Side | None) -> tuple[str, tuple[str, ...]]:
+def _difference(ours: _Side | None, theirs: _Side | None, again: _Side | None) -> tuple[str, tuple[str, ...]]:
     """Return what differs between two answers, empty where nothing does, and a few lines of it."""
     if ours is None or not ours.answer.status:
         return "", ()
@@ -138,7 +138,7 @@ def _difference(ours: _Side | None, theirs: _Side | None, other: _Side | None) -
     for name, first, new in zip(("status", "type", "redirect to"), ours.kind, theirs.kind, strict=True):
         if first != new:
             return f"{name} {first or 'none'}, then {new or 'none'}", _diff(ours, theirs)
-    if ours.answer.digest == theirs.answer.digest or _same_text(ours, theirs, other):
+    if ours.answer.digest == theirs.answer.digest or _same_text(ours, theirs, again):
         return "", ()
     return f"{ours.answer.size} bytes, then {theirs.answer.size} others", _diff(ours, theirs)
 
@@ -153,15 +153,15 @@ def _decoded(answer: Answer) -> str | None:
         return None
 
 
-def _same_text(ours: _Side, theirs: _Side, other: _Side | None) -> bool:
+def _same_text(ours: _Side, theirs: _Side, new: _Side | None) -> bool:
     # Of a body that was not kept, or not whole, the rest may differ.
     if ours.lines is None or theirs.lines is None or not (_whole(ours.answer) and _whole(theirs.answer)):
         return False
     if ours.lines == theirs.lines:
         return True
-    if other is None or other.lines is None:
+    if new is None or new.lines is None:
         return False
-    lines = (ours.lines, theirs.lines, other.lines)
+    lines = (ours.lines, theirs.lines, new.lines)
     return len({*map(len, lines)}) == 1 and all(map(_same_line, *lines))
 
 
@@ -178,18 +178,18 @@ def _same_line(ours: str, theirs: str, other: str) -> bool:
     return len(a) == len(b) and all(x == y or x != z for x, y, z in zip(a, b, c, strict=True))
 
 
-def _unstable(ours: _Side | None, theirs: _Side | None, other: _Side | None) -> bool:
+def _unstable(ours: _Side | None, theirs: _Side | None, new: _Side | None) -> bool:
     """Return whether the original's own two runs differ in what the new image's differs in, beyond some
     words."""
-    if ours is None or other is None or theirs is None or not theirs.answer.status:
+    if ours is None or new is None or theirs is None or not theirs.answer.status:
         return False
-    if ours.kind != other.kind:
+    if ours.kind != new.kind:
         return ours.kind != theirs.kind
     if ours.kind != theirs.kind:
         return False
-    if ours.lines is None or other.lines is None or not _whole(ours.answer):
-        return ours.answer.digest != other.answer.digest
-    return len(ours.lines) != len(other.lines)
+    if ours.lines is None or new.lines is None or not _whole(ours.answer):
+        return ours.answer.digest != new.answer.digest
+    return len(ours.lines) != len(new.lines)
 
 
 def _diff(ours: _Side, theirs: _Side) -> tuple[str, ...]:

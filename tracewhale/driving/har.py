@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracewhale.driving.words import made, place_of
+from tracewhale.driving.words import build_request, place_of
 from tracewhale.tracing.exchanges import TOKEN, HttpRequest
 
 DROPPED = frozenset(
@@ -48,4 +48,6 @@ def _request(entry: Mapping[str, Any]) -> HttpRequest:
     status = int((entry.get("response") or {}).get("status") or 0)
     # A request is sent again without the browser's cache and cookies: only a refusal must stay one.
     expected = status if 400 <= status < 600 else 0
-    return made(asked["method"], place_of(asked["url"]), headers, raw, data.get("mimeType", ""), expected)
+    return build_request(
+        asked["method"], place_of(asked["url"]), headers, raw, data.get("mimeType", ""), expected
+    )

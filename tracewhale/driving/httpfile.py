@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from tracewhale.driving.words import METHODS, ReadFile, made, place_of
+from tracewhale.driving.words import METHODS, ReadFile, build_request, place_of
 from tracewhale.tracing.exchanges import HttpRequest
 
 DEFINITION = re.compile(r"\s*@([A-Za-z_][\w.-]*)\s*=\s*(.*?)\s*")
@@ -113,7 +113,7 @@ def _parsed(
         url = f"http://{url}"
     body = _body(rest[at + 1 :], variables, read)
     expected = int(notes["status"]) if notes.get("status", "").isdecimal() else 0
-    request = made(method, place_of(url), headers, body, "", expected)
+    request = build_request(method, place_of(url), headers, body, "", expected)
     return replace(request, name=notes.get("name", ""), follow="no-redirect" not in notes)
 
 

@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from enum import Enum
 
-from tracewhale.driving.words import made, place_of
+from tracewhale.driving.words import build_request, place_of
 from tracewhale.tracing.exchanges import HttpRequest
 
 DEFAULT_SECONDS = 60.0
@@ -65,4 +65,4 @@ def parse_wait(text: str) -> Wait:
         if kind == "exec":
             shlex.split(rest)
         return Wait(WaitKind(kind), rest)
-    return Wait(WaitKind.HTTP, text, request=made("GET", place_of(text), ()))
+    return Wait(WaitKind.HTTP, text, request=build_request("GET", place_of(text), ()))

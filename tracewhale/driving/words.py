@@ -87,10 +87,10 @@ def parse(text: str, read: ReadFile) -> HttpRequest:
         if found := re.search(rf"(?:^|\s){STATUS.pattern}$", rest):
             expected, rest = int(found[1]), rest[: found.start()]
         body, kind = _literal(rest, read)
-    return made(method or ("POST" if body else "GET"), place, draft.headers, body, kind, expected)
+    return build_request(method or ("POST" if body else "GET"), place, draft.headers, body, kind, expected)
 
 
-def made(
+def build_request(
     method: str,
     place: Place,
     headers: Sequence[tuple[str, str]],

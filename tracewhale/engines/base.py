@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from tracewhale.engines.names import Name
 from tracewhale.engines.probes import Probe
 from tracewhale.image import Image
-from tracewhale.rootfs.counted import Count, ignore
+from tracewhale.rootfs.counted_tree import Count, ignore
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.options import RunOptions

@@ -16,7 +16,7 @@ from tracewhale.image import Image, Overrides, sbom, write_layers
 from tracewhale.image.archive import write_archive
 from tracewhale.image.config import created_time
 from tracewhale.image.packing import layers, pack
-from tracewhale.plan.generated import SECOND, added, has_place
+from tracewhale.plan.generated_files import SECOND, added, has_place
 from tracewhale.plan.model import Plan, Reason, Why
 from tracewhale.rootfs.tempfiles import check_space
 from tracewhale.rootfs.tree import PackedEntry, View

@@ -29,7 +29,7 @@ SCRIPT_LIMIT = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Shrunk:
+class ShrunkLibrary:
     """A class library that was looked at: its path, its size in bytes and the new one, and what is left out.
 
     ``archives`` are CDS archives, each with contents that fit the new library. ``dropped`` are the paths of
@@ -49,7 +49,7 @@ class Shrunk:
 
 def shrink(
     view: View, kept: Mapping[str, Entry], words: str = "", unused: AbstractSet[str] = frozenset()
-) -> tuple[Shrunk, ...]:
+) -> tuple[ShrunkLibrary, ...]:
     """Return the class libraries among kept paths, each shrunk or with a note that says why it is not.
 
     ``words`` is the text of the run's request, in which options may name modules. ``unused`` are kept paths
@@ -74,7 +74,7 @@ def shrink(
     try:
         names = names_in(view, own)
     except TooLarge as error:
-        return tuple(Shrunk(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
+        return tuple(ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
     launchers = {path: entry for path, entry in files.items() if path not in unused}
     roots = modules_in(words.encode("utf-8", "replace")) | _roots(view, launchers, homes)
     return tuple(_shrink(view, files, entry, names, roots, unused) for entry in images)
@@ -116,18 +116,18 @@ def _shrink(
     names: AbstractSet[str],
     roots: AbstractSet[str],
     unused: AbstractSet[str],
-) -> Shrunk:
+) -> ShrunkLibrary:
     data = view.tree.read([(entry.path, 0, -1)])[0] or b""
     try:
         image = JImage(data)
         selection = select(image, names, roots)
         if not selection.dropped:
-            return Shrunk(
+            return ShrunkLibrary(
                 entry.path, entry.size, entry.size, note=selection.note or "nothing can be left out"
             )
         content = image.without(lambda resource: resource.name in selection.dropped)
     except (UnknownImage, UnknownClass) as error:
-        return Shrunk(entry.path, entry.size, entry.size, note=str(error))
+        return ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error))
     home = entry.path.removesuffix(LIBRARY)
     paths = sorted(path for path in files if path.startswith(home + ARCHIVES) and path.endswith(".jsa"))
     read = view.tree.read([(path, 0, -1) for path in paths if path not in unused])
@@ -137,7 +137,7 @@ def _shrink(
     dropped = [path for path in paths if fits.get(path) is None]
     if home + SIGNATURES in unused and any(each.module == COMPILER for each in selection.left_out):
         dropped.append(home + SIGNATURES)
-    return Shrunk(
+    return ShrunkLibrary(
         entry.path,
         entry.size,
         len(content),

@@ -135,13 +135,13 @@ class JavaScript:
                 return found, places
         return [], places
 
-    def _places(self, here: str) -> Iterator[str]:
+    def _places(self, directory: str) -> Iterator[str]:
         while True:
-            if not here.endswith("/node_modules"):
-                yield normal(f"{here}/node_modules")
-            if here == "/":
+            if not directory.endswith("/node_modules"):
+                yield normal(f"{directory}/node_modules")
+            if directory == "/":
                 break
-            here = parent(here)
+            directory = parent(directory)
         yield from (p for p in self._files.environment.get("NODE_PATH").split(":") if p.startswith("/"))
         yield from GLOBAL
 
@@ -165,11 +165,15 @@ class JavaScript:
             return self._at(normal(f"{root}/{target}"))
         return self._module(path, target, conditions)[0] if target and not target.startswith("#") else []
 
-    def _scope(self, here: str) -> tuple[str, dict[str, Any]]:
+    def _scope(self, directory: str) -> tuple[str, dict[str, Any]]:
         """Return the nearest directory above that has a manifest."""
-        while not (manifest := self._manifest(here)) and here != "/" and not here.endswith("/node_modules"):
-            here = parent(here)
-        return here, manifest
+        while (
+            not (manifest := self._manifest(directory))
+            and directory != "/"
+            and not directory.endswith("/node_modules")
+        ):
+            directory = parent(directory)
+        return directory, manifest
 
     def _manifest(self, root: str) -> dict[str, Any]:
         if root not in self._manifests:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from tracewhale.packages.contents import LIBC, InstalledPackage
-from tracewhale.packages.files import Missing, Names, PackageFiles, encode, normal, substance, words
+from tracewhale.packages.files import Completeness, Names, PackageFiles, encode, normal, substance, words
 from tracewhale.packages.model import NOTHING, GeneratedFile, OwnedPackage, Package, PackageFacts
 from tracewhale.rootfs.tree import Entry, Kind
 
@@ -57,7 +57,7 @@ class Apk:
         there = [record for record in self._records if substance(record.paths & files)]
         gone = [record.package for record in self._records if not substance(record.paths & files)]
         lacking = {number: sorted(record.paths - kept.keys()) for number, record in enumerate(there)}
-        complete = Missing(self._files.view).complete(lacking)
+        complete = Completeness(self._files.view).complete(lacking)
         owned = [
             OwnedPackage(record.package, tuple(sorted(record.paths & files)), number in complete)
             for number, record in enumerate(there)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tracewhale.packages.contents import LIBC, InstalledPackage, closure
 from tracewhale.packages.files import (
-    Missing,
+    Completeness,
     Names,
     PackageFiles,
     decode,
@@ -82,7 +82,7 @@ class Dpkg:
         }
         paths = {number: self._owned(record, wanted) for number, record in enumerate(self._records)}
         there = [number for number, package_paths in paths.items() if substance(package_paths)]
-        complete = Missing(self._files.view).complete(
+        complete = Completeness(self._files.view).complete(
             {number: self._lacking(self._records[number], kept) for number in there}
         )
         owned = [OwnedPackage(self._records[n].package, paths[n], n in complete) for n in there]
@@ -173,19 +173,19 @@ class Dpkg:
 
     # ---- whose is what ------------------------------------------------------------------------------
 
-    def _owned(self, record: _DpkgRecord, wanted: Mapping[str, Entry]) -> tuple[str, ...]:
+    def _owned(self, record: _DpkgRecord, entries: Mapping[str, Entry]) -> tuple[str, ...]:
         result = set()
-        for name in self._diverted(record, wanted.keys() & record.names, wanted):
-            entry = wanted[name]
+        for name in self._diverted(record, entries.keys() & record.names, entries):
+            entry = entries[name]
             # What packages have as a directory may be a link in the image: /lib on merged-/usr systems.
             if entry.kind is not Kind.SYMLINK or name not in self._directories:
                 result.add(entry.path)
         return tuple(sorted(result))
 
-    def _diverted(self, record: _DpkgRecord, names: set[str], wanted: Mapping[str, Entry]) -> set[str]:
+    def _diverted(self, record: _DpkgRecord, names: set[str], entries: Mapping[str, Entry]) -> set[str]:
         for name, (place, by) in self._diversions.items():
             if name in record.names and by != record.package.name:
-                names = (names - {name}) | ({place} & wanted.keys())
+                names = (names - {name}) | ({place} & entries.keys())
         return names
 
     def _lacking(self, record: _DpkgRecord, kept: Mapping[str, Entry]) -> list[str]:

@@ -127,7 +127,7 @@ def owes_licence(paths: Iterable[str], kept: Mapping[str, Entry]) -> bool:
     )
 
 
-class Missing:
+class Completeness:
     """Whether all that a package had is kept, asking for directories of few packages in few exchanges."""
 
     ROUNDS = (1, 8, 1 << 30)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tracewhale.packages import rpmdb
 from tracewhale.packages.contents import LIBC, InstalledPackage
 from tracewhale.packages.files import (
-    Missing,
+    Completeness,
     Names,
     PackageFiles,
     decode,
@@ -85,7 +85,7 @@ class Rpm:
         there = [record for record in self._records if substance(record.paths & files)]
         gone = [record.package for record in self._records if not substance(record.paths & files)]
         lacking = {number: sorted(record.paths - kept.keys()) for number, record in enumerate(there)}
-        complete = Missing(self._files.view).complete(lacking)
+        complete = Completeness(self._files.view).complete(lacking)
         owned = [
             OwnedPackage(record.package, tuple(sorted(record.paths & files)), number in complete)
             for number, record in enumerate(there)

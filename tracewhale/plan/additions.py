@@ -14,8 +14,8 @@ from tracewhale.closure import Resolver
 from tracewhale.packages import Databases
 from tracewhale.packages.python import COMPILED
 from tracewhale.plan.builder import Draft
+from tracewhale.plan.dependencies import Dependencies
 from tracewhale.plan.model import Options, Reason, Why
-from tracewhale.plan.needs import Needs
 from tracewhale.plan.roots import Starts
 from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.tracing.events import Access
@@ -60,7 +60,7 @@ class Additions:
         self.options = options
         self.databases = databases
         self.resolver = resolver
-        self.needs = Needs(draft, starts, resolver)
+        self.needs = Dependencies(draft, starts, resolver)
         self.closer = languages.Closer(
             draft.view, options.environment, languages.ClosureLimits(), options.memory
         )
@@ -103,7 +103,7 @@ class Additions:
         self.choices.append(choice)
         self._keep(choice, named)
 
-    def _keep(self, choice: Choice, named: languages.LanguageClosure) -> None:
+    def _keep(self, choice: Choice, closure: languages.LanguageClosure) -> None:
         chosen: dict[str, list[Unit]] = {}
         for candidate in choice.kept:
             unit = candidate.unit
@@ -117,8 +117,8 @@ class Additions:
         # A line counts only where its file is kept, which another line may have brought.
         while ready := [path for path in chosen if path in kept]:
             kept.update(entry.path for path in ready for unit in chosen.pop(path) for entry in unit.entries)
-        targets = units.targets(self.draft.view, named)
-        for edge in named.edges:
+        targets = units.targets(self.draft.view, closure)
+        for edge in closure.edges:
             target = targets.get(edge.target)
             if target is None or target.path not in kept or edge.source not in kept:
                 continue
@@ -182,16 +182,16 @@ class Additions:
             levels[Level.INSTALLED] = size + together(left, self.draft.entries)
         return Summary(self.options.level, self.limit, totals(Choice(kept, left), self.draft.entries), levels)
 
-    def _runnable(self, found: list[Unit]) -> list[Unit]:
+    def _runnable(self, units: list[Unit]) -> list[Unit]:
         """Return units without the scripts of packages whose interpreter nothing else uses and is no small
         shell: without its modules it could not run them."""
-        _, scripts = self.starts.find(entry for unit in found for entry in unit.entries)
+        _, scripts = self.starts.find(entry for unit in units for entry in unit.entries)
         foreign = {script.path for script in scripts if not self._has(script.interpreter)}
-        links = {entry.path for unit in found for entry in unit.entries if entry.kind is Kind.SYMLINK}
+        links = {entry.path for unit in units for entry in unit.entries if entry.kind is Kind.SYMLINK}
         resolved = ((path, self.draft.view.resolve(path).entry) for path in links)
         foreign |= {path for path, entry in resolved if entry is not None and entry.path in foreign}
         kept = []
-        for unit in found:
+        for unit in units:
             entries = tuple(entry for entry in unit.entries if entry.path not in foreign)
             if unit.mechanism in (Mechanism.OWN, Mechanism.LANGUAGES, Mechanism.LINKS):
                 kept.append(unit)

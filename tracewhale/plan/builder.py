@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tracewhale.plan.model import Absent, Kept, Reason, Why
+from tracewhale.plan.model import Absent, PlannedPath, Reason, Why
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 from tracewhale.tracing.events import CREATING, Access, Event, Trace
 
@@ -137,10 +137,10 @@ class Draft:
             for entry in (self.view.listing(directory.path) or {}).values():
                 self.keep(entry.path, Reason(Why.LISTED.value, event.program, directory.path), follow=False)
 
-    def frozen(self) -> dict[str, Kept]:
+    def frozen(self) -> dict[str, PlannedPath]:
         order = {why.value: number for number, why in enumerate(Why)}
         return {
-            path: Kept(
+            path: PlannedPath(
                 self.entries[path],
                 tuple(sorted(self.reasons[path], key=lambda r: (order[r.why], r.by, r.detail))),
             )

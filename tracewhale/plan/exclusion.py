@@ -5,11 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterator
 
-from tracewhale.plan.model import Kept
+from tracewhale.plan.model import PlannedPath
 from tracewhale.rootfs.tree import join, parent
 
 
-def exclude(kept: dict[str, Kept], globs: tuple[str, ...]) -> tuple[dict[str, Kept], tuple[str, ...]]:
+def exclude(
+    kept: dict[str, PlannedPath], globs: tuple[str, ...]
+) -> tuple[dict[str, PlannedPath], tuple[str, ...]]:
     """Return what no glob matches, and the sorted paths that one does.
 
     A glob matches a path with all below it; a glob without a slash matches any name.

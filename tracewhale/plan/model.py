@@ -9,7 +9,7 @@ from enum import Enum
 from functools import cached_property
 
 from tracewhale.closure import Closure, Edge
-from tracewhale.java.shrink import Shrunk
+from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.languages import Environment
 from tracewhale.packages import Inventory
 from tracewhale.plan.surface import Surface
@@ -52,7 +52,7 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PlannedPath:
     """One path of the new image, with at least one reason: as the original had it, or *generated*.
 
     ``content`` are the bytes of a generated file, which the original does not have or has with other
@@ -84,13 +84,13 @@ class Plan:
     Checked when made: every path's parent directories are kept, too.
     """
 
-    kept: Mapping[str, Kept]
+    kept: Mapping[str, PlannedPath]
     absent: tuple[Absent, ...] = ()
     excluded: tuple[str, ...] = ()
     closure: Closure = field(default_factory=lambda: Closure({}, ()))
     packages: Inventory = field(default_factory=Inventory)
     surface: Surface = field(default_factory=Surface)
-    shrunk: tuple[Shrunk, ...] = ()
+    shrunk: tuple[ShrunkLibrary, ...] = ()
     """Class libraries that were looked at, without their contents."""
     possible: tuple[Edge, ...] = ()
     """Libraries that string literals of kept ELF files name, and that are not kept."""

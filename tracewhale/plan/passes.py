@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from tracewhale import closure as loader
 from tracewhale import rules
 from tracewhale.errors import UsageError
-from tracewhale.java.shrink import Shrunk
+from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import Additions, Round
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.bytecode import missing_bytecode
 from tracewhale.plan.exclusion import exclude, is_excluded
-from tracewhale.plan.generated import generate
+from tracewhale.plan.generated_files import generate
 from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan, Reason, Why
 from tracewhale.plan.roots import Starts
-from tracewhale.plan.shrunk import JAVA, shrink_files
+from tracewhale.plan.shrinking import JAVA, shrink_files
 from tracewhale.plan.surface import surface
 from tracewhale.rootfs.tree import ROOT, View, parent
 from tracewhale.tracing.events import Trace
@@ -222,8 +222,10 @@ def _finish(work: Work) -> Plan:
     def wanted(path: str) -> bool:
         return not draft.is_outside(path) and not is_excluded(path, options.exclude)
 
-    kept |= generate(view, kept, written, wanted=wanted, epoch=options.epoch, shorten=not options.listings)
-    shrunk: tuple[Shrunk, ...] = ()
+    kept |= generate(
+        view, kept, written, is_allowed=wanted, epoch=options.epoch, shorten=not options.listings
+    )
+    shrunk: tuple[ShrunkLibrary, ...] = ()
     if JAVA in options.shrink:
         kept, shrunk = shrink_files(view, kept, work.trace.request)
     possible = tuple(edge for edge in work.resolver.possible() if _physical(view, edge.path) not in kept)

@@ -48,7 +48,7 @@ class Surface:
     compilers: SurfaceChange = field(default_factory=SurfaceChange)
 
 
-def surface(view: View, kept: Mapping[str, Entry]) -> Surface:
+def surface(view: View, entries: Mapping[str, Entry]) -> Surface:
     """Return what is there of each kind before and after."""
     view.prefetch(PLACES)
     there = {
@@ -57,24 +57,24 @@ def surface(view: View, kept: Mapping[str, Entry]) -> Surface:
         if (directory := view.resolve(place).entry) is not None
         for entry in (view.listing(directory.path) or {}).values()
     }
-    before = list((there | dict(kept)).values())
+    before = list((there | dict(entries)).values())
     return Surface(
-        _change(before, kept, {entry.path for entry in before if _is_setuid(entry)}),
-        _change(before, kept, _named(there, SHELLS)),
-        _change(before, kept, _named(there, MANAGERS)),
-        _change(before, kept, _named(there, COMPILERS)),
+        _change(before, entries, {entry.path for entry in before if _is_setuid(entry)}),
+        _change(before, entries, _named(there, SHELLS)),
+        _change(before, entries, _named(there, MANAGERS)),
+        _change(before, entries, _named(there, COMPILERS)),
     )
 
 
-def _change(before: Iterable[Entry], kept: Mapping[str, Entry], chosen: set[str]) -> SurfaceChange:
+def _change(before: Iterable[Entry], entries: Mapping[str, Entry], chosen: set[str]) -> SurfaceChange:
     paths = sorted(entry.path for entry in before if entry.path in chosen)
-    return SurfaceChange(tuple(paths), tuple(path for path in paths if path in kept))
+    return SurfaceChange(tuple(paths), tuple(path for path in paths if path in entries))
 
 
-def _named(there: Mapping[str, Entry], names: re.Pattern[str]) -> set[str]:
+def _named(entries: Mapping[str, Entry], names: re.Pattern[str]) -> set[str]:
     return {
         path
-        for path, entry in there.items()
+        for path, entry in entries.items()
         if names.fullmatch(path.rpartition("/")[2])
         and (entry.kind is Kind.SYMLINK or (entry.kind is Kind.FILE and entry.mode & 0o111))
     }

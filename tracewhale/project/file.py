@@ -91,24 +91,24 @@ def _table(path: str) -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
-def _check(path: str, place: str, table: Mapping[str, Any], known: Sequence[str] | frozenset[str]) -> None:
+def _check(path: str, place: str, table: Mapping[str, Any], words: Sequence[str] | frozenset[str]) -> None:
     for key in table:
-        if key not in known:
-            _unknown(f"{path}: {place or 'the file'}", key, known)
+        if key not in words:
+            _unknown(f"{path}: {place or 'the file'}", key, words)
 
 
-def _unknown(place: str, key: str, known: Iterable[str]) -> NoReturn:
-    near = difflib.get_close_matches(key, known, 1)
-    hint = f"Do you mean {near[0]}?" if near else f"It may have {', '.join(sorted(known))}."
+def _unknown(place: str, key: str, words: Iterable[str]) -> NoReturn:
+    near = difflib.get_close_matches(key, words, 1)
+    hint = f"Do you mean {near[0]}?" if near else f"It may have {', '.join(sorted(words))}."
     raise UsageError(f"{place} has an unknown key {key}.", hint)
 
 
-def _expect(path: str, place: str, value: object, kind: type | tuple[type, ...], what: str) -> None:
+def _expect(path: str, place: str, value: object, kind: type | tuple[type, ...], title: str) -> None:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise UsageError(f"{path}: {place} is not {what}.", "See docs/project-file.md.")
+        raise UsageError(f"{path}: {place} is not {title}.", "See docs/project-file.md.")
 
 
-def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -> Iterator[str]:
+def _words(path: str, place: str, table: Mapping[str, Any], vocabulary: Vocabulary) -> Iterator[str]:
     image = table.get("image", "")
     if not isinstance(image, str) or bool(image) == ("compose" in table):
         raise UsageError(
@@ -119,11 +119,11 @@ def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -
         at = f"{place}.{key}"
         if key in OWN:
             continue
-        if key in known.flags:
+        if key in vocabulary.flags:
             _expect(path, at, value, bool, "true or false")
             if value:
                 yield f"--{key}"
-        elif key in known.single:
+        elif key in vocabulary.single:
             _expect(path, at, value, (str, int, float), "a string or a number")
             yield f"--{key}={value}"
         else:
@@ -133,7 +133,7 @@ def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -
             ):
                 _expect(path, at, each, (str, int, float), "a string or a list of strings")
                 yield f"--{key}={each}"
-    yield from step_words(f"{path}: {place}.steps", table.get("steps", []), known.steps)
+    yield from step_words(f"{path}: {place}.steps", table.get("steps", []), vocabulary.steps)
     if image:
         yield image
     command = table.get("command", [])
@@ -145,7 +145,7 @@ def _words(path: str, place: str, table: Mapping[str, Any], known: Vocabulary) -
         yield word
 
 
-def step_words(place: str, steps: object, known: frozenset[str]) -> Iterator[str]:
+def step_words(place: str, steps: object, words: frozenset[str]) -> Iterator[str]:
     """Return a list of steps, such as ``[{ http = "/" }]``, as options. Raises UsageError with the place."""
     example = 'a list such as [{ http = "/" }, { crawl = 2 }]'
     for step in steps if isinstance(steps, list) else [None]:
@@ -154,8 +154,8 @@ def step_words(place: str, steps: object, known: frozenset[str]) -> Iterator[str
         if len(step) != 1:
             raise UsageError(f"{place} has a step of {len(step)} keys.", "Give each its own {}.")
         for kind, value in step.items():
-            if kind not in known:
-                _unknown(place, kind, known)
+            if kind not in words:
+                _unknown(place, kind, words)
             if not isinstance(value, str | int | float) or isinstance(value, bool):
                 raise UsageError(f"{place}.{kind} is not a string or a number.", "See docs/project-file.md.")
             yield f"--{kind}={value}"

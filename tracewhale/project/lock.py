@@ -20,7 +20,7 @@ AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?I?B?|%)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Locked:
+class LockedImage:
     """One image: the original's identity and its own, its size in bytes as Docker counts, its paths."""
 
     original: str
@@ -60,27 +60,27 @@ class Limits:
     size: Amount | None = None
     growth: Amount | None = None
     no_new_paths: bool = False
-    lock: Mapping[str, Locked] = field(default_factory=dict)
+    lock: Mapping[str, LockedImage] = field(default_factory=dict)
 
-    def error(self, name: str, made: Locked) -> TraceWhaleError | None:
+    def error(self, name: str, locked: LockedImage) -> TraceWhaleError | None:
         """Return in what a new image exceeds the limits; None if it does not."""
-        if self.size is not None and made.size > self.size.of(0):
+        if self.size is not None and locked.size > self.size.of(0):
             return ImageGrew(
-                f"The new image has {made.size:,} bytes, and may have {self.size.of(0):,}.",
+                f"The new image has {locked.size:,} bytes, and may have {self.size.of(0):,}.",
                 "Leave something out with --exclude, or raise --max-size.",
             )
         before = self.lock.get(name)
         if before is None:
             return None  # there is nothing to compare with yet
-        if self.growth is not None and made.size > before.size + self.growth.of(before.size):
-            more = f"{made.size - before.size:,} more than the lock file says"
+        if self.growth is not None and locked.size > before.size + self.growth.of(before.size):
+            more = f"{locked.size - before.size:,} more than the lock file says"
             return ImageGrew(
-                f"The new image has {made.size:,} bytes, {more}.",
+                f"The new image has {locked.size:,} bytes, {more}.",
                 "Look what is new with --fail-on-new, or run without --max-growth to accept it.",
             )
-        new = sorted({*made.paths} - {*before.paths})
+        new = sorted({*locked.paths} - {*before.paths})
         if self.no_new_paths and new:
-            gone = sorted({*before.paths} - {*made.paths})
+            gone = sorted({*before.paths} - {*locked.paths})
             lines = [*(f"+ {path}" for path in new), *(f"- {path}" for path in gone)]
             first = f"The new image has {len(new)} paths that the lock file lacks:"
             rest = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
@@ -93,7 +93,7 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def read_lock(path: str) -> dict[str, Locked]:
+def read_lock(path: str) -> dict[str, LockedImage]:
     """Read a lock file; one that is not there is empty. Raises UsageError for one that is malformed."""
     try:
         with open(path, encoding="utf-8") as file:
@@ -101,7 +101,7 @@ def read_lock(path: str) -> dict[str, Locked]:
         if value["version"] > VERSION:
             raise UsageError(f"The lock file {path} is of a newer version.", "Use a newer TraceWhale.")
         return {
-            str(name): Locked(
+            str(name): LockedImage(
                 str(each["original"]), str(each["image"]), int(each["size"]), tuple(map(str, each["paths"]))
             )
             for name, each in value["targets"].items()
@@ -114,9 +114,9 @@ def read_lock(path: str) -> dict[str, Locked]:
         raise UsageError(f"{path} is not a lock file.", "Remove it, and it is written again.") from error
 
 
-def write_lock(path: str, name: str, made: Locked) -> None:
+def write_lock(path: str, name: str, locked: LockedImage) -> None:
     """Write one image's entry, a path a line for a review, and keep the others'. Raises UsageError."""
-    targets = read_lock(path) | {name: made}
+    targets = read_lock(path) | {name: locked}
     value = {
         "version": VERSION,
         "targets": {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tracewhale.plan.model import Plan
 from tracewhale.printable import printable
-from tracewhale.report.model import Report, missed
+from tracewhale.report.model import Report, missing_libraries
 
 MOST = 8
 """Names shown of a list before the rest is only counted."""
@@ -25,11 +25,11 @@ def sentences(report: Report) -> Iterator[str]:
         yield from _shells(plan)
     if report.left_out:
         paths = [f"{path}: {reason}" for path, reason in report.left_out]
-        yield f"What cannot be in the image: {some(paths)}."
+        yield f"What cannot be in the image: {abbreviate(paths)}."
 
 
 def _missing(plan: Plan) -> Iterator[str]:
-    for miss in missed(plan):
+    for miss in missing_libraries(plan):
         text = f"The library {miss.library}, which {miss.needed_by} needs, is nowhere in the original."
         yield printable(text)
 
@@ -45,7 +45,7 @@ def _author_packages(plan: Plan) -> Iterator[str]:
     names = _by_size({name: size for name, size in sizes.items() if size and name not in kept})
     if names:
         yield (
-            f"Nothing was kept of what the author of the image installed by name: {some(names)}; "
+            f"Nothing was kept of what the author of the image installed by name: {abbreviate(names)}; "
             "--keep installed keeps it."
         )
 
@@ -59,7 +59,7 @@ def _later(plan: Plan) -> Iterator[str]:
     if sizes:
         total_size = sum(sizes.values())
         yield (
-            f"A later run may need more of {some(_by_size(sizes))}, for which there was no room: "
+            f"A later run may need more of {abbreviate(_by_size(sizes))}, for which there was no room: "
             f"--spare {max(1, round((total_size + plan.units.limit) / 1e6))}MB makes room, or --include."
         )
 
@@ -71,7 +71,7 @@ def _shells(plan: Plan) -> Iterator[str]:
         ("package managers", plan.surface.package_managers),
         ("compilers", plan.surface.compilers),
     )
-    left = [f"{name} ({some(change.left)})" for name, change in kinds if change.left]
+    left = [f"{name} ({abbreviate(change.left)})" for name, change in kinds if change.left]
     if left:
         yield f"Still in the image: {', '.join(left)}."
 
@@ -81,7 +81,7 @@ def _by_size(sizes: dict[str, int]) -> list[str]:
     return [f"{name} {size / 1e6:.1f} MB" for name, size in ordered]
 
 
-def some(names: Sequence[str]) -> str:
+def abbreviate(names: Sequence[str]) -> str:
     """Return the first names of a list, and how many more there are."""
     rest = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return ", ".join(printable(name) for name in names[:MOST]) + rest

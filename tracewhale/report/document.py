@@ -275,7 +275,9 @@ def _requests(steps: list[Any], answers: Any) -> tuple[Request, ...]:
     )
 
 
-def _packages(ledger: Ledger, whole: Mapping[str, bool], gone: Mapping[str, int]) -> tuple[Package, ...]:
+def _packages(
+    ledger: Ledger, complete: Mapping[str, bool], removed: Mapping[str, int]
+) -> tuple[Package, ...]:
     """Every package, those of which most is kept first; then those of which nothing is."""
     files: dict[str, int] = {}
     sizes: dict[str, int] = {}
@@ -284,11 +286,13 @@ def _packages(ledger: Ledger, whole: Mapping[str, bool], gone: Mapping[str, int]
             files[name] = files.get(name, 0) + 1
             sizes[name] = sizes.get(name, 0) + ledger.sizes.get(path, 0)
     found = [
-        Package(name, *_parts(name), files[name], sizes[name], gone.get(name, 0), whole.get(name))
+        Package(name, *_parts(name), files[name], sizes[name], removed.get(name, 0), complete.get(name))
         for name in files
     ]
-    rest = dict.fromkeys((*ledger.left_out, *gone))
-    found += [Package(name, *_parts(name), removed=gone.get(name, 0)) for name in rest if name not in files]
+    rest = dict.fromkeys((*ledger.left_out, *removed))
+    found += [
+        Package(name, *_parts(name), removed=removed.get(name, 0)) for name in rest if name not in files
+    ]
     return tuple(sorted(found, key=lambda p: (not p.files, -p.size, -p.removed, p.id)))
 
 

@@ -12,7 +12,7 @@ from tracewhale.errors import UsageError
 from tracewhale.packages import Package
 from tracewhale.plan.model import Absent, Plan
 from tracewhale.report.document import Document
-from tracewhale.report.model import Report, absent_paths, libraries, missed
+from tracewhale.report.model import Report, absent_paths, libraries, missing_libraries
 from tracewhale.rootfs.tree import Kind
 from tracewhale.verification import verdict
 
@@ -134,7 +134,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             "paths": [_absent(absent) for absent in absent_paths(plan)],
             "libraries": [
                 {"library": miss.library, "needed_by": miss.needed_by, "searched": list(miss.searched)}
-                for miss in missed(plan)
+                for miss in missing_libraries(plan)
             ],
         },
         "packages": {

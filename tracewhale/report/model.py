@@ -25,7 +25,7 @@ class Libraries:
 
 
 @dataclass(frozen=True, slots=True)
-class Missed:
+class MissingLibrary:
     """A library that is needed and that the original image does not have, with where it was searched."""
 
     library: str
@@ -34,7 +34,7 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuiltImage:
     """An image that was written: its name, its id, docker's Size in bytes, and the original's.
 
     ``left_out`` are paths of which something could not be written there, each with what. ``start`` are the
@@ -50,7 +50,7 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class LockEntry:
     """The entry of the lock file: the image's bytes, and paths that are new and gone since."""
 
     size: int
@@ -73,14 +73,14 @@ class Report:
     image: str
     plan: Plan | None = None
     trace: Trace | None = None
-    built: Built | None = None
+    built: BuiltImage | None = None
     verification: Verification | None = None
     seconds: tuple[tuple[str, float], ...] = ()
     notes: tuple[str, ...] = ()
     left_out: tuple[tuple[str, str], ...] = ()
     error: TraceWhaleError | None = None
     removed: Removed | None = None
-    accepted: Accepted | None = None
+    accepted: LockEntry | None = None
 
     @property
     def counters(self) -> Counters | None:
@@ -103,10 +103,10 @@ def libraries(plan: Plan) -> Libraries:
     )
 
 
-def missed(plan: Plan) -> tuple[Missed, ...]:
+def missing_libraries(plan: Plan) -> tuple[MissingLibrary, ...]:
     """Return libraries that are needed by something kept and are nowhere in the original."""
     return tuple(
-        Missed(
+        MissingLibrary(
             miss.name,
             miss.needer,
             tuple(f"{a.place} ({a.how.value}): {a.reason}" for a in miss.attempts),

@@ -89,12 +89,12 @@ def _above(path: str) -> Iterable[str]:
 
 
 def _packages(
-    view: View, kept: Mapping[str, Entry], gone: Iterable[Entry]
+    view: View, kept: Mapping[str, Entry], entries: Iterable[Entry]
 ) -> tuple[tuple[str, int, int], ...]:
     owners = Scene(view, kept, frozenset(), contents=Databases(view).contents(kept))
     files: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    for entry in gone:
+    for entry in entries:
         if (contents := owners.owner(entry.path)) is not None:
             package = contents.package
             name = f"{package.kind}:{package.title}@{package.version}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from tracewhale.driving.saturation import Curve
 from tracewhale.plan.model import Plan, explain
 from tracewhale.printable import printable
-from tracewhale.report.attention import MOST, sentences, some
+from tracewhale.report.attention import MOST, abbreviate, sentences
 from tracewhale.report.model import Report, absent_paths, libraries
 from tracewhale.rootfs.tree import Kind
 from tracewhale.tracing.events import Outcome, Trace
@@ -144,9 +144,9 @@ def _shrunk(plan: Plan) -> Iterator[str]:
         sizes = f"{megabytes(library.before)} -> {megabytes(library.after)}"
         yield f"shrunk       {printable(library.path)}  ({sizes})"
         modules = [f"{each.module} {megabytes(each.size)}" for each in library.left_out]
-        yield f"  modules left out but for their descriptors: {some(modules)}"
+        yield f"  modules left out but for their descriptors: {abbreviate(modules)}"
         if library.dropped:
-            yield f"  left out, as nothing uses them now: {some(list(library.dropped))}"
+            yield f"  left out, as nothing uses them now: {abbreviate(list(library.dropped))}"
 
 
 def _units(plan: Plan) -> Iterator[str]:
@@ -172,7 +172,7 @@ def _packages(plan: Plan) -> Iterator[str]:
         ("left out", [package.title for package in left_out]),
     ):
         if names:
-            yield f"  {len(names)} {title}: {some(names)}"
+            yield f"  {len(names)} {title}: {abbreviate(names)}"
 
 
 def _surface(plan: Plan) -> Iterator[str]:

@@ -129,7 +129,7 @@ def _entrance(store: Store, name: str) -> Blob:
     return blob
 
 
-def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "") -> _Choice:
+def _one(path: str, choices: Sequence[_Choice], reference: str, platform: str = "") -> _Choice:
     """Return the one of that name or digest, or the only one, under however many names and platforms it is
     there.
 
@@ -137,8 +137,8 @@ def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "")
     """
     if not choices:
         raise EmptyImage(f"{path} holds no image.", "Name an archive or a layout that holds one.")
-    references = {wanted, f"{wanted}:latest"}
-    matching = [choice for choice in choices if not wanted or references & {*choice.names, choice.digest}]
+    references = {reference, f"{reference}:latest"}
+    matching = [choice for choice in choices if not reference or references & {*choice.names, choice.digest}]
     different = {choice.digest: choice for choice in matching}
     if len(different) > 1:
         different = {choice.digest: choice for choice in _fitting(matching, platform)} or different
@@ -146,15 +146,15 @@ def _one(path: str, choices: Sequence[_Choice], wanted: str, platform: str = "")
         return next(iter(different.values()))
     names = ", ".join(sorted({name for choice in choices for name in choice.names or (choice.digest,)}))
     if not matching:
-        raise TargetNotFound(f"{path} holds no image called {wanted!r}.", f"It has {names}.")
+        raise TargetNotFound(f"{path} holds no image called {reference!r}.", f"It has {names}.")
     raise TargetNotFound(
         f"{path} holds {len(different)} images.", f"Say which one after a colon; it has {names}."
     )
 
 
-def _parse_saved(entry: Json, what: str) -> _Choice:
-    config = string(entry.get("Config"), what)
-    return _Choice(entry, tuple(strings(entry.get("RepoTags"), what)), _told_digest(config) or config)
+def _parse_saved(entry: Json, title: str) -> _Choice:
+    config = string(entry.get("Config"), title)
+    return _Choice(entry, tuple(strings(entry.get("RepoTags"), title)), _told_digest(config) or config)
 
 
 def _parse_descriptor(descriptor: Json) -> _Choice:
@@ -167,7 +167,7 @@ def _parse_descriptor(descriptor: Json) -> _Choice:
 
 def _fitting(choices: Sequence[_Choice], platform: str) -> list[_Choice]:
     """Return those for a platform, by default for the best that this machine runs."""
-    for wanted in (platform,) if platform else platforms.here():
+    for wanted in (platform,) if platform else platforms.machine_platforms():
         if fitting := [choice for choice in choices if platforms.matches(wanted, choice.platform)]:
             return fitting
     return []
@@ -186,7 +186,7 @@ def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
         if not fitting:
             known = ", ".join(sorted({choice.platform for choice in choices} - {""})) or "none"
             raise PlatformMismatch(
-                f"The image is not made for {platform or platforms.here()[0]}.",
+                f"The image is not made for {platform or platforms.machine_platforms()[0]}.",
                 f"It is for {known}: see --platform.",
             )
         descriptor = fitting[0].value

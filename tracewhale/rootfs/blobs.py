@@ -111,13 +111,13 @@ def compression(head: bytes) -> str:
     return ""
 
 
-def plain(blob: Blob, spool: BinaryIO, limit: int, used: int = 0) -> Blob:
+def plain(blob: Blob, spool: BinaryIO, limit: int, size_read: int = 0) -> Blob:
     """Return the blob without its compression: itself when it has none, else appended to ``spool``.
 
     Raises ImageContentError when it is damaged, expands as only a bomb does (zstd can write 100 GB in 3 MB),
-    or with the bytes ``used`` before is more than ``limit``.
+    or with the bytes ``size_read`` before is more than ``limit``.
     """
-    limit = min(limit, used + max(EXPANSION_FLOOR, EXPANSION_LIMIT * blob.size))
+    limit = min(limit, size_read + max(EXPANSION_FLOOR, EXPANSION_LIMIT * blob.size))
     source = BlobSource(blob)
     kind = compression(source.read(_MAGIC))
     begin = os.fstat(spool.fileno()).st_size
@@ -125,10 +125,10 @@ def plain(blob: Blob, spool: BinaryIO, limit: int, used: int = 0) -> Blob:
     source = BlobSource(blob)
     for chunk in decompress(kind, source.read) if kind else ():
         size += len(chunk)
-        if used + size > limit:
+        if size_read + size > limit:
             break
         spool.write(chunk)
-    if used + size > limit:
+    if size_read + size > limit:
         raise ImageContentError(
             f"Without its compression the image is larger than the limit of {limit >> 20} MiB.",
             "This may be a decompression bomb.",
@@ -169,10 +169,10 @@ def digest_of(chunks: Iterable[bytes], algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashed.hexdigest()}"
 
 
-def check_digest(blob: Blob, expected: str, what: str) -> None:
+def check_digest(blob: Blob, expected: str, title: str) -> None:
     """Raises ImageContentError when the blob is not what its digest says."""
     if digest_of(blob.chunks(), algorithm_of(expected)) != expected:
-        raise ImageContentError(f"The digest of {what} does not match its contents ({expected}).", _DAMAGED)
+        raise ImageContentError(f"The digest of {title} does not match its contents ({expected}).", _DAMAGED)
 
 
 def algorithm_of(digest: str) -> str:

@@ -86,14 +86,14 @@ class DirectoryTree:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return self._beneath.directory(directory)
 
-    def _entries(self, directory: str, here: int) -> dict[str, Entry]:
+    def _entries(self, directory: str, descriptor: int) -> dict[str, Entry]:
         entries: dict[str, Entry] = {}
-        with os.scandir(here) as names:
+        with os.scandir(descriptor) as names:
             for name in names:
                 path = join(directory, name.name)
                 try:
                     status = name.stat(follow_symlinks=False)
-                    target = os.readlink(name.name, dir_fd=here) if name.is_symlink() else ""
+                    target = os.readlink(name.name, dir_fd=descriptor) if name.is_symlink() else ""
                 except OSError:
                     continue  # gone since the directory was listed
                 entry = entry_of(path, status, target)
@@ -101,9 +101,9 @@ class DirectoryTree:
                     entries[name.name] = entry
         return entries
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """Return bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end."""
-        return [self._read(*request) for request in wanted]
+        return [self._read(*request) for request in ranges]
 
     def _read(self, path: str, offset: int, size: int) -> bytes | None:
         try:
@@ -147,8 +147,8 @@ class DirectoryTree:
         return os.open(os.path.basename(path), os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
 
 
-def _is_directory(path: str, here: int) -> bool:
-    return stat.S_ISDIR(os.stat(os.path.basename(path), dir_fd=here, follow_symlinks=False).st_mode)
+def _is_directory(path: str, descriptor: int) -> bool:
+    return stat.S_ISDIR(os.stat(os.path.basename(path), dir_fd=descriptor, follow_symlinks=False).st_mode)
 
 
 def entry_of(path: str, status: os.stat_result, target: str = "") -> Entry:

@@ -75,9 +75,9 @@ class LayerTree:
             return None
         return {name: child.entry(join(directory, name)) for name, child in inode.children.items()}
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """Return bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end."""
-        return [self._read(*request) for request in wanted]
+        return [self._read(*request) for request in ranges]
 
     def _read(self, path: str, offset: int, size: int) -> bytes | None:
         inode = self._inode(path)

@@ -305,7 +305,7 @@ def _exactly(source: ByteSource, size: int) -> bytes:
     return data
 
 
-def _malformation(what: str) -> ImageContentError:
+def _malformation(title: str) -> ImageContentError:
     return ImageContentError(
-        f"A layer or archive {what}.", "It is damaged or no tar: fetch or save it again."
+        f"A layer or archive {title}.", "It is damaged or no tar: fetch or save it again."
     )

@@ -154,11 +154,11 @@ class ServedTree:
                 result[path] = None if code else _listing(path, self._input.exactly(size))
         return result
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """See ``Tree.read``."""
         requests = (
             _request(b"R", struct.pack("<QQ", offset, _ALL if size < 0 else size) + os.fsencode(path))
-            for path, offset, size in wanted
+            for path, offset, size in ranges
         )
         with self._answers(requests) as answers:
             return [None if code else self._input.exactly(size) for code, size in answers]

@@ -125,14 +125,14 @@ def blob_of(store: Store, name: str) -> Blob:
     return blob
 
 
-def parse(blob: Blob, what: str) -> Any:
+def parse(blob: Blob, title: str) -> Any:
     """Return the JSON value in a blob. Raises ImageContentError."""
     if blob.size > JSON_LIMIT:
-        raise ImageContentError(f"{what} is larger than {JSON_LIMIT >> 20} MiB.", HINT)
-    return parse_text(blob.read(0, blob.size), what)
+        raise ImageContentError(f"{title} is larger than {JSON_LIMIT >> 20} MiB.", HINT)
+    return parse_text(blob.read(0, blob.size), title)
 
 
-def parse_text(data: bytes, what: str) -> Any:
+def parse_text(data: bytes, title: str) -> Any:
     """Return the JSON value in some bytes, which can be written as JSON again. Raises ImageContentError.
 
     Python reads more than RFC 8259 has, and would write it, too: half of a surrogate pair, NaN, an infinity.
@@ -142,36 +142,36 @@ def parse_text(data: bytes, what: str) -> Any:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
         return value
     except (ValueError, RecursionError) as error:
-        raise ImageContentError(f"{what} is not JSON: {error}.", HINT) from error
+        raise ImageContentError(f"{title} is not JSON: {error}.", HINT) from error
 
 
-def mapping(value: Any, what: str) -> dict[str, Any]:
+def mapping(value: Any, title: str) -> dict[str, Any]:
     """Return the value, if it is a JSON object; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ImageContentError(f"{what} has another form than the format says.", HINT)
+        raise ImageContentError(f"{title} has another form than the format says.", HINT)
     return value
 
 
-def mappings(value: Any, what: str) -> list[dict[str, Any]]:
+def mappings(value: Any, title: str) -> list[dict[str, Any]]:
     """Return the value, if it is a list of JSON objects; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ImageContentError(f"{what} has another form than the format says.", HINT)
+        raise ImageContentError(f"{title} has another form than the format says.", HINT)
     return value
 
 
-def strings(value: Any, what: str) -> list[str]:
+def strings(value: Any, title: str) -> list[str]:
     """Return the value, if it is a list of strings; an absent one is empty. Raises ImageContentError."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ImageContentError(f"{what} has another form than the format says.", HINT)
+        raise ImageContentError(f"{title} has another form than the format says.", HINT)
     return value
 
 
-def string(value: Any, what: str) -> str:
+def string(value: Any, title: str) -> str:
     """Return the value, if it is a string; an absent one is empty. Raises ImageContentError."""
-    return strings([value or ""], what)[0]
+    return strings([value or ""], title)[0]

@@ -73,7 +73,7 @@ class Tree(Protocol):
         """Return entries of each directory by name, or None for one that is absent or not a directory."""
         ...
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """Return bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end.
 
         None where the file is absent, not regular or unreadable; short where the file ends.

@@ -153,15 +153,15 @@ class _Writer:
             os.mkdir(os.path.basename(new), 0o700, dir_fd=self._beneath.directory(parent(new)))
             self._directories[new] = _default_directory(new)
 
-    def _link(self, first: str, name: str, here: int) -> None:
+    def _link(self, first: str, name: str, directory: int) -> None:
         # `here` is held by the walker for one call only, and the first name's directory needs another.
-        with _own_descriptor(here) as there:
+        with _own_descriptor(directory) as there:
             source = self._beneath.directory(parent(first))
             os.link(os.path.basename(first), name, src_dir_fd=source, dst_dir_fd=there, follow_symlinks=False)
 
-    def _file(self, item: PackedEntry, name: str, here: int) -> None:
+    def _file(self, item: PackedEntry, name: str, parent: int) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(name, flags, 0o600, dir_fd=here)
+        descriptor = os.open(name, flags, 0o600, dir_fd=parent)
         with open(descriptor, "wb", buffering=0) as file:
             size = 0
             for chunk in item.chunks:
@@ -171,26 +171,26 @@ class _Writer:
                 else:
                     _write_all(descriptor, chunk)
             os.ftruncate(descriptor, size)
-        self._metadata(item, name, here)
+        self._metadata(item, name, parent)
 
-    def _metadata(self, item: PackedEntry, name: str, here: int) -> None:
+    def _metadata(self, item: PackedEntry, name: str, parent: int) -> None:
         entry = item.entry
         mode = entry.mode
-        owned = self._chowned(entry, name, here)
+        owned = self._chowned(entry, name, parent)
         if not (owned and self._privileges) and entry.kind is not Kind.DIRECTORY and mode & _SET_ID:
             mode &= ~_SET_ID
             self._left_out.append((entry.path, "setuid and setgid bits"))
         if item.xattrs:  # after chown(2), which drops capabilities; before a mode that forbids writing
-            self._xattrs(item, name, here)
+            self._xattrs(item, name, parent)
         if entry.kind is not Kind.SYMLINK:
-            os.chmod(name, mode, dir_fd=here)
-        os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=here, follow_symlinks=False)
+            os.chmod(name, mode, dir_fd=parent)
+        os.utime(name, ns=(entry.mtime_ns, entry.mtime_ns), dir_fd=parent, follow_symlinks=False)
 
-    def _chowned(self, entry: Entry, name: str, here: int) -> bool:
+    def _chowned(self, entry: Entry, name: str, parent: int) -> bool:
         if not self._owners:
             return False
         try:
-            os.chown(name, entry.uid, entry.gid, dir_fd=here, follow_symlinks=False)
+            os.chown(name, entry.uid, entry.gid, dir_fd=parent, follow_symlinks=False)
         except OSError as error:  # a user namespace has some owners only
             if error.errno not in _REFUSED:
                 raise
@@ -198,8 +198,8 @@ class _Writer:
             return False
         return True
 
-    def _xattrs(self, item: PackedEntry, name: str, here: int) -> None:
-        path_fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+    def _xattrs(self, item: PackedEntry, name: str, parent: int) -> None:
+        path_fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
         try:
             for attribute, value in item.xattrs.items():
                 # An overlay above this directory would obey its own (trusted.overlay.metacopy).
@@ -230,9 +230,9 @@ def _own_descriptor(descriptor: int) -> Iterator[int]:
         os.close(copy)
 
 
-def _mknod(entry: Entry, name: str, here: int) -> str:
+def _mknod(entry: Entry, name: str, parent: int) -> str:
     try:
-        os.mknod(name, NODES[entry.kind] | 0o600, os.makedev(*entry.rdev), dir_fd=here)
+        os.mknod(name, NODES[entry.kind] | 0o600, os.makedev(*entry.rdev), dir_fd=parent)
     except PermissionError as error:
         return f"{entry.kind.value} node: {error.strerror}"
     return ""

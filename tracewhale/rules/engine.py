@@ -15,7 +15,7 @@ from tracewhale.rootfs.tree import Kind, View, parent
 from tracewhale.rules import symbols
 from tracewhale.rules.globs import GlobBase, KeptPaths, expand
 from tracewhale.rules.model import Addition, Rule
-from tracewhale.rules.readers import DLOPEN_NOTES, FDO_DLOPEN, READERS, Named, dlopen_note
+from tracewhale.rules.readers import DLOPEN_NOTES, FDO_DLOPEN, READERS, ConfiguredGlob, dlopen_note
 
 MAX_CONFIGURATION = 1 << 20
 """Bytes of a configuration file that are read: far more than any has."""
@@ -113,7 +113,7 @@ def _triggers(view: View, rule: Rule, kept: KeptPaths, objects: Mapping[str, Obj
         candidates = sorted(
             path for path, elf in objects.items() if any(name.startswith("libc.") for name in elf.needed)
         )
-        names = symbols.named(view, candidates, frozenset(rule.imports))
+        names = symbols.symbol_names(view, candidates, frozenset(rule.imports))
         because |= {path for path in candidates if names[path]}
     return tuple(sorted(because))
 
@@ -197,7 +197,7 @@ def _read(view: View, files: Mapping[tuple[str, str], Rule], libraries: list[str
         return
     contents = view.tree.read([(path, 0, MAX_CONFIGURATION) for _, path in files])
     for ((_, path), rule), content in zip(files.items(), contents, strict=True):
-        named: Named
+        named: ConfiguredGlob
         for named in READERS[rule.reader]((content or b"").decode("utf-8", "surrogateescape")):
             for because, place in _places(named.glob, (path,), libraries):
                 yield _Request(rule, because, place, named.read)

@@ -17,14 +17,14 @@ from tracewhale.rules.globs import escape
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class ConfiguredGlob:
     """A glob as in ``keep`` of a rule; relative ones start at the configuration file's directory."""
 
     glob: str
     read: bool = False
 
 
-Reader = Callable[[str], Iterator[Named]]
+Reader = Callable[[str], Iterator[ConfiguredGlob]]
 
 
 def _lines(text: str, comments: str = "#") -> Iterator[str]:
@@ -35,27 +35,27 @@ def _lines(text: str, comments: str = "#") -> Iterator[str]:
             yield line
 
 
-def _library(name: str, *places: str) -> Iterator[Named]:
+def _library(name: str, *places: str) -> Iterator[ConfiguredGlob]:
     """Yield a plugin by absolute path, by path beside the configuration, or by name in ``$LIB`` + places."""
     if name.startswith("/"):
-        yield Named(escape(name))
+        yield ConfiguredGlob(escape(name))
     elif "/" in name:
-        yield Named("./" + escape(name))
+        yield ConfiguredGlob("./" + escape(name))
     elif name:
         for place in places or ("",):
-            yield Named(f"$LIB/{place}{escape(name)}")
+            yield ConfiguredGlob(f"$LIB/{place}{escape(name)}")
 
 
-def nsswitch(text: str) -> Iterator[Named]:
+def nsswitch(text: str) -> Iterator[ConfiguredGlob]:
     """Yield ``libnss_SERVICE.so.2`` of every service (nsswitch.conf(5)); files and dns are libc's own."""
     for line in _lines(text):
         services = re.sub(r"\[[^\]]*\]", " ", line.split("#")[0].partition(":")[2])
         for service in services.split():
             if "/" not in service and service not in ("files", "dns"):
-                yield Named(f"$LIB/libnss_{escape(service)}.so.2")
+                yield ConfiguredGlob(f"$LIB/libnss_{escape(service)}.so.2")
 
 
-def pam(text: str) -> Iterator[Named]:
+def pam(text: str) -> Iterator[ConfiguredGlob]:
     """Yield modules and included services (pam.d(5)): ``type control module``, ``@include``, ``include``."""
     for line in _lines(text.replace("\\\n", " ")):
         words = re.sub(r"\[[^\]]*\]", "[]", line).split()
@@ -69,11 +69,11 @@ def pam(text: str) -> Iterator[Named]:
                 yield from _library(module, "security/")
 
 
-def _pam_service(name: str) -> Iterator[Named]:
-    yield Named(escape(name) if name.startswith("/") else "/etc/pam.d/" + escape(name), read=True)
+def _pam_service(name: str) -> Iterator[ConfiguredGlob]:
+    yield ConfiguredGlob(escape(name) if name.startswith("/") else "/etc/pam.d/" + escape(name), read=True)
 
 
-def openssl(text: str) -> Iterator[Named]:
+def openssl(text: str) -> Iterator[ConfiguredGlob]:
     """Yield included files, and the modules of activated providers and engines (config(5ssl))."""
     sections: dict[str, dict[str, str]] = {}
     section = sections.setdefault("default", {})
@@ -84,8 +84,8 @@ def openssl(text: str) -> Iterator[Named]:
         if header:
             section = sections.setdefault(header[1], {})
         elif include and include[1].startswith("/"):
-            yield Named(escape(include[1]), read=True)
-            yield Named(escape(include[1]) + "/*.c*nf", read=True)
+            yield ConfiguredGlob(escape(include[1]), read=True)
+            yield ConfiguredGlob(escape(include[1]) + "/*.c*nf", read=True)
         elif "=" in line:
             key, _, value = line.partition("=")
             section[key.strip().rpartition(".")[2]] = value.strip().strip("\"'")
@@ -99,25 +99,25 @@ def openssl(text: str) -> Iterator[Named]:
             chosen = sections.get(at, {})
             identity = escape(chosen.get("engine_id", name))
             yield from _library(chosen.get("dynamic_path", ""))
-            yield Named(f"$LIB/engines-*/{identity}.so")
+            yield ConfiguredGlob(f"$LIB/engines-*/{identity}.so")
 
 
-def krb5(text: str) -> Iterator[Named]:
+def krb5(text: str) -> Iterator[ConfiguredGlob]:
     """Yield included files and plugin modules (krb5.conf(5)): ``include``, ``includedir``, ``module
     = N:P``."""
     for line in _lines(text, "#;"):
         words = line.split()
         if words[0] == "include" and len(words) == 2:
-            yield Named(escape(words[1]), read=True)
+            yield ConfiguredGlob(escape(words[1]), read=True)
         elif words[0] == "includedir" and len(words) == 2:
-            yield Named(escape(words[1]) + "/*", read=True)
+            yield ConfiguredGlob(escape(words[1]) + "/*", read=True)
         module = re.fullmatch(r"module\s*=\s*[^:]+:\s*(\S+)", line)
         if module:
             path = escape(module[1])
-            yield Named(path if path.startswith("/") else f"$LIB/krb5/plugins/{path}")
+            yield ConfiguredGlob(path if path.startswith("/") else f"$LIB/krb5/plugins/{path}")
 
 
-def p11_kit(text: str) -> Iterator[Named]:
+def p11_kit(text: str) -> Iterator[ConfiguredGlob]:
     """Yield ``module: NAME`` (pkcs11.conf(5)); a relative one is in p11-kit's module directory."""
     for line in _lines(text):
         key, _, value = line.partition(":")
@@ -125,7 +125,7 @@ def p11_kit(text: str) -> Iterator[Named]:
             yield from _library(value.strip(), "pkcs11/", "")
 
 
-def odbcinst(text: str) -> Iterator[Named]:
+def odbcinst(text: str) -> Iterator[ConfiguredGlob]:
     """Yield drivers and their setup libraries (unixODBC, odbcinst.ini)."""
     for line in _lines(text, "#;"):
         key, _, value = line.partition("=")
@@ -133,7 +133,7 @@ def odbcinst(text: str) -> Iterator[Named]:
             yield from _library(value.strip(), "odbc/", "")
 
 
-def library_path(text: str) -> Iterator[Named]:
+def library_path(text: str) -> Iterator[ConfiguredGlob]:
     """Yield every ``library_path`` of a JSON manifest (libglvnd EGL vendors, Vulkan ICDs and layers)."""
     try:
         pending = [json.loads(text)]
@@ -149,13 +149,13 @@ def library_path(text: str) -> Iterator[Named]:
             pending += value
 
 
-def library_list(text: str) -> Iterator[Named]:
+def library_list(text: str) -> Iterator[ConfiguredGlob]:
     """Yield a library on each line (cl_khr_icd: by name or absolute path)."""
     for line in _lines(text):
         yield from _library(line)
 
 
-def module_cache(text: str) -> Iterator[Named]:
+def module_cache(text: str) -> Iterator[ConfiguredGlob]:
     """Yield quoted paths of GTK's ``immodules.cache`` and gdk-pixbuf's ``loaders.cache``."""
     for line in _lines(text):
         module = re.match(r'"([^"]+\.so)"', line)
@@ -163,23 +163,23 @@ def module_cache(text: str) -> Iterator[Named]:
             yield from _library(module[1])
 
 
-def ld_so_conf(text: str) -> Iterator[Named]:
+def ld_so_conf(text: str) -> Iterator[ConfiguredGlob]:
     """Yield the included files of ld.so.conf, which are globs (ldconfig(8))."""
     for line in _lines(text):
         words = line.partition("#")[0].split()
         if words and words[0] == "include":
             for glob in words[1:]:
-                yield Named(glob if glob.startswith("/") else f"./{glob}", read=True)
+                yield ConfiguredGlob(glob if glob.startswith("/") else f"./{glob}", read=True)
 
 
-def passwd(text: str) -> Iterator[Named]:
+def passwd(text: str) -> Iterator[ConfiguredGlob]:
     """Yield home directories (passwd(5)) of root and of ordinary users (UID 1000 to 60000), as such."""
     for line in _lines(text):
         fields = line.split(":")
         if len(fields) >= 7 and fields[2].isascii() and fields[2].isdigit() and fields[5].startswith("/"):
             uid = int(fields[2][:12])
             if uid == 0 or 1000 <= uid <= 60000:
-                yield Named(escape(fields[5].rstrip("/")) + "/")
+                yield ConfiguredGlob(escape(fields[5].rstrip("/")) + "/")
 
 
 READERS: Mapping[str, Reader] = MappingProxyType(
@@ -205,7 +205,7 @@ DLOPEN_NOTES = "note.dlopen"
 FDO_DLOPEN = ("FDO", 0x407C0C0A)
 
 
-def dlopen_note(description: bytes) -> Iterator[Named]:
+def dlopen_note(description: bytes) -> Iterator[ConfiguredGlob]:
     """Yield sonames of ``.note.dlopen`` (uapi-group.org, "ELF Note for dlopen() Dependencies").
 
     The description is a JSON array of ``{"soname": [...], "priority": ...}``, NUL-terminated. Libraries that
@@ -220,5 +220,5 @@ def dlopen_note(description: bytes) -> Iterator[Named]:
             names = feature.get("soname")
             for name in names if isinstance(names, list) else []:
                 if isinstance(name, str) and "/" not in name:
-                    yield Named(f"./{escape(name)}")
+                    yield ConfiguredGlob(f"./{escape(name)}")
                     yield from _library(name)

@@ -31,7 +31,7 @@ class _Layout:
     loads: tuple[tuple[int, int, int], ...]
 
 
-def named(view: View, objects: Iterable[str], symbols: frozenset[str]) -> Mapping[str, frozenset[str]]:
+def symbol_names(view: View, objects: Iterable[str], symbols: frozenset[str]) -> Mapping[str, frozenset[str]]:
     """Return, by physical path, the ``symbols`` that an object's dynamic string table holds.
 
     A table of a linker that merges tails holds ``exit`` within ``pthread_exit``, so that a longer name of the

@@ -146,10 +146,10 @@ def _copied(service: Mapping[str, Any], image: str, labels: Mapping[str, str]) -
     return {**kept, "image": image, "labels": {**own, **labels}}
 
 
-def _owned(named: object, project: str, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def _owned(value: object, project: str, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return networks or volumes with names of the copy's own; external ones are the user's, and stay so."""
     found: dict[str, dict[str, Any]] = {}
-    for name, how in named.items() if isinstance(named, dict) else ():
+    for name, how in value.items() if isinstance(value, dict) else ():
         settings = dict(how or {})
         external = settings.get("external")
         if external:
@@ -225,28 +225,28 @@ def as_options(
     return options, words, {"HostConfig": base, "Healthcheck": config.get("Healthcheck") or {}}
 
 
-def overlaid(options: RunOptions, given: RunOptions) -> RunOptions:
+def overlaid(options: RunOptions, own: RunOptions) -> RunOptions:
     """Return a service's options with what the user gives: that comes last, or in their place."""
     changes: dict[str, Any] = {}
     for name in RunOptions.__dataclass_fields__:
-        ours, theirs = getattr(options, name), getattr(given, name)
+        ours, theirs = getattr(options, name), getattr(own, name)
         if isinstance(theirs, tuple):
             changes[name] = (*ours, *theirs)
         elif isinstance(theirs, Mapping):
             changes[name] = {**ours, **theirs}
         else:
             changes[name] = theirs if theirs not in (None, False) else ours
-    return replace(given, **changes)
+    return replace(own, **changes)
 
 
-def steps_of(found: Composition) -> Sequence[Any]:
+def steps_of(composition: Composition) -> Sequence[Any]:
     """Return the steps under ``x-tracewhale``: a list such as [{ http: / }]. Raises UsageError."""
-    driven = found.driven if isinstance(found.driven, dict) else {"": found.driven}
+    driven = composition.driven if isinstance(composition.driven, dict) else {"": composition.driven}
     steps = driven.get("steps", [])
     if {*driven} <= {"steps"} and isinstance(steps, list):
         return [_unescaped(step) for step in steps]
     raise UsageError(
-        f"{EXTENSION} of the service {found.service} makes no sense.",
+        f"{EXTENSION} of the service {composition.service} makes no sense.",
         "It has steps and nothing else: a list such as [{ http: / }].",
     )
 

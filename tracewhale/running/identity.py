@@ -56,10 +56,10 @@ def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) 
     users, groups = list(_users(passwd)), list(_groups(group))
     uid_wanted = _integer(user_word)
 
-    def is_user(each: _User) -> bool:
+    def is_user(user: _User) -> bool:
         if not user_word:
-            return each.uid == 0
-        return each.uid == uid_wanted if uid_wanted is not None else each.name == user_word
+            return user.uid == 0
+        return user.uid == uid_wanted if uid_wanted is not None else user.name == user_word
 
     account = next((each for each in users if is_user(each)), None)
     if account is None and user_word and uid_wanted is None:

@@ -135,9 +135,9 @@ class Readiness:
 
         return found
 
-    def _until(self, ready: Callable[[], bool], seconds: float, what: str) -> None:
+    def _until(self, ready: Callable[[], bool], seconds: float, condition: str) -> None:
         if not self._look(ready, seconds or DEFAULT_SECONDS):
-            raise self._late(what, seconds or DEFAULT_SECONDS)
+            raise self._late(condition, seconds or DEFAULT_SECONDS)
 
     def _look(self, ready: Callable[[], bool], seconds: float) -> bool:
         """Look again and again, until ``ready`` or too late; False when the command ended before, too."""
@@ -148,13 +148,13 @@ class Readiness:
             self._session.wait(self._ended, LOOK_SECONDS)
         return True
 
-    def _late(self, what: str, seconds: float) -> WorkloadFailed:
+    def _late(self, condition: str, seconds: float) -> WorkloadFailed:
         if self._ended():
-            how = f"The command ended with status {self._session.status} while waiting for {what}"
+            how = f"The command ended with status {self._session.status} while waiting for {condition}"
             return WorkloadFailed(how + last_words(self._session), RUNS)
         ports = ", ".join(map(str, sorted(self._session.listening())))
         listens = f"it listens on port {ports}" if ports else "it listens on no port"
-        late = f"The target was not ready after {seconds or DEFAULT_SECONDS:g} s of waiting for {what}"
+        late = f"The target was not ready after {seconds or DEFAULT_SECONDS:g} s of waiting for {condition}"
         return WorkloadFailed(
             f"{late}: {listens}{last_words(self._session)}",
             "Say what shows that it is ready with --wait-for, or give it longer with --wait-timeout.",

@@ -47,8 +47,8 @@ PRESENT, NOFOLLOW = 1, 2
 _HINT = "Trace it again; if that happens again, please report it with the version of your kernel."
 
 
-def _loss_error(what: str) -> TraceLost:
-    return TraceLost(f"The probe's event stream is damaged: {what}.", _HINT)
+def _loss_error(loss: str) -> TraceLost:
+    return TraceLost(f"The probe's event stream is damaged: {loss}.", _HINT)
 
 
 def _strings(body: bytes, offset: int) -> list[str]:

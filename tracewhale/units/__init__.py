@@ -11,11 +11,11 @@ from tracewhale.units.imports import WORTH as IMPORT_WORTH
 from tracewhale.units.imports import imports, targets
 from tracewhale.units.links import links
 from tracewhale.units.model import Level, Mechanism, Scene, Unit
-from tracewhale.units.named import WORTH as NAMED_WORTH
-from tracewhale.units.named import named
 from tracewhale.units.own import own_files
 from tracewhale.units.packages import rest, siblings
 from tracewhale.units.plugins import plugins
+from tracewhale.units.requested_packages import WORTH as NAMED_WORTH
+from tracewhale.units.requested_packages import requested_packages
 from tracewhale.units.summary import Summary
 
 __all__ = [
@@ -45,6 +45,6 @@ FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
     Mechanism.LINKS: links,
     Mechanism.PACKAGES: rest,
     Mechanism.COMMANDS: siblings,
-    Mechanism.NAMED: named,
+    Mechanism.NAMED: requested_packages,
 }
 """Each mechanism's function from a scene to the units in it; that of languages is ``imports``."""

@@ -49,10 +49,10 @@ def targets(view: View, closure: LanguageClosure) -> Mapping[str, Entry]:
     return {target: entry for target, entry in found.items() if entry is not None}
 
 
-def _loaded(named: Mapping[str, Entry], loads: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
+def _loaded(entries: Mapping[str, Entry], loads: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
     """Return some files and all that loading them loads."""
-    found = dict(named)
-    pending = list(named)
+    found = dict(entries)
+    pending = list(entries)
     while pending:
         for path, entry in loads.get(pending.pop(), {}).items():
             if path not in found:

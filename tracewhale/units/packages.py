@@ -56,13 +56,13 @@ def commands(scene: Scene, contents: InstalledPackage) -> list[Entry]:
     return list(entries(scene.view, [path for path in contents.paths if parent(path) in COMMANDS]))
 
 
-def with_alternatives(scene: Scene, found: list[Entry]) -> list[Entry]:
+def with_alternatives(scene: Scene, files: list[Entry]) -> list[Entry]:
     """Return some files with the names that commands among them have by the administrator's choice
     (update-alternatives(1))."""
     chosen = {entry.target: name for name, entry in (scene.view.listing(ALTERNATIVES) or {}).items()}
-    names = [chosen[entry.path] for entry in found if entry.path in chosen and parent(entry.path) in COMMANDS]
+    names = [chosen[entry.path] for entry in files if entry.path in chosen and parent(entry.path) in COMMANDS]
     paths = [f"{directory}/{name}" for name in names for directory in (ALTERNATIVES, "/usr/bin", "/usr/sbin")]
-    return [*found, *(e for e in entries(scene.view, paths) if e.kind is Kind.SYMLINK)]
+    return [*files, *(e for e in entries(scene.view, paths) if e.kind is Kind.SYMLINK)]
 
 
 def uses(scene: Scene, contents: InstalledPackage) -> set[str]:
@@ -106,13 +106,13 @@ def _launchers(scene: Scene, contents: InstalledPackage) -> Iterator[Entry]:
                 yield entry
 
 
-def _configuration(scene: Scene, found: list[Entry]) -> list[Entry]:
+def _configuration(scene: Scene, entries: list[Entry]) -> list[Entry]:
     """Return files that nobody packaged in the directories below /etc that a package has."""
-    own = {entry.path if entry.kind is Kind.DIRECTORY else parent(entry.path) for entry in found}
+    own = {entry.path if entry.kind is Kind.DIRECTORY else parent(entry.path) for entry in entries}
     directories = sorted(path for path in own if path.startswith(CONFIGURATION))
     scene.view.prefetch(directories)
     beside = (entry for path in directories for entry in (scene.view.listing(path) or {}).values())
-    known = {entry.path for entry in found}
+    known = {entry.path for entry in entries}
     files = (entry for entry in beside if entry.kind is Kind.FILE and entry.path not in known)
     return [entry for entry in files if scene.owner(entry.path) is None]
 

@@ -72,7 +72,7 @@ def _converters(scene: Scene) -> dict[str, str]:
     """Yield ``gconv`` beside the C library, if a program, or a library that it opened, imports
     iconv_open(3)."""
     candidates = sorted((scene.executed | scene.dlopened) & scene.objects)
-    names = symbols.named(scene.view, candidates, frozenset({"iconv_open"}))
+    names = symbols.symbol_names(scene.view, candidates, frozenset({"iconv_open"}))
     because = next((path for path in candidates if names[path]), "")
     directories = {parent(path) for path in scene.used if LIBC.fullmatch(path)}
     return {f"{directory}/gconv": because for directory in sorted(directories) if because}

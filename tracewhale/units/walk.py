@@ -62,7 +62,7 @@ def group(
     mechanism: Mechanism,
     name: str,
     because: str,
-    found: Iterable[Entry],
+    entries: Iterable[Entry],
     worth: float,
     decay: float,
 ) -> Iterator[Unit]:
@@ -73,7 +73,7 @@ def group(
     symbolic link comes with the file that it leads to.
     """
     groups: dict[tuple[str, bool], list[tuple[Entry, ...]]] = {}
-    for entry in found:
+    for entry in entries:
         if entry.path in scene.kept or entry.kind not in (Kind.FILE, Kind.SYMLINK, Kind.DIRECTORY):
             continue
         if scene.is_outside(entry.path):
@@ -95,11 +95,11 @@ def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
     return (target,) if target is not None and wanted else ()
 
 
-def _pieces(found: list[tuple[Entry, ...]]) -> Iterator[tuple[Entry, ...]]:
+def _pieces(groups: list[tuple[Entry, ...]]) -> Iterator[tuple[Entry, ...]]:
     """Yield files in the order of their sizes, as many together as make a piece."""
     piece: dict[Entry, None] = {}
     total = 0
-    for some in sorted(found, key=lambda some: (sum(entry.size for entry in some), some[0].path)):
+    for some in sorted(groups, key=lambda some: (sum(entry.size for entry in some), some[0].path)):
         size = sum(entry.size for entry in some)
         if piece and total + size > PIECE:
             yield tuple(piece)

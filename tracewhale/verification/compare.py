@@ -15,7 +15,7 @@ from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Access, FailedProcess, Outcome, Step, Trace
 from tracewhale.tracing.normal_form import normalized
 from tracewhale.verification.output import Output, compare_output
-from tracewhale.verification.written import Written, compare_written
+from tracewhale.verification.written_files import WrittenComparison, compare_written_files
 
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 """Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
@@ -38,7 +38,7 @@ class Comparison:
     answers: Answers = Answers()
     failed: tuple[FailedProcess, ...] | None = ()
     tail: str = ""
-    written: Written = Written()
+    written: WrittenComparison = WrittenComparison()
 
     @property
     def same(self) -> bool:
@@ -106,7 +106,7 @@ def compare(
         answers,
         failed,
         again.outcome.tail(),
-        compare_written(original.outcome, again.outcome, other),
+        compare_written_files(original.outcome, again.outcome, other),
     )
 
 

@@ -198,9 +198,9 @@ def _is(name: str, package: str) -> bool:
     return name in (package, rest, rest.rpartition("@")[0], f"{kind}:{rest.rpartition('@')[0]}")
 
 
-def _sum(ledger: Ledger, asked: str, found: tuple[Line, ...], paths: Iterable[str]) -> Explanation:
+def _sum(ledger: Ledger, requested: str, found: tuple[Line, ...], paths: Iterable[str]) -> Explanation:
     some = list(paths)
     packages = dict.fromkeys(package for path in some for package in ledger.packages.get(path, ()))
     return Explanation(
-        asked, found, len(some), sum(ledger.sizes.get(path, 0) for path in some), tuple(packages)
+        requested, found, len(some), sum(ledger.sizes.get(path, 0) for path in some), tuple(packages)
     )

@@ -15,7 +15,7 @@ from tracewhale.diagnosis.explain.common import (
 from tracewhale.diagnosis.lookups import relevant
 from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
-from tracewhale.diagnosis.needs import command_paths, lost, need_of
+from tracewhale.diagnosis.needs import command_paths, need_of, removed_command
 from tracewhale.diagnosis.programs import check_program
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.search import find_name, find_program
@@ -73,23 +73,23 @@ def directory_finding(case: Case, complaint: Complaint, directory: str, path: st
     return finding(case, complaint, "directory", cause, remedies, paths=(place,))
 
 
-def _asked(case: Case, named: str) -> str:
+def _asked(case: Case, name: str) -> str:
     """Return the path that a message means: as it was asked for, where it has but the end of one."""
-    path = os.path.normpath(case.absolute(named))
-    if named.startswith("/") or path in case.absent:
+    path = os.path.normpath(case.absolute(name))
+    if name.startswith("/") or path in case.absent:
         return path
-    ends = [each for each in relevant(case) if each.endswith(f"/{named}")]
+    ends = [each for each in relevant(case) if each.endswith(f"/{name}")]
     there = [each for each in ends if case.full is not None and case.full.resolve(each).exists]
     return (there or ends or [path])[-1]
 
 
-def _as_given(case: Case, named: str) -> str:
+def _as_given(case: Case, name: str) -> str:
     """Return a relative path as the command was given it, though the message has it from the root; else
     empty."""
-    if not named.startswith("/"):
-        return named.removeprefix("./")
+    if not name.startswith("/"):
+        return name.removeprefix("./")
     words = [word.removeprefix("./") for word in case.argv[1:] if not word.startswith("/")]
-    whole = os.path.normpath(f"/{named.lstrip('/')}")
+    whole = os.path.normpath(f"/{name.lstrip('/')}")
     return next((word for word in words if os.path.join(case.directory, word) == whole), "")
 
 
@@ -144,7 +144,9 @@ def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
         return
     asked = lookups(case, lambda path: base(path) == name)
-    paths = command_paths(case, name) or lost(case, name) or (asked if case.full is not None else ())
+    paths = (
+        command_paths(case, name) or removed_command(case, name) or (asked if case.full is not None else ())
+    )
     places = paths or (f"/usr/bin/{name}",)
     remedies = Remedies(case).files(places, need_of(name), name=name)
     cause = f"the command {name} is not in the image."

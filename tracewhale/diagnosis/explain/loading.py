@@ -82,15 +82,15 @@ def _of_developers(case: Case, complaint: Complaint, name: str) -> Finding | Non
     return finding(case, complaint, "library", cause, (link,), evidence=(f"there: {place}",))
 
 
-def _restated(case: Case, complaint: Complaint, found: Finding) -> Finding:
+def _restated(case: Case, complaint: Complaint, original: Finding) -> Finding:
     return finding(
         case,
         complaint,
-        found.kind,
-        found.cause,
-        found.remedies,
-        evidence=found.evidence,
-        paths=found.paths,
+        original.kind,
+        original.cause,
+        original.remedies,
+        evidence=original.evidence,
+        paths=original.paths,
         ground="the message and the ELF headers agree",
     )
 

@@ -46,7 +46,7 @@ class SearchPath:
     other: tuple[Remedy, ...] = ()
 
 
-def elsewhere(case: Case, complaint: Complaint, kind: str, what: str, search: SearchPath) -> Finding | None:
+def elsewhere(case: Case, complaint: Complaint, kind: str, title: str, search: SearchPath) -> Finding | None:
     """Return the finding for a module that the image has where the language does not look, or None for
     others.
 
@@ -66,11 +66,13 @@ def elsewhere(case: Case, complaint: Complaint, kind: str, what: str, search: Se
         whole = case.full_environment.get(search.variable, "")
         value = whole if directory in whole.split(":") else f"{directory}:{old}" if old else directory
         remedies = [Remedy(f"ENV {search.variable}={value}"), Remedy(f"-e {search.variable}={value}")]
-        cause = f"{what} is at {path}, where it is not looked for ({search.variable} or WORKDIR {directory})."
+        cause = (
+            f"{title} is at {path}, where it is not looked for ({search.variable} or WORKDIR {directory})."
+        )
         return finding(case, complaint, kind, cause, remedies)
     if wrong is not None:
         directory, path = wrong
-        cause = f"{what} is at {path}, which is for another version than the one that runs."
+        cause = f"{title} is at {path}, which is for another version than the one that runs."
         return finding(case, complaint, kind, cause, search.other)
     return None
 
@@ -79,10 +81,10 @@ def missing_module(
     case: Case,
     complaint: Complaint,
     kind: str,
-    what: str,
+    title: str,
     paths: Sequence[str],
     fallback: Sequence[Remedy],
-    asked: Sequence[str] = (),
+    names: Sequence[str] = (),
     search: SearchPath | None = None,
 ) -> Finding:
     """Return the finding for something of a language that is missing, with the best of what can be done.
@@ -94,19 +96,19 @@ def missing_module(
     there = tuple(dict.fromkeys((*there, *lacking(case, [p for p in there if ".so" in base(p)]))))
     gone = owned(case, [path for path in paths if not case.exists(path)][:50])
     if search is not None and not gone and not there:
-        if (found := elsewhere(case, complaint, kind, what, search)) is not None:
+        if (found := elsewhere(case, complaint, kind, title, search)) is not None:
             return found
         gone = case.owners.lost(search.names)
     remedies: list[Remedy] = list(Remedies(case).copies(there))
     if gone:
         remedies += Remedies(case).installs(gone)
-        cause = f"{what} is installed ({gone[0]}), and its file is gone."
+        cause = f"{title} is installed ({gone[0]}), and its file is gone."
     elif there:
         remedies += Remedies(case).installs(there)
-        cause = f"{what} is not in the image: {case.full_name} has it at {there[0]}."
+        cause = f"{title} is not in the image: {case.full_name} has it at {there[0]}."
     else:
-        cause = f"{what} is not in the image."
+        cause = f"{title} is not in the image."
     remedies += [remedy for remedy in fallback if remedy not in remedies]
     return finding(
-        case, complaint, kind, cause, remedies, evidence=searched(asked or list(paths)), paths=there or gone
+        case, complaint, kind, cause, remedies, evidence=searched(names or list(paths)), paths=there or gone
     )

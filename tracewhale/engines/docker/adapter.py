@@ -42,7 +42,7 @@ from tracewhale.errors import ProbeError, TargetNotFound, TraceFileError, UsageE
 from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 from tracewhale.image.config import from_inspect
-from tracewhale.rootfs.counted import Count, counted, ignore
+from tracewhale.rootfs.counted_tree import Count, count_chunks, ignore
 from tracewhale.rootfs.layers import changed_paths
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
@@ -168,7 +168,7 @@ class DockerTarget:
     def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[DockerRebuilt]:
         result: list[str] = []
         try:
-            run_to_end(lambda: result.append(load(self._client, counted(docker_archive(image), count))))
+            run_to_end(lambda: result.append(load(self._client, count_chunks(docker_archive(image), count))))
             config = inspect_image(self._client, result[0])["Config"]
             new = DockerRebuilt(self._client, self._run.on(result[0], config), image, self._kind)
             yield new

@@ -72,7 +72,7 @@ class ComposeProject:
             self.progress("taking the Compose project down")
             run_to_end(partial(remove_project, self.client, found.project))
 
-    def request(self, given: Request) -> Request:
+    def request(self, request: Request) -> Request:
         """Return how Compose would run the service, with what the user gives beside it."""
         found = self.found
         try:
@@ -83,11 +83,11 @@ class ComposeProject:
         finally:
             run_to_end(partial(remove_project, self.client, found.project))
         options, words, base = as_options(created, image, found.volumes)
-        networks = () if given.options.network else found.networks
+        networks = () if request.options.network else found.networks
         return replace(
-            given,
-            options=overlaid(options, given.options),
-            command=given.command or words,
+            request,
+            options=overlaid(options, request.options),
+            command=request.command or words,
             base={**base, "Networks": list(networks)},
         )
 

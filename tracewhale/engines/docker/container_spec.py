@@ -168,10 +168,10 @@ def _host(run: Run) -> dict[str, Any]:
     return {"NetworkMode": "default", **merged, "LogConfig": {"Type": "none"}}
 
 
-def _security(base: Sequence[str], given: Sequence[str]) -> list[str]:
+def _security(base: Sequence[str], options: Sequence[str]) -> list[str]:
     """Return options of the same kind replace the container's own."""
-    kinds = {option.partition("=")[0] for option in given}
-    return [option for option in base if option.partition("=")[0] not in kinds] + list(given)
+    kinds = {option.partition("=")[0] for option in options}
+    return [option for option in base if option.partition("=")[0] not in kinds] + list(options)
 
 
 def _ulimits(base: Sequence[Mapping[str, Any]], options: RunOptions) -> list[Mapping[str, Any]]:

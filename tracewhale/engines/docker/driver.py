@@ -34,7 +34,7 @@ from tracewhale.engines.docker.containers import (
 from tracewhale.engines.docker.facts import impossible_capabilities
 from tracewhale.engines.docker.host_agent import HostedSession, agent_words
 from tracewhale.engines.docker.workload_exec import workload_engine
-from tracewhale.engines.docker.written import with_written
+from tracewhale.engines.docker.written_files import with_written
 from tracewhale.engines.probes import SEES_FAILURES, Probe
 from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNotFound
 from tracewhale.rootfs.tree import Tree, View
@@ -148,7 +148,7 @@ def _drive(
     session: ContainerSession,
     run: Run,
     payload: CreatePayload,
-    wanted: Sequence[Step],
+    steps: Sequence[Step],
     progress: Callable[[str], None],
     environment: Mapping[str, str],
 ) -> Ending:
@@ -156,14 +156,14 @@ def _drive(
     options = run.options
     session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
     exposed = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
-    ports = tuple(sorted({*exposed, *named_ports(wanted)})) if exposed else ()
+    ports = tuple(sorted({*exposed, *named_ports(steps)})) if exposed else ()
     try:
         with session.console.raw() if options.tty else nullcontext():
             session.start(ports)
             check_start(session, payload.argv[0])
             progress("tracing")
             service = service_of(session, ports, health_check(_health(run)), environment)
-            taken, stopped = drive(session, service, wanted)
+            taken, stopped = drive(session, service, steps)
         session.drain()
         if not stopped:
             _check_end(session, payload)

@@ -78,7 +78,7 @@ def _pass_on(client: socket.socket, engine: str, answering: Answering) -> None:
             size = re.search(rb"\ncontent-length: *([0-9]+)", headers)
             if checked := _CHECKED.fullmatch(line):
                 body = reader.read(int(size[1])) if size else b""
-                answer = _answer(answering, checked[1], checked[2], body, known=bool(size))
+                answer = _answer(answering, checked[1], checked[2], body, is_traced=bool(size))
                 if answer is not None:
                     client.sendall(_response(*answer))
                     continue
@@ -100,10 +100,10 @@ def _pass_on(client: socket.socket, engine: str, answering: Answering) -> None:
         copying.join()
 
 
-def _answer(answering: Answering, name: str, verb: str, body: bytes, *, known: bool) -> Answer | None:
+def _answer(answering: Answering, name: str, verb: str, body: bytes, *, is_traced: bool) -> Answer | None:
     if verb != "exec":
         return answering(unquote(name), verb, {})
-    return answering(unquote(name), verb, json.loads(body)) if known else LENGTH_REQUIRED
+    return answering(unquote(name), verb, json.loads(body)) if is_traced else LENGTH_REQUIRED
 
 
 def _head(reader: Any) -> bytes:

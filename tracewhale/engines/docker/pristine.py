@@ -138,9 +138,9 @@ class PristineTree:
         mtime_ns = self._layers.mtime_ns(entry.path)
         return None if mtime_ns is None else replace(entry, mtime_ns=mtime_ns)
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """See Tree.read."""
-        return self._served.read(wanted)
+        return self._served.read(ranges)
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """See Tree.pack."""

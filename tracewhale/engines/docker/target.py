@@ -36,10 +36,10 @@ def prepare(
     engine_object: EngineObject,
     options: RunOptions,
     command: Sequence[str],
-    asked: Mapping[str, Any] = {},
+    spec: Mapping[str, Any] = {},
 ) -> Iterator[Run]:
     """Yield what to run; of a container an image as it is now, and a copy of its volumes, which go at the
-    end. ``asked`` is the ``base`` of an image's run.
+    end. ``spec`` is the ``base`` of an image's run.
 
     The container itself is neither paused nor changed. Raises EngineError, NoSpace.
     """
@@ -51,7 +51,7 @@ def prepare(
             image_config(client, engine_object.image),
             options,
             words,
-            base=asked,
+            base=spec,
         )
         return
     state = inspect_container(client, engine_object.container)

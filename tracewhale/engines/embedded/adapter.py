@@ -20,7 +20,7 @@ from tracewhale.engines.names import OCI, Name, parse
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import TargetNotFound, UsageError
 from tracewhale.image import Image
-from tracewhale.rootfs.counted import Count, ignore
+from tracewhale.rootfs.counted_tree import Count, ignore
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Handle
 from tracewhale.running.identity import Identity, identity, read_user_database

@@ -56,7 +56,7 @@ def sandbox_of(
     run: Run,
     machine: Machine,
     place: RunDirectories,
-    who: Identity,
+    identity: Identity,
     hostname: str,
     files: ContainerFiles,
     program: tuple[str, int],
@@ -66,7 +66,7 @@ def sandbox_of(
     token = secrets.token_hex(8)
     words = ["--stage", place.stage, "--hostname", hostname]
     words += ["--upper", place.upper] if place.upper else []
-    words += ["--user", str(who.uid), "--group", str(who.gid)] if machine.user else []
+    words += ["--user", str(identity.uid), "--group", str(identity.gid)] if machine.user else []
     words += ["--own-network"] if options.network == "none" else []
     words += ["--read-only"] if options.read_only else []
     ports = ports_of(run.config.get("ExposedPorts"))
@@ -75,8 +75,8 @@ def sandbox_of(
     common += ["--no-new-privileges"] if _no_new_privileges(options) else []
     for name, soft, hard in options.ulimit:
         common += ["--limit", f"{LIMITS[name]}:{soft % (1 << 64)}:{hard % (1 << 64)}"]
-    environment = environment_of_process(run, who, hostname)
-    init = _init_words(options, who, machine, token)
+    environment = environment_of_process(run, identity, hostname)
+    init = _init_words(options, identity, machine, token)
 
     def words_of_init(argv: Sequence[str], joining: int) -> list[str]:
         join = ["--enter", str(joining), "--workdir", workdir_of(run)] if joining else []
@@ -94,15 +94,15 @@ def sandbox_of(
     )
 
 
-def _init_words(options: RunOptions, who: Identity, machine: Machine, token: str) -> list[str]:
+def _init_words(options: RunOptions, identity: Identity, machine: Machine, token: str) -> list[str]:
     """Return what the process that is to become the command is told: to be what it is in a container of
     Docker's."""
     capabilities = effective(options.cap_add, options.cap_drop)
-    words = ["--agent", token, "--uid", str(who.uid), "--gid", str(who.gid)]
+    words = ["--agent", token, "--uid", str(identity.uid), "--gid", str(identity.gid)]
     # A user name space of one user has one group, and no others can be had.
-    words += [] if machine.user else ["--groups", ",".join(str(group) for group in who.groups)]
+    words += [] if machine.user else ["--groups", ",".join(str(group) for group in identity.groups)]
     words += ["--bounding", f"{mask(capabilities):x}", "--inheritable", "0", "--ambient", "0"]
-    if who.uid == 0:
+    if identity.uid == 0:
         words += ["--permitted", f"{mask(capabilities):x}", "--effective", f"{mask(capabilities):x}"]
     if "seccomp=unconfined" not in options.security_opt:
         words += ["--deny-added", f"{mask(DENIED - capabilities):x}"]
@@ -114,13 +114,13 @@ def workdir_of(run: Run) -> str:
     return str(run.options.workdir or run.config.get("WorkingDir") or "/")
 
 
-def environment_of_process(run: Run, who: Identity, hostname: str) -> dict[str, str]:
+def environment_of_process(run: Run, identity: Identity, hostname: str) -> dict[str, str]:
     """Return all variables of the command's environment, as Docker and runc set them."""
     environment = {"PATH": DEFAULT_PATH, "HOSTNAME": hostname}
     if run.options.tty:
         environment["TERM"] = "xterm"
     environment |= environment_of(run)
-    return {**environment, "HOME": environment.get("HOME") or who.home}
+    return {**environment, "HOME": environment.get("HOME") or identity.home}
 
 
 def hostname_of(options: RunOptions, machine: Machine) -> str:

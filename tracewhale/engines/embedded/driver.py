@@ -32,7 +32,7 @@ from tracewhale.running.service import Service, health_check, ports_of
 from tracewhale.running.snapshot import writable_mounts
 from tracewhale.running.steps import check_start, check_steps, drive, kill_error
 from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
-from tracewhale.running.written import TooMuch, Writings
+from tracewhale.running.written_files import TooMuch, Writings
 from tracewhale.tracing.events import Outcome, Step, Trace
 
 ROOT_OVERLAY = "0/upper"
@@ -101,10 +101,10 @@ def trace(
 def _record(
     session: SandboxSession,
     run: Run,
-    taken: Sequence[Step],
+    steps: Sequence[Step],
     stopped: bool,
     hostname: str,
-    began: float,
+    start: float,
     changes: tuple[str, ...],
 ) -> Trace:
     """Return what a run that is over asked for. Raises TraceLost."""
@@ -128,10 +128,10 @@ def _record(
             absent=session.collector.absent,
             failed=session.collector.failed,
         ),
-        steps=tuple(taken),
+        steps=tuple(steps),
         mounts=tuple(sorted({*RUNTIME_MOUNTS, *user_mounts(run.options)})),
         changes=changes,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - start,
     )
 
 
@@ -150,10 +150,10 @@ def _with_written(recorded: Trace, run: Run, place: RunDirectories, image: Tree)
     return replace(recorded, outcome=replace(outcome, written=writings.files))
 
 
-def _check_end(session: SandboxSession, word: str, stopped: bool) -> None:
+def _check_end(session: SandboxSession, word: str, is_stopped: bool) -> None:
     """Raises CommandKilled for a death that nobody asked for."""
     number = (session.status or 0) - 128
-    if not stopped and number + 128 in SIGNALS and number not in session.signalled:
+    if not is_stopped and number + 128 in SIGNALS and number not in session.signalled:
         raise kill_error(word, number + 128)
 
 

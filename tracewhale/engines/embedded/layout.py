@@ -126,11 +126,11 @@ def _tmpfs(options: RunOptions) -> dict[str, list[str]]:
     return result
 
 
-def _tmpfs_words(path: str, given: Sequence[str]) -> list[str]:
+def _tmpfs_words(path: str, options: Sequence[str]) -> list[str]:
     """Return flags of the mount itself as letters, the others for the file system."""
     flags = {name: name in TMPFS_OPTIONS for name in (*TMPFS_OPTIONS, "ro")}
     rest = []
-    for word in given:
+    for word in options:
         positive = {"exec": "noexec", "suid": "nosuid", "dev": "nodev", "rw": "ro"}.get(word)
         if word in flags:
             flags[word] = True

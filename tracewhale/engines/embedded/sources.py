@@ -206,7 +206,7 @@ def _rootfs(name: Name, request: Request, machine: Machine, stack: ExitStack) ->
         raise EmptyImage(
             f"{name.place} is empty: there are no files in it.", "Name an unpacked root file system."
         )
-    config = made_config(request, machine, {"PATH": DEFAULT_PATH}, "", "")
+    config = default_config(request, machine, {"PATH": DEFAULT_PATH}, "", "")
     _check_platform(config, name, request, machine)
     base = os.path.basename(directory) or "root"
     return Source(ROOTFS, f"rootfs:{directory}", config, 0, f"skinny-{base}", tree, machine, directory)
@@ -220,14 +220,14 @@ def _host(request: Request, machine: Machine, stack: ExitStack) -> Source:
     if machine.uid:
         user = f"{machine.uid}:{machine.gid}"
         environment["HOME"] = os.path.expanduser("~")
-    config = made_config(request, machine, {"PATH": DEFAULT_PATH, **environment}, user, os.getcwd())
+    config = default_config(request, machine, {"PATH": DEFAULT_PATH, **environment}, user, os.getcwd())
     _check_platform(config, Name(HOST), request, machine)
     words = [*([request.options.entrypoint] if request.options.entrypoint else []), *request.command]
     base = os.path.basename(words[0]) if words else "host"
     return Source(HOST, HOST, config, 0, f"skinny-{base}", tree, machine, "/")
 
 
-def made_config(
+def default_config(
     request: Request, machine: Machine, environment: Mapping[str, str], user: str, workdir: str
 ) -> dict[str, Any]:
     """Return the configuration of what has none: the traced command becomes the image's own, as it was

@@ -119,18 +119,18 @@ def _empty(top: int) -> None:
         os.rmdir(name, dir_fd=top)
 
 
-def _flatten(here: int, top: int, number: int) -> list[str]:
+def _flatten(descriptor: int, top: int, number: int) -> list[str]:
     """Unlink all files of a directory and move its directories to the top; their names there."""
     moved: list[str] = []
-    with os.scandir(here) as entries:
+    with os.scandir(descriptor) as entries:
         listing = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
     for name, directory in listing:
         if not directory:
-            os.unlink(name, dir_fd=here)
+            os.unlink(name, dir_fd=descriptor)
             continue
-        if stat.S_IMODE(os.lstat(name, dir_fd=here).st_mode) & 0o700 != 0o700:
-            os.chmod(name, 0o700, dir_fd=here)
+        if stat.S_IMODE(os.lstat(name, dir_fd=descriptor).st_mode) & 0o700 != 0o700:
+            os.chmod(name, 0o700, dir_fd=descriptor)
         new = f"{PREFIX}{number + len(moved)}.gone"
-        os.rename(name, new, src_dir_fd=here, dst_dir_fd=top)
+        os.rename(name, new, src_dir_fd=descriptor, dst_dir_fd=top)
         moved.append(new)
     return moved

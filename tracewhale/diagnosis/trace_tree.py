@@ -12,7 +12,7 @@ INSIDE = frozenset({"list", "chdir", "mkdir"})
 """Accesses that only a directory answers."""
 
 
-class RememberedTree:
+class TraceTree:
     """A tree of the paths that were there when a traced command asked for them."""
 
     def __init__(self, trace: Trace) -> None:
@@ -49,9 +49,9 @@ class RememberedTree:
                 listing[path.rpartition("/")[2]] = entry
         return wanted
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """Return nothing: a trace has no contents."""
-        return [None for _ in wanted]
+        return [None for _ in ranges]
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Raises TargetNotFound: a trace has no contents."""

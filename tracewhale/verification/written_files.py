@@ -20,7 +20,7 @@ from tracewhale.tracing.events import Outcome, WrittenFile
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class WrittenComparison:
     """How many paths the original's run wrote, of which ``unstable`` ones were not compared.
 
     ``difference`` tells the first one in which the new image's run differs. Where the files of a run were not
@@ -36,10 +36,10 @@ class Written:
 Files = Mapping[str, WrittenFile]
 
 
-def compare_written(first: Outcome, again: Outcome, second: Outcome | None = None) -> Written:
+def compare_written_files(first: Outcome, again: Outcome, second: Outcome | None = None) -> WrittenComparison:
     """Return how what the new image's run wrote agrees with what the original's wrote."""
     if first.written is None or again.written is None or (second is not None and second.written is None):
-        return Written(seen=False)
+        return WrittenComparison(seen=False)
     names_only = first.stopped or again.stopped
     ours, theirs = _by_path(first), _by_path(again)
     differing = sorted(
@@ -59,16 +59,16 @@ def compare_written(first: Outcome, again: Outcome, second: Outcome | None = Non
             )
         ]
     difference = _describe(ours.get(differing[0]), theirs.get(differing[0])) if differing else ""
-    return Written(len(ours), found - len(ours.keys() & set(differing)), difference)
+    return WrittenComparison(len(ours), found - len(ours.keys() & set(differing)), difference)
 
 
 def _varies(
-    one: WrittenFile | None, other: WrittenFile | None, new: WrittenFile | None, names_only: bool
+    first: WrittenFile | None, second: WrittenFile | None, new: WrittenFile | None, names_only: bool
 ) -> bool:
     """Return whether two runs of the original differ in a file as the new image does from them."""
-    if one is None or other is None:
+    if first is None or second is None:
         return True
-    return not _alike(one, other, names_only) and new is not None and _shape(one) == _shape(new)
+    return not _alike(first, second, names_only) and new is not None and _shape(first) == _shape(new)
 
 
 def _above(path: str) -> set[str]:
@@ -79,10 +79,10 @@ def _shape(file: WrittenFile) -> tuple[str, bool]:
     return file.kind, file.size > 0
 
 
-def _alike(one: WrittenFile | None, other: WrittenFile | None, names_only: bool) -> bool:
-    if one is None or other is None or one.kind != other.kind:
+def _alike(first: WrittenFile | None, second: WrittenFile | None, names_only: bool) -> bool:
+    if first is None or second is None or first.kind != second.kind:
         return False
-    return names_only or one.digest == other.digest or one.normal == other.normal != ""
+    return names_only or first.digest == second.digest or first.normal == second.normal != ""
 
 
 def _by_path(outcome: Outcome) -> Files:

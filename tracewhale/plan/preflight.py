@@ -8,7 +8,7 @@ from tracewhale.plan.model import Plan
 from tracewhale.rootfs.tree import Kind, View
 
 
-def works(view: View, plan: Plan, directory: str, path: str, words: tuple[str, ...]) -> bool:
+def is_startable(view: View, plan: Plan, directory: str, path: str, words: tuple[str, ...]) -> bool:
     """Return whether a command has its program in the plan, and the files that its words name."""
     if not words:
         return False

@@ -82,12 +82,12 @@ class PatchedTree:
                 merged[path] = {}
         return merged
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """Return contents, each from the tree whose file it is."""
-        ours = [(path, start, size) for path, start, size in wanted if path not in self._entries]
-        theirs = [(self._sources[p], start, size) for p, start, size in wanted if p in self._entries]
+        ours = [(path, start, size) for path, start, size in ranges if path not in self._entries]
+        theirs = [(self._sources[p], start, size) for p, start, size in ranges if p in self._entries]
         base, other = iter(self._base.tree.read(ours)), iter(self._other.tree.read(theirs))
-        return [next(other if path in self._entries else base) for path, _, _ in wanted]
+        return [next(other if path in self._entries else base) for path, _, _ in ranges]
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Yield entries with their contents, each from the tree whose file it is."""

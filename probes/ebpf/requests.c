@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "told.h"
+#include "requests.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "util.h"
 
 /* A name that has been asked for, and how that ended so far. */
-struct named {
+struct request {
     const char *text;
     uint32_t program, directory, root; /* of `strings` */
     uint8_t access, flags;
@@ -29,21 +29,21 @@ enum { FLAG_BITS = 2, OUTSIDE = 1, LONG = 2 };
 
 static struct table numbers, identifiers; /* of programs and directories; of names */
 static struct names strings, programs;
-static struct named *named;
-static uint32_t named_count, named_room;
+static struct request *requests;
+static uint32_t request_count, request_room;
 static const char *ignored = "";
 static uint64_t received;
-struct told_counts told_counts;
+struct request_counts request_counts;
 
-void told_open(int root) {
+void requests_open(int root) {
     bool added;
     places_open(root);
     names_add(&strings, "", 0, &added); /* so that 0 is no directory, and "/" as a root */
 }
 
-void told_ignore(const char *program) { ignored = program; }
+void requests_ignore(const char *program) { ignored = program; }
 
-void told_counted(uint64_t count) { received = count; }
+void requests_set_received(uint64_t count) { received = count; }
 
 static const char *keep(const char *text, size_t size) {
     enum { CHUNK = 1 << 20 };
@@ -100,45 +100,47 @@ static void keep_path(const struct event *event, const char *text) {
 static void keep_name(const struct event *event, const char *text) {
     if (table_get(&identifiers, event->id) != TABLE_NONE)
         return;
-    if (named_count == named_room) {
-        named_room = named_room ? named_room * 2 : 1024;
-        if (!(named = realloc(named, named_room * sizeof *named)))
+    if (request_count == request_room) {
+        request_room = request_room ? request_room * 2 : 1024;
+        if (!(requests = realloc(requests, request_room * sizeof *requests)))
             die(EXIT_PROBE, "ebpf: no memory");
     }
-    struct named *one = &named[named_count];
+    struct request *request = &requests[request_count];
     uint32_t directory = path_number(event->directory, EVENT_DIRECTORY);
     uint32_t root = path_number(event->root, EVENT_DIRECTORY);
-    *one = (struct named){.text = keep(text, event->size),
-                          .program = path_number(event->program, EVENT_PROGRAM) >> FLAG_BITS,
-                          .directory = directory >> FLAG_BITS,
-                          .root = root >> FLAG_BITS,
-                          .access = event->access,
-                          .flags = event->flags};
-    one->flags |= (directory & OUTSIDE ? EVENT_OUTSIDE : 0) | ((directory | root) & LONG ? EVENT_LONG : 0);
-    one->ignored =
+    *request = (struct request){.text = keep(text, event->size),
+                                .program = path_number(event->program, EVENT_PROGRAM) >> FLAG_BITS,
+                                .directory = directory >> FLAG_BITS,
+                                .root = root >> FLAG_BITS,
+                                .access = event->access,
+                                .flags = event->flags};
+    request->flags |=
+        (directory & OUTSIDE ? EVENT_OUTSIDE : 0) | ((directory | root) & LONG ? EVENT_LONG : 0);
+    request->ignored =
         *ignored &&
-        !strcmp(one->access == ACCESS_EXEC ? one->text : names_get(&programs, one->program), ignored);
-    table_add(&identifiers, event->id, named_count++);
+        !strcmp(request->access == ACCESS_EXEC ? request->text : names_get(&programs, request->program),
+                ignored);
+    table_add(&identifiers, event->id, request_count++);
 }
 
 enum { PATH_SIZE = 2 * PATH_LIMIT + 2 };
 
 /* Writes the whole path, as seen from the process's root, and returns the root. */
-static const char *path_of(const struct named *one, char path[static PATH_SIZE]) {
-    const char *root = names_get(&strings, one->root), *text = one->text;
+static const char *path_of(const struct request *request, char path[static PATH_SIZE]) {
+    const char *root = names_get(&strings, request->root), *text = request->text;
     *path = 0;
-    if (!(one->flags & (EVENT_RELATIVE | EVENT_ITSELF))) {
+    if (!(request->flags & (EVENT_RELATIVE | EVENT_ITSELF))) {
         append(path, PATH_SIZE, text, NULL);
         return root;
     }
-    if (one->flags & EVENT_IN_ROOT)
+    if (request->flags & EVENT_IN_ROOT)
         text += strspn(text, "/");
-    const char *directory = names_get(&strings, one->directory);
-    if (!(one->flags & EVENT_ITSELF))
+    const char *directory = names_get(&strings, request->directory);
+    if (!(request->flags & EVENT_ITSELF))
         append(path, PATH_SIZE, directory, "/", text, NULL);
     else
         append(path, PATH_SIZE, *directory ? directory : "/", NULL);
-    return one->flags & EVENT_OUTSIDE ? "" : root;
+    return request->flags & EVENT_OUTSIDE ? "" : root;
 }
 
 /* ---- how it ended ------------------------------------------------------------------------------------ */
@@ -150,13 +152,13 @@ static bool makes(uint8_t access) {
 
 static bool takes_away(uint8_t access) { return access == ACCESS_UNLINK || access == ACCESS_RENAME_FROM; }
 
-static void write_access(const struct named *one, uint32_t pid, bool present, const char *path,
+static void write_access(const struct request *request, uint32_t pid, bool present, const char *path,
                          const char *real, const char *root) {
     record_begin('A');
-    record_u8(one->access);
-    record_u8((present ? FLAG_PRESENT : 0) | (one->flags & EVENT_NOFOLLOW ? FLAG_NOFOLLOW : 0));
+    record_u8(request->access);
+    record_u8((present ? FLAG_PRESENT : 0) | (request->flags & EVENT_NOFOLLOW ? FLAG_NOFOLLOW : 0));
     record_u32(pid);
-    record_u32(one->program);
+    record_u32(request->program);
     record_u64(received);
     record_text(path);
     record_text(real);
@@ -165,10 +167,10 @@ static void write_access(const struct named *one, uint32_t pid, bool present, co
 }
 
 /* What a call has told by its end: whether what it named was there when it began, and where that is. */
-static void write_result(struct named *one, const struct event *event, const char *text) {
+static void write_result(struct request *request, const struct event *event, const char *text) {
     static char path[PATH_SIZE], real[PATH_LIMIT];
-    const char *root = path_of(one, path);
-    bool nofollow = one->flags & EVENT_NOFOLLOW, present = false;
+    const char *root = path_of(request, path);
+    bool nofollow = request->flags & EVENT_NOFOLLOW, present = false;
     *real = 0;
     if (event->access == OUTCOME_DONE && event->size) {
         size_t length = strlen(root);
@@ -176,16 +178,16 @@ static void write_result(struct named *one, const struct event *event, const cha
         append(real, sizeof real, text, NULL);
         if (!strncmp(real, root, length) && !strcmp(real + length, path))
             *real = 0;
-    } else if (event->access == OUTCOME_DONE && makes(one->access)) {
+    } else if (event->access == OUTCOME_DONE && makes(request->access)) {
         present = false;
-    } else if (event->access == OUTCOME_DONE && takes_away(one->access)) {
+    } else if (event->access == OUTCOME_DONE && takes_away(request->access)) {
         present = true;
-    } else if (event->access == OUTCOME_DONE && one->flags & EVENT_ITSELF) {
+    } else if (event->access == OUTCOME_DONE && request->flags & EVENT_ITSELF) {
         present = true;
     } else if (event->access & (OUTCOME_DONE | OUTCOME_FAILED)) {
         present = place_find(root, path, nofollow, real) || event->access == OUTCOME_DONE;
     }
-    write_access(one, event->pid, present, path, real, root);
+    write_access(request, event->pid, present, path, real, root);
 }
 
 /* Returns whether it is new. */
@@ -195,17 +197,17 @@ static bool result(struct identifier id, const struct event *event, const char *
     uint32_t index = table_get(&identifiers, id);
     if (index == TABLE_NONE)
         die(EXIT_PROBE, "ebpf: an event is missing");
-    struct named *one = &named[index];
-    if (one->outcomes & event->access || one->ignored)
+    struct request *request = &requests[index];
+    if (request->outcomes & event->access || request->ignored)
         return false;
-    one->outcomes |= event->access;
-    write_result(one, event, text);
+    request->outcomes |= event->access;
+    write_result(request, event, text);
     return true;
 }
 
 static void unresolved(uint8_t access, uint32_t pid, uint32_t program, int error) {
     received++;
-    told_counts.unresolved++;
+    request_counts.unresolved++;
     record_begin('U');
     record_u8(access);
     record_u32(pid);
@@ -217,36 +219,36 @@ static void unresolved(uint8_t access, uint32_t pid, uint32_t program, int error
 
 static void results(const struct event *event, const char *text) {
     uint32_t index = table_get(&identifiers, event->id.low ? event->id : event->second);
-    if (index != TABLE_NONE && named[index].flags & EVENT_LONG) {
-        unresolved(named[index].access, event->pid, named[index].program, ENAMETOOLONG);
+    if (index != TABLE_NONE && requests[index].flags & EVENT_LONG) {
+        unresolved(requests[index].access, event->pid, requests[index].program, ENAMETOOLONG);
         return;
     }
     received++;
     bool first = result(event->id, event, text), second = result(event->second, event, "");
     if (first || second)
-        told_counts.recorded++;
+        request_counts.recorded++;
     else
-        told_counts.repeated++;
+        request_counts.repeated++;
 }
 
-void told_unfinished(void) {
-    for (uint32_t i = 0; i < named_count; i++) {
+void requests_end(void) {
+    for (uint32_t i = 0; i < request_count; i++) {
         static const struct event event = {.access = OUTCOME_FAILED};
-        if (named[i].outcomes || named[i].ignored || named[i].flags & EVENT_LONG)
+        if (requests[i].outcomes || requests[i].ignored || requests[i].flags & EVENT_LONG)
             continue;
         received++;
-        told_counts.recorded++;
-        write_result(&named[i], &event, "");
+        request_counts.recorded++;
+        write_result(&requests[i], &event, "");
     }
 }
 
 /* ---- executions -------------------------------------------------------------------------------------- */
 
 /* What the kernel opens besides; `file` is closed. */
-static void interpreters(const struct named *one, uint32_t pid, const char *root, int file) {
+static void interpreters(const struct request *request, uint32_t pid, const char *root, int file) {
     static char name[PATH_LIMIT], real[PATH_LIMIT];
     static struct set seen;
-    struct named opened = *one;
+    struct request opened = *request;
     opened.flags = 0;
     bool counted = false;
     for (int depth = 0; file >= 0 && depth < INTERPRETER_DEPTH; depth++) {
@@ -256,10 +258,10 @@ static void interpreters(const struct named *one, uint32_t pid, const char *root
         if (kind == INTERPRETER_NONE)
             break;
         bool present = place_find(root, name, false, real);
-        if (set_add(&seen, fingerprint(name, strlen(name), one->program, one->root))) {
+        if (set_add(&seen, fingerprint(name, strlen(name), request->program, request->root))) {
             if (!counted) { /* what they are opened by is an execution that counts once more */
                 received++;
-                told_counts.recorded++;
+                request_counts.recorded++;
                 counted = true;
             }
             write_access(&opened, pid, present, name, real, root);
@@ -279,17 +281,17 @@ static void executed(const struct event *event, const char *variables) {
     uint32_t index = table_get(&identifiers, event->id);
     if (index == TABLE_NONE)
         die(EXIT_PROBE, "ebpf: an event is missing");
-    const struct named *one = &named[index];
-    if (one->ignored)
+    const struct request *request = &requests[index];
+    if (request->ignored)
         return;
     if (event->flags & EVENT_LONG)
-        unresolved(ACCESS_EXEC, event->pid, one->program, E2BIG);
-    const char *root = path_of(one, path);
-    struct fingerprint where = fingerprint(path, strlen(path), one->root, 0);
+        unresolved(ACCESS_EXEC, event->pid, request->program, E2BIG);
+    const char *root = path_of(request, path);
+    struct fingerprint where = fingerprint(path, strlen(path), request->root, 0);
     if (set_add(&seen, fingerprint(variables, event->size, where.low, where.high))) {
         record_begin('E');
         record_u32(event->pid);
-        record_u32(one->program);
+        record_u32(request->program);
         char whole[3 * PATH_LIMIT + 2];
         concat(whole, root, path);
         record_text(whole);
@@ -298,22 +300,22 @@ static void executed(const struct event *event, const char *variables) {
         record_end();
     }
     /* They are looked up again when the file is another: a script may have been written anew. */
-    int file = place_open(root, path, one->flags & EVENT_NOFOLLOW);
+    int file = place_open(root, path, request->flags & EVENT_NOFOLLOW);
     struct stat status;
     if (file >= 0 && fstat(file, &status) == 0) {
         struct {
             uint64_t device, inode;
             struct timespec changed;
         } version = {status.st_dev, status.st_ino, status.st_ctim};
-        if (!set_add(&seen, fingerprint(&version, sizeof version, where.low, ~(uint64_t)one->program))) {
+        if (!set_add(&seen, fingerprint(&version, sizeof version, where.low, ~(uint64_t)request->program))) {
             close(file);
             return;
         }
     }
-    interpreters(one, event->pid, root, file);
+    interpreters(request, event->pid, root, file);
 }
 
-void told(const struct event *event, const char *text) {
+void requests_add(const struct event *event, const char *text) {
     switch (event->type) {
     case EVENT_PROGRAM:
     case EVENT_DIRECTORY:
@@ -323,11 +325,11 @@ void told(const struct event *event, const char *text) {
         keep_name(event, text);
         break;
     case EVENT_RESULT:
-        told_counts.calls++;
+        request_counts.calls++;
         results(event, text);
         break;
     case EVENT_FAULT:
-        told_counts.calls++;
+        request_counts.calls++;
         unresolved(event->access, event->pid, path_number(event->program, EVENT_PROGRAM) >> FLAG_BITS,
                    -event->result);
         break;

@@ -12,7 +12,7 @@ from tracewhale.rootfs.tree import Entry, parent
 from tracewhale.units import Unit
 
 
-class Needs:
+class Dependencies:
     """Finds the libraries, interpreters and compiled files that come with files, each file once."""
 
     def __init__(self, draft: Draft, starts: Starts, resolver: Resolver) -> None:

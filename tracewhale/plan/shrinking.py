@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from tracewhale.java.shrink import Shrunk, shrink
-from tracewhale.plan.model import Kept, Reason, Why
+from tracewhale.java.shrink import ShrunkLibrary, shrink
+from tracewhale.plan.model import PlannedPath, Reason, Why
 from tracewhale.rootfs.tree import View
 
 JAVA = "java"
@@ -20,8 +20,8 @@ COMPANIONS = frozenset({Why.UNIT.value, Why.PACKAGE.value})
 
 
 def shrink_files(
-    view: View, kept: Mapping[str, Kept], request: Mapping[str, Any]
-) -> tuple[dict[str, Kept], tuple[Shrunk, ...]]:
+    view: View, kept: Mapping[str, PlannedPath], request: Mapping[str, Any]
+) -> tuple[dict[str, PlannedPath], tuple[ShrunkLibrary, ...]]:
     """Return the kept paths with shrunk class libraries, and what was done to each library.
 
     An archive of loaded classes (CDS) is made to fit the new library.
@@ -42,6 +42,6 @@ def shrink_files(
     return result, tuple(replace(library, content=b"", archives=()) for library in libraries)
 
 
-def _with(old: Kept, by: str, detail: str, content: bytes) -> Kept:
+def _with(old: PlannedPath, by: str, detail: str, content: bytes) -> PlannedPath:
     reason = Reason(Why.GENERATED.value, by, detail)
-    return Kept(replace(old.entry, size=len(content)), (*old.reasons, reason), content)
+    return PlannedPath(replace(old.entry, size=len(content)), (*old.reasons, reason), content)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tracewhale.closure.ldcache import parse, rewritten
 from tracewhale.packages import GeneratedFile
-from tracewhale.plan.model import Kept, Reason, Why
+from tracewhale.plan.model import PlannedPath, Reason, Why
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 LOADER_CACHE = "/etc/ld.so.cache"
@@ -25,22 +25,22 @@ SECOND = 1_000_000_000
 
 def generate(
     view: View,
-    kept: Mapping[str, Kept],
-    written: Iterable[GeneratedFile],
+    kept: Mapping[str, PlannedPath],
+    files: Iterable[GeneratedFile],
     *,
-    wanted: Callable[[str], bool] = lambda path: True,
+    is_allowed: Callable[[str], bool] = lambda path: True,
     epoch: int | None = None,
     shorten: bool = True,
-) -> dict[str, Kept]:
+) -> dict[str, PlannedPath]:
     """Return what is generated for a plan, by path, with the directories that it needs and that are not kept.
 
-    ``wanted`` tells whether a path may be in the image; what has no place there is left out. ``epoch`` is
+    ``is_allowed`` tells whether a path may be in the image; what has no place there is left out. ``epoch`` is
     SOURCE_DATE_EPOCH in seconds, which all times become when it is given; ``shorten`` leaves out of
     ``ld.so.cache`` what is not kept.
     """
-    made: dict[str, Kept] = {}
-    for each in written:
-        if wanted(each.path) and has_place(view, each.path):
+    made: dict[str, PlannedPath] = {}
+    for each in files:
+        if is_allowed(each.path) and has_place(view, each.path):
             reason = Reason(Why.PACKAGE.value, each.whom, each.what)
             made[each.path] = _file(each.path, each.content, each.mtime_ns, reason, epoch)
     made |= share_licences(view, kept)
@@ -52,8 +52,8 @@ def generate(
 
 
 def added(
-    view: View, kept: Mapping[str, Kept], path: str, reason: Reason, content: bytes, mtime_ns: int
-) -> dict[str, Kept]:
+    view: View, kept: Mapping[str, PlannedPath], path: str, reason: Reason, content: bytes, mtime_ns: int
+) -> dict[str, PlannedPath]:
     """Return one more generated file, with the directories that it needs and that are not kept."""
     made = {path: _file(path, content, mtime_ns, reason, None)}
     return made | _parents(view, kept, made, path)
@@ -70,7 +70,7 @@ def has_place(view: View, path: str) -> bool:
     return entry is None or entry.kind is not Kind.DIRECTORY
 
 
-def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dict[str, Kept]:
+def loader_cache(view: View, kept: Mapping[str, PlannedPath], epoch: int | None) -> dict[str, PlannedPath]:
     """Return ``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
     ``ldconfig -p`` with all that ask it."""
     original = kept[LOADER_CACHE]
@@ -88,10 +88,10 @@ def loader_cache(view: View, kept: Mapping[str, Kept], epoch: int | None) -> dic
     reason = Reason(Why.GENERATED.value, "ld.so.cache", "without what is not kept")
     again = _file(LOADER_CACHE, content, original.entry.mtime_ns, reason, epoch)
     entry = replace(again.entry, mode=original.entry.mode, uid=original.entry.uid, gid=original.entry.gid)
-    return {LOADER_CACHE: Kept(entry, (*original.reasons, reason), content)}
+    return {LOADER_CACHE: PlannedPath(entry, (*original.reasons, reason), content)}
 
 
-def share_licences(view: View, kept: Mapping[str, Kept]) -> dict[str, Kept]:
+def share_licences(view: View, kept: Mapping[str, PlannedPath]) -> dict[str, PlannedPath]:
     """Return licences that are equal in contents and metadata, as one file of several names (hard links).
 
     Packages made from one source have the same; what the program itself asked for stays as it was.
@@ -120,23 +120,25 @@ def _linked(entry: Entry, first: Entry, names: int) -> Entry:
     return replace(entry, device=first.device, inode=first.inode, nlink=names)
 
 
-def _file(path: str, content: bytes, mtime_ns: int, reason: Reason, epoch: int | None) -> Kept:
+def _file(path: str, content: bytes, mtime_ns: int, reason: Reason, epoch: int | None) -> PlannedPath:
     entry = Entry(path, Kind.FILE, 0o644, 0, 0, len(content), _time(mtime_ns, epoch))
-    return Kept(entry, (reason,), content)
+    return PlannedPath(entry, (reason,), content)
 
 
-def _parents(view: View, kept: Mapping[str, Kept], made: Mapping[str, Kept], path: str) -> dict[str, Kept]:
+def _parents(
+    view: View, kept: Mapping[str, PlannedPath], files: Mapping[str, PlannedPath], path: str
+) -> dict[str, PlannedPath]:
     """Return the directories above a generated file: the original's, or new ones of its time."""
-    found: dict[str, Kept] = {}
-    mtime_ns = made[path].entry.mtime_ns
+    found: dict[str, PlannedPath] = {}
+    mtime_ns = files[path].entry.mtime_ns
     above = path
-    while (above := parent(above)) not in kept and above not in made:
+    while (above := parent(above)) not in kept and above not in files:
         reason = Reason(Why.PARENT.value, path)
         entry = view.lstat(above)
         if entry is None:
-            found[above] = Kept(Entry(above, Kind.DIRECTORY, 0o755, 0, 0, 0, mtime_ns), (reason,), b"")
+            found[above] = PlannedPath(Entry(above, Kind.DIRECTORY, 0o755, 0, 0, 0, mtime_ns), (reason,), b"")
         else:
-            found[above] = Kept(entry, (reason,))
+            found[above] = PlannedPath(entry, (reason,))
     return found
 
 

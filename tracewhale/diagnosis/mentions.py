@@ -27,7 +27,7 @@ _TOKEN = re.compile(r"[^\s'\"`\u2018\u2019\u201c\u201d()<>\[\]{}|,;=]+")
 _EDGES = ".,:;!?*"
 
 
-def named(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint, bool]]:
+def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint, bool]]:
     """Yield a complaint for each path or name of a line of output that was looked for in vain.
 
     The second value tells whether the line, or one beside it, speaks of trouble. Lines whose number is in

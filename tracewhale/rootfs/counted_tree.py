@@ -25,17 +25,17 @@ class CountedTree:
         """See Tree.scan."""
         return self._tree.scan(directories)
 
-    def read(self, wanted: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
+    def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """See Tree.read."""
-        return self._tree.read(wanted)
+        return self._tree.read(ranges)
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """See Tree.pack."""
         for packed in self._tree.pack(paths):
-            yield replace(packed, chunks=counted(packed.chunks, self._count))
+            yield replace(packed, chunks=count_chunks(packed.chunks, self._count))
 
 
-def counted(chunks: Iterable[bytes], count: Count) -> Iterator[bytes]:
+def count_chunks(chunks: Iterable[bytes], count: Count) -> Iterator[bytes]:
     """Yield the chunks, each after it was counted."""
     for chunk in chunks:
         count(len(chunk))

@@ -12,7 +12,7 @@ START = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedProgram:
     """The parts of a finding that are the same for all of a program's: what was asked for, the errno."""
 
     case: Case

@@ -20,7 +20,7 @@ SPARED = 0.5
 """The remaining worth of a dependency if the package itself is used without it."""
 
 
-def named(scene: Scene) -> Iterator[Unit]:
+def requested_packages(scene: Scene) -> Iterator[Unit]:
     """Yield packages of which nothing is used and that were asked for, or that such packages depend on.
 
     A dependency of several is counted with the nearest.

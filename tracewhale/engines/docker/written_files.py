@@ -10,7 +10,7 @@ from typing import Any
 from tracewhale.engines.docker.container_spec import PROBE_DIRECTORY
 from tracewhale.errors import TargetNotFound
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.written import TooMuch, Writings
+from tracewhale.running.written_files import TooMuch, Writings
 from tracewhale.tracing.events import Outcome
 
 
