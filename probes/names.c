@@ -10,7 +10,7 @@
 
 static void *checked(void *memory) {
     if (!memory)
-        die_errno(EXIT_PROBE, "agent: no memory for names");
+        die_errno(EXIT_PROBE, "agent: out of memory for names");
     return memory;
 }
 

@@ -23,7 +23,7 @@ static uint64_t load(const unsigned char *bytes) {
 
 static void make_secret(void) {
     if (getrandom(secret, sizeof secret, 0) != sizeof secret)
-        die_errno(EXIT_PROBE, "agent: getrandom");
+        die_errno(EXIT_PROBE, "agent: cannot read random numbers");
     secret[0] |= 1;
 }
 
@@ -63,7 +63,7 @@ static void grow(struct set *set) {
     void *memory =
         mmap(NULL, slots * sizeof *set->slots, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
-        die_errno(EXIT_PROBE, "agent: no memory for the paths seen");
+        die_errno(EXIT_PROBE, "agent: out of memory for the recorded paths");
     struct set old = *set;
     *set = (struct set){memory, slots - 1, old.count};
     for (size_t i = 0; old.slots && i <= old.mask; i++)

@@ -35,12 +35,16 @@ def docstrings(path: Path) -> Iterator[tuple[int, str]]:
                 yield statement.lineno, " ".join(value.value.split())
 
 
-def hints(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield the hints of errors that are made in a module: placeholders are shown as X."""
+MESSAGE = re.compile(r"(?:[A-Z]|[-/`]|X).*(?:[.?!]|X)", re.DOTALL)
+"""An error's message: a sentence, or one that begins or ends with an option, a name or other text (X)."""
+
+
+def texts(path: Path, position: int, keyword: str) -> Iterator[tuple[int, str]]:
+    """Yield one argument of the errors that are made in a module: placeholders are shown as X."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ERRORS:
-            named = [keyword.value for keyword in node.keywords if keyword.arg == "hint"]
-            for text in (*node.args[1:2], *named):
+            values = [each.value for each in node.keywords if each.arg == keyword]
+            for text in (*node.args[position : position + 1], *values):
                 if isinstance(text, ast.Constant) and isinstance(text.value, str):
                     yield text.lineno, text.value
                 elif isinstance(text, ast.JoinedStr):
@@ -57,11 +61,23 @@ def test_no_docstring_is_a_riddle(path: Path) -> None:
 def test_hints_are_sentences(path: Path) -> None:
     fragments = [
         (line, text)
-        for line, text in hints(path)
+        for line, text in texts(path, 1, "hint")
         if text
         and (FRAGMENT.match(text) or not (text.rstrip().endswith((".", "?", "!")) or COMMAND.search(text)))
     ]
     assert fragments == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_messages_are_sentences(path: Path) -> None:
+    fragments = [(line, text) for line, text in texts(path, 0, "what") if not MESSAGE.fullmatch(text)]
+    assert fragments == []
+
+
+def test_fragments_are_seen() -> None:
+    assert not MESSAGE.fullmatch("there is no rule X.")
+    assert not MESSAGE.fullmatch("The traces are of different images")
+    assert MESSAGE.fullmatch("-o X: that is not an empty directory.")
 
 
 def test_riddles_are_seen() -> None:

@@ -163,7 +163,7 @@ def verify(
     """
     merged = union_of(traces)
     if merged.outcome is None:
-        raise UsageError("the trace is of no run, so there is nothing to compare with", "Trace a command.")
+        raise UsageError("The trace has no run to compare with.", "Trace a command.")
     if not name.strip():
         raise TargetNotFound("There is no image without a name.", "Name the image to verify.")
     trust.check(merged, repeats=True, image=name)
@@ -252,7 +252,7 @@ def run(
 def union_of(traces: Sequence[Trace]) -> Trace:
     """Return several traces of one image as one. Raises UsageError for those of different images."""
     if len({trace.image for trace in traces}) != 1:
-        raise UsageError("the traces are of different images", "Give traces of one image only.")
+        raise UsageError("The traces are of different images.", "Give traces of one image only.")
     return merge(traces)
 
 

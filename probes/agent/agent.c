@@ -79,7 +79,7 @@ static void take_order(char *line) {
         write_counters();
     } else if (strcmp(line, "a") != 0 || !words[3] || !parse_number(words[1], 10, INT32_MAX, &pid) ||
                !parse_number(words[2], 10, UINT32_MAX, &number) || !clients_add(number, pid, words[3])) {
-        die(EXIT_USAGE, "agent: not an order, or one too many: ", line);
+        die(EXIT_USAGE, "agent: invalid or unexpected order: ", line);
     }
 }
 
@@ -136,7 +136,7 @@ static void prepare(void) {
         sizes.seccomp_notif > sizeof *notification ? sizes.seccomp_notif : sizeof *notification;
     notification = calloc(1, notification_size);
     if (!notification)
-        die(EXIT_PROBE, "agent: no memory");
+        die(EXIT_PROBE, "agent: out of memory");
     struct sigaction action = {.sa_handler = end}; /* no SA_RESTART: poll must return */
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);

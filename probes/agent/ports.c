@@ -79,7 +79,7 @@ void ports_open(char *list, uint32_t pid) {
         if (next)
             *next++ = 0;
         if (!parse_number(list, 10, 65535, &port) || !port)
-            die(EXIT_USAGE, "agent: not a port: ", list);
+            die(EXIT_USAGE, "agent: invalid port ", list);
         left += !test(wanted, port);
         mark(wanted, port);
     }

@@ -169,7 +169,7 @@ static void take(uint32_t pid, uint32_t listener, bool held) {
     }
     uint32_t zero = 0;
     if (map_update(MAP_SETTINGS, &zero, &settings) < 0)
-        die_errno(EXIT_PROBE, "ebpf: cannot say what to trace");
+        die_errno(EXIT_PROBE, "ebpf: cannot set the processes to trace");
     if (!held) {
         write_started(listener);
         return;
@@ -201,7 +201,7 @@ static uint64_t counted(uint32_t which) {
     int processors = get_nprocs_conf();
     uint64_t sum = 0;
     if (!values && !(values = calloc(processors + 1024, sizeof *values)))
-        die(EXIT_PROBE, "ebpf: no memory");
+        die(EXIT_PROBE, "ebpf: out of memory");
     if (map_lookup(MAP_COUNTERS, &which, values) < 0)
         die_errno(EXIT_PROBE, "ebpf: cannot read the counters");
     for (int i = 0; i < processors + 1024; i++)
@@ -254,7 +254,7 @@ static void set_rules(void) {
         for (uint32_t j = 0; call->kind < CALL_FILTER && j < 2; j++) {
             uint32_t key = numbers[j] + j * CALL_NUMBERS;
             if (numbers[j] >= 0 && map_update(MAP_RULES, &key, &rule) < 0)
-                die_errno(EXIT_PROBE, "ebpf: cannot say which calls to trace");
+                die_errno(EXIT_PROBE, "ebpf: cannot set the calls to trace");
         }
     }
 }
@@ -270,7 +270,7 @@ static void order(char *line) {
              parse_number(second, 10, INT32_MAX, &listener))
         take(pid, listener, *line == 'h');
     else
-        die(EXIT_USAGE, "ebpf: it cannot be told: ", line);
+        die(EXIT_USAGE, "ebpf: invalid order: ", line);
 }
 
 /* Returns whether standard input is still open. */

@@ -80,7 +80,7 @@ static unsigned function_at(unsigned text, uint64_t offset) {
         copy(text, offset, symbol->st_size);
         return at;
     }
-    die(EXIT_PROBE, "ebpf: its programs call what is not there");
+    die(EXIT_PROBE, "ebpf: its programs call a function that does not exist");
 }
 
 static uint64_t value_of(const char *name) {
@@ -96,7 +96,7 @@ static uint64_t value_of(const char *name) {
     char structure[64];
     const char *member = strstr(name, "__");
     if (!member || (size_t)(member - name) >= sizeof structure)
-        die(EXIT_PROBE, "ebpf: its programs want ", name);
+        die(EXIT_PROBE, "ebpf: its programs need an unknown symbol ", name);
     memcpy(structure, name, member - name);
     structure[member - name] = 0;
     long offset = btf_offset(structure, member + 2);
@@ -143,7 +143,7 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
     used += size / 8;
     uint64_t *called = calloc(size / 8, sizeof *called); /* 1 + the offset that a relocation says */
     if (!called)
-        die(EXIT_PROBE, "ebpf: no memory");
+        die(EXIT_PROBE, "ebpf: out of memory");
     const Elf64_Rel *relocation = relocations(section, &count);
     for (; count; count--, relocation++) {
         if (relocation->r_offset < offset || relocation->r_offset >= offset + size)

@@ -52,7 +52,7 @@ static const char *keep(const char *text, size_t size) {
     if (left < size + 1) {
         left = CHUNK;
         if (!(chunk = malloc(CHUNK)))
-            die(EXIT_PROBE, "ebpf: no memory");
+            die(EXIT_PROBE, "ebpf: out of memory");
     }
     char *kept = chunk;
     memcpy(kept, text, size);
@@ -103,7 +103,7 @@ static void keep_name(const struct event *event, const char *text) {
     if (request_count == request_room) {
         request_room = request_room ? request_room * 2 : 1024;
         if (!(requests = realloc(requests, request_room * sizeof *requests)))
-            die(EXIT_PROBE, "ebpf: no memory");
+            die(EXIT_PROBE, "ebpf: out of memory");
     }
     struct request *request = &requests[request_count];
     uint32_t directory = path_number(event->directory, EVENT_DIRECTORY);

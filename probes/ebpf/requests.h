@@ -11,8 +11,8 @@
 /* `root` is a directory: the traced processes' "/". Their paths are looked up below it. */
 void requests_open(int root);
 
-/* What this program asks for is not told, but for what it executes, nor that it is executed: it is the probe,
- * which becomes what is traced. */
+/* What this program asks for is not recorded, except for what it executes, nor that it is executed: it is the
+ * probe, which becomes what is traced. */
 void requests_ignore(const char *program);
 
 /* Writes the records of an event, which `text` follows. */

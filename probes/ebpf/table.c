@@ -23,7 +23,7 @@ static void grow(struct table *table) {
     struct table larger = {.mask = table->slots ? table->mask * 2 + 1 : 1023, .count = table->count};
     larger.slots = calloc((size_t)larger.mask + 1, sizeof *larger.slots);
     if (!larger.slots)
-        die(EXIT_PROBE, "ebpf: no memory");
+        die(EXIT_PROBE, "ebpf: out of memory");
     for (uint32_t i = 0; table->slots && i <= table->mask; i++)
         if (table->slots[i].key.low || table->slots[i].key.high)
             larger.slots[slot_of(&larger, table->slots[i].key)] = table->slots[i];

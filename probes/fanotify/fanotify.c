@@ -233,7 +233,7 @@ int fanotify_main(char **argv) {
                                   FAN_NONBLOCK,
                               O_RDONLY | O_LARGEFILE | O_CLOEXEC | O_NONBLOCK | O_NOATIME);
     if (group < 0)
-        die_errno(EXIT_PROBE, "fanotify");
+        die_errno(EXIT_PROBE, "fanotify: cannot make a notification group");
     stream_open();
     mark_mounts(group, pid);
     record_begin('H');

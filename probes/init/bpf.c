@@ -24,7 +24,7 @@ struct interval {
 
 static void emit(uint16_t code, uint32_t k, unsigned yes, unsigned no) {
     if (length == LIMIT || yes > 255 || no > 255)
-        die(EXIT_PROBE, "the filter is too large");
+        die(EXIT_PROBE, "init: the filter is too large");
     program[length++] = (struct sock_filter){code, yes, no, k};
 }
 
@@ -75,7 +75,7 @@ static void emit_tree(const struct interval *intervals, unsigned count) {
         if (left <= 255) {
             jump_above(intervals[half].first, left, 0);
         } else {
-            die(EXIT_PROBE, "the filter's branches are too far apart");
+            die(EXIT_PROBE, "init: the filter's branches are too far apart");
         }
         emit_tree(intervals, half);
         emit_tree(intervals + half, count - half);
@@ -118,7 +118,7 @@ void rules_add(struct rules *rules, int number, uint32_t action, enum rule_test 
     if (number < 0)
         return;
     if (rules->count == sizeof rules->rule / sizeof *rules->rule)
-        die(EXIT_PROBE, "too many rules for one filter");
+        die(EXIT_PROBE, "init: the filter has too many rules");
     rules->rule[rules->count++] = (struct rule){number, action, test};
 }
 

@@ -184,7 +184,7 @@ int init_main(char **argv) {
     parse(&options, argv);
     const char *command = options.argv[0];
     if (options.home && setenv("HOME", options.home, 1) < 0)
-        die_errno(EXIT_PROBE, "init: setenv");
+        die_errno(EXIT_PROBE, "init: cannot set the environment");
     if (options.enter)
         enter_namespaces(options.enter);
     int door = open_door(options.agent);

@@ -38,7 +38,7 @@ static uint64_t number(const char *option, const char *text, uint64_t limit) {
 static void limit(char *text) {
     char *soft = strchr(text, ':'), *hard = soft ? strchr(soft + 1, ':') : NULL;
     if (!hard)
-        die(EXIT_USAGE, "sandbox: not a limit: ", text);
+        die(EXIT_USAGE, "sandbox: invalid limit ", text);
     *soft++ = *hard++ = 0;
     struct rlimit limit = {number("--limit", soft, UINT64_MAX), number("--limit", hard, UINT64_MAX)};
     if (setrlimit(number("--limit", text, RLIM_NLIMITS), &limit) < 0)
@@ -202,7 +202,7 @@ static _Noreturn void keep(struct sandbox *sandbox) {
     unshare_all(sandbox);
     int proc = mounts_clone_proc();
     if (chdir("/") < 0 || pipe2(ready, O_CLOEXEC) < 0)
-        die_errno(EXIT_PROBE, "sandbox: pipe");
+        die_errno(EXIT_PROBE, "sandbox: cannot make a pipe");
     pid_t agent_pid = forked();
     if (!agent_pid) {
         close(ready[1]);
@@ -247,6 +247,6 @@ int sandbox_main(char **argv) {
         die(EXIT_USAGE, "sandbox: --stage and --mounts are needed");
     sandbox.own_errors = fcntl(2, F_DUPFD_CLOEXEC, 3);
     if (sandbox.own_errors < 0 || dup2(sandbox.errors, 2) < 0)
-        die_errno(EXIT_PROBE, "sandbox: --errors");
+        die_errno(EXIT_PROBE, "sandbox: cannot use the descriptor of --errors");
     keep(&sandbox);
 }

@@ -150,12 +150,12 @@ char **mounts_option(char **argv, bool now) {
             continue;
         for (int given = 1; given <= known[i].count; given++)
             if (!argv[given])
-                die(EXIT_USAGE, "sandbox: ", *argv, " lacks a value");
+                die(EXIT_USAGE, "sandbox: ", *argv, " needs a value");
         if (now)
             known[i].mount(argv + 1);
         return argv + 1 + known[i].count;
     }
-    die(EXIT_USAGE, "sandbox: not a mount: ", *argv);
+    die(EXIT_USAGE, "sandbox: unknown mount ", *argv);
 }
 
 void mounts_end(bool read_only) {

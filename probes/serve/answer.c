@@ -46,7 +46,7 @@ static void make_room(size_t size) {
         room = room ? room * 2 : 2 * ENOUGH;
     buffer = realloc(buffer, room);
     if (!buffer)
-        die(EXIT_PROBE, "serve: no memory");
+        die(EXIT_PROBE, "serve: out of memory");
 }
 
 void answer_bytes(const void *bytes, size_t size) {

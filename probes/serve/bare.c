@@ -20,7 +20,7 @@ static char *read_file(const char *name) {
         if ((size += got) + 1 == room)
             text = realloc(text, room *= 2);
     if (!text)
-        die(EXIT_PROBE, "serve: no memory");
+        die(EXIT_PROBE, "serve: out of memory");
     text[size] = 0;
     return text;
 }
@@ -50,7 +50,7 @@ void bare(void) {
         if (!strcmp(field, "/"))
             continue;
         if (count == room && !(points = realloc(points, (room = room * 2 + 64) * sizeof *points)))
-            die(EXIT_PROBE, "serve: no memory");
+            die(EXIT_PROBE, "serve: out of memory");
         points[count++] = field;
     }
     if (count)

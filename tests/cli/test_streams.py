@@ -70,7 +70,7 @@ def test_a_mistake_of_ours_is_told_as_one() -> None:
     )
     assert done.returncode == ExitCode.INTERNAL
     assert "Traceback" in done.stderr
-    assert "an unexpected RuntimeError: so wrong" in done.stderr
+    assert "An unexpected RuntimeError was raised: so wrong." in done.stderr
     found = json.loads(done.stdout)
     jsonschema.validate(found, schema())
     assert found["error"]["code"] == ExitCode.INTERNAL

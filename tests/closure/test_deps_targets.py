@@ -44,7 +44,7 @@ def test_files_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     for target in ("a/b", "rootfs:/"):
         result = CliRunner().invoke(deps, [target])
         assert result.exit_code == 2
-        assert f"no path is given to look at in {target}" in result.output
+        assert f"No path in {target} is given." in result.output
 
 
 def test_directory(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_what_the_file_says_of_driving() -> None:
     escaped = {"image": "a", "x-tracewhale": {"steps": [{"exec": "echo $$A"}, {"for": 1}]}}
     assert steps_of(taken("a", {"services": {"a": escaped}})) == [{"exec": "echo $A"}, {"for": 1}]
     for wrong in wrongs:
-        with pytest.raises(UsageError, match="x-tracewhale of the service a makes no sense"):
+        with pytest.raises(UsageError, match="x-tracewhale of the service a is not valid"):
             steps_of(taken("a", {"services": {"a": {"image": "a", "x-tracewhale": wrong}}}))
 
 

@@ -55,11 +55,11 @@ def test_users(user: str, expected: Identity) -> None:
 @pytest.mark.parametrize(
     ("user", "words"),
     [
-        ("nobody", "unable to find user nobody: no matching entries in passwd file"),
-        ("adm:nobody", "unable to find group nobody: no matching entries in group file"),
-        ("-1", "uids and gids must be in range 0-2147483647"),
-        ("1:2147483648", "uids and gids must be in range 0-2147483647"),
-        ("1.5", "unable to find user 1.5: no matching entries in passwd file"),
+        ("nobody", "Unable to find user nobody: no matching entries in passwd file."),
+        ("adm:nobody", "Unable to find group nobody: no matching entries in group file."),
+        ("-1", "User and group ids must be in the range 0-2147483647"),
+        ("1:2147483648", "User and group ids must be in the range 0-2147483647"),
+        ("1.5", "Unable to find user 1.5: no matching entries in passwd file."),
     ],
 )
 def test_errors_have_the_engines_words(user: str, words: str) -> None:

@@ -114,14 +114,16 @@ def _host_file(name: str, *, alone: bool) -> str:
     if name.startswith(PATHS) or os.path.exists(name):
         return os.path.abspath(name)
     if alone:
-        raise UsageError(f"no path is given to look at in {name}", "Say: tracewhale deps TARGET PATH...")
+        raise UsageError(f"No path in {name} is given.", "Say: tracewhale deps TARGET PATH...")
     return name
 
 
 def _variable(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
-        raise UsageError(f"{text} is not NAME=VALUE", "Say, for example, -e LD_LIBRARY_PATH=/opt/lib.")
+        raise UsageError(
+            f"{text} is not of the form NAME=VALUE.", "Give one such as -e LD_LIBRARY_PATH=/opt/lib."
+        )
     return name, value
 
 

@@ -90,7 +90,7 @@ class Verbs(click.Group):
 def unexpected(error: Exception) -> NoReturn:
     """End after a mistake of ours, with all that is known of it."""
     traceback.print_exception(error)
-    what = f"an unexpected {type(error).__name__}: {error}"
+    what = f"An unexpected {type(error).__name__} was raised: {error}."
     hint = "This is a mistake of TraceWhale's: please report it with the lines above."
     _fail(TraceWhaleError(what, hint), sys.argv[1:])
 

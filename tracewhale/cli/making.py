@@ -48,7 +48,7 @@ making_options = apply(
 def recipe(parameters: dict[str, Any]) -> Recipe:
     """Return how the new image is to be made. Raises UsageError for a value that makes no sense."""
     if parameters["sbom_format"] and not (parameters["sbom"] or parameters["sbom_in_image"]):
-        raise UsageError("--sbom-format says how, but not where", "Add --sbom FILE or --sbom-in-image.")
+        raise UsageError("--sbom-format needs a place for the SBOM.", "Add --sbom FILE or --sbom-in-image.")
     form = parameters["sbom_format"] or sbom.form_of(parameters["sbom"])
     if parameters["sbom"] or parameters["sbom_in_image"]:
         sbom.check(form)
@@ -91,7 +91,7 @@ def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
     for value in values:
         name, equals, rest = value.partition("=")
         if not name or not equals:
-            raise UsageError(f"{option} {value} is not of the form NAME=VALUE", "Give both, such as A=b.")
+            raise UsageError(f"{option} {value} is not of the form NAME=VALUE.", "Give both, such as A=b.")
         pairs[name] = rest
     return pairs
 
@@ -105,19 +105,23 @@ def _words(option: str, value: str | None) -> tuple[str, ...] | None:
     except ValueError as error:
         raise UsageError(f"{option} {value}: {error}", 'Quote it, or give a JSON list: ["a", "b"]') from error
     if not all(isinstance(word, str) for word in words):
-        raise UsageError(f"{option} {value} is no list of texts", 'Give a JSON list such as ["a", "b"].')
+        raise UsageError(
+            f"{option} {value} is not a list of strings.", 'Give a JSON list such as ["a", "b"].'
+        )
     return tuple(words)
 
 
 def _user(text: str | None) -> str | None:
     if text and not re.fullmatch(r"[^\s:]+(:[^\s:]+)?", text):
-        raise UsageError(f"--image-user {text!r} is no user", "Give USER or USER:GROUP, names or numbers.")
+        raise UsageError(
+            f"--image-user {text!r} is not a user.", "Give USER or USER:GROUP, names or numbers."
+        )
     return text
 
 
 def _directory(text: str | None) -> str | None:
     if text and not text.startswith("/"):
-        raise UsageError(f"--image-workdir {text} does not begin with /", "Give an absolute path.")
+        raise UsageError(f"--image-workdir {text} is not an absolute path.", "Give an absolute path.")
     return text
 
 
@@ -126,5 +130,5 @@ def _port(text: str) -> str:
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536) or (
         slash and protocol not in ("tcp", "udp", "sctp")
     ):
-        raise UsageError(f"--image-expose {text} is no port", "Give one such as 8080 or 53/udp.")
+        raise UsageError(f"--image-expose {text} is not a port.", "Give one such as 8080 or 53/udp.")
     return text

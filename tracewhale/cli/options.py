@@ -211,9 +211,7 @@ def job(target: str, parameters: dict[str, Any]) -> Job:
     """Return the job that a verb's options ask for. Raises UsageError for a value that makes no sense."""
     options = {name: parameters[name] for name in DOCKER_RUN}
     if parameters["base"] and not parameters["keep_changes"]:
-        raise UsageError(
-            "--base says what --keep-changes keeps, and that is not given", "Add --keep-changes."
-        )
+        raise UsageError("--base needs --keep-changes.", "Add --keep-changes.")
     return Job(
         name=target,
         request=Request(
@@ -234,7 +232,7 @@ def destination(output: str, tag: str, *, keep_privileges: bool) -> Name | None:
         place = parse(output)
         if place.kind != ROOTFS:
             raise UsageError(
-                "--keep-privileges is for -o rootfs:DIR", "Leave it out: an image keeps them all."
+                "--keep-privileges needs -o rootfs:DIR.", "Leave it out: an image keeps them all."
             )
         return replace(_destination(output, tag) or place, privileges=True)
     return _destination(output, tag)
@@ -244,12 +242,12 @@ def _destination(output: str, tag: str) -> Name | None:
     if not output:
         return Name(DOCKER, tag) if tag else None
     if ":" not in output:
-        raise UsageError(f"-o {output} does not say of what kind it is", f"Give one of {OUTPUTS}.")
+        raise UsageError(f"-o {output} does not name an output format.", f"Give one of {OUTPUTS}.")
     place = parse(output)
     if not tag:
         return place
     if place.kind in (DOCKER, ROOTFS) or place.reference:
-        raise UsageError(f"-t {tag} and -o {output} contradict each other", "Leave one of them out.")
+        raise UsageError(f"-t {tag} and -o {output} contradict each other.", "Leave one of them out.")
     return Name(place.kind, place.place, tag)
 
 
@@ -259,7 +257,7 @@ def plan_settings(parameters: dict[str, Any]) -> Options:
     names = {rule.name for rule in known}
     for name in parameters["no_rule"]:
         if name not in names:
-            raise UsageError(f"there is no rule {name}", f"The rules are {', '.join(sorted(names))}.")
+            raise UsageError(f"There is no rule {name}.", f"The rules are {', '.join(sorted(names))}.")
     return Options(
         include=(*parameters["include"], *_lines("--include-from", parameters["include_from"])),
         exclude=(*parameters["exclude"], *_lines("--exclude-from", parameters["exclude_from"])),
@@ -308,7 +306,7 @@ def _units(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in known:
             raise UsageError(
-                f"--no-unit {name}: there are no such units", f"The kinds are {', '.join(known)}."
+                f"--no-unit {name}: there is no such kind of unit.", f"The kinds are {', '.join(known)}."
             )
     return names
 
@@ -322,6 +320,6 @@ def _lines(option: str, names: Sequence[str]) -> list[str]:
                 lines += [line.strip() for line in file if line.strip() and not line.startswith("#")]
         except OSError as error:
             raise UsageError(
-                f"{option} {name} cannot be read: {error.strerror}", "Name a text file."
+                f"{option} {name} cannot be read: {error.strerror}.", "Name a text file."
             ) from error
     return lines

@@ -30,7 +30,7 @@ class Termination(KeyboardInterrupt):
 def interruption(error: BaseException) -> Interrupted:
     """Return the error for work that KeyboardInterrupt, or a signal, has ended."""
     number = error.number if isinstance(error, Termination) else signal.SIGINT
-    what = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
+    what = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
     return Interrupted(what, "Nothing was left behind.", ExitCode(128 + number))
 
 

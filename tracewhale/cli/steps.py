@@ -70,7 +70,7 @@ def order_steps(args: list[str]) -> list[str]:
         if arg.startswith("--") and name in STEPS:
             given = value if equals or name in OPTIONAL else next(waiting, None)
             if given is None:
-                raise click.UsageError(f"option '--{name}' requires an argument")
+                raise click.UsageError(f"Option '--{name}' requires an argument.")
             result += ["--step", f"{name}={given}"]
         else:
             result.append(arg)
@@ -87,7 +87,7 @@ def steps(parameters: dict[str, Any]) -> tuple[Step, ...]:
 def _step(text: str, seconds: float, most: int) -> Step:
     kind, _, argument = text.partition("=")
     if kind not in ("crawl", "for") and not argument.strip():
-        raise UsageError(f"--{kind} is empty", "Say what it is to do, or leave it out.")
+        raise UsageError(f"--{kind} is empty.", "Give it a value, or leave it out.")
     try:
         match kind:
             case "for" | "until-idle":
@@ -107,9 +107,9 @@ def _step(text: str, seconds: float, most: int) -> Step:
                 if argument and not argument.isdecimal():
                     raise ValueError("it is no number of links such as 3")
     except ValueError as error:
-        raise UsageError(f"--{kind} {argument} makes no sense: {error}", "") from error
+        raise UsageError(f"--{kind} {argument} is not valid: {error}.") from error
     except OSError as error:
-        what = f"--{kind} {argument}: {error.filename} cannot be read: {error.strerror}"
+        what = f"--{kind} {argument}: {error.filename} cannot be read: {error.strerror}."
         raise UsageError(what, "Name a file that is there.") from error
     return Step(kind, argument)
 

@@ -50,7 +50,7 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
     if what == "--step":
         what = "a step such as --workload, --http or --for"
     if what:
-        raise UsageError(f"{option} {reason}, so {what} means nothing with it", "Leave one of them out.")
+        raise UsageError(f"{option} {reason}, so {what} has no meaning with it.", "Leave one of them out.")
 
 
 @click.command("trace", cls=TraceCommand)
@@ -74,7 +74,7 @@ def trace(
 ) -> None:
     """Run a command of TARGET under the tracer and write the trace to a file; nothing is built."""
     if target is None and not logs:
-        raise UsageError("nothing to trace was named", "Say: tracewhale trace -o FILE TARGET")
+        raise UsageError("No target is given.", "Say: tracewhale trace -o FILE TARGET")
     if logs:
         _refuse(FROM_STRACE, "runs nothing", ("attached", "step", "keep_changes"))
     elif attached:

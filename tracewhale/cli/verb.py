@@ -50,7 +50,7 @@ def verb(function: F) -> F:
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            end(NoSpace("no space left on this machine's disk", "Free some space, or set TMPDIR."))
+            end(NoSpace("No space is left on this machine's disk.", "Free some space, or set TMPDIR."))
 
     return cast(F, call)
 

@@ -53,7 +53,7 @@ def watch(
     Nothing of the container is changed. The exit status is 1 when a path was missing.
     """
     if (container is None) == (label is None):
-        raise UsageError("watch takes a container or --label SELECTOR", "Give one of them.")
+        raise UsageError("`tracewhale watch` needs a container or --label SELECTOR.", "Give one of them.")
     if trace_out is not None:
         tracefile.check_place(trace_out)
     steps = () if seconds is None else (Step("for", str(seconds)),)

@@ -246,7 +246,7 @@ def steps_of(composition: Composition) -> Sequence[Any]:
     if {*driven} <= {"steps"} and isinstance(steps, list):
         return [_unescaped(step) for step in steps]
     raise UsageError(
-        f"{EXTENSION} of the service {composition.service} makes no sense.",
+        f"{EXTENSION} of the service {composition.service} is not valid.",
         "It has steps and nothing else: a list such as [{ http: / }].",
     )
 

@@ -63,7 +63,7 @@ def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) 
 
     account = next((each for each in users if is_user(each)), None)
     if account is None and user_word and uid_wanted is None:
-        raise UsageError(f"unable to find user {user_word}: no matching entries in passwd file")
+        raise UsageError(f"Unable to find user {user_word}: no matching entries in passwd file.")
     uid = account.uid if account else _in_range(uid_wanted or 0)
     gid = account.gid if account else 0
     supplementary: list[int] = []
@@ -101,7 +101,7 @@ def _group_id(word: str, groups: Sequence[_Group]) -> int:
     if group is not None:
         return group.gid
     if wanted is None:
-        raise UsageError(f"unable to find group {word}: no matching entries in group file")
+        raise UsageError(f"Unable to find group {word}: no matching entries in group file.")
     return _in_range(wanted)
 
 
@@ -112,13 +112,13 @@ def _additional_group(word: str, groups: Sequence[_Group]) -> int:
         if group.name == word or group.gid == wanted:
             return group.gid
     if wanted is None:
-        raise UsageError(f"Unable to find group {word}")
+        raise UsageError(f"Unable to find group {word}.")
     return _in_range(wanted)
 
 
 def _in_range(number: int) -> int:
     if not 0 <= number <= MAXIMUM:
-        raise UsageError(f"uids and gids must be in range 0-{MAXIMUM}")
+        raise UsageError(f"User and group ids must be in the range 0-{MAXIMUM}.")
     return number
 
 

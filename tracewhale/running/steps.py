@@ -56,7 +56,7 @@ def check_steps(steps: Sequence[Step]) -> list[Step]:
                 raise UsageError(f"--crawl needs a number of links, not {step.argument!r}.")
         except ValueError as error:
             name = "--wait-for" if step.kind == "wait" else f"--{step.kind}"
-            raise UsageError(f"{name} {step.argument!r} makes no sense: {error}.") from error
+            raise UsageError(f"{name} {step.argument!r} is not valid: {error}.") from error
     return [step for step in steps if step.kind in KINDS]
 
 

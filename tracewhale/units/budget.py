@@ -62,7 +62,9 @@ def spare(text: str) -> Spare:
     UsageError."""
     match = SPARE.fullmatch(text.strip())
     if match is None:
-        raise UsageError(f"--spare {text} is no amount", "Give a share such as 40%, or a size such as 50MB.")
+        raise UsageError(
+            f"--spare {text} is not an amount.", "Give a share such as 40%, or a size such as 50MB."
+        )
     number = float(match[1])
     if match[2] == "%":
         return Spare(number / 100, FLOOR if number else 0)

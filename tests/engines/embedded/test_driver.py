@@ -304,7 +304,7 @@ def test_a_static_program_in_an_image_of_nothing_else(runner: Runner) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"user": "nobody-here"}, "unable to find user nobody-here"),
+        ({"user": "nobody-here"}, "Unable to find user nobody-here"),
         ({"network": "no-such-network"}, "--network no-such-network needs a container engine"),
         ({"publish": ["80:80"]}, "-p needs a container engine"),
         ({"gpus": "all"}, "--gpus needs a container engine"),
