@@ -20,15 +20,14 @@ from tracewhale.running.startup import Works
 from tracewhale.tracing.events import Observer, Outcome, Step, Trace
 
 Progress = Callable[[str], None]
-"""Told in a few words what is being done now; called often, and cheap."""
+"""Called with a few words on the work that begins; called often, and cheap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The run that a user asks for: options of ``docker run``, a command (empty: the target's own), a
-    probe.
+    """The run that a user asks for: options of ``docker run``, a command (empty: the target's own), a probe.
 
-    ``base`` is what no option says of it: see ``Run``.
+    ``base`` holds the settings that no option gives: see ``Run``.
     """
 
     options: RunOptions = RunOptions()
@@ -38,7 +37,7 @@ class Request:
 
 
 class Target(Protocol):
-    """An image, found and held, with a request: its files can be read and the command run traced."""
+    """An open target with a request: its files can be read, and its command can be run under a probe."""
 
     @property
     def name(self) -> str:
@@ -62,7 +61,7 @@ class Target(Protocol):
 
     @property
     def default_destination(self) -> Name:
-        """Where the new image goes when the user does not say."""
+        """The destination of the new image if the user names none."""
         ...
 
     @property
@@ -85,10 +84,11 @@ class Target(Protocol):
         changes: tuple[str, ...] = (),
         mounts: MountSnapshot = NO_SNAPSHOT,
     ) -> RunResult:
-        """Run the command under the probe, driven by the steps; ``repeating`` gives it that run's input.
+        """Run the command under the probe, driven by the steps; with ``repeating``, give it the same input as
+        that run.
 
-        ``changes`` are paths to keep that are in the trace, too; ``mounts`` are copies to mount in place of
-        what the user mounted.
+        ``changes`` are paths of a change layer, which the trace includes. ``mounts`` are copies that replace
+        the user's mounts.
         """
         ...
 
@@ -97,7 +97,7 @@ class Target(Protocol):
         ...
 
     def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
-        """Return a trace of no run at all, with the request: what ``--keep-changes`` alone starts from."""
+        """Return a trace without a run, with the request: the input of a plan from ``--keep-changes`` alone."""
         ...
 
     def changes(self, base: str) -> tuple[str, ...]:
@@ -109,17 +109,17 @@ class Target(Protocol):
         ...
 
     def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
-        """Return what the new image's ``config`` object says otherwise, and a note on it (`startup`)."""
+        """Return the differences of the new image's ``config`` object, and a note on them (see `startup`)."""
         ...
 
     def run_line(self, name: str) -> tuple[str, ...]:
-        """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
+        """Return the ``docker run`` command that runs the image of that name as it was traced."""
         ...
 
     def rebuilt(self, image: Image, count: Count = ignore) -> AbstractContextManager[Rebuilt]:
-        """Hold a new image made from this one until it is published; it goes if it never is.
+        """Hold a new image made from this one until it is published; it is removed if it never is.
 
-        ``count`` is called with the bytes of each piece that an engine has taken of it.
+        ``count`` is called with the size of each piece that an engine has received.
         """
         ...
 
@@ -133,16 +133,17 @@ class Rebuilt(Protocol):
         ...
 
     def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
-        """Write it to where it is to be; in a Docker engine an image of the same name loses that.
+        """Write the image to its destination; in a Docker engine, the name moves from an older image to this
+        one.
 
-        Returns the paths of which something cannot be there, each with what.
+        Return pairs of a path that the destination cannot hold completely and the reason.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class EndedContainer:
-    """A container that ended: its outcome with its log, and why the engine could not start it, if so."""
+    """A container that ended: its outcome with its log, and the reason if the engine could not start it."""
 
     outcome: Outcome
     refusal: str = ""
@@ -156,8 +157,7 @@ class Engine(Protocol):
         ...
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
-        """Return what a trace was made of, or another image by name, with the request that the trace
-        holds."""
+        """Return the target of a trace, or another image by name, with the request in the trace."""
         ...
 
     def attach(
@@ -169,12 +169,12 @@ class Engine(Protocol):
         handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
-        """Trace a container that runs, which goes on. Raises UsageError for what does not run.
+        """Trace a running container, which keeps running. Raise UsageError if it does not run.
 
-        ``observe`` is called with each new event as it comes, but for those below what is mounted.
+        ``observe`` is called with each new event, except for paths below a mount.
         """
         ...
 
     def ended_container(self, name: str) -> EndedContainer | None:
-        """Return how a container ended that runs no more, or None for anything else."""
+        """Return how a container ended, or None if the target is anything else."""
         ...

@@ -21,10 +21,11 @@ OUTPUTS = "docker-daemon:NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:F
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A target or an output: its kind, where it is (``docker-daemon``: the image), and which of several.
+    """A target or an output: its kind, its place (for ``docker-daemon`` the image), and the reference in an
+    archive.
 
-    ``privileges`` is of a directory as an output: it gets device nodes, setuid and setgid bits and file
-    capabilities also where others can reach them.
+    ``privileges`` applies to an output directory: it gets device nodes, setuid and setgid bits and file
+    capabilities even if others can reach it.
     """
 
     kind: str
@@ -37,10 +38,10 @@ class Name:
 
 
 def parse(text: str) -> Name:
-    """Read a name; one with no prefix is Docker's. Raises UsageError for a prefix with nothing behind it.
+    """Parse a name; one without a prefix is Docker's. Raise UsageError for a prefix without a name.
 
-    In ``KIND:PATH:REFERENCE`` the path ends at the first colon, as skopeo has it, but where all of it is
-    the path of something that exists.
+    In ``KIND:PATH:REFERENCE`` the path ends at the first colon, as with skopeo, unless the whole is an
+    existing path.
     """
     kind, colon, rest = text.partition(":")
     if text == HOST:

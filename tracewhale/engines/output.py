@@ -1,4 +1,4 @@
-"""Where a new image goes: a Docker engine, an archive, an OCI layout, or a directory."""
+"""Destinations of a new image: a Docker engine, an archive, an OCI layout, or a directory."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _TAG = re.compile(rf"{_WORD}(?:/{_WORD})*")
 def check(destination: Name) -> Name:
     """Return the destination with its defaults.
 
-    Raises UsageError, InvalidTag for one that could not be written in the end.
+    Raise UsageError or InvalidTag if it could not be written in the end.
     """
     return _format(destination).check(destination)
 
 
 def check_replaces(destination: Name | None, target: str) -> None:
-    """Refuse to give the new image the name of its original. Raises UsageError."""
+    """Raise UsageError if the new image would take the name of its original."""
     original = parse(target)
     if destination is None or {destination.kind, original.kind} != {DOCKER}:
         return
@@ -43,17 +43,17 @@ def check_replaces(destination: Name | None, target: str) -> None:
 
 
 def write(image: Image, destination: Name) -> LeftOut:
-    """Write an image to a destination. Raises UsageError, EngineError, NoSpace."""
+    """Write an image to a destination. Raise UsageError, EngineError, NoSpace."""
     return _format(destination).write(image, destination)
 
 
 LeftOut = tuple[tuple[str, str], ...]
-"""The paths of which something cannot be at a destination, each with what."""
+"""Pairs of a path that a destination cannot hold completely, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
-    """One form in which an image leaves: how its destination is checked, and how it is written."""
+    """One output format: how its destination is checked, and how it is written."""
 
     check: Callable[[Name], Name]
     write: Callable[[Image, Name], LeftOut]
@@ -114,7 +114,7 @@ def _write_oci_archive(image: Image, destination: Name) -> LeftOut:
 
 
 def _write_directory(image: Image, destination: Name) -> LeftOut:
-    """Write files below a directory; what lends privileges only where nobody else can get at it."""
+    """Write files below a directory; write those that lend privileges only if nobody else can reach it."""
     tree = LayerTree([Blob(file, 0, layer.size) for layer, file in image.layers])
     above = os.path.dirname(os.path.abspath(destination.place))
     kept = destination.privileges or is_private(above)
@@ -123,7 +123,7 @@ def _write_directory(image: Image, destination: Name) -> LeftOut:
 
 
 def is_private(directory: str) -> bool:
-    """Return whether only this user may search a directory, for its own mode or that of one above it."""
+    """Return whether only this user may search a directory, by its own mode or that of one above it."""
     directory = os.path.realpath(directory)
     while directory != "/":
         if os.path.isdir(directory):  # else it will be made, with the umask

@@ -1,7 +1,7 @@
-"""The probes, what each needs of the machine, and which is the best that works. Pure.
+"""The probes, their needs, and the choice of the best that works. Pure.
 
-The order is that of preference. ``ebpf`` comes after ``seccomp`` although it slows the target less: its
-programs take a second to load, and it needs root.
+They are in the order of preference. ``ebpf`` comes after ``seccomp``, although it slows the target less,
+because its programs take a second to load and it needs root.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ class Probe(Enum):
 
 REAL = tuple(probe for probe in Probe if probe is not Probe.AUTO)
 SEES_ALL = (Probe.SECCOMP, Probe.EBPF, Probe.PTRACE, Probe.STRACE)
-"""``auto`` takes no other: fanotify sees only what is opened."""
+"""The probes for ``auto``; fanotify is not among them, because it sees only opens."""
 
 SEES_FAILURES = frozenset({Probe.SECCOMP})
-"""Probes that see how the processes end which the command starts."""
+"""Probes that see how the processes end that the command starts."""
 
 CAP_SYS_PTRACE, CAP_SYS_ADMIN = 1 << 19, 1 << 21
 CAP_PERFMON, CAP_BPF = 1 << 38, 1 << 39
@@ -40,8 +40,8 @@ class Facts:
     """The facts that the probes depend on. ``architecture``, ``kernel`` and ``filters`` (whether it has
     seccomp) are the engine's; the rest is of this machine.
 
-    ``here`` tells whether the engine's processes are processes of this machine, ``capabilities`` is this
-    process's effective set, ``strace`` the version of the strace that is installed, (0, 0) for none,
+    ``here`` says whether the engine's processes are processes of this machine, ``capabilities`` is this
+    process's effective set, ``strace`` the version of the installed strace, (0, 0) without one,
     ``kernel_types`` whether the kernel describes its types (BTF).
     """
 
@@ -57,7 +57,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class ProbeVerdict:
-    """Whether a probe should work, why or why not, and what to do if not."""
+    """Whether a probe should work, the reason, and the remedy if it should not."""
 
     probe: Probe
     works: bool
@@ -66,7 +66,7 @@ class ProbeVerdict:
 
 
 def judge(probe: Probe, facts: Facts) -> ProbeVerdict:
-    """Return what is known of a probe without trying it."""
+    """Return the verdict on a probe without trying it."""
     for needed, why, remedy in _NEEDS[probe](facts):
         if not needed:
             return ProbeVerdict(probe, False, why, remedy)
@@ -74,10 +74,9 @@ def judge(probe: Probe, facts: Facts) -> ProbeVerdict:
 
 
 def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> list[ProbeVerdict]:
-    """Return the probe that was asked for, or those that should work and see all, the best first.
+    """Return the requested probe, or those that should work and see everything, the best first.
 
-    ``fit`` are those that can do what is asked for. Raises UsageError for another one, ProbeError when none
-    works.
+    ``fit`` are those that can do the request. Raise UsageError for another one, ProbeError if none works.
     """
     if probe not in (*fit, Probe.AUTO):
         names = " or ".join(candidate.value for candidate in fit)

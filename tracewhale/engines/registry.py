@@ -33,18 +33,18 @@ ENGINES: tuple[tuple[Callable[[Progress], Engine], tuple[str, ...]], ...] = (
 
 
 class Engines:
-    """All engines as one. Each finds what is behind its own kinds of names, and is made when it is needed."""
+    """All engines as one: each opens targets of its own kinds, and is made when it is needed."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._made: dict[Callable[[Progress], Engine], Engine] = {}
 
     def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
-        """Find a target. Raises what its engine does."""
+        """Open a target. Raise the errors of its engine."""
         return self._engine(name).open(name, request)
 
     def labelled(self, selector: str) -> str:
-        """Return the name of the one running container that has a label. Raises UsageError."""
+        """Return the name of the one running container that has a label. Raise UsageError."""
         from tracewhale.engines.docker.adapter import DockerEngine
 
         docker = self._of_kind(DOCKER)
@@ -63,15 +63,15 @@ class Engines:
         handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
-        """Trace a container that runs, which goes on. Raises UsageError for a target that does not run."""
+        """Trace a running container, which keeps running. Raise UsageError if the target does not run."""
         return self._engine(name).attach(name, request, steps, console, handle, observe)
 
     def ended_container(self, name: str) -> EndedContainer | None:
-        """Return how a container ended that runs no more, or None for anything else."""
+        """Return how a container ended, or None if the target is anything else."""
         return self._engine(name).ended_container(name)
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:
-        """Return a trace's target, or another image by name, with the request that the trace holds."""
+        """Return a trace's target, or another image by name, with the request in the trace."""
         engine = self._engine(name or trace.target)
         if engine is self._engine(trace.target):
             return engine.reopen(trace, name)

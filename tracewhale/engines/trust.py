@@ -1,7 +1,7 @@
-"""Requests of a trace file to this machine, which are granted only if the user has said so. Pure.
+"""Access to this machine that a trace file requests, granted only if the user allows it. Pure.
 
-A trace may be a stranger's. Repeating its run must give it nothing that a container has not by default: no
-command, file, volume, port, device or network of this machine, no more capabilities, no less of a seccomp
+A trace may come from a stranger. To repeat its run must give it no more than a container has by default: no
+command, file, volume, port, device or network of this machine, no more capabilities, no weaker seccomp
 profile. Each request is written as the option of the command line that allows it.
 """
 
@@ -21,29 +21,29 @@ from tracewhale.running.run import Run
 from tracewhale.tracing.events import Step, Trace
 
 IDENTITY = re.compile(r"(container:|sha256:)[0-9a-f]{64}")
-"""The name in a trace of the image or container that it is of: no name, which could be another's tomorrow."""
+"""The exact id of the image or container of a trace; a name could mean another one tomorrow."""
 
 LONGEST = 3600.0
-"""Seconds that a trace may have a target run without being asked about."""
+"""Seconds that a trace may have a target run without permission."""
 
 SHOWN = 300
-"""Characters of a line that are shown: a seccomp profile has thousands."""
+"""Characters that are shown of a line: a seccomp profile has thousands."""
 
 _OWN_NETWORKS = (None, "default", "bridge", "none")
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Permissions that the user gives a trace: everything, or these words (as ``words_of`` gives them)."""
+    """The user's permissions for a trace: everything, or these words (as ``words_of`` yields them)."""
 
     everything: bool = False
     words: frozenset[str] = frozenset()
 
     def check(self, trace: Trace, *, repeats: bool, image: str = "") -> None:
-        """Raises Untrusted, with a list, for what a trace asks of this machine and may not have.
+        """Raise Untrusted, with a list, if a trace requests access to this machine that it may not have.
 
-        ``repeats`` tells whether the traced run is to be repeated, also with another ``image``; without,
-        files are copied only.
+        ``repeats`` says whether the traced run is repeated, possibly with another ``image``; without it only
+        files are copied.
         """
         files = list(_files(trace))
         if repeats:
@@ -66,7 +66,7 @@ NO_TRUST = Trust()
 
 
 def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
-    """Yield each thing that a request asks of this machine, one line each, as options of the command line."""
+    """Yield each access to this machine that a request needs, as an option of the command line."""
     for step in steps:
         if step.kind == "workload":
             yield f"--workload {step.argument!r}"
@@ -89,7 +89,7 @@ def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
 
 
 def _files(trace: Trace) -> Iterator[str]:
-    """Yield the owners of files that a trace has read and that are of no image."""
+    """Yield the owners of files that a trace has read and that belong to no image."""
     name = parse(trace.target)
     if name.kind == HOST:
         yield "the files of this machine, as the target host"
@@ -98,13 +98,13 @@ def _files(trace: Trace) -> Iterator[str]:
 
 
 def _container(trace: Trace) -> Iterator[str]:
-    """Yield a container that is the target: its copy has what that was given of this machine."""
+    """Yield a container that is the target, because its copy has the same access to this machine."""
     if parse(trace.target).kind == DOCKER and trace.image.startswith("container:"):
         yield f"a copy of the container {trace.target!r} ({trace.image!r}), with its mounts and privileges"
 
 
 def _private(mount: Mapping[str, Any]) -> bool:
-    """Return whether a mount is of memory, or an anonymous volume of the engine's own driver."""
+    """Return whether a mount is in memory, or an anonymous volume of the engine's own driver."""
     driven = (mount.get("VolumeOptions") or {}).get("DriverConfig")
     return mount.get("Type") == "tmpfs" or (
         mount.get("Type") == "volume" and not mount.get("Source") and not driven
@@ -116,7 +116,7 @@ def _restricts(option: str) -> bool:
 
 
 def _is_long(seconds: str) -> bool:
-    """Return whether a --for is long; one that is no number is refused when the steps are taken."""
+    """Return whether a --for is long; an invalid number is refused when the steps are taken."""
     try:
         return float(seconds) > LONGEST
     except ValueError:

@@ -1,5 +1,5 @@
-"""Docker images and containers as targets: found, run under the probe, read, and left as they were.
+"""Docker images and containers as targets.
 
-``engine`` talks to the daemon, ``identity`` and ``payload`` are pure, ``containers`` owns whatever exists
-only for a while, ``target`` makes a runnable thing of an image or a container, ``driver`` runs it traced.
+``engine`` talks to the daemon, ``container_spec`` is pure, ``containers`` owns temporary objects in the
+engine, ``target`` makes an image of a container, and ``driver`` runs the command under a probe.
 """

@@ -56,7 +56,7 @@ from tracewhale.tracing.events import Observer, Step, Trace
 
 
 class DockerTarget:
-    """An image of the engine (a container's, for a container) with the run that is asked of it."""
+    """An image of the engine (for a container, the image made from it) with the requested run."""
 
     def __init__(
         self, client: APIClient, run: Run, engine_object: EngineObject, probe: Probe = Probe.AUTO
@@ -155,11 +155,11 @@ class DockerTarget:
         return (self._run.options.workdir or base.get("WorkingDir") or "/", who.home)
 
     def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
-        """Return what the new image's ``config`` object says otherwise, and a note on it."""
+        """Return the differences of the new image's ``config`` object, and a note on them."""
         return startup(self._run, works)
 
     def run_line(self, name: str) -> tuple[str, ...]:
-        """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
+        """Return the ``docker run`` command that runs the image of that name as it was traced."""
         if self._run.base.get("Networks"):
             return ()  # Compose starts it
         return run_line(self._run, self.config.get("config") or {}, name, os.environ)
@@ -185,7 +185,7 @@ class DockerTarget:
 def first_working(
     verdicts: Sequence[ProbeVerdict], traced: Callable[[Probe], RunResult], progress: Progress
 ) -> RunResult:
-    """Trace with the first probe that can be started. Raises the first one's ProbeError when none can."""
+    """Trace with the first probe that can be started. Raise the first probe's ProbeError if none can."""
     failed: ProbeError | None = None
     for verdict in verdicts:
         progress(f"tracing with {verdict.probe.value}: {verdict.why}")
@@ -198,7 +198,7 @@ def first_working(
 
 
 class _Chunks(io.RawIOBase):
-    """A stream that comes in pieces, as a file to read."""
+    """A file that reads from an iterable of chunks."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks
@@ -256,7 +256,7 @@ class DockerEngine:
             yield DockerTarget(self._client, run, engine_object, request.probe)
 
     def labelled(self, selector: str) -> Sequence[str]:
-        """Return the names of running containers that have a label, KEY or KEY=VALUE. Raises EngineError."""
+        """Return the names of running containers with a label, KEY or KEY=VALUE. Raise EngineError."""
         with api_errors("list the containers"):
             containers = self._client.containers(filters={"label": selector, "status": "running"})
         return [str(container["Names"][0]).removeprefix("/") for container in containers]
@@ -270,7 +270,7 @@ class DockerEngine:
         handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
-        """Trace a container that runs, which goes on. Raises what `attach.attach` does."""
+        """Trace a running container, which keeps running. Raise the errors of `attach.attach`."""
         engine_object = find(self._client, parse(name).place, progress=self._progress)
         return attach(
             self._client,
@@ -284,7 +284,7 @@ class DockerEngine:
         )
 
     def ended_container(self, name: str) -> EndedContainer | None:
-        """Return how a container ended that runs no more, or None for anything else."""
+        """Return how a container ended, or None if the target is anything else."""
         engine_object = find(self._client, parse(name).place, progress=self._progress)
         return ended_container(self._client, engine_object.container) if engine_object.container else None
 

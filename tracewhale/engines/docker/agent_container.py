@@ -1,8 +1,9 @@
-"""Containers of the probe's own, beside the traced one: from an image that holds nothing but the probe.
+"""Containers of the probe beside the traced one, from an image that holds nothing but the probe.
 
-They have the engine's process ids, so no target sees a process of them or can send one a signal, and a root
-file system that nobody can write to. The *agent* watches; the *gate* is where processes that join the target
-start from: outside of it, until they are what they are to be (probes/init/init.c).
+They share the engine's process name space, so no target sees their processes or can signal them, and nobody
+can write to their root file system. The *agent* watches the target. The *gate* is where processes that join
+the target start: they stay outside of it until they have the target's identity and limits
+(probes/init/init.c).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tracewhale.engines.docker.leftovers import OWNER, owner
 from tracewhale.errors import EngineError, ProbeError
 
 PROGRAM = "/probe"
-"""Where the probe is in its image."""
+"""The path of the probe in its image."""
 
 OUTSIDE: Mapping[str, Any] = {
     "PidMode": "host",
@@ -37,18 +38,19 @@ OUTSIDE: Mapping[str, Any] = {
     "ReadonlyRootfs": True,
     "LogConfig": {"Type": "none"},
 }
-"""HostConfig of both: the engine's processes, and a program that nobody can replace."""
+"""The HostConfig of both containers: the engine's processes, and a program that nobody can replace."""
 
 AGENT_CAPABILITIES = ("DAC_READ_SEARCH", "SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE")
-"""To see the target's files and processes; it keeps the first and the last (probes/agent/agent.c)."""
+"""The capabilities for reading the target's files and processes; the agent keeps the first and the last
+(probes/agent/agent.c)."""
 
 GATE_CAPABILITIES = ("SYS_CHROOT", "SYS_PTRACE")
-"""Capabilities that joining the target needs, besides those of the traced container."""
+"""The capabilities for joining the target, besides those of the traced container."""
 
 
 @contextmanager
 def probe_image(client: APIClient, binary: bytes) -> Iterator[str]:
-    """Yield the identity of an image of nothing but the probe, which has no name and goes at the end.
+    """Yield the id of an image of nothing but the probe; it has no name and is removed at the end.
 
     Raises EngineError.
     """
@@ -76,7 +78,7 @@ def _import(client: APIClient, binary: bytes) -> str:
 
 
 class ProbeContainers:
-    """The agent and the gate of one run, made when they are needed; they go with the context."""
+    """The agent and the gate of one run, created when they are needed and removed with the context."""
 
     def __init__(self, client: APIClient, binary: bytes) -> None:
         self._client, self._binary = client, binary
@@ -92,7 +94,7 @@ class ProbeContainers:
         self._stack.close()
 
     def start_agent(self, ports: Sequence[int]) -> AttachedStream:
-        """Start the agent, for ports that a server should listen on; its streams. Raises ProbeError."""
+        """Start the agent for the ports of a server, and return its streams. Raise ProbeError."""
         words = ["--ports", ",".join(str(port) for port in ports)] if ports else []
         host = {
             "CapAdd": list(AGENT_CAPABILITIES),
@@ -106,9 +108,10 @@ class ProbeContainers:
         return attached
 
     def gate(self, payload: CreatePayload, environment: Sequence[str]) -> str:
-        """Return the id of the container from which processes join the one of ``payload``, with its limits.
+        """Return the id of the container from which processes join the one of ``payload``, with the same
+        limits.
 
-        ``environment`` is that container's. Raises ProbeError.
+        ``environment`` is that container's. Raise ProbeError.
         """
         if not self._gate:
             theirs = payload.host

@@ -1,4 +1,4 @@
-"""A container that runs already: what it has and what it asks for then, traced from outside, unharmed."""
+"""Trace a container that already runs, from outside and without harm."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ ATTACHING = (Probe.EBPF, Probe.PTRACE, Probe.STRACE)
 
 
 class RunningSession(HostedSession):
-    """Signals that are for the command of a run are for us here: the container is another's."""
+    """A session in which signals end the trace, because the container belongs to somebody else."""
 
     def kill(self, number: int) -> None:
         """End the trace."""
         raise StopEarly
 
     def resize(self) -> None:
-        """Do nothing: its terminal is not ours."""
+        """Do nothing: the terminal belongs to somebody else."""
 
 
 def attach(
@@ -53,10 +53,11 @@ def attach(
     progress: Callable[[str], None] = lambda line: None,
     observe: Observer | None = None,
 ) -> Trace:
-    """Trace a running container until the steps are taken, it ends, or the user ends it; it goes on.
+    """Trace a running container until the steps are done, it ends, or the user ends the trace; it keeps
+    running.
 
-    Steps are workloads, requests, waits and times. Raises UsageError, ProbeError, WorkloadFailed,
-    Interrupted, TraceLost.
+    Steps are workloads, requests, waits and times. Raise UsageError, ProbeError, WorkloadFailed, Interrupted,
+    TraceLost.
     """
     wanted = check_steps(steps)
     if any(step.kind == "exec" or step.argument.startswith("exec:") for step in wanted):
@@ -97,7 +98,7 @@ def attach(
 
 
 def _without_mounts(observe: Observer, mounts: Sequence[str]) -> Observer:
-    """Return an observer without the paths of what is mounted: they are not the image's."""
+    """Return an observer without paths below mounts, which are not the image's."""
 
     def call(event: Event) -> None:
         if not any(event.path == mount or event.path.startswith(f"{mount}/") for mount in mounts):
@@ -121,7 +122,7 @@ def _running(client: APIClient, engine_object: EngineObject) -> Mapping[str, Any
 
 
 def _pids(client: APIClient, container: str, state: Mapping[str, Any]) -> list[int]:
-    """Return the container's processes, its first one first. Raises ProbeError when they are not here."""
+    """Return the container's processes, the first one first. Raise ProbeError if they are on another machine."""
     first = int(state["State"]["Pid"])
     if not proc.is_of_container(first, container):
         raise ProbeError(
@@ -147,7 +148,7 @@ def _request(engine_object: EngineObject, state: Mapping[str, Any]) -> Run:
 
 
 def _mounts(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what is not the container's own: not its volumes, which a container made from it gets too."""
+    """Return the mounts without the container's own volumes, which a container made from it gets, too."""
     mounts = [mount["Destination"] for mount in state.get("Mounts") or () if mount["Type"] != "volume"]
     tmpfs = (state.get("HostConfig") or {}).get("Tmpfs") or {}
     return tuple(sorted({*RUNTIME_MOUNTS, *mounts, *tmpfs}))

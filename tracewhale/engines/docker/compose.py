@@ -1,4 +1,4 @@
-"""A copy of a Compose project beside a traced service: brought up for each run, and taken down after it."""
+"""A copy of a Compose project beside a traced service, started for each run and removed after it."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ from tracewhale.errors import EngineError, TargetNotFound, UsageError, WorkloadF
 from tracewhale.running.compose import Composition, as_options, composition, overlaid, project_name
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
-"""Labels of what Compose makes."""
+"""Labels of the objects that Compose makes."""
 
 AWAITED_SECONDS = 120.0
-"""How long a service may take until what the traced one awaits of it holds, where the user does not say."""
+"""The default number of seconds in which a service must reach the condition that the traced one waits for."""
 LOOK_SECONDS = 0.3
 END_SECONDS = 5.0
-"""How long Compose may take to end that is told to, before it is killed."""
+"""Seconds that Compose has to end after a signal, before it is killed."""
 ROUNDS = 20
-"""How often is looked for what is left of a project: a request that was on its way may still make some."""
+"""The most searches for the rest of a project: a request in flight may still create objects."""
 LINES = 8
 
 
 @dataclass(frozen=True, slots=True)
 class ComposeProject:
-    """A copy of a project, resolved and ready: nothing of it runs but within ``running``."""
+    """A resolved copy of a project; its services run only within ``running``."""
 
     found: Composition
     command: tuple[str, ...]
@@ -53,10 +53,10 @@ class ComposeProject:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Bring up the other services, with new volumes and networks; take all down, whatever happens.
+        """Start the other services with new volumes and networks, and remove all of it at the end.
 
-        Raises EngineError where Compose fails, WorkloadFailed for a service that does not become what the
-        traced one awaits.
+        Raise EngineError if Compose fails, WorkloadFailed if a service does not reach the condition that the
+        traced one waits for.
         """
         found = self.found
         try:
@@ -73,7 +73,7 @@ class ComposeProject:
             run_to_end(partial(remove_project, self.client, found.project))
 
     def request(self, request: Request) -> Request:
-        """Return how Compose would run the service, with what the user gives beside it."""
+        """Return the request with which Compose would run the service, and the user's options on top of it."""
         found = self.found
         try:
             _compose(self.command, "up", "--no-start", found.service)
@@ -148,9 +148,9 @@ def open_project(
     seconds: float = 0.0,
     environ: Mapping[str, str] = os.environ,
 ) -> Iterator[ComposeProject]:
-    """Resolve Compose files and build the images that are missing.
+    """Resolve Compose files and build missing images.
 
-    Raises UsageError for files that Compose refuses or a service that they lack, EngineError without Compose.
+    Raise UsageError for files that Compose refuses or a service that they lack, EngineError without Compose.
     """
     for file in files:
         if not os.path.isfile(file):
@@ -184,7 +184,7 @@ def open_project(
 
 
 def find_compose(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
-    """Return the words that start Compose: the plugin of ``docker``, else ``docker-compose``."""
+    """Return the command of Compose: the plugin of ``docker``, else ``docker-compose``."""
     path = environ.get("PATH")
     if shutil.which("docker", path=path):
         asked = subprocess.run(
@@ -211,9 +211,9 @@ def _resolved(command: Sequence[str], files: Sequence[str]) -> Mapping[str, Any]
 
 
 def _compose(command: Sequence[str], *words: str) -> str:
-    """Run Compose to its end and return what it printed. Raises EngineError with its last lines.
+    """Run Compose to its end and return its output. Raise EngineError with its last lines.
 
-    It has a session of its own, so that a Ctrl-C is ours alone, and is ended before that is raised.
+    Compose gets its own session, so that only we receive a Ctrl-C; it is ended before that is raised.
     """
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
@@ -251,9 +251,9 @@ def _containers(client: APIClient, project: str, service: str = "") -> list[dict
 
 
 def remove_project(client: APIClient, project: str) -> None:
-    """Remove the containers, networks and volumes of a project, until a look finds none.
+    """Remove the containers, networks and volumes of a project, until a search finds none.
 
-    Not by Compose, which may have been ended in the middle of making them.
+    Compose itself is not used: it may have been ended while it created them.
     """
     label = {"label": f"{PROJECT}={project}"}
     raw = cast(Any, client)

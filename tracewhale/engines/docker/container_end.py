@@ -1,4 +1,4 @@
-"""How a container ended, as the engine remembers it: its status and its log."""
+"""How a container ended, as the engine recorded it: its status and its log."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tracewhale.engines.docker.target import inspect_container
 from tracewhale.tracing.events import Outcome
 
 LINES = 5000
-"""Lines of the log that are read: the last ones."""
+"""The most lines of the log that are read, from its end."""
 
 LOG_LIMIT = 4 << 20
-"""Bytes of each output that are kept: the last ones."""
+"""The most bytes that are kept of each output, from its end."""
 
 OVER = ("exited", "dead", "created")
-"""States of a container that runs no more; one that is ``created`` may have failed to start."""
+"""The states of a container that does not run; one that is ``created`` may have failed to start."""
 
 
 def ended_container(client: APIClient, identifier: str) -> EndedContainer | None:
-    """Return how a container ended; None for one that runs, and for one that nobody tried to start."""
+    """Return how a container ended; None if it runs, or if nobody tried to start it."""
     container = inspect_container(client, identifier)
     state = container["State"]
     refusal = str(state.get("Error") or "")
@@ -41,7 +41,7 @@ def ended_container(client: APIClient, identifier: str) -> EndedContainer | None
 
 
 def _log(client: APIClient, identifier: str, *, stdout: bool) -> bytes:
-    """Return one of the outputs in the log; empty where the log driver keeps none that can be read."""
+    """Return one output of the log, or empty if the log driver keeps nothing that can be read."""
     with api_errors(f"read the log of {identifier}"):
         pieces = cast(Any, client).logs(identifier, stdout=stdout, stderr=not stdout, tail=LINES)
     return bytes(pieces)[-LOG_LIMIT:]

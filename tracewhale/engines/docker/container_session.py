@@ -1,4 +1,4 @@
-"""A traced container while it runs: its streams, its agent, and what the engine says of it."""
+"""A traced container while it runs: its streams, its agent, and its state in the engine."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from tracewhale.running.session import READY_SECONDS, STDOUT, TargetProcess
 from tracewhale.tracing.host import proc
 
 QUIET_SECONDS = 2.0
-"""How long an agent may take to end that has told all and has nothing left to watch."""
+"""Seconds in which an agent must end that has sent everything and has nothing left to watch."""
 
 
 class ContainerSession(session.RunSession):
-    """One traced container, from before its start to after its end. ``entry`` is for its processes."""
+    """One traced container, from before its start to after its end. ``entry`` is the identity of its
+    processes."""
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class ContainerSession(session.RunSession):
         self.spawn(self._feeding)
 
     def watch(self) -> None:
-        """Have the container's end noticed."""
+        """Start watching for the container's end."""
         self.spawn(self._await_end)
 
     def begin(self, ports: Sequence[int]) -> None:
@@ -103,12 +104,12 @@ class ContainerSession(session.RunSession):
         self.spawn(lambda: self._collect(agent))
 
     def inspect(self) -> dict[str, Any]:
-        """Return what ``docker inspect`` says of the container now."""
+        """Return the result of ``docker inspect`` for the container now."""
         with api_errors("inspect the container"):
             return cast("dict[str, Any]", cast(Any, self.client).inspect_container(self.container))
 
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
-        """Run another process in the container, traced; returns it with its exit status."""
+        """Run another process in the container, traced, and return it with its exit status."""
         process = self.entering()
         gate, words, environment = self.joining(argv, self.entry, "")
         identifier, attached = execute(self.client, gate, words, environment=environment)
@@ -129,8 +130,8 @@ class ContainerSession(session.RunSession):
             self.wait(lambda: False, 0.05)
 
     def listening(self) -> set[int]:
-        """Return also ports that the image does not name, if the network is its own and the engine
-        is here."""
+        """Return the ports of the image, and those that it does not name if the network is the container's
+        own and the engine is on this machine."""
         ports = super().listening()
         pid = int(self.state["State"]["Pid"])
         shared = str(self.state["HostConfig"]["NetworkMode"]).startswith(("host", "container:"))
@@ -141,7 +142,8 @@ class ContainerSession(session.RunSession):
     def joining(
         self, argv: Sequence[str], entry: EntrySpec, workdir: str
     ) -> tuple[str, list[str], list[str]]:
-        """Return what starts a process that joins the container: a container's id, words and environment."""
+        """Return a container's id, the words and the environment that start a process that joins the
+        container."""
         assert self.probes is not None
         config = self.state["Config"]
         environment = [f"HOSTNAME={config.get('Hostname', '')}", *(config.get("Env") or ())]
@@ -151,7 +153,7 @@ class ContainerSession(session.RunSession):
         return gate, entry.arguments(self.token, argv, program=PROGRAM, options=options), environment
 
     def pid_of_exec(self, identifier: str) -> int:
-        """Wait until an exec is started; return its process, 0 for one that was never seen to run."""
+        """Wait until an exec is started, and return its process id, 0 if it was never seen to run."""
         deadline = time.monotonic() + READY_SECONDS
         while not (answer := self._inspect_exec(identifier))["Pid"] and time.monotonic() < deadline:
             if answer["ExitCode"] is not None and not answer["Running"]:
@@ -168,7 +170,7 @@ class ContainerSession(session.RunSession):
             return cast("dict[str, Any]", cast(Any, self.client).exec_inspect(identifier))
 
     def tell_agent(self, line: str) -> bool:
-        """Give the agent an order; whether there is an agent."""
+        """Give the agent an order, and return whether there is an agent."""
         try:
             if self._agent is not None:
                 self._agent.write(line.encode() + b"\n")
@@ -182,12 +184,12 @@ class ContainerSession(session.RunSession):
         return proc.status(pid) if proc.is_of_container(pid, self.container) else ""
 
     def drain(self) -> None:
-        """Wait, after the command's end, for the rest of its output and of the agent's events."""
+        """Wait after the command's end for the rest of its output and of the agent's events."""
         self.await_output(self.command)
         self.finish_agent()
 
     def finish_agent(self) -> None:
-        """Wait for the rest of the agent's events. Raises TraceLost when it does not answer."""
+        """Wait for the rest of the agent's events. Raise TraceLost if the agent does not answer."""
         reports = self.reports
         if self.tell_agent("c") and not self.wait(
             lambda: self.reports > reports or self.agent_ended, self.answer_seconds
@@ -201,7 +203,7 @@ class ContainerSession(session.RunSession):
                 self.wait(lambda: self.agent_ended)
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         self.handle.connect(None)
         for attached in self._open:
             attached.close()

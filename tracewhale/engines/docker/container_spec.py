@@ -15,7 +15,7 @@ from tracewhale.running.run import Run, argv_of, command_words, environment_of
 PROBE_DIRECTORY = "/.tracewhale"
 PROBE = f"{PROBE_DIRECTORY}/probe"
 DOCKER_INIT = "/sbin/docker-init"
-"""Where the engine mounts its init for ``--init``."""
+"""The path at which the engine mounts its init for ``--init``."""
 
 # Of a container that is the target: what changes what a program sees, which ports, restarts and logs do not.
 KEPT_OF_HOST_CONFIG = (
@@ -29,11 +29,11 @@ KEPT_OF_HOST_CONFIG = (
 
 @dataclass(frozen=True, slots=True)
 class CreatePayload:
-    """The body of POST /containers/create, and what follows from it.
+    """The body of POST /containers/create, and values derived from it.
 
     ``config`` is the body without ``host`` (its HostConfig). ``argv`` are the words that are executed,
-    ``copied`` the destinations of volumes that are to be filled from a container that is the target,
-    ``init`` whether the engine's init is to be PID 1.
+    ``copied`` the destinations of volumes to fill from a container that is the target, ``init`` whether the
+    engine's init is PID 1.
     """
 
     config: Mapping[str, Any]
@@ -52,9 +52,9 @@ class CreatePayload:
 class EntrySpec:
     """The identity that a process in a traced container takes on: the same for the command and for an exec.
 
-    ``capabilities`` are those of the untraced container, as a mask; ``added`` those that only the traced one
-    has, as far as the probe must refuse what the engine's seccomp profile allows for their sake. ``home`` is
-    what HOME becomes, empty to leave it. ``door`` is the option before the token by which who traces it knows
+    ``capabilities`` is the mask of the untraced container, ``added`` the mask of those that only the traced
+    one has and whose calls the probe must refuse, although the engine's seccomp profile allows them. ``home``
+    is the value of HOME, empty to leave it. ``door`` is the option before the token by which the tracer knows
     the process.
     """
 
@@ -69,7 +69,7 @@ class EntrySpec:
     ) -> list[str]:
         """Return the words that start the probe, which executes ``argv``.
 
-        ``options`` are more options of ``probe init``, ``program`` is where the probe is.
+        ``options`` are more options of ``probe init``; ``program`` is the path of the probe.
         """
         who = self.identity
         words = [program, "init", self.door, token, *options, "--uid", str(who.uid), "--gid", str(who.gid)]
@@ -83,8 +83,7 @@ class EntrySpec:
 
 
 def untraced_spec(run: Run) -> CreatePayload:
-    """Return the container exactly as ``docker run`` with these options would create it. Raises
-    EmptyImage."""
+    """Return the container exactly as ``docker run`` with these options would create it. Raise EmptyImage."""
     options = run.options
     argv = argv_of(run)
     entrypoint, command = command_words(run)
@@ -128,10 +127,11 @@ def endpoint(network: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own_hostname(run: Run) -> bool:
-    """Return whether a container that is the target was given its host name, not the beginning of its id.
+    """Return whether a container that is the target was given its host name, which is not the beginning of
+    its id.
 
-    With the network of another container or the host's own name it says theirs, which the engine refuses
-    to be given.
+    With the network of another container or of the host, the name is theirs, and the engine refuses it as an
+    option.
     """
     hostname = (run.base.get("Config") or {}).get("Hostname") or ""
     host = run.base.get("HostConfig") or {}
@@ -169,7 +169,7 @@ def _host(run: Run) -> dict[str, Any]:
 
 
 def _security(base: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Return options of the same kind replace the container's own."""
+    """Return security options; the user's replace the container's of the same kind."""
     kinds = {option.partition("=")[0] for option in options}
     return [option for option in base if option.partition("=")[0] not in kinds] + list(options)
 
@@ -187,10 +187,10 @@ def _ports(options: RunOptions) -> dict[str, list[dict[str, str]]]:
 
 
 def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
-    """Return the mounts' part of HostConfig, ``Volumes``, and the destinations of volumes to be filled.
+    """Return the mounts' part of HostConfig, ``Volumes``, and the destinations of volumes to fill.
 
-    A container's own bind mounts come in read-only, its volumes as anonymous ones that take a copy;
-    what the user mounts at the same place replaces them.
+    A container's own bind mounts are read-only, its volumes become anonymous ones with a copy; the user's
+    mount at the same place replaces them.
     """
     options = run.options
     taken = {destination_of(each) for each in options.volumes} | {
@@ -230,8 +230,7 @@ def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
 
 
 def fill_volumes(payload: CreatePayload, volumes: Mapping[str, str]) -> CreatePayload:
-    """Return the payload with these volumes, names by destination, where it has those that are to be
-    filled."""
+    """Return the payload with these volumes (names by destination) at the destinations to fill."""
     mounts = [
         {**mount, "Source": volumes[mount["Target"]]} if mount["Target"] in volumes else mount
         for mount in payload.host.get("Mounts") or ()
@@ -257,9 +256,10 @@ def traced_spec(
     door: str = "--agent",
     impossible: frozenset[str] = frozenset(),
 ) -> tuple[CreatePayload, EntrySpec]:
-    """Return the traced container, and what its processes must become to be what the untraced one's are.
+    """Return the traced container, and the identity that its processes must take on to equal the untraced
+    one's.
 
-    ``impossible`` are capabilities that the engine lacks itself. With ALL the engine leaves them out for a
+    ``impossible`` are capabilities that the engine itself lacks. With ALL the engine leaves them out for a
     user who gets none anyway; the traced container begins as root, who would have to get them.
     """
     host = dict(payload.host)
@@ -292,16 +292,14 @@ def traced_spec(
 
 
 def init_path(payload: CreatePayload) -> str:
-    """Return where the engine's init is put into a traced container: as process 1 it must be under the
-    filter too,
-    so that its user and capabilities are the untraced one's, which they are not when the engine starts it.
-    """
+    """Return the path of the engine's init in a traced container. As process 1 it must be under the filter,
+    too, so that it has the untraced one's user and capabilities, which it lacks if the engine starts it."""
     return f"{PROBE_DIRECTORY}/docker-init" if payload.host.get("ReadonlyRootfs") else DOCKER_INIT
 
 
 def _widened_security(options: Sequence[str], capabilities: frozenset[str]) -> tuple[list[str], bool]:
-    """Return security options for the traced container, and whether the probe must refuse what the caps
-    allow."""
+    """Return the security options of the traced container, and whether the probe must refuse the calls that
+    its added capabilities allow."""
     widened_options, deny_added = [], True
     for option in options:
         name, _, value = option.partition("=")

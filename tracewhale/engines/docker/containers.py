@@ -1,4 +1,4 @@
-"""Containers that exist for a while: created, spoken to, and always removed."""
+"""Temporary containers: created, used, and always removed."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from tracewhale.rootfs.served_tree import ServedTree
 from tracewhale.rootfs.tree import Tree, View
 
 LABEL = "tracewhale.run"
-"""On everything that we make in the engine: the token of the run that made it."""
+"""The label on every object that we make in the engine; its value is the token of the run."""
 
 
 def token() -> str:
-    """Return a name that no other run has."""
+    """Return a unique name."""
     return secrets.token_hex(8)
 
 
 @contextmanager
 def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[str]:
-    """Yield a container's id, created but not started; removed with its anonymous volumes whatever happens.
+    """Yield a container's id, created but not started; it is removed with its anonymous volumes at the end.
 
-    A named volume that did not exist before goes too, so that the next run finds what this one found.
+    A named volume that did not exist before is removed, too, so that the next run starts as this one did.
     """
     # The name is chosen here: what was created can be removed even when the engine's answer never came.
     name = f"tracewhale-{token()}"
@@ -75,7 +75,7 @@ def connect_network(client: APIClient, identifier: str, network: Mapping[str, An
 
 
 def remove(client: APIClient, name: str) -> None:
-    """Remove a container, running or not, with its anonymous volumes; one that is gone is no error."""
+    """Remove a container, running or not, with its anonymous volumes. Do nothing if it does not exist."""
     with api_errors("remove the container"):
         try:
             client.remove_container(name, v=True, force=True)
@@ -110,8 +110,8 @@ def _remove_volume(client: APIClient, volume: str) -> None:
 
 
 def archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:
-    """Return a tar archive of files owned by root, their directories before them: name to contents and
-    mode."""
+    """Return a tar archive of files owned by root, given by name with contents and mode, after their
+    directories."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name, (contents, mode) in files.items():
@@ -124,7 +124,8 @@ def archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:
 def put_files(
     client: APIClient, identifier: str, files: Mapping[str, tuple[bytes, int]], into: str = "/"
 ) -> None:
-    """Write files into a container through the archive API: no bind mount, so the engine may be anywhere."""
+    """Write files into a container through the archive API, without a bind mount, so the engine may be
+    remote."""
     with api_errors("copy into the container"):
         client.put_archive(identifier, into, archive(files))
 
@@ -132,7 +133,8 @@ def put_files(
 def put_programs(
     client: APIClient, identifier: str, programs: Mapping[str, bytes], *, volume: bool = False
 ) -> None:
-    """Write executable files, by absolute path; ``volume`` tells that all are in our directory, a volume."""
+    """Write executable files by absolute path; ``volume`` says that all are in our directory, which is a
+    volume."""
     directory = PROBE_DIRECTORY if volume else "/"
     files = {path.removeprefix(directory).lstrip("/"): (program, 0o755) for path, program in programs.items()}
     put_files(client, identifier, files, directory)
@@ -142,10 +144,11 @@ def put_programs(
 def copied_volumes(
     client: APIClient, image: str, source: str, destinations: Sequence[str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
-    """Yield volumes with a copy of what another container's have at the same paths, streamed through here.
+    """Yield volumes with a copy of another container's volumes at the same paths, streamed through this
+    machine.
 
-    They belong to a container made from ``image`` that never starts: its id, and by destination the
-    volumes' names. Nothing is made where there are no destinations.
+    They belong to a container made from ``image`` that never starts. Yield its id, and the volumes' names by
+    destination. Create nothing if there are no destinations.
     """
     if not destinations:
         yield "", {}
@@ -172,10 +175,10 @@ def copied_volumes(
 def serve_files(
     client: APIClient, image: str, probe: bytes, *, bare: bool = True, init: bool = False
 ) -> Iterator[Tree]:
-    """Yield the probe's file server in a container of its own, made from the image; ``bare``: without its
-    mounts.
+    """Yield the probe's file server in its own container, made from the image; with ``bare``, without the
+    image's mounts.
 
-    ``init`` has the engine mount its docker-init there.
+    With ``init``, the engine mounts its docker-init there.
     """
     payload = CreatePayload(
         config={
@@ -214,8 +217,8 @@ def serve_files(
 
 
 def docker_init(client: APIClient, image: str, probe: bytes) -> bytes:
-    """Return the engine's own init (``--init``), read where the engine mounts it. Raises EngineError
-    without one."""
+    """Return the engine's own init (``--init``), read from the path at which the engine mounts it. Raise
+    EngineError if the engine has none."""
     with serve_files(client, image, probe, bare=False, init=True) as tree:
         entry = View(tree).resolve(DOCKER_INIT).entry
         (program,) = tree.read([(entry.path, 0, -1)]) if entry else [None]

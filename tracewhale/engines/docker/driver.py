@@ -1,4 +1,4 @@
-"""Run a command in a traced container, drive it, and tell all that it asked for."""
+"""Run a command in a traced container, drive it, and collect the paths that it requested."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ from tracewhale.running.stopping import DEFAULT_POLICY, StopPolicy
 from tracewhale.tracing.events import Outcome, Step, Trace
 
 DOORS = dict.fromkeys(Probe, "--hold") | {Probe.SECCOMP: "--agent", Probe.PTRACE: "--hold-traced"}
-"""How `probe init` is told who traces what it executes."""
+"""The option of `probe init` that says which probe traces the command."""
 
 SIGNALS = range(129, 193)
-"""Exit statuses that tell of a signal: 128 + its number."""
+"""Exit statuses that mean a signal: 128 + its number."""
 
 
 def trace(
@@ -69,15 +69,15 @@ def trace(
     changes: tuple[str, ...] = (),
     stopping: StopPolicy = DEFAULT_POLICY,
 ) -> RunResult:
-    """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
+    """Run ``run`` under the probe, and return the requested paths, the command's end and its output.
 
-    ``tree`` is the file system of ``run.image`` (for its user data base); ``probe`` the probe's binary for
-    the engine's architecture; ``steps`` drive the target, in order, of kind ``workload``, ``exec`` or
-    ``for`` (others are ignored: the image's health check always runs, last). ``environment`` is added to
-    that of a workload. With no steps the run ends when the command does. ``kind`` is which probe watches.
+    ``tree`` is the file system of ``run.image`` (for its user database), ``probe`` the probe's binary for the
+    engine's architecture, ``kind`` the probe that watches. ``steps`` drive the target in order; the image's
+    health check always runs, last. ``environment`` is added to that of a workload. Without steps the run ends
+    with the command.
 
-    A run that fails has a trace, too. Raises UsageError, EmptyImage, CommandNotFound, TraceLost, ProbeError,
-    Interrupted, EngineError; whatever happens, no container or volume is left.
+    A run that fails has a trace, too. Raise UsageError, EmptyImage, CommandNotFound, TraceLost, ProbeError,
+    Interrupted, EngineError. In every case no container or volume is left.
     """
     wanted = check_steps(steps)
     began = time.monotonic()
@@ -152,7 +152,7 @@ def _drive(
     progress: Callable[[str], None],
     environment: Mapping[str, str],
 ) -> Ending:
-    """Start the command, drive it, and wait until all that it asked for is here."""
+    """Start the command, drive it, and wait for the end of its trace."""
     options = run.options
     session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
     exposed = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
@@ -176,7 +176,7 @@ def _drive(
 
 
 def _health(run: Run) -> Mapping[str, Any]:
-    """Return a configuration that says how the run is found healthy: the image's, or a Compose file's."""
+    """Return the configuration of the health check: the image's, or a Compose file's."""
     own = run.base.get("Healthcheck")
     return {**run.config, "Healthcheck": own} if own else run.config
 
@@ -196,7 +196,8 @@ def _outcome(session: ContainerSession, kind: Probe, *, stopped: bool) -> Outcom
 
 
 def _check_end(session: ContainerSession, payload: CreatePayload) -> None:
-    """Raises CommandKilled for a death that nobody asked for, CommandNotFound when init found nothing."""
+    """Raise CommandKilled if a signal ended the command and we did not send it, CommandNotFound if init found
+    no program."""
     status, word = session.status or 0, payload.argv[0]
     if status in SIGNALS and status - 128 not in session.signalled:
         raise kill_error(word, status, out_of_memory=bool(session.inspect()["State"].get("OOMKilled")))
@@ -211,7 +212,8 @@ def service_of(
     check: HealthCheck | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Service:
-    """Return what steps know of a container that runs; ``environment`` is added to that of a workload."""
+    """Return the service of a running container, as steps use it; ``environment`` is added to that of a
+    workload."""
     addresses = addresses_of(session.state)
     address = addresses[0] if addresses else "127.0.0.1"
     own = {"TRACEWHALE_CONTAINER": session.container, "TRACEWHALE_IP": address}
@@ -219,7 +221,7 @@ def service_of(
 
 
 def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the container's addresses: IPv4 ones first."""
+    """Return the container's addresses, IPv4 first."""
     networks = (state.get("NetworkSettings") or {}).get("Networks") or {}
     addresses = [network.get("IPAddress") for network in networks.values()]
     addresses += [network.get("GlobalIPv6Address") for network in networks.values()]
@@ -230,10 +232,10 @@ RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/
 
 
 def mounts_of(payload: CreatePayload) -> tuple[str, ...]:
-    """Return paths in the container that are not the image's: what the engine, the user and we mounted there.
+    """Return the paths in the container at which the engine, the user or we mounted something.
 
-    Anonymous volumes are left out, for the engine fills them from the image; a container's own are too,
-    for a container that is made from the new image gets them so.
+    Anonymous volumes are left out, because the engine fills them from the image; so are a container's own
+    volumes, because a container made from the new image gets them, too.
     """
     host = payload.host
     binds = [mount.split(":")[1] for mount in host.get("Binds") or ()]

@@ -1,4 +1,4 @@
-"""The Docker engine: where it is, what it knows by a name, and what its errors mean."""
+"""The Docker engine: how to reach it, its objects by name, and the meaning of its errors."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ from tracewhale.errors import (
 from tracewhale.platforms import matches, runs
 
 NEWEST_API = (1, 44)
-"""The newest version of the engine's API that we were written for; older and newer engines both speak it."""
+"""The newest supported version of the engine's API; older and newer engines both speak it."""
 
 BROKEN = (requests.RequestException, urllib3.exceptions.HTTPError)
 """Exceptions of a connection that fails or breaks, besides the SDK's own."""
 
 CONNECT_SECONDS = 15
 ANSWER_SECONDS = 900
-"""How long one answer may take: a commit or a load of some gigabytes on a slow disk."""
+"""Seconds that one answer may take: a commit or a load of some gigabytes on a slow disk."""
 
 START_HINT = (
     "Start it (`sudo systemctl start docker`, or Docker Desktop), or point to another one with DOCKER_HOST "
@@ -52,10 +52,10 @@ START_HINT = (
 
 @dataclass(frozen=True, slots=True)
 class EngineObject:
-    """An image or a container of that name.
+    """An image or a container, found by name.
 
-    ``image`` is the image's identity (``sha256:...``; that of a container's own image), ``container`` the
-    full id of a container, empty for an image, ``note`` how a choice was made, if there was one.
+    ``image`` is the image's identity (``sha256:...``; for a container that of its image), ``container`` the
+    full id of a container, empty for an image, ``note`` says how a choice was made, if there was one.
     """
 
     name: str
@@ -67,7 +67,7 @@ class EngineObject:
 def connect(environ: Mapping[str, str] = os.environ) -> APIClient:
     """Return a client of the engine that DOCKER_HOST, the current context or the default socket points to.
 
-    Raises EngineError, which says how to start one or point to one.
+    Raise EngineError, which says how to start an engine or point to one.
     """
     where: dict[str, Any] = {}
     context = environ.get("DOCKER_CONTEXT", "")
@@ -93,7 +93,7 @@ def connect(environ: Mapping[str, str] = os.environ) -> APIClient:
 
 
 def _reach(url: str) -> None:
-    """Connect to a local socket and let go: the SDK leaves its own open when that fails. Raises OSError."""
+    """Connect to a local socket and close it: the SDK leaves its own open if that fails. Raise OSError."""
     scheme, _, path = url.partition("://")
     if scheme in ("unix", "http+unix"):
         with closing(socket.socket(socket.AF_UNIX)) as local:
@@ -102,8 +102,8 @@ def _reach(url: str) -> None:
 
 
 def _api_version(server: Mapping[str, Any]) -> str:
-    """Return the version both sides speak: ours, or the server's newest or oldest when those do not reach
-    it."""
+    """Return the version that both sides speak: ours, or the server's newest or oldest if ours is out of its
+    range."""
 
     def parse(text: object) -> tuple[int, ...]:
         return tuple(int(part) for part in str(text).split("."))
@@ -113,7 +113,7 @@ def _api_version(server: Mapping[str, Any]) -> str:
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Return whether an exception of that kind stands anywhere in the chain that led to this one."""
+    """Return whether an exception of that kind is in the chain of causes of this one."""
     seen: list[BaseException] = []
     while error is not None and error not in seen:
         if isinstance(error, kind) or any(isinstance(arg, kind) for arg in error.args):
@@ -126,7 +126,7 @@ def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
 
 @contextmanager
 def api_errors(doing: str) -> Iterator[None]:
-    """Yield the one place where what the SDK raises becomes ours; ``doing`` completes "Docker could not"."""
+    """Turn exceptions of the SDK into ours; ``doing`` completes "Docker could not"."""
     try:
         yield
     except APIError as error:
@@ -144,7 +144,7 @@ def api_errors(doing: str) -> Iterator[None]:
 
 
 def post(client: APIClient, path: str, **how: Any) -> requests.Response:
-    """Send a POST to the engine, for requests whose SDK method gives no access to the connection."""
+    """Send a POST to the engine, for requests that the SDK offers without access to the connection."""
     raw: Any = client
     response: requests.Response = raw.post(raw._url(path), stream=True, **how)
     raw._raise_for_status(response)
@@ -154,10 +154,10 @@ def post(client: APIClient, path: str, **how: Any) -> requests.Response:
 def find(
     client: APIClient, name: str, *, platform: str = "", progress: Callable[[str], None] = lambda line: None
 ) -> EngineObject:
-    """Return the image or container that ``name`` means; a missing image is pulled as ``docker run`` does.
+    """Return the image or container called ``name``; pull a missing image as ``docker run`` does.
 
-    An exact name or id is preferred to the beginning of an id, and then an image to a container.
-    Raises TargetNotFound (also when ids of several begin so), PlatformMismatch, EmptyImage, EngineError.
+    An exact name or id takes precedence over the beginning of an id, and then an image over a container.
+    Raise TargetNotFound (also if several ids begin so), PlatformMismatch, EmptyImage, EngineError.
     """
     if not name.strip():
         raise TargetNotFound("There is no image or container without a name.")
@@ -186,8 +186,7 @@ def find(
 
 
 def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:
-    """Return whether a name is one of the image's own names or its whole identity, not the beginning of
-    it."""
+    """Return whether a name is one of the image's own names or its whole id, and not the beginning of the id."""
     references = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
     return name in (image["Id"], image["Id"].removeprefix("sha256:")) or normalize(name) in {
         normalize(reference) for reference in references
@@ -195,14 +194,14 @@ def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:
 
 
 def container_is_exact(name: str, container: Mapping[str, Any]) -> bool:
-    """Return whether a name is the container's own name or its whole id, not the beginning of it."""
+    """Return whether a name is the container's own name or its whole id, and not the beginning of the id."""
     return name.lstrip("/") in (container["Id"], container["Name"].lstrip("/"))
 
 
 def can_be_an_image(name: str) -> bool:
-    """Return whether a name can be an image's or the beginning of its id: only then the engine may be asked.
+    """Return whether a name can be an image's or the beginning of its id, so that the engine may be asked.
 
-    It becomes part of a URL's path, in which ``a/../b`` is ``b``.
+    The name becomes part of a URL's path, in which ``a/../b`` means ``b``.
     """
     return normalize(name) is not None or bool(re.fullmatch(r"(sha256:)?[0-9a-f]{1,64}", name))
 
@@ -237,9 +236,10 @@ def _lookup(inspect: Callable[[str], Any], name: str, kind: str) -> dict[str, An
 def _pull(
     client: APIClient, name: str, platform: str, progress: Callable[[str], None], other: str
 ) -> dict[str, Any]:
-    """Pull an image as ``docker run`` does; ``other`` is the platform of the one that is here, if one is.
+    """Pull an image as ``docker run`` does; ``other`` is the platform of a local image of that name, if there
+    is one.
 
-    Raises TargetNotFound with the reason, PlatformMismatch.
+    Raise TargetNotFound with the reason, PlatformMismatch.
     """
     reference = normalize(name)
     if reference is None or re.fullmatch(r"(sha256:)?[0-9a-f]{64}", name):
@@ -263,7 +263,7 @@ def _pull(
 
 
 def similar(client: APIClient, name: str) -> str:
-    """Return the name of an image or container here that is spelled almost like this one, or nothing."""
+    """Return the name of a local image or container that is spelled almost like this one, or an empty string."""
     with suppress(DockerException):
         images = cast("list[dict[str, Any]]", client.images())
         containers = cast("list[dict[str, Any]]", client.containers(all=True))
@@ -287,7 +287,7 @@ def _not_found(client: APIClient, name: str, platform: str, other: str, words: s
 
 
 def inspect_image(client: APIClient, image: str) -> dict[str, Any]:
-    """Return what ``docker image inspect`` says: ``Id``, ``Config``, ``RootFS``, ``Architecture``,
+    """Return the result of ``docker image inspect``: ``Id``, ``Config``, ``RootFS``, ``Architecture``,
     ``Size``, ..."""
     if not can_be_an_image(image):
         raise TargetNotFound(f"There is no image {image!r}.", SHOWS)
@@ -301,9 +301,9 @@ def image_config(client: APIClient, image: str) -> dict[str, Any]:
 
 
 def load(client: APIClient, archive: Iterable[bytes]) -> str:
-    """Load a docker archive (the chunks of a tar stream); returns the image's identity.
+    """Load a docker archive (the chunks of a tar stream), and return the image's id.
 
-    Raises EngineError, NoSpace, and whatever ``archive`` raises.
+    Raise EngineError, NoSpace, and the errors of ``archive``.
     """
     loaded = ""
     with api_errors("load the image"):
@@ -328,7 +328,7 @@ def tag(client: APIClient, image: str, name: str) -> None:
 
 
 def remove_image(client: APIClient, image: str) -> None:
-    """Remove an image that we made; one that is gone, named or used by somebody is left alone."""
+    """Remove an image that we made. Do nothing if it is gone, has a name, or is in use."""
     try:
         cast(Any, client).remove_image(image)
     except APIError as error:

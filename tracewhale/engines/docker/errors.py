@@ -20,7 +20,7 @@ _REQUESTED = (
     r"error setting rlimit|seccomp filter .*too many open files|are mounting a directory onto a file|"
     r"lstat \S+: not a directory"
 )
-"""Complaints about what was asked for to which the engine gives a status as if it had failed itself."""
+"""Patterns of complaints about a request that the engine reports with the status of its own failures."""
 
 _MEANINGS: tuple[tuple[str, type[TraceWhaleError], str], ...] = (
     (
@@ -46,8 +46,8 @@ _MEANINGS: tuple[tuple[str, type[TraceWhaleError], str], ...] = (
 
 
 def api_error(doing: str, status: int, explanation: str) -> TraceWhaleError:
-    """Return our error for the engine's answer, an HTTP status and words; ``doing`` completes "Docker
-    could not"."""
+    """Return our error for the engine's answer: an HTTP status and a text. ``doing`` completes "Docker could
+    not"."""
     words = _NOISE.sub("", " ".join(explanation.split()).rstrip(".")).strip()
     kind: type[TraceWhaleError] = UsageError if status == 400 else EngineError
     hint = ""

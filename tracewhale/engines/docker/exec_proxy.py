@@ -1,9 +1,11 @@
-"""The engine as a workload sees it: ``docker exec`` into the traced container goes the way of ``--exec``.
+"""A proxy of the engine's socket for workloads: ``docker exec`` into the traced container works like
+``--exec``.
 
-The container was created with what the probe needs, so the engine itself would give a process that it starts
-there more than the target has. A workload's DOCKER_HOST leads here: everything is passed on, but the request
-that makes an exec in the traced container, which becomes one in the gate (agent_container.py), and those that
-would start that container again, which are refused: the target may have replaced the probe in it.
+The container was created with the capabilities that the probe needs, so the engine itself would give a new
+process there more than the target has. A workload's DOCKER_HOST points to this proxy. It passes every request
+on, with two exceptions: an exec in the traced container is created in the gate (agent_container.py), and a
+request that would start that container again is refused, because the target may have replaced the probe in
+it.
 """
 
 from __future__ import annotations
@@ -31,20 +33,20 @@ _CHECKED = re.compile(
 
 Answer = tuple[int, Mapping[str, Any]]
 Answering = Callable[[str, str, Mapping[str, Any]], Answer | None]
-"""Answers for a container's name, what is to be done with it and the request (of an exec: Engine API,
-ExecConfig), or leaves it to the engine."""
+"""Answers a request on a container (name, action and body; for an exec, an ExecConfig of the Engine API), or
+returns None to pass it on."""
 LENGTH_REQUIRED: Answer = (411, {"message": "TraceWhale needs to know the length of an exec's request."})
 
 
 def engine_socket(client: APIClient) -> str:
-    """Return the path of the engine's socket, or an empty string for an engine that has none here."""
+    """Return the path of the engine's socket, or an empty string if the engine has none on this machine."""
     adapter: Any = getattr(client, "_custom_adapter", None)
     return str(getattr(adapter, "socket_path", ""))
 
 
 @contextmanager
 def exec_proxy(engine: str, answering: Answering) -> Iterator[str]:
-    """Yield what DOCKER_HOST becomes for a workload. ``engine`` is the path of the engine's socket."""
+    """Yield the value of DOCKER_HOST for a workload. ``engine`` is the path of the engine's socket."""
     with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
         path = os.path.join(directory, "docker.sock")
         with socket.socket(socket.AF_UNIX) as server:
@@ -66,7 +68,7 @@ def _serve(server: socket.socket, engine: str, answering: Answering) -> None:
 
 
 def _pass_on(client: socket.socket, engine: str, answering: Answering) -> None:
-    """Relay one connection. Its requests come one after the other, each after the answer to the last."""
+    """Relay one connection: its requests one after the other, each after the answer to the one before."""
     with client, socket.socket(socket.AF_UNIX) as upstream, suppress(OSError, ValueError):
         upstream.connect(engine)
         copying = threading.Thread(target=_copy, args=(upstream, client), daemon=True)

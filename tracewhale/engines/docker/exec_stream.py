@@ -17,13 +17,13 @@ from tracewhale.running.session import CHUNK, STDOUT
 
 _HEADER = struct.Struct(">BxxxL")
 PIECE = 1 << 18
-"""Bytes taken from the connection at once: of the image's files there may be many."""
+"""The most bytes taken from the connection at once."""
 
 
 def demultiplex(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Yield the bytes of both streams as they come, out of frames that may be cut anywhere.
+    """Yield the bytes of both streams as they come, from frames that may be split anywhere.
 
-    A frame has a header, of which the first byte names the stream and the last four are the size.
+    The first byte of a frame's header names the stream, the last four are the size.
     """
     header, stream, remaining = b"", STDOUT, 0
     for piece in pieces:
@@ -44,9 +44,9 @@ def demultiplex(pieces: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 class AttachedStream:
-    """Both directions of one connection. ``terminal`` tells that output is not multiplexed.
+    """Both directions of one connection. ``terminal`` says that output is not multiplexed.
 
-    Reading and writing may be done by different threads; ``close`` wakes a reader that waits.
+    Different threads may read and write; ``close`` wakes a blocked reader.
     """
 
     def __init__(self, response: requests.Response, *, terminal: bool = False) -> None:
@@ -61,7 +61,7 @@ class AttachedStream:
         self._terminal = terminal
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
-        """Yield output as it comes, as (STDOUT or STDERR, bytes), to its end."""
+        """Yield output as it comes, as pairs of STDOUT or STDERR and bytes, until its end."""
         pieces = iter(self._read, b"")
         yield from ((STDOUT, piece) for piece in pieces) if self._terminal else demultiplex(pieces)
 
@@ -72,16 +72,16 @@ class AttachedStream:
             return b""
 
     def write(self, data: bytes) -> None:
-        """Write to the process's standard input. Raises OSError (EPIPE) when it is gone."""
+        """Write to the process's standard input. Raise OSError (EPIPE) if it is closed."""
         self._socket.sendall(data)
 
     def close_write(self) -> None:
-        """End of its standard input."""
+        """Close the process's standard input."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Let go of the connection; whoever waits to read sees its end."""
+        """Close the connection; a blocked reader gets its end."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._response.close()
@@ -133,7 +133,7 @@ def _hijack(client: APIClient, path: str, **how: Any) -> requests.Response:
 
 
 def attach(client: APIClient, container: str, *, stdin: bool, terminal: bool = False) -> AttachedStream:
-    """Attach to a container's main process; to be done before it starts, so that nothing is missed."""
+    """Attach to a container's main process, before it starts, so that no output is missed."""
     params = {"stream": 1, "stdout": 1, "stderr": 1, "stdin": int(stdin)}
     with api_errors("attach to the container"):
         return AttachedStream(
@@ -144,7 +144,7 @@ def attach(client: APIClient, container: str, *, stdin: bool, terminal: bool = F
 def execute(
     client: APIClient, container: str, argv: list[str], *, environment: list[str] | None = None
 ) -> tuple[str, AttachedStream]:
-    """Start another process in a running container, attached to it; returns the exec's id too."""
+    """Start another process in a running container, attached to it, and return it with the exec's id."""
     with api_errors(f"execute {argv[0]} in the container"):
         created = client.exec_create(container, argv, stdout=True, stderr=True, environment=environment)
         answer = _hijack(client, f"/exec/{created['Id']}/start", json={"Tty": False, "Detach": False})

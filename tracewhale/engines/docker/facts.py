@@ -21,7 +21,7 @@ from tracewhale.running.capabilities import NAMES
 
 
 def facts(client: APIClient) -> Facts:
-    """Return the facts for an engine. Raises EngineError."""
+    """Return the facts for an engine. Raise EngineError."""
     with api_errors("ask the engine about itself"):
         info = client.info()
     return Facts(
@@ -37,7 +37,7 @@ def facts(client: APIClient) -> Facts:
 
 
 def engine_name(client: APIClient) -> str:
-    """Return what the engine calls itself: Docker, or Podman with Docker's interface."""
+    """Return the engine's name for itself: Docker, or Podman with Docker's interface."""
     with api_errors("ask the engine about itself"):
         components = client.version().get("Components") or ()
     names = [str(component.get("Name", "")) for component in components]
@@ -45,15 +45,15 @@ def engine_name(client: APIClient) -> str:
 
 
 def _is_here(client: APIClient, info: Mapping[str, Any]) -> bool:
-    """Return whether the engine may be on this machine. That it is shows when a container runs."""
+    """Return whether the engine may be on this machine; a running container shows whether it is."""
     local = str(client.base_url).startswith(("http+docker://", "http+unix://"))
     return local and os.uname().sysname == "Linux" and info.get("KernelVersion") == os.uname().release
 
 
 def impossible_capabilities(client: APIClient) -> frozenset[str]:
-    """Return the capabilities that an engine on this machine lacks itself; none where that cannot be seen.
+    """Return the capabilities that an engine on this machine itself lacks; none if that cannot be determined.
 
-    The process that made the engine's socket is the engine, or whoever starts it (unix(7), SO_PEERCRED).
+    The process that made the engine's socket is the engine, or its starter (unix(7), SO_PEERCRED).
     """
     path = getattr(client.adapters.get("http+docker://"), "socket_path", "")
     with suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as connection:
@@ -67,7 +67,7 @@ def impossible_capabilities(client: APIClient) -> frozenset[str]:
 
 
 def _capabilities(pid: int | str = "self", kind: str = "CapEff") -> int:
-    """Return one of a process's capability sets, 0 where it cannot be read (proc(5))."""
+    """Return one of a process's capability sets, 0 if it cannot be read (proc(5))."""
     with suppress(OSError), open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as status:
         for line in status:
             if line.startswith(f"{kind}:"):

@@ -23,7 +23,7 @@ from tracewhale.running.session import CHUNK, READY_SECONDS
 from tracewhale.tracing.host import proc
 
 LOCATE_SECONDS = 10.0
-"""How long a process that the engine has started may take to be seen here."""
+"""Seconds until a process that the engine has started must be visible here."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def agent_words(probe: Probe, binary: bytes) -> Iterator[list[str]]:
 
 
 class HostedSession(ContainerSession):
-    """As the one whose agent has a container, but that ``words`` start the agent here."""
+    """A session like its base, whose agent is a process of this machine started by ``words``."""
 
     agent_stays = False
     answer_seconds = 60.0
@@ -61,10 +61,10 @@ class HostedSession(ContainerSession):
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self, ports: Sequence[int]) -> None:
-        """Do nothing: the agent is started for a process that it can take."""
+        """Do nothing: the agent starts with the process that it takes."""
 
     def begin(self, ports: Sequence[int]) -> None:
-        """Start the agent, and have it take the command."""
+        """Start the agent and have it take the command."""
         process = self._spawn_agent()
         pid = int(self.state["State"]["Pid"])
         if self._await_held(pid):
@@ -79,7 +79,7 @@ class HostedSession(ContainerSession):
             raise ProbeError(f"The probe could not be started: {self.probe_words() or 'no reason given'}.")
 
     def attach_to(self, pids: Sequence[int]) -> None:
-        """Start the agent, and have it take processes that run. Raises ProbeError."""
+        """Start the agent and have it take running processes. Raise ProbeError."""
         self._spawn_agent()
         for pid in pids:
             self.tell_agent(f"A {pid}")
@@ -103,7 +103,7 @@ class HostedSession(ContainerSession):
         return process
 
     def _await_held(self, pid: int) -> bool:
-        """Wait until the command waits for us; False when it has ended. Raises ProbeError."""
+        """Wait until the command waits for us; return False if it has ended. Raise ProbeError."""
         deadline = time.monotonic() + LOCATE_SECONDS
         while proc.is_held(pid, self.token) is not True:
             if self.wait(lambda: self.status is not None, 0.01):
@@ -137,9 +137,9 @@ class HostedSession(ContainerSession):
         return True
 
     def finish_agent(self) -> None:
-        """Have the agent let go of what still runs, and wait for all that it has to tell.
+        """Have the agent release the processes that still run, and wait for the rest of its events.
 
-        It may take long (strace's log is read at the end), but as long as it runs it works.
+        That may take long, because strace's log is read at the end; an agent that runs is at work.
         """
         if self._process is None:
             return
@@ -152,7 +152,7 @@ class HostedSession(ContainerSession):
             raise ProbeError(f"The probe stopped working: {words or 'no reason given'}.")
 
     def close(self) -> None:
-        """Let go of the agent too, which lets go of what it still follows."""
+        """Close the agent, too, which releases the processes that it follows."""
         super().close()
         if self._process is not None:
             with suppress(OSError):

@@ -1,4 +1,5 @@
-"""Work that is not left in the middle: the engine carries out a request also when that is interrupted."""
+"""Work that is not interrupted halfway, because the engine completes a request even if the client is
+interrupted."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ T = TypeVar("T")
 
 
 def run_to_end(work: Callable[[], T]) -> T:
-    """Do ``work`` to its end, also where Ctrl-C comes meanwhile, which is then raised.
+    """Do ``work`` to its end, even if a Ctrl-C comes meanwhile, and raise that afterwards.
 
-    So what a request makes in the engine is known by the time it has to be removed. ``work`` must keep what
-    it made where the caller finds it, because its result is lost then.
+    So the objects that a request makes in the engine are known when they must be removed. ``work`` must store
+    them where the caller finds them, because its result is lost then.
     """
     future: Future[T] = Future()
 

@@ -1,4 +1,4 @@
-"""Leftovers of runs that were killed before they could remove them: known by its owner, who is gone."""
+"""Leftovers of killed runs, known by the label of an owner that has ended."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tracewhale.engines.docker.engine import api_errors
 from tracewhale.errors import TraceWhaleError
 
 OWNER = "tracewhale.owner"
-"""The label with what ``owner`` tells."""
+"""The label that holds the result of ``owner``."""
 
 NOBODY = "nobody"
 
 
 def owner(pid: int | None = None) -> str:
-    """Return a process that nobody else is: this boot of this machine, its PID name space, number and
-    start time.
+    """Return a unique name of a process: this machine's boot, and the process's name space, number and start
+    time.
 
-    Empty where there is no proc(5) that tells. A zombie, whose parent does not wait for it, is nobody.
+    Return an empty string without proc(5). A zombie, whose parent does not wait for it, has no name either.
     """
     pid = os.getpid() if pid is None else pid
     try:
@@ -39,8 +39,7 @@ def owner(pid: int | None = None) -> str:
 
 
 def is_gone(label: str) -> bool:
-    """Return whether an owner ran here and is no more; never of another machine's or name space's, or in
-    doubt."""
+    """Return whether an owner ran here and has ended; False for another machine or name space, and in doubt."""
     words, own = label.split(" "), owner().split(" ")
     if len(words) != 4 or words[:2] != own[:2] or not words[2].isdigit():
         return False
@@ -54,8 +53,8 @@ def is_gone(label: str) -> bool:
 
 
 def remove_leftovers(client: APIClient) -> None:
-    """Remove what this machine's runs left that were killed: containers with their anonymous volumes, the
-    images of the probe, and the networks and volumes of Compose projects."""
+    """Remove what killed runs of this machine left: containers with their anonymous volumes, the images of
+    the probe, and the networks and volumes of Compose projects."""
     raw: Any = client
     with suppress(TraceWhaleError), api_errors("look for what killed runs left"):
         listed = cast("list[dict[str, Any]]", client.containers(all=True, filters={"label": OWNER}))

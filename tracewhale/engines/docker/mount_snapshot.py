@@ -23,7 +23,8 @@ from tracewhale.running.snapshot import (
 
 @contextmanager
 def mount_snapshot(client: APIClient, run: Run) -> Iterator[MountSnapshot]:
-    """Yield copies of the mounts that a run may write to; of what is too large or no directory a note."""
+    """Yield copies of the mounts that a run may write to, and a note on each that is too large or no
+    directory."""
     sources = writable_mounts(run.options)
     if not sources:
         yield NO_SNAPSHOT

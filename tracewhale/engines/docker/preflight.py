@@ -1,7 +1,7 @@
-"""Files in an image for which an engine waits for ever when it starts a container.
+"""Files in an image that make an engine wait for ever when it starts a container.
 
-The engine and its runtime look the user up in ``/etc/passwd`` and ``/etc/group``, whatever these are: a FIFO
-that nobody writes to, or ``/proc/self/fd/0``, which is the runtime's own standard input and ours.
+The engine and its runtime look the user up in ``/etc/passwd`` and ``/etc/group``, even if one is a FIFO
+without a writer, or ``/proc/self/fd/0``, which is the runtime's own standard input and ours.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tracewhale.errors import ImageContentError
 from tracewhale.running.identity import GROUP, PASSWD
 
 NOT_REGULAR = 1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19
-"""Of a mode as the engine tells it (Go, io/fs.ModeType)."""
+"""Bits of a mode in the engine's answers (Go, io/fs.ModeType) that are set if a file is not regular."""
 DIRECTORY = 1 << 31
 SYMLINK = 1 << 27
 RUNTIME = ("/proc", "/dev", "/sys")
@@ -25,7 +25,7 @@ HINT = "Build the image again with a file there, or with none."
 
 
 def check_startable(client: APIClient, container: str) -> None:
-    """Raises ImageContentError for a created container that the engine might never get started."""
+    """Raise ImageContentError for a created container that the engine might never start."""
     for path in (PASSWD, GROUP):
         status = _status(client, container, path)
         leads = path
@@ -40,13 +40,14 @@ def check_startable(client: APIClient, container: str) -> None:
 
 
 def is_directory(client: APIClient, container: str, path: str) -> bool:
-    """Return whether there is a directory at a path of a container, with what is mounted there."""
+    """Return whether a path of a container is a directory, mounts included."""
     status = _status(client, container, path)
     return bool(status and status["mode"] & DIRECTORY)
 
 
 def _status(client: APIClient, container: str, path: str) -> dict[str, Any] | None:
-    """Return what is at a path in a container, None for nothing; of a link ``linkTarget`` is where it ends.
+    """Return the status of a path in a container, or None if it does not exist; ``linkTarget`` is the end of
+    a link.
 
     Engine API, ContainerArchiveInfo: JSON in a header.
     """

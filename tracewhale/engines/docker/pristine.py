@@ -1,4 +1,4 @@
-"""An image's files as they are in it, seen through a container: without what the engine put there.
+"""An image's files, seen through a container, without the files that the engine put there.
 
 An engine prepares a container's root before it starts (moby, daemon/initlayer and its volumes' mount points):
 it makes files in ``/etc`` and ``/dev`` and directories to mount on, and so changes the times of those above
@@ -21,14 +21,14 @@ from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, Tree
 
 SECOND = 1_000_000_000
 SAME_MOMENT = SECOND
-"""Nanoseconds within which the engine makes all that it makes in a container's root."""
+"""Nanoseconds within which the engine makes all files in a container's root."""
 
 STARTED = 600 * SECOND
-"""Nanoseconds after which a container has started, with all that is mounted in it."""
+"""Nanoseconds after which a container has started, with all its mounts."""
 
 
 def directories(inspected: Mapping[str, Any]) -> list[str]:
-    """Return where the layers of an inspected image are on the engine's machine, the uppermost first; or
+    """Return the directories of an inspected image's layers on the engine's machine, the uppermost first; or
     nothing."""
     driver = inspected.get("GraphDriver") or {}
     data = driver.get("Data") or {}
@@ -38,7 +38,7 @@ def directories(inspected: Mapping[str, Any]) -> list[str]:
 
 
 def creation_time(inspected: Mapping[str, Any]) -> int:
-    """Return when an inspected image was made, in nanoseconds; 0 where that is not told or before 1970."""
+    """Return an inspected image's time of creation in nanoseconds, 0 if it is unknown or before 1970."""
     try:
         moment = datetime.fromisoformat(str(inspected.get("Created") or ""))
         return max(0, int(moment.timestamp())) * SECOND
@@ -47,7 +47,7 @@ def creation_time(inspected: Mapping[str, Any]) -> int:
 
 
 class Layers:
-    """The directories of layers, where they can be read: by root, on the engine's own machine."""
+    """The directories of layers, if they can be read: by root, on the engine's machine."""
 
     def __init__(self, places: Iterable[str]) -> None:
         self._layers: list[Beneath] = []
@@ -62,13 +62,13 @@ class Layers:
 
     @property
     def known(self) -> bool:
-        """Whether they can be read at all."""
+        """Whether the layers can be read."""
         return bool(self._layers)
 
     def mtime_ns(self, path: str) -> int | None:
-        """Return the time of the directory at a physical path, None where no layer has one.
+        """Return the time of the directory at a physical path, None if no layer has one.
 
-        The uppermost layer that has a name decides what it is (overlayfs.rst, "Upper and Lower").
+        The uppermost layer that has a name decides its type (overlayfs.rst, "Upper and Lower").
         """
         for layer in self._layers:
             try:
@@ -80,23 +80,23 @@ class Layers:
         return None
 
     def close(self) -> None:
-        """Close the directories; harmless when done already."""
+        """Close the directories. May be called again."""
         if self._layers:
             self._held.close()
             self._layers = []
 
 
 class PristineTree:
-    """A served container's tree as the image has it: without what the engine and we put into it.
+    """A served container's tree without the files that the engine and we put into it.
 
-    A directory that the engine changed has the time that ``layers`` give; if they cannot be read, that of
-    the image (``creation_time``, in nanoseconds), so that one image always gives the same. The root's own
-    time is always 1970: for a layer that does not name the root, the engine sets the time of unpacking.
+    A directory that the engine changed gets the time that ``layers`` give; if they cannot be read, that of
+    the image (``creation_time``, in nanoseconds), so that one image always gives the same result. The root's
+    own time is always 1970: for a layer that does not name the root, the engine sets the time of unpacking.
     """
 
     ADDED = frozenset({PROBE_DIRECTORY.lstrip("/"), ".dockerenv"})
     MADE = frozenset({"hosts", "hostname", "resolv.conf", "mtab"})
-    """The names that the engine makes in /etc where the image has none: empty, or a link."""
+    """The names that the engine makes in /etc if the image lacks them: empty files, or a link."""
 
     def __init__(self, served: Tree, layers: Layers, creation_time: int) -> None:
         self._served = served

@@ -12,7 +12,7 @@ from tracewhale.image import Image
 from tracewhale.image.archive import docker_archive
 
 CREATED_BY = "tracewhale"
-"""The text in each line of the history of an image that is made here, and of no image made from one."""
+"""The text in each line of the history of an image made here, and of no image made from one."""
 
 
 def publish(image: Image, name: str) -> None:
@@ -22,9 +22,9 @@ def publish(image: Image, name: str) -> None:
 
 
 def name_image(client: APIClient, image: str, name: str) -> None:
-    """Give an image its name; one of our own making that had it before, and has no other, is removed.
+    """Give an image its name; remove an image of our own that had it before and has no other name.
 
-    Any other loses the name only, as with ``docker tag``: perhaps nobody can make it again.
+    Any other image only loses the name, as with ``docker tag``: perhaps nobody can make it again.
     """
     before = find_image(client, name)
     tag(client, image, name)
@@ -38,7 +38,7 @@ def name_image(client: APIClient, image: str, name: str) -> None:
 
 
 def find_image(client: APIClient, name: str) -> dict[str, Any] | None:
-    """Return what the engine says of the image of that name, if there is one."""
+    """Return the engine's facts about the image of that name, or None."""
     try:
         return inspect_image(client, name)
     except TargetNotFound:

@@ -39,8 +39,7 @@ def normalize(text: str) -> str | None:
 
 
 def check_tag(name: str) -> str:
-    """Return ``name`` with its default tag, if it can name an image. Raises InvalidTag, which says why it
-    cannot."""
+    """Return ``name`` with its default tag. Raise InvalidTag with the reason if it cannot name an image."""
     reference = normalize(name)
     if reference is not None and "@" not in reference:
         return reference

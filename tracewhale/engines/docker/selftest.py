@@ -1,4 +1,4 @@
-"""Each probe tried for real: on an image of our own that holds nothing but the probe's binary."""
+"""A real test of each probe, on an image that holds nothing but the probe's binary."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from tracewhale.running.run import Run
 
 
 def attempt(client: APIClient, image: str, binary: bytes, kind: Probe) -> None:
-    """Trace a command of the trial's image. Raises what a trace does, ProbeError when it saw nothing."""
+    """Trace a command of the test image. Raise the errors of a trace, and ProbeError if the probe saw
+    nothing."""
     run = Run("trial", image, {}, command=(PROGRAM,))
     with served_tree(client, image, binary) as tree:
         trace = driver.trace(client, run, tree=tree, probe=binary, kind=kind).checked()

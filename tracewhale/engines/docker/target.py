@@ -1,4 +1,4 @@
-"""From what was found to what can be run: an image as it is, a container as a temporary image."""
+"""Make a runnable image of a target: an image as it is, a container as a temporary image."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def prepare(
     command: Sequence[str],
     spec: Mapping[str, Any] = {},
 ) -> Iterator[Run]:
-    """Yield what to run; of a container an image as it is now, and a copy of its volumes, which go at the
-    end. ``spec`` is the ``base`` of an image's run.
+    """Yield the run of a target. For a container it has an image of its present state and a copy of its
+    volumes, which are removed at the end. ``spec`` is the ``base`` of an image's run.
 
-    The container itself is neither paused nor changed. Raises EngineError, NoSpace.
+    The container itself is neither paused nor changed. Raise EngineError, NoSpace.
     """
     words = tuple(command)
     if not engine_object.container:

@@ -1,4 +1,4 @@
-"""A workload's ``docker exec`` into the traced container: a process that joins by the gate."""
+"""A workload's ``docker exec`` into the traced container: a process that joins through the gate."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ NO_SECOND_START: Answer = (
 )
 
 KEPT = ("AttachStdin", "AttachStdout", "AttachStderr", "DetachKeys", "Tty")
-"""Of the request (Engine API, ExecConfig) what is about streams."""
+"""The fields of the request (Engine API, ExecConfig) that are about streams."""
 
 
 @contextmanager
 def workload_engine(session: ContainerSession, passwd: str, group: str) -> Iterator[dict[str, str]]:
-    """Yield variables for the session's workloads by which their ``docker exec`` is safe and traced.
+    """Yield variables for the session's workloads that make their ``docker exec`` safe and traced.
 
-    ``passwd`` and ``group`` are the image's user data base. Nothing is yielded for an engine that is not
-    reached by a socket of this machine.
+    ``passwd`` and ``group`` are the image's user database. Yield nothing if the engine has no socket on this
+    machine.
     """
     engine = engine_socket(session.client)
     if not engine:
@@ -58,7 +58,7 @@ def _is(session: ContainerSession, name: str) -> bool:
 
 
 def _in_session(session: ContainerSession, work: Callable[[], T]) -> T:
-    """Have the session's own thread do it, which waits for the workload."""
+    """Have the session's own thread, which waits for the workload, do it."""
     future: Future[T] = Future()
 
     def run() -> None:

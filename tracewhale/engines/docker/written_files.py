@@ -17,10 +17,11 @@ from tracewhale.tracing.events import Outcome
 def with_written(
     outcome: Outcome, state: Mapping[str, Any], image: Tree, outside: Collection[str]
 ) -> Outcome:
-    """Return the outcome of a container that has ended with what it wrote; without where it cannot be read.
+    """Return the outcome of an ended container with the files that it wrote; without them if they cannot be
+    read.
 
-    ``state`` is what ``docker inspect`` said of the container; ``outside`` are paths on which something is
-    mounted. A mount that is too large to be copied is left out.
+    ``state`` is the container's result of ``docker inspect``; ``outside`` are the paths of mounts. A mount
+    that is too large to copy is left out.
     """
     driver = state.get("GraphDriver") or {}
     upper = (driver.get("Data") or {}).get("UpperDir")

@@ -1,6 +1,6 @@
-"""The engine that is always there: the probe's own sandbox runs the command, no container engine needed.
+"""The engine that needs no container engine: the probe's own sandbox runs the command.
 
-``sources`` opens a target's files; ``layout`` and ``command`` are what the sandbox is told; ``workspace``
-owns what is on disk for a while, ``session`` and ``driver`` run the command, ``adapter`` is what the
-pipeline sees.
+``sources`` opens a target's files; ``layout`` and ``command`` make the sandbox's arguments; ``workspace``
+owns temporary directories; ``sandbox_session`` and ``driver`` run the command; ``adapter`` is the pipeline's
+interface.
 """

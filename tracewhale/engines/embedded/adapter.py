@@ -33,7 +33,7 @@ from tracewhale.tracing.events import Observer, Step, Trace
 
 
 class EmbeddedTarget:
-    """Files with a configuration, and the run that is asked of them in a sandbox."""
+    """Files with a configuration, and the run that is requested in a sandbox."""
 
     def __init__(self, source: Source, run: Run) -> None:
         self._source = source
@@ -46,7 +46,7 @@ class EmbeddedTarget:
 
     @property
     def default_destination(self) -> Name:
-        """Beside us, in a form that every tool reads."""
+        """A file in the current directory, in a form that every tool reads."""
         return Name(OCI, self._source.default_name)
 
     def tree(self) -> AbstractContextManager[Tree]:
@@ -114,11 +114,11 @@ class EmbeddedTarget:
         return identity(user_of(self._run), *read_user_database(tree))
 
     def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
-        """Return what the new image's ``config`` object says otherwise, and a note on it."""
+        """Return the differences of the new image's ``config`` object, and a note on them."""
         return startup(self._run, works)
 
     def run_line(self, name: str) -> tuple[str, ...]:
-        """Return the words of the ``docker run`` that runs this image by that name as it was traced."""
+        """Return the ``docker run`` command that runs the image of that name as it was traced."""
         return run_line(self._run, self.config.get("config") or {}, name, os.environ)
 
     @contextmanager
@@ -129,7 +129,7 @@ class EmbeddedTarget:
 
 
 class EmbeddedRebuilt:
-    """An image that is nowhere but in our own files."""
+    """A new image that exists only in our own files."""
 
     def __init__(self, target: EmbeddedTarget, image: Image) -> None:
         self.target = target
@@ -167,11 +167,11 @@ class EmbeddedEngine:
         handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
-        """Raise UsageError: nothing behind these names runs."""
+        """Raise UsageError: no target of this engine is running."""
         raise UsageError(f"{name} does not run, and --attach takes a running container.", "Leave it out.")
 
     def ended_container(self, name: str) -> None:
-        """Return None: nothing behind these names has run before."""
+        """Return None: no target of this engine has run before."""
 
     @contextmanager
     def reopen(self, trace: Trace, name: str = "") -> Iterator[EmbeddedTarget]:

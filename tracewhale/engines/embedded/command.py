@@ -1,4 +1,4 @@
-"""The arguments of a run's sandbox, which make its command what it would be in a container of Docker's."""
+"""The arguments of a run's sandbox, in which the command gets what it would get in a Docker container."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class RunDirectories:
-    """Where a run happens: the root, a directory for files of our own, and one for what is written.
+    """The directories of a run: the root, one for our own files, and one for the run's writes.
 
-    ``upper`` is empty where that is in memory, or in the root itself.
+    ``upper`` is empty if writes go to memory or to the root itself.
     """
 
     root: tuple[str, ...]
@@ -48,7 +48,7 @@ class RunDirectories:
 
     @property
     def stage(self) -> str:
-        """Where the sandbox's root is put together: a directory that nobody else may enter."""
+        """The directory on which the sandbox's root is mounted; nobody else may enter it."""
         return os.path.join(self.directory, "stage")
 
 
@@ -61,7 +61,7 @@ def sandbox_of(
     files: ContainerFiles,
     program: tuple[str, int],
 ) -> Sandbox:
-    """Return all that the sandbox of a run is told; ``program`` is the probe's path and its descriptor."""
+    """Return all arguments of the sandbox; ``program`` is the probe's path and its descriptor."""
     options = run.options
     token = secrets.token_hex(8)
     words = ["--stage", place.stage, "--hostname", hostname]
@@ -95,8 +95,8 @@ def sandbox_of(
 
 
 def _init_words(options: RunOptions, identity: Identity, machine: Machine, token: str) -> list[str]:
-    """Return what the process that is to become the command is told: to be what it is in a container of
-    Docker's."""
+    """Return the arguments of ``probe init`` for a process that becomes what it would be in a Docker
+    container."""
     capabilities = effective(options.cap_add, options.cap_drop)
     words = ["--agent", token, "--uid", str(identity.uid), "--gid", str(identity.gid)]
     # A user name space of one user has one group, and no others can be had.
@@ -124,8 +124,7 @@ def environment_of_process(run: Run, identity: Identity, hostname: str) -> dict[
 
 
 def hostname_of(options: RunOptions, machine: Machine) -> str:
-    """Return a host name as Docker sets it: a random one, or this machine's if the network is this
-    machine's."""
+    """Return a host name as Docker sets it: a random one, or this machine's with this machine's network."""
     own = secrets.token_hex(6) if options.network == "none" else machine.hostname
     return options.hostname or own
 
@@ -136,7 +135,7 @@ def _no_new_privileges(options: RunOptions) -> bool:
 
 
 def check(options: RunOptions) -> None:
-    """Raises UsageError for an option that only a container engine can give."""
+    """Raise UsageError for an option that needs a container engine."""
     given = {
         "-p": bool(options.publish),
         "--gpus": bool(options.gpus),

@@ -1,4 +1,4 @@
-"""Run a command in a sandbox, drive it, and tell all that it asked for."""
+"""Run a command in a sandbox, drive it, and collect the paths that it requested."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from tracewhale.running.written_files import TooMuch, Writings
 from tracewhale.tracing.events import Outcome, Step, Trace
 
 ROOT_OVERLAY = "0/upper"
-"""The writes to the root, in the directory of the overlays (probes/sandbox/sandbox_mounts.c)."""
+"""The directory for writes to the root, below that of the overlays (probes/sandbox/sandbox_mounts.c)."""
 
 RUNTIME_MOUNTS = ("/dev", "/proc", "/sys", "/etc/hostname", "/etc/hosts", "/etc/resolv.conf")
 
 SIGNALS = range(129, 193)
-"""Exit statuses that tell of a signal: 128 + its number."""
+"""Exit statuses that mean a signal: 128 + its number."""
 
 
 def trace(
@@ -57,10 +57,10 @@ def trace(
     changes: tuple[str, ...] = (),
     stopping: StopPolicy = DEFAULT_POLICY,
 ) -> RunResult:
-    """Run ``run`` under the probe and return what it asked for, how it ended and what it printed.
+    """Run ``run`` under the probe, and return the requested paths, the command's end and its output.
 
-    Raises Refused where this root cannot be had, UsageError, EmptyImage, CommandNotFound, CommandKilled,
-    WorkloadFailed, TraceLost, ProbeError, Interrupted, EngineError; whatever happens, nothing still runs.
+    Raise OverlayRefused if this root cannot be had, UsageError, EmptyImage, CommandNotFound, CommandKilled,
+    WorkloadFailed, TraceLost, ProbeError, Interrupted, EngineError. In every case no process is left.
     """
     check(run.options)
     wanted = check_steps(steps)
@@ -107,7 +107,7 @@ def _record(
     start: float,
     changes: tuple[str, ...],
 ) -> Trace:
-    """Return what a run that is over asked for. Raises TraceLost."""
+    """Return the trace of a run that is over. Raise TraceLost."""
     session.collector.finish()
     return Trace(
         target=run.target,
@@ -136,7 +136,8 @@ def _record(
 
 
 def _with_written(recorded: Trace, run: Run, place: RunDirectories, image: Tree) -> Trace:
-    """Return a trace with what the run wrote, if that is not too much; of what is in memory the mounts."""
+    """Return a trace with the files that the run wrote, unless they are too many; of those in memory, only
+    the mounts."""
     outcome, mounts = recorded.outcome, writable_mounts(run.options)
     if outcome is None or not (place.upper or mounts):
         return recorded
@@ -151,7 +152,7 @@ def _with_written(recorded: Trace, run: Run, place: RunDirectories, image: Tree)
 
 
 def _check_end(session: SandboxSession, word: str, is_stopped: bool) -> None:
-    """Raises CommandKilled for a death that nobody asked for."""
+    """Raise CommandKilled if a signal ended the command and we did not send it."""
     number = (session.status or 0) - 128
     if not is_stopped and number + 128 in SIGNALS and number not in session.signalled:
         raise kill_error(word, number + 128)
@@ -159,8 +160,7 @@ def _check_end(session: SandboxSession, word: str, is_stopped: bool) -> None:
 
 @contextmanager
 def program(machine: Machine) -> Iterator[tuple[str, int]]:
-    """Yield the probe as a file that nothing can change, for what runs in a sandbox may see who put it
-    there."""
+    """Yield the probe as a file that nothing can change, because processes in a sandbox may reach it."""
     descriptor = os.memfd_create("tracewhale-probe", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
     try:
         view = memoryview(probe.binary(machine.architecture))

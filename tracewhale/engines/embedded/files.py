@@ -15,11 +15,11 @@ ff00::0\tip6-mcastprefix
 ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 """
-"""Docker's /etc/hosts where it does not take this machine's (libnetwork/etchosts)."""
+"""Docker's /etc/hosts for a network that is not this machine's (libnetwork/etchosts)."""
 
 
 def write_files(directory: str, options: RunOptions, hostname: str) -> ContainerFiles:
-    """Return the files that a container has of its own, in a directory of ours."""
+    """Return the container's own files, written in a directory of ours."""
     pairs = [host.partition(":")[::2] for host in options.add_host]
     added = "".join(f"{ip.replace('host-gateway', '127.0.0.1')}\t{name}\n" for name, ip in pairs)
     hosts = LOCALHOST if options.add_host or options.network == "none" else _read("/etc/hosts")
@@ -45,9 +45,9 @@ def _read(path: str) -> bytes:
 
 
 def make_sources(options: RunOptions) -> None:
-    """Make the directories that ``-v`` mounts where they are not there, as Docker does; for good.
+    """Make the missing directories that ``-v`` mounts, as Docker does; they stay.
 
-    Raises UsageError for one that cannot be made, and for what ``--mount`` names in vain.
+    Raise UsageError if one cannot be made, and for a missing source of ``--mount``.
     """
     for text in options.volumes:
         source, colon, _ = text.partition(":")

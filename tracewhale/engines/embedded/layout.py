@@ -1,7 +1,7 @@
 """The mounts of a sandbox, as arguments of ``probe sandbox`` (probes/sandbox/sandbox_mounts.c). Pure.
 
-A root can be had in several ways, the best first: an overlay that writes to a disk, one that writes to
-memory, or a copy.
+There are several kinds of root, the best first: an overlay that writes to a disk, one that writes to memory,
+or a copy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TMPFS_OPTIONS = ("noexec", "nosuid", "nodev")
 
 @dataclass(frozen=True, slots=True)
 class ContainerFiles:
-    """The files that a container has of its own: their paths on this machine."""
+    """The container's own files: their paths on this machine."""
 
     hostname: str
     hosts: str
@@ -39,20 +39,20 @@ class ContainerFiles:
 
 
 def overlay_root(directory: str, user: bool) -> tuple[str, ...]:
-    """Return the root is a directory, written to elsewhere."""
+    """Return a root that is a directory whose writes go elsewhere."""
     return ("--overlay", "/", directory, "user" if user else "root")
 
 
 def copied_root(directory: str) -> tuple[str, ...]:
-    """Return the root is a directory that may be written to."""
+    """Return a root that is a directory whose writes stay in it."""
     return ("--bind", "/", directory, "rw")
 
 
 def host_root(machine: Machine, listing: Listing) -> tuple[str, ...]:
-    """Return the root is this machine's, with the other disks that are mounted in it.
+    """Return a root that is this machine's, with the other disks that are mounted in it.
 
-    In a user name space nothing that has a mount in it can be an overlay's lower directory (the kernel
-    keeps what a mount hides hidden): there its entries are mounted one by one.
+    In a user name space, a directory with a mount in it cannot be an overlay's lower directory (the kernel
+    keeps what a mount hides hidden); its entries are mounted one by one.
     """
     real = [mount for mount in machine.mounts if mount.real]
     if not machine.user:
@@ -84,16 +84,14 @@ def _split(directory: str, machine: Machine, listing: Listing) -> list[str]:
 
 
 def restrict(entry: Entry, uid: int) -> Entry:
-    """Return an entry with a mode that allows its owner no more than others, but where this user is the
-    owner."""
+    """Return an entry whose mode allows its owner no more than others, unless this user is the owner."""
     if entry.uid == uid or entry.kind is Kind.SYMLINK:
         return entry
     return replace(entry, mode=entry.mode & 0o7077 | (entry.mode & 0o7) << 6)
 
 
 def container(options: RunOptions, files: ContainerFiles) -> tuple[str, ...]:
-    """Return what Docker mounts in every container, and what the user wants to be mounted. Raises
-    UsageError."""
+    """Return Docker's mounts of every container, and the user's. Raise UsageError."""
     shm = options.shm_size if options.shm_size is not None else SHM_SIZE
     words = ["--proc", "--dev", f"mode=1777,size={shm}", "--sys"]
     if "systempaths=unconfined" not in options.security_opt:
@@ -111,7 +109,7 @@ def container(options: RunOptions, files: ContainerFiles) -> tuple[str, ...]:
 
 
 def user_mounts(options: RunOptions) -> tuple[str, ...]:
-    """Return paths on which the user mounts something."""
+    """Return the destinations of the user's mounts."""
     return tuple(sorted({**_tmpfs(options), **_binds(options)}))
 
 
@@ -127,7 +125,7 @@ def _tmpfs(options: RunOptions) -> dict[str, list[str]]:
 
 
 def _tmpfs_words(path: str, options: Sequence[str]) -> list[str]:
-    """Return flags of the mount itself as letters, the others for the file system."""
+    """Return the flags of the mount itself as letters, and the options of the file system."""
     flags = {name: name in TMPFS_OPTIONS for name in (*TMPFS_OPTIONS, "ro")}
     rest = []
     for word in options:

@@ -15,7 +15,7 @@ PSEUDO = frozenset(
     "autofs binfmt_misc bpf cgroup cgroup2 configfs debugfs devpts devtmpfs efivarfs fuse.lxcfs fusectl "
     "hugetlbfs mqueue nsfs overlay proc pstore rpc_pipefs securityfs selinuxfs sysfs tracefs".split()
 )
-"""Types of file systems whose files are no image's; overlays but the root are other containers'."""
+"""File system types whose files belong to no image. Overlays other than the root belong to containers."""
 
 RUNTIME = ("/proc", "/sys", "/dev", "/run")
 """Directories that each container has of its own."""
@@ -33,13 +33,13 @@ class Mount:
 
     @property
     def real(self) -> bool:
-        """Whether its files are this machine's as a disk's are."""
+        """Whether its files are stored on a disk of this machine."""
         return self.type not in PSEUDO and not is_below(self.point, RUNTIME)
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """``user`` tells that we may not mount, and need a user name space in which we may."""
+    """Facts about this machine. ``user`` says that we may not mount and need a user name space."""
 
     uid: int
     gid: int
@@ -50,7 +50,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Look. The architecture is named as images name it (Go's GOARCH)."""
+    """Return the facts about this machine. The architecture has the name that images use (Go's GOARCH)."""
     with open("/proc/self/mountinfo", "rb") as file:
         mounts = parse_mountinfo(file)
     with open("/proc/self/status", encoding="ascii", errors="replace") as file:
@@ -59,14 +59,13 @@ def this_machine() -> Machine:
 
 
 def may_mount(status: str) -> bool:
-    """Return whether a process has CAP_SYS_ADMIN, by its /proc/PID/status: in most containers root has it
-    not."""
+    """Return whether a process has CAP_SYS_ADMIN, by its /proc/PID/status; in most containers root lacks it."""
     match = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return bool(match and int(match[1], 16) >> SYS_ADMIN & 1)
 
 
 def parse_mountinfo(lines: Iterable[bytes]) -> tuple[Mount, ...]:
-    """Return the mounts below the root, each place once: what is mounted there last counts."""
+    """Return the mounts below the root, one for each place: the last mount there hides the others."""
     result: dict[str, Mount] = {}
     for line in lines:
         before, _, after = line.partition(b" - ")

@@ -21,7 +21,8 @@ from tracewhale.running.snapshot import (
 
 @contextmanager
 def mount_snapshot(run: Run) -> Iterator[MountSnapshot]:
-    """Yield copies of the mounts that a run may write to; of what is too large or no directory a note."""
+    """Yield copies of the mounts that a run may write to, and a note on each that is too large or no
+    directory."""
     sources = writable_mounts(run.options)
     if not sources:
         yield NO_SNAPSHOT
@@ -54,7 +55,8 @@ def copied_mounts(snapshot: MountSnapshot) -> Iterator[Mapping[str, str]]:
 
 
 def copy(source: str, place: str) -> None:
-    """Copy a directory with all metadata, sharing its blocks where the file system can; none is empty."""
+    """Copy a directory with all metadata, sharing its blocks if the file system can; return without a copy if
+    there is none."""
     os.mkdir(place)
     if not os.path.isdir(source):
         return

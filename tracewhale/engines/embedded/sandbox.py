@@ -14,10 +14,10 @@ from tracewhale.errors import CommandNotFound
 class Sandbox:
     """The arguments of ``probe sandbox``, without its pipes.
 
-    ``program`` is the probe as a path, good in a child that gets the descriptor ``descriptor``. ``options``
-    make the sandbox, ``common`` are for every command in it; ``init`` gives a command's words for ``probe
-    init``, of one that joins a sandbox with the number of its first process, else 0. By ``token`` the agent
-    knows the processes that are to become commands.
+    ``program`` is the path of the probe, valid in a child that gets the descriptor ``descriptor``.
+    ``options`` make the sandbox, ``common`` are for every command in it. ``init`` returns a command's
+    arguments of ``probe init``, given the first process of a sandbox to join, else 0. The agent knows by
+    ``token`` the processes that become commands.
     """
 
     program: str
@@ -40,7 +40,7 @@ class Sandbox:
         descriptors: Sequence[int] = (),
         joining: int = 0,
     ) -> subprocess.Popen[bytes]:
-        """Start it: with mounts a new sandbox, else what the options say. Raises CommandNotFound."""
+        """Start ``probe sandbox``: with mounts a new sandbox, else as the options say. Raise CommandNotFound."""
         try:
             return subprocess.Popen(
                 [self.program, "sandbox", *self.common, *options, *mounts, "--", *self.init(argv, joining)],

@@ -1,8 +1,8 @@
 """A command in a sandbox while it runs: its streams, its agent, and the process that keeps the sandbox.
 
-``probe sandbox`` (probes/sandbox/sandbox.c) is told everything by its arguments. It says on one pipe which
-process the command is and how it ended, on others what the agent and it have to say; it ends what it keeps
-when the pipe that is its lifeline does, which it does with this process, however that ends.
+``probe sandbox`` (probes/sandbox/sandbox.c) gets everything in its arguments. On one pipe it reports the
+command's process and its end; other pipes carry messages of the agent and of itself. It ends the sandbox when
+its lifeline pipe closes, which happens at the end of this process, whatever the cause.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ NO_OVERLAY = 71
 """The probe's exit status where the kernel mounts no overlay (probes/sandbox/sandbox_mounts.h)."""
 
 END_SECONDS = 10.0
-"""How long the sandbox may take to end when it is told to."""
+"""Seconds in which the sandbox must end when it is asked to."""
 
 
 class OverlayRefused(Exception):
-    """The kernel mounts no overlay here: another way to the files must be tried."""
+    """The kernel refuses this overlay, so another kind of root must be tried."""
 
 
 class SandboxSession(session.RunSession):
@@ -58,7 +58,7 @@ class SandboxSession(session.RunSession):
     def start(self, argv: Sequence[str], *, interactive: bool, terminal: bool, recorded: bytes) -> None:
         """Make the sandbox and wait until the command is executed or could not be.
 
-        Raises Refused, CommandNotFound, UsageError, EngineError, ProbeError.
+        Raise OverlayRefused, CommandNotFound, UsageError, EngineError, ProbeError.
         """
         theirs: dict[str, int] = {}
         self._lifeline = self._writer(theirs, "--lifeline")
@@ -111,7 +111,7 @@ class SandboxSession(session.RunSession):
             raise EngineError(f"The command cannot run in a sandbox: {reason}.", hint)
 
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
-        """Run another process in the sandbox, traced; returns it with its exit status."""
+        """Run another process in the sandbox, traced, and return it with its exit status."""
         process = self.entering()
         running = self._sandbox.popen(
             ["--enter"],
@@ -148,7 +148,7 @@ class SandboxSession(session.RunSession):
                 fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
 
     def tell_agent(self, line: str) -> bool:
-        """Give the agent an order; whether there is an agent."""
+        """Give the agent an order, and return whether there is an agent."""
         with suppress(OSError, ValueError):
             if self._agent_input is not None:
                 self._agent_input.write(line.encode() + b"\n")
@@ -156,7 +156,7 @@ class SandboxSession(session.RunSession):
         return False
 
     def _take(self, pid: int, listener: int) -> None:
-        """Have the agent take a process that is to become a command."""
+        """Have the agent take a process that becomes a command."""
         self.tell_agent(f"a {pid} {listener} {self._sandbox.token}")
 
     def process_status(self) -> str:
@@ -168,13 +168,13 @@ class SandboxSession(session.RunSession):
             return ""
 
     def drain(self) -> None:
-        """Wait, after the command's end, for the rest of its output and of the agent's events."""
+        """Wait after the command's end for the rest of its output and of the agent's events."""
         self.await_output(self.command)
         if not self.wait(lambda: self.agent_ended, DRAIN_SECONDS):
             raise ProbeError("The probe did not end after the command had.")
 
     def close(self) -> None:
-        """End whatever still runs in the sandbox, and let go of it."""
+        """End all processes in the sandbox, and close everything."""
         self.handle.connect(None)
         for file in (self._agent_input, self._lifeline):
             if file is not None:
@@ -194,7 +194,7 @@ class SandboxSession(session.RunSession):
     # What the threads do.
 
     def _writer(self, theirs: dict[str, int], name: str) -> IO[bytes]:
-        """Return our end of a new pipe to the sandbox; the other joins those that it is told of."""
+        """Return our end of a new pipe to the sandbox; the other end joins the descriptors that it inherits."""
         theirs[name], end = os.pipe()
         return os.fdopen(end, "wb", buffering=0)
 
@@ -205,7 +205,8 @@ class SandboxSession(session.RunSession):
         take: Callable[[bytes], object],
         gone: Callable[[], None],
     ) -> None:
-        """Read a new pipe from the sandbox to its end in a thread; the one that waits does ``gone`` then."""
+        """Read a new pipe from the sandbox to its end in a thread, and have the waiting thread call ``gone``
+        then."""
         end, theirs[name] = os.pipe()
 
         def listen() -> None:
@@ -241,12 +242,11 @@ class SandboxSession(session.RunSession):
                 self.later(partial(self._command_ended, int(number)))
 
     def _command_waits(self, pid: int) -> None:
-        """The agent has been told to take the command."""
+        """Note that the command waits for the agent."""
         self.pid, self.begun = pid, True
 
     def _command_ended(self, status: int) -> None:
-        """Note the end of the command. No process can enter any more, so the agent ends when it has sent all
-        events."""
+        """Note the end of the command. No process can enter any more, so the agent ends after its last event."""
         self.status = status
         if self._agent_input is not None:
             self._agent_input.close()
@@ -281,7 +281,7 @@ class SandboxSession(session.RunSession):
                 pipe.close()
 
     def _use_terminal(self, ours: socket.socket, *, interactive: bool, recorded: bytes) -> None:
-        """Take the other end of the command's terminal, and move what comes and goes through it."""
+        """Take our end of the command's terminal, and relay its input and output."""
         with ours:
             _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
         if descriptors:

@@ -27,7 +27,7 @@ from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, Tree
 from tracewhale.rootfs.unpack import write_rootfs
 
 UNSEEN = "/dev/shm"
-"""Of this machine, and in no sandbox, which has one of its own."""
+"""A directory of this machine that no sandbox sees, because each has its own."""
 
 HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 """Variables that a command on this machine inherits: others hold secrets, and images are passed on."""
@@ -37,8 +37,8 @@ HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 class Source:
     """An opened target. ``config`` is an image configuration (OCI image-spec, config.md).
 
-    ``directory`` holds the files, empty where they are to be unpacked first; ``size`` is in bytes, 0 when
-    it is not known. ``way`` is the first way to have the files in a sandbox that the kernel did not refuse.
+    ``directory`` holds the files, or is empty if they must be unpacked first; ``size`` is in bytes, 0 if it
+    is unknown. ``way`` is the number of the first kind of root that the kernel did not refuse.
     """
 
     kind: str
@@ -54,8 +54,7 @@ class Source:
     _held: ExitStack = field(default_factory=ExitStack)
 
     def places(self, uid: int) -> Generator[RunDirectories, None, None]:
-        """Yield ways to have the files in a sandbox of this user, the best first, each made when it is
-        asked for.
+        """Yield kinds of root for a sandbox of this user, the best first, each made when it is requested.
 
         Files written there are deleted when the next directory is requested or the iterator is closed. Raises
         EngineError when no way is left.
@@ -77,7 +76,7 @@ class Source:
         )
 
     def _where(self) -> str | None:
-        """Return the directory for files of our own: none that the sandbox sees, where there is a choice."""
+        """Return the directory for our own files, if possible one that the sandbox does not see."""
         unseen = self.kind == HOST and os.access(UNSEEN, os.W_OK | os.X_OK)
         return UNSEEN if unseen else None
 
@@ -110,8 +109,7 @@ class Source:
         return self.directory
 
     def _copy(self, directory: str, uid: int) -> str:
-        """Return the files in a directory of our own; what was others' allows this user no more than it
-        did."""
+        """Return the files in a directory of ours; those of other users allow this user no more than before."""
         tree = self.tree
         paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
         packed: Iterable[PackedEntry] = tree.pack(paths)
@@ -121,7 +119,7 @@ class Source:
         return directory
 
     def close(self) -> None:
-        """Remove what was made on disk."""
+        """Remove the directories made on disk."""
         self._held.close()
 
 
@@ -139,7 +137,7 @@ def _all_paths(tree: Tree) -> Iterator[str]:
 
 @contextmanager
 def open_source(name: Name, request: Request, machine: Machine) -> Iterator[Source]:
-    """Open a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, ImageContentError, UsageError."""
+    """Open a target. Raise TargetNotFound, PlatformMismatch, EmptyImage, ImageContentError, UsageError."""
     with ExitStack() as stack:
         if name.kind in (ARCHIVE, OCI, OCI_ARCHIVE):
             source = _open_stored(name, request, machine, stack)
@@ -153,7 +151,7 @@ def open_source(name: Name, request: Request, machine: Machine) -> Iterator[Sour
 
 @contextmanager
 def of_image(image: Image, machine: Machine) -> Iterator[Source]:
-    """Yield a new image that is nowhere yet, from its spooled layers."""
+    """Yield a new image that is not published yet, from its spooled layers."""
     tree = LayerTree([Blob(file, 0, layer.size) for layer, file in image.layers])
     source = Source("image", image.digest, json.loads(image.config), tree.size, "", tree, machine)
     try:
@@ -230,8 +228,7 @@ def _host(request: Request, machine: Machine, stack: ExitStack) -> Source:
 def default_config(
     request: Request, machine: Machine, environment: Mapping[str, str], user: str, workdir: str
 ) -> dict[str, Any]:
-    """Return the configuration of what has none: the traced command becomes the image's own, as it was
-    asked for."""
+    """Return the configuration of a target that has none: the requested command becomes the image's own."""
     options = request.options
     merged = dict(environment)
     for assignment in options.env:

@@ -1,4 +1,4 @@
-"""A private directory for as long as a target is open, removed at its end, or by the next run."""
+"""A private directory for an open target, removed when the target is closed, or by the next run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _NEW = f"{PREFIX}new-"
 _RUN = f"{PREFIX}run-"
 _LOCK = "lock"
 START_SECONDS = 60.0
-"""How long a new directory may be without a lock that is held."""
+"""Seconds that a new directory may be without a lock."""
 
 
 @contextmanager
 def workspace(directory: str | None = None) -> Iterator[str]:
     """Yield a new directory below ``directory`` or TMPDIR that only this user may enter. Raises NoSpace.
 
-    It is locked for as long as it is used; those without a living owner are removed first.
+    It is locked while it is used. Directories without a living owner are removed first.
     """
     where = directory or tempfile.gettempdir()
     sweep(where)
@@ -46,7 +46,7 @@ def workspace(directory: str | None = None) -> Iterator[str]:
 
 
 def sweep(where: str) -> None:
-    """Remove what runs of this user that were killed left in a directory."""
+    """Remove directories that killed runs of this user left in a directory."""
     with suppress(OSError):
         names = [entry.name for entry in os.scandir(where) if entry.name.startswith((_NEW, _RUN))]
         for name in names:
@@ -75,7 +75,7 @@ def _sweep_one(path: str, *, new: bool) -> None:
 
 
 def _remove_locked(path: str) -> None:
-    """Remove a workspace, its lock last: by that others see whether somebody cares for it."""
+    """Remove a workspace and last its lock, by which other processes see that it has an owner."""
     with suppress(FileNotFoundError):
         with os.scandir(path) as entries:
             others = [entry for entry in entries if entry.name != _LOCK]
@@ -89,10 +89,10 @@ def _remove_locked(path: str) -> None:
 
 
 def remove(path: str) -> None:
-    """Remove a directory with all that is in it, following no link, however deep it is.
+    """Remove a directory with all its contents, following no link, at any depth.
 
-    Each directory in it is first moved up to the top: so no path gets long, and no recursion deep.
-    Directories that another user of a container left without permissions get them before.
+    Each directory in it is first moved up to the top, so that no path gets long and no recursion deep. A
+    directory without permissions, which another user of a container may leave, gets them first.
     """
     with suppress(FileNotFoundError):
         os.chmod(path, 0o700)
@@ -120,7 +120,7 @@ def _empty(top: int) -> None:
 
 
 def _flatten(descriptor: int, top: int, number: int) -> list[str]:
-    """Unlink all files of a directory and move its directories to the top; their names there."""
+    """Unlink all files of a directory and move its directories to the top; return their names there."""
     moved: list[str] = []
     with os.scandir(descriptor) as entries:
         listing = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]

@@ -9,7 +9,7 @@ import pytest
 
 from tests.trees import MemoryTree
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running import written
+from tracewhale.running import written_files
 from tracewhale.running.written_files import TooMuch, Writings
 from tracewhale.tracing.events import Outcome
 
