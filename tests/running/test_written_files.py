@@ -68,7 +68,7 @@ def test_contents_that_are_no_text_have_no_normal_form(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("limit", ["BYTES_LIMIT", "FILES_LIMIT"])
 def test_too_much_is_not_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
-    monkeypatch.setattr(written, limit, 1)
+    monkeypatch.setattr(written_files, limit, 1)
     for name in "ab":
         (tmp_path / name).write_text("xx")
     with pytest.raises(TooMuch):
