@@ -1,4 +1,4 @@
-"""A trace that was made without a target becomes one of a target."""
+"""Turn a trace that was made without a target into one of a target."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tracewhale.tracing.events import Event, Trace
 
 
 def adopt(view: View, untraced: Trace, trace: Trace) -> Trace:
-    """Return what was found, as of the target and request of ``untraced``; ``view`` is of the target's
+    """Return the events as a trace with the target and request of ``untraced``; ``view`` is of the target's
     files."""
     known = with_real_programs(view, trace)
     return replace(
@@ -24,9 +24,9 @@ def adopt(view: View, untraced: Trace, trace: Trace) -> Trace:
 
 
 def with_real_programs(view: View, trace: Trace) -> Trace:
-    """Return the trace with the real paths of programs that it knows as they were executed.
+    """Return the trace with the real paths of programs whose executed names it has.
 
-    One that the target does not have keeps its name.
+    A program that the target lacks keeps its name.
     """
     programs = {event.program for event in trace.events} | {
         unresolved.program for unresolved in trace.unresolved

@@ -15,15 +15,15 @@ from tracewhale.running.session import GIVEN_UP
 from tracewhale.tracing.events import Trace
 
 Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleError]
-"""A function that turns an error of a run, and its trace if there is one, into an error that says why."""
+"""Turns an error of a run, and its trace if there is one, into an error that gives the reason."""
 
 
 @dataclass(slots=True)
 class Context:
     """The surroundings of the stages: streams, the way to interrupt them, progress, and a stopwatch.
 
-    ``surroundings`` makes what is beside the target in each run: a Compose project's other services.
-    ``explain`` makes of an error of a run one that says why.
+    ``surroundings`` starts the services beside the target in each run, those of a Compose project.
+    ``explain`` turns an error of a run into one that gives the reason.
     """
 
     console: Console = field(default_factory=Console)
@@ -32,16 +32,17 @@ class Context:
     surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
     explain: Explain = lambda target, view, error, trace: error
     running: bool = False
-    """Whether the user's command runs now, so that a signal is the command's."""
+    """Whether the user's command runs now, so that a signal is meant for it."""
     ended: BaseException | None = None
-    """The exception of a signal that ends the work: in a finalizer or a callback Python only prints it."""
+    """The exception of a signal that ends the work; in a finalizer or a callback Python would only print it.
+    """
     _seconds: dict[str, float] = field(default_factory=dict)
     _done: int = 0
     _total: int = 0
 
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:
-        """Report what is done now, and add its seconds to its stage."""
+        """Report the present stage, and add the seconds to it."""
         if self.ended is not None:
             raise self.ended
         self.progress(text)
@@ -54,21 +55,21 @@ class Context:
 
     @contextmanager
     def bar(self, name: str, text: str, total: int) -> Iterator[None]:
-        """As a stage that reads or writes so many bytes, each of which is counted."""
+        """Report a stage that reads or writes so many bytes, each of which is counted."""
         with self.stage(name, text):
             self._done, self._total = 0, total
             yield
             self._total = 0
 
     def count(self, size: int) -> None:
-        """Report that so many more bytes are done of a stage that has an amount."""
+        """Report that so many more bytes of a stage are done."""
         if self._total:
             self._done += size
             self.console.amount(min(self._done, self._total), self._total, "")
 
     @contextmanager
     def command(self, text: str) -> Iterator[None]:
-        """Yield the stage in which the user's own command runs."""
+        """Yield during the stage in which the user's own command runs."""
         with self.stage("trace", text):
             self.running = True
             try:

@@ -34,7 +34,7 @@ SANDBOX = "sandbox"
 
 @dataclass(frozen=True, slots=True)
 class ProbeCheck:
-    """Of one probe. ``remedy`` is empty where it works; ``seconds`` is what the trial took."""
+    """The result for one probe. ``remedy`` is empty if it works; ``seconds`` is the duration of the test."""
 
     probe: str
     works: bool
@@ -45,9 +45,9 @@ class ProbeCheck:
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """All of them in order of preference, and what to do if there is no engine to try them with.
+    """The results in the order of preference, and the remedy if there is no engine.
 
-    ``note`` is what to keep in mind with the engine.
+    ``note`` is a warning about the engine.
     """
 
     engine: str
@@ -70,7 +70,7 @@ class Examination:
 
 
 def examine(progress: Progress = lambda text: None) -> Examination:
-    """Try every probe. An engine that does not answer is a finding, no error."""
+    """Try every probe. An engine that does not answer is a finding, not an error."""
     remedy, note = "", ENTERING
     try:
         with closing(connect(os.environ)) as client:
@@ -107,7 +107,8 @@ def _diagnosis(
 
 
 def _sandbox() -> None:
-    """Trace a command of a directory that holds nothing but the probe's binary. Raises what a trace does."""
+    """Trace a command of a directory that holds nothing but the probe's binary. Raise the errors of a
+    trace."""
     with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
         program = Path(directory) / "trial"
         program.write_bytes(binary(os.uname().machine))

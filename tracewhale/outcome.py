@@ -1,4 +1,4 @@
-"""Did the traced command do what it should? Pure: a trace in, an error or nothing out."""
+"""Judge whether the traced command succeeded. Pure: a trace in, an error or nothing out."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tracewhale.printable import printable
 from tracewhale.tracing.events import Trace
 
 SHORTEST_NAME = 3
-"""Characters of a file's name below which it is found in any output by chance."""
+"""The shortest file name in characters; a shorter one is found in any output by chance."""
 
 
 def failure_of(trace: Trace, expected: int) -> CommandFailed | None:
-    """Return why a run cannot be taken as an example, or None if its command ended as it should.
+    """Return the error of a run that did not end as it should, or None.
 
     A command that was stopped has no status of its own.
     """
@@ -34,7 +34,7 @@ def failure_of(trace: Trace, expected: int) -> CommandFailed | None:
 
 
 def likely_missing(trace: Trace, output: str) -> str:
-    """Return the path that a command asked for in vain and that its last lines name, or an empty string."""
+    """Return the path that a command requested in vain and that its last lines name, or an empty string."""
     absent = sorted(
         {event.path for event in trace.events if not event.present}, key=lambda path: (-len(path), path)
     )

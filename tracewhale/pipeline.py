@@ -1,4 +1,4 @@
-"""The way of the data: target → trace and closure → plan → image → verification → report.
+"""The order of the stages: target → trace and closure → plan → image → verification → report.
 
 Each verb of the command line that makes a report is one function here. It holds the target while it works,
 passes frozen values from stage to stage, and builds its report at the end.
@@ -73,7 +73,7 @@ def trace(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
 
 
 def from_logs(engine: Engine, job: Job, logged: Trace, context: Context) -> tuple[Report, Trace]:
-    """Take what logs of another tool say for a trace of the job's target; nothing is run."""
+    """Make a trace of the job's target from logs of another tool; nothing is run."""
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
         recorded = adopt(view, target.untraced(), logged)
@@ -81,7 +81,7 @@ def from_logs(engine: Engine, job: Job, logged: Trace, context: Context) -> tupl
 
 
 def attach(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
-    """Trace a container that runs already and goes on; nothing is built."""
+    """Trace a running container, which keeps running; nothing is built."""
     with context.command("watching the container"):
         recorded = engine.attach(job.name, job.request, job.steps, context.console, context.handle)
     report = Report("trace", recorded.target, recorded.image, trace=recorded, seconds=context.seconds)
@@ -91,9 +91,9 @@ def attach(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
 def watch(
     engine: Engine, job: Job, original: str, context: Context, tell: Callable[[MissingPath], None]
 ) -> tuple[Sequence[MissingPath], Trace]:
-    """Watch the job's container, and tell of each path that it lacks and the original image has.
+    """Watch the job's container, and report each path that it lacks and the original image has.
 
-    Returns these, and a trace of the original image.
+    Return these, and a trace of the original image.
     """
     with ExitStack() as held:
         target, view = hold(held, context, original, lambda: engine.open(original, Request()))
@@ -108,7 +108,7 @@ def watch(
 def plan(
     engine: Engine, traces: Sequence[Trace], options: Options, context: Context, *, with_removed: bool = False
 ) -> Report:
-    """Return what would be kept and why; nothing is built."""
+    """Return the plan with its reasons; nothing is built."""
     merged = union_of(traces)
     with ExitStack() as held:
         target, view = hold(held, context, merged.target, lambda: engine.reopen(merged))
@@ -129,7 +129,8 @@ def build(
     *,
     with_removed: bool = False,
 ) -> Report:
-    """Build the image of one or several traces, not verified. Raises Untrusted for files of no image."""
+    """Build the image of one or several traces, without verification. Raise Untrusted for files of no
+    image."""
     merged = union_of(traces)
     trust.check(merged, repeats=False)
     destination = destination and output.check(destination)
@@ -157,9 +158,9 @@ def verify(
     context: Context,
     trust: Trust = NO_TRUST,
 ) -> Report:
-    """Run an image as the original was run, and compare; ``error`` of the report says where they differ.
+    """Run an image as the original was run, and compare; ``error`` of the report says how they differ.
 
-    Raises Untrusted where the traced run reached this machine and ``trust`` does not let it.
+    Raise Untrusted if the traced run reached this machine and ``trust`` does not allow it.
     """
     merged = union_of(traces)
     if merged.outcome is None:
@@ -205,12 +206,12 @@ def run(
     cache: TraceCache | None = None,
     with_removed: bool = False,
 ) -> Report:
-    """Do all of it: trace, plan, build, verify, and give the image its name. Raises CommandFailed.
+    """Trace, plan, build, verify, and give the image its name. Raise CommandFailed.
 
-    ``verify_with`` is a workload that verification runs in place of the traced steps; ``force`` lets the new
-    image take its original's name. When the new image does not behave the same or exceeds the limits,
-    ``error`` of the report says in what, and no image is left. A trace in the cache is used again in place of
-    a run. ``with_removed`` looks at all of the original, for a report that shows what is left out.
+    ``verify_with`` is a workload that replaces the traced steps in verification; ``force`` lets the new image
+    take its original's name. If the new image does not behave the same or exceeds the limits, ``error`` of
+    the report says so, and no image is left. A cached trace replaces the run. ``with_removed`` reads all of
+    the original, for a report of what is left out.
     """
     destination = destination and output.check(destination)
     if not force:
@@ -250,7 +251,7 @@ def run(
 
 
 def union_of(traces: Sequence[Trace]) -> Trace:
-    """Return several traces of one image as one. Raises UsageError for those of different images."""
+    """Merge several traces of one image. Raise UsageError if they are of different images."""
     if len({trace.image for trace in traces}) != 1:
         raise UsageError("The traces are of different images.", "Give traces of one image only.")
     return merge(traces)
@@ -268,7 +269,7 @@ def _report(command: str, target: Target, context: Context, recorded: Trace) -> 
 
 
 def _removed(making: Making, plan: Plan, enabled: bool) -> Removed | None:
-    """Return what a plan leaves out of the original where a report wants that, else None."""
+    """Return what a plan leaves out of the original if a report needs that, else None."""
     if not enabled:
         return None
     with making.context.stage("report", "looking at what is left out"):
@@ -276,7 +277,7 @@ def _removed(making: Making, plan: Plan, enabled: bool) -> Removed | None:
 
 
 def _accepted(before: LockedImage | None, locked: LockedImage) -> LockEntry | None:
-    """Return what the lock file says of an image, beside what was made now; None if it says nothing."""
+    """Return the lock file's entry beside the new image, or None if it has none."""
     if before is None:
         return None
     old, new = {*before.paths}, {*locked.paths}
@@ -288,7 +289,7 @@ LISTINGS_HINT = "build with --keep-listings: what a directory lists may be what 
 
 
 def _difference(comparison: Comparison, hint: str = HINT) -> VerificationFailed | None:
-    """Return the error that says in what the new image differs, with its last output, or None."""
+    """Return the error that says how the new image differs, with its last output, or None."""
     what = difference(comparison)
     if not what:
         return None

@@ -40,11 +40,10 @@ DIGEST = "sha256:"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A target to trace: a target by name, how it runs, and what drives it.
+    """A target to trace by its name, with its request and the steps that drive it.
 
-    ``keep_changes`` keeps the change layer of a container, or an image's layers above ``base``; with
-    neither a command nor steps nothing is run then. ``expected_status`` is that with which the command should
-    end.
+    ``keep_changes`` keeps the change layer of a container, or an image's layers above ``base``; then without
+    a command and steps nothing is run. ``expected_status`` is the status with which the command should end.
     """
 
     name: str
@@ -57,7 +56,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A new image that has no name yet, and where it can be run; ``note`` says how it starts otherwise."""
+    """A new image that has no name yet, and a way to run it; ``note`` says how its start differs."""
 
     written: WrittenImage
     rebuilt: Rebuilt
@@ -71,8 +70,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """The parts that every image of one run is made from: a target with its files, and what the user asks of
-    it."""
+    """The common parts of every image of one run: a target with its files, and the user's choices."""
 
     target: Target
     view: View
@@ -112,10 +110,10 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
 
 
 def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
-    """Return the trace in the cache of this target, request and steps; without one run the command.
+    """Return the cached trace of this target, request and steps; without one, run the command.
 
-    A run is kept that did what it should and was not cut short by hand. The input of an interactive run is
-    not known before it ends, so it is never taken from the cache.
+    Only a successful run that was not cut short by hand is cached. The input of an interactive run is not
+    known before it ends, so it is never taken from the cache.
     """
     if cache is None or job.request.options.interactive:
         return run_traced(target, view, job, context)
@@ -133,14 +131,14 @@ def run_or_recall(target: Target, view: View, job: Job, context: Context, cache:
 
 
 def lock_entry(making: Making, candidate: Candidate, destination: Name | None) -> tuple[str, LockedImage]:
-    """Return the name that a new image will have, and what a lock file says of it."""
+    """Return the name of a new image, and its entry of a lock file."""
     target, new = making.target, candidate.rebuilt.target
     name = name_of(destination or target.default_destination)
     return name, LockedImage(target.image, new.image, new.size, tuple(candidate.plan.paths))
 
 
 def name_of(place: Name) -> str:
-    """Return what reports call the place where an image goes."""
+    """Return the name of an image's destination in reports."""
     return place.place if place.kind == DOCKER else str(place)
 
 
@@ -165,7 +163,7 @@ def run_again(target: Target, trace: Trace, making: Making, text: str) -> RunRes
 
 
 def repeated(trace: Trace) -> tuple[Step, ...]:
-    """Return the steps that repeat a run; one that the user ended by hand runs as long again."""
+    """Return the steps that repeat a run; one that the user ended by hand runs for the same time again."""
     steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
     if not steps and trace.outcome is not None and trace.outcome.stopped:
         return (Step("for", f"{trace.seconds:.1f}"),)
@@ -173,7 +171,7 @@ def repeated(trace: Trace) -> tuple[Step, ...]:
 
 
 def plan_image(making: Making, trace: Trace, *, listings: bool = False) -> Plan:
-    """Decide what to keep; ``listings`` keeps every entry of the directories that were listed."""
+    """Decide which paths to keep; ``listings`` keeps every entry of the directories that were listed."""
     options, target, view = making.options, making.target, making.view
     with making.context.stage("plan", "working out what to keep"):
         options = replace(
@@ -206,10 +204,10 @@ def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
 def verify_image(
     new: Target, making: Making, trace: Trace, plan: Plan, has: Callable[[str], bool]
 ) -> tuple[Comparison, Trace, int]:
-    """Run the new image and compare; where it does otherwise, run the original once more, too.
+    """Run the new image and compare; if it differs, run the original once more, too.
 
-    Where mounts are as the traced run left them, the new image may end and print like that second run, too.
-    Returns also the trace of the new image and how many runs there were.
+    If mounts have the state after the traced run, the new image may also end and print like that second run.
+    Return also the trace of the new image and the number of runs.
     """
     view = making.view
     result = run_again(new, trace, making, "running the new image")
@@ -229,9 +227,9 @@ def verify_image(
 def build_verified(
     making: Making, trace: Trace, stack: ExitStack, workload: str = ""
 ) -> tuple[Candidate, Verification]:
-    """Build and run until nothing is missing, adding what each run missed; at most ROUNDS times.
+    """Build and run until nothing is missing, adding the paths that each run missed; at most ROUNDS times.
 
-    ``workload`` takes the place of the traced steps.
+    ``workload`` replaces the traced steps.
     """
     if workload:
         # What the traced steps had the command write or fail at says nothing of this one's.
@@ -263,7 +261,7 @@ def build_verified(
 
 
 def publish_image(making: Making, candidate: Candidate, destination: Name | None) -> BuiltImage:
-    """Give the image its name, and the configuration that the user wants in place of the original's."""
+    """Give the image its name, and the user's configuration in place of the original's."""
     target, recipe = making.target, making.recipe
     place = destination or target.default_destination
     with making.context.stage("write", f"writing {place}"), ExitStack() as held:
@@ -278,7 +276,7 @@ def publish_image(making: Making, candidate: Candidate, destination: Name | None
 
 
 def original_of(target: Target) -> Original:
-    """Return what the new image's labels say of the target: of a container nothing, of a file no path."""
+    """Return the origin for the new image's labels: nothing of a container, no path of a file."""
     digest = target.image if target.image.startswith(DIGEST) else ""
     is_id = digest.removeprefix(DIGEST).startswith(target.name.removeprefix(DIGEST))
     named = bool(digest) and not is_id and parse(target.name).kind == DOCKER

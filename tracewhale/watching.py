@@ -1,4 +1,4 @@
-"""Paths that a container asks for and lacks, and that its original image has."""
+"""Paths that a container requests and lacks, and that its original image has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CREATING = frozenset(access.value for access in CREATING)
 
 @dataclass(frozen=True, slots=True)
 class MissingPath:
-    """A path as it was asked for first: ``access`` is how, ``program`` the real path of who asked."""
+    """A path at its first request: ``access`` is the kind, ``program`` the real path of the program."""
 
     path: str
     access: str
@@ -21,7 +21,7 @@ class MissingPath:
 
 
 class Watcher:
-    """Tells of each missing path once, as soon as it is asked for."""
+    """Reports each missing path once, at its first request."""
 
     def __init__(self, original: View, tell: Callable[[MissingPath], None]) -> None:
         self._original, self._tell = original, tell
@@ -29,7 +29,7 @@ class Watcher:
         self.missing: list[MissingPath] = []
 
     def observe(self, event: Event) -> None:
-        """Look at an event. Calls that make a name are no sign: they find nothing where all is well."""
+        """Examine an event. Calls that make a name do not count: normally they find nothing."""
         key = (event.root, event.path)
         if event.present or event.access in _CREATING or key in self._known:
             return

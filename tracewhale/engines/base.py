@@ -97,7 +97,8 @@ class Target(Protocol):
         ...
 
     def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
-        """Return a trace without a run, with the request: the input of a plan from ``--keep-changes`` alone."""
+        """Return a trace without a run, with the request: the input of a plan from ``--keep-changes``
+        alone."""
         ...
 
     def changes(self, base: str) -> tuple[str, ...]:

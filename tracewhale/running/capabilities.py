@@ -24,15 +24,14 @@ DEFAULT = frozenset(
 """The capabilities of a container without options."""
 
 PROBE = frozenset("SYS_ADMIN SETUID SETGID SETPCAP CHOWN DAC_OVERRIDE".split())
-"""Capabilities of the process that becomes the command: to install a filter without no_new_privs, to become
-the user."""
+"""The capabilities of the process that becomes the command, for installing a filter without no_new_privs and
+changing the user."""
 
 ALL = "ALL"
 
 
 def bare(name: str) -> str:
-    """Return a capability's name as used here: upper case, without CAP_. Raises UsageError for an unknown
-    one."""
+    """Return a capability's name in upper case without CAP_. Raise UsageError if it is unknown."""
     short = name.upper().removeprefix("CAP_")
     if short != ALL and short not in NAMES:
         raise UsageError(f"{name!r} is not a capability.", "See capabilities(7) for their names.")
@@ -40,10 +39,9 @@ def bare(name: str) -> str:
 
 
 def effective(add: Iterable[str], drop: Iterable[str], *, privileged: bool = False) -> frozenset[str]:
-    """Return the bounding set of a container (moby's TweakCapabilities); root has it as its permitted set
-    too.
+    """Return the bounding set of a container (moby's TweakCapabilities), which is also root's permitted set.
 
-    With ``ALL`` it is every capability that has a name; the engine takes those that it has itself.
+    With ``ALL`` it is every named capability; the engine takes those that it has itself.
     """
     added, dropped = {bare(name) for name in add}, {bare(name) for name in drop}
     if privileged:
@@ -61,7 +59,7 @@ def mask(names: Iterable[str]) -> int:
 
 
 def widen(add: Iterable[str], drop: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return ``CapAdd`` and ``CapDrop`` that give what these give, and what the probe needs."""
+    """Return ``CapAdd`` and ``CapDrop`` that give the same capabilities and those that the probe needs."""
     added, dropped = {bare(name) for name in add}, {bare(name) for name in drop}
     if ALL in added:
         return [ALL], sorted(dropped - PROBE)
@@ -69,10 +67,10 @@ def widen(add: Iterable[str], drop: Iterable[str]) -> tuple[list[str], list[str]
 
 
 def resolved_profile(profile: str, capabilities: Iterable[str]) -> str:
-    """Return a seccomp profile (moby's JSON) in which no rule depends on capabilities any more.
+    """Return a seccomp profile (moby's JSON) in which no rule depends on capabilities.
 
-    Those of ``capabilities`` decide, as they would in a container that has just them; so the profile
-    means the same in a container with more. Raises UsageError when it is not JSON.
+    Those of ``capabilities`` decide, as in a container that has exactly these; so the profile means the same
+    in a container with more. Raise UsageError if it is not JSON.
     """
     names = {f"CAP_{name}" for name in capabilities}
     try:

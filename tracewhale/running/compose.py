@@ -1,9 +1,8 @@
-"""One service of a Compose file, taken out of its project: the services beside it, and the way that it runs
-itself. Pure.
+"""One service of a Compose file and the services beside it, and the options with which it runs. Pure.
 
-The file is taken as Compose resolves it (``docker compose config``): variables, defaults and several files
-are one. A copy of the project is started, with names of its own and without published ports, so it
-touches neither the user's own project nor its volumes.
+The file is in the form of ``docker compose config``, in which variables, defaults and several files are
+merged. A copy of the project is started with names of its own and without published ports, so the user's own
+project and its volumes are not touched.
 """
 
 from __future__ import annotations
@@ -19,21 +18,21 @@ from tracewhale.errors import UsageError
 from tracewhale.running.options import RunOptions
 
 EXTENSION = "x-tracewhale"
-"""The key of a service under which a Compose file may say what drives it."""
+"""The key of a service under which a Compose file may list the steps that drive it."""
 
 DROPPED = ("ports", "container_name", "build", "scale", "develop", "profiles")
-"""Keys of services that a copy of the project does not have."""
+"""Keys of services that the copy of a project does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """A service that is to be traced, and the copy of its project without it.
+    """A service to trace, and the copy of its project without it.
 
-    ``file`` is the copy, as Compose reads it. ``others`` are the services that are brought up; ``conditions``
-    says which of them the service awaits and for what (``service_started`` and so on, compose-spec,
-    "depends_on"). ``networks`` are the service's: ``Name``, ``Aliases`` and ``IPAMConfig`` of each, as the
-    engine wants them. ``volumes`` are the names of the copy's own volumes. ``building`` are services whose
-    images may have to be built first. ``driven`` is what the file says under ``x-tracewhale``.
+    ``file`` is the copy, as Compose reads it. ``others`` are the services to start; ``conditions`` says for
+    which of them the service waits and for what (``service_started`` and so on, compose-spec, "depends_on").
+    ``networks`` are the service's: ``Name``, ``Aliases`` and ``IPAMConfig`` of each, in the engine's form.
+    ``volumes`` are the names of the copy's own volumes. ``building`` are services whose images may have to be
+    built first. ``driven`` is the value of ``x-tracewhale``.
     """
 
     service: str
@@ -59,8 +58,8 @@ def composition(
 ) -> Composition:
     """Take a service out of a resolved Compose file.
 
-    ``own`` is the name of the user's project, which with ``separator`` begins the names of images that are
-    built of it; ``project`` is the copy's, ``labels`` are for all that it makes. Raises UsageError.
+    ``own`` is the name of the user's project; images built for it have names that begin with it and
+    ``separator``. ``project`` is the copy's name; ``labels`` are for all its objects. Raise UsageError.
     """
     services = resolved.get("services")
     if not isinstance(services, dict) or not all(isinstance(each, dict) for each in services.values()):
@@ -110,9 +109,9 @@ def composition(
 
 
 def _beside(services: Mapping[str, Mapping[str, Any]], service: str) -> set[str]:
-    """Return the services to bring up: what it depends on, and all others but those that depend on it.
+    """Return the services to start: its dependencies, and all others that do not depend on it.
 
-    One with a profile stays down unless it is needed, as with ``compose up``.
+    As with ``compose up``, one with a profile starts only if it is needed.
     """
     needs = {name: {found for found, _ in _depends(each)} for name, each in services.items()}
 
@@ -147,7 +146,8 @@ def _copied(service: Mapping[str, Any], image: str, labels: Mapping[str, str]) -
 
 
 def _owned(value: object, project: str, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
-    """Return networks or volumes with names of the copy's own; external ones are the user's, and stay so."""
+    """Return networks or volumes with names of the copy's own; external ones keep theirs, because they are
+    the user's."""
     found: dict[str, dict[str, Any]] = {}
     for name, how in value.items() if isinstance(value, dict) else ():
         settings = dict(how or {})
@@ -181,7 +181,7 @@ def _endpoint(service: str, network: Mapping[str, Any], how: Mapping[str, Any]) 
 
 
 def project_name(resolved: Mapping[str, Any], file: str, environ: Mapping[str, str]) -> str:
-    """Return the name of the user's project: what Compose says, else the one of its directory."""
+    """Return the name of the user's project: Compose's, or that of its directory."""
     told = resolved.get("name") or environ.get("COMPOSE_PROJECT_NAME")
     directory = os.path.basename(os.path.dirname(os.path.abspath(file)))
     return str(told or re.sub(r"[^-_a-z0-9]", "", directory.lower()) or "default")
@@ -190,11 +190,12 @@ def project_name(resolved: Mapping[str, Any], file: str, environ: Mapping[str, s
 def as_options(
     created: Mapping[str, Any], image: Mapping[str, Any], volumes: frozenset[str]
 ) -> tuple[RunOptions, tuple[str, ...], dict[str, Any]]:
-    """Return how a container runs that Compose has created: options, a command, and what no option says.
+    """Return the run of a container that Compose has created: options, a command, and the settings that no
+    option gives.
 
-    ``created`` is what ``docker inspect`` says of it, ``image`` the configuration of its image, ``volumes``
-    the names of volumes of the copy of the project: they are new for each run, so no run needs a copy of
-    them, and they are with what no option says.
+    ``created`` is its result of ``docker inspect``, ``image`` the configuration of its image, ``volumes`` the
+    names of the copy's volumes. These are new for each run and need no copy, so they are not among the
+    options.
     """
     config, host = created["Config"], created["HostConfig"]
     entrypoint, words = config.get("Entrypoint") or [], tuple(config.get("Cmd") or ())
@@ -226,7 +227,7 @@ def as_options(
 
 
 def overlaid(options: RunOptions, own: RunOptions) -> RunOptions:
-    """Return a service's options with what the user gives: that comes last, or in their place."""
+    """Return a service's options with the user's, which are appended or take their place."""
     changes: dict[str, Any] = {}
     for name in RunOptions.__dataclass_fields__:
         ours, theirs = getattr(options, name), getattr(own, name)
@@ -240,7 +241,7 @@ def overlaid(options: RunOptions, own: RunOptions) -> RunOptions:
 
 
 def steps_of(composition: Composition) -> Sequence[Any]:
-    """Return the steps under ``x-tracewhale``: a list such as [{ http: / }]. Raises UsageError."""
+    """Return the steps under ``x-tracewhale``: a list such as [{ http: / }]. Raise UsageError."""
     driven = composition.driven if isinstance(composition.driven, dict) else {"": composition.driven}
     steps = driven.get("steps", [])
     if {*driven} <= {"steps"} and isinstance(steps, list):
@@ -252,7 +253,7 @@ def steps_of(composition: Composition) -> Sequence[Any]:
 
 
 def _unescaped(step: object) -> object:
-    """Return a step as it was meant: ``compose config`` writes each dollar twice."""
+    """Return a step with each double dollar as one: ``compose config`` doubles them."""
     if not isinstance(step, dict):
         return step
     return {

@@ -1,4 +1,4 @@
-"""Where a run's own input and output go, and how its user speaks to it. The library has no terminal."""
+"""The input and output of a run, and the user's signals to it. The library has no terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Protocol
 
 
 class InputReader(Protocol):
-    """An unbuffered binary file, such as ``open(0, "rb", buffering=0)``: ``read`` gives what there is."""
+    """An unbuffered binary file, such as ``open(0, "rb", buffering=0)``: ``read`` returns the bytes that are
+    available."""
 
     def read(self, size: int, /) -> bytes | None:
         """Return at most ``size`` bytes; empty at the end."""
@@ -22,22 +23,22 @@ def discard(data: bytes) -> None:
 
 
 Amount = Callable[[int, int, str], None]
-"""Told how much of the present stage is done, of how much (0: nobody knows), and the newest of it; called
+"""Called with the amount done of the present stage, its total (0 if unknown) and the newest item; called
 often, and cheap."""
 
 
 def no_amount(done: int, total: int, newest: str = "") -> None:
-    """An `Amount` that is told nothing."""
+    """Do nothing with an amount."""
 
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The streams of the process that asked; the writers are called from threads, one call at a time each.
+    """The streams of the user's process; the writers are called from threads, each by one at a time.
 
-    ``stdin`` is read only with ``-i``; None gives the command the input that its run was recorded with.
-    ``raw`` puts the terminal into raw mode for as long as it is entered, ``size`` gives its (rows, columns),
-    None when there is none; both are used with ``-t`` only. A workload's output goes to ``stderr``.
-    ``amount`` is told how many paths were asked for, and the newest.
+    ``stdin`` is read only with ``-i``; with None the command gets the recorded input of its run. ``raw`` puts
+    the terminal into raw mode while it is entered, ``size`` returns its (rows, columns), or None without a
+    terminal; both are used only with ``-t``. A workload's output goes to ``stderr``. ``amount`` is called
+    with the number of requested paths and the newest.
     """
 
     stdout: Callable[[bytes], None] = discard
@@ -66,13 +67,13 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Resize:
-    """The terminal has another size."""
+    """The terminal has a new size."""
 
 
 class Handle:
-    """How a signal handler or another thread reaches a run: every method returns at once.
+    """A run's interface for signal handlers and other threads: every method returns at once.
 
-    One handle may serve several runs, one after the other; ``interrupts`` counts through all of them.
+    One handle may serve several runs, one after the other; ``interrupts`` counts those of all.
     """
 
     def __init__(self) -> None:
@@ -80,13 +81,12 @@ class Handle:
         self._queue: SimpleQueue[object] | None = None
 
     def connect(self, queue: SimpleQueue[object] | None) -> None:
-        """Set the queue from which a run takes its messages (``SimpleQueue.put`` may be called in a signal
-        handler)."""
+        """Set the queue of the run's messages (``SimpleQueue.put`` may be called in a signal handler)."""
         self._queue = queue
 
     def interrupt(self) -> None:
-        """Handle Ctrl-C: the first ends the trace and goes on, the second gives up, and ``trace`` raises
-        Interrupted."""
+        """Handle Ctrl-C: the first ends the trace and the run continues with its next stage; after the second
+        ``trace`` raises Interrupted."""
         self.interrupts += 1
         self._post(Interrupt())
 
@@ -95,7 +95,7 @@ class Handle:
         self._post(Forward(number))
 
     def resize(self) -> None:
-        """Tell the run that the terminal has another size (SIGWINCH)."""
+        """Pass the new size of the terminal to the run (SIGWINCH)."""
         self._post(Resize())
 
     def _post(self, message: object) -> None:

@@ -1,7 +1,7 @@
-"""Values of ``docker run``'s flags, read as Docker's command line reads them (docker/cli, opts/). No effects.
+"""Parse values of ``docker run``'s flags as Docker's command line does (docker/cli, opts/). No effects.
 
-Each function takes one string as typed and returns what the engine wants; UsageError says in one sentence
-why Docker would refuse it.
+Each function takes one string as typed and returns the engine's form, or raises UsageError with Docker's
+reason to refuse it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _UNITS = {unit: 1 << (10 * power) for power, unit in enumerate(["", "k", "m", "g
 
 
 def size(flag: str, value: str) -> int:
-    """Return bytes of ``64m``, ``1.5GiB``, ``1024`` (units are powers of 1024; go-units, RAMInBytes)."""
+    """Return the bytes of ``64m``, ``1.5GiB``, ``1024`` (units are powers of 1024; go-units, RAMInBytes)."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+) ?([kmgtp]?)i?b?", value.lower(), re.ASCII)
     if match is None:
         raise UsageError(f"{flag} needs a size such as 64m, not {value!r}.")
@@ -30,7 +30,7 @@ def size(flag: str, value: str) -> int:
 
 
 def fields(flag: str, value: str) -> list[tuple[str, str | None]]:
-    """Return the fields of a CSV value as (key, value); None where there is no ``=``."""
+    """Return the fields of a CSV value as (key, value), with None as the value of a field without ``=``."""
     try:
         row = next(csv.reader([value], strict=True), [])
     except csv.Error as error:
@@ -39,7 +39,7 @@ def fields(flag: str, value: str) -> list[tuple[str, str | None]]:
 
 
 def assignment(flag: str, value: str, environ: Mapping[str, str]) -> str:
-    """Parse ``-e``: NAME=VALUE, or NAME with its value from the environment, alone if that has none."""
+    """Parse ``-e``: NAME=VALUE, or NAME with its value from the environment; NAME alone if that has none."""
     name, mark, _ = value.partition("=")
     if not name:
         raise UsageError(f"{flag} {value!r} has no variable name.")
@@ -47,7 +47,8 @@ def assignment(flag: str, value: str, environ: Mapping[str, str]) -> str:
 
 
 def env_file(name: str, content: bytes, environ: Mapping[str, str]) -> list[str]:
-    """Return the variables of an ``--env-file``; a name alone has the environment's value, or is left out."""
+    """Return the variables of an ``--env-file``; a name alone gets the environment's value, or is left
+    out."""
     result = []
     try:
         lines = content.removeprefix(b"\xef\xbb\xbf").decode().split("\n")
@@ -72,9 +73,9 @@ def env_file(name: str, content: bytes, environ: Mapping[str, str]) -> list[str]
 def publish(value: str) -> list[tuple[str, str, str]]:
     """Parse ``-p`` to (host address, host port, container port "80/tcp") for each port of the range.
 
-    ``[ADDRESS:][HOST]:CONTAINER[/PROTOCOL]`` or ``CONTAINER``, both sides may be ranges; or the long form
-    ``target=80,published=8080,protocol=tcp``. A range of host ports for one port in the container is left
-    for the engine to choose from.
+    The value is ``[ADDRESS:][HOST]:CONTAINER[/PROTOCOL]`` or ``CONTAINER``, where both sides may be ranges,
+    or the long form ``target=80,published=8080,protocol=tcp``. The engine chooses from a range of host ports
+    for one port in the container.
     """
     if "=" in value:
         value = _long_port(value)
@@ -119,7 +120,7 @@ def _long_port(value: str) -> str:
 
 
 def ulimit(value: str) -> tuple[str, int, int]:
-    """Parse ``--ulimit NAME=SOFT[:HARD]``; -1 is no limit."""
+    """Parse ``--ulimit NAME=SOFT[:HARD]``; -1 means no limit."""
     match = re.fullmatch(r"([a-z]+)=(-?\d+)(?::(-?\d+))?", value, re.ASCII)
     if match is None:
         raise UsageError(f"--ulimit {value!r} is not NAME=SOFT[:HARD].")
@@ -149,8 +150,7 @@ def extra_host(value: str) -> str:
 
 
 def security(value: str, read: Callable[[str], bytes]) -> str:
-    """Parse ``--security-opt``; a seccomp profile is read with ``read`` and
-    becomes its JSON text."""
+    """Parse ``--security-opt``. A seccomp profile is read with ``read`` and becomes its JSON text."""
     name, mark, content = value.partition("=")
     if not mark and value != "no-new-privileges":
         name, mark, content = value.partition(":")
@@ -207,7 +207,7 @@ def platform(value: str) -> str:
 
 
 def network(value: str) -> str:
-    """Parse ``--network NAME``; of the long form only the name is understood."""
+    """Parse ``--network NAME``; only the name of the long form is supported."""
     if "=" not in value:
         return value
     given = dict(fields("--network", value))

@@ -1,6 +1,7 @@
-"""The identity of a container's command, as the engine reads USER and the image's user data base.
+"""The identity of a container's command, derived by the engine's rules from USER and the image's user
+database.
 
-Follows libcontainer/user (GetExecUser, GetAdditionalGroups), which moby and runc both use.
+They are those of libcontainer/user (GetExecUser, GetAdditionalGroups), which moby and runc both use.
 """
 
 from __future__ import annotations
@@ -16,12 +17,13 @@ MAXIMUM = (1 << 31) - 1
 PASSWD = "/etc/passwd"
 GROUP = "/etc/group"
 DATABASE_LIMIT = 32 << 20
-"""Bytes that are read of each: half a million users."""
+"""Bytes that are read of each file: half a million users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """``groups`` are the supplementary ones, sorted; ``home`` is what HOME becomes where it is not given."""
+    """The user and groups of a process. ``groups`` are the supplementary ones, sorted; ``home`` is the value
+    of HOME if it is not set."""
 
     uid: int = 0
     gid: int = 0
@@ -47,9 +49,9 @@ class _Group:
 def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) -> Identity:
     """Return the identity for a USER string (NAME, UID, NAME:GROUP, ...; empty is root).
 
-    ``passwd`` and ``group`` are the contents of passwd(5) and group(5) as the image has them, empty when
-    it has none; ``group_add`` is ``--group-add``. The primary group is one of the supplementary groups,
-    as engines since 20.10.18 have it. Raises UsageError in the engine's own words.
+    ``passwd`` and ``group`` are the contents of the image's passwd(5) and group(5), empty without them;
+    ``group_add`` is ``--group-add``. The primary group is one of the supplementary groups, as in engines
+    since 20.10.18. Raise UsageError in the engine's words.
     """
     user_word, _, rest = user.partition(":")
     group_word = rest.split(":")[0]
@@ -76,13 +78,13 @@ def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) 
 
 
 def home_of(uid: int, passwd: str) -> str:
-    """Return the first home directory that passwd(5) has for a user id; ``/`` when it has none."""
+    """Return the first home directory that passwd(5) has for a user id, ``/`` without one."""
     return next((user.home for user in _users(passwd) if user.uid == uid), "/")
 
 
 def read_user_database(tree: Tree) -> tuple[str, str]:
-    """Return the contents of an image's /etc/passwd and /etc/group, symbolic links followed; empty where
-    absent."""
+    """Return the contents of an image's /etc/passwd and /etc/group, following symbolic links; empty if they
+    do not exist."""
     view = View(tree)
     entries = [view.resolve(path).entry for path in (PASSWD, GROUP)]
     contents = tree.read([(entry.path, 0, DATABASE_LIMIT) for entry in entries if entry is not None])
@@ -106,7 +108,8 @@ def _group_id(word: str, groups: Sequence[_Group]) -> int:
 
 
 def _additional_group(word: str, groups: Sequence[_Group]) -> int:
-    """Return an additional group (GetAdditionalGroups): a name is preferred to a number, unlike above."""
+    """Return an additional group (GetAdditionalGroups): unlike above, a name takes precedence over a
+    number."""
     wanted = _integer(word)
     for group in groups:
         if group.name == word or group.gid == wanted:
@@ -134,7 +137,7 @@ def _lines(text: str) -> Iterator[list[str]]:
 
 
 def _users(passwd: str) -> Iterator[_User]:
-    """Yield fields that are missing are empty and numbers that are none are 0, as in libcontainer."""
+    """Yield the users; as in libcontainer, missing fields are empty and invalid numbers are 0."""
     for fields in _lines(passwd):
         fields += [""] * (7 - len(fields))
         yield _User(fields[0], _integer(fields[2]) or 0, _integer(fields[3]) or 0, fields[5])

@@ -1,4 +1,4 @@
-"""Lets a target run until nothing new comes from it."""
+"""Let a target run until it requests nothing new."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from tracewhale.running.session import RunSession
 
 SLICE_SECONDS = 1.0
 LIMIT_SECONDS = 600.0
-"""How long a run lasts at most that never gets quiet."""
+"""The longest run in seconds of a target that never becomes quiet."""
 
 
 def until_idle(session: RunSession, quiet: float, limit: float) -> tuple[int, ...]:
-    """Wait until no new access has come for ``quiet`` seconds, the command ends, or ``limit`` is over.
+    """Wait until no new access has come for ``quiet`` seconds, the command ends, or ``limit`` seconds have
+    passed.
 
-    Returns the distinct accesses known at the end of each second. It lasts ``quiet`` seconds at least.
+    Return the number of distinct accesses at the end of each second. Wait at least ``quiet`` seconds.
     """
     began = last = time.monotonic()
     counts: list[int] = []

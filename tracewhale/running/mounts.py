@@ -1,4 +1,4 @@
-"""``-v``, ``--mount`` and ``--tmpfs``, read as Docker's command line reads them. No effects."""
+"""Parse ``-v``, ``--mount`` and ``--tmpfs`` as Docker's command line does. No effects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FALSE = frozenset("0 f F FALSE false False".split())
 
 
 def absolute_path(path: str) -> str:
-    """Return a path from the root. Raises UsageError where the current directory was removed."""
+    """Return a path from the root. Raise UsageError if the current directory was removed."""
     try:
         return os.path.abspath(path)
     except FileNotFoundError as error:

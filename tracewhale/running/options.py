@@ -12,13 +12,13 @@ from tracewhale.running import capabilities, flags, mounts
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Options as the engine takes them: paths absolute, files read, variables looked up.
+    """Options in the engine's form: paths are absolute, files read, variables looked up.
 
     ``env``: NAME=VALUE, or NAME alone to remove the image's. ``volumes``: SOURCE:DESTINATION[:MODE], or
     DESTINATION alone for an anonymous one. ``mounts``: the engine's Mount objects. ``tmpfs``: path to
     options. ``publish``: (host address, host port, container port "80/tcp"). ``security_opt``: a seccomp
-    profile is its JSON text, not a file's name. ``ulimit``: (name, soft, hard). ``shm_size``: bytes.
-    ``gpus``: the engine's DeviceRequest objects. None is "not given".
+    profile as its JSON text, not as a file's name. ``ulimit``: (name, soft, hard). ``shm_size``: bytes.
+    ``gpus``: the engine's DeviceRequest objects. None means "not given".
     """
 
     env: tuple[str, ...] = ()
@@ -46,13 +46,13 @@ class RunOptions:
     stop_timeout: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values, only of what was given."""
+        """Return the given options as plain JSON values."""
         given = {field_.name: getattr(self, field_.name) for field_ in fields(self)}
         return {name: _plain(value) for name, value in given.items() if _is_given(value)}
 
     @staticmethod
     def from_json(value: Mapping[str, Any]) -> RunOptions:
-        """Return what ``to_json`` wrote; names that are not known here are ignored. Raises TraceFileError."""
+        """Return the options that ``to_json`` wrote; unknown names are ignored. Raise TraceFileError."""
         default = RunOptions()
         given: dict[str, Any] = {}
         for member in fields(RunOptions):
@@ -66,7 +66,7 @@ def _is_given(value: Any) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """Return tuples as lists and mappings as dicts, all the way down."""
+    """Return tuples as lists and mappings as dicts, at every depth."""
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -75,7 +75,8 @@ def _plain(value: Any) -> Any:
 
 
 def _is_mount(value: Mapping[str, Any]) -> bool:
-    """Return whether a JSON object has what is read of the engine's Mount objects, each of its type."""
+    """Return whether a JSON object has the members of the engine's Mount objects that are used here, with the
+    right types."""
     texts = ("Type", "Target", *(["Source"] if value.get("Type") == "bind" or "Source" in value else []))
     nested = [value[name] for name in value if name.endswith("Options")]
     return all(isinstance(value.get(name), str) for name in texts) and all(
@@ -92,7 +93,7 @@ _ITEMS: dict[str, Callable[[Any], bool]] = {
 
 
 def _restore(name: str, value: Any, default: Any) -> Any:
-    """Return one option's value as this program keeps it. Raises TraceFileError for one of another type."""
+    """Return one option's value in this program's form. Raise TraceFileError if it has another type."""
     if isinstance(default, tuple):
         fits = _ITEMS.get(name, lambda item: isinstance(item, str))
         if isinstance(value, list) and all(fits(item) for item in value):
@@ -133,10 +134,10 @@ def parse_options(
     stop_timeout: int | None = None,
     environ: Mapping[str, str],
 ) -> RunOptions:
-    """Return the strings of ``docker run``'s flags, read as Docker's command line reads them.
+    """Parse the strings of ``docker run``'s flags as Docker's command line does.
 
-    ``environ`` is where ``-e NAME`` looks. Files (``--env-file``, ``seccomp=FILE``) are read here, relative
-    paths are made absolute. Raises UsageError in one sentence for a value that Docker would refuse.
+    ``environ`` provides the value of ``-e NAME``. Files (``--env-file``, ``seccomp=FILE``) are read here, and
+    relative paths are made absolute. Raise UsageError for a value that Docker would refuse.
     """
     if workdir is not None and not workdir.startswith("/"):
         raise UsageError(f"-w {workdir!r}: the working directory must be an absolute path.")

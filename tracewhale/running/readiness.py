@@ -1,4 +1,4 @@
-"""Waits until a target is ready: by its health check, its ports, or what the user says."""
+"""Wait until a target is ready: by its health check, its ports, or the user's condition."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tracewhale.running.workloads import ORPHANED, TIMED_OUT, Workloads
 from tracewhale.tracing.events import Step
 
 EXPOSED_SECONDS = 30.0
-"""How long a server may take to listen on a port that its image exposes."""
+"""Seconds in which a server must listen on a port that its image exposes."""
 ANY_PORT_SECONDS = 3.0
-"""How long to wait for any port when none is exposed: it may be no server."""
+"""Seconds to wait for any port if none is exposed: the target may be no server."""
 OTHER_PORT_SECONDS = 5.0
-"""How long a port that the image exposes is awaited when the target listens on another one already."""
+"""Seconds to wait for a port that the image exposes if the target already listens on another one."""
 LOOK_SECONDS = 0.2
-"""How often is looked whether something is ready."""
+"""Seconds between two checks."""
 LINES = 10
 """Lines of the target's output in a message."""
 
 
 class Readiness:
-    """Waits in a running session; whatever is awaited, the command's end ends the waiting."""
+    """Waits in a running session; the command's end ends every wait."""
 
     def __init__(self, session: RunSession, service: Service, web: Web, workloads: Workloads) -> None:
         self._session = session
@@ -36,9 +36,10 @@ class Readiness:
         self._workloads = workloads
 
     def await_service(self, seconds: float, *, serving: bool) -> None:
-        """Wait for what the image says: its health check, else a port; ``serving``: there must be one.
+        """Wait for the image's sign of readiness: its health check, else a port. With ``serving`` there must
+        be one.
 
-        Raises WorkloadFailed.
+        Raise WorkloadFailed.
         """
         check, ports = self._service.check, self._service.ports
         if check is not None:
@@ -66,12 +67,12 @@ class Readiness:
             raise self._late(f"{names}", seconds)
 
     def await_(self, wait: Wait, seconds: float) -> None:
-        """Wait for what the user names. Raises WorkloadFailed when it takes longer than ``seconds``."""
+        """Wait for the user's condition. Raise WorkloadFailed if it takes longer than ``seconds``."""
         self._session.progress(f"waiting for {wait}")
         self._until(self._looking_for(wait), seconds or DEFAULT_SECONDS, str(wait))
 
     def check_health(self, check: HealthCheck) -> Step:
-        """Return the health check, until it passes or would be found unhealthy. Raises WorkloadFailed."""
+        """Run the health check until it passes or the target counts as unhealthy. Raise WorkloadFailed."""
         began = time.monotonic()
         failures = 0
         while True:
@@ -96,7 +97,7 @@ class Readiness:
         return self._quietly(check.argv, check.timeout)[1] == 0
 
     def _quietly(self, argv: Sequence[str], seconds: float) -> tuple[TargetProcess, int]:
-        """Have a command in the target tell whether it is ready: what it says of a "not yet" is not shown."""
+        """Return whether a command in the target succeeds; the output of a failure is not shown."""
         self._session.quiet = True
         try:
             return self._session.enter(argv, seconds=seconds)
@@ -119,7 +120,7 @@ class Readiness:
                 return lambda: self._quietly(words_of(wait.text), DEFAULT_SECONDS)[1] == 0
 
     def _printed(self, pattern: str) -> Callable[[], bool]:
-        """Return whether a line of the output matches; each byte is looked at a few times at most."""
+        """Return whether a line of the output matches; each byte is examined a few times at most."""
         expression = re.compile(pattern.encode(), re.MULTILINE)
         captured = self._session.command.captured
         looked = {id(captured.stdout): 0, id(captured.stderr): 0}
@@ -140,7 +141,8 @@ class Readiness:
             raise self._late(condition, seconds or DEFAULT_SECONDS)
 
     def _look(self, ready: Callable[[], bool], seconds: float) -> bool:
-        """Look again and again, until ``ready`` or too late; False when the command ended before, too."""
+        """Check repeatedly until ``ready`` holds or time is up; return False then, and if the command ends
+        first."""
         deadline = time.monotonic() + (seconds or DEFAULT_SECONDS)
         while not ready():
             if self._ended() or time.monotonic() > deadline:
@@ -165,13 +167,13 @@ RUNS = "Does it run with `docker run` and the same options?"
 
 
 def last_words(session: RunSession) -> str:
-    """Return how a sentence about a command ends: with what it printed last."""
+    """Return the end of a sentence about a command: its last output."""
     tail = session.command.captured.tail(LINES)
     return f". Its last output:\n{tail}" if tail else ", and printed nothing."
 
 
 def failure(kind: str, command: str, status: int, tail: str) -> str:
-    """Return what is told of a command that failed."""
+    """Return the error for a command that failed."""
     hows = {TIMED_OUT: "did not end in time", ORPHANED: "was still running when the command had ended"}
     how = hows.get(status, f"failed with status {status}")
     return f"The {kind} {command!r} {how}" + (f":\n{tail}" if tail else ".")

@@ -1,4 +1,4 @@
-"""How a traced run ended, whichever engine ran it."""
+"""The end of a traced run, for every engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.tracing.events import Step, Trace
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The steps that were taken, and whether the command was stopped rather than ended, or why it failed."""
+    """The steps taken, whether the command was stopped, and the error if the run failed."""
 
     steps: tuple[Step, ...]
     stopped: bool
@@ -19,13 +19,13 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """The trace of a run, and why it failed, if it did: the trace then says what it lacked."""
+    """The trace of a run, and the error if it failed; the trace then contains what came before."""
 
     trace: Trace
     failure: RunFailed | None = None
 
     def checked(self) -> Trace:
-        """Return the trace of a run that went well. Raises RunFailed."""
+        """Return the trace of a successful run. Raise RunFailed."""
         if self.failure is not None:
             raise self.failure
         return self.trace

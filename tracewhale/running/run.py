@@ -1,4 +1,4 @@
-"""A run as asked for: which image, with which options and command. Frozen, and plain JSON when written."""
+"""A requested run: its image, options and command. Frozen, and plain JSON when written."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from tracewhale.errors import EmptyImage, TraceFileError
 from tracewhale.running.options import RunOptions
 
 CONTAINER = "container:"
-"""Before a container's id where an image's digest would stand: it has none of its own."""
+"""The prefix of a container's id in place of an image's digest, which a container lacks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """The facts that ``docker run`` needs.
 
-    ``target`` is what the user typed; ``image`` the identity (``sha256:...``) of the image that containers
+    ``target`` is the user's name for it; ``image`` the identity (``sha256:...``) of the image that containers
     are made from, and ``config`` its configuration (the ``Config`` object of ``docker image inspect``).
-    ``command`` are the words given by the user (empty: the image's own). For a container as the target
-    ``container`` is its id, ``command`` replaces the entrypoint too, and ``base`` is what ``docker
-    inspect`` said of it (``Config``, ``HostConfig``, ``Mounts``), onto which ``options`` are laid;
-    For a service of a Compose project ``base`` has its ``HostConfig`` (``Binds`` and ``Mounts`` of what is
-    made anew for each run), ``Healthcheck``, and ``Networks`` with ``Name``, ``Aliases`` and ``IPAMConfig``.
-    ``volumes_from`` is the container that has a copy of its volumes. ``input`` is what a recorded run was
-    given on its standard input.
+    ``command`` are the words given by the user (empty: the image's own). For a container as the target,
+    ``container`` is its id, ``command`` replaces the entrypoint, too, and ``base`` is its result of ``docker
+    inspect`` (``Config``, ``HostConfig``, ``Mounts``), which ``options`` override. For a service of a Compose
+    project, ``base`` has its ``HostConfig`` (``Binds`` and ``Mounts`` that are new for each run),
+    ``Healthcheck``, and ``Networks`` with ``Name``, ``Aliases`` and ``IPAMConfig``. ``volumes_from`` is the
+    container that has a copy of its volumes. ``input`` is the standard input of a recorded run.
     """
 
     target: str
@@ -45,9 +44,9 @@ class Run:
         return f"{CONTAINER}{self.container}" if self.container else self.image
 
     def on(self, image: str, config: Mapping[str, Any]) -> Run:
-        """Return the same run of another image: what verification does with the new one.
+        """Return the same run of another image, such as the new one in verification.
 
-        Where that has the words of the run as its own command, it runs that.
+        If that image has the words of the run as its own command, it runs that.
         """
         new = replace(self, image=image, config=config)
         own = replace(new, command=(), options=replace(self.options, entrypoint=None))
@@ -66,7 +65,7 @@ class Run:
 
     @staticmethod
     def from_json(request: Mapping[str, Any], target: str, image: str, config: Mapping[str, Any]) -> Run:
-        """Return the run that a trace file tells of. Raises TraceFileError for a request that is none."""
+        """Return the run of a trace file. Raise TraceFileError if its request is not valid."""
         try:
             return Run(
                 target=target,
@@ -83,7 +82,7 @@ class Run:
 
 
 def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
-    """Return ``Entrypoint`` and ``Cmd`` to ask for; None leaves the image's own."""
+    """Return ``Entrypoint`` and ``Cmd`` of the request; None keeps the image's own."""
     given = list(run.command) or None
     if run.options.entrypoint is not None:
         return [run.options.entrypoint], given
@@ -93,7 +92,7 @@ def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
 
 
 def argv_of(run: Run) -> tuple[str, ...]:
-    """Return the words that the engine executes (moby's merge of the image's configuration). Raises
+    """Return the words that the engine executes (moby's merge of the image's configuration). Raise
     EmptyImage."""
     entrypoint, command = command_words(run)
     if entrypoint is None:
@@ -109,12 +108,12 @@ def argv_of(run: Run) -> tuple[str, ...]:
 
 
 def user_of(run: Run) -> str:
-    """Return the USER string in force."""
+    """Return the effective USER string."""
     return str(run.options.user if run.options.user is not None else run.config.get("User") or "")
 
 
 def environment_of(run: Run) -> dict[str, str]:
-    """Return variables that the image and the options set, by name, as the engine merges them."""
+    """Return the variables of the image and the options by name, merged as by the engine."""
     merged = dict(_pair(text) for text in run.config.get("Env") or ())
     for text in run.options.env:
         if "=" in text:

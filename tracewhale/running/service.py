@@ -1,4 +1,4 @@
-"""Facts about the target that the steps of a run use: where it is reached and how it says that it is well."""
+"""The facts about a running target that steps use: its address and its health check."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PORTS = range(1, 65536)
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """The image's HEALTHCHECK (OCI-like ``Healthcheck`` object, times in seconds), as one command."""
+    """The image's HEALTHCHECK as one command (``Healthcheck`` object, times in seconds)."""
 
     argv: tuple[str, ...]
     text: str
@@ -25,10 +25,10 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running target. ``address`` is its own: requests go there and nowhere else.
+    """A running target. Requests go to its own ``address`` and nowhere else.
 
-    ``ports`` are the TCP ports that its image or the user says it listens on; ``environment`` is for
-    commands of the user on this machine.
+    ``ports`` are the TCP ports that its image or the user names; ``environment`` is for the user's commands
+    on this machine.
     """
 
     address: str = "127.0.0.1"
@@ -38,7 +38,7 @@ class Service:
 
 
 def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
-    """Return what an image's configuration says; None when it has none, or NONE."""
+    """Return the health check of an image's configuration, or None if it has none, or NONE."""
     check = config.get("Healthcheck") or {}
     kind, *words = check.get("Test") or ["NONE"]
     if kind == "CMD-SHELL" and words:

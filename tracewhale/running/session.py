@@ -1,7 +1,7 @@
-"""A traced run while it lasts, whichever engine runs it: one queue of all that happens to it.
+"""A traced run in progress, for every engine: one queue of all its events.
 
-Threads only move bytes and put messages in the queue; what they mean is decided in the thread that calls
-``Session.wait``, so nothing here needs a lock.
+Threads only move bytes and put messages into the queue. The thread that calls ``RunSession.wait`` handles the
+messages, so no lock is needed.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ STDOUT, STDERR = 1, 2
 CHUNK = 1 << 16
 
 READY_SECONDS = 30.0
-"""How long the probe may take to have the command executed."""
+"""Seconds in which the probe must have the command executed."""
 DRAIN_SECONDS = 20.0
-"""How long the streams may take to end after the process did."""
+"""Seconds in which the streams must end after the process."""
 
 STOP_POLL_SECONDS = 0.1
-"""How often a command that is to stop is looked at."""
+"""Seconds between two looks at a command that must stop."""
 STOP_SILENCE_SECONDS = 1.0
-"""How long a command may take to stop before the user is told what is awaited."""
+"""Seconds after which the user is told that the command does not stop."""
 
 ASK_EVERY_SECONDS = 3.0
-"""How often the agent is asked whether it is still there."""
+"""Seconds between two orders to the agent that check whether it is alive."""
 
 GIVEN_UP = "Interrupted: given up, and cleaned up."
 
@@ -48,7 +48,7 @@ class StopEarly(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ThreadCall:
-    """A message: do this in the thread that waits."""
+    """A message: call this in the waiting thread."""
 
     action: Callable[[], None]
 
@@ -61,12 +61,12 @@ class OutputCapture:
     stderr: bytearray = field(default_factory=bytearray)
 
     def add(self, stream: int, data: bytes) -> None:
-        """Keep what fits."""
+        """Keep the part that fits."""
         kept = self.stderr if stream == STDERR else self.stdout
         kept += data[: OUTPUT_LIMIT - len(kept)]
 
     def tail(self, lines: int = 5) -> str:
-        """Return the last lines, for a message: of the errors, or of the output when there are none."""
+        """Return the last lines for a message: of the errors, or of the output if there are none."""
         text = bytes(self.stderr or self.stdout).decode(errors="replace").strip()
         return "\n".join(text.splitlines()[-lines:])
 
@@ -79,19 +79,19 @@ class TargetProcess:
     captured: OutputCapture = field(default_factory=OutputCapture)
     drained: bool = False
     pieces: int = 0
-    """How often output came; ``passing`` tells that its reader has not taken the last of it yet."""
+    """The number of pieces of output; ``passing`` says that its reader has not taken the last one yet."""
     passing: bool = False
     quiet: bool = False
-    """Whether its output is kept only, and not passed on."""
+    """Whether its output is only kept, and not passed on."""
 
 
 class RunSession(ABC):
-    """One traced command, from before its start to after its end; an engine knows how to reach it."""
+    """One traced command, from before its start to after its end; an engine implements the access to it."""
 
     agent_stays = True
-    """Whether the agent only ends when it is told to."""
+    """Whether the agent ends only when it is asked to."""
     answer_seconds = 10.0
-    """How long the agent may take to answer."""
+    """Seconds in which the agent must answer."""
 
     def __init__(self, console: Console, handle: Handle) -> None:
         self.console, self.handle = console, handle
@@ -102,7 +102,7 @@ class RunSession(ABC):
         self.command = TargetProcess(0)
         self.status: int | None = None
         self.begun = False
-        """Whether the agent has been told to take the command."""
+        """Whether the agent has taken the command."""
         self.agent_ended = False
         self.agent_errors = bytearray()
         self.signalled: set[int] = set()
@@ -113,9 +113,9 @@ class RunSession(ABC):
         """The signal with which the user ended the run: SIGTERM."""
         self.stoppable = False
         self.quiet = False
-        """Whether the output of what enters the target now is kept only."""
+        """Whether output of processes that enter the target now is only kept."""
         self.interrupted = False
-        """Once: the command is to end, which it may do only when ``stoppable``."""
+        """True once the command should end, which it may only when ``stoppable``."""
         self._entered = 1
         self._heard_at = self._asked_at = self._watched_at = 0.0
         handle.connect(self.queue)
@@ -125,7 +125,7 @@ class RunSession(ABC):
     # Threads.
 
     def spawn(self, work: Callable[[], None]) -> None:
-        """Run ``work`` in a thread; what it raises is raised in the thread that waits."""
+        """Run ``work`` in a thread; its exception is raised in the waiting thread."""
 
         def guarded() -> None:
             try:
@@ -136,15 +136,15 @@ class RunSession(ABC):
         threading.Thread(target=guarded, daemon=True).start()
 
     def later(self, action: Callable[[], None]) -> None:
-        """Have the thread that waits do this."""
+        """Call this in the waiting thread."""
         self.queue.put(ThreadCall(action))
 
     # What the waiting thread does.
 
     def wait(self, until: Callable[[], bool], seconds: float | None = None) -> bool:
-        """Handle messages until ``until()`` holds (True) or the time is over (False).
+        """Handle messages until ``until()`` holds (return True) or the time is over (return False).
 
-        Raises StopEarly, Interrupted, and what went wrong in a thread.
+        Raise StopEarly, Interrupted, and exceptions of threads.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         while not until():
@@ -158,7 +158,7 @@ class RunSession(ABC):
         return True
 
     def _watch_agent(self, now: float) -> None:
-        """Raise TraceLost when the agent has ended or does not answer while there is a command to watch."""
+        """Raise TraceLost if the agent has ended or does not answer while there is a command to watch."""
         away, self._watched_at = now - self._watched_at, now
         started = 0 in self.collector.started
         watching = (started or (self.begun and not self.agent_ended)) and self.status is None
@@ -202,24 +202,24 @@ class RunSession(ABC):
                 raise message
 
     def probe_words(self) -> str:
-        """Return what the probe itself said, for a message."""
+        """Return the probe's own messages."""
         words = bytes(self.agent_errors).decode(errors="replace").strip()
         return "\n".join(filter(None, [words, self.command.captured.tail()]))
 
     def entering(self) -> TargetProcess:
-        """Return one more process, which the agent will know by the next number."""
+        """Return a new process, which the agent will know by the next number."""
         process = TargetProcess(self._entered, quiet=self.quiet)
         self._entered += 1
         return process
 
     def synchronize(self) -> None:
-        """Have the agent write its counters, and wait until they are here."""
+        """Have the agent write its counters, and wait until they arrive."""
         before = self.reports
         if not self.agent_ended and self.status is None and self.tell_agent("c"):
             self.wait(lambda: self.reports > before or self.agent_ended, DRAIN_SECONDS)
 
     def output(self, process: TargetProcess, stream: int, data: bytes) -> None:
-        """Keep and pass on what a process printed; called in a thread."""
+        """Keep and pass on a process's output; called in a thread."""
         process.captured.add(stream, data)
         process.pieces += 1
         if process.quiet:
@@ -229,7 +229,7 @@ class RunSession(ABC):
         process.passing = False
 
     def await_output(self, process: TargetProcess, seconds: float = DRAIN_SECONDS) -> None:
-        """Wait, after a process's end, for the rest of its output, for ``seconds`` if nothing comes.
+        """Wait after a process's end for the rest of its output, at most ``seconds`` without a new piece.
 
         The reader of passed output may take any time.
         """
@@ -240,7 +240,7 @@ class RunSession(ABC):
             before = process.pieces
 
     def feed(self, write: Callable[[bytes], None], recorded: bytes) -> None:
-        """Give the command its input, as it comes or as it was recorded; called in a thread."""
+        """Give the command its input, live or recorded; called in a thread."""
         source = self.console.stdin
         if source is None:
             write(recorded)
@@ -267,7 +267,7 @@ class RunSession(ABC):
                     self.observe(self.collector.event(record))
 
     def stop(self) -> None:
-        """Stop the command as ``docker stop`` does; kill it at once where it does not react to the signal."""
+        """Stop the command as ``docker stop`` does; kill it at once if it cannot react to the signal."""
         number, seconds = self.ending_signal or self.stop_policy.signal, self.stop_policy.seconds
         began = time.monotonic()
         self.collector.stopping = True
@@ -286,10 +286,10 @@ class RunSession(ABC):
 
     @abstractmethod
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
-        """Run another process in the target, traced; returns it with its exit status.
+        """Run another process in the target, traced, and return it with its exit status.
 
-        -1 when it did not end within ``seconds``. It may end before its output does: what it left behind
-        in the background is not waited for.
+        The status is -1 if it did not end within ``seconds``. The process may end before its output does:
+        processes that it left in the background are not waited for.
         """
 
     @abstractmethod
@@ -298,17 +298,17 @@ class RunSession(ABC):
 
     @abstractmethod
     def resize(self) -> None:
-        """Tell the command's terminal the size of the user's."""
+        """Give the command's terminal the size of the user's."""
 
     @abstractmethod
     def tell_agent(self, line: str) -> bool:
-        """Give the agent an order; whether there is an agent."""
+        """Give the agent an order, and return whether there is an agent."""
 
     @abstractmethod
     def process_status(self) -> str:
-        """Return the command's /proc/PID/status, or an empty string where it cannot be read from here."""
+        """Return the command's /proc/PID/status, or an empty string if it cannot be read from here."""
 
 
 def words_of(command: str) -> list[str]:
-    """Return a command line split as a shell would, but with no shell. Raises ValueError."""
+    """Split a command line as a shell would, without a shell. Raise ValueError."""
     return shlex.split(command)

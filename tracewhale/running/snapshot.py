@@ -1,4 +1,4 @@
-"""Writable mounts as they were before the traced run, for the runs that repeat it."""
+"""Copies of writable mounts, made before the traced run, for the runs that repeat it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tracewhale.running.options import RunOptions
 
 BYTES_LIMIT = 256 << 20
 FILES_LIMIT = 20_000
-"""How much of a mount is copied: more takes longer than a run that finds what the first one left is worth."""
+"""The limits of a mount that is copied: copying more takes too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class MountSnapshot:
     """Copies of mounts by the path in the container on which each was mounted.
 
-    ``source`` is where the engine has them: the id of a container, or a directory. ``notes`` say which mounts
-    could not be copied, so that a repeated run sees what the traced one left there.
+    ``source`` is their place: the id of a container, or a directory. ``notes`` say which mounts could not be
+    copied, so that a repeated run sees the state after the traced run.
     """
 
     source: str = ""
@@ -27,11 +27,11 @@ class MountSnapshot:
 
     @property
     def stale(self) -> bool:
-        """Whether a repeated run may find what the traced one left, so that its end and output may differ."""
+        """Whether a repeated run may find files of the traced one, so that its end and output may differ."""
         return bool(self.notes)
 
     def after_the_run(self) -> MountSnapshot:
-        """Return the copies as those of mounts to which the traced run has written already."""
+        """Return the copies as those of mounts to which the traced run has already written."""
         left = (copy_failure_note(path, "a trace file has no copy of it") for path in self.destinations)
         return replace(self, notes=(*self.notes, *left))
 
@@ -65,7 +65,7 @@ def remount(options: RunOptions, sources: Mapping[str, str]) -> RunOptions:
 
 
 def too_large(directory: str) -> bool:
-    """Return whether a directory of this machine has more in it than is copied."""
+    """Return whether a directory of this machine is too large to copy."""
     size = count = 0
     for place, _, names in os.walk(directory):
         for name in names:
@@ -80,5 +80,5 @@ def too_large(directory: str) -> bool:
 
 
 def copy_failure_note(destination: str, reason: str) -> str:
-    """Return the note on a mount that a repeated run sees as the traced one left it."""
+    """Return the note on a mount that a repeated run sees in the state after the traced one."""
     return f"Verification saw {destination} as the traced run had left it: {reason}."

@@ -1,4 +1,4 @@
-"""How the new image starts: its configuration, and the ``docker run`` line for what was traced. Pure."""
+"""The start of the new image: its configuration, and the ``docker run`` line for the traced run. Pure."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from tracewhale.running.options import RunOptions
 from tracewhale.running.run import Run, argv_of, command_words, environment_of, user_of
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where an engine looks for a command, if an image sets no PATH of its own (moby, system.DefaultPathEnv)."""
+"""The engine's PATH for an image that sets none (moby, system.DefaultPathEnv)."""
 
 Works = Callable[[str, str, tuple[str, ...]], bool]
-"""Whether a command would find its program and its files: by working directory, PATH and words."""
+"""Returns whether a command would find its program and its files: by working directory, PATH and words."""
 
 
 def startup(run: Run, works: Works) -> tuple[dict[str, Any], str]:
-    """Return what the new image's ``config`` object says otherwise than the original's, and a note on it.
+    """Return the differences of the new image's ``config`` object from the original's, and a note on them.
 
-    A container is replaced by an image that starts what was traced, as it was traced. An image keeps its own
-    command, unless the files of that are not in the new image.
+    For a container, the new image starts the traced command as it was traced. For an image, it keeps the
+    original's command, unless that command's files are missing in it.
     """
     traced = traced_startup(run)
     if run.container:
@@ -49,7 +49,7 @@ def own_words(run: Run) -> tuple[str, ...]:
 
 
 def traced_startup(run: Run) -> dict[str, Any]:
-    """Return the members of a configuration that say how a run started."""
+    """Return the members of a configuration with which a run started."""
     entrypoint, command = command_words(run)
     if entrypoint is None:
         entrypoint = list(run.config.get("Entrypoint") or ())
@@ -64,16 +64,16 @@ def traced_startup(run: Run) -> dict[str, Any]:
 
 
 SECRET = re.compile(r"PASS|SECRET|TOKEN|KEY|CREDENTIAL|AUTH|PRIVATE|COOKIE|_PW|PWD", re.IGNORECASE)
-"""Names of variables whose values are not shown: they end up in logs of builds."""
+"""Names of variables whose values are not shown, because they end up in logs of builds."""
 
 
 def run_line(
     run: Run, config: Mapping[str, Any], name: str, environ: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[str, ...]:
-    """Return the words of the ``docker run`` that runs an image of this configuration as it was traced.
+    """Return the ``docker run`` command that runs an image of this configuration as it was traced.
 
-    A variable that ``environ`` has, too, is named without its value, and so is one whose name tells of a
-    secret. A seccomp profile is in a file that is not known any more: the word FILE stands for it.
+    A variable that is also in ``environ``, or has the name of a secret, is named without its value. The word
+    FILE stands for the file of a seccomp profile, which is unknown.
     """
     new = replace(run, config=config, container="", command=(), options=RunOptions())
     entrypoint: tuple[str, ...] = ()
@@ -134,7 +134,7 @@ def _options(run: Run, new: Run, environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _binds(run: Run) -> Iterator[str]:
-    """Return the bind mounts of a container that was the target: read-only, as they were tested."""
+    """Return the bind mounts of a container that was the target: read-only, as in the test."""
     taken = {volume.split(":")[1] for volume in run.options.volumes if ":" in volume}
     for mount in run.base.get("Mounts") or ():
         if mount["Type"] == "bind" and mount["Destination"] not in taken:

@@ -1,5 +1,5 @@
-"""The steps that drive a traced target, in order: workloads, execs, requests, time, and the health check
-last."""
+"""The steps that drive a traced target in order: workloads, execs, requests, times, and last the health
+check."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from tracewhale.running.workloads import Workloads
 from tracewhale.tracing.events import Step
 
 KINDS = ("workload", "exec", "for", "until-idle", "wait", "http", "crawl", "openapi")
-"""Steps that a user asks for; the health check is taken by itself, last."""
+"""Steps that a user asks for; the health check is implicit."""
 
 ENDLESS_SECONDS = 2.0
-"""How long a command that nothing drives may run before the user is told how to go on."""
+"""Seconds after which the user is told how to end a command that no step drives."""
 ENDLESS = (
     "waiting for the command to end; Ctrl-C ends it and goes on, and so do --for SECONDS, --http PATH, "
     "--workload CMD and --exec CMD"
@@ -36,7 +36,7 @@ SENDING = ("http", "crawl", "openapi")
 
 
 def check_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps that can be taken. Raises UsageError for one that makes no sense, before any work."""
+    """Return the steps. Raise UsageError for one that is not valid, before any work."""
     for step in steps:
         try:
             if step.kind == "exec" and not words_of(step.argument):
@@ -61,7 +61,7 @@ def check_steps(steps: Sequence[Step]) -> list[Step]:
 
 
 def named_ports(steps: Sequence[Step]) -> set[int]:
-    """Return ports that steps name, in requests and in what they wait for."""
+    """Return the ports that steps name, in requests and in conditions of waits."""
     sent = {exchange.request.port for step in steps for exchange in step.exchanges}
     waits = [parse_wait(step.argument) for step in steps if step.kind == "wait" and step.argument]
     awaited = {wait.port or (wait.request.port if wait.request else 0) for wait in waits}
@@ -71,7 +71,7 @@ def named_ports(steps: Sequence[Step]) -> set[int]:
 def drive(session: RunSession, service: Service, steps: Sequence[Step]) -> tuple[list[Step], bool]:
     """Take the steps, and then the service's health check.
 
-    Returns the steps taken, and whether the command was stopped rather than ended. Raises WorkloadFailed,
+    Return the steps taken, and whether the command was stopped rather than ended. Raise WorkloadFailed,
     Interrupted.
     """
     with Driver(session, service) as driver:
@@ -86,7 +86,7 @@ def drive(session: RunSession, service: Service, steps: Sequence[Step]) -> tuple
 
 
 def check_start(session: RunSession, word: str) -> None:
-    """Raises CommandNotFound when the command was not executed, ProbeError when the probe could not start."""
+    """Raise CommandNotFound if the command was not executed, ProbeError if the probe could not start."""
     started = session.collector.started.get(0)
     if started is not None and not started.errno:
         return
@@ -112,8 +112,7 @@ def check_start(session: RunSession, word: str) -> None:
 
 
 def kill_error(word: str, status: int, *, out_of_memory: bool = False) -> CommandKilled:
-    """Return the error for a command that ended with 128 + a signal's number, which need not have been
-    sent."""
+    """Return the error for a command that ended with 128 + a signal's number, which may be a coincidence."""
     number = status - 128
     if out_of_memory:
         return CommandKilled(f"The command {word!r} was killed by signal {number} for using too much memory.")
@@ -126,7 +125,7 @@ def kill_error(word: str, status: int, *, out_of_memory: bool = False) -> Comman
 
 
 class Driver:
-    """Takes steps in a running session; ``taken`` are those that are done."""
+    """Takes steps in a running session; ``taken`` are the finished ones."""
 
     def __init__(self, session: RunSession, service: Service) -> None:
         self.session, self.service = session, service
@@ -145,7 +144,7 @@ class Driver:
         self.workloads.close()
 
     def take_until_stopped(self, steps: Sequence[Step]) -> None:
-        """Take the steps, or without any wait for the command's end; the user may end it earlier."""
+        """Take the steps, or without any wait for the command's end; the user may end the run earlier."""
         try:
             self.session.stoppable = True
             if self.session.interrupted:
@@ -161,7 +160,7 @@ class Driver:
         self.session.stoppable = False
 
     def _measured(self, step: Step) -> Step:
-        """Return a step with how many accesses are known behind it, where it has not counted itself."""
+        """Return a step with the number of distinct accesses after it, unless it has counted them itself."""
         if step.kind == "wait":
             return step
         self.session.synchronize()
@@ -172,7 +171,7 @@ class Driver:
         return self.session.status is not None
 
     def _take(self, step: Step) -> Step:
-        """Take one step, and return it with what came of it. Raises WorkloadFailed."""
+        """Take one step, and return it with its result. Raise WorkloadFailed."""
         match step.kind:
             case "for":
                 self.session.wait(self.has_ended, float(step.argument))
@@ -201,8 +200,8 @@ class Driver:
                 return self.web.take(step)
 
     def _await(self, step: Step) -> None:
-        """Wait for the condition of a step. A step without one limits the wait for the target's own
-        readiness."""
+        """Wait for the condition of a step. A step without a condition only limits the wait for the target's
+        own readiness."""
         if step.argument:
             self.readiness.await_(parse_wait(step.argument), step.seconds)
             self._ready = True

@@ -1,4 +1,4 @@
-"""How a command is stopped: which signal it gets, and how long it may take before it is killed. Pure."""
+"""How a command is stopped: the signal, and the seconds until it is killed. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tracewhale.running.run import Run
 from tracewhale.tracing.events import Trace
 
 STOP_SECONDS = 10.0
-"""The default time that ``docker stop`` waits."""
+"""The seconds that ``docker stop`` waits by default."""
 
 KILLED = 128 + signal.SIGKILL
 
@@ -36,9 +36,9 @@ DEFAULT_POLICY = StopPolicy()
 
 
 def stop_policy(run: Run, repeating: Trace | None = None) -> StopPolicy:
-    """Return how a run is stopped: as ``docker stop`` would, or as the run was that it repeats.
+    """Return how a run is stopped: as by ``docker stop``, or as in the run that it repeats.
 
-    Where that one had to be killed there is nothing to wait for.
+    If that run had to be killed, there is nothing to wait for.
     """
     number = stop_signal(run.config)
     timeout = run.options.stop_timeout
@@ -53,9 +53,9 @@ def stop_policy(run: Run, repeating: Trace | None = None) -> StopPolicy:
 
 
 def stop_signal(config: Mapping[str, Any]) -> int:
-    """Return the image's StopSignal as a number, or SIGTERM if it has none that is known here.
+    """Return the image's StopSignal as a number, or SIGTERM if it is missing or unknown.
 
-    It is a number or a name, with or without ``SIG`` (moby, signal.ParseSignal).
+    The value is a number or a name, with or without ``SIG`` (moby, signal.ParseSignal).
     """
     text = str(config.get("StopSignal") or "").upper().removeprefix("SIG")
     number = int(text) if re.fullmatch("[0-9]{1,3}", text) else SIGNALS.get(text, 0)
@@ -65,8 +65,8 @@ def stop_signal(config: Mapping[str, Any]) -> int:
 def reacts(status: str, number: int) -> bool:
     """Return whether process 1 of a container may react to a signal, by its /proc/PID/status (proc(5)).
 
-    It must have a handler, or block the signal to wait for it: otherwise the kernel drops what would end any
-    other process (pid_namespaces(7), "The namespace init process").
+    It must have a handler, or block the signal to wait for it: otherwise the kernel drops signals that would
+    end any other process (pid_namespaces(7), "The namespace init process").
     """
     masks = [re.search(rf"^{name}:\s*([0-9a-f]+)$", status, re.MULTILINE) for name in ("SigCgt", "SigBlk")]
     return not all(masks) or any(int(mask[1], 16) >> (number - 1) & 1 for mask in masks if mask)

@@ -1,4 +1,5 @@
-"""Requests to a running target, sent in a thread: signals and the target's end are heard meanwhile."""
+"""Requests to a running target, sent in a thread, so that signals and the target's end are noticed
+meanwhile."""
 
 from __future__ import annotations
 
@@ -19,20 +20,20 @@ from tracewhale.tracing.events import Step
 from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
 
 BODIES_LIMIT = 32 << 20
-"""Bytes of bodies that a run keeps of all answers; of what comes after them only size and digest."""
+"""Bytes of bodies that a run keeps of all answers; only size and digest are kept of later ones."""
 
 CRAWL_PAGES = 200
 """Requests of one crawl."""
 CRAWL_SECONDS = 60.0
 CRAWL_DEPTH = 3
-"""How many links away from the first pages a crawl goes when the user does not say."""
+"""The default depth of a crawl: links away from the first pages."""
 
 TAIL = 300
-"""Characters of a refused request's answer in a message."""
+"""Characters of a refused answer that a message shows."""
 
 
 class Web:
-    """One client for all steps of a run: cookies and named answers last from one to the next."""
+    """One client for all steps of a run: cookies and named answers last from one step to the next."""
 
     def __init__(self, session: RunSession, service: Service) -> None:
         self._session = session
@@ -43,17 +44,17 @@ class Web:
         self._visited: dict[str, Reply] = {}
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()
 
     def port(self) -> int:
-        """Return the port that serves: the lowest that listens of those that the image names, else of all; or
-        0."""
+        """Return the lowest port that listens among those that the image names, else among all; 0 without
+        one."""
         listening = self._session.listening()
         return min(listening & set(self._service.ports) or listening, default=0)
 
     def send(self, request: HttpRequest) -> Reply:
-        """Send one request to the port that it names, or to the one that serves."""
+        """Send one request to the port that it names, or to the port that serves."""
         done: list[Reply] = []
         port = request.port or self.port()
         if not port:
@@ -68,9 +69,9 @@ class Web:
         return done[0]
 
     def take(self, step: Step) -> Step:
-        """Take a step of requests: repeat those that were answered before, else send what it plans.
+        """Take a step of requests: repeat those that have recorded answers, else send the planned ones.
 
-        Raises WorkloadFailed for a request that is refused for the first time.
+        Raise WorkloadFailed for a request that is refused for the first time.
         """
         self._growth = []
         if any(exchange.answer is not None for exchange in step.exchanges):
@@ -116,9 +117,9 @@ class Web:
         return Exchange(request, answer), reply
 
     def _described(self, step: Step) -> tuple[Exchange, ...]:
-        """Send what an OpenAPI document describes, whatever the answers are: some must be refused.
+        """Send the requests of an OpenAPI document, whatever the answers: some must be refused.
 
-        A document that is not here yet is the target's own: ``step.argument`` is how many requests at most,
+        If the document is not a file here, it is the target's own; ``step.argument`` has the most requests
         and its path.
         """
         planned = tuple(exchange.request for exchange in step.exchanges)
@@ -157,7 +158,7 @@ class Web:
         return result[0]
 
     def _crawl(self, depth: int, seconds: float) -> tuple[Exchange, ...]:
-        """Follow links from the pages that the run has seen, or from the first one."""
+        """Follow links from the pages that the run has fetched, or from the first page."""
         deadline = time.monotonic() + seconds
         sent: list[Exchange] = []
         if not self._visited:

@@ -12,19 +12,19 @@ from functools import partial
 from tracewhale.running.session import CHUNK, STDERR, OutputCapture, RunSession
 
 LAST_WORDS_SECONDS = 2.0
-"""How long what a failed command printed may take to arrive."""
+"""Seconds in which the output of a failed command must arrive."""
 END_SECONDS = 2.0
-"""How long a command may take to end that is told to, before it is killed."""
+"""Seconds in which a command must end after a signal, before it is killed."""
 
 ORPHANED_SECONDS = 3.0
-"""How long a command may go on when the target that it drives has ended."""
+"""Seconds that a command may continue after its target has ended."""
 
 TIMED_OUT, ORPHANED = -1, -2
-"""Statuses of a command that was ended here: after its time, or because its target had ended."""
+"""Statuses of a command that we ended: after its time, or because its target had ended."""
 
 
 class Workloads:
-    """Runs commands by the shell, each in a process group of its own. At the end none of them is left."""
+    """Runs commands by the shell, each in its own process group. At the end none is left."""
 
     def __init__(self, session: RunSession, environment: Mapping[str, str]) -> None:
         self._session = session
@@ -34,10 +34,10 @@ class Workloads:
     def run(
         self, command: str, *, seconds: float | None = None, quiet: bool = False
     ) -> tuple[OutputCapture, int]:
-        """Run a command to its end; returns what it printed and its status, as a shell gives it.
+        """Run a command to its end, and return its output and its status, as a shell gives it.
 
-        TIMED_OUT when it has not ended within ``seconds``, ORPHANED when it went on without its target: it is
-        ended then. ``quiet`` shows no output.
+        The status is TIMED_OUT if it was ended after ``seconds``, ORPHANED if it was ended because its target
+        had ended. ``quiet`` hides its output.
         """
         captured = OutputCapture()
         process = subprocess.Popen(
@@ -66,7 +66,7 @@ class Workloads:
         return captured, done[0] if done[0] >= 0 else 128 - done[0]
 
     def close(self) -> None:
-        """End what is left."""
+        """End the commands that still run."""
         for process in self._started:
             _end(process)
 

@@ -1,4 +1,4 @@
-"""The files that a run wrote: what it made or changed in its own layer and in writable mounts."""
+"""The files that a run wrote: made or changed in its own layer and in writable mounts."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from tracewhale.tracing.events import Outcome, WrittenFile
 from tracewhale.tracing.normal_form import normalized
 
 TEXT_LIMIT = 1 << 20
-"""Bytes of a file that is looked at as text."""
+"""Bytes of a file that is examined as text."""
 
 WHITEOUT = (0, 0)
-"""The device of a name that an overlay hides (overlayfs.rst, "whiteouts and opaque directories")."""
+"""The device number of a name that an overlay hides (overlayfs.rst, "whiteouts and opaque directories")."""
 
 Listing = Callable[[str], dict[str, Entry]]
 """The entries of a directory by name."""
 
 
 class TooMuch(Exception):
-    """There is more than is looked at."""
+    """The files exceed the limits."""
 
 
 class Writings:
@@ -36,9 +36,10 @@ class Writings:
         self._left = BYTES_LIMIT
 
     def add_layer(self, directory: str, image: Tree, outside: Collection[str]) -> None:
-        """Add an overlay's upper directory, but for what is as in the image, and what is ``outside`` of it.
+        """Add an overlay's upper directory, without files that equal the image's and without paths of
+        ``outside``.
 
-        ``outside`` are paths on which something is mounted. Raises TooMuch, TargetNotFound.
+        ``outside`` are paths on which something is mounted. Raise TooMuch, TargetNotFound.
         """
         hidden = {*outside, "/.dockerenv"}
         above = {each for path in outside for each in _parents(path)}
@@ -56,10 +57,10 @@ class Writings:
                     self._add(tree, entry, "/")
 
     def add_mounts(self, sources: Mapping[str, str]) -> None:
-        """Add all that is in directories, by the paths on which they were mounted.
+        """Add all files in directories, given by the paths on which they were mounted.
 
-        Left out is what is too large to be copied for another run, and what is no directory.
-        Raises TooMuch, TargetNotFound.
+        Skip directories that are too large to copy for another run, and sources that are no directories.
+        Raise TooMuch, TargetNotFound.
         """
         for destination, source in sources.items():
             if os.path.isdir(source) and not too_large(source):
@@ -94,7 +95,7 @@ class Writings:
             self._files.append(WrittenFile(path, kind))
 
     def _contents(self, tree: Tree, entry: Entry) -> tuple[str, str]:
-        """Return the digests of a file's contents and of its normal form; empty for what is unreadable."""
+        """Return the digests of a file's contents and of its normal form; empty if it is unreadable."""
         digest, kept = hashlib.sha256(), bytearray()
         try:
             for packed in tree.pack([entry.path]):
@@ -113,7 +114,7 @@ class Writings:
 
     @property
     def files(self) -> tuple[WrittenFile, ...]:
-        """So far, sorted by path."""
+        """The files so far, sorted by path."""
         return tuple(sorted(self._files))
 
 
@@ -129,7 +130,7 @@ def _lister(image: Tree) -> Listing:
 
 
 def _alike(entry: Entry, original: Entry) -> bool:
-    """Return whether a name that was copied into the upper directory has the contents that the image has."""
+    """Return whether a name that was copied into the upper directory still has the image's contents."""
     if entry.kind is not original.kind:
         return False
     if entry.kind is Kind.FILE:

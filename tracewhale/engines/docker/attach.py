@@ -122,7 +122,8 @@ def _running(client: APIClient, engine_object: EngineObject) -> Mapping[str, Any
 
 
 def _pids(client: APIClient, container: str, state: Mapping[str, Any]) -> list[int]:
-    """Return the container's processes, the first one first. Raise ProbeError if they are on another machine."""
+    """Return the container's processes, the first one first. Raise ProbeError if they are on another
+    machine."""
     first = int(state["State"]["Pid"])
     if not proc.is_of_container(first, container):
         raise ProbeError(

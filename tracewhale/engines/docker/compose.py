@@ -73,7 +73,8 @@ class ComposeProject:
             run_to_end(partial(remove_project, self.client, found.project))
 
     def request(self, request: Request) -> Request:
-        """Return the request with which Compose would run the service, and the user's options on top of it."""
+        """Return the request with which Compose would run the service, and the user's options on top of
+        it."""
         found = self.found
         try:
             _compose(self.command, "up", "--no-start", found.service)

@@ -186,7 +186,8 @@ def find(
 
 
 def name_is_exact(name: str, image: Mapping[str, Any]) -> bool:
-    """Return whether a name is one of the image's own names or its whole id, and not the beginning of the id."""
+    """Return whether a name is one of the image's own names or its whole id, and not the beginning of
+    the id."""
     references = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
     return name in (image["Id"], image["Id"].removeprefix("sha256:")) or normalize(name) in {
         normalize(reference) for reference in references
@@ -263,7 +264,8 @@ def _pull(
 
 
 def similar(client: APIClient, name: str) -> str:
-    """Return the name of a local image or container that is spelled almost like this one, or an empty string."""
+    """Return the name of a local image or container that is spelled almost like this one, or an empty
+    string."""
     with suppress(DockerException):
         images = cast("list[dict[str, Any]]", client.images())
         containers = cast("list[dict[str, Any]]", client.containers(all=True))

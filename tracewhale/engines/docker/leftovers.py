@@ -39,7 +39,8 @@ def owner(pid: int | None = None) -> str:
 
 
 def is_gone(label: str) -> bool:
-    """Return whether an owner ran here and has ended; False for another machine or name space, and in doubt."""
+    """Return whether an owner ran here and has ended; False for another machine or name space, and in
+    doubt."""
     words, own = label.split(" "), owner().split(" ")
     if len(words) != 4 or words[:2] != own[:2] or not words[2].isdigit():
         return False

@@ -59,7 +59,8 @@ def this_machine() -> Machine:
 
 
 def may_mount(status: str) -> bool:
-    """Return whether a process has CAP_SYS_ADMIN, by its /proc/PID/status; in most containers root lacks it."""
+    """Return whether a process has CAP_SYS_ADMIN, by its /proc/PID/status; in most containers root lacks
+    it."""
     match = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.MULTILINE)
     return bool(match and int(match[1], 16) >> SYS_ADMIN & 1)
 

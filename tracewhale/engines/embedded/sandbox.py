@@ -40,7 +40,8 @@ class Sandbox:
         descriptors: Sequence[int] = (),
         joining: int = 0,
     ) -> subprocess.Popen[bytes]:
-        """Start ``probe sandbox``: with mounts a new sandbox, else as the options say. Raise CommandNotFound."""
+        """Start ``probe sandbox``: with mounts a new sandbox, else as the options say. Raise
+        CommandNotFound."""
         try:
             return subprocess.Popen(
                 [self.program, "sandbox", *self.common, *options, *mounts, "--", *self.init(argv, joining)],

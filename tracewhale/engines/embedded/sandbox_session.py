@@ -194,7 +194,8 @@ class SandboxSession(session.RunSession):
     # What the threads do.
 
     def _writer(self, theirs: dict[str, int], name: str) -> IO[bytes]:
-        """Return our end of a new pipe to the sandbox; the other end joins the descriptors that it inherits."""
+        """Return our end of a new pipe to the sandbox; the other end joins the descriptors that it
+        inherits."""
         theirs[name], end = os.pipe()
         return os.fdopen(end, "wb", buffering=0)
 
@@ -246,7 +247,8 @@ class SandboxSession(session.RunSession):
         self.pid, self.begun = pid, True
 
     def _command_ended(self, status: int) -> None:
-        """Note the end of the command. No process can enter any more, so the agent ends after its last event."""
+        """Note the end of the command. No process can enter any more, so the agent ends after its last
+        event."""
         self.status = status
         if self._agent_input is not None:
             self._agent_input.close()

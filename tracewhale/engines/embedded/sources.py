@@ -109,7 +109,8 @@ class Source:
         return self.directory
 
     def _copy(self, directory: str, uid: int) -> str:
-        """Return the files in a directory of ours; those of other users allow this user no more than before."""
+        """Return the files in a directory of ours; those of other users allow this user no more than
+        before."""
         tree = self.tree
         paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
         packed: Iterable[PackedEntry] = tree.pack(paths)
