@@ -1,7 +1,7 @@
-"""System calls that name a path, for probes that are not in C: the twin of ``probes/calls.c``.
+"""System calls that name a path, for probes that are not written in C: the twin of ``probes/calls.c``.
 
-Indices are those of the call's arguments, as in its manual page; -1 is none. Numbers are those of
-``asm/unistd*.h`` for x86-64, i386, ARM64 and ARM, -1 where an architecture has no such call.
+Indices are those of the call's arguments, as in its manual page; -1 means none. Numbers are those of
+``asm/unistd*.h`` for x86-64, i386, ARM64 and ARM, -1 if an architecture has no such call.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tracewhale.tracing.events import Access
 
 
 class ArgumentKind(Enum):
-    """How the arguments of a call are read."""
+    """The ways to read the arguments of a call."""
 
     PATH = "path"
     OPEN = "open"
@@ -30,7 +30,7 @@ class ArgumentKind(Enum):
 
 
 class Flag(NamedTuple):
-    """A flag that toggles whether a final symbolic link is followed."""
+    """A flag that changes whether a final symbolic link is followed."""
 
     name: str
     bit: int
@@ -43,7 +43,7 @@ FOLLOW = Flag("AT_SYMLINK_FOLLOW", 0x400)
 
 @dataclass(frozen=True, slots=True)
 class PathArgument:
-    """One path of a call. ``follow`` tells whether a final symbolic link is followed with no flag set."""
+    """One path of a call. ``follow`` says whether a final symbolic link is followed with no flag set."""
 
     access: Access
     path: int
@@ -55,7 +55,7 @@ class PathArgument:
 
 @dataclass(frozen=True, slots=True)
 class SystemCall:
-    """A system call. ``name`` is strace's; ``roots`` tells that it may change what ``/`` is."""
+    """A system call. ``name`` is strace's; ``roots`` says that it may change the root directory."""
 
     name: str
     numbers: tuple[int, int, int, int]
@@ -274,12 +274,12 @@ CALLS = (
 BY_NAME = {call.name: call for call in reversed(CALLS)} | {
     "fstatat64": next(call for call in CALLS if call.name == "newfstatat")
 }
-"""By the name that strace gives them; of two of one name the first."""
+"""The calls by strace's names; of two calls with one name the first."""
 
 OPEN_FLAGS = {
     name: int(getattr(os, name, 0)) for name in "O_CREAT O_EXCL O_NOFOLLOW O_PATH O_TMPFILE O_TRUNC".split()
 }
-"""Flags of open(2) that tell how a path is used, with this machine's own bits."""
+"""The flags of open(2) that say how a path is used, with the bits of this machine."""
 
 
 def flag_names(flags: int) -> frozenset[str]:
@@ -289,8 +289,8 @@ def flag_names(flags: int) -> frozenset[str]:
 
 
 def opens(flags: Set[str]) -> tuple[Access, bool]:
-    """Return how open(2) uses what it opens, and whether it follows a final symbolic link, by its flags'
-    names."""
+    """Return how open(2) uses a path, and whether it follows a final symbolic link, by the names of its
+    flags."""
     follow = "O_NOFOLLOW" not in flags and not flags >= {"O_CREAT", "O_EXCL"}
     if "O_PATH" in flags:
         return Access.STAT, follow

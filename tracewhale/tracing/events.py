@@ -1,4 +1,4 @@
-"""The event model: what a trace is, whichever probe made it. Frozen, and merged by union."""
+"""The event model: the contents of a trace, independent of the probe. Frozen, and merged by union."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.tracing.exchanges import Exchange
 
 
 class Access(Enum):
-    """How a path was asked for: one value for each family of system calls that name a path."""
+    """The ways in which a path is requested, one for each family of system calls that name a path."""
 
     EXEC = "exec"
     READ = "read"
@@ -52,17 +52,17 @@ CREATING = frozenset(
         Access.BIND,
     }
 )
-"""Accesses that make a new name: the directory that is to hold it must be there."""
+"""Accesses that make a new name, whose directory must exist."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Event:
-    """A path was asked for. One for each distinct combination, however often it happened.
+    """A request of a path. One for each distinct combination, however often it occurred.
 
-    ``path`` is absolute as asked (symbolic links and ``..`` unresolved); ``real`` is where the kernel
-    got to at that moment, empty when it did not exist or was the same; ``root`` is the process's root
-    directory; ``program`` is the real path of the executable that asked; ``follow`` is false for calls
-    that do not follow a final symbolic link; ``present`` tells whether the path existed then.
+    ``path`` is absolute as requested (symbolic links and ``..`` unresolved); ``real`` is the path that the
+    kernel reached at that moment, empty if it did not exist or was the same; ``root`` is the process's root
+    directory; ``program`` is the real path of the requesting executable; ``follow`` is false for calls that
+    do not follow a final symbolic link; ``present`` says whether the path existed then.
     """
 
     path: str
@@ -79,7 +79,7 @@ Observer = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Exec:
-    """A program was executed: its path, and the variables of its environment that steer the loader."""
+    """An execution of a program: its path, and the variables of its environment that affect the loader."""
 
     path: str
     loader_environment: tuple[tuple[str, str], ...] = ()
@@ -87,7 +87,7 @@ class Exec:
 
 @dataclass(frozen=True, slots=True, order=True)
 class UnresolvedPath:
-    """A notification that named no usable path, and why (a bad address, a process that was gone)."""
+    """A notification without a usable path, and the reason (a bad address, a process that had ended)."""
 
     access: str
     program: str
@@ -97,9 +97,9 @@ class UnresolvedPath:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Notifications: ``received`` = ``recorded`` + ``repeated`` + ``unresolved`` + ``ignored``.
+    """Numbers of notifications: ``received`` = ``recorded`` + ``repeated`` + ``unresolved`` + ``ignored``.
 
-    ``repeated`` were known already; ``ignored`` name nothing (AT_EMPTY_PATH on a descriptor).
+    ``repeated`` are those of known events; ``ignored`` ones name nothing (AT_EMPTY_PATH on a descriptor).
     """
 
     received: int = 0
@@ -124,12 +124,12 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that drove the target.
+    """One step that drove the target.
 
     ``kind`` is ``workload``, ``exec``, ``for``, ``until-idle``, ``wait``, ``http``, ``crawl``, ``openapi`` or
-    ``healthcheck``; ``seconds`` is how long it may take, 0 where the user does not say; ``exchanges`` are the
-    requests that it sends, with the answers once it was taken; ``growth`` is how many distinct accesses were
-    known after each request of it, each second, or all of it.
+    ``healthcheck``; ``seconds`` is its limit, 0 if the user sets none; ``exchanges`` are its requests, with
+    the answers once the step was taken; ``growth`` is the number of distinct accesses known after each of its
+    requests, each second, or the whole step.
     """
 
     kind: str
@@ -145,9 +145,9 @@ TAIL_LINES = 5
 
 @dataclass(frozen=True, slots=True, order=True)
 class FailedProcess:
-    """A process that the command started, by its program, and the status other than 0 with which it ended.
+    """A process of the command that failed: its program, and its exit status other than 0.
 
-    One that was ``killed`` by a signal has no status.
+    A process ``killed`` by a signal has no status.
     """
 
     program: str
@@ -157,10 +157,11 @@ class FailedProcess:
 
 @dataclass(frozen=True, slots=True, order=True)
 class WrittenFile:
-    """A path that a run made or changed, outside of what is lost with the container.
+    """A path that a run made or changed and that outlives the container's temporary mounts.
 
-    ``kind`` is a `Kind`'s value; ``size`` is in bytes, ``digest`` the SHA-256 of the contents, or of a link's
-    text. ``normal`` is the digest of a text's normal form, without times and host names; empty for others.
+    ``kind`` is a `Kind`'s value; ``size`` is in bytes, ``digest`` the SHA-256 of the contents or of a link's
+    text. ``normal`` is the digest of a text's normal form, without times and host names; empty for other
+    files.
     """
 
     path: str
@@ -172,14 +173,14 @@ class WrittenFile:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How the traced command ended and what it printed.
+    """The end of the traced command and its output.
 
-    ``status`` is the exit status as the engine gives it (128 + n for signal n). ``stopped`` is true
-    when TraceWhale ended it after its workload, or at the user's wish; ``signal`` is what the user ended the
-    run with, 0 if nothing. Outputs are the first ``OUTPUT_LIMIT`` bytes. ``absent`` are the last paths that
-    were asked for and not there, in the order in which each was asked for first. ``failed`` are processes
-    that failed before the command ended or was stopped, each kind once; None where the probe cannot see it.
-    ``written`` are the files that the run made or changed; None where they were not seen, or are too many.
+    ``status`` is the exit status as the engine gives it (128 + n for signal n). ``stopped`` is true if
+    TraceWhale ended it after its workload, or at the user's wish; ``signal`` is the signal with which the
+    user ended the run, or 0. Outputs are the first ``OUTPUT_LIMIT`` bytes. ``absent`` are the last requested
+    paths that did not exist, in the order of their first requests. ``failed`` are processes that failed
+    before the command ended or was stopped, each kind once; None if the probe cannot see them. ``written``
+    are the files that the run made or changed; None if they could not be read, or are too many.
     """
 
     status: int
@@ -200,18 +201,18 @@ class Outcome:
 
 
 ABSENT_LIMIT = 200
-"""How many of the last look-ups in vain an outcome has."""
+"""The most paths in an outcome's ``absent``."""
 
 OUTPUT_LIMIT = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """All that one run (or the union of several) told.
+    """The events of one run, or the union of several.
 
-    ``target`` names what was traced as the user did, ``image`` is its immutable identity (a digest);
-    ``request`` is the run as asked for, in plain JSON values, so that it can be repeated;
-    ``mounts`` are the absolute paths in the container on which something was mounted.
+    ``target`` is the user's name for the target, ``image`` its immutable identity (a digest); ``request`` is
+    the request in plain JSON values, so that the run can be repeated; ``mounts`` are the absolute paths in
+    the container on which something was mounted.
     """
 
     target: str
@@ -235,7 +236,7 @@ class Trace:
 
 
 def merge(traces: Iterable[Trace]) -> Trace:
-    """Return the union of traces of one image; request, outcome and steps are the first one's."""
+    """Return the union of traces of one image; request, outcome and steps come from the first."""
     first, *rest = traces
     merged = first
     for trace in rest:

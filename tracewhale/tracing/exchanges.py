@@ -1,4 +1,4 @@
-"""HTTP requests that drove a target and the answers that it gave, as a trace keeps them."""
+"""HTTP requests that drove a target and its answers, as a trace keeps them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 ANSWER_LIMIT = 256 << 10
-"""Bytes of a body that are kept for comparison; of a longer one also the size and the digest."""
+"""Bytes of a body that are kept for comparison; of a longer body the size and the digest are kept, too."""
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A method or the name of a header (RFC 9110, 5.6.2)."""
 TARGET = re.compile(r"/[!-~]*")
-"""Path and query in ASCII, as they stand in a request line (RFC 9112, 3.2.1)."""
+"""A path and query in ASCII, as in a request line (RFC 9112, 3.2.1)."""
 VALUE = re.compile(r"[^\0\r\n]*")
 PORTS = range(1 << 16)
 STATUSES = range(100, 600)
@@ -22,11 +22,11 @@ STATUSES = range(100, 600)
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """One request. It has no host: it is sent to the target's own address, and nowhere else.
+    """One request. It has no host, because it goes only to the target's own address.
 
-    ``port`` 0 is the port that the target serves; ``expected`` is the status that it must have, 0 for any
-    below 400; ``follow`` tells whether redirects within the target are followed. A later request may name
-    this one's answer in its texts by ``name``: ``{{NAME.response.body.PATH}}``.
+    With ``port`` 0 it goes to the port that the target serves; ``expected`` is the required status, 0 for any
+    below 400; ``follow`` says whether redirects within the target are followed. The texts of a later request
+    may refer to this one's answer by ``name``: ``{{NAME.response.body.PATH}}``.
     """
 
     method: str
@@ -59,9 +59,9 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a request. ``status`` 0 is no answer, and ``error`` says why.
+    """The answer to a request. A ``status`` of 0 means no answer, with the reason in ``error``.
 
-    ``type`` is the media type with its parameters, ``location`` where a redirect leads that was not
+    ``type`` is the media type with its parameters, ``location`` the target of a redirect that was not
     followed; ``body`` the first ANSWER_LIMIT bytes of ``size``, ``digest`` the SHA-256 of all, in hex.
     """
 
@@ -76,14 +76,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and its answer; None before it was sent."""
+    """A request and its answer, None before it was sent."""
 
     request: HttpRequest
     answer: Answer | None = None
 
 
 def to_json(exchange: Exchange) -> dict[str, Any]:
-    """Return an exchange in plain JSON values; what has its default is left out."""
+    """Return an exchange in plain JSON values, without values that are defaults."""
     request, answer = exchange.request, exchange.answer
     result: dict[str, Any] = {"method": request.method, "target": request.target}
     result |= {"headers": [list(pair) for pair in request.headers]} if request.headers else {}
@@ -108,7 +108,8 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Exchange:
-    """Return what ``to_json`` wrote. Raises KeyError, TypeError or ValueError for what is malformed."""
+    """Return the exchange that ``to_json`` wrote. Raise KeyError, TypeError or ValueError if it is
+    malformed."""
     fields, answered = value["request"], value.get("answer")
     request = HttpRequest(
         method=_text(fields["method"]),

@@ -1,4 +1,5 @@
-"""Text without what differs between any two runs: times, addresses, host names, process numbers. Pure."""
+"""The normal form of text: without times, addresses, host names and process numbers, which differ in each
+run. Pure."""
 
 from __future__ import annotations
 
@@ -33,7 +34,7 @@ _TIMES: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def normalized(text: str, outcome: Outcome) -> str:
-    """Return text with what differs between any two containers replaced by its name."""
+    """Return text in which the parts that differ between any two containers are replaced by their names."""
     if outcome.hostname:
         text = text.replace(outcome.hostname, "HOSTNAME")
     for address in outcome.addresses:

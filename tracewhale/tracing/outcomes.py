@@ -1,4 +1,4 @@
-"""How a command ended, as a line of a trace file (docs/trace-format.md). Pure."""
+"""The outcome of a command as a line of a trace file (docs/trace-format.md). Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def to_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def from_json(value: Mapping[str, Any]) -> Outcome:
-    """Return what ``to_json`` wrote. Raises KeyError, TypeError or ValueError for what is malformed."""
+    """Return the outcome that ``to_json`` wrote. Raise KeyError, TypeError or ValueError if it is
+    malformed."""
     failed, written = value.get("failed"), value.get("written")
     return Outcome(
         status=integer(value["status"]),

@@ -1,4 +1,4 @@
-"""The records of the native probe's event stream, as ``probes/protocol.h`` has them (part 1)."""
+"""The records of the native probe's event stream, as defined in ``probes/protocol.h`` (part 1)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The real path of an executable ("" when it could not be learnt), and the number that stands for it."""
+    """The number of an executable, and its real path ("" if it could not be determined)."""
 
     number: int
     path: str
@@ -33,7 +33,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class AccessRecord:
-    """A path was asked for. ``received`` counts the notifications so far, this one included."""
+    """A request of a path. ``received`` counts the notifications so far, including this one."""
 
     access: Access
     present: bool
@@ -48,7 +48,7 @@ class AccessRecord:
 
 @dataclass(frozen=True, slots=True)
 class ExecRecord:
-    """A program was executed by ``program``, with these ``LD_*`` variables."""
+    """An execution of a program by ``program``, with these ``LD_*`` variables."""
 
     pid: int
     program: int
@@ -58,7 +58,7 @@ class ExecRecord:
 
 @dataclass(frozen=True, slots=True)
 class FailureRecord:
-    """A notification named no usable path."""
+    """A notification without a usable path."""
 
     access: Access
     pid: int
@@ -69,7 +69,7 @@ class FailureRecord:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """A program asked for a seccomp listener of its own, which fails (EBUSY): it has the probe's."""
+    """A program requested its own seccomp listener, which fails with EBUSY, because the probe has it."""
 
     pid: int
     program: int
@@ -77,7 +77,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class StartRecord:
-    """A program entered the target (``errno`` 0), or failed to at ``stage``."""
+    """A program entered the target (``errno`` 0), or failed to do so at ``stage``."""
 
     listener: int
     errno: int
@@ -93,9 +93,9 @@ class EndRecord:
 
 @dataclass(frozen=True, slots=True)
 class ProcessEndRecord:
-    """A process of the command ended with a status that is not 0; ``KILLED`` by a signal.
+    """A process of the command ended with a status other than 0; with ``KILLED``, by a signal.
 
-    ``UNKNOWN``: from now on not all ends are known.
+    With ``UNKNOWN``, some later ends will not be known.
     """
 
     pid: int

@@ -37,7 +37,7 @@ from tracewhale.tracing.records import (
 
 PROTOCOL_VERSION = 1
 RECORD_LIMIT = 1 << 20
-"""Bytes that a record may have; the probe's own buffer is not larger."""
+"""The most bytes of a record; the probe's own buffer has the same size."""
 
 
 ACCESSES = tuple(Access)
@@ -139,7 +139,7 @@ _DECODERS: dict[int, Callable[[bytes], Record]] = {
 
 
 def decode(body: bytes) -> Record:
-    """Return one record, without its size. Raises TraceLost when it is malformed."""
+    """Return one record, given without its size. Raise TraceLost if it is malformed."""
     try:
         return _DECODERS[body[0]](body)
     except (struct.error, LookupError, ValueError, TypeError):
@@ -147,7 +147,7 @@ def decode(body: bytes) -> Record:
 
 
 class Decoder:
-    """Records from the chunks of a byte stream, however they are cut."""
+    """Splits the chunks of a byte stream into records, however they are cut."""
 
     def __init__(self) -> None:
         self.position = 0
@@ -155,11 +155,11 @@ class Decoder:
         self._rest = b""
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
-        """Yield the records that this chunk completes, in order. Raises TraceLost at a malformed one."""
+        """Yield the records that this chunk completes, in order. Raise TraceLost at a malformed one."""
         return map(decode, self.bodies(chunk))
 
     def bodies(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the records that this chunk completes, undecoded and without sizes. Raises TraceLost."""
+        """Yield the records that this chunk completes, undecoded and without sizes. Raise TraceLost."""
         data, offset = self._rest + chunk, 0
         self.position += len(chunk)
         self._rest = b""
@@ -177,7 +177,7 @@ class Decoder:
             self._rest = data[offset:]
 
     def finish(self) -> None:
-        """Tell that the stream has ended. Raises TraceLost when it ends within a record."""
+        """Note the end of the stream. Raise TraceLost if it ends within a record."""
         if self._rest:
             raise _loss_error("it ends within a record")
 
@@ -185,7 +185,7 @@ class Decoder:
 class Collector:
     """The contents of a stream so far: sets of events, executions and failures, counters, starts and ends.
 
-    Raises TraceLost from ``add`` or ``finish`` when the probe's counters do not add up with its records.
+    ``add`` and ``finish`` raise TraceLost if the probe's counters do not agree with its records.
     """
 
     def __init__(self) -> None:
@@ -197,7 +197,7 @@ class Collector:
         self.gone: set[int] = set()
         self.listening: set[int] = set()
         self.stopping = False
-        """Whether the command is being stopped: how its processes end then is our doing."""
+        """Whether the command is being stopped, so that we cause the ends of its processes."""
         self._failed: set[FailedProcess] | None = set()
         self._busy = ""
         self._programs: dict[int, str] = {}
@@ -207,7 +207,7 @@ class Collector:
         self._decoder = Decoder()
 
     def feed(self, chunk: bytes) -> list[Record]:
-        """Decode and add a chunk of the stream; the records that it completed, in order."""
+        """Decode and add a chunk of the stream, and return the records that it completes, in order."""
         records = []
         for record in self._decoder.feed(chunk):
             self.add(record)
@@ -242,9 +242,9 @@ class Collector:
                 self.features = features
 
     def finish(self) -> None:
-        """Tell that the stream has ended.
+        """Note the end of the stream.
 
-        Raises TraceLost when it was cut, ProbeError when the target asked for what the probe has taken.
+        Raise TraceLost if it was cut, ProbeError if the target requested the listener that the probe has.
         """
         self._decoder.finish()
         if self._busy:
@@ -256,24 +256,24 @@ class Collector:
 
     @property
     def unresolved(self) -> tuple[UnresolvedPath, ...]:
-        """Notifications that named no usable path, by reason, sorted."""
+        """The notifications without a usable path, by reason, sorted."""
         return tuple(sorted(UnresolvedPath(*key, count) for key, count in self._failures.items()))
 
     @property
     def failed(self) -> tuple[FailedProcess, ...] | None:
-        """How processes of the command failed, each kind once, sorted; None where that is not known."""
+        """The failures of the command's processes, each kind once, sorted; None if they are not known."""
         return None if self._failed is None else tuple(sorted(self._failed))
 
     @property
     def absent(self) -> tuple[str, ...]:
-        """The last paths that were asked for and not there, in the order of their first records."""
+        """The last requested paths that did not exist, in the order of their first records."""
         return tuple(self._absent)[-ABSENT_LIMIT:]
 
     @property
     def counters(self) -> Counters:
-        """The last counters, with what was recorded after them.
+        """The last counters, with the records after them.
 
-        Where process 1 was killed the probe cannot count calls that it knew already after its last report.
+        If process 1 was killed, the probe cannot count calls of known events after its last report.
         """
         recorded = self._recorded - self._counted.recorded
         unresolved = self._unresolved - self._counted.unresolved

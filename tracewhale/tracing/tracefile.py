@@ -28,10 +28,11 @@ from tracewhale.tracing.events import (
 FORMAT = "tracewhale-trace"
 VERSION = 1
 LINE_LIMIT = 96 << 20
-"""Characters of a line: an outcome has two outputs of OUTPUT_LIMIT bytes in base64. A longer one is cut."""
+"""The most characters of a line: an outcome has two outputs of OUTPUT_LIMIT bytes in base64. A longer line is
+cut."""
 ACCESSES = {access.value: access.value for access in Access}
 _IN_ORDER = attrgetter(*(field.name for field in dataclass_fields(Event)))
-"""As events compare, and many times as fast: there may be a million."""
+"""The sort key of events: it orders them as they compare, many times as fast. There may be a million."""
 
 
 def dumps(trace: Trace) -> Iterator[str]:
@@ -44,7 +45,7 @@ def dumps(trace: Trace) -> Iterator[str]:
 
 
 def check_place(path: str) -> None:
-    """Tell before a run that its trace could not be written. Raises TraceFileError."""
+    """Raise TraceFileError before a run if its trace could not be written."""
     directory = os.path.dirname(path) or "."
     reason = ""
     if os.path.isdir(path):
@@ -58,10 +59,10 @@ def check_place(path: str) -> None:
 
 
 def write(trace: Trace, path: str) -> None:
-    """Write a trace file, whole or not at all (a temporary name beside it, then rename(2)).
+    """Write a trace file completely or not at all (a temporary name beside it, then rename(2)).
 
-    A pipe, a device or a link (/dev/stdout is one) is written to, not replaced. Raises NoSpace, or
-    TraceFileError when the place cannot be written.
+    A pipe, a device or a link (/dev/stdout is one) is written to, not replaced. Raise NoSpace, or
+    TraceFileError if the place cannot be written.
     """
     special = os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path))
     temporary = f"{path}.{os.getpid()}.tmp"
@@ -84,12 +85,12 @@ def write(trace: Trace, path: str) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    """Open a file that, where it is new, only its owner may read: a trace has variables and input."""
+    """Open a file that only its owner may read if it is new: a trace has variables and input."""
     return os.open(path, flags, 0o600)
 
 
 def read(path: str) -> Trace:
-    """Read a trace file. Raises TraceFileError when it is absent, cut, damaged or too new."""
+    """Read a trace file. Raise TraceFileError if it is absent, cut, damaged or too new."""
     try:
         with open(path, encoding="utf-8", newline="\n") as file:
             return loads(iter(lambda: file.readline(LINE_LIMIT), ""), path)
@@ -100,7 +101,7 @@ def read(path: str) -> Trace:
 
 
 def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
-    """Parse the lines of a trace file; ``name`` is what errors call it."""
+    """Parse the lines of a trace file; ``name`` is its name in errors."""
     header = _parse(next(lines, ""), name, 1)
     if header.get("type") != "header" or header.get("format") != FORMAT:
         raise TraceFileError(f"{name} is not a trace file: it does not start with its header.", _AGAIN)

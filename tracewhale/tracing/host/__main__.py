@@ -1,4 +1,4 @@
-"""``python -m tracewhale.tracing.host NAME``: an agent of its own."""
+"""``python -m tracewhale.tracing.host NAME``: run an agent as a process."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tracewhale.tracing.stream import PROTOCOL_VERSION
 
 
 def write(data: bytes) -> None:
-    """Write all of it to standard output."""
+    """Write all the data to standard output."""
     rest = memoryview(data)
     while rest:
         rest = rest[os.write(1, rest) :]
 
 
 def main(name: str, *words: str) -> None:
-    """Be an agent until nothing is left to do; ``ebpf`` and ``fanotify`` need the path of the probe."""
+    """Run an agent to its end; ``ebpf`` and ``fanotify`` need the path of the probe."""
     recorder = Recorder(write)
     control = Control(recorder)
     recorder.tell(Hello(PROTOCOL_VERSION, Feature(0)))
@@ -41,7 +41,7 @@ def main(name: str, *words: str) -> None:
 
 
 def say(kind: type[BaseException], error: BaseException, trace: object) -> None:
-    """Print an error: only its sentence, if it has one."""
+    """Print an error: only its message, if it has one."""
     if isinstance(error, UnsupportedByProbe | TraceWhaleError):
         os.write(2, f"{error}\n".encode(errors="backslashreplace"))
     else:

@@ -1,4 +1,4 @@
-"""The orders that an agent reads on its standard input, and the times at which it looks after itself."""
+"""The orders on an agent's standard input, and the times of its regular tasks."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WAKE = signal.SIGUSR1
 EVERY = 0.1
 """Seconds between two looks at the counters and at ports."""
 SOON = 0.005
-"""Seconds between two looks at a process that is about to wait for us."""
+"""Seconds between two looks at a process that will soon wait for us."""
 HELD_WITHIN = 30.0
 LISTENS_WITHIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """Take a process that ``probe init`` holds (``token``), or one that runs ("")."""
+    """Take a process that ``probe init`` holds (``token``), or one that already runs ("")."""
 
     pid: int
     listener: int = 0
@@ -33,12 +33,12 @@ class Take:
 
 
 class Control:
-    """Reads orders in a thread and wakes this one, which waits for signals, with WAKE."""
+    """Reads orders in a thread, and wakes the main thread, which waits for signals, with WAKE."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.ended = False
         self.count: Callable[[], None] = recorder.count
-        """Tells the counters, because somebody asks for them."""
+        """Writes the counters on request."""
         self._recorder = recorder
         self._orders: SimpleQueue[str] = SimpleQueue()
         self._waiting: list[tuple[Take, float]] = []
@@ -58,11 +58,11 @@ class Control:
         signal.pthread_kill(thread, WAKE)
 
     def saw_listen(self) -> None:
-        """Look for ports soon, as a socket is about to listen."""
+        """Look for ports soon, because a socket is about to listen."""
         self._listens_until = time.monotonic() + LISTENS_WITHIN
 
     def wait(self, *, soon: bool = False) -> None:
-        """Wait for a child or an order, or until something is due (``soon``: within some milliseconds)."""
+        """Wait for a child, an order, or the next regular task (``soon``: for some milliseconds)."""
         busy = self._listens_until or self._recorder.counters != self._recorder.told
         if self._orders.empty():
             seconds = SOON if soon or self._waiting else EVERY if busy else 3600
@@ -73,7 +73,7 @@ class Control:
         time.sleep(SOON)
 
     def orders(self) -> Iterator[Take]:
-        """Yield processes to take now. Does what else is due."""
+        """Yield processes to take now, and do the tasks that are due."""
         while True:
             try:
                 yield from self._order(self._orders.get_nowait())
@@ -102,7 +102,8 @@ class Control:
             self._waiting.append((take, time.monotonic() + HELD_WITHIN))
 
     def _held(self) -> Iterator[Take]:
-        """Yield those that wait for us by now. One that ended before said why itself."""
+        """Yield the processes that wait for us by now. One that ended before has reported the reason
+        itself."""
         waiting, self._waiting = self._waiting, []
         for take, until in waiting:
             is_waiting = proc.is_held(take.pid, take.token)

@@ -1,4 +1,4 @@
-"""The ``ebpf`` probe: programs in the kernel tell ``probe ebpf`` what is asked for."""
+"""The ``ebpf`` probe: programs in the kernel report requested paths to ``probe ebpf``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class EbpfRelay(Relay):
         self.spawn()
 
     def let_go(self, take: Take) -> None:
-        """See Relay.let_go: `probe ebpf` sends the signal itself, when the kernel knows the process."""
+        """See Relay.let_go. `probe ebpf` sends the signal itself once the kernel knows the process."""
         self.order(f"{'h' if take.token else 'r'} {take.pid} {take.listener}\n".encode())
         if not take.token:
             present.tell(self._recorder, take.pid)

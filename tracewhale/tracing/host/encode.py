@@ -1,4 +1,4 @@
-"""Records as the bytes of an event stream: the other direction of ``tracing.stream``."""
+"""Encode records as the bytes of an event stream: the inverse of ``tracing.stream``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PRESENT, _NOFOLLOW = 1, 2
 
 
 def encode(record: Record) -> bytes:
-    """Return one record with its size before it."""
+    """Return one record, preceded by its size."""
     body = _body(record)
     return struct.pack("<I", len(body)) + body
 

@@ -1,4 +1,4 @@
-"""The ``fanotify`` probe: ``probe fanotify`` tells what is opened."""
+"""The ``fanotify`` probe: ``probe fanotify`` reports the files that are opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tracewhale.tracing.records import StartRecord
 
 
 class FanotifyRelay(Relay):
-    """Marks the mounts of the first process that is taken; whatever enters later has the same."""
+    """Marks the mounts of the first process that is taken; processes that enter later share them."""
 
     name = "fanotify"
 
@@ -33,7 +33,7 @@ class FanotifyRelay(Relay):
         self._going.append(take)
 
     def is_busy(self) -> bool:
-        """See Relay.is_busy. No event tells who has executed the command."""
+        """See Relay.is_busy. No event says which process has executed the command."""
         for take in list(self._going):
             if proc.is_held(take.pid, take.token) is None:
                 self._going.remove(take)

@@ -1,4 +1,4 @@
-"""Whether a path is there for another process, and where it really leads."""
+"""Look a path up for another process, and find its real path."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def open_path(pid: int, requested_path: RequestedPath, *, follow: bool) -> int:
 
 
 def find(pid: int, requested_path: RequestedPath, *, follow: bool) -> tuple[bool, str]:
-    """Return whether a path exists in the root of a process, and its real path where that is another one."""
+    """Return whether a path exists in the root of a process, and its real path if that differs."""
     try:
         descriptor = open_path(pid, requested_path, follow=follow)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The interpreters of programs, which the kernel opens and no system call names."""
+"""The interpreters of programs, which the kernel opens and which no system call names."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from tracewhale.tracing.host import finding, proc
 from tracewhale.tracing.host.recorder import Use
 
 HEAD = 256
-"""Bytes of a file that the kernel looks at (BINPRM_BUF_SIZE)."""
+"""Bytes of a file that the kernel reads (BINPRM_BUF_SIZE)."""
 
 DEPTH = 6
-"""How many files it looks at, each but the first the interpreter of the one before (exec_binprm)."""
+"""The most files that it reads, each but the first the interpreter of the one before (exec_binprm)."""
 
 TABLE = 65536
-"""Bytes of program headers that it takes (fs/binfmt_elf.c)."""
+"""Bytes of program headers that it accepts (fs/binfmt_elf.c)."""
 
 PATH_MAX = 4096
 PT_INTERP = 3
 ET_EXEC, ET_DYN = 2, 3
 MACHINES = {"x86_64": (62, 3), "aarch64": (183, 40)}
-"""``e_machine`` of what each machine executes by itself."""
+"""The values of ``e_machine`` that each machine executes natively."""
 
 _LINE = re.compile(rb"#![ \t]*([^ \t\n\0]+)[ \t\n\0]")
-"""As fs/binfmt_script.c reads a head: a name that nothing ends may be cut."""
+"""The first line of a script, as fs/binfmt_script.c reads it: a name without an end may be cut."""
 
 _HEADERS = {
     b"\x7fELF\1": (struct.Struct("<16xHH4x4xI4x4x2xHH"), struct.Struct("<II8xI12x")),
     b"\x7fELF\2": (struct.Struct("<16xHH4x8xQ8x4x2xHH"), struct.Struct("<I4xQ16xQ16x")),
 }
-"""By class, of the file: type, machine, where the table is, size and number of its entries; of a segment:
-type, where it is, size (elf(5))."""
+"""By class: the file's type, machine, table offset, entry size and count; a segment's type, offset and size
+(elf(5))."""
 
 
 def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
-    """Yield what the kernel opens besides a file that a process with this root executes, if it executes it.
+    """Yield the paths that the kernel also opens when a process with this root executes a file.
 
-    ``file`` is open with O_PATH and is closed. A FIFO or device is not opened, no lease waited for.
+    ``file`` is open with O_PATH and is closed. A FIFO or device is not opened, and no lease is waited for.
     """
     for _ in range(DEPTH):
         try:
@@ -65,7 +65,7 @@ def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
 
 
 def _interpreter(file: int) -> tuple[str, bool]:
-    """Return the interpreter of a file ("": it has none) and whether it is a script's. Raises OSError."""
+    """Return the interpreter of a file ("" without one), and whether the file is a script. Raise OSError."""
     status = os.fstat(file)
     if not (stat.S_ISREG(status.st_mode) and status.st_mode & 0o111 and status.st_size):
         return "", False
@@ -79,7 +79,7 @@ def _interpreter(file: int) -> tuple[str, bool]:
 
 
 def _of_elf(fd: int, head: bytes) -> str:
-    """Return the first PT_INTERP. Raises OSError and struct.error for headers that are none."""
+    """Return the first PT_INTERP. Raise OSError, or struct.error for invalid headers."""
     if head[:5] not in _HEADERS:
         return ""
     header, segment = _HEADERS[head[:5]]

@@ -1,4 +1,4 @@
-"""Two system calls that Python does not have: openat2(2) and process_vm_readv(2)."""
+"""Two system calls that Python lacks: openat2(2) and process_vm_readv(2)."""
 
 from __future__ import annotations
 
@@ -38,10 +38,9 @@ _local = _Vector(ctypes.addressof(_buffer), PATH_MAX)
 
 
 def read(pid: int, address: int, size: int) -> bytes:
-    """Return at most ``size`` (up to PATH_MAX) bytes of a process's memory, to the end of what is mapped
-    there.
+    """Return at most ``size`` (up to PATH_MAX) bytes of a process's memory, up to the end of the mapping.
 
-    Raises OSError (EFAULT when nothing is).
+    Raise OSError (EFAULT if nothing is mapped).
     """
     here = min(size, PAGE - address % PAGE)
     remote = (_Vector * 2)(_Vector(address, here), _Vector(address + here, size - here))
@@ -54,7 +53,7 @@ def read(pid: int, address: int, size: int) -> bytes:
 
 
 def string(pid: int, address: int, first: int = 256) -> bytes:
-    """Return a string of a process's memory. Raises OSError (ENAMETOOLONG for more than PATH_MAX bytes)."""
+    """Return a string of a process's memory. Raise OSError (ENAMETOOLONG for more than PATH_MAX bytes)."""
     text = b""
     size = min(first, PAGE - address % PAGE)
     while len(text) < PATH_MAX:
@@ -68,7 +67,7 @@ def string(pid: int, address: int, first: int = 256) -> bytes:
 
 
 def open_in(root: int, path: str, *, follow: bool) -> int:
-    """Open a path (O_PATH) with a directory as its root, magic links left alone. Raises OSError."""
+    """Open a path (O_PATH) with a directory as its root, without following magic links. Raise OSError."""
     how = _How(os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW), 0, NO_MAGICLINKS | IN_ROOT)
     while True:
         fd = _libc.syscall(OPENAT2, root, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))

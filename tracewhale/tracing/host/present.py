@@ -1,4 +1,4 @@
-"""The files of a process that runs already: its program, mapped and open files, its directory."""
+"""The files of a process that already runs: its program, mapped and open files, its directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tracewhale.tracing.strace.processes import RequestedPath
 
 
 def uses(pid: int) -> list[Use]:
-    """Return uses as if the process had just asked for all its files; none for a process that is gone."""
+    """Return uses as if the process had just requested all its files; none if the process has ended."""
     result, root = [], "/"
     with suppress(OSError):
         root = proc.root(pid)
@@ -28,7 +28,7 @@ def uses(pid: int) -> list[Use]:
 
 
 def tell(recorder: Recorder, pid: int) -> bool:
-    """Tell all that a process has; whether it is chrooted."""
+    """Record all files of a process, and return whether it has another root directory."""
     name = proc.program(pid)
     program = recorder.program(name)
     for use in (uses_ := uses(pid)):

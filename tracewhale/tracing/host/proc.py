@@ -17,14 +17,13 @@ _TRACER = re.compile(rb"^TracerPid:\t(\d+)$", re.MULTILINE)
 
 
 def link(pid: int, name: str) -> str:
-    """Return where ``/proc/PID/NAME`` leads, without the mark of what has been deleted. Raises OSError."""
+    """Return the target of the link ``/proc/PID/NAME``, without the mark of a deleted file. Raise OSError."""
     target = os.readlink(f"/proc/{pid}/{name}")
     return target.removesuffix(_DELETED) if target.startswith("/") else target
 
 
 def program(pid: int) -> str:
-    """Return the executable's path in the process's mounts, "" when it is gone or a thread of the
-    kernel's."""
+    """Return the executable's path in the process's mounts, "" for an ended process or a kernel thread."""
     try:
         return link(pid, "exe")
     except OSError:
@@ -40,7 +39,8 @@ def _contents(pid: int, name: str) -> bytes:
 
 
 def is_held(pid: int, token: str) -> bool | None:
-    """Return whether ``probe init --hold TOKEN`` waits for its signal there, or None if that is not there."""
+    """Return whether ``probe init --hold TOKEN`` waits for its signal in this process, or None if there is no
+    such process."""
     words = _contents(pid, "cmdline").split(b"\0")
     if token.encode() not in words:
         return None
@@ -54,44 +54,43 @@ def status(pid: int) -> str:
 
 
 def is_of_container(pid: int, container: str) -> bool:
-    """Return whether a process is one of the container of this id: its control groups or its mounts have
-    it."""
+    """Return whether a process belongs to the container of this id, by its control groups or its mounts."""
     name = container.encode()
     return name in _contents(pid, "cgroup") or name in _contents(pid, "mountinfo")
 
 
 def tracer(pid: int) -> int:
-    """Return the process that traces this one, 0 when none does."""
+    """Return the process that traces this one, 0 if there is none."""
     match = _TRACER.search(_contents(pid, "status"))
     return int(match[1]) if match else 0
 
 
 def children(pid: int) -> list[int]:
-    """Return the children of a process's first thread now."""
+    """Return the present children of a process's first thread."""
     return [int(word) for word in _contents(pid, f"task/{pid}/children").split()]
 
 
 def threads(pid: int) -> list[int]:
-    """Return the threads of a process now."""
+    """Return the present threads of a process."""
     with suppress(OSError):
         return sorted(int(name) for name in os.listdir(f"/proc/{pid}/task"))
     return []
 
 
 def mapped_files(pid: int) -> list[str]:
-    """Return files that a process maps, sorted."""
+    """Return the files that a process maps, sorted."""
     fields = (line.split(b" ", 5) for line in _contents(pid, "maps").splitlines())
     paths = {os.fsdecode(field[5].strip()) for field in fields if len(field) == 6}
     return sorted(_unescape(path).removesuffix(_DELETED) for path in paths if path.startswith("/"))
 
 
 def _unescape(path: str) -> str:
-    """Return a mapped file's name; the kernel writes a newline in it as ``\\012``."""
+    """Return a mapped file's name, in which the kernel writes a newline as ``\012``."""
     return path.replace("\\012", "\n")
 
 
 def open_files(pid: int) -> dict[int, tuple[str, int]]:
-    """Return paths and open(2)'s flags of descriptors, those of no path left out."""
+    """Return the paths and the flags of open(2) of descriptors, without those that have no path."""
     result = {}
     with suppress(OSError):
         for name in os.listdir(f"/proc/{pid}/fd"):
@@ -115,9 +114,9 @@ def root(pid: int) -> str:
 
 
 def requested_path(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
-    """Return a path as a process means it: ``directory`` is the link that a relative one starts from.
+    """Return a path as a process means it; ``directory`` is the link from which a relative path starts.
 
-    Raises OSError: ENOTDIR where that is no path, ENOENT for a descriptor that is not open.
+    Raise OSError: ENOTDIR if that is no path, ENOENT if the descriptor is not open.
     """
     if path.startswith("/"):
         return RequestedPath(path, base_root)
@@ -128,7 +127,7 @@ def requested_path(pid: int, path: str, directory: str, base_root: str) -> Reque
 
 
 def listening(pid: int) -> set[int]:
-    """Return TCP ports on which a socket listens in the process's network."""
+    """Return the TCP ports on which sockets in the process's network listen."""
     ports = set()
     for name in ("net/tcp", "net/tcp6"):
         for line in _contents(pid, name).decode("ascii", "replace").splitlines()[1:]:

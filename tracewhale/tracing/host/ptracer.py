@@ -1,4 +1,4 @@
-"""The ``ptrace`` probe: python-ptrace, which is under the GPL and imported nowhere else."""
+"""The ``ptrace`` probe, which uses python-ptrace. That is under the GPL and imported nowhere else."""
 
 from __future__ import annotations
 
@@ -60,22 +60,22 @@ class _Info(ctypes.Structure):
 
 
 class Tracer:
-    """Follows processes and all their children, until they end or it lets them go."""
+    """Follows processes and all their children until they end or are released."""
 
     def __init__(self, recorder: Recorder, control: Control) -> None:
         self._recorder, self._control = recorder, control
         self._programs: dict[int, int] = {}
-        """The program of each thread that is followed."""
+        """The program of each followed thread."""
         self._held: dict[int, Take] = {}
         self._resume = CONT
         self._roots_differ = False
         self._opens_are_judged = False
-        """By somebody who may wait for us to let it go on."""
+        """Whether some process judges opens and may itself wait for us."""
         self._info = _Info()
         self._letting_go = False
 
     def run(self) -> None:
-        """Run until no process is left to follow and none can come. Raises UnsupportedByProbe."""
+        """Run until no process is left to follow and none can come. Raise UnsupportedByProbe."""
         while not (self._control.ended and not self._programs):
             while (stopped := _wait_for_child()) is not None:
                 self._handle(*stopped)
@@ -111,7 +111,8 @@ class Tracer:
             self._recorder.tell(StartRecord(take.listener, 0, ""))
 
     def _let_go(self) -> None:
-        """Stop each thread for a moment: only one that is stopped can be let go."""
+        """Release the threads. Each must be stopped for a moment, because only a stopped thread can be
+        released."""
         self._letting_go = True
         for tid in list(self._programs):
             if not _ptrace(INTERRUPT, tid) and not os.path.exists(f"/proc/{tid}"):
@@ -204,7 +205,7 @@ def _wait_for_child() -> tuple[int, int] | None:
 
 
 def _ptrace(order: int, tid: int, address: int = 0, data: int = 0) -> bool:
-    """Return whether it could be done; it cannot when the thread was killed in this moment."""
+    """Return whether the request succeeded; it fails if the thread was killed in this moment."""
     try:
         func.ptrace(order, tid, address, data)
     except PtraceError:

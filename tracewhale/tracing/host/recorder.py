@@ -1,5 +1,5 @@
-"""The records that an agent has written, and its counters: each record is written once, before it is
-needed."""
+"""The records that an agent has written, and its counters. Each record is written once, before another refers
+to it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tracewhale.tracing.strace.processes import RequestedPath
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A path that a call names, and how."""
+    """A path that a call names, and its use."""
 
     access: Access
     follow: bool
@@ -38,7 +38,7 @@ class Nothing:
 
 
 class Recorder:
-    """Writes records through ``write``, whole ones."""
+    """Writes whole records through ``write``."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
@@ -49,7 +49,7 @@ class Recorder:
         self.told = Counters()
 
     def pass_on(self, records: bytes) -> None:
-        """Write whole records that another one has encoded."""
+        """Write whole records that another process has encoded."""
         self._write(records)
 
     def tell(self, record: Record) -> None:
@@ -57,7 +57,7 @@ class Recorder:
         self._write(encode(record))
 
     def program(self, path: str) -> int:
-        """Return the number of a program, which is told before its first use."""
+        """Return the number of a program, after writing its record on the first use."""
         number = self._programs.get(path)
         if number is None:
             number = self._programs[path] = len(self._programs)
@@ -71,10 +71,10 @@ class Recorder:
         uses: Sequence[Use | Nothing],
         find: Callable[[RequestedPath, bool], tuple[bool, str]],
     ) -> None:
-        """Count a call and tell what it named that is new.
+        """Count a call, and record the paths in it that are new.
 
-        ``find`` says of a path (and whether a final link is followed) whether it is there, and its real
-        path where that is another one.
+        ``find`` returns whether a path exists (given whether a final link is followed), and its real path if
+        that differs.
         """
         outcome = 0
         for use in uses:
@@ -102,7 +102,7 @@ class Recorder:
         return 3
 
     def executed(self, pid: int, program: int, path: str, environment: Sequence[tuple[str, str]]) -> None:
-        """Tell an execution, once with each environment."""
+        """Record an execution, once with each environment."""
         key = (path, tuple(environment))
         if key not in self._execs:
             self._execs.add(key)
@@ -110,12 +110,12 @@ class Recorder:
 
     @property
     def counters(self) -> Counters:
-        """So far."""
+        """The counters so far."""
         ignored, repeated, unresolved, recorded = self._counts
         return Counters(sum(self._counts), recorded, repeated, unresolved, ignored)
 
     def count(self, *, always: bool = True) -> None:
-        """Tell the counters; if not ``always``, only where they have changed."""
+        """Record the counters; unless ``always``, only if they have changed."""
         if always or self.counters != self.told:
             self.told = self.counters
             self.tell(CountersRecord(self.told))

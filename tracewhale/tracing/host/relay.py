@@ -1,4 +1,4 @@
-"""Agents of the host that are programs of their own: they write records, which are passed on."""
+"""Agents of the host that run a subcommand of the probe and pass its records on."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ CHUNK = 1 << 16
 class Relay:
     """A subcommand of the probe, from its start to its end, and the processes that wait for it.
 
-    ``start`` and ``let_go`` are what differs from one to the other.
+    Subclasses define ``start`` and ``let_go``.
     """
 
     name = ""
     translates = False
-    """Whether this process has told something itself, so that the child's numbers differ from ours."""
+    """Whether this process has written records itself, so that its numbers differ from the child's."""
 
     def __init__(self, recorder: Recorder, control: Control, probe: str) -> None:
         self._recorder, self._control, self._probe = recorder, control, probe
@@ -44,11 +44,11 @@ class Relay:
         control.count = self._ask
 
     def start(self, take: Take) -> None:
-        """Start the subcommand, if it does not run yet."""
+        """Start the subcommand if it does not run yet."""
         raise NotImplementedError
 
     def let_go(self, take: Take) -> None:
-        """Let a process go on: what it asks for from now on is seen."""
+        """Let a process continue; from now on its requests are seen."""
         raise NotImplementedError
 
     def is_busy(self) -> bool:
@@ -56,7 +56,7 @@ class Relay:
         return bool(self._held)
 
     def run(self) -> None:
-        """Run until no process can come any more. Raises UnsupportedByProbe if the subcommand fails."""
+        """Run until no process can come any more. Raise UnsupportedByProbe if the subcommand fails."""
         while not self._control.ended:
             for take in self._control.orders():
                 self.start(take)
@@ -91,7 +91,7 @@ class Relay:
             self.order(b"c\n")
 
     def _read(self) -> None:
-        """Pass on what there is."""
+        """Pass on the available records."""
         if self._child is None or self._child.stdout is None:
             return
         with suppress(BlockingIOError):
@@ -99,7 +99,7 @@ class Relay:
                 self._pass_on(data)
 
     def _pass_on(self, data: bytes) -> None:
-        """Write the records, as they are where this process tells of no programs and calls itself."""
+        """Write the records, unchanged as long as this process has recorded no programs and calls itself."""
         kept = []
         for body in self._decoder.bodies(data):
             if body.startswith(b"H"):
@@ -112,7 +112,7 @@ class Relay:
         self._recorder.pass_on(b"".join(kept))
 
     def _look_after(self) -> None:
-        """Let those go on that wait, once all is ready."""
+        """Let the waiting processes continue once all is ready."""
         if self._child is not None and self._child.poll() is not None:
             raise UnsupportedByProbe(f"`probe {self.name}` ended")
         if self._ready:
@@ -136,14 +136,15 @@ class Relay:
 
 
 class Translator:
-    """Records of a child with the numbers of the recorder, which may have told something itself."""
+    """Turns records of a child into records with the numbers of the recorder, which may have written some
+    itself."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._programs: dict[int, int] = {}
 
     def translated(self, record: Record) -> Iterator[Record]:
-        """Yield what is to be told for a record."""
+        """Yield the records to write in place of a record."""
         own = self._recorder.counters
         match record:
             case Program(number, path):

@@ -1,4 +1,4 @@
-"""A trapped call's arguments, and what they name: read from the registers and memory of its process."""
+"""The paths in a trapped call's arguments, read from the registers and memory of its process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PERMISSION_EVENTS = 0x170000
 """FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM, and FAN_PRE_ACCESS of Linux 6.14."""
 
 ENVIRONMENT = 16384
-"""Pointers of an environment that are looked at: a bound on what a hostile program makes us read."""
+"""Pointers of an environment that are read: a limit on the work that a hostile program can cause."""
 
 _BY_NUMBER = {
     (column, call.numbers[column]): call for call in CALLS for column in range(4) if call.numbers[column] >= 0
@@ -54,13 +54,13 @@ class CallRequest:
     root: str = "/"
 
     def named(self) -> list[Use | Nothing]:
-        """Return what it names; nothing for a call whose paths are descriptors."""
+        """Return the uses of paths; nothing for a call whose paths are descriptors."""
         if self.call.kind is ArgumentKind.SOCKETCALL:
             return [self._socketcall()]
         return [self._name(name) for name in self.call.names]
 
     def environment(self) -> tuple[tuple[str, str], ...]:
-        """Return the ``LD_*`` variables of an execve, or of none that can be read."""
+        """Return the ``LD_*`` variables of an execve; none if they cannot be read."""
         width, form = (4, "<I") if self.narrow else (8, "<Q")
         result = []
         address = self.arguments[self.call.names[0].path + 2]
@@ -78,11 +78,12 @@ class CallRequest:
 
     @property
     def judges_opens(self) -> bool:
-        """Return whether it makes every later open wait for an answer of this process (fanotify_mark(2))."""
+        """Return whether the call makes every later open wait for an answer of this process
+        (fanotify_mark(2))."""
         return self.call.name == "fanotify_mark" and bool(self.arguments[2] & PERMISSION_EVENTS)
 
     def open_executed(self, use: Use) -> int:
-        """Open (O_PATH) the file that an execve, which names ``use``, executes. Raises OSError."""
+        """Open (O_PATH) the file that an execve with this use executes. Raise OSError."""
         name = self.call.names[0]
         if name.dirfd >= 0 and not self._path(name):
             return os.open(f"/proc/{self.pid}/{self._directory(name)}", os.O_PATH | os.O_CLOEXEC)
@@ -100,7 +101,7 @@ class CallRequest:
             return Nothing(access, error.errno or 5, os.strerror(error.errno or 5))
 
     def _path(self, name: PathArgument) -> str | None:
-        """Return the path as it is in memory, "" for the descriptor itself, None where none is named."""
+        """Return the path in memory, "" for the descriptor itself, None if the argument names none."""
         if name.path < 0:
             return ""
         address = self.arguments[name.path]
@@ -137,7 +138,7 @@ class CallRequest:
         return name.access, name.follow ^ toggled
 
     def _address(self, address: int, size: int) -> str | None:
-        """Return the path in a socket's address (unix(7)), or None for one that is no path."""
+        """Return the path in a socket's address (unix(7)), or None if it has none."""
         size &= 0xFFFFFFFF
         if size <= 2:
             return None
@@ -168,8 +169,8 @@ class CallRequest:
 def request(
     pid: int, architecture: int, number: int, arguments: Sequence[int], root: str
 ) -> CallRequest | None:
-    """Return the request of a trapped call (``architecture`` as AUDIT_ARCH_*), or None for one that names
-    no path."""
+    """Return the request of a trapped call (``architecture`` as AUDIT_ARCH_*), or None if it names no
+    path."""
     column = ARCHITECTURES.get(architecture)
     if column is None:
         return None
@@ -179,6 +180,6 @@ def request(
 
 
 def becomes_tracer(architecture: int, number: int, arguments: Sequence[int]) -> bool:
-    """Return whether a call is one by which a process begins to trace another, or is to be traced."""
+    """Return whether a process begins with this call to trace another one, or to be traced."""
     column = ARCHITECTURES.get(architecture)
     return column is not None and number == PTRACE[column] and arguments[0] in (TRACEME, ATTACH, SEIZE)

@@ -1,8 +1,8 @@
-"""The ``strace`` probe: the strace(1) of this machine, attached from outside; its logs are read at the end.
+"""The ``strace`` probe: this machine's strace(1), attached from outside; its logs are read at the end.
 
-``--seccomp-bpf`` would make it faster, but strace installs that filter only in programs that it starts
-itself (it says so: "--seccomp-bpf is not enabled for processes attached with -p"), and sets no_new_privs on
-them, which changes what setuid programs do.
+``--seccomp-bpf`` would make it faster, but strace installs that filter only in programs that it starts itself
+(it says so: "--seccomp-bpf is not enabled for processes attached with -p"), and sets no_new_privs on them,
+which changes what setuid programs do.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ OPTIONS = [
     "--trace=" + ",".join(f"?{name}" for name in sorted({*BY_NAME, *EFFECTS, *CLONES, PTRACE})),
 ]
 ATTACHES_WITHIN = 2000
-"""Looks at a process, 5 ms each, until strace has it."""
+"""The most looks at a process, 5 ms each, until strace is attached to it."""
 
 
 ENDS_WITHIN = 2.0
-"""Seconds that strace may take to end after what it was attached to; some child may still run."""
+"""Seconds in which strace must end after its processes; some child may still run."""
 
 
 @dataclass(slots=True)
 class StraceRun:
-    """A strace that runs, and what was known of its processes before."""
+    """A running strace, and the facts about its processes that were known before."""
 
     take: Take
     process: subprocess.Popen[bytes]
@@ -68,7 +68,7 @@ class StraceAgent:
         self._runs: list[StraceRun] = []
 
     def run(self) -> None:
-        """Run until no process is left to follow and none can come. Raises UnsupportedByProbe,
+        """Run until no process is left to follow and none can come. Raise UnsupportedByProbe,
         TraceFileError."""
         with tempfile.TemporaryDirectory(prefix="tracewhale-strace-") as directory:
             while not self._control.ended:
@@ -117,7 +117,7 @@ class StraceAgent:
             self._recorder.tell(StartRecord(run.take.listener, 0, ""))
 
     def _finish(self, run: StraceRun) -> None:
-        """Let go of what still runs, and read the log. Raises TraceFileError."""
+        """Release the processes that still run, and read the log. Raise TraceFileError."""
         try:
             run.process.wait(0 if proc.tracer(run.take.pid) else ENDS_WITHIN)
         except subprocess.TimeoutExpired:
@@ -135,7 +135,7 @@ class StraceAgent:
 
 
 class RecorderSink:
-    """A sink that hands on what a log tells to a recorder."""
+    """A sink that passes the contents of a log to a recorder."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

@@ -1,4 +1,4 @@
-"""Logs of strace(1), whoever made them: ``parse(run)`` is the trace of each of ``runs_of(names)``."""
+"""Read logs of strace(1) from any source: ``parse(run)`` is the trace of each of ``runs_of(names)``."""
 
 from tracewhale.tracing.strace.files import FileLines, runs_of
 from tracewhale.tracing.strace.log import Log, parse, read

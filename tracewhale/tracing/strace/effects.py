@@ -1,4 +1,4 @@
-"""How calls that succeeded change their process: its directory, root, descriptors and program."""
+"""The effects of successful calls on their process: its directory, root, descriptors and program."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tracewhale.tracing.strace.processes import Open, RequestedPath, TracedThrea
 DUPLICATES = frozenset({"dup", "dup2", "dup3"})
 FCNTL = frozenset({"fcntl", "fcntl64"})
 EFFECTS = DUPLICATES | FCNTL | {"fchdir", "getcwd", "close", "unshare", "setns", "pivot_root"}
-"""Calls that name no path, and matter."""
+"""Calls that name no path and yet have an effect."""
 
 OPENS = frozenset({"open", "openat", "openat2", "creat", "open_tree"})
 LONGEST = 1 << 16
-"""Characters of a directory's name, which grows by each relative chdir(2)."""
+"""The longest name of a directory in characters; each relative chdir(2) extends it."""
 
 
 class Unknown(Exception):
-    """A fact that is needed and not in the log, with what to do about it."""
+    """A needed fact is not in the log. It has a hint on what to do about it."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -33,7 +33,7 @@ def affect(
     requested: Sequence[RequestedPath | int | None],
     result: Result,
 ) -> None:
-    """Change a process by a call that succeeded. Raises Malformed; Unknown for what cannot be followed."""
+    """Apply a successful call to a process. Raise Malformed, or Unknown if it cannot be followed."""
     path = requested[0] if requested and isinstance(requested[0], RequestedPath) else None
     if name in OPENS and result.value is not None:
         opened = result.path or (without_dots(path.whole) if path else "")
@@ -73,14 +73,14 @@ def _first(arguments: Sequence[str]) -> str:
 
 
 def _file(process: TracedThread, arguments: Sequence[str]) -> str:
-    """Return the path of a descriptor that is the first argument; "" when it is not known."""
+    """Return the path of the descriptor in the first argument, "" if it is unknown."""
     number, path = lines.descriptor(_first(arguments))
     file = process.files.get(number) if number is not None else None
     return path or (file.path if file else "")
 
 
 def _move(process: TracedThread, directory: str) -> None:
-    """Set the working directory. A name that is too long becomes unknown, and is reported only if it is
+    """Set the working directory. A name that is too long becomes unknown, which is reported only if it is
     needed."""
     process.place.directory = without_dots(directory) if 0 < len(directory) < LONGEST else ""
 

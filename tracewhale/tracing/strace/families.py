@@ -1,4 +1,4 @@
-"""A first reading of logs: which line makes which process, and who changes what it shares."""
+"""A first reading of logs: the line that makes each process, and the processes that share state."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ CLONES = frozenset({"fork", "vfork", "clone", "clone3"})
 MOVES = frozenset({"chdir", "fchdir", "chroot", "unshare"})
 
 Place = tuple[int, int]
-"""A log and a line of it, by their numbers."""
+"""A log and a line in it, by their numbers."""
 
 
 @dataclass(slots=True)
 class Families:
-    """``births``: the process that the call of a line makes. ``parents``: who shares its place with whom."""
+    """``births`` has the process that the call of a line makes. ``parents`` says with whom a process shares
+    its directory."""
 
     births: dict[Place, int] = field(default_factory=dict)
     parents: dict[int | None, int | None] = field(default_factory=dict)
@@ -54,19 +55,19 @@ class Families:
                 self.parents[child] = parent
 
     def _first(self, pid: int | None) -> int | None:
-        """Return the first of those that share a place."""
+        """Return the first of the processes that share a directory."""
         while pid in self.parents:
             pid = self.parents[pid]
         return pid
 
     def unordered(self) -> frozenset[int | None]:
-        """Return processes that share their place with others, of whom one changes it."""
+        """Return the processes that share their directory with others, one of which changes it."""
         moved = {self._first(pid) for pid in self.movers}
         return frozenset(pid for pid in self.sharing if self._first(pid) in moved)
 
 
 def clone_flags(arguments: Sequence[str]) -> frozenset[str]:
-    """Return the flags of clone(2) and clone3(2); none of fork(2)."""
+    """Return the flags of clone(2) and clone3(2), or none for fork(2)."""
     for argument in arguments:
         if argument.startswith("flags="):
             return lines.flags(argument.removeprefix("flags="))

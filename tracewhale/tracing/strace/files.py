@@ -12,20 +12,20 @@ from tracewhale.errors import TraceFileError
 from tracewhale.tracing.strace.log import Log
 
 SMALL = 1 << 20
-"""Bytes of a file that is read at once: with ``-ff`` there may be more files than may be open."""
+"""Bytes of a file that is read at once; with ``-ff`` there may be more files than may be open."""
 
 LINE_LIMIT = 64 << 20
-"""Characters of a line; what is longer is cut, and so no line of strace's."""
+"""Characters of a line. A longer one is cut; strace writes none."""
 
 
 def _at_once(path: str, flags: int) -> int:
-    """Open, not waiting for whoever may write into a FIFO."""
+    """Open a file without waiting for a writer, which a FIFO may lack."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 @dataclass(frozen=True, slots=True)
 class FileLines:
-    """The lines of a file, read anew each time that they are gone through."""
+    """The lines of a file, read anew for each iteration."""
 
     path: str
 
@@ -53,9 +53,9 @@ class FileLines:
 
 
 def runs_of(names: Sequence[str]) -> list[list[Log]]:
-    """Return the logs of these names, those together that are of one run: all of ``NAME.PID``, as of ``-ff``.
+    """Return the logs of these names, grouped by run: all of ``NAME.PID`` belong together, as with ``-ff``.
 
-    A name that is no file stands for them, as it did when strace was told ``-ff -o NAME``.
+    A name that is no file stands for these, as in strace's own ``-ff -o NAME``.
     """
     runs: dict[tuple[str, str], list[Log]] = {}
     for path in (path for name in names for path in _paths(name)):

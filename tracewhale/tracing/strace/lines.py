@@ -1,6 +1,6 @@
-"""One line of a log of strace(1): which process, and what it tells. Pure, and for any text.
+"""Parse one line of a log of strace(1): its process and its meaning. Pure, and safe for any text.
 
-Known are the forms that strace has given its lines since 4.8, with ``-f``, ``-y``/``-yy``, ``-Y``,
+The supported forms are those since strace 4.8, with ``-f``, ``-y``/``-yy``, ``-Y``,
 ``-t``/``-tt``/``-ttt``/``-r``, ``-i``, ``-n``, ``-T``, ``-x``/``-xx`` and ``--decode-pids=pidns``.
 """
 
@@ -54,13 +54,13 @@ _CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
 
 
 UNREADABLE = "???("
-"""The call of a thread that another's execve killed on its way into it: strace could not look at it."""
+"""The call of a thread that another thread's execve killed at its entry, so that strace could not read it."""
 
 SHOWN = 120
-"""Characters of a strange line in the message about it."""
+"""Characters of a malformed line that its message shows."""
 
 CUT = "\0"
-"""In place of a line with no end: strace writes no such character."""
+"""The mark of a line without an end; strace writes no such character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +74,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A line. ``pid`` is None where it has none, ``clock`` the seconds that it tells (``-tt``: of a day).
+    """A parsed line. ``pid`` is None if it has none, ``clock`` its time in seconds (``-tt``: of a day).
 
     ``kind`` is ``call`` (whole), ``start`` (cut by another process's line, or for ever), ``rest`` (of one
     that was cut), ``end`` (of the process) or ``noise``. ``text`` begins with a call's arguments; ``changed``
-    is the process that a thread's execve goes on as.
+    is the process as which a thread continues after its execve.
     """
 
     kind: str
@@ -91,13 +91,13 @@ class LogLine:
 
 
 class Malformed(ValueError):
-    """The reason why a line or an argument cannot be understood; strace itself writes no such line."""
+    """A line or an argument that strace itself never writes, with the reason."""
 
 
 def whole_lines(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yield lines with their numbers, those together that a message of strace's (without ``-o``) has torn.
+    """Yield lines with their numbers; join those that a message of strace (without ``-o``) has torn.
 
-    Each must have its newline: one that has not gets a mark that makes it malformed.
+    A line without its newline gets a mark that makes it malformed.
     """
     torn = ""
     for number, text in enumerate(texts, start=1):
@@ -112,7 +112,7 @@ def whole_lines(texts: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def line(text: str) -> LogLine:
-    """Take a line apart. Raises Malformed for what strace does not write."""
+    """Parse a line. Raise Malformed for one that strace does not write."""
     if text.endswith(CUT):
         raise Malformed("is cut")
     head = _HEAD.match(text)
@@ -154,8 +154,8 @@ def _seconds(clock: str | None) -> tuple[float | None, bool]:
 
 
 def arguments(text: str) -> tuple[list[str], int]:
-    """Return the arguments at the beginning of ``text``, and where the ``)`` after them is (-1: there is
-    none)."""
+    """Return the arguments at the beginning of ``text``, and the position of the ``)`` after them, -1 without
+    one."""
     result: list[str] = []
     begin = at = depth = 0
     missing: set[str] = set()  # ends that are not there, so that each is looked for once
@@ -185,7 +185,7 @@ def _with_last(arguments_: list[str], last: str) -> list[str]:
 
 
 def _skip_annotation(text: str, at: int, word: str, missing: set[str]) -> int:
-    """Return the position behind a comment or the text of ``-y`` for a descriptor, in which a socket may have
+    """Return the position after a comment or the text of ``-y`` for a descriptor, which may contain
     ``->``."""
     of_descriptor = _PATH_END if text.startswith("/", at) else _OTHER_END
     ending = of_descriptor if word == "<" else _COMMENT_END
@@ -197,7 +197,7 @@ def _skip_annotation(text: str, at: int, word: str, missing: set[str]) -> int:
 
 
 def result(text: str) -> Result:
-    """Return what follows the arguments, from their ``)`` on. Raises Malformed."""
+    """Return the result, given the text from the ``)`` after the arguments on. Raise Malformed."""
     match = _RESULT.match(text)
     if match is None:
         if text.startswith(") = ?"):
@@ -212,7 +212,8 @@ def _number(text: str) -> int:
 
 
 def string(argument: str) -> str | None:
-    """Return the string that an argument is, or None if it is none. Raises Malformed for one that is cut."""
+    """Return the string of an argument, or None if the argument is not a string. Raise Malformed for a cut
+    one."""
     if argument.endswith('"...'):
         raise Malformed("has a path that is cut")
     if len(argument) < 2 or not argument.startswith('"') or not argument.endswith('"'):
@@ -221,7 +222,7 @@ def string(argument: str) -> str | None:
 
 
 def _unquote(text: str) -> str:
-    """Undo strace's escapes: ``\\n``, ``\\57`` and ``\\x2f``. Raises Malformed for a NUL."""
+    """Undo strace's escapes: ``\n``, ``\57`` and ``\x2f``. Raise Malformed for a NUL."""
     unescaped = _unescape(text)
     if "\0" in unescaped:
         raise Malformed("has a character that no path can have")
@@ -242,8 +243,7 @@ def _unescape(text: str) -> str:
 
 
 def descriptor(argument: str) -> tuple[int | None, str]:
-    """Return a file descriptor (None: AT_FDCWD) and the path that ``-y`` tells of it, or "". Raises
-    Malformed."""
+    """Return a file descriptor (None: AT_FDCWD) and its path from ``-y``, or "". Raise Malformed."""
     match = _FILE.match(argument)
     if match is None:
         raise Malformed("has no file descriptor where there is one")
@@ -252,18 +252,18 @@ def descriptor(argument: str) -> tuple[int | None, str]:
 
 
 def _descriptor_path(name: str | None) -> str:
-    """Return the path that ``-y`` tells of a descriptor; "" for sockets, pipes and the like.
+    """Return the path of a descriptor from ``-y``; "" for sockets, pipes and the like.
 
-    With ``-yy`` the kind of a device stands behind it in brackets of its own.
+    With ``-yy`` it is followed by the kind of a device in brackets.
     """
     path = _unquote((name or "").partition("<")[0]).removesuffix(" (deleted)")
     return path if path.startswith("/") else ""
 
 
 def flags(argument: str) -> frozenset[str]:
-    """Return the names of an argument's flags, and a number for those that have none.
+    """Return the names of an argument's flags, and a number for those without names.
 
-    Raises Malformed for nothing but a number, since numbers differ between machines.
+    Raise Malformed for a number alone, because numbers differ between machines.
     """
     if argument[:1].isdigit() and argument != "0":
         raise Malformed("has a number where there are flags (-X raw)")
@@ -285,8 +285,7 @@ def has(argument: str, name: str, bit: int) -> bool:
 
 
 def field(argument: str, name: str) -> str:
-    """Return the text of a field of a structure: ``flags`` in ``{flags=O_RDONLY, mode=0}``; "" when
-    absent."""
+    """Return the text of a structure's field: ``flags`` in ``{flags=O_RDONLY, mode=0}``; "" if absent."""
     for member in structure(argument):
         key, equals, value = member.partition("=")
         if equals and key == name:
@@ -295,7 +294,7 @@ def field(argument: str, name: str) -> str:
 
 
 def structure(argument: str) -> list[str]:
-    """Return the members of a structure or an array, in order; none of anything else."""
+    """Return the members of a structure or an array in order; none for any other argument."""
     if argument[:1] not in ("{", "["):
         return []
     return arguments(argument[1:])[0]

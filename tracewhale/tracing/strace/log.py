@@ -1,4 +1,4 @@
-"""Logs of strace(1) as a trace: lines in, a Trace out, and a TraceFileError for what cannot be trusted."""
+"""Turn logs of strace(1) into a Trace, or raise TraceFileError if they cannot be trusted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracewhale.tracing.strace.processes import Start
 from tracewhale.tracing.strace.trace_sink import TraceSink
 
 NOTHING = Start()
-"""Of a process of which nothing is known before its first line."""
+"""The start of a process about which nothing is known before its first line."""
 
 HALF_DAY = 43200
 _SUFFIX = re.compile(r"\.(\d{1,10})$")
@@ -27,19 +27,20 @@ _AGAIN = "Trace again: strace -f -y -o LOG COMMAND..."
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """A log's name and its lines, which are gone through twice. With ``-ff`` its name ends in ``.PID``."""
+    """A log's name and its lines, which are iterated twice. With ``-ff`` its name ends in ``.PID``."""
 
     name: str
     lines: Iterable[str]
 
 
 def parse(logs: Sequence[Log], *, first: Start = NOTHING, starts: Mapping[int, Start] | None = None) -> Trace:
-    """Return the trace that the logs of one run tell: ``target``, ``image`` and ``request`` are left empty.
+    """Return the trace in the logs of one run; ``target``, ``image`` and ``request`` are left empty.
 
-    One log with all processes (``-f``), or one for each (``-ff``), in any order. ``first`` is what is known
-    of the process that the first line is of, ``starts`` of others that were there before, by number.
-    Programs of events are as they were executed: symbolic links in them are not resolved. Raises
-    TraceFileError where a log is cut, damaged or none, or does not tell what a relative path is relative to.
+    There is one log of all processes (``-f``), or one of each (``-ff``), in any order. ``first`` has the
+    known facts about the process of the first line, ``starts`` those about others that existed before, by
+    number. Programs of events have the names with which they were executed; symbolic links in them are not
+    resolved. Raise TraceFileError if a log is cut, damaged or not a log, or does not say what a relative path
+    is relative to.
     """
     gathered = TraceSink()
     read(logs, gathered, first=first, starts=starts)
@@ -80,7 +81,7 @@ def _file_error(logs: Sequence[Log], place: Place, error: Malformed | Unknown) -
 
 
 def _read(logs: Sequence[Log], index: int) -> Iterator[tuple[Place, LogLine]]:
-    """Yield a log's lines but for noise, with the process that wrote each, where the log says so."""
+    """Yield a log's lines without noise, each with the process that wrote it, if the log names it."""
     suffix = _SUFFIX.search(logs[index].name)
     own = int(suffix[1]) if suffix else None
     for number, text in lines.whole_lines(logs[index].lines):
@@ -114,7 +115,7 @@ def _by_time(logs: Sequence[Log]) -> Iterator[tuple[Place, LogLine]]:
 
 
 def _by_birth(logs: Sequence[Log], families: Families) -> Iterator[tuple[Place, LogLine]]:
-    """Yield each log after that of the process that made its own."""
+    """Yield each log after the log of the process that made its own."""
     pids = [_SUFFIX.search(log.name) for log in logs]
     of_pid = {int(match[1]): index for index, match in enumerate(pids) if match}
     children: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The meaning of a log's lines, one after the other: events, and changes of their process."""
+"""Interpret a log's lines one after the other: events, and changes of their process."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ class Failure:
 
     @property
     def reason(self) -> str:
-        """In words."""
+        """The reason as text."""
         return os.strerror(self.errno)
 
 
 class Sink(Protocol):
-    """The receiver of the lines' meaning. Processes have the log's numbers, 0 where it has none."""
+    """Receives the events of a log. Processes have the log's numbers, 0 without one."""
 
     def call(self, pid: int, outcomes: Sequence[Event | Failure | None]) -> None:
-        """Take a call: each of its paths, None for one that it does not name."""
+        """Take a call: each of its paths, or None for a path that it does not name."""
 
     def executed(self, pid: int, program: str, execution: Exec) -> None:
-        """Take an execution by a program that succeeded."""
+        """Take a program's successful execution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A call that has begun: its text so far, what its paths are relative to, and its process's root."""
+    """A call that has begun: its text so far, the bases of its relative paths, and its process's root."""
 
     name: str
     text: str
@@ -53,9 +53,9 @@ class Pending:
 
 
 class LogInterpreter:
-    """Takes lines in order. ``starts`` are processes that were there before, ``first`` the first of others.
+    """Takes lines in order. ``starts`` are processes that existed before, ``first`` the first of the others.
 
-    ``unordered`` are processes whose working directory others change at times that nobody knows.
+    ``unordered`` are processes whose working directory others change at unknown times.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class LogInterpreter:
         self._pending: dict[int | None, Pending] = {}
 
     def take(self, line: LogLine, child: int | None = None) -> None:
-        """Take one line; ``child`` is the process that its call makes. Raises Malformed, Unknown."""
+        """Take one line; ``child`` is the process that its call makes. Raise Malformed, Unknown."""
         process = self._process(line.pid)
         self._heard.add(process.pid)
         match line.kind:
@@ -93,7 +93,7 @@ class LogInterpreter:
                 self._resume(process, line)
 
     def end(self) -> None:
-        """End the log. Calls that have not returned count as requests. Raises Malformed, Unknown."""
+        """End the log. Calls that have not returned count as requests. Raise Malformed, Unknown."""
         for pid in list(self._pending):
             self._abandon(self._processes[pid])
 
@@ -153,7 +153,7 @@ class LogInterpreter:
             )
 
     def _base(self, process: TracedThread, name: PathArgument, arguments: Sequence[str]) -> str | Unknown:
-        """Return what a path is relative to, whole; Unknown is raised only where the path is relative."""
+        """Return the whole base of a path. Raise Unknown only if the path is relative."""
         if 0 <= name.dirfd < len(arguments):
             number, path = lines.descriptor(arguments[name.dirfd])
             if number is not None:
@@ -246,10 +246,9 @@ def _requested_path(
     arguments: Sequence[str],
     result: Result,
 ) -> RequestedPath | int | None:
-    """Return the path that a call names, or None if it names none, an errno when the kernel could not read
-    it.
+    """Return the path that a call names, None if it names none, or an errno if the kernel could not read it.
 
-    Raises Malformed, and Unknown where the path is relative to what is not known.
+    Raise Malformed, or Unknown if the path is relative to an unknown one.
     """
     if name.path < 0:
         return RequestedPath.of_whole(_known_base(base), root)

@@ -1,4 +1,4 @@
-"""The use of a path, and whether it was there, from the arguments and the result of a call."""
+"""The use of a path and its presence, from the arguments and the result of a call."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ABSENT = frozenset({"ENOENT", "ENOTDIR", "ENAMETOOLONG"})
 
 
 def use(call: SystemCall, name: PathArgument, arguments: Sequence[str]) -> tuple[Access, bool]:
-    """Return how a call uses one of its paths, and whether it follows a final symbolic link. Raises
+    """Return how a call uses one of its paths, and whether it follows a final symbolic link. Raise
     Malformed."""
     flags = arguments[name.flags] if 0 <= name.flags < len(arguments) else ""
     if call.kind in (ArgumentKind.OPEN, ArgumentKind.OPENAT2):
@@ -25,9 +25,9 @@ def use(call: SystemCall, name: PathArgument, arguments: Sequence[str]) -> tuple
 
 
 def was_present(access: Access, result: Result, arguments: Sequence[str]) -> bool:
-    """Return whether the path existed before the call, as far as its result tells.
+    """Return whether the path existed before the call, as far as its result shows.
 
-    A name that a call made was not there; open(2) that may create one, and did not fail, tells nothing.
+    A name that a call made did not exist. A successful open(2) that may create a file shows nothing.
     """
     if result.value is None or result.errno in ABSENT:
         return False
@@ -37,7 +37,7 @@ def was_present(access: Access, result: Result, arguments: Sequence[str]) -> boo
 
 
 def loader_environment(arguments: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Return the ``LD_*`` variables of execve(2), which a log has with ``-v`` only. Raises Malformed."""
+    """Return the ``LD_*`` variables of execve(2), which a log has only with ``-v``. Raise Malformed."""
     result = []
     for argument in arguments[2:]:
         for text in lines.structure(argument):

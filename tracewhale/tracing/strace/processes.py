@@ -1,6 +1,6 @@
-"""The processes of a log: what each knows of its directory, root, descriptors and program at a line.
+"""The processes of a log: the known directory, root, descriptors and program of each at a line.
 
-A *whole* path begins at the outermost root, an *asked* one at the process's own.
+A *whole* path begins at the outermost root, a *requested* one at the process's own.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class RequestedPath:
-    """A path as asked for in a root."""
+    """A path as requested in a root."""
 
     path: str
     root: str = "/"
 
     @property
     def whole(self) -> str:
-        """With the root before it."""
+        """The path with the root before it."""
         return self.path if self.root == "/" else self.root + self.path
 
     @staticmethod
     def of_whole(path: str, root: str) -> RequestedPath:
-        """Return a path as a process with this root names it; outside of it (chroot(2) leaves the directory),
-        the whole path."""
+        """Return a path as a process with this root names it, or the whole path if it is outside (chroot(2)
+        keeps the directory)."""
         if root != "/" and f"{path}/".startswith(f"{root}/"):
             return RequestedPath(path[len(root) :] or "/", root)
         return RequestedPath(path)
@@ -32,7 +32,7 @@ class RequestedPath:
 
 @dataclass(slots=True)
 class FsState:
-    """A working directory (whole; "" is not known) and a root, which threads share (CLONE_FS)."""
+    """A working directory (whole; "" if unknown) and a root, which threads share (CLONE_FS)."""
 
     directory: str = ""
     root: str = "/"
@@ -43,7 +43,7 @@ class FsState:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """An open file: its path (whole; "" is not known, or none), and the thread that opened it."""
+    """An open file: its path (whole; "" if unknown or none), and the thread that opened it."""
 
     path: str
     pid: int | None
@@ -70,12 +70,12 @@ class TracedThread:
 
     @staticmethod
     def started(pid: int | None, start: Start) -> TracedThread:
-        """Return one that was there before the log."""
+        """Return a thread that existed before the log."""
         files = {number: Open(path, pid) for number, path in start.files.items()}
         return TracedThread(pid, FsState(start.directory, start.root), files, start.program)
 
     def child(self, pid: int | None, *, shares_place: bool, shares_files: bool) -> TracedThread:
-        """Return what fork(2) or clone(2) makes of it."""
+        """Return the thread that its fork(2) or clone(2) makes."""
         place = self.place if shares_place else self.place.copy()
         files = self.files if shares_files else dict(self.files)
         return TracedThread(pid, place, files, self.program)
@@ -87,10 +87,11 @@ class TracedThread:
 
 
 def join(directory: str, path: str) -> str:
-    """Return a relative path as a whole one, as it was asked for: nothing in it is resolved."""
+    """Return a relative path as a whole one, with nothing in it resolved."""
     return f"{directory.rstrip('/')}/{path}"
 
 
 def without_dots(path: str) -> str:
-    """Return an absolute path without ``.`` and double slashes; ``..`` stays, for before it may be a link."""
+    """Return an absolute path without ``.`` and double slashes; ``..`` stays, because a link may
+    precede it."""
     return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))

@@ -1,4 +1,4 @@
-"""All that a log tells, as a trace."""
+"""Collect the contents of a log as a trace."""
 
 from __future__ import annotations
 
