@@ -1,4 +1,4 @@
-"""Images in files: ``docker-archive:FILE`` as ``docker save`` writes it, ``oci:DIR`` and its tar.
+"""Images in files: ``docker-archive:FILE`` in the format of ``docker save``, ``oci:DIR`` and a tar of it.
 
 Formats: Docker's image spec v1.2 (manifest.json, with the layers beside it or, since Docker 25, in an OCI
 layout), and the OCI image-spec: image-layout.md, image-index.md, manifest.md. Malformed input raises
@@ -32,11 +32,11 @@ from tracewhale.rootfs.store import (
 )
 
 SIZE_LIMIT = 64 << 30
-"""Bytes that an archive, or the layers of one image, may have without their compression."""
+"""The most bytes of an archive, or of one image's layers, without their compression."""
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 REFERENCE = "org.opencontainers.image.ref.name"
-"""The annotation by which a layout's index names a manifest (image-layout.md, "index.json")."""
+"""The annotation with which a layout's index names a manifest (image-layout.md, "index.json")."""
 
 _INDEX_TYPES = (INDEX_TYPE, "application/vnd.docker.distribution.manifest.list.v2+json")
 _INDEX_DEPTH = 4
@@ -48,10 +48,9 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class StoredLayer:
-    """A layer as it lies in a file, perhaps compressed.
+    """A layer as stored in a file, possibly compressed.
 
-    ``digest`` is that of the blob itself where the format tells it, else empty; ``diff_id`` that of its
-    plain tar.
+    ``digest`` is that of the blob itself if the format has it, else empty; ``diff_id`` that of its plain tar.
     """
 
     blob: Blob
@@ -70,13 +69,13 @@ class StoredImage:
 
     @property
     def size(self) -> int:
-        """Bytes of its layers as they are stored."""
+        """The bytes of its layers as stored."""
         return sum(layer.blob.size for layer in self.layers)
 
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """One of the images in a file; ``digest`` tells it from others; an empty platform is not told."""
+    """One of the images in a file; ``digest`` identifies it; an empty platform is unknown."""
 
     value: Json
     names: tuple[str, ...]
@@ -86,10 +85,10 @@ class _Choice:
 
 @contextmanager
 def open_docker_archive(path: str, reference: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
-    """Yield the image in what ``docker save`` wrote, plain or compressed; ``reference``, a name or the
-    image's id, picks one of several.
+    """Yield the image in an archive of ``docker save``, plain or compressed; ``reference``, a name or the
+    image's id, chooses one of several.
 
-    Raises TargetNotFound, ImageContentError, EmptyImage, NoSpace.
+    Raise TargetNotFound, ImageContentError, EmptyImage, NoSpace.
     """
     with open_tar_store(path, limit) as store:
         what = f"manifest.json of {path}"
@@ -103,9 +102,9 @@ def open_docker_archive(path: str, reference: str = "", limit: int = SIZE_LIMIT)
 def open_oci(path: str, tag: str = "", platform: str = "", limit: int = SIZE_LIMIT) -> Iterator[StoredImage]:
     """Yield the image in an OCI layout, a directory or a tar of it.
 
-    ``tag`` picks one of several by its annotation ``org.opencontainers.image.ref.name`` or its digest;
-    ``platform`` (see ``platforms.matches``; by default what this machine runs) one of a multi-platform image.
-    Raises TargetNotFound, PlatformMismatch, ImageContentError, EmptyImage, NoSpace.
+    ``tag`` chooses one of several by its annotation ``org.opencontainers.image.ref.name`` or its digest;
+    ``platform`` (see ``platforms.matches``; by default this machine's) chooses one of a multi-platform image.
+    Raise TargetNotFound, PlatformMismatch, ImageContentError, EmptyImage, NoSpace.
     """
     with open_directory_store(path) if os.path.isdir(path) else open_tar_store(path, limit) as store:
         index = mapping(parse(_entrance(store, "index.json"), f"index.json of {path}"), "index.json")
@@ -130,10 +129,9 @@ def _entrance(store: Store, name: str) -> Blob:
 
 
 def _one(path: str, choices: Sequence[_Choice], reference: str, platform: str = "") -> _Choice:
-    """Return the one of that name or digest, or the only one, under however many names and platforms it is
-    there.
+    """Return the image of that name or digest, or the only image, even if it has several names and platforms.
 
-    An index has images for several platforms in an index of their own, or itself (image-layout.md).
+    An index lists the images for several platforms in an index of their own, or itself (image-layout.md).
     """
     if not choices:
         raise EmptyImage(f"{path} holds no image.", "Name an archive or a layout that holds one.")
@@ -166,7 +164,7 @@ def _parse_descriptor(descriptor: Json) -> _Choice:
 
 
 def _fitting(choices: Sequence[_Choice], platform: str) -> list[_Choice]:
-    """Return those for a platform, by default for the best that this machine runs."""
+    """Return the images for a platform, by default for the best that this machine runs."""
     for wanted in (platform,) if platform else platforms.machine_platforms():
         if fitting := [choice for choice in choices if platforms.matches(wanted, choice.platform)]:
             return fitting
@@ -194,7 +192,7 @@ def _manifest(store: Store, descriptor: Json, platform: str) -> Json:
 
 
 def _place(descriptor: Json) -> str:
-    """Return where a layout has the blob of a descriptor (image-layout.md, "Blobs")."""
+    """Return the place of a descriptor's blob in a layout (image-layout.md, "Blobs")."""
     digest = string(descriptor.get("digest"), "a descriptor")
     algorithm = algorithm_of(digest)
     return f"blobs/{algorithm}/{digest.removeprefix(algorithm + ':')}"
@@ -223,7 +221,7 @@ def _image(store: Store, names: Sequence[str], config_name: str, layer_names: Se
 
 
 def _told_digest(name: str) -> str:
-    """Return the digest that a file's name tells, empty when it tells none."""
+    """Return the digest in a file's name, or an empty string without one."""
     if match := _BLOB.fullmatch(name):
         return f"{match[1]}:{match[2]}"
     if match := _CONFIG.fullmatch(name):

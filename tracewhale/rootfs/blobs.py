@@ -1,4 +1,4 @@
-"""Layers and archives as they lie in a file: plain, gzip or zstd, made plain once and read in place."""
+"""Layers and archives in a file: plain, gzip or zstd. They are decompressed once and then read in place."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tracewhale.errors import ImageContentError
 from tracewhale.rootfs.tempfiles import CHUNK, contents
 
 WINDOW_LIMIT = 128 << 20
-"""Bytes that a zstd frame may make us keep in memory: what ``zstd -d`` allows by default."""
+"""The most memory in bytes that a zstd frame may need: the default of ``zstd -d``."""
 
 EXPANSION_LIMIT = 1032
-"""Times its size that a blob may expand to: the most that deflate can do (zlib's technical details)."""
+"""The highest ratio by which a blob may expand: the most of deflate (zlib's technical details)."""
 
 EXPANSION_FLOOR = 1 << 30
 """Bytes that any blob may expand to."""
@@ -36,7 +36,7 @@ _DAMAGED = "It is damaged, or was changed: fetch or save the image again."
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """Some bytes of an open file that stay where they are."""
+    """A range of bytes in an open file, read in place."""
 
     file: BinaryIO
     offset: int
@@ -52,7 +52,7 @@ class Blob:
 
 
 class BlobSource:
-    """A blob read forwards (`tracewhale.rootfs.members.Source`)."""
+    """Reads a blob forwards (`tracewhale.rootfs.members.ByteSource`)."""
 
     def __init__(self, blob: Blob) -> None:
         self._blob = blob
@@ -65,14 +65,14 @@ class BlobSource:
         return data
 
     def skip_to(self, position: int) -> None:
-        """Go on to a later position."""
+        """Skip to a later position."""
         if position > self._blob.size:
             raise ImageContentError("A layer or archive is truncated.", _DAMAGED)
         self.position = position
 
 
 class StreamSource:
-    """Bytes that come once, from ``read(n)``, which may give fewer; each goes to ``watch`` too."""
+    """Reads bytes that come once, from ``read(n)``, which may return fewer; passes each to ``watch``, too."""
 
     def __init__(self, read: Read, watch: Callable[[bytes], object] = len) -> None:
         self._read = read
@@ -90,14 +90,15 @@ class StreamSource:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def skip_to(self, position: int) -> None:
-        """Read on to a later position."""
+        """Read up to a later position."""
         while self.position < position:
             if not self.read(min(CHUNK, position - self.position)):
                 raise ImageContentError("A layer or archive is truncated.", _DAMAGED)
 
 
 def compression(head: bytes) -> str:
-    """Return ``gzip``, ``zstd`` or nothing, from the first bytes. Raises ImageContentError for others."""
+    """Return ``gzip``, ``zstd`` or an empty string, given the first bytes. Raise ImageContentError for
+    another format."""
     if head.startswith(b"\x1f\x8b"):
         return "gzip"
     # RFC 8878: 3.1.1 frames, 3.1.2 skippable frames (zstd:chunked begins with none, but may).
@@ -112,10 +113,10 @@ def compression(head: bytes) -> str:
 
 
 def plain(blob: Blob, spool: BinaryIO, limit: int, size_read: int = 0) -> Blob:
-    """Return the blob without its compression: itself when it has none, else appended to ``spool``.
+    """Return the blob without its compression: itself if it has none, else a range appended to ``spool``.
 
-    Raises ImageContentError when it is damaged, expands as only a bomb does (zstd can write 100 GB in 3 MB),
-    or with the bytes ``size_read`` before is more than ``limit``.
+    Raise ImageContentError if it is damaged, expands as only a bomb does (zstd can write 100 GB in 3 MB), or
+    exceeds ``limit`` together with the ``size_read`` bytes before.
     """
     limit = min(limit, size_read + max(EXPANSION_FLOOR, EXPANSION_LIMIT * blob.size))
     source = BlobSource(blob)
@@ -137,7 +138,7 @@ def plain(blob: Blob, spool: BinaryIO, limit: int, size_read: int = 0) -> Blob:
 
 
 def plain_reader(read: Read) -> Read:
-    """Return a ``read(n)`` of a stream without its compression, whichever it has."""
+    """Return a ``read(n)`` of a stream without its compression, whatever that is."""
     head = StreamSource(read).read(_MAGIC)
     kind = compression(head)
     stream = chunk_reader(itertools.chain((head,), iter(lambda: read(CHUNK), b"")))
@@ -145,7 +146,8 @@ def plain_reader(read: Read) -> Read:
 
 
 def chunk_reader(chunks: Iterator[bytes]) -> Read:
-    """Return chunks as a ``read(n)``, which may give fewer bytes than asked for, but none only at the end."""
+    """Return a ``read(n)`` of chunks, which may return fewer bytes than requested, but none only at the
+    end."""
     rest = memoryview(b"")
 
     def read(size: int) -> bytes:
@@ -170,13 +172,13 @@ def digest_of(chunks: Iterable[bytes], algorithm: str = "sha256") -> str:
 
 
 def check_digest(blob: Blob, expected: str, title: str) -> None:
-    """Raises ImageContentError when the blob is not what its digest says."""
+    """Raise ImageContentError if the blob does not match its digest."""
     if digest_of(blob.chunks(), algorithm_of(expected)) != expected:
         raise ImageContentError(f"The digest of {title} does not match its contents ({expected}).", _DAMAGED)
 
 
 def algorithm_of(digest: str) -> str:
-    """Return the algorithm of a well-formed digest. Raises ImageContentError for anything else."""
+    """Return the algorithm of a well-formed digest. Raise ImageContentError for any other string."""
     if not _DIGEST.fullmatch(digest):
         raise ImageContentError(
             f"The image names {digest[:100]!a}, which is no digest that is known here.", _DAMAGED
@@ -185,7 +187,7 @@ def algorithm_of(digest: str) -> str:
 
 
 def decompress(kind: str, read: Read) -> Iterator[bytes]:
-    """Yield what a compressed stream holds, in chunks. Raises ImageContentError when it is damaged."""
+    """Yield the contents of a compressed stream in chunks. Raise ImageContentError if it is damaged."""
     raw = io.BufferedReader(_Raw(read), CHUNK)
     try:
         if kind == "gzip":

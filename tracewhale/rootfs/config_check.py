@@ -1,7 +1,7 @@
-"""The form of an image configuration (OCI image-spec, config.md; moby, api/types/container/config.go).
+"""Check the form of an image configuration (OCI image-spec, config.md; moby, api/types/container/config.go).
 
-An engine has read each member into a type before it uses it. Without one the file itself is used, and a
-stranger wrote it: what is said here holds for every configuration that comes out of a file.
+An engine parses each member into a type before it uses it. Without an engine a stranger's file is used
+directly, so every configuration from a file is checked here.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ Holds = Callable[[Any], bool]
 
 
 def check(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the configuration itself. Raises ImageContentError, which names the member that is of another
+    """Return the configuration unchanged. Raise ImageContentError, naming the member, if a member has another
     form.
 
-    Members that are absent or null are nothing, and those that are not known here are left as they are.
+    Absent and null members are allowed; unknown members are left as they are.
     """
     for members, where in ((_IMAGE, config), (_PROCESS, config.get("config") or {})):
         for name, (form, holds) in members.items():
@@ -36,7 +36,7 @@ def _text(value: Any) -> bool:
 
 
 def _word(value: Any) -> bool:
-    """Return a string that a process can be given: NUL ends it (execve(2))."""
+    """Return a string that may be an argument of a process: NUL would end it (execve(2))."""
     return isinstance(value, str) and "\0" not in value
 
 

@@ -1,4 +1,4 @@
-"""A tree that tells how much is read out of it, for a progress bar."""
+"""A tree that counts the bytes that are read from it, for a progress bar."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import replace
 from tracewhale.rootfs.tree import Entry, PackedEntry, Tree
 
 Count = Callable[[int], None]
-"""Called with each number of bytes, and cheap."""
+"""Called with each number of bytes; cheap."""
 
 
 def ignore(size: int) -> None:
@@ -16,7 +16,7 @@ def ignore(size: int) -> None:
 
 
 class CountedTree:
-    """Another tree, and ``count`` is called with the bytes of each piece of a packed file."""
+    """Another tree that calls ``count`` with the size of each piece of a packed file."""
 
     def __init__(self, tree: Tree, count: Count) -> None:
         self._tree, self._count = tree, count
@@ -36,7 +36,7 @@ class CountedTree:
 
 
 def count_chunks(chunks: Iterable[bytes], count: Count) -> Iterator[bytes]:
-    """Yield the chunks, each after it was counted."""
+    """Yield the chunks, each after it is counted."""
     for chunk in chunks:
         count(len(chunk))
         yield chunk

@@ -1,7 +1,7 @@
-"""A local directory as a tree: an unpacked root file system, or that of this very machine.
+"""A local directory as a tree: an unpacked root file system, or this machine's.
 
-Nothing is followed: every name is opened relative to its directory with O_NOFOLLOW, so that a symbolic
-link in the tree, put there before or while it is read, never leads out of it.
+No link is followed: every name is opened relative to its directory with O_NOFOLLOW, so that a symbolic link
+in the tree, even one that appears during the reading, never leads out of it.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _NO_XATTRS = frozenset({errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENODATA,
 
 
 class DirectoryTree:
-    """The `Tree` of what is below ``root``; close it, or use it in a ``with`` statement.
+    """The `Tree` below ``root``; close it, or use it in a ``with`` statement.
 
-    ``hidden`` are physical paths in the tree that something is mounted on, which is not of it: such a
-    directory is empty, such a file absent. ``one_file_system`` hides every mount point below ``root``.
+    ``hidden`` are physical paths in the tree on which something else is mounted: such a directory appears
+    empty, such a file absent. ``one_file_system`` hides every mount point below ``root``.
     """
 
     def __init__(self, root: str, *, one_file_system: bool = False, hidden: Collection[str] = ()) -> None:
@@ -65,7 +65,7 @@ class DirectoryTree:
         self._beneath.close()
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Return entries of each directory by name, or None for one that is absent, unreadable or not a
+        """Return entries of each directory by name, or None if it is absent, unreadable or not a
         directory."""
         return {directory: self._listing(directory) for directory in directories}
 
@@ -80,8 +80,7 @@ class DirectoryTree:
             os.close(here)
 
     def _directory(self, directory: str, below: str) -> int:
-        """Return a directory's descriptor. Raises FileNotFoundError when ``below`` is hidden by what is
-        mounted."""
+        """Return a directory's descriptor. Raise FileNotFoundError if ``below`` is hidden by a mount."""
         if self._hidden and not self._hidden.isdisjoint(with_parents([parent(below)])):
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         return self._beneath.directory(directory)
@@ -124,8 +123,8 @@ class DirectoryTree:
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Yield each path's metadata and contents, in the order given.
 
-        Raises TargetNotFound for what is absent or cannot be read. A file that changes while it is read
-        gives as many bytes as its entry promised: what it grew by is cut, what it lost is NUL.
+        Raise TargetNotFound for a path that is absent or cannot be read. A file that changes during the
+        reading yields as many bytes as its entry says: growth is cut, and lost bytes are NUL.
         """
         for path in paths:
             try:
@@ -138,7 +137,7 @@ class DirectoryTree:
                 os.close(path_fd)
 
     def _open(self, path: str) -> int:
-        """Return a descriptor that names whatever is at a physical path, without opening it (O_PATH)."""
+        """Return a descriptor of the file at a physical path, without opening its contents (O_PATH)."""
         if path == "/":
             return os.dup(self._beneath.directory("/"))
         here = self._directory(parent(path), path)
@@ -152,9 +151,9 @@ def _is_directory(path: str, descriptor: int) -> bool:
 
 
 def entry_of(path: str, status: os.stat_result, target: str = "") -> Entry:
-    """Return an entry from lstat(2)'s result and, of a symbolic link, its text.
+    """Return an entry, given lstat(2)'s result and a symbolic link's text.
 
-    The size of anything but a regular file is the file system's own affair, and 0 here.
+    The size is 0 for anything but a regular file, because it depends on the file system.
     """
     kind = KINDS[stat.S_IFMT(status.st_mode)]
     device = kind in (Kind.CHARACTER, Kind.BLOCK)
@@ -175,8 +174,7 @@ def entry_of(path: str, status: os.stat_result, target: str = "") -> Entry:
 
 
 def mount_points(root: str) -> frozenset[str]:
-    """Return where something is mounted below ``root``, as physical paths in it (proc(5): mountinfo, field
-    5)."""
+    """Return the mount points below ``root``, as physical paths in it (proc(5): mountinfo, field 5)."""
     top = os.fsencode(os.path.realpath(root)).rstrip(b"/") + b"/"
     try:
         with open("/proc/self/mountinfo", "rb") as file:
@@ -189,7 +187,8 @@ def mount_points(root: str) -> frozenset[str]:
 
 
 def _reopen(path_fd: int) -> str:
-    """Return the name under which an O_PATH descriptor's file can be opened: no path is resolved again."""
+    """Return the name under which an O_PATH descriptor's file can be opened without resolving a path
+    again."""
     return f"/proc/self/fd/{path_fd}"
 
 

@@ -1,4 +1,4 @@
-"""An image's layers as one tree: indexed in memory, contents read where they lie when they are asked for."""
+"""An image's layers as one tree: an index in memory, with contents read in place on request."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, join, parent
 from tracewhale.rootfs.unpack import UnpackResult, write_rootfs
 
 DOCUMENT_LIMIT = 4 << 20
-"""Bytes of a JSON file in a stream of ``docker save``, which all are kept until its end."""
+"""Bytes of a JSON file in a stream of ``docker save``; all of these are kept until its end."""
 
 
 class LayerTree:
     """The `Tree` of some layers, each a plain tar in an open file, the lowest first.
 
-    ``limit`` is how many bytes their files may have together. Raises ImageContentError.
+    ``limit`` is the most bytes of all their files. Raise ImageContentError.
     """
 
     def __init__(self, layers: Sequence[Blob], limit: int = SIZE_LIMIT) -> None:
@@ -62,7 +62,7 @@ class LayerTree:
 
     @property
     def size(self) -> int:
-        """Bytes of the layers, not compressed."""
+        """The bytes of the uncompressed layers."""
         return sum(layer.size for layer in self._layers)
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
@@ -87,7 +87,8 @@ class LayerTree:
         return b"".join(self._contents(inode, offset, remaining if size < 0 else min(size, remaining)))
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """Yield each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
+        """Yield each path's metadata and contents, in the order given. Raise TargetNotFound if a path is
+        absent."""
         for path in paths:
             inode = self._inode(path)
             if inode is None:
@@ -109,8 +110,8 @@ class LayerTree:
     ) -> UnpackResult:
         """Write some physical paths and their parents, or everything, below an empty directory.
 
-        Options and errors are those of `write_rootfs`, but device nodes are not made by default: in an
-        image from a stranger they would open this machine's devices. The directory gets the mode of the
+        Options and errors are those of `write_rootfs`, but device nodes are not made by default, because
+        those of a stranger's image would open this machine's devices. The directory gets the mode of the
         image's root, so put it into one that nobody else may search.
         """
         chosen = self.paths() if paths is None else layer_order(with_parents(paths))
@@ -119,7 +120,8 @@ class LayerTree:
         )
 
     def _inode(self, path: str) -> Inode | None:
-        """Return the inode at a physical path; what lies in or below the last one's directory is near."""
+        """Return the inode at a physical path. A path in or below the previous one's directory is found
+        quickly."""
         above, inode = self._near
         directory = parent(path)
         if directory != above:
@@ -131,7 +133,7 @@ class LayerTree:
         return inode and self._overlay.find([name] if name else [], inode)
 
     def _contents(self, inode: Inode, offset: int, size: int) -> Iterator[bytes]:
-        """Yield a range of a file, zeros where a sparse one has nothing stored."""
+        """Yield a range of a file, with zeros for the holes of a sparse one."""
         blob = self._layers[inode.layer]
         end = offset + size
         for begin, at, length in inode.extents:
@@ -149,10 +151,10 @@ class LayerTree:
 
 @contextmanager
 def open_layers(image: StoredImage, limit: int = SIZE_LIMIT) -> Iterator[LayerTree]:
-    """Yield the tree of an image in a file, for as long as that is open.
+    """Yield the tree of an image in a file; it is valid while that is open.
 
-    Compressed layers are decompressed once, into a file without a name in TMPDIR. Raises ImageContentError
-    when they are malformed, hostile, not what their digests say, or more than ``limit`` bytes; NoSpace.
+    Compressed layers are decompressed once, into a file without a name in TMPDIR. Raise ImageContentError if
+    they are malformed, hostile, different from their digests, or larger than ``limit`` bytes; NoSpace.
     """
     with spool() as file:
         layers: list[Blob] = []
@@ -181,9 +183,9 @@ class _SavedImage:
 def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT) -> list[str]:
     """Return physical paths that an image's layers above its base's add or replace and do not delete again.
 
-    ``stream`` is what ``docker save`` writes for one image; it is read once, from its beginning to its
-    end. ``base`` are the diff_ids of the base image's layers. Raises UsageError when the image is not made
-    from that base, ImageContentError.
+    ``stream`` is the output of ``docker save`` for one image, which is read once to its end. ``base`` are the
+    diff_ids of the base image's layers. Raise UsageError if the image is not made from that base,
+    ImageContentError.
     """
     saved = _read_saved(stream, limit)
     entries = mappings(_document(saved, "manifest.json"), "manifest.json")
@@ -206,7 +208,8 @@ def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT
 
 
 def _changes(below: Sequence[str], layer: Sequence[bytes]) -> list[str]:
-    """Return paths after a layer: those of the layers below that it does not delete, and its own."""
+    """Return the changed paths after a layer: its own, and those of the layers below that it does not
+    delete."""
     own, gone, opaque = set(), set(), set()
     for names in map(split, layer):
         if not is_whiteout(names):
@@ -237,7 +240,7 @@ def _document(saved: _SavedImage, name: str) -> Any:
 
 
 def _read_saved(stream: BinaryIO, limit: int) -> _SavedImage:
-    """Read all of a stream, whose layers may come before what tells their order."""
+    """Read a stream completely, because layers may come before the file that has their order."""
     saved = _SavedImage()
     outer = StreamSource(stream.read)
     remaining = ENTRY_LIMIT
@@ -258,7 +261,7 @@ def _read_saved(stream: BinaryIO, limit: int) -> _SavedImage:
 
 
 def _layer_names(read: Read, limit: int, most: int) -> tuple[str, list[bytes]]:
-    """Return a layer's diff_id and the names of its members, from its bytes as they are stored."""
+    """Return a layer's diff_id and the names of its members, given its bytes as stored."""
     hashed = hashlib.sha256()
     source = StreamSource(plain_reader(read), hashed.update)
     names: list[bytes] = []

@@ -1,8 +1,8 @@
-"""The members of a tar, read as Docker reads them (Go's archive/tar): ustar, PAX, GNU, star, V7, sparse.
+"""Read the members of a tar as Docker does (Go's archive/tar): ustar, PAX, GNU, star, V7, sparse.
 
-Not tarfile, which takes a damaged header for the end of the archive, reads headers of any size into memory,
-rounds times to floats, and differs between versions of Python. Malformed input raises ImageContentError:
-images come from strangers.
+The module tarfile is not used: it takes a damaged header for the end of the archive, reads headers of any
+size into memory, rounds times to floats, and differs between versions of Python. Malformed input raises
+ImageContentError, because images come from strangers.
 
 Formats: POSIX.1-2017 pax; the GNU tar manual, "Basic Tar Format" and "Storing Sparse Files".
 """
@@ -17,7 +17,7 @@ from tracewhale.errors import ImageContentError
 from tracewhale.rootfs.tar_header import BLOCK, padding
 
 EXTENDED_LIMIT = 1 << 20
-"""Bytes of one extended header or sparse map; archive/tar has the same limit."""
+"""The most bytes of one extended header or sparse map, as in archive/tar."""
 
 REGULAR = frozenset({b"0", b"\0", b"7", b"S"})
 HEADER_ONLY = frozenset({b"1", b"2", b"3", b"4", b"5", b"6"})
@@ -29,7 +29,7 @@ _XATTR = b"SCHILY.xattr."
 _ZEROS = bytes(BLOCK)
 
 Extent = tuple[int, int, int]
-"""Where a run of a file's bytes lies: offset in the file, offset in the tar, length."""
+"""A run of a file's bytes: offset in the file, offset in the tar, length."""
 
 
 class ByteSource(Protocol):
@@ -42,15 +42,15 @@ class ByteSource(Protocol):
         ...
 
     def skip_to(self, position: int) -> None:
-        """Go on to a later position. Raises ImageContentError when the end comes before."""
+        """Skip to a later position. Raise ImageContentError if the end comes first."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One member: ``name`` and ``link`` as written, ``size`` of the file that it holds, in bytes.
+    """One member: ``name`` and ``link`` as written, ``size`` of its file in bytes.
 
-    A sparse file's ``extents`` are its data; what lies between them is zeros.
+    ``extents`` are the data of a sparse file, with zeros between them.
     """
 
     name: bytes
@@ -67,7 +67,8 @@ class Member:
 
 
 def members(source: ByteSource) -> Iterator[Member]:
-    """Yield each member in order. Its contents may be read from the source before the next is asked for."""
+    """Yield each member in order. Its contents may be read from the source before the next one is
+    requested."""
     extended: dict[bytes, bytes] = {}
     while block := _next_header(source):
         kind = block[156:157]
@@ -97,7 +98,8 @@ def members(source: ByteSource) -> Iterator[Member]:
 
 
 def _next_header(source: ByteSource) -> bytes:
-    """Return the next header block; nothing at the end, which two blocks of zeros or the file's end tell."""
+    """Return the next header block, or nothing at the end, which is two blocks of zeros or the end of the
+    file."""
     block = source.read(BLOCK)
     if not block:
         return b""
@@ -149,7 +151,8 @@ def _text(field: bytes) -> bytes:
 
 
 def _number(field: bytes) -> int:
-    """Return octal digits between spaces and NULs, or GNU's base-256 with the first bit set."""
+    """Return the number in octal digits between spaces and NULs, or in GNU's base-256 with the first
+    bit set."""
     if field[0] & 0x80:
         value = int.from_bytes(field) & ~(1 << 8 * len(field) - 1)
         return value - (1 << 8 * len(field) - 1) if field[0] & 0x40 else value
@@ -198,7 +201,7 @@ def _time(extended: Mapping[bytes, bytes], seconds: int) -> int:
 
 
 def _records(body: bytes) -> dict[bytes, bytes]:
-    """Return PAX records, ``LENGTH KEYWORD=VALUE\\n`` each; those of a GNU 0.0 sparse map become one of
+    """Return PAX records, ``LENGTH KEYWORD=VALUE\n`` each; those of a GNU 0.0 sparse map become one of
     0.1."""
     records: dict[bytes, bytes] = {}
     sparse: list[bytes] = []
@@ -226,7 +229,7 @@ def _records(body: bytes) -> dict[bytes, bytes]:
 def _contents(
     source: ByteSource, block: bytes, extended: Mapping[bytes, bytes], stored: int
 ) -> tuple[int, tuple[Extent, ...], int]:
-    """Return the file's size, where its bytes lie, and where they end; reads a sparse map on the way."""
+    """Return the file's size, the extents of its bytes, and their end; read a sparse map on the way."""
     begin = source.position
     if block[156:157] == b"S":
         pairs = _gnu_map(source, block)
@@ -263,8 +266,8 @@ def _gnu_map(source: ByteSource, block: bytes) -> list[tuple[int, int]]:
 
 
 def _leading_map(source: ByteSource) -> list[tuple[int, int]]:
-    """Return the map of PAX sparse format 1.0: lines before the contents, first their number, padded to
-    blocks."""
+    """Return the map of PAX sparse format 1.0: lines before the contents, the first with their number, padded
+    to blocks."""
     text = _exactly(source, BLOCK)
     wanted = 2 * _natural(text.split(b"\n", 1)[0])
     blocks, lines = [text], text.count(b"\n") - 1
@@ -283,7 +286,8 @@ def _pairs(numbers: list[int]) -> list[tuple[int, int]]:
 
 
 def _extents(pairs: list[tuple[int, int]], size: int, begin: int, end: int) -> tuple[Extent, ...]:
-    """Return checked extents: in order, within the file, and as long together as what is stored."""
+    """Return extents after checking that they are in order, within the file, and together as long as the
+    stored bytes."""
     extents: list[Extent] = []
     last = 0
     for offset, length in pairs:

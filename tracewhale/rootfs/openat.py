@@ -1,4 +1,4 @@
-"""Directories reached name by name below one root, so that no symbolic link can lead out of it."""
+"""Directories opened name by name below one root, so that no symbolic link can lead out of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Self
 DIRECTORY_FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 OPEN = 64
-"""How many directories stay open: their neighbours, and what is above and below them, are near then."""
+"""The most directories that stay open, so that directories above, below and beside them are opened
+quickly."""
 
 
 class Beneath:
@@ -34,7 +35,7 @@ class Beneath:
         self.close()
 
     def close(self) -> None:
-        """Close every descriptor; harmless when done already."""
+        """Close every descriptor. May be called again."""
         while self._open:
             os.close(self._open.popitem()[1])
         if self._root >= 0:
@@ -42,10 +43,9 @@ class Beneath:
             self._root = -1
 
     def directory(self, path: str) -> int:
-        """Return an O_PATH descriptor of the directory at a
-        physical path, valid until the next call.
+        """Return an O_PATH descriptor of the directory at a physical path, valid until the next call.
 
-        Raises OSError: FileNotFoundError, NotADirectoryError (also for a symbolic link), PermissionError.
+        Raise OSError: FileNotFoundError, NotADirectoryError (also for a symbolic link), PermissionError.
         """
         end = len(path.rstrip("/"))
         names: list[str] = []
@@ -62,7 +62,7 @@ class Beneath:
         return here
 
     def _is_open(self, path: str) -> bool:
-        """Return whether a directory is open, and not removed since."""
+        """Return whether a directory is open and was not removed in the meantime."""
         descriptor = self._open.get(path)
         if descriptor is None or os.fstat(descriptor).st_nlink:
             return descriptor is not None

@@ -1,7 +1,8 @@
-"""The file system that an image's layers add up to (OCI image-spec, layer.md): names and inodes in memory.
+"""The file system that an image's layers form together (OCI image-spec, layer.md): names and inodes in
+memory.
 
-Nothing is written anywhere: a hostile name is refused, or is a name inside the image's own root. A name
-below a symbolic link lands where the link leads *inside* that root, as when containerd applies a layer.
+Nothing is written to disk. A hostile name is refused, or stays inside the image's own root. A name below a
+symbolic link belongs to the link's target *inside* that root, as when containerd applies a layer.
 """
 
 from __future__ import annotations
@@ -16,32 +17,33 @@ from tracewhale.rootfs.members import DIRECTORY, HARD_LINK, Extent, Member
 from tracewhale.rootfs.tree import SYMLINK_LIMIT, Entry, Kind, join
 
 ENTRY_LIMIT = 4_000_000
-"""Names that the layers of one image may have together."""
+"""The most names of all layers of one image."""
 
 PATH_LIMIT = 32 << 10
-"""Bytes of one path: eight times PATH_MAX."""
+"""The most bytes of one path: eight times PATH_MAX."""
 
 PATHS_LIMIT = 512 << 20
-"""Bytes of all paths of an image together, each from the root: four million of 128."""
+"""The most bytes of all paths of an image, each from the root: four million of 128."""
 
 METADATA_LIMIT = 1 << 30
-"""Bytes of names, links, extended attributes and sparse maps that all members of an image have together."""
+"""The most bytes of names, links, extended attributes and sparse maps of all members of an image."""
 
 EXTENT_SIZE = 64
-"""Bytes of memory that each run of a sparse file's data stands for in that."""
+"""The bytes of memory that each extent of a sparse file counts for."""
 
 NAME_LIMIT = 255
-"""Bytes of one name: NAME_MAX of Linux's file systems."""
+"""The most bytes of one name: NAME_MAX of Linux's file systems."""
 
 LINK_LIMIT = 4096
-"""Bytes of a symbolic link's text with its NUL: PATH_MAX, as symlink(2) has it."""
+"""The most bytes of a symbolic link's text with its NUL: PATH_MAX, as in symlink(2)."""
 
 WALK_LIMIT = 100_000_000
-"""Names passed on all ways together; more is a maze of symbolic links made to keep us busy."""
+"""The most names that all look-ups together may pass; more is a maze of symbolic links made to keep us
+busy."""
 
 OPAQUE = ".wh..wh..opq"
 META_PREFIX = ".wh..wh."
-"""AUFS's own files, which are not of the image; Docker skips them too."""
+"""The prefix of AUFS's own files, which are not part of the image; Docker skips them, too."""
 
 BOMB_HINT = "This may be a decompression bomb."
 HINT = "Get the image again from where it came; if it stays so, do not trust it."
@@ -79,7 +81,7 @@ class Inode:
     children: dict[str, Inode] = field(default_factory=dict)
 
     def entry(self, path: str) -> Entry:
-        """Return this file under one of its names."""
+        """Return the entry of this file under one of its names."""
         return Entry(
             path,
             self.kind,
@@ -97,7 +99,8 @@ class Inode:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """Where some names led from the root, so that what is below need not be walked to from there again."""
+    """The directory to which some names led from the root, so that a walk below it need not start there
+    again."""
 
     names: list[str]
     trail: list[Inode]
@@ -107,7 +110,7 @@ class _Way:
 class Overlay:
     """The file system of some layers, applied one after the other.
 
-    ``limit`` is how many bytes its files may have together: a sparse file's size is only a claim.
+    ``limit`` is the most bytes of all its files together: a sparse file's size is only a claim.
     """
 
     def __init__(self, limit: int) -> None:
@@ -120,9 +123,9 @@ class Overlay:
         self._last = _Way([], [self.root], 0)
 
     def apply(self, members: Iterable[Member]) -> None:
-        """Apply the next layer. Raises ImageContentError for what is malformed or hostile.
+        """Apply the next layer. Raise ImageContentError if it is malformed or hostile.
 
-        Its whiteouts delete what lower layers have, wherever in the layer they stand.
+        Its whiteouts delete files of lower layers, wherever in the layer they occur.
         """
         self._layer += 1
         self._forget()
@@ -152,7 +155,7 @@ class Overlay:
         return here
 
     def paths(self) -> Iterator[tuple[str, Inode]]:
-        """Yield every path with its inode, the root first, directories before what is in them."""
+        """Yield every path with its inode, the root first, directories before their contents."""
         pending = [("/", self.root)]
         while pending:
             path, inode = pending.pop()
@@ -160,9 +163,9 @@ class Overlay:
             pending += [(join(path, name), child) for name, child in inode.children.items()]
 
     def count_links(self) -> None:
-        """Set each file's number of names; to be called once, after the last layer.
+        """Set each file's number of names. Call it once, after the last layer.
 
-        Raises ImageContentError for paths that are too long, which links make of short names.
+        Raise ImageContentError for paths that are too long, which links can make of short names.
         """
         remaining = PATHS_LIMIT
         pending = [(self.root, 0)]
@@ -237,9 +240,10 @@ class Overlay:
             inode.target = os.fsdecode(member.link)
 
     def _walk(self, names: list[str], *, create: bool = False) -> Inode | None:
-        """Return the directory that names lead to from the root, symbolic links followed but not out of it.
+        """Return the directory to which names lead from the root; symbolic links are followed, but not out of
+        it.
 
-        With ``create`` what is missing is made, and what cannot be passed is refused.
+        With ``create``, missing directories are made, and an impassable name is refused.
         """
         known = len(self._last.names)
         if names[:known] != self._last.names:
@@ -285,15 +289,15 @@ class Overlay:
 
 
 def _size(member: Member) -> int:
-    """Return what a member has beside its contents, in bytes."""
+    """Return the bytes of a member besides its contents."""
     attributes = sum(len(name) + len(value) for name, value in member.xattrs.items())
     return len(member.name) + len(member.link) + attributes + EXTENT_SIZE * len(member.extents)
 
 
 def split(name: bytes) -> list[str]:
-    """Return a member's name as names below the root; an absolute one is taken as relative to it.
+    """Split a member's name into names below the root; an absolute name counts as relative to it.
 
-    Raises ImageContentError for what no file can be called, or what would lead out of the root.
+    Raise ImageContentError for a name that no file can have, or that would lead out of the root.
     """
     if b"\0" in name or len(name) > PATH_LIMIT:
         raise ImageContentError(f"A layer has an impossible name: {text(name)}.", HINT)
@@ -304,8 +308,7 @@ def split(name: bytes) -> list[str]:
 
 
 def is_whiteout(names: list[str]) -> bool:
-    """Return whether a member deletes. Raises ImageContentError for one that would delete its own
-    directory."""
+    """Return whether a member deletes. Raise ImageContentError if it would delete its own directory."""
     marked = [name for name in names if name.startswith(WHITEOUT_PREFIX)]
     if not marked:
         return False
@@ -317,7 +320,7 @@ def is_whiteout(names: list[str]) -> bool:
 
 
 def text(name: bytes) -> str:
-    """Return a name for a message: shortened, and nothing in it that a terminal obeys."""
+    """Return a name for a message: shortened, and without characters that control a terminal."""
     return ascii(os.fsdecode(name[:200]))
 
 

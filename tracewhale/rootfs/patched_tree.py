@@ -1,4 +1,4 @@
-"""A tree with some paths of another tree put into it."""
+"""A tree with some paths of another tree in it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, View, join, parent
 
 
 class PatchedTree:
-    """The files of one tree, and over them some of another."""
+    """The files of one tree, overlaid with some of another."""
 
     def __init__(self, base: View, other: View) -> None:
         self._base, self._other = base, other
@@ -19,13 +19,15 @@ class PatchedTree:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths that are the other tree's, sorted."""
+        """The paths that come from the other tree, sorted."""
         return tuple(sorted(self._entries))
 
     def add(self, path: str) -> bool:
-        """Take an asked path of the other tree, a directory with all that is in it; return whether it has it.
+        """Take a requested path of the other tree, for a directory with all its contents; return whether it
+        exists there.
 
-        The links that the other tree passes on the way are taken, too, where there is nothing of their name.
+        The links that the other tree passes on the way are taken, too, unless this tree has an entry of their
+        name.
         """
         found = self._other.resolve(path)
         if found.entry is None:
@@ -48,7 +50,8 @@ class PatchedTree:
         return path in self._entries or self._base.resolve(path, follow=False).exists
 
     def _put(self, entry: Entry) -> str:
-        """Put an entry of the other tree where this one has its directory; return where that is."""
+        """Put an entry of the other tree at the place that this tree has for its directory, and return that
+        place."""
         if entry.path == "/":
             return "/"
         above = parent(entry.path)
@@ -67,7 +70,7 @@ class PatchedTree:
         return place
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Return entries of each directory by name; None for one that neither tree has."""
+        """Return entries of each directory by name, or None if neither tree has it."""
         wanted = list(directories)
         self._base.prefetch(wanted)
         found = {path: self._base.listing(path) for path in wanted}
@@ -83,14 +86,14 @@ class PatchedTree:
         return merged
 
     def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
-        """Return contents, each from the tree whose file it is."""
+        """Return contents, each from the tree to which the file belongs."""
         ours = [(path, start, size) for path, start, size in ranges if path not in self._entries]
         theirs = [(self._sources[p], start, size) for p, start, size in ranges if p in self._entries]
         base, other = iter(self._base.tree.read(ours)), iter(self._other.tree.read(theirs))
         return [next(other if path in self._entries else base) for path, _, _ in ranges]
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """Yield entries with their contents, each from the tree whose file it is."""
+        """Yield entries with their contents, each from the tree to which the file belongs."""
         for patched, some in groupby(paths, key=self._entries.__contains__):
             group = list(some)
             if not patched:

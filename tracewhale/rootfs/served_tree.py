@@ -14,8 +14,8 @@ from tracewhale.errors import ProbeError, TargetNotFound
 from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, join
 
 WINDOW = 16 << 10
-"""Bytes of requests that may be unanswered. The smallest pipe on the way holds more, so that a request can
-always be written, also while the probe waits for us to read its answers."""
+"""The most bytes of unanswered requests. The smallest pipe on the way holds more, so a request can always be
+written, even while the probe waits for us to read its answers."""
 
 CHUNK = 256 << 10
 _ALL = 2**64 - 1
@@ -34,13 +34,13 @@ _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENAMETO
 
 
 class Reader(Protocol):
-    """Bytes as they come: at most ``size`` of them, none at the end of the stream."""
+    """Returns available bytes: at most ``size``, none at the end of the stream."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
 
 class Writer(Protocol):
-    """Where bytes go; ``write`` may take only some of them and says how many (None: all)."""
+    """Accepts bytes; ``write`` may take only some of them and returns how many (None: all)."""
 
     def write(self, data: bytes, /) -> int | None: ...
 
@@ -48,7 +48,7 @@ class Writer(Protocol):
 
 
 class _Input:
-    """A reader's bytes, by number and by NUL."""
+    """Reads from a reader, by number of bytes and up to a NUL."""
 
     def __init__(self, reader: Reader) -> None:
         self._read = getattr(reader, "read1", reader.read)  # a BufferedReader's read waits for all
@@ -133,8 +133,8 @@ def _listing(directory: str, answer: bytes) -> dict[str, Entry]:
 class ServedTree:
     """A tree (``tracewhale.rootfs.tree.Tree``) whose files the probe reads.
 
-    Requests are sent ahead of their answers, WINDOW bytes of them at most. A ``pack`` that is not
-    consumed to its end must be closed before anything else is asked: there is one connection.
+    Requests are sent before earlier ones are answered, at most WINDOW bytes of them. A ``pack`` that is not
+    consumed to its end must be closed before another request: there is one connection.
     """
 
     def __init__(self, reader: Reader, writer: Writer) -> None:
@@ -143,7 +143,7 @@ class ServedTree:
         self._busy = False
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """See ``Tree.scan``. Raises ProbeError when a directory cannot be read."""
+        """See ``Tree.scan``. Raise ProbeError if a directory cannot be read."""
         wanted = list(dict.fromkeys(directories))
         result: dict[str, dict[str, Entry] | None] = {}
         requests = (_request(b"S", os.fsencode(path)) for path in wanted)
@@ -164,7 +164,7 @@ class ServedTree:
             return [None if code else self._input.exactly(size) for code, size in answers]
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """See ``Tree.pack``. Raises TargetNotFound when one is absent, ProbeError when it is unreadable."""
+        """See ``Tree.pack``. Raise TargetNotFound if a path is absent, ProbeError if it is unreadable."""
         requests = (_request(b"P", os.fsencode(path)) for path in paths)
         with self._answers(requests) as answers:
             for path, (code, size) in zip(paths, answers, strict=True):
@@ -205,7 +205,7 @@ class ServedTree:
 
     @contextmanager
     def _answers(self, requests: Generator[bytes]) -> Generator[Iterator[tuple[int, int]]]:
-        """Yield each request's errno and size of the answer; what is not read of it is skipped."""
+        """Yield each request's errno and the size of its answer; unread bytes of an answer are skipped."""
         if self._busy:
             raise RuntimeError("a pack() of this tree is still open")
         self._busy = True

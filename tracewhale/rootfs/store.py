@@ -18,10 +18,10 @@ from tracewhale.rootfs.overlay import HINT, split, text
 from tracewhale.rootfs.tempfiles import spool
 
 JSON_LIMIT = 16 << 20
-"""Bytes of one manifest, index or configuration."""
+"""The most bytes of one manifest, index or configuration."""
 
 FILE_LIMIT = 1_000_000
-"""Files that one archive may have."""
+"""The most files of one archive."""
 
 _LINKS = 8
 
@@ -32,7 +32,7 @@ class Store(Protocol):
     path: str
 
     def blob(self, name: str) -> Blob | None:
-        """Return a file's bytes where they lie, or None if there is no such file."""
+        """Return a file's bytes in place, or None if there is no such file."""
         ...
 
 
@@ -40,7 +40,7 @@ class Store(Protocol):
 def open_tar_store(path: str, limit: int) -> Iterator[Store]:
     """Yield the files of a tar, plain or compressed (then with at most ``limit`` bytes).
 
-    Raises TargetNotFound, ImageContentError.
+    Raise TargetNotFound, ImageContentError.
     """
     with ExitStack() as stack:
         try:
@@ -60,7 +60,7 @@ def open_tar_store(path: str, limit: int) -> Iterator[Store]:
 
 @contextmanager
 def open_directory_store(path: str) -> Iterator[Store]:
-    """Yield the files of a directory; symbolic links in it are not followed. Raises TargetNotFound."""
+    """Yield the files of a directory; symbolic links in it are not followed. Raise TargetNotFound."""
     with ExitStack() as stack:
         try:
             beneath = stack.enter_context(Beneath(path))
@@ -118,7 +118,7 @@ class _DirectoryStore:
 
 
 def blob_of(store: Store, name: str) -> Blob:
-    """Return a file that must be there. Raises ImageContentError."""
+    """Return a required file. Raise ImageContentError if it is missing."""
     blob = store.blob(name)
     if blob is None:
         raise ImageContentError(f"{store.path} has no file {name[:200]!a}, which it needs.", HINT)
@@ -126,16 +126,16 @@ def blob_of(store: Store, name: str) -> Blob:
 
 
 def parse(blob: Blob, title: str) -> Any:
-    """Return the JSON value in a blob. Raises ImageContentError."""
+    """Return the JSON value in a blob. Raise ImageContentError."""
     if blob.size > JSON_LIMIT:
         raise ImageContentError(f"{title} is larger than {JSON_LIMIT >> 20} MiB.", HINT)
     return parse_text(blob.read(0, blob.size), title)
 
 
 def parse_text(data: bytes, title: str) -> Any:
-    """Return the JSON value in some bytes, which can be written as JSON again. Raises ImageContentError.
+    """Return the JSON value in some bytes; it can be written as JSON again. Raise ImageContentError.
 
-    Python reads more than RFC 8259 has, and would write it, too: half of a surrogate pair, NaN, an infinity.
+    Python reads, and would write, more than RFC 8259 allows: half of a surrogate pair, NaN, an infinity.
     """
     try:
         value = json.loads(data)
@@ -146,7 +146,7 @@ def parse_text(data: bytes, title: str) -> Any:
 
 
 def mapping(value: Any, title: str) -> dict[str, Any]:
-    """Return the value, if it is a JSON object; an absent one is empty. Raises ImageContentError."""
+    """Return the value if it is a JSON object; an absent one is empty. Raise ImageContentError."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -155,7 +155,7 @@ def mapping(value: Any, title: str) -> dict[str, Any]:
 
 
 def mappings(value: Any, title: str) -> list[dict[str, Any]]:
-    """Return the value, if it is a list of JSON objects; an absent one is empty. Raises ImageContentError."""
+    """Return the value if it is a list of JSON objects; an absent one is empty. Raise ImageContentError."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -164,7 +164,7 @@ def mappings(value: Any, title: str) -> list[dict[str, Any]]:
 
 
 def strings(value: Any, title: str) -> list[str]:
-    """Return the value, if it is a list of strings; an absent one is empty. Raises ImageContentError."""
+    """Return the value if it is a list of strings; an absent one is empty. Raise ImageContentError."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
@@ -173,5 +173,5 @@ def strings(value: Any, title: str) -> list[str]:
 
 
 def string(value: Any, title: str) -> str:
-    """Return the value, if it is a string; an absent one is empty. Raises ImageContentError."""
+    """Return the value if it is a string; an absent one is empty. Raise ImageContentError."""
     return strings([value or ""], title)[0]

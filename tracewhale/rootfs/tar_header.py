@@ -1,8 +1,8 @@
-"""One tar header as bytes: ustar, preceded by a PAX extended header where ustar cannot say it all.
+"""One tar header as bytes: ustar, preceded by a PAX extended header if ustar is not sufficient.
 
-Format: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Interchange Format". Written here and not
-with tarfile because an image's digest is made of these bytes: they must be the same under every version
-of Python, and an extended attribute's value (SCHILY.xattr.*) is bytes, not text.
+Format: POSIX.1-2017, pax, "ustar Interchange Format" and "pax Interchange Format". The module tarfile is not
+used, because an image's digest depends on these bytes: they must be the same under every version of Python,
+and an extended attribute's value (SCHILY.xattr.*) is bytes, not text.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _NAME_SIZE = 100
 
 
 def padding(size: int) -> int:
-    """Return bytes from the end of ``size`` bytes of contents to the next block."""
+    """Return the number of bytes from the end of ``size`` bytes of contents to the next block."""
     return -size % BLOCK
 
 
 def member_name(path: str, kind: Kind) -> bytes:
-    """Return a physical path as a layer names it: relative, the root ``./``, directories with a final
+    """Return a physical path as a member's name: relative, the root as ``./``, directories with a final
     slash."""
     name = os.fsencode(path).lstrip(b"/")
     if kind is Kind.DIRECTORY:
@@ -44,10 +44,10 @@ def member_name(path: str, kind: Kind) -> bytes:
 
 
 def header(entry: Entry, xattrs: dict[bytes, bytes], hard_link_to: str = "") -> bytes:
-    """Return all header blocks of one member. ``xattrs`` is in the order in which it is to be written.
+    """Return all header blocks of one member. ``xattrs`` are written in their order.
 
-    ``hard_link_to`` is the physical path of the member that this one is another name of: it has no
-    contents, but repeats the metadata, since whoever unpacks it sets them again.
+    ``hard_link_to`` is the physical path of the member of which this one is another name: it has no contents,
+    but repeats the metadata, because unpacking sets them again.
     """
     name = member_name(entry.path, entry.kind)
     kind = HARD_LINK if hard_link_to else TYPES[entry.kind]
@@ -80,7 +80,7 @@ def _extended_header(records: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
 
 
 def _record(keyword: bytes, value: bytes) -> bytes:
-    """Return ``LENGTH KEYWORD=VALUE\\n``, where the length counts its own digits too."""
+    """Return ``LENGTH KEYWORD=VALUE\n``, whose length includes its own digits."""
     rest = len(keyword) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))
@@ -120,7 +120,7 @@ def _ustar(
 
 
 def _octal(number: int, digits: int) -> bytes:
-    """Return a number field with its NUL; 0 where it does not fit and a PAX record has it."""
+    """Return a number field with its NUL; 0 if the number does not fit and is in a PAX record."""
     return b"%0*o\0" % (digits, number if _fits(number, digits) else 0)
 
 
@@ -129,7 +129,7 @@ def _fits(number: int, digits: int) -> bool:
 
 
 def _decimal(nanoseconds: int) -> bytes:
-    """Return a PAX time: decimal seconds, no trailing zeros, the sign before the whole."""
+    """Return a PAX time: decimal seconds without trailing zeros, with the sign first."""
     seconds, fraction = divmod(abs(nanoseconds), 1_000_000_000)
     sign = "-" if nanoseconds < 0 else ""
     return f"{sign}{seconds}.{fraction:09d}".rstrip("0").rstrip(".").encode()

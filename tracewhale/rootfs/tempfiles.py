@@ -1,4 +1,4 @@
-"""Files that exist only while they are open: nothing is left behind, however a run ends."""
+"""Files that exist only while they are open, so that none is left behind."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNK = 1 << 20
 
 @contextmanager
 def full_disk(where: str) -> Iterator[None]:
-    """Turn a full disk or quota into NoSpace, which says where."""
+    """Turn a full disk or quota into NoSpace, which names the place."""
     try:
         yield
     except OSError as error:
@@ -29,7 +29,7 @@ def full_disk(where: str) -> Iterator[None]:
 
 
 def check_space(size: int) -> None:
-    """Raise NoSpace for more bytes than TMPDIR has free, before an hour was spent on writing them."""
+    """Raise NoSpace if TMPDIR lacks the room for so many bytes, before hours are spent on writing them."""
     where = tempfile.gettempdir()
     free = shutil.disk_usage(where).free
     if size > free:
@@ -41,15 +41,14 @@ def check_space(size: int) -> None:
 
 @contextmanager
 def spool(directory: str | None = None) -> Iterator[BinaryIO]:
-    """Yield a file without a name, readable and writable, in ``directory`` or TMPDIR. Raises NoSpace."""
+    """Yield a file without a name, readable and writable, in ``directory`` or TMPDIR. Raise NoSpace."""
     where = directory or tempfile.gettempdir()
     with full_disk(where), tempfile.TemporaryFile(dir=where, buffering=0) as file:
         yield file
 
 
 def contents(file: BinaryIO, offset: int, size: int) -> Iterator[bytes]:
-    """Yield ``size`` bytes of an open file from ``offset`` on, in chunks; its own position does not
-    matter."""
+    """Yield ``size`` bytes of an open file from ``offset`` on, in chunks, whatever its own position."""
     while size > 0 and (chunk := os.pread(file.fileno(), min(CHUNK, size), offset)):
         offset += len(chunk)
         size -= len(chunk)

@@ -1,7 +1,7 @@
-"""A root file system as it was before the run: names, metadata, contents, and how its paths resolve.
+"""A root file system before the run: names, metadata, contents, and the resolution of paths.
 
-Paths are absolute ``str`` decoded with ``surrogateescape`` (``os.fsdecode``), so that a name that is
-not UTF-8 survives. A *physical* path has no symbolic link, ``.`` or ``..`` in it; an *asked* path may.
+Paths are absolute ``str`` decoded with ``surrogateescape`` (``os.fsdecode``), so that a name that is not
+UTF-8 survives. A *physical* path has no symbolic link, ``.`` or ``..`` in it; a *requested* path may.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from enum import Enum
 from typing import Protocol
 
 SYMLINK_LIMIT = 40
-"""Symbolic links followed in one resolution before ELOOP (Linux: path_resolution(7))."""
+"""The most symbolic links followed in one resolution before ELOOP (Linux: path_resolution(7))."""
 
 
 class Kind(Enum):
-    """The type of a directory entry, as ``st_mode & S_IFMT`` tells it."""
+    """The type of a directory entry: ``st_mode & S_IFMT``."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -29,7 +29,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One name of a tree, as lstat(2) tells it.
+    """One name of a tree, with the metadata of lstat(2).
 
     ``mode`` holds the permission bits with setuid, setgid and sticky (07777). ``size`` is in bytes,
     ``mtime_ns`` in nanoseconds since the epoch. ``(device, inode)`` is equal for the names of one
@@ -52,10 +52,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class PackedEntry:
-    """A kept path with all that an image needs of it: metadata, extended attributes, contents.
+    """A kept path with everything that an image needs: metadata, extended attributes, contents.
 
-    ``chunks`` are a regular file's bytes in order (empty for other kinds) and must be consumed
-    before the next ``PackedEntry`` of the same iterator is asked for.
+    ``chunks`` are a regular file's bytes in order (empty for other kinds) and must be consumed before the
+    next ``PackedEntry`` of the same iterator is requested.
     """
 
     entry: Entry
@@ -64,9 +64,9 @@ class PackedEntry:
 
 
 class Tree(Protocol):
-    """Where files come from. Implementations: a container's file system, a directory, an archive.
+    """A source of files: a container's file system, a directory, an archive.
 
-    Every path given is physical. Mounts over the tree (``/proc``, volumes) are not part of it.
+    Every path is physical. Mounts over the tree (``/proc``, volumes) are not part of it.
     """
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
@@ -76,12 +76,13 @@ class Tree(Protocol):
     def read(self, ranges: Sequence[tuple[str, int, int]]) -> list[bytes | None]:
         """Return bytes of regular files, for each ``(path, offset, size)``; size -1 means to the end.
 
-        None where the file is absent, not regular or unreadable; short where the file ends.
+        An item is None if the file is absent, not regular or unreadable, and short if the file ends early.
         """
         ...
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """Yield each path's metadata and contents, in the order given. Raises TargetNotFound if absent."""
+        """Yield each path's metadata and contents, in the order given. Raise TargetNotFound if a path is
+        absent."""
         ...
 
 
@@ -89,10 +90,9 @@ class Tree(Protocol):
 class Resolution:
     """The names that the kernel passes along a path (path_resolution(7)).
 
-    ``steps`` are the physical paths of every directory and symbolic link passed, in order and without
-    the final entry; ``entry`` is where the path ends, None when it does not exist; ``loop`` tells that
-    it does not for having too many symbolic links (ELOOP), ``blocked`` is the file that stands where it
-    needs a directory (ENOTDIR).
+    ``steps`` are the physical paths of every directory and symbolic link passed, in order and without the
+    final entry; ``entry`` is the end of the path, None if it does not exist; ``loop`` says that the reason is
+    too many symbolic links (ELOOP); ``blocked`` is the file in the place of a directory (ENOTDIR).
     """
 
     steps: tuple[str, ...]
@@ -114,25 +114,25 @@ def join(directory: str, name: str) -> str:
 
 
 def parent(path: str) -> str:
-    """Return the directory of a physical path; the root's is the root."""
+    """Return the directory of a physical path; for the root the root."""
     return path[: path.rfind("/")] or "/"
 
 
 class View:
-    """A tree with a memory: each directory is scanned once, and paths resolve as in the kernel."""
+    """A tree with a cache: each directory is scanned once, and paths resolve as in the kernel."""
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._listings: dict[str, dict[str, Entry] | None] = {}
 
     def listing(self, directory: str) -> dict[str, Entry] | None:
-        """Return entries of a physical directory by name, or None if it is not one."""
+        """Return entries of a physical directory by name, or None if it is not a directory."""
         if directory not in self._listings:
             self._listings.update(self.tree.scan([directory]))
         return self._listings[directory]
 
     def prefetch(self, directories: Iterable[str]) -> None:
-        """Scan many directories in one exchange; those known already are not asked for again."""
+        """Scan many directories in one exchange, except for those in the cache."""
         wanted = sorted({path for path in directories if path not in self._listings})
         if wanted:
             self._listings.update(self.tree.scan(wanted))
@@ -145,9 +145,9 @@ class View:
         return None if listing is None else listing.get(path[path.rfind("/") + 1 :])
 
     def resolve(self, path: str, *, follow: bool = True, root: str = "/") -> Resolution:
-        """Walk a requested path inside ``root`` (a physical directory: another after chroot(2)).
+        """Resolve a requested path inside ``root`` (a physical directory: not ``/`` after chroot(2)).
 
-        ``follow`` tells whether a symbolic link at the very end is followed.
+        ``follow`` says whether a final symbolic link is followed.
         """
         steps: dict[str, None] = {}
         pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]

@@ -1,7 +1,7 @@
-"""Entries as files in a directory, written so that nothing can land outside of it.
+"""Write entries as files below a directory, so that no entry can end up outside of it.
 
-Every name is made relative to its directory's descriptor and nothing is followed: a symbolic link in the
-place of a directory is an error, a name that exists already, too.
+Every name is created relative to its directory's descriptor, and no link is followed: a symbolic link in the
+place of a directory is an error, and so is a name that already exists.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ FILE_CAPABILITIES = "security.capability"
 _ZEROS = bytes(1 << 20)
 _REFUSED = frozenset({errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EINVAL})
 _TOO_LARGE = frozenset({errno.E2BIG, errno.ERANGE, errno.ENOSPC, errno.EDQUOT})
-"""Of an attribute that this file system cannot hold; where the disk is full, what follows says so, too."""
+"""Errors for an attribute that this file system cannot hold; if the disk is full, a later write fails,
+too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +51,15 @@ def write_rootfs(
     devices: bool | None = None,
     privileges: bool = True,
 ) -> UnpackResult:
-    """Make the entries below a directory, which is made if it is not there and must be empty.
+    """Create the entries below a directory, which must be empty and is made if it does not exist.
 
-    ``packed`` comes with directories before what is in them; a directory that is not among them is made
-    with mode 0755. ``owners`` (by default as root only) keeps owner and group; without it setuid and setgid
-    are dropped, as they would be somebody else's. ``devices`` (by default as root only) makes device nodes.
-    ``privileges`` keeps setuid and setgid bits and file capabilities. Holes are made where a file has long
-    runs of zeros.
+    ``packed`` has directories before their contents; a directory that is not in it is made with mode 0755.
+    ``owners`` (by default as root only) keeps owner and group; without it setuid and setgid are dropped,
+    because they would lend another user's rights. ``devices`` (by default as root only) makes device nodes.
+    ``privileges`` keeps setuid and setgid bits and file capabilities. Long runs of zeros become holes.
 
-    Raises UsageError for a directory that cannot be used, ImageContentError for entries that contradict
-    each other, NoSpace.
+    Raise UsageError for an unusable directory, ImageContentError for entries that contradict each other,
+    NoSpace.
     """
     root = os.geteuid() == 0
     try:
@@ -91,7 +91,7 @@ class _Writer:
         self._entries = 0
 
     def write(self, item: PackedEntry) -> None:
-        """Make one entry."""
+        """Create one entry."""
         entry = item.entry
         try:
             is_new = self._make(item)
@@ -105,7 +105,7 @@ class _Writer:
         self._entries += is_new
 
     def finish(self) -> UnpackResult:
-        """Give directories their metadata, which making entries in them would change; deepest first."""
+        """Set the metadata of directories, deepest first; creating entries in them would change it."""
         for path in sorted(self._directories, reverse=True):  # so each comes before those above it
             item = self._directories[path]
             if item is not None and path == "/":
@@ -144,7 +144,7 @@ class _Writer:
         return True
 
     def _directory(self, path: str) -> None:
-        """Make a directory and those above it, where they are not there yet; private until finished."""
+        """Create a directory and its missing parents, private until they are finished."""
         missing = []
         while path not in self._directories:
             missing.append(path)
@@ -222,7 +222,7 @@ class _Writer:
 
 @contextmanager
 def _own_descriptor(descriptor: int) -> Iterator[int]:
-    """Yield a descriptor of one's own for as long as it is needed."""
+    """Yield an independent descriptor of the same file."""
     copy = os.dup(descriptor)
     try:
         yield copy

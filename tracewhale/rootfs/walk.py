@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 BATCH = 1000
-"""Directories that are read in one exchange."""
+"""The number of directories that are read in one exchange."""
 
 RUNTIME = ("/proc", "/sys", "/dev")
-"""Directories that a container runtime mounts: what an image has in them is never seen."""
+"""Directories that a container runtime mounts over, so that the image's contents there are never visible."""
 
 
 def walk(view: View) -> Iterator[tuple[str, Entry]]:
-    """Yield every path of a tree with its entry, but what is below RUNTIME, level by level.
+    """Yield every path of a tree with its entry, except for paths below RUNTIME, level by level.
 
-    Directories are read as they are needed, many in one exchange: who stops early reads little more.
+    Directories are read when they are needed, many in one exchange, so stopping early saves the rest.
     """
     pending = deque(["/"])
     while pending:
