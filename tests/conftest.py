@@ -38,6 +38,16 @@ ENDING: dict[int, Any] = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process have the engine, when several run the tests (``pytest -n 2 --dist loadgroup``).
+
+    What a test finds left in the engine would else be another's. The other tests of a file stay together.
+    """
+    for item in items:
+        engine = "docker_client" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("engine" if engine else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(autouse=True)
 def signals_of_a_terminal() -> None:
     """Signals as a terminal's user has them, for the test and what it starts.
@@ -68,8 +78,8 @@ def probe() -> Path:
 
 
 @pytest.fixture(scope="session")
-def docker_client(probe: Path) -> Iterator[DockerClient]:
-    """The engine that DOCKER_HOST or the default socket leads to; the probe is there too."""
+def images_client(probe: Path) -> Iterator[DockerClient]:
+    """The engine that DOCKER_HOST or the default socket leads to, to take images from."""
     try:
         client = docker.from_env(timeout=SECONDS)
         client.ping()
@@ -77,6 +87,12 @@ def docker_client(probe: Path) -> Iterator[DockerClient]:
         pytest.fail(f"no Docker engine answers, and tests/run starts one: {error}", pytrace=False)
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def docker_client(images_client: DockerClient) -> DockerClient:
+    """The engine, to run containers in; the probe is there too."""
+    return images_client
 
 
 @pytest.fixture(scope="session")
@@ -124,9 +140,7 @@ def leaves_nothing(
 
 
 @pytest.fixture(scope="session")
-def archive(
-    docker_client: DockerClient, image: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
+def archive(images_client: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """``archive("base")`` is the file that ``docker save`` writes of a sample image."""
     directory = tmp_path_factory.mktemp("archives")
 
@@ -134,7 +148,7 @@ def archive(
         path = directory / f"{name}.tar"
         if not path.exists():
             with path.open("wb") as file:
-                file.writelines(docker_client.images.get(image(name)).save(named=True))
+                file.writelines(images_client.images.get(ensure(images_client, name)).save(named=True))
         return path
 
     return save
