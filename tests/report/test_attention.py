@@ -14,6 +14,7 @@ from tracewhale.units.summary import Summary, Total
 TOTALS = (
     Total(Mechanism.NAMED, "deb:curl", "deb:curl, which the author installed", 0, 2_000_000),
     Total(Mechanism.NAMED, "deb:curl (deb:libssh2)", "deb:curl, which the author installed", 0, 1_000_000),
+    Total(Mechanism.NAMED, "deb:bind9 (deb:libuv1)", "deb:bind9, which the author installed", 0, 4_000_000),
     Total(Mechanism.NAMED, "deb:jq", "deb:jq, which the author installed", 500_000, 0),
     Total(Mechanism.NAMED, "deb:git", "deb:git, which the author installed", 0, 9_000_000),
     Total(Mechanism.PACKAGES, "deb:python3", "/usr/bin/python3", 1_000_000, 7_000_000),

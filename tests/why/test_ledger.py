@@ -44,6 +44,12 @@ def test_the_shortest_chain_leads_to_the_command() -> None:
     assert found[2].text == "needed by /app/main as a.so (RUNPATH)"
 
 
+@pytest.mark.parametrize("starter", ["/.tracewhale/probe", "/memfd:tracewhale-probe"])
+def test_the_command_is_started_by_us(starter: str) -> None:
+    (line,) = chain(Ledger({"/app/main": (Reason("access", starter, "exec"),)}), "/app/main")
+    assert line.text == "exec by tracewhale, which starts the command"
+
+
 def test_a_directory_and_a_package_are_summed() -> None:
     directory, package, left = ask(LEDGER, ("/lib", "libb", "gone"))
     assert (directory.files, directory.size) == (4, 12)

@@ -18,6 +18,9 @@ from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.rules import Rule
 from tracewhale.units import Level, Spare, Summary
 
+STARTERS = frozenset({"/.tracewhale/probe", "/memfd:tracewhale-probe"})
+"""Our own program as a trace names it, in a container and in the embedded engine: it starts the command."""
+
 RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
 """Directories that the runtime mounts in every container, and the probe's own: never the image's."""
 
@@ -162,7 +165,7 @@ def explain(reason: Reason) -> str:
     by, detail = printable(reason.by), printable(reason.detail)
     match Why(reason.why):
         case Why.ACCESS:
-            return f"{detail} by {by}"
+            return f"{detail} by {'tracewhale, which starts the command' if by in STARTERS else by}"
         case Why.NEEDED:
             return f"needed by {by} as {detail}"
         case Why.INTERPRETER:

@@ -36,13 +36,14 @@ def _missing(plan: Plan) -> Iterator[str]:
 
 def _author_packages(plan: Plan) -> Iterator[str]:
     """Yield packages that the author installed by name, of which nothing is kept, with their dependencies."""
-    sizes: dict[str, int] = {}
-    for total in plan.units.totals:
-        if total.mechanism.value == NAMED:
-            asked = total.name.partition(" (")[0]
-            sizes[asked] = sizes.get(asked, 0) + total.left_out
-    kept = {total.name for total in plan.units.totals if total.kept}
-    names = _by_size({name: size for name, size in sizes.items() if size and name not in kept})
+    totals = [total for total in plan.units.totals if total.mechanism.value == NAMED]
+    # One that is used has no total itself; only dependencies that it was not seen to use have.
+    unused = {total.name: 0 for total in totals if total.left_out and not total.kept}
+    for total in totals:
+        name = total.name.partition(" (")[0]
+        if name in unused:
+            unused[name] += total.left_out
+    names = _by_size({name: size for name, size in unused.items() if size})
     if names:
         yield (
             f"Nothing was kept of what the author of the image installed by name: {abbreviate(names)}; "
