@@ -1,4 +1,4 @@
-"""The closure: what the dynamic loader would load, and from where, without running anything."""
+"""The closure: the files that the dynamic loader would load, found without running anything."""
 
 from tracewhale.closure.cpu import BASELINE, Cpu, from_cpuinfo
 from tracewhale.closure.model import (

@@ -1,4 +1,4 @@
-"""The loader's cache: libraries by name, in the order that its search relies on."""
+"""The loader's cache: libraries by name, sorted as the loader's search needs it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LITTLE_ENDIAN = 2
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One library: the name asked for, the path it is at, and what it is for.
+    """One library: its name, its path, and the conditions for its use.
 
     ``flags`` is the class and machine (0x303 is x86-64 and libc6). ``subdirectory`` is the name below
-    ``glibc-hwcaps``, empty for none; ``isa_level`` are the ISA bits that the library itself needs;
-    ``hwcap`` is the older mask of hardware capabilities, ``osversion`` the kernel that it needs, which
-    the loader stopped to look at with glibc 2.36.
+    ``glibc-hwcaps``, empty for none; ``isa_level`` are the ISA bits that the library itself needs; ``hwcap``
+    is the older mask of hardware capabilities, ``osversion`` the kernel that it needs, which the loader
+    ignores since glibc 2.36.
     """
 
     name: str
@@ -32,7 +32,7 @@ class CacheEntry:
 @dataclass(frozen=True, slots=True)
 class Cache:
     """The entries in the order of the file (see `sort_entries`). ``form`` is old, new or compat, ``flags``
-    the byte order; ``generator`` is the program that wrote it: files of glibc before 2.33 do not name it."""
+    the byte order; ``generator`` is the program that wrote the file, which is not named before glibc 2.33."""
 
     entries: tuple[CacheEntry, ...] = ()
     form: str = "new"
@@ -40,8 +40,7 @@ class Cache:
     flags: int = LITTLE_ENDIAN
 
     def named(self, name: str) -> tuple[CacheEntry, ...]:
-        """Return entries for a name, found by binary search as the loader does it (dl-cache.c,
-        search_cache)."""
+        """Return entries for a name, found by binary search as in the loader (dl-cache.c, search_cache)."""
         left, right = 0, len(self.entries) - 1
         while left <= right:
             middle = (left + right) // 2
@@ -67,12 +66,11 @@ def lookup(
     usable_hwcap: int = 0,
     isa_levels: int = 1,
 ) -> CacheEntry | None:
-    """Return which of the entries for a name the loader takes.
+    """Return the entry for a name that the loader takes.
 
-    ``flags`` are those it accepts, the largest being its own; ``priorities`` maps the subdirectories
-    of ``glibc-hwcaps`` that are in use to their rank (1 is best); ``usable_hwcap`` masks the older
-    capabilities and platforms that this CPU has, 0 for a loader that has forgotten them (2.37);
-    ``isa_levels`` are the bits of the levels that it has.
+    ``flags`` are those it accepts, the largest being its own; ``priorities`` maps the used subdirectories of
+    ``glibc-hwcaps`` to their rank (1 is best); ``usable_hwcap`` masks the older capabilities and platforms of
+    this CPU, 0 for a loader without them (since 2.37); ``isa_levels`` are the bits of the CPU's levels.
     """
     best: CacheEntry | None = None
     best_priority = 0
@@ -96,7 +94,7 @@ def lookup(
 
 
 def compare(a: str, b: str) -> int:
-    """Return order of names in which numbers count as numbers (glibc, _dl_cache_libcmp)."""
+    """Compare names, with numbers in them as numbers (glibc, _dl_cache_libcmp)."""
     i = j = 0
     while i < len(a):
         x, y = a[i], b[j] if j < len(b) else "\0"
@@ -122,7 +120,7 @@ def compare(a: str, b: str) -> int:
 
 
 def sort_entries(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
-    """Return entries in the order of the file, which the loader's binary search relies on (cache.c,
+    """Return entries in the order of the file, on which the loader's binary search relies (cache.c,
     compare)."""
     return tuple(sorted(entries, key=cmp_to_key(_before)))
 

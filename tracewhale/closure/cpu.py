@@ -12,10 +12,10 @@ LEVELS = (
     ("x86-64-v3", "avx avx2 bmi1 bmi2 f16c fma abm movbe"),
     ("x86-64-v4", "avx512f avx512bw avx512cd avx512dq avx512vl"),
 )
-"""The levels of the x86-64 psABI by the names that Linux gives their features in /proc/cpuinfo."""
+"""The levels of the x86-64 psABI, with the names of their features in Linux's /proc/cpuinfo."""
 
 HWCAPS_VERSION, LEGACY_GONE = (2, 33), (2, 37)
-"""Versions of glibc that began with ``glibc-hwcaps``, and that left the older capabilities behind."""
+"""The versions of glibc that introduced ``glibc-hwcaps``, and that dropped the older capabilities."""
 
 HASWELL = frozenset("avx2 bmi1 bmi2 abm movbe popcnt fma".split())
 
@@ -24,9 +24,9 @@ HASWELL = frozenset("avx2 bmi1 bmi2 abm movbe popcnt fma".split())
 class Cpu:
     """A CPU as the loader sees it.
 
-    ``levels`` are the subdirectories of ``glibc-hwcaps`` that it uses, most preferred first;
-    ``platform`` is what ``$PLATFORM`` stands for, empty for the architecture's own name; ``legacy``
-    are the hardware capabilities of glibc before 2.37, in the order of their bits.
+    ``levels`` are the subdirectories of ``glibc-hwcaps`` that it uses, most preferred first; ``platform`` is
+    the value of ``$PLATFORM``, empty for the architecture's own name; ``legacy`` are the hardware
+    capabilities of glibc before 2.37, in the order of their bits.
     """
 
     levels: tuple[str, ...] = ()
@@ -34,9 +34,10 @@ class Cpu:
     legacy: tuple[str, ...] = ()
 
     def subdirectories(self, platform: str, version: tuple[int, int]) -> tuple[str, ...]:
-        """Return subdirectories tried below each directory, in order, the last being the directory itself.
+        """Return subdirectories tried below each directory, in order, ending with the directory itself.
 
-        Before 2.37 every combination of capabilities, platform and ``tls`` comes too (dl-hwcaps.c).
+        Before 2.37 there is one for every combination of capabilities, platform and ``tls``, too
+        (dl-hwcaps.c).
         """
         levels = tuple(f"glibc-hwcaps/{level}/" for level in self.levels) if version >= HWCAPS_VERSION else ()
         if version >= LEGACY_GONE:
@@ -50,11 +51,11 @@ class Cpu:
 
 
 BASELINE = Cpu(legacy=("x86_64",))
-"""Every x86-64 CPU. On other architectures the capabilities are not looked for."""
+"""Every x86-64 CPU. The capabilities do not exist on other architectures."""
 
 
 def from_cpuinfo(text: str) -> Cpu:
-    """Return the first CPU of Linux's /proc/cpuinfo, as glibc classifies it (sysdeps/x86/cpu-features.c)."""
+    """Return the first CPU of Linux's /proc/cpuinfo, classified as by glibc (sysdeps/x86/cpu-features.c)."""
     fields = dict(_fields(text))
     flags = frozenset(fields.get("flags", "").split())
     levels: list[str] = []

@@ -1,4 +1,4 @@
-"""The dependencies of one file as a listing: what loads what, in the order of a tree."""
+"""The dependencies of one file as a listing in the order of a tree."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from tracewhale.rootfs.tree import Kind as EntryKind
 from tracewhale.rootfs.tree import View
 
 MAX_SCRIPTS = 5
-"""Interpreters that are scripts themselves: Linux gives up at the fifth (fs/exec.c)."""
+"""The most interpreters that are scripts themselves: Linux refuses the fifth (fs/exec.c)."""
 
 USUAL_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the tree: an edge or a miss, ``depth`` below the file asked for (1 is its own).
+    """One line of the tree: an edge or a miss, ``depth`` below the requested file (1 for its own
+    dependencies).
 
-    ``repeated`` tells that what the object needs is shown at another line.
+    ``repeated`` says that another line shows the object's dependencies.
     """
 
     depth: int
@@ -41,8 +42,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The needs of one file. ``path`` is its place (empty: none), ``trouble`` says why nothing more can be
-    told of it. ``closure`` is that of the file alone; ``possible`` are guessed dlopens, if asked for."""
+    """The dependencies of one file. ``path`` is its place (empty: none), ``trouble`` the reason why they are
+    not known. ``closure`` is that of the file alone; ``possible`` are guessed dlopens, if requested."""
 
     asked: str
     path: str
@@ -53,7 +54,7 @@ class Listing:
 
     @property
     def misses(self) -> tuple[Miss, ...]:
-        """Every miss of the loader, without those that it passes over."""
+        """Every miss of the loader, except for those that it ignores."""
         return tuple(row.found for row in self.rows if isinstance(row.found, Miss) and not row.found.optional)
 
     @property
@@ -62,7 +63,7 @@ class Listing:
 
     @property
     def complete(self) -> bool:
-        """Whether the loader would load it all."""
+        """Whether the loader would load everything."""
         return not (self.trouble or self.misses or self.version_problems)
 
 
@@ -73,10 +74,10 @@ def dependencies(
     *,
     guess: bool = False,
 ) -> Listing:
-    """Return all that running (or, of a library, loading) a file loads.
+    """Return everything that is loaded when a file runs or, for a library, when it is loaded.
 
-    A name without a slash is looked for in the ``PATH`` of ``environment``, whose loader variables
-    count too. A script's interpreter is followed. ``guess`` adds possible dlopens.
+    A name without a slash is searched in the ``PATH`` of ``environment``, whose loader variables are used,
+    too. A script's interpreter is followed. ``guess`` adds possible dlopens.
     """
     variables = dict(environment or {})
     steering = tuple(sorted((k, v) for k, v in variables.items() if k.startswith("LD_")))
@@ -100,7 +101,7 @@ def dependencies(
 
 
 def _in_path(view: View, name: str, path: str) -> str:
-    """Return where a command is, as execvp(3) finds it; empty when it is nowhere."""
+    """Return the path of a command, found as by execvp(3); empty if there is none."""
     for directory in path.split(":"):
         candidate = f"{directory.rstrip('/')}/{name}"
         entry = view.resolve(candidate).entry if candidate.startswith("/") else None
@@ -110,8 +111,8 @@ def _in_path(view: View, name: str, path: str) -> str:
 
 
 def _follow_scripts(view: View, path: str) -> tuple[list[Edge], str, Miss | None]:
-    """Follow a script to the program that runs it. Return the edges on the way, and that program or
-    the miss."""
+    """Follow a script to the program that runs it. Return the edges on the way, and that program or the
+    miss."""
     edges: list[Edge] = []
     while len(edges) < MAX_SCRIPTS:
         entry = view.resolve(path).entry
@@ -144,7 +145,7 @@ def _trouble(resolver: Resolver, path: str) -> str:
 
 
 def _tree(view: View, closure: Closure, start: str, depth: int) -> Iterator[Row]:
-    """Walk depth first. The needs of an object are shown where the object is named first."""
+    """Walk depth first. An object's dependencies are shown at its first occurrence."""
     below = _below(closure)
     shown = {start}
     stack: list[tuple[int, Iterator[Edge | Miss]]] = [(depth, iter(below.get(start, ())))]
@@ -167,8 +168,8 @@ def _tree(view: View, closure: Closure, start: str, depth: int) -> Iterator[Row]
 
 
 def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
-    """Return what each object asks for: what no header of it names first, then in the order of its
-    headers."""
+    """Return the dependencies of each object: first those that no header names, then those of its headers in
+    order."""
     below: dict[str, list[Edge | Miss]] = {}
     everything: list[Edge | Miss] = [*closure.edges, *closure.misses]
     for edge in everything:
@@ -181,6 +182,6 @@ def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
 
 
 def paths(listing: Listing) -> tuple[str, ...]:
-    """Return the found paths of a listing, each once, in the order of its rows."""
+    """Return the paths of a listing, each once, in the order of its rows."""
     existing: Iterable[str] = (row.found.path for row in listing.rows if isinstance(row.found, Edge))
     return tuple(dict.fromkeys(existing))

@@ -1,4 +1,4 @@
-"""The files at the paths that a loader would try, remembered, and the findings of a closure."""
+"""A cache of the files at the paths that a loader would try, and the findings of a closure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tracewhale.rootfs.tree import Entry, Kind, View
 
 
 class FileVerdict(Enum):
-    """The ways in which a loader treats a file that it cannot use."""
+    """The ways in which a loader treats an unusable file."""
 
     ABSENT = "absent"
     SKIP = "skip"
@@ -37,7 +37,7 @@ class UnusableFile:
 
 @dataclass(frozen=True, slots=True)
 class LocatedElf:
-    """An ELF file at a path as it was found: where it is, and what names of one file have in common."""
+    """An ELF file at the path at which it was found, and the data that all names of one file share."""
 
     path: str
     physical: str
@@ -47,7 +47,7 @@ class LocatedElf:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The outcome of a search that succeeded."""
+    """The outcome of a successful search."""
 
     located: LocatedElf
     how: How
@@ -56,7 +56,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class SearchFailure:
-    """The outcome of a search that did not: what was tried, and whether the loader gives up over it."""
+    """The outcome of a search that failed: the attempts, and whether the loader stops because of it."""
 
     attempts: tuple[Attempt, ...]
     fatal: bool = False
@@ -66,7 +66,7 @@ Outcome = SearchResult | SearchFailure
 
 
 class Disk:
-    """The view and the ELF files of one tree, behind one memory."""
+    """The view and the ELF files of one tree, with one cache."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -123,19 +123,18 @@ class Disk:
         return self._directories[path]
 
     def contents(self, path: str) -> Collection[str]:
-        """Return names in a requested directory; none when there is no such directory."""
+        """Return names in a requested directory; none if it does not exist."""
         at = self.directory(path)
         return (self.view.listing(at) or {}) if at is not None else ()
 
     def links(self, path: str) -> frozenset[str]:
-        """Return those of the names in a requested directory that are symbolic links."""
+        """Return the names in a requested directory that are symbolic links."""
         at = self.directory(path)
         listing = (self.view.listing(at) or {}) if at is not None else {}
         return frozenset(name for name, entry in listing.items() if entry.kind is Kind.SYMLINK)
 
     def text(self, path: str, limit: int = 1 << 20) -> bytes | None:
-        """Return the contents of a file at a requested path, or None if there is none or it has more
-        bytes."""
+        """Return the contents of a file at a requested path, or None if it does not exist or is too large."""
         entry = self.view.resolve(path).entry
         if entry is None or entry.kind is not Kind.FILE or entry.size > limit:
             return None

@@ -1,9 +1,9 @@
-"""Reads of an ELF file what the loader does: headers, notes, dynamic section, its strings and versions.
+"""Read the parts of an ELF file that the loader uses: headers, notes, dynamic section, its strings and
+versions.
 
-The parser is a generator that asks for ranges of its file and is sent their bytes, so that hundreds
-of files are read in step, in a few exchanges with wherever they are. Every count and length that a
-file claims is bounded before it is believed. Structures: elf(5), gABI chapters 4 and 5, LSB symbol
-versioning.
+The parser is a generator that requests ranges of its file and is sent their bytes, so hundreds of files are
+read together in a few exchanges. Every count and length in a file is checked against a limit before it is
+used. Structures: elf(5), gABI chapters 4 and 5, LSB symbol versioning.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ Range = tuple[int, int]
 Parser = Generator[list[Range], list[bytes], Elf | None]
 
 HEAD = 4096
-"""Bytes read of each file at first: nearly always all of its headers, interpreter and notes."""
+"""The bytes read first of each file; they nearly always contain all of its headers, interpreter and notes."""
 
 MAX_PROGRAM_HEADERS = 65536
-"""Bytes; what execve(2) in Linux accepts (fs/binfmt_elf.c, load_elf_phdrs)."""
+"""The most bytes of program headers, as accepted by execve(2) in Linux (fs/binfmt_elf.c, load_elf_phdrs)."""
 MAX_DYNAMIC = 1 << 20
 MAX_DEPENDENCIES = 1024
 MAX_STRING = 32768
@@ -70,9 +70,9 @@ DF_1_PIE = 0x08000000
 
 
 def parse(size: int) -> Parser:
-    """Read a file of ``size`` bytes; returns None when it is not an ELF file at all.
+    """Parse a file of ``size`` bytes, and return None if it is not an ELF file at all.
 
-    Raises UnreadableElf for one that claims to be and cannot be read.
+    Raise UnreadableElf if it has ELF's magic number and cannot be read.
     """
     (head,) = yield [(0, min(HEAD, size))]
     if head[:4] != MAGIC:
@@ -225,7 +225,7 @@ def _dynamic(base: Elf, order: str, head: bytes, size: int, mapped: list[Segment
 
 
 class _Strings:
-    """The parts of a string table that are wanted; names are NUL-terminated at offsets into it."""
+    """The needed parts of a string table; names are NUL-terminated at offsets into it."""
 
     def __init__(self, base: int) -> None:
         self.base = base
@@ -234,8 +234,7 @@ class _Strings:
         self.whole = b""
 
     def missing(self, offsets: list[int]) -> list[Range]:
-        """Return ranges of the file to read for the names at these offsets; each call asks for longer
-        ones."""
+        """Return ranges of the file to read for the names at these offsets; each call returns longer ones."""
         ranges: list[Range] = []
         for offset in sorted(set(offsets)):
             if offset in self._texts:
@@ -266,7 +265,7 @@ class _Strings:
 
 
 def _ask(head: bytes, size: int, ranges: list[Range]) -> Generator[list[Range], list[bytes], list[bytes]]:
-    """Yield the bytes of each range, asking only for those that the head of the file does not hold."""
+    """Yield the bytes of each range, and request only ranges that are not in the head of the file."""
     absent = [r for r in ranges if len(head) < r[0] + r[1] and r[0] < size]
     bounded = [(start, min(length, size - start)) for start, length in absent]
     blocks = (yield bounded) if bounded else []

@@ -1,4 +1,4 @@
-"""Reads many ELF files in step, each once: every round asks the tree for what all of them want next."""
+"""Read many ELF files together, each once: every round reads the next ranges of all of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.closure.model import Elf, UnreadableElf
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 BATCH = 512
-"""Files read in step; bounds the memory of a round."""
+"""Files read together; this limits the memory of a round."""
 
 Read = Elf | UnreadableElf | None
 
@@ -26,19 +26,19 @@ class ElfFiles:
         self._read: dict[str, Read] = {}
 
     def get(self, entry: Entry) -> Read:
-        """Return what one file is; read now unless it was read before."""
+        """Return one file, read now unless it was read before."""
         if entry.path not in self._read:
             self.load([entry])
         return self._read[entry.path]
 
     def unreadable(self) -> Iterator[tuple[str, str]]:
-        """Yield every path read so far that is an ELF file by its beginning only, and why."""
+        """Yield every path read so far that has only the beginning of an ELF file, with the reason."""
         for path, read in sorted(self._read.items()):
             if isinstance(read, UnreadableElf) and read.is_elf:
                 yield path, read.reason
 
     def load(self, entries: Iterable[Entry]) -> None:
-        """Read the regular files among these that are not known yet."""
+        """Read the regular files among these that were not read before."""
         wanted = {e.path: e for e in entries if e.path not in self._read}
         for path, entry in wanted.items():
             if entry.kind is not Kind.FILE:
@@ -66,7 +66,7 @@ class ElfFiles:
     def _step(
         self, path: str, parser: Parser, ranges: list[Range], blocks: Iterator[bytes | None]
     ) -> list[Range] | None:
-        """Send a parser what it asked for; what it asks for next, None when it is done."""
+        """Send a parser the bytes that it requested, and return its next request, or None at its end."""
         received = [next(blocks) for _ in ranges]
         try:
             if any(block is None for block in received):

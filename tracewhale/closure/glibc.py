@@ -19,14 +19,14 @@ OUTSIDE = frozenset({EdgeKind.PRELOAD, EdgeKind.PRELOAD_FILE, EdgeKind.AUDIT})
 
 MAX_PRELOADS = 1024
 AUDIT_TAGS, ALWAYS_LISTED = (2, 32), (2, 41)
-"""Versions of glibc since which DT_AUDIT counts, and the loader is listed though nothing needs it."""
+"""The versions of glibc since which DT_AUDIT is used, and the loader is listed even if nothing needs it."""
 
 
 class Namespace:
-    """The objects of a process by the names that later requests can mean them by.
+    """The objects of a process by the names that later requests can use for them.
 
-    A library opened later sees those that were there before it (``parent``), and not other ones.
-    ``audit`` tells that it is an audit module's own, of which the search differs a little.
+    A library opened later sees the objects that existed before it (``parent``), and no others. ``audit``
+    marks the namespace of an audit module, whose search differs a little.
     """
 
     def __init__(self, parent: Namespace | None = None, *, audit: bool = False) -> None:
@@ -45,7 +45,7 @@ class Namespace:
         return inherited or self.identities.get(identity)
 
     def add(self, map_: Map, identity: object | None, *names: str | None) -> None:
-        """Append an object; its names are those given and its soname."""
+        """Append an object; its names are the given ones and its soname."""
         for name in (*names, map_.elf.soname):
             if name:
                 self.name(map_, name)
@@ -68,7 +68,7 @@ class Namespace:
 
 
 class GlibcProcess:
-    """A program as the loader finds it: what it needs, is filtered by, preloads, and is audited by."""
+    """A program as the loader handles it: its dependencies, filters, preloads and audit modules."""
 
     def __init__(self, search: Search, program: LocatedElf, findings: Findings) -> None:
         self.search = search
@@ -102,7 +102,7 @@ class GlibcProcess:
         self._maps += self.base.order
 
     def open(self, located: LocatedElf) -> tuple[tuple[str, str], ...]:
-        """Load a library into the running process, as dlopen(3) does; what is new by it, in order."""
+        """Load a library into the running process, as dlopen(3) does, and return the new objects in order."""
         if self.base.same_file(located.identity) or located.physical == self.loader.physical:
             return ()
         edge = Edge(self.main.physical, located.path, located.path, EdgeKind.OPENED, How.PATH)
@@ -117,8 +117,8 @@ class GlibcProcess:
         return _listed(space.order)
 
     def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
-        """Yield what dlopen(3) would find for names that objects (physical paths) have among their literals,
-        without what the process has loaded anyway."""
+        """Yield the results of dlopen(3) for names among the literals of objects (physical paths), without
+        what the process has loaded anyway."""
         for map_ in self._maps:
             for name in names.get(map_.physical, ()):
                 if self.base.named(name) is not None:
@@ -169,7 +169,7 @@ class GlibcProcess:
             self._dependencies([map_], space)
 
     def _dependencies(self, queue: list[Map], space: Namespace) -> None:
-        """Load breadth first, as _dl_map_object_deps; filtees come before the object that names them."""
+        """Load breadth first, as _dl_map_object_deps does; filtees come before the object that names them."""
         done: set[int] = set()
         while queue:
             needer = queue.pop(0)
@@ -189,7 +189,7 @@ class GlibcProcess:
             queue[:0] = filtees
 
     def _request(self, needer: Map, name: str, kind: EdgeKind, space: Namespace) -> Map | None:
-        """Return one request for a name: an object loaded before, or one that is found now."""
+        """Return the object for a request: one that was loaded before, or one that is found now."""
         expanded = expand(name, self.search.tokens(needer)) if "$" in name else name
         if not expanded:
             attempt = Attempt(name, How.PATH, "a token in it has no value here")

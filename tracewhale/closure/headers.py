@@ -1,4 +1,4 @@
-"""Program headers: what a file maps where, and what glibc refuses to map."""
+"""Program headers: the mappings of a file, and the reasons for which glibc refuses to map it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,7 @@ def segments(table: bytes, order: str, bits: int) -> list[Segment]:
 
 
 def file_offset(segments: list[Segment], address: int, title: str) -> int:
-    """Return where in the file the byte is that is mapped at an address; a later segment covers an
-    earlier."""
+    """Return the offset in the file of the byte at an address; a later segment hides an earlier one."""
     loads = [s for s in segments if s.type == PT_LOAD]
     for segment in reversed(loads):
         if segment.address <= address < segment.address + segment.file_size:
@@ -51,8 +50,8 @@ def file_offset(segments: list[Segment], address: int, title: str) -> int:
 
 
 def header_refusal(head: bytes, kind: int, version: int) -> str:
-    """Return glibc's message for a header that it does not accept (elf/dl-load.c, open_verify), in
-    its order."""
+    """Return glibc's message for a header that it refuses (elf/dl-load.c, open_verify), in the order of its
+    checks."""
     if head[6] != 1:
         return "ELF file version ident does not match current one"
     if head[7] not in (0, 3):

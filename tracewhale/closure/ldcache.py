@@ -1,8 +1,8 @@
-"""``/etc/ld.so.cache``: reading and writing the file, and looking a name up as the loader does.
+"""``/etc/ld.so.cache``: reading and writing the file, and looking up a name as the loader does.
 
-Three forms are in use (glibc, sysdeps/generic/dl-cache.h): the old one of libc5 (``ld.so-1.7.0``), the
-new one (``glibc-ld.so.cache1.1``), and the old with the new inside it. Since glibc 2.33 extension
-sections follow the strings: the generator, and the names of ``glibc-hwcaps`` subdirectories.
+There are three forms (glibc, sysdeps/generic/dl-cache.h): the old one of libc5 (``ld.so-1.7.0``), the new one
+(``glibc-ld.so.cache1.1``), and the old with the new inside it. Since glibc 2.33 extension sections follow the
+strings: the generator, and the names of ``glibc-hwcaps`` subdirectories.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ MAX_STRINGS = 32 << 20
 
 
 def parse(data: bytes) -> Cache:
-    """Take a cache file apart. One that the loader would not accept is an empty cache."""
+    """Parse a cache file. One that the loader would not accept is an empty cache."""
     try:
         if data.startswith(NEW_MAGIC):
             return _parse_new(data, 0, "new")
@@ -116,7 +116,7 @@ def _reader(data: bytes, base: int) -> Callable[[int], str]:
 
 def rewritten(data: bytes, exists: Callable[[str], bool]) -> bytes:
     """Return a cache file without the entries whose path ``exists`` denies, in the same form and otherwise as
-    ldconfig(8) would write it for what is left."""
+    ldconfig(8) would write it for the rest."""
     cache = parse(data)
     kept = tuple(entry for entry in cache.entries if exists(entry.path))
     return encode(replace(cache, entries=kept))
@@ -134,9 +134,9 @@ def _sections(at: int, subdirectories: bytes, generator: bytes) -> bytes:
 def encode(cache: Cache, names: Iterable[str] = ()) -> bytes:
     """Return the file that ldconfig(8) writes for these entries, byte for byte (glibc, elf/cache.c).
 
-    ``names`` are subdirectories of ``glibc-hwcaps`` that hold nothing: ldconfig keeps their names among
-    the strings. Without a generator it is the file of glibc before 2.33: no extension section, and no
-    string that is the end of another.
+    ``names`` are unused subdirectories of ``glibc-hwcaps``: ldconfig keeps their names among the strings.
+    Without a generator the file is that of glibc before 2.33: it has no extension section, and no string that
+    is the end of another.
     """
     texts, places, offsets = (
         _unique_strings(cache, names) if cache.generator or cache.form == "old" else _apart(cache)
@@ -169,7 +169,8 @@ def _hwcap(entry: CacheEntry, subdirectories: Sequence[str]) -> int:
 
 
 def _old(cache: Cache, places: Sequence[tuple[int, int]], start: int) -> bytes:
-    """Return the old part, padded to where the new one may begin; an even number of entries before one."""
+    """Return the old part, padded to the beginning of the new one; an even number of entries comes before
+    that."""
     if cache.form == "new":
         return b""
     plain = [(e, place) for e, place in zip(cache.entries, places, strict=True) if not e.hwcap]
@@ -183,7 +184,7 @@ def _old(cache: Cache, places: Sequence[tuple[int, int]], start: int) -> bytes:
 
 
 Table = tuple[bytes, list[tuple[int, int]], dict[str, int]]
-"""Strings; where each entry's name and path are among them; where each string is."""
+"""The strings, the offsets of each entry's name and path, and the offset of each string."""
 
 
 def _apart(cache: Cache) -> Table:
@@ -198,7 +199,7 @@ def _apart(cache: Cache) -> Table:
 
 
 def _unique_strings(cache: Cache, names: Iterable[str]) -> Table:
-    """Return each string once, of which one may be the end of another (glibc, elf/stringtable.c)."""
+    """Return each string once; it may be the end of another one (glibc, elf/stringtable.c)."""
     texts = {text for e in cache.entries for text in (e.name, e.path)} | set(names)
     texts |= {e.subdirectory for e in cache.entries if e.subdirectory}
     table = bytearray()

@@ -1,8 +1,7 @@
 """ldconfig(8) for a tree: the directories of ``ld.so.conf``, and the libraries in them.
 
-Follows glibc's elf/ldconfig.c with Debian's change that all default directories are scanned. Nothing
-is changed in the tree: links that ldconfig would make or remove are not there, so neither are entries
-for them.
+The rules are those of glibc's elf/ldconfig.c, with Debian's change that all default directories are scanned.
+The tree is not changed: links that ldconfig would make do not exist, so there are no entries for them.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ from tracewhale.rootfs.tree import Entry, Kind, View
 
 CONF = "/etc/ld.so.conf"
 MAX_FILES = 1024
-"""Configuration files that are followed; more is a circle."""
+"""The most configuration files that are followed; more is a circle."""
 LINE_COST, WALK_COST = 100, 200
-"""The cost of reading a line, and of walking along a character of a path: in characters compared."""
+"""The cost of reading a line, and of walking a character of a path, in characters compared."""
 
 LIBC4_TYPES = {"libc4": 0, "libc5": 2, "libc6": 3, "glibc2": 3}
 LEGACY = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "i586": 1 << 48, "i686": 1 << 49, "haswell": 1 << 50}
@@ -40,7 +39,7 @@ Keep = Callable[[str], bool]
 
 @dataclass(slots=True)
 class ScannedDirectory:
-    """A directory to scan: its path as configured, where that is, the type set for it with ``=``."""
+    """A directory to scan: its configured path, its physical path, and the type set for it with ``=``."""
 
     path: str
     physical: str
@@ -59,10 +58,10 @@ class Library:
 
 
 def build(view: View, loader: Loader, keep: Keep = lambda path: True) -> bytes:
-    """Return the cache file for a tree, as the loader's own ldconfig writes it.
+    """Return the cache file for a tree, as the ldconfig of its loader writes it.
 
-    ``keep`` tells which physical paths are there: an image's are fewer than those of the tree it is made
-    from. The configuration is read whether it is kept or not.
+    ``keep`` says which physical paths exist in the image, which has fewer than its tree. The configuration is
+    read whether it is kept or not.
     """
     cache, names = scan(view, loader, keep)
     return encode(cache, names)
@@ -76,7 +75,7 @@ def scan(view: View, loader: Loader, keep: Keep = lambda path: True) -> tuple[Ca
 
 
 def configured_directories(view: View, path: str = CONF) -> tuple[str, ...]:
-    """Return the directories that ``ld.so.conf`` names, with all that it includes, in order."""
+    """Return the directories in ``ld.so.conf`` and its included files, in order."""
     return tuple(line.partition("=")[0].rstrip().rstrip("/") for line in _lines(Disk(view), path))
 
 
@@ -175,7 +174,7 @@ class _Scanner:
     def _consider(
         self, name: str, link: bool, target: Entry, place: ScannedDirectory, libraries: dict[str, Library]
     ) -> None:
-        """Take a file for its soname, unless a better one of that name is known (search_dir)."""
+        """Take a file for its soname, unless a better one of that soname is known (search_dir)."""
         elf = self.disk.files.get(target)
         if not isinstance(elf, Elf) or elf.type != ET_DYN or not elf.dynamic or target.size < 64:
             return
@@ -201,7 +200,7 @@ class _Scanner:
             known.name, known.link, known.isa_level = name, link, elf.isa_level
 
     def _hwcap(self, path: str) -> int:
-        """Return capabilities that the last components of a directory's path name (path_hwcap)."""
+        """Return the capabilities in the last components of a directory's path (path_hwcap)."""
         total = 0
         for part in reversed(path.split("/")):
             if part not in self.legacy:
@@ -211,7 +210,7 @@ class _Scanner:
 
 
 def _flags(elf: Elf, loader: Loader) -> int | None:
-    """Return a cache entry's flags for a file, or None if this ldconfig leaves it out (readelflib.c)."""
+    """Return a cache entry's flags for a file, or None if this ldconfig omits it (readelflib.c)."""
     if loader.elf.machine in (EM_X86_64, EM_386):
         if elf.machine == EM_X86_64:
             return CACHE_FLAGS[EM_X86_64, elf.bits]
@@ -236,8 +235,8 @@ def _is_prelink(name: str) -> bool:
 
 
 def _system(loader: Loader) -> Iterator[str]:
-    """Yield the directories that are always scanned: Debian's are the loader's; others take the first two,
-    each with its 64-bit and x32 siblings (sysdeps/.../dl-cache.h, add_system_dir)."""
+    """Yield the directories that are always scanned: Debian's ldconfig scans the loader's, others the first
+    two, each with its 64-bit and x32 siblings (sysdeps/.../dl-cache.h, add_system_dir)."""
     own = [directory.rstrip("/") for directory in loader.directories]
     if any("-linux-" in directory for directory in own):
         yield from own
@@ -250,9 +249,9 @@ def _system(loader: Loader) -> Iterator[str]:
 
 
 def _lines(disk: Disk, path: str) -> Iterator[str]:
-    """Yield every line of ld.so.conf, and of what it includes, that names a directory.
+    """Yield every line of ld.so.conf and its included files that names a directory.
 
-    Raises ImageContentError for absurdly many lines and patterns.
+    Raise ImageContentError if there are absurdly many lines and patterns.
     """
     effort, files = Effort(), 1
     reading = [(path, _directives(disk, path))]
@@ -274,7 +273,7 @@ def _lines(disk: Disk, path: str) -> Iterator[str]:
 
 
 def _directives(disk: Disk, path: str) -> Iterator[str]:
-    """Yield a configuration file's lines without comments and empty ones."""
+    """Yield a configuration file's lines without comments and empty lines."""
     for raw in (disk.text(path) or b"").decode(errors="surrogateescape").split("\n"):
         line = raw.partition("\0")[0].partition("#")[0].lstrip(" \t\v\f\r")
         if line:
@@ -282,7 +281,7 @@ def _directives(disk: Disk, path: str) -> Iterator[str]:
 
 
 def _glob(disk: Disk, pattern: str, path: str, effort: Effort) -> list[str]:
-    """Return paths that a pattern of glob(7) stands for, sorted as in the C locale."""
+    """Return the paths that match a pattern of glob(7), sorted as in the C locale."""
     if not pattern:
         return []
     if not pattern.startswith("/"):
@@ -303,7 +302,7 @@ def _glob(disk: Disk, pattern: str, path: str, effort: Effort) -> list[str]:
 
 
 def _names(disk: Disk, directory: str, cost: int, effort: Effort) -> Collection[str]:
-    """Return names in a directory, each of which costs so much to compare."""
+    """Return names in a directory, and count the cost of comparing each."""
     effort.spend(WALK_COST * len(directory))
     names = disk.contents(directory or "/")
     effort.spend(cost * len(names))

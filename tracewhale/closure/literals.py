@@ -1,4 +1,4 @@
-"""String literals of ELF files that could be the name of a library for dlopen(3): a guess, no more."""
+"""String literals of ELF files that could be the name of a library for dlopen(3). They are only guesses."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ NAME = re.compile(rb"\.so(?:\.[A-Za-z0-9._-]{1,40})?\0")
 
 LONGEST = 256
 LIMIT = 64 << 20
-"""Bytes of a file that are looked at: some programs carry gigabytes of data."""
+"""Bytes of a file that are examined: some programs carry gigabytes of data."""
 
 MOST = 4096
-"""Names of a file that count."""
+"""The most names of a file."""
 
 CHUNK = 4 << 20
 SHT_PROGBITS = 1
 SHF_ALLOC_ONLY = 2
-"""Of the flags write, allocate and execute: allocate, so read-only data (gABI, "Sections")."""
+"""The flag of read-only data, among the flags write, allocate and execute (gABI, "Sections")."""
 
 FLAGS = 7
 HEADER = 64
@@ -33,7 +33,7 @@ Range = tuple[int, int]
 
 def literals(view: View, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """Return, for each physical path of an ELF file, the literals in its read-only data that end like the
-    file name of a library, in order, each once. Files that are not readable ELF files have none."""
+    file name of a library, in order, each once. A file that is not a readable ELF file has none."""
     entries = [entry for path in paths if (entry := view.lstat(path)) and entry.kind is Kind.FILE]
     result: dict[str, tuple[str, ...]] = {}
     for entry, ranges in zip(entries, _read_only(view, entries), strict=True):
@@ -60,7 +60,7 @@ def _names(view: View, path: str, start: int, size: int) -> Iterator[str]:
 
 
 def _read_only(view: View, entries: list[Entry]) -> list[list[Range]]:
-    """Return the ranges of each file that its sections say are read-only data, without overlaps."""
+    """Return the ranges of each file that its section headers mark as read-only data, without overlaps."""
     heads = view.tree.read([(entry.path, 0, HEADER) for entry in entries])
     tables = [_table(head or b"", entry.size) for head, entry in zip(heads, entries, strict=True)]
     wanted = [(e.path, start, size) for e, (start, size, _) in zip(entries, tables, strict=True)]
@@ -72,8 +72,8 @@ def _read_only(view: View, entries: list[Entry]) -> list[list[Range]]:
 
 
 def _table(head: bytes, size: int) -> tuple[int, int, int]:
-    """Return offset and size of the section headers, and the size of one; nothing when they are not
-    usable."""
+    """Return the offset and size of the section headers, and the size of one; nothing if they are
+    unusable."""
     if len(head) < HEADER or head[:4] != MAGIC or head[4] not in (1, 2) or head[5] not in (1, 2):
         return 0, 0, 0
     order = "<" if head[5] == 1 else ">"

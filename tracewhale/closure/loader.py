@@ -1,7 +1,7 @@
 """The dynamic loader that a program names, and the values compiled into that file.
 
-A loader's search directories, ``$LIB``, the place of its cache and its version differ between
-distributions; they stand as strings in its read-only data, and are taken from there.
+A loader's search directories, ``$LIB``, the path of its cache and its version differ between distributions;
+they are strings in its read-only data and are taken from there.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tracewhale.closure.model import Elf
 
 EM_386, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV = 3, 40, 62, 183, 243
 PLATFORMS = {EM_386: "i686", EM_ARM: "v7l", EM_X86_64: "x86_64", EM_AARCH64: "aarch64"}
-"""AT_PLATFORM as Linux sets it (arch/*/include/asm/elf.h)."""
+"""Linux's values of AT_PLATFORM (arch/*/include/asm/elf.h)."""
 
 KNOWN: dict[tuple[int, int], tuple[str, ...]] = {
     (EM_X86_64, 64): ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-musl-x86_64.so.1"),
@@ -28,7 +28,7 @@ KNOWN: dict[tuple[int, int], tuple[str, ...]] = {
     (21, 64): ("/lib64/ld64.so.2", "/lib/ld-musl-powerpc64le.so.1"),
     (EM_RISCV, 64): ("/lib/ld-linux-riscv64-lp64d.so.1", "/lib/ld-musl-riscv64.so.1"),
 }
-"""Interpreters by machine and class, to read a library by that names none (ldd's RTLDLIST)."""
+"""The usual interpreters by machine and class, for a library that names none (ldd's RTLDLIST)."""
 
 CACHE_FLAGS: dict[tuple[int, int], int] = {
     (EM_X86_64, 64): 0x0303,
@@ -44,19 +44,20 @@ CACHE_FLAGS: dict[tuple[int, int], int] = {
 
 PATH_MAX = 4096
 MAX_CANDIDATES = 1024
-"""Places in a loader's data that are looked at for its directories, and directories taken of one."""
+"""The most places in a loader's data that are searched for its directories, and directories taken from
+one."""
 
 MUSL_RESERVED = ("c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet.")
-"""After ``lib``: names that musl answers with itself (ldso/dynlink.c, load_library)."""
+"""The names, after ``lib``, of libraries that are part of musl itself (ldso/dynlink.c, load_library)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loader:
     """A dynamic loader.
 
-    ``path`` is as the program names it, ``physical`` where that is. ``directories`` are searched last,
-    each ending in a slash for glibc. ``lib`` is ``$LIB``. ``conf`` is the cache of glibc, the path
-    file of musl. ``version`` is glibc's, ``banner`` the line by which glibc 2.33 and later name it.
+    ``path`` is as the program names it, ``physical`` its physical path. ``directories`` are searched last,
+    each ending in a slash for glibc. ``lib`` is ``$LIB``. ``conf`` is the cache of glibc, or the path file of
+    musl. ``version`` is glibc's, ``banner`` the line with which glibc 2.33 and later name it.
     """
 
     family: Literal["glibc", "musl"]
@@ -80,7 +81,7 @@ class Loader:
 
 
 def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
-    """Tell what loader a file is from its name and contents (``data``, the whole file)."""
+    """Identify a loader by its name and contents (``data``, the whole file)."""
     if "musl" in path or (elf.soname or "").startswith("libc.") or b"/etc/ld-musl-" in data:
         return _musl(path, physical, elf, data)
     directories = _system_directories(data) or _usual(elf)
@@ -100,7 +101,7 @@ def identify(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
 
 
 def _version(physical: str, data: bytes) -> tuple[int, int]:
-    """Return glibc's version, from the banner in loaders since 2.33, else from Debian's file name."""
+    """Return glibc's version, from the banner of loaders since 2.33, else from Debian's file name."""
     said = re.search(rb"release version (\d+)\.(\d+)", data)
     match = re.search(r"/ld-(\d+)\.(\d+)[^/]*\.so$", physical)
     if said or match:
@@ -120,7 +121,7 @@ def _musl(path: str, physical: str, elf: Elf, data: bytes) -> Loader:
 
 
 def _system_directories(data: bytes) -> tuple[str, ...]:
-    """Return the trusted directories: glibc keeps them as one array of strings that end in a slash."""
+    """Return the trusted directories: glibc has them as one array of strings that end in a slash."""
     for match in islice(re.finditer(rb"/\0/", data), MAX_CANDIDATES):
         before = data.rfind(b"\0", max(0, match.start() - PATH_MAX), match.start()) + 1
         result = [data[data.find(b"/", before) : match.start() + 1]]
@@ -142,7 +143,7 @@ def _usual(elf: Elf) -> tuple[str, ...]:
 
 
 def _lib(directory: str, data: bytes) -> str:
-    """Return ``$LIB``: Debian's has the multiarch directory in it, upstream's is the last component."""
+    """Return ``$LIB``: Debian's contains the multiarch directory, upstream's is the last component."""
     inside = directory.strip("/").removeprefix("usr/")
     last = os.path.basename(directory.strip("/"))
     return inside if os.fsencode(f"\0{inside}\0") in data else last

@@ -1,7 +1,7 @@
 """The model of the closure: ELF files as the dynamic loader sees them, and the edges between them. Frozen.
 
-A *found* path is what the loader would open (it may pass through symbolic links); a *physical* path
-has none. Terms are those of ld.so(8), elf(5) and the gABI.
+A *found* path is one that the loader would open (it may pass through symbolic links); a *physical* path has
+none. Terms are those of ld.so(8), elf(5) and the gABI.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tracewhale.errors import TraceWhaleError
 
 
 class UnreadableElf(TraceWhaleError):
-    """A file that begins as an ELF file does and is not one that can be read."""
+    """A file begins as an ELF file does and cannot be read as one."""
 
     def __init__(self, reason: str, *, is_elf: bool = True) -> None:
         super().__init__(f"not a readable ELF file: {reason}")
@@ -23,7 +23,7 @@ class UnreadableElf(TraceWhaleError):
 
 
 class EdgeKind(Enum):
-    """Why an object was asked for."""
+    """The kind of a request for an object."""
 
     NEEDED = "needed"
     FILTER = "filter"
@@ -38,7 +38,7 @@ class EdgeKind(Enum):
 
 
 class How(Enum):
-    """By which rule of the search an object was found."""
+    """The rule of the search by which an object was found."""
 
     RPATH = "RPATH"
     LIBRARY_PATH = "LD_LIBRARY_PATH"
@@ -60,7 +60,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class VersionNeed:
-    """One version of DT_VERNEED: of which file (its soname), its name, and whether it may be absent."""
+    """One version in DT_VERNEED: its file (a soname), its name, and whether it may be absent."""
 
     file: str
     version: str
@@ -80,10 +80,10 @@ class Note:
 class Elf:
     """The facts in one ELF file that the loader reads.
 
-    ``bits`` is 32 or 64, ``machine`` e_machine, ``type`` e_type. ``dependencies`` are in the order of
-    the dynamic section. ``rpath`` and ``runpath`` are unexpanded. ``isa_level`` are the bits of
-    GNU_PROPERTY_X86_ISA_1_NEEDED. ``refusal`` is glibc's words for why it could not map this file as
-    a library, empty when it could.
+    ``bits`` is 32 or 64, ``machine`` e_machine, ``type`` e_type. ``dependencies`` are in the order of the
+    dynamic section. ``rpath`` and ``runpath`` are unexpanded. ``isa_level`` are the bits of
+    GNU_PROPERTY_X86_ISA_1_NEEDED. ``refusal`` is glibc's message if it could not map this file as a library,
+    else empty.
     """
 
     bits: int
@@ -117,12 +117,12 @@ class Elf:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A file to start from.
+    """A file from which the closure starts.
 
-    ``path`` is as asked for or found. ``program`` is the executable into whose process it was loaded
-    (by dlopen(3)); None when it is the executable itself. ``environment`` are the variables that steer
-    the loader (``LD_LIBRARY_PATH``, ``LD_PRELOAD``, ``LD_AUDIT``), ``directory`` the process's working
-    directory, ``secure`` whether the kernel set AT_SECURE (setuid, setgid, file capabilities).
+    ``path`` is the requested or found path. ``program`` is the executable into whose process it was loaded
+    (by dlopen(3)); None if it is the executable itself. ``environment`` are the variables that affect the
+    loader (``LD_LIBRARY_PATH``, ``LD_PRELOAD``, ``LD_AUDIT``), ``directory`` the process's working directory,
+    ``secure`` whether the kernel set AT_SECURE (setuid, setgid, file capabilities).
     """
 
     path: str
@@ -134,9 +134,9 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """``needer`` (a physical path) asked for ``name``; ``path`` is what the loader opened for it.
+    """A request of ``needer`` (a physical path) for ``name``; ``path`` is the file that the loader opened.
 
-    ``variant`` is the ``glibc-hwcaps`` or platform subdirectory it was found in, empty for the plain one.
+    ``variant`` is the ``glibc-hwcaps`` or platform subdirectory of that file, empty for the plain one.
     """
 
     needer: str
@@ -149,7 +149,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One place that was searched, by which rule, and why what was there was refused."""
+    """One place that was searched, the rule for it, and the reason why a file there was refused."""
 
     place: str
     how: How
@@ -158,10 +158,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A name that the loader would not find, and everything it tries, in order.
+    """A name that the loader would not find, with all its attempts in order.
 
-    ``optional`` misses are passed over in silence or with a warning (DT_AUXILIARY, preloads, audit).
-    ``fatal`` tells that something was found at the last place, and that the loader gives up over it.
+    An ``optional`` miss is ignored, or causes a warning (DT_AUXILIARY, preloads, audit). ``fatal`` says that
+    there was a file at the last place, and that the loader stops because of it.
     """
 
     needer: str
@@ -174,7 +174,8 @@ class Miss:
 
 @dataclass(frozen=True, slots=True)
 class VersionProblem:
-    """``needer`` requires ``version`` of ``library`` (a found path), which does not define it."""
+    """A ``version`` of ``library`` (a found path) that ``needer`` requires and the library does not
+    define."""
 
     needer: str
     library: str
@@ -183,7 +184,7 @@ class VersionProblem:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file that is not a readable ELF, and why."""
+    """A file that is not a readable ELF file, with the reason."""
 
     path: str
     reason: str
@@ -191,7 +192,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """Another build of a library, which the loader prefers on some CPUs, of the subdirectory's name."""
+    """Another build of a library that the loader prefers on some CPUs, and its subdirectory's name."""
 
     path: str
     baseline: str
@@ -200,8 +201,9 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Closure:
-    """All that the roots make the loader load. ``loaded`` is what ``ld.so --list`` prints for a root:
-    names and found paths in load order; of an opened root only what was not in its program already."""
+    """Everything that the loader loads for the roots. ``loaded`` is the output of ``ld.so --list`` for a
+    root: names and found paths in load order; for an opened root only objects that its program had not loaded
+    already."""
 
     objects: Mapping[str, Elf]
     edges: tuple[Edge, ...]

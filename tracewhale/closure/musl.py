@@ -1,8 +1,8 @@
 """The libraries that musl's loader loads for a program, in order (musl, ldso/dynlink.c).
 
-Unlike glibc's: LD_LIBRARY_PATH comes before every rpath, DT_RUNPATH is one with DT_RPATH and both are
-inherited from each needer, only ``$ORIGIN`` is expanded, a list of directories in /etc takes the place
-of the cache, the standard libraries are the loader itself, and the first file that opens is taken.
+It differs from glibc's: LD_LIBRARY_PATH comes before every rpath, DT_RUNPATH and DT_RPATH mean the same and
+both are inherited from each needer, only ``$ORIGIN`` is expanded, a list of directories in /etc replaces the
+cache, the standard libraries are the loader itself, and the first file that opens is taken.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME_MAX = 255
 
 
 class Dso:
-    """A loaded object: musl's ``struct dso``. ``short`` is the name by which a search found it."""
+    """A loaded object: musl's ``struct dso``. ``short`` is the name with which a search found it."""
 
     __slots__ = ("located", "needed_by", "rpath", "short")
 
@@ -38,7 +38,7 @@ class Dso:
 
 
 class MuslProcess:
-    """A program as musl's loader finds it."""
+    """A program as musl's loader handles it."""
 
     def __init__(
         self, disk: Disk, loader: Loader, program: LocatedElf, root: Root, findings: Findings
@@ -66,7 +66,7 @@ class MuslProcess:
         self._dependencies(queue, self.base)
 
     def open(self, located: LocatedElf) -> tuple[tuple[str, str], ...]:
-        """Load a library into the running process; what is new by it, in order."""
+        """Load a library into the running process, and return the new objects in order."""
         known = {dso.located.physical for _, dso in self.base}
         if located.physical in known or located.physical == self.loader.physical:
             return ()
@@ -81,8 +81,8 @@ class MuslProcess:
         return tuple((name, d.located.path) for name, d in space[len(self.base) :])
 
     def possible(self, names: Mapping[str, Iterable[str]]) -> Iterator[Edge]:
-        """Yield what dlopen(3) would find for names that objects (physical paths) have among their literals,
-        without what the process has loaded anyway."""
+        """Yield the results of dlopen(3) for names among the literals of objects (physical paths), without
+        what the process has loaded anyway."""
         loaded = {dso.located.identity for _, dso in self.base}
         for dso in (self.main, *(library for _, library in self.base), *self._opened):
             physical = dso.located.physical
@@ -180,8 +180,7 @@ class MuslProcess:
         return tuple(e if e.startswith("/") else f"{working}/{e}" for e in elements)
 
     def _rpath(self, located: LocatedElf, *, main: bool = False) -> str:
-        """Return the rpath with ``$ORIGIN`` in it replaced; none when another token is in it
-        (fixup_rpath)."""
+        """Return the rpath with ``$ORIGIN`` replaced; none if it has another token (fixup_rpath)."""
         elf = located.elf
         text = (elf.runpath if elf.runpath is not None else elf.rpath) or ""
         if "$" not in text:
@@ -192,7 +191,7 @@ class MuslProcess:
         return ORIGIN.sub(lambda _: origin, text)
 
     def _open(self, path: str, how: How, attempts: list[Attempt]) -> Outcome | None:
-        """Return the first file that opens, whatever it is, or None if there is none at this path."""
+        """Return the first file that opens, of whatever type, or None if there is none at this path."""
         looked = self.disk.look(path)
         if isinstance(looked, UnusableFile):
             attempts.append(Attempt(path, how, looked.reason))

@@ -1,4 +1,4 @@
-"""Notes of ELF files (elf(5), "Notes (Nhdr)"), and what x86 files say in them about the CPU they need."""
+"""Notes of ELF files (elf(5), "Notes (Nhdr)"), and the CPU levels that x86 files require in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ GNU_PROPERTY_X86_ISA_1_NEEDED = 0xC0008002
 
 
 def notes(block: bytes, order: str, align: int) -> list[Note]:
-    """Return notes of one segment, with ELF's padding of 4 bytes (8 where the segment says so)."""
+    """Return notes of one segment, with ELF's padding of 4 bytes (8 if the segment is aligned so)."""
     pad = 8 if align == 8 else 4
     result: list[Note] = []
     at = 0
@@ -33,7 +33,7 @@ def notes(block: bytes, order: str, align: int) -> list[Note]:
 
 
 def isa_level(notes: list[Note], order: str, base: Elf) -> int:
-    """Return the x86-64 levels that a file says it needs (x86-64 psABI, "Program Property")."""
+    """Return the x86-64 levels that a file requires (x86-64 psABI, "Program Property")."""
     if base.machine not in X86:
         return 0
     for note in notes:

@@ -1,6 +1,7 @@
-"""Reads ahead: a tree may be far away, so what a closure will want is fetched level by level, in bulk.
+"""Read ahead the files that a closure will probably need, level by level and in bulk, because a tree may be
+remote.
 
-A guess decides nothing; it only fills memories, and a wrong guess costs time.
+A guess decides nothing: it only fills caches, and a wrong guess costs time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def read_ahead(
     loader_of: Callable[[LocatedElf], Loader | None],
     cache_of: Callable[[Loader], Cache],
 ) -> None:
-    """Fetch the directories and ELF files that the roots' closures will most likely ask for."""
+    """Fetch the directories and ELF files that the roots' closures will most likely need."""
     paths = {path for root in roots for path in (root.path, root.program) if path}
     _prefetch(disk, {path.rpartition("/")[0] or "/" for path in paths})
     entries = _entries(disk, paths)
@@ -87,7 +88,7 @@ def _entries(disk: Disk, paths: Iterable[str]) -> dict[str, Entry]:
 
 
 def _prefetch(disk: Disk, paths: Iterable[str]) -> None:
-    """List directories with all that lead to them, also where /usr is merged, in one exchange."""
+    """List directories and all directories that lead to them, also with a merged /usr, in one exchange."""
     wanted: set[str] = set()
     for path in paths:
         path = path.rstrip("/")

@@ -10,7 +10,7 @@ from tracewhale.closure.deps import Listing, Row, paths
 from tracewhale.closure.model import Attempt, Edge, EdgeKind, How, Miss
 
 FORMAT_VERSION = 1
-"""Of the JSON form; it changes when a field changes its meaning or goes."""
+"""The version of the JSON form, which increases when a field changes its meaning or is removed."""
 
 Painter = Callable[[str, str], str]
 
@@ -18,13 +18,13 @@ RED, YELLOW, DIM, BOLD, PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[2m", "\x1b[1m", "\
 
 
 def render_tree(listings: Iterable[Listing], *, colour: bool = False) -> str:
-    """Return every file with what it needs below it, how each was found, and for a miss where it was
-    looked for."""
+    """Return every file with its dependencies below it, how each was found, and the searched places of a
+    miss."""
     return "".join(f"{line}\n" for listing in listings for line in _lines(listing, colour))
 
 
 def render_flat(listings: Iterable[Listing]) -> str:
-    """Return each path once, a line each; a miss as ``NAME => not found``."""
+    """Return each path once, one per line; a miss as ``NAME => not found``."""
     lines: dict[str, None] = {}
     for listing in listings:
         lines |= dict.fromkeys(filter(None, (listing.path, *paths(listing))))
@@ -83,7 +83,7 @@ def _how(edge: Edge) -> str:
 
 
 def _row(row: Row, hows: Mapping[str, str], paint: Painter) -> str:
-    """Return one row; an object that was loaded before shows how it was found then."""
+    """Return one row; for an object that was loaded before, it shows how it was found then."""
     edge = row.found
     name = printable(edge.name)
     kind = "" if edge.kind is EdgeKind.NEEDED else f" ({edge.kind.value})"
@@ -102,7 +102,7 @@ def _attempt(attempt: Attempt) -> str:
 
 
 def _guides(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield what stands before each row: the lines of the tree."""
+    """Yield the lines of the tree before each row."""
     last_at: list[bool] = []
     lasts: list[bool] = []
     open_depths: set[int] = set()

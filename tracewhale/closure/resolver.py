@@ -1,4 +1,4 @@
-"""From roots to a closure: which loader each process has, what to read ahead, and all that is found."""
+"""Resolve roots to a closure: choose each process's loader, read ahead, and collect the findings."""
 
 from __future__ import annotations
 
@@ -29,23 +29,24 @@ from tracewhale.rootfs.tree import Kind as EntryKind
 from tracewhale.rootfs.tree import View
 
 MAX_LOADER = 32 << 20
-"""Bytes of a dynamic loader that are read whole."""
+"""The most bytes of a dynamic loader, which is read whole."""
 
 Process = glibc.GlibcProcess | musl.MuslProcess
 
 
 def resolve(view: View, roots: Iterable[Root], cpu: Cpu = BASELINE) -> Closure:
-    """Return what the dynamic loader would load for each root, by its own rules and without running it.
+    """Return the files that the dynamic loader would load for each root, by its own rules and without running
+    it.
 
-    ``cpu`` decides between builds of one library; of the others it could have preferred the closure
-    tells in ``variants``. Files that are not ELF files are passed over. Nothing here raises for what
-    is in the tree: see ``misses``, ``unreadable`` and ``version_problems``.
+    ``cpu`` decides between builds of one library; the others that it could have preferred are in
+    ``variants``. Files that are not ELF files are skipped. No file in the tree causes an exception: see
+    ``misses``, ``unreadable`` and ``version_problems``.
     """
     return Resolver(view, cpu).resolve(roots)
 
 
 class Resolver:
-    """Resolves closures in one tree, and remembers what it has read between them."""
+    """Resolves closures in one tree, with a cache of its files."""
 
     def __init__(self, view: View, cpu: Cpu = BASELINE) -> None:
         self.disk = Disk(view)
@@ -57,7 +58,7 @@ class Resolver:
         self._literals: dict[str, tuple[str, ...]] = {}
 
     def resolve(self, roots: Iterable[Root]) -> Closure:
-        """Return one closure for all the roots; equal to the union of those of each."""
+        """Return one closure for all the roots; it equals the union of those of each."""
         ordered = list(dict.fromkeys(roots))
         self._read_ahead(ordered)
         findings = Findings()
@@ -103,8 +104,8 @@ class Resolver:
         )
 
     def possible(self) -> tuple[Edge, ...]:
-        """Return libraries that what was resolved last may open, going by the string literals in its
-        read-only data. A guess: a literal may never be used, and a name may be put together at run time."""
+        """Return libraries that the objects of the last closure may open, guessed from the string literals in
+        their read-only data. A literal may never be used, and a name may be composed at run time."""
         processes = [process for process in self._processes.values() if process is not None]
         objects = dict.fromkeys(path for process in processes for path in process.findings.objects)
         self._literals |= literals(
@@ -115,7 +116,7 @@ class Resolver:
         )
 
     def _process(self, program: LocatedElf, root: Root, findings: Findings) -> Process | None:
-        """Return the process of a program, or None if no loader has a part in it: it is static."""
+        """Return the process of a program, or None if it is static and has no loader."""
         if program.elf.interpreter is None and not program.elf.dependencies:
             return None
         loader = self._loader(program, findings)
@@ -153,7 +154,7 @@ class Resolver:
         return None
 
     def loader(self, path: str) -> Loader | None:
-        """Return the dynamic loader at a path, or None if what is there cannot be one."""
+        """Return the dynamic loader at a path, or None if the file cannot be one."""
         if path not in self._loaders:
             looked = self.disk.look(path)
             loader = None
@@ -164,7 +165,7 @@ class Resolver:
         return self._loaders[path]
 
     def _locate(self, path: str, findings: Findings, unreadable: dict[Unreadable, None]) -> LocatedElf | None:
-        """Return a root's file, or None if it is absent, or no ELF file."""
+        """Return a root's file, or None if it is absent or not an ELF file."""
         entry = self.disk.view.resolve(path).entry
         if entry is None or entry.kind is not EntryKind.FILE:
             return None
@@ -181,8 +182,8 @@ class Resolver:
 
     @staticmethod
     def _settle(findings: Findings, opened: dict[Root, dict[str, str]]) -> None:
-        """Take a name as loaded if any opened library brings it. The roots do not tell in which order
-        libraries were opened, so an earlier one may have brought the needs of a later one."""
+        """Take a name as loaded if any opened library brings it. The order in which libraries were opened is
+        unknown, so an earlier one may have brought the dependencies of a later one."""
         names: dict[str, str] = {}
         for libraries in opened.values():
             names |= libraries
@@ -202,5 +203,5 @@ class Resolver:
 
 
 def _has_origin(root: Root) -> bool:
-    """Return whether a root's environment means something else for each program."""
+    """Return whether a root's environment has another meaning for each program."""
     return "$" in dict(root.environment).get("LD_LIBRARY_PATH", "")

@@ -1,4 +1,4 @@
-"""Interpreters of scripts, as Linux reads ``#!`` (fs/binfmt_script.c)."""
+"""The interpreter of a script, as Linux parses ``#!`` (fs/binfmt_script.c)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 import re
 
 HEAD = 256
-"""Bytes of a file that the kernel looks at (BINPRM_BUF_SIZE)."""
+"""Bytes of a file that the kernel reads (BINPRM_BUF_SIZE)."""
 
 
 def interpreter(head: bytes) -> tuple[str, str] | None:
     """Return the interpreter of a script and its one argument, from the first bytes of the file.
 
-    None when the kernel would not take the file for a script, or its line for an interpreter: a line
-    without an end, when the name itself may be cut off, and an empty one.
+    Return None if the kernel would not accept the file as a script or its line as an interpreter: for a line
+    without an end, if the name itself may be cut off, and for an empty one.
     """
     if not head.startswith(b"#!"):
         return None

@@ -1,4 +1,4 @@
-"""Where glibc's loader looks for a name, in its order (ld.so(8); elf/dl-load.c, _dl_map_object)."""
+"""The search of glibc's loader for a name, in its order (ld.so(8); elf/dl-load.c, _dl_map_object)."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ LEGACY_BITS = {"sse2": 1, "x86_64": 2, "avx512_1": 4, "tls": 1 << 63, "haswell":
 """Bits of a cache entry's hwcap before glibc 2.37 (sysdeps/x86/dl-hwcap.h, dl-procinfo.h)."""
 
 AUDIT_RUNPATH = (2, 35)
-"""glibc since which an audit module is found in the program's DT_RUNPATH."""
+"""The version of glibc since which an audit module is searched in the program's DT_RUNPATH."""
 
 MAX_CACHE = 64 << 20
-"""Bytes of a cache file that is read; the largest known have one."""
+"""The most bytes of a cache file; the largest known have one million."""
 
 Stage = tuple[How, tuple[str, ...]]
 
 
 @dataclass(slots=True, eq=False)
 class Map:
-    """A loaded object: glibc's ``struct link_map``. ``parent`` is its ``l_loader``,
-    ``names`` those by which a request can mean it, the first being its ``l_libname``."""
+    """A loaded object: glibc's ``struct link_map``. ``parent`` is its ``l_loader``, ``names`` are those with
+    which a request can mean it, the first being its ``l_libname``."""
 
     elf: Elf
     path: str
@@ -56,7 +56,7 @@ class Map:
 
 @dataclass(slots=True, eq=False)
 class SearchPlan:
-    """The directories to search before the cache and the default ones, and what was found by them."""
+    """The directories to search before the cache and the default ones, and a cache of the results."""
 
     stages: tuple[Stage, ...]
     no_default: bool
@@ -64,7 +64,7 @@ class SearchPlan:
 
 
 class Search:
-    """The search of one loader, for one environment. Outcomes are remembered by plan and name."""
+    """The search of one loader with one environment. Outcomes are cached by plan and name."""
 
     def __init__(self, disk: Disk, loader: Loader, cpu: Cpu, cache: Cache, root: Root) -> None:
         self.disk = disk
@@ -86,10 +86,10 @@ class Search:
         self._library_path: tuple[str, ...] | None = None
 
     def map(self, located: LocatedElf, parent: Map | None, *, main: bool = False) -> Map:
-        """Return an object as it is loaded: its search paths expanded with its own origin.
+        """Return an object as loaded, with its search paths expanded with its own origin.
 
-        The program's origin is where the kernel found it, symbolic links resolved; a library's is the
-        directory of the path by which it was found.
+        The program's origin is its path in the kernel, with symbolic links resolved; a library's is the
+        directory of the path at which it was found.
         """
         elf = located.elf
         origin = (located.physical if main else located.path).rpartition("/")[0] or "/"
@@ -111,8 +111,9 @@ class Search:
         return Tokens(needer.origin, self.loader.lib, self.platform, secure, needer.main, trusted)
 
     def plan(self, needer: Map, main: Map, audit: bool = False) -> SearchPlan:
-        """Return what is searched for a name that ``needer`` asks for. DT_RPATH of its loaders counts unless
-        it has a RUNPATH; the program's always does; an audit module's also has the program's RUNPATH."""
+        """Return the directories to search for a name that ``needer`` requests. DT_RPATH of its loaders is
+        used unless it has a RUNPATH; the program's always is; an audit module's also has the program's
+        RUNPATH."""
         if needer.plan is None or audit:
             no_default = bool(needer.elf.flags_1 & DF_1_NODEFLIB)
             key = (tuple(self._stages(needer, main, audit)), no_default)
@@ -141,8 +142,8 @@ class Search:
             yield How.RUNPATH, needer.runpath
 
     def find(self, name: str, needer: Map, main: Map, audit: bool = False, trusted: bool = False) -> Outcome:
-        """Search for a name, or open it when it has a slash. ``trusted`` is a preload's or audit
-        module's name in a secure process: the cache does not count, nor what is not setuid itself."""
+        """Search for a name, or open it if it has a slash. ``trusted`` marks the name of a preload or audit
+        module in a secure process: the cache is not used, nor a file that is not setuid itself."""
         if "/" in name:
             return self._direct(name, needer)
         plan = self.plan(needer, main, audit)
@@ -177,7 +178,7 @@ class Search:
     def _walk(
         self, name: str, places: Sequence[str], how: How, attempts: list[Attempt], trusted: bool
     ) -> Outcome | None:
-        """Try every directory of a search path (open_path); None when the search is to go on."""
+        """Try every directory of a search path (open_path); return None if the search continues."""
         for place in places:
             branches = self._existing(place)
             if not branches:
@@ -227,7 +228,7 @@ class Search:
         return SearchResult(looked, How.CACHE, variant)
 
     def accept(self, path: str) -> LocatedElf | UnusableFile:
-        """Return what is at a path, refused as glibc refuses it (open_verify, _dl_map_object_from_fd)."""
+        """Return the file at a path, or its refusal as by glibc (open_verify, _dl_map_object_from_fd)."""
         looked = self.disk.look(path)
         if isinstance(looked, UnusableFile):
             return looked
@@ -245,8 +246,7 @@ class Search:
         return entry is not None and bool(entry.mode & stat.S_ISUID)
 
     def _existing(self, place: str) -> tuple[tuple[str, str], ...]:
-        """Return the subdirectories of a place that this CPU uses and that are there, and the place
-        itself."""
+        """Return the existing subdirectories of a place that this CPU uses, and the place itself."""
         known = self._branches.get(place)
         if known is None:
             names = set(self.disk.contents(place))
@@ -271,5 +271,5 @@ class Search:
 
 
 def read_cache(disk: Disk, loader: Loader) -> Cache:
-    """Return the cache that a loader reads, empty when there is none."""
+    """Return the cache that a loader reads, empty if there is none."""
     return parse(disk.text(loader.conf, MAX_CACHE) or b"")

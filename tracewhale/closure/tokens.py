@@ -1,4 +1,4 @@
-"""Dynamic string tokens and search paths, as glibc's loader takes them apart (ld.so(8), elf/dl-load.c)."""
+"""Dynamic string tokens and search paths, parsed as by glibc's loader (ld.so(8), elf/dl-load.c)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 TOKEN = re.compile(r"\$(?:(ORIGIN|PLATFORM|LIB)(?![A-Za-z0-9_])|\{(ORIGIN|PLATFORM|LIB)\})")
 MAX_DIRECTORIES = 512
-"""Directories taken of one search path: more is no program's, and would be a hostile file's."""
+"""The most directories of one search path; only a hostile file has more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
     """The values of the tokens in one object. An empty ``platform`` is unknown.
 
-    ``secure`` is AT_SECURE; in such a process ``$ORIGIN`` must come first, and the program's own must
-    lead into one of the ``trusted`` directories.
+    ``secure`` is AT_SECURE; in such a process ``$ORIGIN`` must come first, and the program's own must lead to
+    one of the ``trusted`` directories.
     """
 
     origin: str
@@ -29,7 +29,8 @@ class Tokens:
 
 
 def expand(text: str, tokens: Tokens) -> str:
-    """Replace every token; empty when one has no value here, so that the element is to be left out."""
+    """Replace every token; return an empty string if one has no value here, so that the element is
+    omitted."""
     if "$" not in text:
         return text
     unusable = False
@@ -60,7 +61,7 @@ def expand(text: str, tokens: Tokens) -> str:
 def directories(elements: Iterable[str], tokens: Tokens, working: str) -> tuple[str, ...]:
     """Return the directories of a search path, absolute and ending in a slash, each once and in order.
 
-    An empty element is the working directory; one that does not expand is left out.
+    An empty element is the working directory; an element that cannot be expanded is omitted.
     """
     result: dict[str, None] = {}
     for element in elements:

@@ -28,7 +28,7 @@ Definitions = list[int]
 
 
 def needs(table: bytes, order: str) -> Needs:
-    """Return every version needed, in order. IndexError when the table goes on beyond these bytes."""
+    """Return every needed version in order. Raise IndexError if the table extends beyond these bytes."""
     result: Needs = []
     head = struct.Struct(order + "HHIII")
     aux = struct.Struct(order + "IHHII")
@@ -54,7 +54,7 @@ def needs(table: bytes, order: str) -> Needs:
 
 
 def definitions(table: bytes, order: str) -> Definitions:
-    """Name offsets of every version defined, in order. IndexError as for ``needs``."""
+    """Return the name offsets of every defined version in order. Raise IndexError as ``needs`` does."""
     result: Definitions = []
     head = struct.Struct(order + "HHHHIII")
     aux = struct.Struct(order + "II")

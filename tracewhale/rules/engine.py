@@ -1,4 +1,4 @@
-"""Applies rules to what is kept so far: a pure function, to be called again until it adds nothing."""
+"""Apply rules to the kept paths: a pure function, called again until it adds nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracewhale.rules.model import Addition, Rule
 from tracewhale.rules.readers import DLOPEN_NOTES, FDO_DLOPEN, READERS, ConfiguredGlob, dlopen_note
 
 MAX_CONFIGURATION = 1 << 20
-"""Bytes of a configuration file that are read: far more than any has."""
+"""The most bytes of a configuration file that are read."""
 
 DEFAULT_DIRECTORY = re.compile(r"(/usr(/local)?)?/lib(32|64|x32)?(/[^/]+-linux-[^/]+)?")
 """The loader's default directories and their multiarch twins (ld.so(8))."""
@@ -46,7 +46,7 @@ class Object(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A place to look at for a rule, because of a path; ``read`` is for files that name more."""
+    """A place to look at for a rule, because of a path; ``read`` is for files that name more places."""
 
     rule: Rule
     because: str
@@ -61,12 +61,12 @@ def apply(
     rules: Iterable[Rule],
     without: AbstractSet[str] = frozenset(),
 ) -> tuple[Addition, ...]:
-    """Return what the rules keep beside ``kept``, sorted; physical paths, with the links that lead to them.
+    """Return the paths that rules add to ``kept``, sorted: physical paths, with the links that lead to them.
 
-    ``kept`` are physical paths with their parent directories, ``objects`` what is known of the ELF files
-    among them, by physical path; ``without`` are names of rules to leave out. Monotonic: more that is
-    kept never makes less. Raises UsageError for a name in ``without`` that no rule has, ImageContentError
-    for configuration files with absurdly many patterns.
+    ``kept`` are physical paths with their parent directories, ``objects`` the facts about the ELF files among
+    them, by physical path; ``without`` are names of rules to leave out. The result is monotonic: it never
+    shrinks when ``kept`` grows. Raise UsageError if no rule has a name in ``without``, ImageContentError for
+    configuration files with absurdly many patterns.
     """
     effort = Effort()
     chosen = _chosen(tuple(rules), without)
@@ -96,7 +96,7 @@ def _chosen(rules: tuple[Rule, ...], without: AbstractSet[str]) -> list[Rule]:
 
 
 def _libraries(kept: KeptPaths) -> list[str]:
-    """Return what ``$LIB`` stands for: the default directories, and whichever else has a library
+    """Return the directories of ``$LIB``: the default ones, and every other with a library
     (``/opt/conda/lib/libcrypto.so.3``)."""
     libraries = (*kept.matching("lib*.so"), *kept.matching("lib*.so.*"))
     defaults = {directory for directory in kept.directories if DEFAULT_DIRECTORY.fullmatch(directory)}
@@ -104,7 +104,7 @@ def _libraries(kept: KeptPaths) -> list[str]:
 
 
 def _triggers(view: View, rule: Rule, kept: KeptPaths, objects: Mapping[str, Object]) -> tuple[str, ...]:
-    """Return the kept paths that make a rule apply; none when one of ``also`` is not kept."""
+    """Return the kept paths that trigger a rule; none if one of ``also`` is not kept."""
     if not all(kept.matching(glob) for glob in rule.also):
         return ()
     because = {path for glob in rule.when for path in kept.matching(glob)}
@@ -121,7 +121,7 @@ def _triggers(view: View, rule: Rule, kept: KeptPaths, objects: Mapping[str, Obj
 def _places(
     glob: str, because: tuple[str, ...], libraries: list[str], base: str = ""
 ) -> Iterator[tuple[str, GlobBase]]:
-    """Yield where a rule's glob points. Only a relative one depends on which path triggered the rule."""
+    """Yield the places of a rule's glob. Only a relative glob depends on the path that triggered the rule."""
     if glob.startswith("$LIB/"):
         for directory in libraries:
             yield because[0], GlobBase(directory, glob.removeprefix("$LIB/"))
@@ -139,7 +139,7 @@ def _possible(
     libraries: list[str],
     effort: Effort,
 ) -> list[Rule]:
-    """Return the rules without those that the image itself rules out by ``unless``."""
+    """Return the rules that the image does not exclude with ``unless``."""
     places = {
         rule.name: [p for glob in rule.unless for _, p in _places(glob, triggers[rule.name], libraries)]
         for rule in rules
@@ -163,7 +163,8 @@ def _notes(rules: list[Rule], objects: Mapping[str, Object], libraries: list[str
 def _carry_out(
     view: View, requests: Iterable[_Request], libraries: list[str], effort: Effort
 ) -> set[Addition]:
-    """Look at every place, read what is to be read, and look at what that names, until it ends."""
+    """Look at every place, read the files to read, and look at the places that they name, until there are no
+    more."""
     additions: set[Addition] = set()
     first: dict[tuple[str, str], str] = {}
     read: set[tuple[str, str]] = set()
@@ -192,7 +193,7 @@ def _is_file(view: View, path: str) -> bool:
 
 
 def _read(view: View, files: Mapping[tuple[str, str], Rule], libraries: list[str]) -> Iterator[_Request]:
-    """Yield what configuration files name, each read once for each rule, all in one exchange."""
+    """Yield the globs in configuration files, each read once for each rule, all in one exchange."""
     if not files:
         return
     contents = view.tree.read([(path, 0, MAX_CONFIGURATION) for _, path in files])

@@ -1,4 +1,4 @@
-"""Globs: over the paths kept so far, and over a tree of which only directory listings can be had."""
+"""Globs over the kept paths, and over a tree that offers only directory listings."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ def _part(component: str) -> Part:
 
 
 class KeptPaths:
-    """The paths kept so far, ready to be asked for what matches a glob.
+    """The paths kept so far, indexed for globs.
 
-    Most globs end in a literal name or in one that begins with a literal: those are looked up, so that
-    many rules over many paths stay cheap.
+    Most globs end in a literal name or in one that begins with a literal: those are looked up, so that many
+    rules over many paths stay cheap.
     """
 
     def __init__(self, paths: Iterable[str]) -> None:
         by_name: dict[str, list[str]] = defaultdict(list)
         self.directories: set[str] = set()
-        """The directories that have something kept in them."""
+        """The directories that contain kept paths."""
         for path in sorted(paths):
             directory, _, name = path.rpartition("/")
             by_name[name].append(path)
@@ -83,7 +83,8 @@ class GlobBase:
 
 @dataclass(frozen=True, slots=True)
 class _Front:
-    """How far a glob got: the physical directory reached, the parts left, the symbolic links passed."""
+    """The progress of a glob: the physical directory reached, the remaining parts, the symbolic links
+    passed."""
 
     here: str
     rest: tuple[Part, ...]
@@ -91,11 +92,11 @@ class _Front:
 
 
 def expand(view: View, places: Iterable[GlobBase], effort: Effort) -> dict[GlobBase, tuple[str, ...]]:
-    """Return the physical paths that each place stands for, sorted, with the symbolic links on the way.
+    """Return the physical paths that match at each place, sorted, with the symbolic links on the way.
 
     All places advance together, one directory level at a time, so that the listings of a level are one
-    exchange. A link at the end is kept with where it leads; wildcards do not go through links. Raises
-    ImageContentError where that takes more than ``effort`` allows.
+    exchange. A link at the end is kept with its target; wildcards do not pass through links. Raise
+    ImageContentError if this takes more than ``effort`` allows.
     """
     found: dict[GlobBase, set[str]] = {place: set() for place in places}
     fronts = {place: {_Front(place.base, _parts(place.glob))} for place in found}
@@ -125,7 +126,7 @@ def _literal(target: str) -> tuple[Part, ...]:
 def _advance(
     view: View, front: _Front, effort: Effort, *, directory: bool
 ) -> Iterator[_Front | tuple[str, ...]]:
-    """Yield one component further: where the glob goes on, or paths that it stands for."""
+    """Yield the next state of a glob after one component: further fronts, or matching paths."""
     here, links = front.here, front.links
     effort.spend(1 + len(front.rest) + len(links))
     listing = view.listing(here)
@@ -171,11 +172,11 @@ def _advance(
 
 
 def escape(name: str) -> str:
-    """Return a name that a configuration file gives, as a glob that matches only itself."""
+    """Return a name from a configuration file as a glob that matches only itself."""
     return MAGIC.sub(lambda found: f"[{found[0]}]", name)
 
 
 def problem(glob: str) -> str:
-    """Return why a glob has no meaning; nothing when it has one."""
+    """Return the reason why a glob is not valid, or an empty string."""
     wrong = next(filter(None, map(reversed_range, glob.split("/"))), "")
     return f"not a glob: the range {wrong} is empty" if wrong else ""

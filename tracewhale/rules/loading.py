@@ -1,4 +1,4 @@
-"""Reads rules from TOML files: those of the package and the user's."""
+"""Read rules from TOML files: the package's and the user's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXTS = ("name", "source", "reader")
 NAME = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)*")
 PLACE = re.compile(r"(/|\./|(\.\./)+|\$LIB/).*", re.DOTALL)
 FILE_LIMIT = 16 << 20
-"""Characters of a rule file: thousands of times what ours have."""
+"""The most characters of a rule file."""
 
 HINT = "See docs/rules.md for the form of a rule file."
 
@@ -27,7 +27,7 @@ HINT = "See docs/rules.md for the form of a rule file."
 def load(files: Iterable[str | Path] = ()) -> tuple[Rule, ...]:
     """Return the rules of the package, then those of the user's files, in order.
 
-    Raises UsageError, which names the file and the key, for a file that is not of the form.
+    Raise UsageError, naming the file and the key, if a file does not have the form of rules.
     """
     texts = [
         (f"tracewhale/rules/{file.name}", file.read_text("utf-8"))
@@ -100,7 +100,7 @@ def _rule(origin: str, number: int, table: dict[str, object]) -> Rule:
 
 
 def _complaints(rule: Rule) -> Iterable[tuple[str, str]]:
-    """Yield what makes a rule meaningless, each as the key and the reason."""
+    """Yield the faults of a rule, each as the key and the reason."""
     if not NAME.fullmatch(rule.name):
         yield "name", "must be small letters and digits, with single dots or dashes between them"
     if not rule.source:

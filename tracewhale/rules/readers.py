@@ -1,7 +1,7 @@
 """Readers of configuration files: pure functions from a file's text to globs, by the name rules use.
 
-A reader never fails: what it does not understand names nothing. Names from a file are escaped, so that
-they are no globs; ``read`` tells that the named file is itself such a configuration (an include).
+A reader never fails: text that it does not understand names nothing. Names from a file are escaped, so that
+they are no globs; ``read`` says that the named file is itself such a configuration (an include).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Reader = Callable[[str], Iterator[ConfiguredGlob]]
 
 
 def _lines(text: str, comments: str = "#") -> Iterator[str]:
-    """Yield lines with something on them, without comments that take a whole line."""
+    """Yield lines that are not blank, without comments that take a whole line."""
     for line in text.splitlines():
         line = line.strip()
         if line and line[0] not in comments:
@@ -47,7 +47,7 @@ def _library(name: str, *places: str) -> Iterator[ConfiguredGlob]:
 
 
 def nsswitch(text: str) -> Iterator[ConfiguredGlob]:
-    """Yield ``libnss_SERVICE.so.2`` of every service (nsswitch.conf(5)); files and dns are libc's own."""
+    """Yield ``libnss_SERVICE.so.2`` of every service (nsswitch.conf(5)); files and dns are part of libc."""
     for line in _lines(text):
         services = re.sub(r"\[[^\]]*\]", " ", line.split("#")[0].partition(":")[2])
         for service in services.split():
@@ -103,8 +103,8 @@ def openssl(text: str) -> Iterator[ConfiguredGlob]:
 
 
 def krb5(text: str) -> Iterator[ConfiguredGlob]:
-    """Yield included files and plugin modules (krb5.conf(5)): ``include``, ``includedir``, ``module
-    = N:P``."""
+    """Yield included files and plugin modules (krb5.conf(5)): ``include``, ``includedir``, ``module =
+    N:P``."""
     for line in _lines(text, "#;"):
         words = line.split()
         if words[0] == "include" and len(words) == 2:
@@ -150,7 +150,7 @@ def library_path(text: str) -> Iterator[ConfiguredGlob]:
 
 
 def library_list(text: str) -> Iterator[ConfiguredGlob]:
-    """Yield a library on each line (cl_khr_icd: by name or absolute path)."""
+    """Yield the library on each line (cl_khr_icd: by name or absolute path)."""
     for line in _lines(text):
         yield from _library(line)
 
@@ -173,7 +173,7 @@ def ld_so_conf(text: str) -> Iterator[ConfiguredGlob]:
 
 
 def passwd(text: str) -> Iterator[ConfiguredGlob]:
-    """Yield home directories (passwd(5)) of root and of ordinary users (UID 1000 to 60000), as such."""
+    """Yield the home directories (passwd(5)) of root and of ordinary users (UID 1000 to 60000)."""
     for line in _lines(text):
         fields = line.split(":")
         if len(fields) >= 7 and fields[2].isascii() and fields[2].isdigit() and fields[5].startswith("/"):
@@ -200,16 +200,16 @@ READERS: Mapping[str, Reader] = MappingProxyType(
 """The readers that a rule may name for its ``read`` files."""
 
 DLOPEN_NOTES = "note.dlopen"
-"""The one reader that takes notes of kept ELF objects in place of files."""
+"""The one reader whose input are notes of kept ELF objects instead of files."""
 
 FDO_DLOPEN = ("FDO", 0x407C0C0A)
 
 
 def dlopen_note(description: bytes) -> Iterator[ConfiguredGlob]:
-    """Yield sonames of ``.note.dlopen`` (uapi-group.org, "ELF Note for dlopen() Dependencies").
+    """Yield sonames in ``.note.dlopen`` (uapi-group.org, "ELF Note for dlopen() Dependencies").
 
     The description is a JSON array of ``{"soname": [...], "priority": ...}``, NUL-terminated. Libraries that
-    are only ``suggested`` are not kept: the program is whole without.
+    are only ``suggested`` are not kept, because the program works without them.
     """
     try:
         features = json.loads(description.rstrip(b"\0"))

@@ -13,7 +13,7 @@ HEAD = 4096
 MAX_DYNAMIC = 1 << 20
 MAX_STRINGS = 32 << 20
 BATCH = 32
-"""Objects read at once; bounds the memory of the string tables held."""
+"""Objects read at once; this limits the memory of their string tables."""
 
 PT_LOAD, PT_DYNAMIC = 1, 2
 DT_STRTAB, DT_STRSZ = 5, 10
@@ -23,7 +23,8 @@ _known: WeakKeyDictionary[View, dict[str, frozenset[str]]] = WeakKeyDictionary()
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where a file's dynamic section is, and what maps addresses to offsets: (address, offset, size)."""
+    """The offset of a file's dynamic section, and the mappings of addresses to offsets: (address, offset,
+    size)."""
 
     order: str
     wide: bool
@@ -34,7 +35,7 @@ class _Layout:
 def symbol_names(view: View, objects: Iterable[str], symbols: frozenset[str]) -> Mapping[str, frozenset[str]]:
     """Return, by physical path, the ``symbols`` that an object's dynamic string table holds.
 
-    A table of a linker that merges tails holds ``exit`` within ``pthread_exit``, so that a longer name of the
+    If a linker merges tails, its table has ``exit`` only within ``pthread_exit``, so a longer name with the
     same end counts as well: rarely too much, never too little. A file that is not ELF names nothing.
     """
     known = _known.setdefault(view, {})
@@ -48,7 +49,7 @@ def symbol_names(view: View, objects: Iterable[str], symbols: frozenset[str]) ->
 
 
 def _string_tables(view: View, paths: list[str]) -> list[bytes]:
-    """Return the dynamic string table of each file, empty where it has none: three exchanges for all."""
+    """Return the dynamic string table of each file, empty without one, in three exchanges for all."""
     heads = view.tree.read([(path, 0, HEAD) for path in paths])
     layouts = {
         path: layout for path, head in zip(paths, heads, strict=True) if (layout := _layout(head or b""))
@@ -65,7 +66,7 @@ def _string_tables(view: View, paths: list[str]) -> list[bytes]:
 
 
 def _layout(head: bytes) -> _Layout | None:
-    """Return program headers (elf(5)) that lie in the first page, where every linker puts them."""
+    """Return program headers (elf(5)) if they are in the first page, where every linker puts them."""
     if head[:4] != b"\x7fELF" or len(head) < 64 or head[4] not in (1, 2) or head[5] not in (1, 2):
         return None
     wide, order = head[4] == 2, "<" if head[5] == 1 else ">"
@@ -88,7 +89,7 @@ def _layout(head: bytes) -> _Layout | None:
 
 
 def _strings(layout: _Layout, section: bytes) -> tuple[int, int] | None:
-    """Return offset and size in the file of DT_STRTAB."""
+    """Return the offset and size of DT_STRTAB in the file."""
     entry = struct.Struct(layout.order + ("QQ" if layout.wide else "II"))
     tags = dict(entry.iter_unpack(section[: len(section) - len(section) % entry.size]))
     address, size = tags.get(DT_STRTAB, 0), min(tags.get(DT_STRSZ, 0), MAX_STRINGS)
