@@ -24,7 +24,7 @@ LAYERS = {
     "tracing": "errors",
     "driving": "errors tracing",
     "probe": "errors",
-    "closure": "errors patterns rootfs",
+    "closure": "errors patterns printable rootfs",
     "languages": "errors rootfs",
     "rules": "errors patterns rootfs",
     "packages": "errors rootfs",

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 
 def printable(text: str) -> str:
-    """Return text that any terminal can show: what is not printable or not UTF-8 is escaped."""
+    r"""Return text that any terminal can show: characters that are not printable are escaped.
+
+    A byte that is not UTF-8 (a surrogate of ``os.fsdecode``) becomes ``\xNN``.
+    """
     if text.isprintable():
         return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text
-    )
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape", "surrogatepass").decode()

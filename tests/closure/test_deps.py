@@ -15,7 +15,7 @@ from tests.closure.elfs import AUXILIARY, NEEDED, RUNPATH, SONAME, ElfTree, elf,
 from tracewhale.cli.deps import command
 from tracewhale.closure import Closure, Edge, EdgeKind, How, Resolver
 from tracewhale.closure.deps import Listing, Row, dependencies
-from tracewhale.closure.render import printable, render_flat, render_tree
+from tracewhale.closure.render import render_flat, render_tree
 from tracewhale.errors import TargetNotFound
 from tracewhale.report.json import schema
 from tracewhale.rootfs.tree import Tree, View
@@ -120,12 +120,6 @@ def test_what_is_deep_is_no_trouble() -> None:
     found = dependencies(Resolver(View(ElfTree(files))), "/lib64/l0.so")
     assert found.rows[-1].depth == depth
     assert render_tree([found]).count("\n") == depth + 1
-
-
-def test_nothing_printed_moves_the_cursor() -> None:
-    assert printable("a\x1b[2Jb\n\u202ec\udcff") == "a\\x1b[2Jb\\x0a\\u202ec\\xff"
-    edge = Row(1, Edge("x", "\x1b[31m", "\x1b[31m", EdgeKind.NEEDED, How.DEFAULT))
-    assert "\x1b" not in render_tree([Listing("x", "x", (edge,), Closure({}, ()))])
 
 
 def run(*arguments: str, files: Mapping[str, bytes] = FILES) -> Result:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tracewhale.closure.deps import Listing, Row, paths
 from tracewhale.closure.model import Attempt, Edge, EdgeKind, How, Miss
+from tracewhale.printable import printable
 
 FORMAT_VERSION = 1
 """The version of the JSON form, which increases when a field changes its meaning or is removed."""
@@ -38,20 +38,6 @@ def render_flat(listings: Iterable[Listing]) -> str:
 def to_json(listings: Iterable[Listing]) -> dict[str, Any]:
     """Return the listings as plain values: edges and misses rather than a tree, which may be deep."""
     return {"version": FORMAT_VERSION, "files": [_file(listing) for listing in listings]}
-
-
-def printable(text: str) -> str:
-    """Return text without control characters and lone surrogates, which a hostile name may have."""
-    return re.sub(
-        "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]",
-        lambda match: _escape(ord(match[0])),
-        text,
-    )
-
-
-def _escape(code: int) -> str:
-    byte = code - 0xDC00 if 0xDC80 <= code <= 0xDCFF else code
-    return f"\\x{byte:02x}" if byte <= 0xFF else f"\\u{byte:04x}"
 
 
 def _lines(listing: Listing, colour: bool) -> Iterator[str]:
