@@ -1,4 +1,4 @@
-"""The command's entry: ``tracewhale``, and ``python -m tracewhale``."""
+"""The entry point of the command: ``tracewhale``, and ``python -m tracewhale``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 
 def start() -> None:
-    """Run the command line. A signal while its modules load just ends it: there is nothing to clean up."""
+    """Run the command line. A signal during its imports ends it at once: there is nothing to clean up."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _leave)

@@ -1,4 +1,4 @@
-"""Every error, with its exit code, what happened, why, and what to do next.
+"""Every error, with its exit code, the reason, and a hint on what to do next.
 
 The library raises these; only the command line turns them into text and an exit code.
 """
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit status of the command line, one for each class of error (docs/exit-codes.md)."""
+    """The exit status of the command line, one for each class of error (docs/exit-codes.md)."""
 
     OK = 0
     MISSING = 1
@@ -40,7 +40,7 @@ class ExitCode(IntEnum):
 
 
 class TraceWhaleError(Exception):
-    """The root of the tree: one sentence that says what happened and why, one of what to do next."""
+    """The root of the tree: a sentence that says what happened and why, and a hint on what to do next."""
 
     exit_code: ExitCode = ExitCode.INTERNAL
 
@@ -51,31 +51,31 @@ class TraceWhaleError(Exception):
 
 
 class UsageError(TraceWhaleError):
-    """The request itself makes no sense: an option's value, a combination."""
+    """The request itself is not valid: an option's value, a combination."""
 
     exit_code = ExitCode.USAGE
 
 
 class EngineError(TraceWhaleError):
-    """No container engine answers, or it failed at something it should be able to do."""
+    """No container engine answers, or it failed at a task that it should be able to do."""
 
     exit_code = ExitCode.ENGINE
 
 
 class TargetNotFound(TraceWhaleError):
-    """No image, container, archive or directory of that name."""
+    """There is no image, container, archive or directory of that name."""
 
     exit_code = ExitCode.TARGET
 
 
 class PlatformMismatch(TraceWhaleError):
-    """The image is for another architecture or operating system than the engine runs."""
+    """The image is for another architecture or operating system than the engine's."""
 
     exit_code = ExitCode.PLATFORM
 
 
 class EmptyImage(TraceWhaleError):
-    """The image has no files, or neither a command of its own nor one given."""
+    """The image has no files, or it has no command and none was given."""
 
     exit_code = ExitCode.EMPTY_IMAGE
 
@@ -97,7 +97,7 @@ class CommandKilled(RunFailed):
 
 
 class CommandFailed(RunFailed):
-    """The traced command ended with another status than it should."""
+    """The traced command ended with an unexpected status."""
 
     exit_code = ExitCode.COMMAND_FAILED
 
@@ -121,7 +121,7 @@ class InvalidTag(TraceWhaleError):
 
 
 class TraceFileError(TraceWhaleError):
-    """A trace file is truncated, damaged, or of a version this program does not know."""
+    """A trace file is truncated, damaged, or of an unknown version."""
 
     exit_code = ExitCode.TRACE_FILE
 
@@ -151,7 +151,7 @@ class ImageContentError(TraceWhaleError):
 
 
 class Untrusted(TraceWhaleError):
-    """A trace file asks for what reaches this machine, and nobody has allowed it."""
+    """A trace file requests access to this machine that nobody has allowed."""
 
     exit_code = ExitCode.UNTRUSTED
 

@@ -1,7 +1,8 @@
-"""Globs as regular expressions that no name and no glob can slow down, for those that an image gives.
+"""Turn globs from an image into regular expressions that no name and no glob can slow down.
 
-A ``*`` is an atomic group that ends with the first occurrence of what follows it. Another occurrence never
-helps (the rest has the most left to match in), so nothing is tried twice, and the time is linear in the name.
+A ``*`` is an atomic group that ends with the first occurrence of the text after it. A later occurrence never
+helps (after the first there is the most text left to match), so nothing is tried twice, and the time is
+linear in the name.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ PATH_MAX = 4096
 """Bytes of the longest path, with its NUL (limits.h)."""
 ANYTHING = "**"
 EFFORT = 100_000_000
-"""Characters of expressions that are held against names, all in all, before it is too much."""
+"""The most characters of expressions that are compared with names."""
 
 _ONE = "[^/]"
 _NOTHING = "(?!)"
 
 
 class Effort:
-    """How much may be compared for what an image's files ask for; more raises ImageContentError."""
+    """A budget for the comparisons that an image's files cause; exceeding it raises ImageContentError."""
 
     def __init__(self, left: int = EFFORT) -> None:
         self._left = left
 
     def spend(self, amount: int) -> None:
-        """Count characters that are to be compared."""
+        """Count characters of comparisons."""
         self._left -= amount
         if self._left < 0:
             raise ImageContentError(
@@ -41,16 +42,17 @@ class Effort:
 
 @lru_cache(maxsize=4096)
 def name_pattern(component: str) -> re.Pattern[str]:
-    """Return a whole name's expression, as fnmatch(3) means it with FNM_PATHNAME and FNM_NOESCAPE.
+    """Return the expression for a whole name, with the meaning of fnmatch(3) with FNM_PATHNAME and
+    FNM_NOESCAPE.
 
-    A component that is longer than PATH_MAX matches nothing.
+    A component longer than PATH_MAX matches nothing.
     """
     return re.compile(_translate(component) if len(component) < PATH_MAX else _NOTHING, re.DOTALL)
 
 
 @lru_cache(maxsize=4096)
 def path_pattern(glob: str) -> re.Pattern[str]:
-    """Return a whole physical path's expression: ``**`` is any number of components, also none."""
+    """Return the expression for a whole physical path: ``**`` is any number of components, even none."""
     if len(glob) >= PATH_MAX:
         return re.compile(_NOTHING)
     runs: list[list[str]] = [[]]

@@ -122,6 +122,11 @@ def test_what_is_deep_is_no_trouble() -> None:
     assert render_tree([found]).count("\n") == depth + 1
 
 
+def test_nothing_printed_moves_the_cursor() -> None:
+    edge = Row(1, Edge("x", "\x1b[31m", "\x1b[31m", EdgeKind.NEEDED, How.DEFAULT))
+    assert "\x1b" not in render_tree([Listing("x", "x", (edge,), Closure({}, ()))])
+
+
 def run(*arguments: str, files: Mapping[str, bytes] = FILES) -> Result:
     @contextmanager
     def opener(name: str) -> Iterator[Tree]:

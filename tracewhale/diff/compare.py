@@ -1,4 +1,4 @@
-"""Two snapshots compared, and the difference as text and as JSON values."""
+"""Compare two snapshots, and return the difference as text and as JSON values."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tracewhale.printable import printable
 Digests = Callable[[Iterable[str]], Mapping[str, str]]
 
 SHOWN = 40
-"""Lines of one kind of change that the text shows."""
+"""The most lines of one kind of change in the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that is in only one of the two, or otherwise in the second: ``what`` says in what."""
+    """A thing that only one of the two has, or that differs; ``what`` says how."""
 
     kind: str
     name: str
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All that differs, in the order of kind and name; empty changes for two that are alike."""
+    """All differences, in the order of kind and name; without changes the two are alike."""
 
     names: tuple[str, str]
     sizes: tuple[int, int]
@@ -41,7 +41,7 @@ class Difference:
 
 
 def compare(first: Snapshot, second: Snapshot, contents: tuple[Digests, Digests] | None = None) -> Difference:
-    """Return what differs. ``contents`` hash regular files of each side, where both have contents."""
+    """Return the differences. ``contents`` hash regular files of each side, if both have contents."""
     same_size = [
         p
         for p, f in first.files.items()
@@ -112,7 +112,7 @@ def _shown(facts: FileFacts | None) -> str:
 
 
 def render(difference: Difference) -> str:
-    """Return the difference as text: a line a change, first what is small, then the files."""
+    """Return the difference as text, a line for each change: first the short lists, then the files."""
     lines = [
         f"- {printable(difference.names[0])}: {difference.counts[0]} paths, {difference.sizes[0]} bytes",
         f"+ {printable(difference.names[1])}: {difference.counts[1]} paths, {difference.sizes[1]} bytes",
@@ -139,7 +139,7 @@ def _line(change: Change) -> str:
 
 
 def to_json(difference: Difference) -> dict[str, Any]:
-    """Return the object that ``diff --json`` prints."""
+    """Return the output of ``diff --json``."""
     sides = zip(difference.names, difference.counts, difference.sizes, strict=True)
     return {
         "schema": 1,

@@ -19,13 +19,13 @@ SHOWN_CONFIG = ("Entrypoint", "Cmd", "Env", "User", "WorkingDir", "ExposedPorts"
 CAPABILITY = "security.capability"
 
 LABEL_LIMIT = 1000
-"""Characters of a label that is compared: longer ones tell how an image was made."""
+"""The most characters of a label that is compared; longer ones record how an image was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """The facts of a path that are compared. ``size`` is of a regular file; ``digest`` is empty where none is
-    known, and ``capability`` is the value of security.capability in hexadecimal (capabilities(7))."""
+    """The facts of a path that are compared. ``size`` is that of a regular file; ``digest`` is empty if it is
+    unknown, and ``capability`` is the value of security.capability in hexadecimal (capabilities(7))."""
 
     kind: str
     mode: int = 0
@@ -54,8 +54,8 @@ class Snapshot:
 
 
 def of_view(name: str, view: View, config: Mapping[str, Any]) -> Snapshot:
-    """Return an image: every path of it, with its packages and configuration; contents are hashed when
-    compared."""
+    """Return the snapshot of an image: every path, with its packages and configuration; contents are hashed
+    when they are compared."""
     entries = dict(walk(view))
     inventory = Databases(view).find(entries, licences=False)[0]
     packages: dict[str, tuple[str, ...]] = {}
@@ -79,7 +79,8 @@ def _facts(entry: Entry) -> FileFacts:
 
 
 def digests(view: View, paths: Iterable[str]) -> dict[str, str]:
-    """Return the SHA-256 of some regular files, and behind a space the file capability of one that has it."""
+    """Return the SHA-256 of some regular files, followed by a space and the file capability of one that has
+    it."""
     wanted = list(paths)
     found: dict[str, str] = {}
     for path, item in zip(wanted, view.tree.pack(wanted), strict=True):
@@ -92,8 +93,8 @@ def digests(view: View, paths: Iterable[str]) -> dict[str, str]:
 
 
 def of_lock(name: str, value: Any) -> Snapshot:
-    """Return a lock file: the paths, sizes and digests of its targets. Raises UsageError for
-    anything else."""
+    """Return the snapshot of a lock file: the paths, sizes and digests of its targets. Raise UsageError for
+    another file."""
     try:
         targets = value["targets"]
         files = {
@@ -114,7 +115,7 @@ def of_lock(name: str, value: Any) -> Snapshot:
 
 
 def of_trace(trace: Trace) -> Snapshot:
-    """Return a trace: the paths that were there, with how they were asked for; those that were not as
+    """Return the snapshot of a trace: the requested paths that existed, with their accesses; the others as
     ``absent``."""
     asked: dict[str, dict[str, None]] = {}
     there: dict[str, bool] = {}
@@ -132,7 +133,7 @@ def of_trace(trace: Trace) -> Snapshot:
 
 
 def of_report(name: str, value: Any) -> Snapshot:
-    """Return a plan, as a report in JSON has it. Raises UsageError for anything else."""
+    """Return the snapshot of a plan, given as a report in JSON. Raise UsageError for another file."""
     try:
         files = {
             f["path"]: FileFacts(
@@ -153,7 +154,7 @@ def of_report(name: str, value: Any) -> Snapshot:
 
 
 def special(facts: FileFacts) -> str:
-    """Return the rights that a file gives: set-user-ID, set-group-ID, file capabilities; empty for none."""
+    """Return the rights that a file lends: set-user-ID, set-group-ID, file capabilities; empty for none."""
     bits = [name for bit, name in ((stat.S_ISUID, "setuid"), (stat.S_ISGID, "setgid")) if facts.mode & bit]
     bits += [f"capability {facts.capability}"] if facts.capability else []
     return " ".join(bits) if facts.kind == Kind.FILE.value else ""

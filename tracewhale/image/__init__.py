@@ -1,4 +1,4 @@
-"""The new image: its configuration, its one deterministic layer, and the forms in which it is handed over."""
+"""The new image: its configuration, its deterministic layers, and its output formats."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image ready to be handed over: its configuration's bytes, and its layers with their open tars.
+    """A complete image: the bytes of its configuration, and its layers with their open tars.
 
-    ``annotations`` are for its manifest, where the form in which it is handed over has one.
+    ``annotations`` are for its manifest, if the output format has one.
     """
 
     config: bytes
@@ -36,11 +36,11 @@ class Image:
 
     @property
     def digest(self) -> str:
-        """The image's identity, as Docker has it: the digest of its configuration."""
+        """The image's identity, as in Docker: the digest of its configuration."""
         return digest(self.config)
 
     def configured(self, overrides: Overrides) -> Image:
-        """Return the same layers under a configuration of which some is said otherwise."""
+        """Return the same layers with another configuration."""
         config = json.loads(self.config)
         return replace(self, config=overridden(config, overrides))
 
@@ -60,10 +60,11 @@ def write_layers(
     environ: Mapping[str, str] = os.environ,
     annotations: Mapping[str, str] = {},
 ) -> Iterator[Image]:
-    """Make an image of layers, each of packed entries in `layer_order`, and an original's configuration.
+    """Make an image of layers, each given as packed entries in `layer_order`, and an original's
+    configuration.
 
-    Its layers are spooled to files without names that are gone after the ``with`` statement. Of the
-    environment SOURCE_DATE_EPOCH counts. Raises NoSpace, ImageContentError, UsageError.
+    Its layers are spooled to files without names, which are gone after the ``with`` statement. The only
+    variable used is SOURCE_DATE_EPOCH. Raise NoSpace, ImageContentError, UsageError.
     """
     created = created_time(original, environ)
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""The forms in which an image leaves: Docker archive and OCI layout, deterministic and streamed.
+"""The output formats of an image: Docker archive and OCI layout, deterministic and streamed.
 
-Formats: Docker's image spec v1.2, "Combined Image JSON + Filesystem Changeset Format" (what ``docker load``
-reads), and the OCI image-spec: image-layout.md, manifest.md, image-index.md.
+Formats: Docker's image spec v1.2, "Combined Image JSON + Filesystem Changeset Format" (the input of ``docker
+load``), and the OCI image-spec: image-layout.md, manifest.md, image-index.md.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _File:
 
 
 def docker_archive(image: Image, names: Sequence[str] = ()) -> Iterator[bytes]:
-    """Yield what ``docker load`` reads, in chunks. ``names`` are whole references (``repository:tag``)."""
+    """Yield the input of ``docker load`` in chunks. ``names`` are whole references (``repository:tag``)."""
     layers = [(f"{_hex(layer.diff_id)}.tar", layer, file) for layer, file in image.layers]
     config = f"{_hex(image.digest)}.json"
     manifest = canonical(
@@ -67,10 +67,10 @@ def oci_archive(image: Image, tag: str = "", annotations: Mapping[str, str] = {}
 def write_oci_layout(
     image: Image, directory: str, tag: str = "", annotations: Mapping[str, str] = {}
 ) -> None:
-    """Write an OCI layout, or add the image to one that is there: its tag then means the new image.
+    """Write an OCI layout, or add the image to an existing one, in which its tag then means the new image.
 
-    The index is replaced last and at once. Raises UsageError when the directory holds something else,
-    ImageContentError when its index is malformed, NoSpace.
+    The index is replaced last and atomically. Raise UsageError if the directory has other contents,
+    ImageContentError if its index is malformed, NoSpace.
     """
     descriptor, blobs = _oci(image, tag, annotations)
     with full_disk(directory):
@@ -83,9 +83,10 @@ def write_oci_layout(
 
 
 def write_archive(chunks: Iterator[bytes], path: str) -> None:
-    """Write an archive's chunks to a file, there only when it is whole, or into a pipe, device or link.
+    """Write an archive's chunks to a file, which appears only when it is complete, or into a pipe, device or
+    link.
 
-    /dev/stdout is a link, which must not be replaced. Raises NoSpace, UsageError.
+    /dev/stdout is a link, which must not be replaced. Raise NoSpace, UsageError.
     """
     directory, name = os.path.split(path)
     special = os.path.islink(path) or (os.path.exists(path) and not os.path.isfile(path))
@@ -137,7 +138,7 @@ def _reference(descriptor: Mapping[str, Any]) -> str:
 
 
 def _prepare(directory: str) -> list[dict[str, Any]]:
-    """Make the directory a layout if it is not one; the manifests that its index has."""
+    """Make the directory a layout if it is not one, and return the manifests in its index."""
     with _writable(directory):
         os.makedirs(directory, exist_ok=True)
         names = os.listdir(directory)
@@ -157,7 +158,7 @@ def _prepare(directory: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def _writable(place: str) -> Iterator[None]:
-    """Turn what forbids writing, but for a full disk, into UsageError."""
+    """Turn errors of writing, except for a full disk, into UsageError."""
     try:
         yield
     except OSError as error:
@@ -167,7 +168,7 @@ def _writable(place: str) -> Iterator[None]:
 
 
 def _replace(directory: str, file: _File) -> None:
-    """Write one file beside its place and move it there."""
+    """Write a file beside its place and move it there."""
     place = os.path.join(directory, file.path)
     with full_disk(directory), _writable(place):
         # With the mode that the umask leaves, as any new file: tempfile's own are this user's alone.

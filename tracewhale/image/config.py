@@ -1,6 +1,6 @@
 """The image configuration (OCI image-spec, config.md; Docker's "image JSON" is the same with more members).
 
-Members other than rootfs, history and created are copied unchanged, known to us or not.
+Members other than rootfs, history and created are copied unchanged, even unknown ones.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ _INSPECTED = {
     "Config": "config",
     "Created": "created",
 }
-"""Members of the Docker API's ImageInspect and what the image's own configuration calls them."""
+"""Members of the Docker API's ImageInspect, and their names in the image's own configuration."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """The differences between the new image's configuration and the original's; None is "as it was".
+    """The differences between the new image's configuration and the original's; None means no difference.
 
     ``env`` and ``labels`` add to the original's or replace those of the same name. ``expose`` adds
-    ``PORT[/PROTOCOL]``. A new entrypoint without a new command drops the original's command, which were
+    ``PORT[/PROTOCOL]``. A new entrypoint without a new command drops the original's command, which contained
     its arguments (Dockerfile reference, "ENTRYPOINT").
     """
 
@@ -56,8 +56,8 @@ AS_IT_WAS = Overrides()
 def from_inspect(inspected: Mapping[str, Any]) -> dict[str, Any]:
     """Return an image configuration from the Docker API's ImageInspect (``docker image inspect``).
 
-    Empty members are left out, as the engine does when it writes a configuration. Raises ImageContentError
-    for what an engine stores and no process can be given: NUL.
+    Empty members are left out, as in a configuration that the engine writes. Raise ImageContentError for a
+    NUL, which an engine stores and which no process can be given.
     """
     config = {name: inspected[member] for member, name in _INSPECTED.items() if inspected.get(member)}
     config["rootfs"] = {"type": "layers", "diff_ids": (inspected.get("RootFS") or {}).get("Layers") or []}
@@ -75,7 +75,7 @@ def new_config(
 ) -> bytes:
     """Return the configuration of an image made from another, as the bytes whose SHA-256 is its identity.
 
-    ``created`` is an RFC 3339 time, or None to have none. The history has one line a layer.
+    ``created`` is an RFC 3339 time, or None to have none. The history has one line for each layer.
     """
     history: dict[str, str] = {"created_by": created_by}
     if created is not None:
@@ -90,14 +90,14 @@ def new_config(
 
 
 def overridden(config: Mapping[str, Any], overrides: Overrides) -> bytes:
-    """Return a configuration of which some is said otherwise."""
+    """Return a configuration with the overrides applied."""
     return canonical({**config, "config": _overridden(config.get("config") or {}, overrides)})
 
 
 def created_time(original: Mapping[str, Any], environ: Mapping[str, str]) -> str | None:
-    """Return when the new image says that it was made: SOURCE_DATE_EPOCH, else the original's own time.
+    """Return the new image's time of creation: SOURCE_DATE_EPOCH, else the original's own time.
 
-    Raises UsageError.
+    Raise UsageError.
     """
     epoch = source_date_epoch(environ)
     if epoch is None:
@@ -106,9 +106,9 @@ def created_time(original: Mapping[str, Any], environ: Mapping[str, str]) -> str
 
 
 def source_date_epoch(environ: Mapping[str, str]) -> int | None:
-    """Return the time that everything made here is to have, in seconds, or None if nobody says one.
+    """Return the time of every file and image made here, in seconds, or None if it is not set.
 
-    Source: https://reproducible-builds.org/specs/source-date-epoch/. Raises UsageError.
+    Source: https://reproducible-builds.org/specs/source-date-epoch/. Raise UsageError.
     """
     text = environ.get("SOURCE_DATE_EPOCH", "")
     if not text:
@@ -125,12 +125,12 @@ def source_date_epoch(environ: Mapping[str, str]) -> int | None:
 
 
 def canonical(value: object) -> bytes:
-    """Return JSON with one form only: sorted names, no white space, UTF-8."""
+    """Return JSON in its canonical form: sorted names, no white space, UTF-8."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def digest(data: bytes) -> str:
-    """Return a digest as images write it: ``sha256:HEX``."""
+    """Return a digest in the form of images: ``sha256:HEX``."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
@@ -158,7 +158,7 @@ def _overridden(config: Mapping[str, Any], overrides: Overrides) -> dict[str, An
 
 
 def _merged_env(env: Sequence[str], new: Mapping[str, str]) -> list[str]:
-    """Return variables in their old order, replaced in their place, new ones after them."""
+    """Return variables in their old order, replaced in place, with new ones after them."""
     remaining = dict(new)
     merged = []
     for variable in env:

@@ -17,10 +17,10 @@ _GATHERED = 1 << 20
 
 
 class Writable(Protocol):
-    """Where a layer's bytes go: a file, a pipe."""
+    """The destination of a layer's bytes: a file, a pipe."""
 
     def write(self, data: bytes, /) -> object:
-        """Take all of the bytes."""
+        """Write all of the bytes."""
         ...
 
 
@@ -28,7 +28,7 @@ class Writable(Protocol):
 class Layer:
     """A written layer: ``diff_id`` is ``sha256:HEX`` of its uncompressed tar, ``size`` its bytes.
 
-    ``left_out`` are what a layer cannot hold, as pairs of a path and why.
+    ``left_out`` are entries that a layer cannot hold, as pairs of a path and the reason.
     """
 
     diff_id: str
@@ -40,11 +40,11 @@ class Layer:
 def write_layer(packed: Iterable[PackedEntry], out: Writable) -> Layer:
     """Write one uncompressed tar layer.
 
-    ``packed`` should come in `layer_order`, which the digest depends on; a name that comes twice or
-    before its directory is a ValueError. Of several names of one file (same device and inode) the first
-    holds the contents and the others are hard links to it. Sockets, which tar has no type for, and names
-    that would mean a deletion are left out. Raises ImageContentError when a file gives more or fewer
-    bytes than its entry's size.
+    ``packed`` should be in `layer_order`, on which the digest depends; raise ValueError for a name that comes
+    twice or before its directory. If a file has several names (same device and inode), the first holds the
+    contents, and the others are hard links to it. Sockets, for which tar has no type, and names that would
+    mean a deletion are left out. Raise ImageContentError if a file yields more or fewer bytes than its
+    entry's size.
     """
     sink = _Sink(out)
     written: dict[tuple[int, int], str] = {}
@@ -79,7 +79,8 @@ def write_layer(packed: Iterable[PackedEntry], out: Writable) -> Layer:
 
 
 def layer_xattrs(xattrs: Mapping[str, bytes]) -> tuple[dict[bytes, bytes], list[str]]:
-    """Return extended attributes as a layer has them, by name, and why others cannot be in it."""
+    """Return the extended attributes of a layer's entry by name, and the reasons why others cannot be
+    in it."""
     kept: dict[bytes, bytes] = {}
     lost: list[str] = []
     for name, value in sorted((os.fsencode(name), value) for name, value in xattrs.items()):
@@ -117,7 +118,7 @@ def _exact_chunks(item: PackedEntry) -> Iterator[bytes]:
 
 
 class _Sink:
-    """Writes, counts and hashes; small pieces are gathered, since each call costs more than its bytes."""
+    """Writes, counts and hashes; small pieces are collected, because each call costs more than its bytes."""
 
     def __init__(self, out: Writable) -> None:
         self._out = out

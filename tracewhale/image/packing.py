@@ -1,4 +1,4 @@
-"""From a plan to what an image is written from: paths in layers, the original's entries, generated ones."""
+"""Turn a plan into the input of an image: paths in layers, the original's entries, generated ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.plan.model import Plan, Why
 from tracewhale.rootfs.tree import Kind, PackedEntry, Tree, parent
 
 LANGUAGES = frozenset({"pypi", "npm", "gem", "maven"})
-"""Kinds of packages that may be in one of a distribution's."""
+"""Kinds of packages that may be part of a distribution's package."""
 
 NEEDED = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
 
@@ -31,10 +31,11 @@ def pack(tree: Tree, plan: Plan, paths: Sequence[str]) -> Iterator[PackedEntry]:
 
 
 def layers(plan: Plan, most: int) -> list[tuple[str, ...]]:
-    """Return the kept paths in at most so many layers, the lowest first, each with the directories it needs.
+    """Return the kept paths in at most so many layers, the lowest first, each with its directories.
 
-    The largest packages have a layer of their own, the other packages share one, and what is of no package
-    is in the last: images made from one base share the lower ones. Those that most programs need are lowest.
+    The largest packages have a layer of their own, the other packages share one, and files without a package
+    are in the last: images made from one base share the lower layers. Packages that most programs need are
+    lowest.
     """
     owners = _owners(plan)
     sizes: dict[Package, int] = {}
@@ -60,7 +61,8 @@ def layers(plan: Plan, most: int) -> list[tuple[str, ...]]:
 
 
 def _owners(plan: Plan) -> dict[str, Package]:
-    """Return one package of each path that has any: the distribution's, in which another may be."""
+    """Return one package for each path that has one: if there are two, the distribution's, which contains the
+    other."""
     return {
         path: min(packages, key=lambda package: (package.kind in LANGUAGES, package))
         for path, packages in plan.packages.owners.items()
@@ -69,7 +71,7 @@ def _owners(plan: Plan) -> dict[str, Package]:
 
 
 def _needer_counts(plan: Plan, owners: dict[str, Package]) -> dict[Package, int]:
-    """Return how many kept objects need something of each package."""
+    """Return the number of kept objects that need a file of each package."""
     needers: dict[Package, set[str]] = {}
     for path, package in owners.items():
         needed = (reason for reason in plan.kept[path].reasons if reason.why in NEEDED)

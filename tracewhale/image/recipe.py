@@ -1,4 +1,4 @@
-"""How an image is made of a plan: its layers, and what its configuration says beside the original's."""
+"""Make an image of a plan: its layers, and the differences of its configuration from the original's."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from tracewhale.why import from_plan, label
 
 VERSION, OPTIONS = "tracewhale.version", "tracewhale.options"
 BASE_NAME, BASE_DIGEST = "org.opencontainers.image.base.name", "org.opencontainers.image.base.digest"
-"""Of the image that the new one is made from (OCI image-spec, annotations.md)."""
+"""The annotations of the image from which the new one is made (OCI image-spec, annotations.md)."""
 
 SBOM_PATH = "/var/lib/db/sbom/tracewhale"
-"""Where an SBOM is in an image, without its ending: beside those of apko and melange."""
+"""The path of an SBOM in an image, without its ending: beside those of apko and melange."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,9 @@ class Original:
 class Recipe:
     """The user's requests for the new image.
 
-    ``words`` are the options that made it as they are written on a command line, without what belongs to
-    one machine or is secret. ``layers`` is the most that there may be. ``sbom_file`` is where an SBOM of
-    the form ``form`` is written; ``sbom_inside`` puts one into the image.
+    ``words`` are the options that made it, as on a command line, without those that belong to one machine or
+    are secret. ``layers`` is the most layers that it may have. ``sbom_file`` is where an SBOM of the form
+    ``form`` is written; ``sbom_inside`` puts one into the image.
     """
 
     overrides: Overrides = Overrides()
@@ -62,7 +62,7 @@ PLAIN = Recipe()
 
 @dataclass(frozen=True, slots=True)
 class WrittenImage:
-    """An image with the plan that it holds, and what its files' contents are."""
+    """An image with its plan and the digests of its files."""
 
     image: Image
     plan: Plan
@@ -71,7 +71,7 @@ class WrittenImage:
 
 
 def check(recipe: Recipe) -> None:
-    """Refuse a recipe whose SBOM could not be written in the end. Raises UsageError."""
+    """Raise UsageError if the recipe's SBOM could not be written in the end."""
     if recipe.sbom_file or recipe.sbom_inside:
         sbom.check(recipe.form)
     directory = os.path.dirname(recipe.sbom_file) or "."
@@ -84,9 +84,9 @@ def check(recipe: Recipe) -> None:
 def reserve(
     view: View, plan: Plan, original: Original, recipe: Recipe, environ: Mapping[str, str] = os.environ
 ) -> Plan:
-    """Return the plan with an empty file in the place of the SBOM, where one is to be inside.
+    """Return the plan with an empty file in the place of an SBOM inside the image, if there is one.
 
-    The SBOM's contents are known when all other files have been read. Raises UsageError where the image has
+    The SBOM's contents are known only when all other files have been read. Raise UsageError if the image has
     no place for it.
     """
     if not recipe.sbom_inside:
@@ -109,10 +109,10 @@ def reserve(
 def write(
     view: View, plan: Plan, original: Original, recipe: Recipe, environ: Mapping[str, str] = os.environ
 ) -> Iterator[WrittenImage]:
-    """Write the layers of a plan, under a configuration that runs as the original's does.
+    """Write the layers of a plan, with a configuration that runs as the original's does.
 
-    The user's overrides come last (`override`), so verification runs what was traced. An SBOM
-    inside must have its place in the plan (`reserve`). Raises NoSpace.
+    The user's overrides come last (`override`), so verification runs the traced configuration. An SBOM inside
+    must have its place in the plan (`reserve`). Raise NoSpace.
     """
     check_space(_size(plan))
     config = original.config.get("config") or {}
@@ -158,7 +158,7 @@ def _place(recipe: Recipe) -> str:
 
 
 def _fill(plan: Plan, contents: Mapping[str, bytes]) -> Plan:
-    """Return the plan with the contents of files that were only reserved."""
+    """Return the plan with the contents of reserved files."""
     kept = dict(plan.kept)
     for path, content in contents.items():
         entry = replace(kept[path].entry, size=len(content))
@@ -175,28 +175,28 @@ def describe(
     name: str = "",
     image: str = "",
 ) -> sbom.Sbom:
-    """Return what is in an image. Inside of it neither its name nor its digest are known."""
+    """Return the contents of an image. An SBOM inside it has neither its name nor its digest."""
     base = "@".join(filter(None, (original.name, original.digest)))
     name = name or f"made from {original.name or original.digest or 'a directory'}"
     return sbom.describe(plan, digests.found, name=name, version=image, base=base, created=created)
 
 
 def write_sbom(written: WrittenImage, original: Original, recipe: Recipe, name: str, image: str) -> None:
-    """Write what is in the image to the file that the user wants it in. Raises UsageError, NoSpace."""
+    """Write the SBOM to the user's file. Raise UsageError, NoSpace."""
     if recipe.sbom_file:
         document = describe(written.plan, written.digests, original, written.created, name=name, image=image)
         write_archive(iter((sbom.dumps(document, recipe.form),)), recipe.sbom_file)
 
 
 def override(image: Image, recipe: Recipe) -> Image | None:
-    """Return the same layers under the configuration that the user wants, or None if it is that already."""
+    """Return the same layers with the user's configuration, or None if the image already has it."""
     if replace(recipe.overrides, labels={}) == Overrides():
         return None
     return image.configured(recipe.overrides)
 
 
 def provenance(original: Original, recipe: Recipe) -> dict[str, str]:
-    """Return labels that tell what the image was made from and how: the same for the same original and
+    """Return labels with the origin of the image and the options: the same for the same original and
     options."""
     words = shlex.join(recipe.words).encode("utf-8", "backslashreplace").decode()
     facts = {VERSION: __version__, OPTIONS: words}

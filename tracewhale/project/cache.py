@@ -1,4 +1,4 @@
-"""Traces that are used again where nothing that they depend on has changed."""
+"""A cache of traces, which are used again if nothing that they depend on has changed."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from tracewhale.tracing.exchanges import to_json
 
 @dataclass(frozen=True, slots=True)
 class TraceCache:
-    """A directory of trace files, each named by what it is the trace of."""
+    """A directory of trace files, each with the key of its trace as its name."""
 
     directory: str
 
     def find(self, key: str) -> Trace | None:
-        """Return the trace of a key; None where there is none that can be read."""
+        """Return the trace of a key, or None if there is none that can be read."""
         try:
             return tracefile.read(self._path(key))
         except TraceFileError:
             return None
 
     def store(self, key: str, trace: Trace) -> None:
-        """Keep a trace. Raises UsageError where the directory cannot be made, TraceFileError, NoSpace."""
+        """Keep a trace. Raise UsageError if the directory cannot be made, TraceFileError, NoSpace."""
         try:
             os.makedirs(self.directory, mode=0o700, exist_ok=True)
         except OSError as error:
@@ -44,9 +44,10 @@ class TraceCache:
 
 
 def key_of(image: str, request: object, steps: Sequence[Step]) -> str:
-    """Name a trace: by the target's digest, the request in JSON values, the steps, and this version.
+    """Return the key of a trace: from the target's digest, the request in JSON values, the steps, and this
+    version.
 
-    The contents of a workload's command or a mounted directory are not looked at.
+    The contents of a workload's command or of a mounted directory are not part of it.
     """
     value = {
         "version": __version__,

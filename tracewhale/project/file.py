@@ -1,6 +1,6 @@
 """The project file: ``tracewhale.toml``, or ``[tool.tracewhale]`` in pyproject.toml.
 
-Its keys are the long options of ``tracewhale run`` without their dashes, so whatever that can do is there.
+Its keys are the long options of ``tracewhale run`` without their dashes, so it has all of them.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from tracewhale.errors import UsageError
 
 NAMES = ("tracewhale.toml", "pyproject.toml")
 OWN = ("image", "command", "steps")
-"""Keys of a target that are no options: what is run, its arguments, and what drives it, in order."""
+"""Keys of a target that are not options: the image, its arguments, and the steps that drive it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """Settings of a target: options by how they are given, and kinds of steps."""
+    """The possible settings of a target: options by the form of their values, and kinds of steps."""
 
     flags: frozenset[str]
     single: frozenset[str]
@@ -35,14 +35,14 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The targets of a file, each as the words of ``tracewhale run``."""
+    """The targets of a file, each as arguments of ``tracewhale run``."""
 
     path: str
     targets: Mapping[str, tuple[str, ...]]
 
 
 def find_file(directory: str) -> str:
-    """Return the project file in a directory. Raises UsageError where there is none."""
+    """Return the project file in a directory. Raise UsageError if there is none."""
     for name in NAMES:
         path = os.path.join(directory, name)
         if os.path.exists(path) and (name != "pyproject.toml" or _table(path) is not None):
@@ -54,7 +54,7 @@ def find_file(directory: str) -> str:
 
 
 def read_project(path: str, vocabulary: Vocabulary) -> Project:
-    """Read a project file. Raises UsageError with the place, and a suggestion for a misspelt key."""
+    """Read a project file. Raise UsageError with the place, and a suggestion for a misspelt key."""
     table = _table(path)
     if table is None:
         raise UsageError(f"{path} has no [tool.tracewhale].", "Name another file with --project.")
@@ -146,7 +146,7 @@ def _words(path: str, place: str, table: Mapping[str, Any], vocabulary: Vocabula
 
 
 def step_words(place: str, steps: object, words: frozenset[str]) -> Iterator[str]:
-    """Return a list of steps, such as ``[{ http = "/" }]``, as options. Raises UsageError with the place."""
+    """Return a list of steps, such as ``[{ http = "/" }]``, as options. Raise UsageError with the place."""
     example = 'a list such as [{ http = "/" }, { crawl = 2 }]'
     for step in steps if isinstance(steps, list) else [None]:
         if not isinstance(step, dict):

@@ -1,4 +1,4 @@
-"""The lock file: what each image held when it was last accepted, so that growth is seen in a review."""
+"""The lock file: the contents of each image when it was last accepted, so that a review shows its growth."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tracewhale.errors import ImageGrew, NewPaths, TraceWhaleError, UsageError
 
 VERSION = 1
 SHOWN = 40
-"""Lines of a difference in a message."""
+"""The most lines of a difference in a message."""
 
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30}
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?I?B?|%)", re.IGNORECASE)
@@ -21,7 +21,7 @@ AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?I?B?|%)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class LockedImage:
-    """One image: the original's identity and its own, its size in bytes as Docker counts, its paths."""
+    """One image: the original's identity and its own, its size in bytes as counted by Docker, its paths."""
 
     original: str
     image: str
@@ -37,12 +37,12 @@ class Amount:
     percent: bool = False
 
     def of(self, size: int) -> int:
-        """Return the amount in bytes, where it is a share of ``size``."""
+        """Return the amount in bytes; a share is one of ``size``."""
         return int(size * self.number / 100) if self.percent else int(self.number)
 
 
 def parse_amount(text: str, *, percent: bool = False) -> Amount:
-    """Read ``50MB``, ``1.5GiB`` or, with ``percent``, ``10%``. Raises UsageError."""
+    """Parse ``50MB``, ``1.5GiB`` or, with ``percent``, ``10%``. Raise UsageError."""
     found = AMOUNT.fullmatch(text.strip())
     unit = found[2].upper() if found else ""
     if found and unit == "%" and percent:
@@ -55,7 +55,7 @@ def parse_amount(text: str, *, percent: bool = False) -> Amount:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of a new image; ``lock`` has what was accepted before, by the image's name."""
+    """Limits of a new image; ``lock`` has the accepted images by name."""
 
     size: Amount | None = None
     growth: Amount | None = None
@@ -63,7 +63,7 @@ class Limits:
     lock: Mapping[str, LockedImage] = field(default_factory=dict)
 
     def error(self, name: str, locked: LockedImage) -> TraceWhaleError | None:
-        """Return in what a new image exceeds the limits; None if it does not."""
+        """Return the error of a new image that exceeds the limits, or None."""
         if self.size is not None and locked.size > self.size.of(0):
             return ImageGrew(
                 f"The new image has {locked.size:,} bytes, and may have {self.size.of(0):,}.",
@@ -94,7 +94,7 @@ NO_LIMITS = Limits()
 
 
 def read_lock(path: str) -> dict[str, LockedImage]:
-    """Read a lock file; one that is not there is empty. Raises UsageError for one that is malformed."""
+    """Read a lock file; a missing one is empty. Raise UsageError if it is malformed."""
     try:
         with open(path, encoding="utf-8") as file:
             value = json.load(file)
@@ -115,7 +115,7 @@ def read_lock(path: str) -> dict[str, LockedImage]:
 
 
 def write_lock(path: str, name: str, locked: LockedImage) -> None:
-    """Write one image's entry, a path a line for a review, and keep the others'. Raises UsageError."""
+    """Write one image's entry, with a path per line for a review, and keep the others'. Raise UsageError."""
     targets = read_lock(path) | {name: locked}
     value = {
         "version": VERSION,

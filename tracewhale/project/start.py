@@ -1,4 +1,4 @@
-"""A first project file, written from what can be seen of an image and beside the file."""
+"""Write a first project file from the facts about an image and the files beside it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ DOCUMENTS = tuple(
     for name in ("openapi", "swagger")
     for ending in ("json", "yaml", "yml")
 )
-"""Where an OpenAPI document usually is."""
+"""The usual paths of an OpenAPI document."""
 
 LONGEST = 1 << 20
-"""Bytes of a Compose file that are read."""
+"""The most bytes of a Compose file that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Beside:
 
 
 def look_beside(directory: str) -> Beside:
-    """Return what a directory has that a project file can name; a Compose file that is none is left alone."""
+    """Return the files of a directory that a project file can name; an invalid Compose file is ignored."""
     document = next((name for name in DOCUMENTS if os.path.isfile(os.path.join(directory, name))), "")
     for name in COMPOSE:
         try:
@@ -59,7 +59,7 @@ NOTHING = Beside()
 
 
 def first_file(image: str, config: Mapping[str, Any], beside: Beside = NOTHING) -> str:
-    """Write a project file's text for an image, or for the services of a Compose file that have it.
+    """Return a project file's text for an image, or for the services of a Compose file that use it.
 
     ``config`` is the image configuration (OCI image-spec, config.md).
     """
@@ -110,7 +110,7 @@ def _target(image: str, service: str, config: Mapping[str, Any], beside: Beside)
 
 
 def _name(image: str) -> str:
-    """Return the last word of an image's name: a file's or a container's, too."""
+    """Return the last component of an image's name, which may be a file or a container."""
     words = re.split(r"[/:@]", image.partition(":")[2] if image.startswith(("oci:", "rootfs:")) else image)
     last = image.rpartition("/")[2].partition("@")[0].partition(":")[0] or words[-1]
     return re.sub(r"[^a-z0-9_.-]", "-", last.lower()).strip("-._") or "image"

@@ -1,4 +1,4 @@
-"""Verification: does the new image behave as the original did? Pure comparisons of two runs."""
+"""Verification: compare the run of the new image with that of the original. Pure."""
 
 from tracewhale.verification.compare import Comparison, Verification, compare, listed, missing
 from tracewhale.verification.output import Output, compare_output

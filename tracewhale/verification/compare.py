@@ -1,7 +1,7 @@
-"""Does the new image behave as the original did? Pure comparisons of two traces of the same request.
+"""Compare two traces of the same request, of the original and of the new image. Pure.
 
-An image is verified when its run ends the same way, prints the same (a one-shot command), its workload
-passes, and nothing that the original had was asked for and absent.
+An image is verified if its run ends the same way, prints the same (for a one-shot command), passes its
+workload, and requests no missing path that the original had.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from tracewhale.verification.output import Output, compare_output
 from tracewhale.verification.written_files import WrittenComparison, compare_written_files
 
 STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
-"""Statuses with which a command ends that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
+"""Statuses of a command that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The results of verification: the paths missing in the new image, and how the two runs differ.
 
-    ``failure`` says what went wrong when the new image's run could not be ended. ``failed`` are processes
-    that failed in the new image and not in the original, None where a probe did not see that. ``tail`` are
-    the last lines that the new image printed. ``written`` is how the files agree that the runs wrote.
+    ``failure`` says what went wrong if the new image's run could not be ended. ``failed`` are processes that
+    failed in the new image and not in the original, None if a probe did not see them. ``tail`` are the last
+    lines that the new image printed. ``written`` compares the files that the runs wrote.
     """
 
     missing: tuple[Absent, ...]
@@ -47,16 +47,16 @@ class Comparison:
 
     @property
     def differs(self) -> bool:
-        """Whether what is printed, answered or written is otherwise, or other processes failed."""
+        """Whether output, answers or written files differ, or other processes failed."""
         otherwise = self.output is Output.DIFFERENT or not self.answers.same
         return otherwise or bool(self.failed) or bool(self.written.difference)
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How often the image was built, what had to be added, and the last comparison.
+    """The number of builds, the paths that were added, and the last comparison.
 
-    ``runs`` counts the runs of verification, those of the original included; ``steps`` are those of the last
+    ``runs`` counts the runs of verification, including those of the original; ``steps`` are those of the last
     run of the new image.
     """
 
@@ -83,9 +83,8 @@ def compare(
 ) -> Comparison:
     """Compare the new image's trace ``again`` with the original's.
 
-    ``view`` is the original's tree; ``has`` tells whether the new image has a physical path; ``excluded``
-    are paths that the user took away; ``second`` is another run of the original. Both traces must have
-    an outcome.
+    ``view`` is the original's tree; ``has`` says whether the new image has a physical path; ``excluded`` are
+    paths that the user left out; ``second`` is another run of the original. Both traces must have an outcome.
     """
     if original.outcome is None or again.outcome is None:
         raise ValueError("a trace without an outcome cannot be compared")
@@ -113,7 +112,8 @@ def compare(
 def failed_processes(
     first: Outcome, again: Outcome, second: Outcome | None = None
 ) -> tuple[FailedProcess, ...] | None:
-    """Return what failed in the new image and in no run of the original; None where it was not seen."""
+    """Return the processes that failed in the new image and in no run of the original; None if they were not
+    seen."""
     if first.failed is None or again.failed is None:
         return None
     known = {*first.failed, *((second.failed or ()) if second else ())}
@@ -121,7 +121,7 @@ def failed_processes(
 
 
 def answers_of(original: Trace, again: Trace, second: Trace | None = None) -> Answers:
-    """Return how the requests of both runs were answered."""
+    """Return the comparison of the answers in both runs."""
     others = _answered(second) if second is not None else None
     return compare_answers(_answered(original), _answered(again), others)
 
@@ -134,7 +134,7 @@ def _answered(trace: Trace) -> Answered:
 def missing(
     view: View, has: Callable[[str], bool], excluded: Iterable[str], again: Trace
 ) -> tuple[Absent, ...]:
-    """Return what the new image was asked for and does not have, and the original did."""
+    """Return the paths that were requested in the new image and missing, and that the original had."""
     outside = tuple(f"{mount}/" for mount in (*RUNTIME_PATHS, *again.mounts))
     gone = frozenset(excluded)
     found: set[Absent] = set()
@@ -149,5 +149,5 @@ def missing(
 
 
 def listed(trace: Trace) -> bool:
-    """Return whether the command listed any directory, so that names alone may be its answer."""
+    """Return whether the command listed any directory, so that mere names may affect its output."""
     return any(event.access == Access.LIST.value and event.present for event in trace.events)

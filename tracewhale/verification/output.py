@@ -21,7 +21,7 @@ from tracewhale.tracing.normal_form import normalized
 
 
 class Output(Enum):
-    """How far the printed output of the two runs agrees."""
+    """The degree to which the output of the two runs agrees."""
 
     SAME = "same"
     SAME_BUT_TIMES = "same but for times, addresses and host names"
@@ -35,7 +35,7 @@ class Output(Enum):
 def compare_output(
     first: Outcome, again: Outcome, second: Outcome | None = None, *, any_order: bool = False
 ) -> tuple[Output, str]:
-    """Return how the outputs agree, and the first line that differs where they do not."""
+    """Return the degree to which the outputs agree, and the first line that differs, if any."""
     if first.stopped or again.stopped:
         return Output.NOT_COMPARED, ""
     if (first.stdout, first.stderr) == (again.stdout, again.stderr):
@@ -60,7 +60,8 @@ def compare_output(
 
 
 def _lines(output: bytes, outcome: Outcome) -> tuple[str, ...]:
-    """Return output as lines, with what differs between any two containers replaced by its name."""
+    """Return output as lines, with the parts that differ between any two containers replaced by their
+    names."""
     return tuple(normalized(output.decode("utf-8", "backslashreplace"), outcome).splitlines())
 
 

@@ -1,4 +1,4 @@
-"""The verdict of a verification, in words: no more than was compared. Pure."""
+"""The verdict of a verification as text. It claims no more than was compared. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tracewhale.verification.compare import Comparison, Verification
 from tracewhale.verification.output import Output
 
 COUNTED = {"workload": ("workload", "workloads"), "exec": ("command inside", "commands inside")}
-"""Kinds of steps that pass or fail, with the nouns for one of them and for several."""
+"""The kinds of steps that pass or fail, each with its noun in the singular and the plural."""
 
 
 def verdict(trace: Trace, verification: Verification) -> str:
-    """Return the claim that a verification supports, or what differs."""
+    """Return the claim that a verification supports, or the difference."""
     comparison = verification.comparison
     if not comparison.same:
         return f"no, {difference(comparison)}"
@@ -27,7 +27,7 @@ def verdict(trace: Trace, verification: Verification) -> str:
 
 
 def difference(comparison: Comparison) -> str:
-    """Return how the new image differs, as a clause; an empty string if it does not."""
+    """Return the difference of the new image as a clause; an empty string if there is none."""
     original, new = comparison.status
     if comparison.same:
         return ""
@@ -58,7 +58,7 @@ def _failure(process: FailedProcess) -> str:
 
 
 def exercised(trace: Trace) -> str:
-    """Return what drove the target, as a list of nouns."""
+    """Return the things that drove the target, as a list of nouns."""
     requests = len(trace.exchanges)
     nouns = [f"{requests} {'request' if requests == 1 else 'requests'}"] if requests else []
     nouns += _driven(trace.steps)
@@ -103,7 +103,7 @@ def _driven(steps: Iterable[Step]) -> Iterator[str]:
 
 
 def _answered(answers: Answers) -> Iterator[str]:
-    """Return the clause on requests and how far they were answered alike, if any was sent."""
+    """Return the clause on the requests and the comparison of their answers, if any was sent."""
     if answers.total:
         alike = f"{answers.alike} of {answers.total}" if answers.alike < answers.total else f"{answers.total}"
         varying = f" ({answers.unstable} vary with the original itself)" if answers.unstable else ""

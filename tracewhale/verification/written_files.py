@@ -21,10 +21,10 @@ from tracewhale.tracing.events import Outcome, WrittenFile
 
 @dataclass(frozen=True, slots=True)
 class WrittenComparison:
-    """How many paths the original's run wrote, of which ``unstable`` ones were not compared.
+    """The number of paths that the original's run wrote, of which ``unstable`` ones were not compared.
 
-    ``difference`` tells the first one in which the new image's run differs. Where the files of a run were not
-    ``seen`` nothing was compared.
+    ``difference`` describes the first path in which the new image's run differs. If the files of a run were
+    not ``seen``, nothing was compared.
     """
 
     total: int = 0
@@ -37,7 +37,7 @@ Files = Mapping[str, WrittenFile]
 
 
 def compare_written_files(first: Outcome, again: Outcome, second: Outcome | None = None) -> WrittenComparison:
-    """Return how what the new image's run wrote agrees with what the original's wrote."""
+    """Compare the files that the new image's run wrote with those of the original's run."""
     if first.written is None or again.written is None or (second is not None and second.written is None):
         return WrittenComparison(seen=False)
     names_only = first.stopped or again.stopped
@@ -65,7 +65,8 @@ def compare_written_files(first: Outcome, again: Outcome, second: Outcome | None
 def _varies(
     first: WrittenFile | None, second: WrittenFile | None, new: WrittenFile | None, names_only: bool
 ) -> bool:
-    """Return whether two runs of the original differ in a file as the new image does from them."""
+    """Return whether two runs of the original differ in a file, and the new image differs from them only
+    likewise."""
     if first is None or second is None:
         return True
     return not _alike(first, second, names_only) and new is not None and _shape(first) == _shape(new)

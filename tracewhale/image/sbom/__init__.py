@@ -1,4 +1,4 @@
-"""SBOMs: what is in a new image, of which package, and why."""
+"""SBOMs: the files of a new image, their packages, and the reasons."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ __all__ = [
 SPDX, CYCLONEDX = "spdx", "cyclonedx"
 FORMATS = (SPDX, CYCLONEDX)
 ENDINGS = {SPDX: ".spdx.json", CYCLONEDX: ".cdx.json"}
-"""Names by which scanners know an SBOM: Trivy (pkg/fanal/analyzer/sbom), Syft (cataloger/sbom)."""
+"""The file names by which scanners recognize an SBOM: Trivy (pkg/fanal/analyzer/sbom), Syft
+(cataloger/sbom)."""
 
 
 def form_of(name: str) -> str:
-    """Return the form that a file's name asks for: CycloneDX's usual names, else SPDX."""
+    """Return the form for a file's name: CycloneDX for its usual names, else SPDX."""
     plain = name.lower().rpartition("/")[2]
     is_cyclonedx = (
         plain.endswith((ENDINGS[CYCLONEDX], ".bom.json")) or plain == "bom.json" or "cyclonedx" in plain
@@ -37,7 +38,7 @@ def form_of(name: str) -> str:
 
 
 def check(form: str) -> None:
-    """Raises UsageError when an SBOM of this form cannot be written: its library is not there."""
+    """Raise UsageError if an SBOM of this form cannot be written because its library is missing."""
     try:
         import_module(f"tracewhale.image.sbom.{form}")
     except ImportError as error:
@@ -48,7 +49,7 @@ def check(form: str) -> None:
 
 
 def dumps(sbom: Sbom, form: str) -> bytes:
-    """Return the SBOM in one of `FORMATS`. Raises UsageError."""
+    """Return the SBOM in one of `FORMATS`. Raise UsageError."""
     check(form)
     written: bytes = import_module(f"tracewhale.image.sbom.{form}").dumps(sbom)
     return written

@@ -21,7 +21,7 @@ REASON, KEPT, ALSO, BASE = (f"tracewhale:{name}" for name in ("reason", "kept", 
 
 
 def dumps(sbom: Sbom) -> bytes:
-    """Return the SBOM as one CycloneDX document: packages with their files in them, then files of no
+    """Return the SBOM as one CycloneDX document: packages with their files in them, then files without a
     package."""
     image = Component(
         name=sbom.name,
@@ -54,7 +54,7 @@ def dumps(sbom: Sbom) -> bytes:
 
 
 def _package(sbom: Sbom, number: int, part: Part, owners: Mapping[str, list[int]]) -> Component:
-    """Return a package with its files; one that others have, too, is in the first of them and names the
+    """Return a package with its files; a file of several packages is in the first of them and names the
     others."""
     package = part.owned.package
     own = [file for file in part.files if owners[file.path][0] == number]

@@ -18,7 +18,7 @@ _NAMESPACE = uuid.UUID("5b1f3b0e-6f0f-5d3c-9d2a-3c1f0f7a2e61")
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """A file's digests in hexadecimal: SPDX demands the first, everybody else wants the second."""
+    """A file's digests in hexadecimal: SPDX requires the first, everybody else uses the second."""
 
     sha1: str
     sha256: str
@@ -26,7 +26,8 @@ class Digest:
 
 @dataclass(frozen=True, slots=True, order=True)
 class File:
-    """A regular file of the image. ``path`` is absolute and text: other bytes are escaped (``\\xff``)."""
+    """A regular file of the image. ``path`` is absolute and text: bytes that are not text are escaped
+    (``\xff``)."""
 
     path: str
     digest: Digest
@@ -36,20 +37,20 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A package of which something is kept, with its files."""
+    """A package that is kept completely or in part, with its files."""
 
     owned: OwnedPackage
     files: tuple[File, ...]
 
     @property
     def kept(self) -> str:
-        """How much of it is there."""
+        """Whether all of it or a part is kept."""
         return "whole" if self.owned.whole else "partial"
 
 
 @dataclass(frozen=True)
 class Sbom:
-    """An image with its packages and files. ``version`` is its digest where that is known already."""
+    """An image with its packages and files. ``version`` is its digest, if that is known already."""
 
     name: str
     version: str
@@ -61,7 +62,7 @@ class Sbom:
 
     @property
     def identity(self) -> uuid.UUID:
-        """A name for this SBOM: the same for the same contents."""
+        """A name of this SBOM: the same for the same contents."""
         state = hashlib.sha256(f"{self.name}\n{self.version}\n{self.base}\n".encode())
         for file in self.files:
             state.update(f"{file.path}\0{file.digest.sha256}\n".encode())
@@ -71,14 +72,14 @@ class Sbom:
 
 
 class Digests:
-    """The digests of what goes by on its way into an image."""
+    """Computes digests of files on their way into an image."""
 
     def __init__(self) -> None:
         self._found: dict[str, Digest] = {}
         self._linked: dict[tuple[int, int], Digest] = {}
 
     def watch(self, items: Iterable[PackedEntry]) -> Iterator[PackedEntry]:
-        """Yield the same items; each file's bytes are taken into account when they are consumed."""
+        """Yield the same items; each file's bytes are hashed when they are consumed."""
         for item in items:
             entry = item.entry
             yield replace(item, chunks=self._chunks(item)) if entry.kind is Kind.FILE else item
@@ -97,7 +98,7 @@ class Digests:
 
     @property
     def found(self) -> Mapping[str, Digest]:
-        """By physical path."""
+        """The digests by physical path."""
         return self._found
 
 
@@ -110,8 +111,8 @@ def describe(
     base: str = "",
     created: str | None = None,
 ) -> Sbom:
-    """Return the SBOM of a plan whose files have these digests. ``created`` is an RFC 3339 time, or 1970's
-    begin."""
+    """Return the SBOM of a plan whose files have these digests. ``created`` is an RFC 3339 time; by default
+    it is the beginning of 1970."""
     files = {
         path: File(
             text(path),
@@ -138,7 +139,7 @@ def describe(
 
 
 def moment(created: str | None) -> datetime:
-    """Return an RFC 3339 time in whole seconds, as SPDX has it; the beginning of 1970 for none."""
+    """Return an RFC 3339 time in whole seconds, as in SPDX; the beginning of 1970 if there is none."""
     try:
         return datetime.fromisoformat((created or "").split(".")[0].removesuffix("Z")).replace(tzinfo=UTC)
     except ValueError:
@@ -146,5 +147,5 @@ def moment(created: str | None) -> datetime:
 
 
 def text(path: str) -> str:
-    """Return a path as text that any reader of JSON takes."""
+    """Return a path as text that every reader of JSON accepts."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Package URLs and licences, as both forms have them."""
+"""Package URLs and licences, as in both forms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SYSTEMS = frozenset({"deb", "rpm", "apk"})
 
 
 def package_url(package: Package, distribution: Distribution) -> PackageURL:
-    """Return a package's URL (package-url/purl-spec, PURL-TYPES): a distribution's package is in its
+    """Return a package's URL (package-url/purl-spec, PURL-TYPES), with the distribution of its package as the
     namespace."""
     version, qualifiers = package.version, {}
     namespace = package.namespace
@@ -42,7 +42,7 @@ def package_url(package: Package, distribution: Distribution) -> PackageURL:
 
 
 def expression(licence: str) -> Any:
-    """Return a licence as a parsed SPDX expression (SPDX 2.3, annex D), or None if it is none."""
+    """Return a licence as a parsed SPDX expression (SPDX 2.3, annex D), or None if it is not one."""
     if not licence:
         return None
     try:

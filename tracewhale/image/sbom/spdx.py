@@ -30,8 +30,8 @@ DOCUMENT, IMAGE = "SPDXRef-DOCUMENT", "SPDXRef-Image"
 
 
 def dumps(sbom: Sbom) -> bytes:
-    """Return the SBOM as one SPDX document: the image contains packages and files of none, packages
-    theirs."""
+    """Return the SBOM as one SPDX document: the image contains packages and files without one, packages their
+    files."""
     packages = {f"SPDXRef-Package-{n}-{_id(p.owned.package.name)}": p for n, p in enumerate(sbom.parts)}
     files = {file.path: f"SPDXRef-File-{_short(file.path)}" for file in sbom.files}
     document = Document(
@@ -116,7 +116,7 @@ def _file(file: File, name: str) -> SpdxFile:
 
 
 def _verification(files: Iterable[File]) -> str:
-    """Return the verification code of a package's files that are there (SPDX 2.3, 7.9)."""
+    """Return the verification code of a package's kept files (SPDX 2.3, 7.9)."""
     joined = "".join(sorted(file.digest.sha1 for file in files))
     return hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()
 
