@@ -1,4 +1,4 @@
-"""A broken image with what it lacks put into it from a complete one, and run to see that it works."""
+"""Put missing files of a complete image into a broken one, and run the result to see that it works."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tracewhale.rootfs.tree import ROOT, Entry, Kind, View
 from tracewhale.stages import Job, hold, name_of, original_of
 
 ROUNDS = 8
-"""How often an image is mended and run before the repair gives up."""
+"""The most rounds of repairing and running before the repair fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Repair:
     """The additions to the image: paths, and variables of its environment; and the name of the new image.
 
-    ``findings`` are those that were mended, in order; there is no image where none was needed.
+    ``findings`` are the repaired ones, in order; without an addition there is no image.
     """
 
     first: Diagnosis
@@ -41,10 +41,10 @@ class Repair:
 def repair(
     engine: Engine, job: Job, context: Context, references: References, destination: Name | None = None
 ) -> Repair:
-    """Mend an image from ``given.against`` until its command does not fail, and publish the new one.
+    """Repair an image from ``references.against`` until its command does not fail, and publish the new one.
 
-    Raises VerificationFailed, with the finding that is left, where that takes more than files and variables
-    of the complete image; no image is left then.
+    Raise VerificationFailed with the remaining finding if that takes more than files and variables of the
+    complete image; then no image is left.
     """
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
@@ -84,12 +84,12 @@ def repair(
 
 
 def _fixed(place: Name) -> Name:
-    """Return the default name of a repaired image, which is no slim one."""
+    """Return the default name of a repaired image, which is not a slim one."""
     return replace(place, place=place.place.replace("skinny-", "fixed-", 1))
 
 
 def _mend(finding: Finding, tree: PatchedTree, variables: dict[str, str], full: View) -> bool:
-    """Put in what a finding names; return whether that is anything new."""
+    """Add the files and variables that a finding names; return whether any is new."""
     if finding.sure is Sure.GUESS:
         return False
     before = len(tree.paths)

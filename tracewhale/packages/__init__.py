@@ -43,16 +43,16 @@ class Database(Protocol):
     """The packages of one kind."""
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """Return the packages of some kept physical paths, and what the new image carries for them."""
+        """Return the packages of some kept physical paths, and the metadata of the new image for them."""
         ...
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return all that the packages consist of: of a language's, those near kept paths."""
+        """Return the contents of all packages; of a language's packages, those near kept paths."""
         ...
 
 
 class Databases:
-    """All package metadata of a tree: pure but for what it reads, and the same answer each time."""
+    """All package metadata of a tree. It only reads, and gives the same answer each time."""
 
     def __init__(self, view: View) -> None:
         files = self._files = PackageFiles(view)
@@ -65,25 +65,26 @@ class Databases:
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return what the installed packages consist of: all of the distribution, and a language's near kept
+        """Return the contents of the installed packages: all of the distribution, and a language's near kept
         paths.
 
-        A distribution's package comes first, then what may be inside of one.
+        A distribution's package comes before packages that may be inside it.
         """
         systems = [contents for database in self._systems for contents in database.contents(kept)]
         return (*systems, *self.languages(kept))
 
     def languages(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return what the packages of languages consist of that are near kept paths."""
+        """Return the contents of the packages of languages near kept paths."""
         return tuple(contents for database in self._languages for contents in database.contents(kept))
 
     def find(
         self, kept: Mapping[str, Entry], *, licences: bool = True
     ) -> tuple[Inventory, tuple[Document, ...], tuple[GeneratedFile, ...]]:
-        """Return the packages of some kept physical paths; what to keep for them, and what to write.
+        """Return the packages of some kept physical paths, the documents to keep for them, and the files to
+        write.
 
-        To be called again when what it names is kept, until it names nothing new: ``licences`` keeps
-        copyright and licence files.
+        Call it again when its documents are kept, until it names no new ones: ``licences`` keeps copyright
+        and licence files.
         """
         systems = [database.find(kept, licences=licences) for database in self._systems]
         facts = [*systems, *(database.find(kept, licences=licences) for database in self._languages)]

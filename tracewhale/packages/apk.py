@@ -1,9 +1,10 @@
-"""Packages of apk (Alpine): one file with a record a package (apk wiki, "Apk spec", installed database v2).
+"""Packages of apk (Alpine): one file with a record for each package (apk wiki, "Apk spec", installed database
+v2).
 
 A record's ``P:`` and ``V:`` name the package; its files follow as ``F:`` (a directory) and ``R:`` (a name in
-it), each with lines of its own (``M:``, ``a:``, ``Z:``). The new image's file has the records of the packages
-that are there with the files that are kept, in the place where Trivy (pkg/fanal/analyzer/pkg/apk) and Syft
-(syft/pkg/cataloger/alpine) read it.
+it), each with lines of its own (``M:``, ``a:``, ``Z:``). The new image's file has the records of its packages
+with the kept files, at the path where Trivy (pkg/fanal/analyzer/pkg/apk) and Syft (syft/pkg/cataloger/alpine)
+read it.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from tracewhale.packages.model import NOTHING, GeneratedFile, OwnedPackage, Pack
 from tracewhale.rootfs.tree import Entry, Kind
 
 DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
-"""Before and since apk-tools 3 on merged-/usr Alpine; the first is a name of the second there."""
+"""The paths before and since apk-tools 3 on merged-/usr Alpine, where the first is an alias of the second."""
 
 WORLD = "/etc/apk/world"
-"""The packages that were asked for by name, one a line (apk-world(5))."""
+"""The packages that were requested by name, one per line (apk-world(5))."""
 
 SYSTEM = frozenset(
     "alpine-base alpine-baselayout alpine-baselayout-data alpine-keys alpine-release apk-tools busybox "
     "busybox-binsh libc-utils musl-utils scanelf ssl_client".split()
 )
-"""Packages of an Alpine in which the author chose none: alpine-base and what it depends on."""
+"""The packages of an Alpine without choices by its author: alpine-base and its dependencies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class _ApkRecord:
 
 
 class Apk:
-    """The database of installed packages, read as a whole."""
+    """The database of installed packages, read completely."""
 
     def __init__(self, files: PackageFiles) -> None:
         self._files = files
@@ -49,7 +50,7 @@ class Apk:
             self._records = tuple(self._read(files.text(self._place)))
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """Return the packages of some kept paths, and a database of just them. Alpine's have no licence
+        """Return the packages of some kept paths, and a database with only these. Alpine's have no licence
         files."""
         if not self._records:
             return NOTHING
@@ -96,7 +97,7 @@ class Apk:
         return GeneratedFile(self._place, content, self._files.modified(self._place), "apk", "database")
 
     def _lines(self, record: _ApkRecord, files: set[str]) -> Iterator[str]:
-        """Yield a record's lines without directories and files that are not kept."""
+        """Yield a record's lines, without directories and files that are not kept."""
         of_package = next(
             (at for at, line in enumerate(record.lines) if line.startswith("F:")), len(record.lines)
         )
@@ -134,8 +135,7 @@ def _files(lines: tuple[str, ...]) -> Iterator[tuple[str, tuple[list[str], list[
 
 
 def _depends(lines: tuple[str, ...]) -> tuple[str, ...]:
-    """Return names of packages in ``D:``; libraries (``so:``) and commands (``cmd:``) are left to the
-    closures."""
+    """Return names of packages in ``D:``; the closures handle libraries (``so:``) and commands (``cmd:``)."""
     words_of_line = (line[2:].split() for line in lines if line.startswith("D:"))
     return tuple(
         re.split("[<>=~]", word)[0]

@@ -1,4 +1,4 @@
-"""All that installed packages consist of, whether it is kept or not: what belongs together."""
+"""The contents of installed packages, kept or not, from which units are made."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from tracewhale.packages.model import Package
 
 LIBC = re.compile(r".*/(libc\.so\.6|libc\.musl-[^/]+\.so\.1|ld-musl-[^/]+\.so\.1)")
-"""Files by which the package of the C library is known, whatever it is called."""
+"""Files that identify the package of the C library, whatever its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledPackage:
-    """One installed package and what it consists of.
+    """One installed package and its contents.
 
-    ``paths`` are physical paths, of files that the image may have lost since; ``tops`` are directories that
-    belong to the package with all that is below them. ``base`` tells that every system of this kind has the
-    package (Essential, required, the C library); ``named`` that the author of the image asked for it, and
-    did not get it as a dependency; ``own`` that it was made of the author's files; ``depends`` are names of
-    packages of the same kind.
+    ``paths`` are physical paths of files, which the image may lack; ``tops`` are directories that belong to
+    the package with everything below them. ``base`` marks a package that every system of this kind has
+    (Essential, required, the C library); ``named`` one that the author of the image requested, rather than
+    got as a dependency; ``own`` one made of the author's files; ``depends`` are names of packages of the same
+    kind.
     """
 
     package: Package
@@ -33,12 +33,12 @@ class InstalledPackage:
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """The identity of the package and its version."""
+        """The package's identity and its version."""
         return self.package.kind, self.package.title, self.tops[0] if self.tops else self.package.version
 
 
 def closure(names: Iterable[str], depends: Mapping[str, tuple[str, ...]]) -> set[str]:
-    """Return some packages' names with those of all that they depend on."""
+    """Return the names of some packages and of all their dependencies."""
     result: set[str] = set()
     pending = [name for name in names if name in depends]
     while pending:

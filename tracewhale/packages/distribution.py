@@ -20,11 +20,11 @@ PLACES = (
     "/etc/system-release",
     "/etc/system-release-cpe",
 )
-"""Read by Trivy (pkg/fanal/analyzer/os and repo) or Syft (syft/linux/identify_release.go)."""
+"""The paths that Trivy (pkg/fanal/analyzer/os and repo) or Syft (syft/linux/identify_release.go) reads."""
 
 
 def distribution(files: PackageFiles) -> Distribution:
-    """Return what os-release says (os-release(5))."""
+    """Return the facts in os-release (os-release(5))."""
     files.read(PLACES[:2])
     text = files.text(PLACES[0]) or files.text(PLACES[1])
     fields: dict[str, str] = {}

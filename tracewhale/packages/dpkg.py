@@ -1,8 +1,8 @@
-"""Packages of dpkg: its database as in deb-based systems, and as distroless images have it.
+"""Packages of dpkg: its database in deb-based systems, and the form of distroless images.
 
-``/var/lib/dpkg/status`` has a stanza a package (deb-control(5)), ``info/NAME[:ARCH].list`` its paths,
-``info/NAME[:ARCH].md5sums`` digests of its files but conffiles. Images built without dpkg have
-``status.d/NAME`` and ``status.d/NAME.md5sums`` instead; the new image does, too, as Trivy
+``/var/lib/dpkg/status`` has a stanza for each package (deb-control(5)), ``info/NAME[:ARCH].list`` its paths,
+``info/NAME[:ARCH].md5sums`` digests of its files except conffiles. Images built without dpkg have
+``status.d/NAME`` and ``status.d/NAME.md5sums`` instead; the new image has these, too, because Trivy
 (pkg/fanal/analyzer/pkg/dpkg) and Syft (syft/pkg/cataloger/debian) read both.
 """
 
@@ -29,17 +29,17 @@ from tracewhale.rootfs.tree import Entry, Kind, parent
 
 DATABASE = "/var/lib/dpkg"
 NOT_THERE: tuple[list[str], ...] = ([], ["not-installed"], ["config-files"])
-"""Last words of ``Status`` with which a package's files are not there (dpkg(1), "Package states")."""
+"""The last words of ``Status`` for a package whose files are not installed (dpkg(1), "Package states")."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*")
-"""Of packages and architectures (Debian policy, 5.6.1): nothing that could lead elsewhere as a path."""
+"""Names of packages and architectures (Debian policy, 5.6.1), which cannot lead elsewhere as paths."""
 
 DOCUMENTATION = "/usr/share/doc"
 APT = "/var/lib/apt"
-"""A directory of the package that installs the others."""
+"""A directory of apt, which installs the packages."""
 
 EXTENDED_STATES = f"{APT}/extended_states"
-"""Where apt marks the packages that it installed as dependencies (apt-mark(8))."""
+"""The file in which apt marks the packages that it installed as dependencies (apt-mark(8))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _DpkgRecord:
 
 
 class Dpkg:
-    """dpkg's database, read as a whole: nothing else tells whose a file is."""
+    """dpkg's database, read completely, because only all of it says to which package a file belongs."""
 
     def __init__(self, files: PackageFiles) -> None:
         self._files = files
@@ -71,7 +71,7 @@ class Dpkg:
         self._directories = {parent(name) for record in self._records for name in record.names}
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """Return the packages of some kept paths, what to keep for them, and their ``status.d``."""
+        """Return the packages of some kept paths, the documents to keep for them, and their ``status.d``."""
         if not self._records:
             return NOTHING
         wanted = {
@@ -96,8 +96,9 @@ class Dpkg:
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return all packages. The base are those that are Essential or required, with apt and what these
-        depend on; what apt did not install as a dependency of another is the author's choice."""
+        """Return all packages. The base are those that are Essential or required, with apt and the
+        dependencies of all these; the packages that apt did not install as dependencies are the author's
+        choice."""
         fields = [parse(record.stanza) for record in self._records]
         depends = {
             record.package.name: (*_names(each.get("Pre-Depends", "")), *_names(each.get("Depends", "")))
@@ -167,7 +168,8 @@ class Dpkg:
                     yield _DpkgRecord(_package(parse(words(encode(stanza)))), stanza, name, paths)
 
     def _read_diversions(self) -> dict[str, tuple[str, str]]:
-        """Return where a file lies that a package wants elsewhere (dpkg-divert(1)): name, place, by whom."""
+        """Return the diverted files (dpkg-divert(1)): the package's name for each, its place, and the
+        diverting package."""
         lines = self._files.text(f"{self._base}/diversions").split("\n")
         return {lines[at]: (lines[at + 1], lines[at + 2]) for at in range(0, len(lines) - 2, 3)}
 
@@ -209,7 +211,7 @@ class Dpkg:
                         yield Document(place, name, "record")
 
     def _written(self, records: list[_DpkgRecord], kept: Mapping[str, Entry]) -> Iterator[GeneratedFile]:
-        """Yield ``status.d``, unless it is there already or the program itself reads the database."""
+        """Yield ``status.d``, unless it exists already or the program itself reads the database."""
         if self._distroless or f"{self._base}/status" in kept:
             return
         sums = self._files.read(f"{self._base}/info/{record.base}.md5sums" for record in records)
@@ -227,8 +229,8 @@ class Dpkg:
                 yield GeneratedFile(f"{place}.md5sums", content, modified, package.name, "record")
 
     def _line(self, path: str, line: str, kept: Mapping[str, Entry]) -> str:
-        """Return a line of ``.md5sums``, empty for what is not kept; by the file's own place where the
-        link that the package's name goes through (``/bin``) is not."""
+        """Return a line of ``.md5sums``, empty for a file that is not kept; with the file's physical path if
+        the link in the package's name (``/bin``) is not kept."""
         physical = self._names.physical(path)
         if physical not in kept:
             return ""
@@ -237,7 +239,7 @@ class Dpkg:
 
     def _stanza(self, record: _DpkgRecord, kept: Mapping[str, Entry]) -> str:
         """Return a stanza as in the package itself: without its state here, and without conffiles that are
-        gone."""
+        not kept."""
         lines: list[str] = []
         field = ""
         for line in record.stanza.split("\n"):
@@ -257,7 +259,7 @@ def stanzas(text: str) -> list[str]:
 
 
 def parse(stanza: str) -> dict[str, str]:
-    """Return the fields' first lines by name."""
+    """Return the first lines of the fields by name."""
     result: dict[str, str] = {}
     for line in stanza.split("\n"):
         name, colon, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""Reading package metadata out of a tree: few exchanges, nothing twice, and no more than fits."""
+"""Read package metadata from a tree in few exchanges, each file once, within limits."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterable, Mapping
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 FILE_LIMIT = 256 << 20
-"""Bytes of one file: the largest databases of packages have a tenth of that."""
+"""The most bytes of one file; the largest databases of packages have a tenth of that."""
 
 TOTAL_LIMIT = 1 << 30
-"""Bytes that are read together; what comes after is taken for absent."""
+"""The most bytes that are read in total; later files count as absent."""
 
 
 class PackageFiles:
-    """A view whose files are read once and by requested path, and which knows a distribution's aliases."""
+    """A view whose files are read once and by requested path, and which has a distribution's aliases."""
 
     def __init__(self, view: View) -> None:
         self.view = view
@@ -41,22 +41,22 @@ class PackageFiles:
         return {path: self._contents[place] for path, place in physical.items() if place in self._contents}
 
     def text(self, path: str) -> str:
-        """Return one file as text, empty when there is none."""
+        """Return one file as text, empty if it does not exist."""
         return decode(self.read([path]).get(path, b""))
 
     def physical(self, path: str) -> str:
-        """Return where a requested path leads, empty when nowhere."""
+        """Return the physical path of a requested path, empty if it does not exist."""
         entry = self.view.resolve(path).entry
         return "" if entry is None else entry.path
 
     def modified(self, path: str) -> int:
-        """Return the modification time of what a requested path leads to, in nanoseconds; 0 for nothing."""
+        """Return the modification time of a requested path's file in nanoseconds, 0 if it does not exist."""
         entry = self.view.resolve(path).entry
         return 0 if entry is None else entry.mtime_ns
 
     def aliases(self) -> Mapping[str, str]:
         """Return symbolic links to directories in ``/``, ``/usr`` and ``/var``: on merged-/usr systems
-        databases say ``/lib/...`` where the file is ``/usr/lib/...``."""
+        databases have ``/lib/...`` for the file ``/usr/lib/...``."""
         tops = ("/", "/usr", "/var")
         self.view.prefetch(tops)
         result = {}
@@ -70,13 +70,13 @@ class PackageFiles:
 
 
 class Names:
-    """Between the names that a database has and physical paths."""
+    """Translates between names in a database and physical paths."""
 
     def __init__(self, aliases: Mapping[str, str]) -> None:
         self._aliases = aliases
 
     def physical(self, name: str) -> str:
-        """Return a name with an alias at its beginning replaced by what it stands for."""
+        """Return a name with an alias at its beginning replaced by its target."""
         for alias, target in self._aliases.items():
             if name.startswith(f"{alias}/"):
                 return target.rstrip("/") + name[len(alias) :]
@@ -92,22 +92,22 @@ class Names:
 
 
 def decode(data: bytes) -> str:
-    """Return bytes of a database as text in which names are as paths are, whatever the locale."""
+    """Return bytes of a database as text whose names are decoded like paths, whatever the locale."""
     return os.fsdecode(data)
 
 
 def encode(text: str) -> bytes:
-    """Return text as it was in a database."""
+    """Return text as the bytes of a database."""
     return os.fsencode(text)
 
 
 def words(data: bytes) -> str:
-    """Return what a database says to people: the same in any locale, and text that any reader takes."""
+    """Return text of a database for people: the same in any locale, and valid for every reader."""
     return data.decode("utf-8", "backslashreplace")
 
 
 def normal(path: str) -> str:
-    """Return a path as databases should have it: absolute, without ``.``, ``..`` and doubled slashes."""
+    """Return a path in a database's form: absolute, without ``.``, ``..`` and doubled slashes."""
     return posixpath.normpath("/" + path.lstrip("/"))
 
 
@@ -116,19 +116,19 @@ ABOUT = re.compile(r"/usr/share/(doc|licen[cs]es)/.*|.*\.(dist|egg)-info(/.*)?",
 
 
 def substance(paths: Iterable[str]) -> bool:
-    """Return whether some kept paths of a package are more than what tells of it."""
+    """Return whether some kept paths of a package are more than its descriptions."""
     return any(not ABOUT.fullmatch(path) for path in paths)
 
 
 def owes_licence(paths: Iterable[str], kept: Mapping[str, Entry]) -> bool:
-    """Return whether some kept paths of a package have contents that somebody wrote."""
+    """Return whether some kept paths of a package have contents with an author."""
     return any(
         kept[path].size and kept[path].kind is Kind.FILE and not ABOUT.fullmatch(path) for path in paths
     )
 
 
 class Completeness:
-    """Whether all that a package had is kept, asking for directories of few packages in few exchanges."""
+    """Determines whether packages are kept completely, reading few directories in few exchanges."""
 
     ROUNDS = (1, 8, 1 << 30)
 
@@ -138,8 +138,8 @@ class Completeness:
     def complete(self, lacking: Mapping[int, Iterable[str]]) -> set[int]:
         """Return the packages (by number) of which nothing is left behind.
 
-        ``lacking`` are the physical paths of each that are not kept: it is whole when the original does
-        not have them either, or has only directories there.
+        ``lacking`` are the physical paths of each that are not kept. The package is complete if the original
+        does not have them either, or has only directories there.
         """
         pending: dict[int, dict[str, list[str]]] = {}
         for number, paths in lacking.items():

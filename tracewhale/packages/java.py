@@ -1,8 +1,8 @@
-"""Artifacts in kept archives of Java: a jar is kept whole, and so what scanners read of it.
+"""Artifacts in kept Java archives. A jar is kept whole, with everything that scanners read.
 
-As Trivy (language/java/jar) and Syft (cataloger/java): ``META-INF/maven/**/pom.properties``, else the
-manifest's Implementation or Bundle names, else the file's name; also for archives in archives, which are
-looked at where they are stored without compression (as Spring Boot does) or are small.
+As in Trivy (language/java/jar) and Syft (cataloger/java): ``META-INF/maven/**/pom.properties``, else the
+manifest's Implementation or Bundle names, else the file's name; also for archives in archives, if they are
+stored without compression (as by Spring Boot) or are small.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ ARCHIVES = (".jar", ".war", ".ear", ".par")
 NAMED = re.compile(r"(?P<name>.+?)-(?P<version>\d[\w.+-]*)")
 DEPTH = 3
 ARCHIVE_LIMIT = 50_000
-"""Archives in archives that are looked at: how deep, and how many of an image."""
+"""The most archives in archives: their depth, and their number in an image."""
 
 MEMBER_LIMIT = 1 << 20
 NESTED_LIMIT = 256 << 20
-"""Bytes of a manifest, and of all archives of an image that are decompressed."""
+"""The most bytes of a manifest, and of all archives of an image that are decompressed."""
 
 TAIL, BUFFER, READ_LIMIT = 64 << 10, 16 << 10, 16 << 20
 
@@ -44,7 +44,7 @@ MALFORMED = (
 
 
 class JavaPackages:
-    """Archives among kept files, of which just the directory and what names them is read."""
+    """Archives among kept files, of which only the directory and the names are read."""
 
     def __init__(self, files: PackageFiles) -> None:
         self._tree = files.view.tree
@@ -92,7 +92,8 @@ class JavaPackages:
     def _nested(
         self, archive: zipfile.ZipFile, file: _Range | io.BytesIO, member: zipfile.ZipInfo
     ) -> _Range | io.BytesIO | None:
-        """Return an archive in an archive: a part of it where it is stored as it is, else decompressed."""
+        """Return an archive in an archive: a range of it if it is stored without compression, else its
+        decompressed bytes."""
         if member.compress_type == zipfile.ZIP_STORED and isinstance(file, _Range):
             head = file.part(member.header_offset, 30).read() or b""
             name, extra = struct.unpack_from("<HH", head, 26)
@@ -104,7 +105,7 @@ class JavaPackages:
 
 
 class _Range(io.RawIOBase):
-    """A part of a file of a tree, to be read where it is asked for; its end is at hand."""
+    """A range of a file in a tree, read on request; its end is held in memory."""
 
     def __init__(self, tree: Tree, entry: Entry, tail: bytes, begin: int = 0, size: int = -1) -> None:
         self._tree, self._entry, self._tail = tree, entry, tail
@@ -113,7 +114,7 @@ class _Range(io.RawIOBase):
         self._at = 0
 
     def part(self, begin: int, size: int) -> _Range:
-        """Return a part of this part."""
+        """Return a part of this range."""
         begin = min(begin, self._size)
         return _Range(self._tree, self._entry, self._tail, self._begin + begin, min(size, self._size - begin))
 
@@ -180,14 +181,15 @@ def _member(archive: zipfile.ZipFile, members: Mapping[str, zipfile.ZipInfo], na
 
 
 def _contents(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    """Return a member's bytes, no more than its directory promises: ``archive.read`` decompresses all
-    there is."""
+    """Return a member's bytes, no more than its directory says: ``archive.read`` would decompress
+    everything."""
     with archive.open(member) as file:
         return file.read(member.file_size)
 
 
 def _fields(text: str, between: str) -> dict[str, str]:
-    """Return names and values a line (JAR file specification, "Name-Value pairs"; java.util.Properties)."""
+    """Return the name and value of each line (JAR file specification, "Name-Value pairs";
+    java.util.Properties)."""
     result = {}
     for line in text.replace("\r\n", "\n").replace("\n ", "").split("\n\n")[0].split("\n"):
         name, separator, value = line.partition(between)

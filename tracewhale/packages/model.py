@@ -1,4 +1,4 @@
-"""Packages of an image: what they are, which kept files are theirs, and what says so in the new image."""
+"""The packages of an image, their kept files, and their metadata in the new image."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from functools import cached_property
 class Package:
     """One installed package. ``kind`` is the package-url type: deb, rpm, apk, pypi, npm, gem, maven.
 
-    ``namespace`` is the npm scope with its ``@`` or the Maven group; ``source`` and ``source_version``
-    name what a distribution built it from, empty when that is the same. ``licence`` is as the package
-    says it, ``supplier`` its maintainer, vendor or author.
+    ``namespace`` is the npm scope with its ``@`` or the Maven group; ``source`` and ``source_version`` name
+    the source package of a distribution's package, empty if they are the same. ``licence`` is in the
+    package's own form, ``supplier`` its maintainer, vendor or author.
     """
 
     kind: str
@@ -36,7 +36,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True, order=True)
 class OwnedPackage:
-    """A package of which files are kept: their physical paths, and whether that is all that there was."""
+    """A package with kept files: their physical paths, and whether these are all its files."""
 
     package: Package
     paths: tuple[str, ...]
@@ -45,9 +45,9 @@ class OwnedPackage:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Document:
-    """A path of the original to keep because a package is there: ``what`` it is of ``whom``.
+    """A path of the original to keep because of a package: ``what`` it is of ``whom``.
 
-    The path is an asked one: the links on its way are kept with it.
+    The path is a requested one: the links on its way are kept, too.
     """
 
     path: str
@@ -57,7 +57,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True, order=True)
 class GeneratedFile:
-    """A file of the new image that the original does not have, or has with more in it."""
+    """A file of the new image that the original lacks, or has with more contents."""
 
     path: str
     content: bytes
@@ -77,7 +77,7 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The packages of which something is kept, sorted, and those of which nothing is."""
+    """The packages with kept files, sorted, and those without."""
 
     kept: tuple[OwnedPackage, ...] = ()
     left_out: tuple[Package, ...] = ()
@@ -85,7 +85,7 @@ class Inventory:
 
     @cached_property
     def owners(self) -> Mapping[str, tuple[Package, ...]]:
-        """The packages of each kept path that has any."""
+        """The packages of each kept path that has one."""
         result: dict[str, list[Package]] = {}
         for owned in self.kept:
             for path in owned.paths:

@@ -18,7 +18,7 @@ from tracewhale.packages.walk import licences as licence_files
 from tracewhale.rootfs.tree import Entry, Kind, View, join
 
 NAME = re.compile(r"(@[\w.~-]+/)?[\w~-][\w.~-]*")
-"""Of packages (docs.npmjs.com, "package.json"): nothing that could lead elsewhere as a path."""
+"""Names of packages (docs.npmjs.com, "package.json"), which cannot lead elsewhere as paths."""
 
 CODE = (".js", ".mjs", ".cjs", ".json", ".node", ".wasm")
 
@@ -60,8 +60,8 @@ class NodePackages:
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return the packages of kept files, and those that the application's ``package.json`` asks for with
-        all that these ask for."""
+        """Return the packages of kept files, and the dependencies of the application's ``package.json`` with
+        all of theirs."""
         files = [path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY]
         candidates = self._candidates(files)
         result: set[str] = set()
@@ -86,8 +86,8 @@ class NodePackages:
         )
 
     def _wanted(self, directory: str) -> Iterator[str]:
-        """Yield directories of the packages that one asks for, where Node.js looks for them (modules.html,
-        "Loading from node_modules folders")."""
+        """Yield directories of a package's dependencies at the places where Node.js searches them
+        (modules.html, "Loading from node_modules folders")."""
         view = self._files.view
         for name in _dependencies(self._files.text(join(directory, "package.json"))):
             places = (
@@ -119,8 +119,7 @@ class NodePackages:
 
 
 def _dependencies(manifest: str) -> Iterator[str]:
-    """Yield names of the packages that a ``package.json`` asks for, whenever the program is not being
-    developed."""
+    """Yield names of the dependencies in a ``package.json`` that do not only serve development."""
     try:
         value = json.loads(manifest)
     except (ValueError, RecursionError):
@@ -131,8 +130,8 @@ def _dependencies(manifest: str) -> Iterator[str]:
 
 
 def _siblings(view: View, directories: set[str]) -> set[Package]:
-    """Return packages beside these in the same ``node_modules`` or, as Debian has it, ``nodejs``: by their
-    names, as their versions would have to be read."""
+    """Return packages beside these in the same ``node_modules`` or, in Debian, ``nodejs``: by their names,
+    because their versions would have to be read."""
     homes = {
         home
         for directory in directories
@@ -175,12 +174,12 @@ def _package(content: bytes) -> Package | None:
 
 
 def _text(value: Any, member: str) -> str:
-    """Return a text, or an older form's object with one."""
+    """Return a text, or the text in an older form's object."""
     if isinstance(value, dict):
         value = value.get(member)
     return clean(value) if isinstance(value, str) else ""
 
 
 def clean(text: str) -> str:
-    """Return text without halves of characters, which JSON can name."""
+    """Return text without lone surrogates, which JSON can contain."""
     return text.encode("utf-8", "backslashreplace").decode()

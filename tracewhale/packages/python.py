@@ -1,8 +1,8 @@
 """Distributions of Python: ``*.dist-info`` (PyPA, "Recording installed projects") and ``*.egg-info``.
 
-RECORD, or pip's ``installed-files.txt``, says which files are a distribution's; where a distribution's
-packager left these out, the packages that ``top_level.txt`` names. Trivy (language/python/packaging) and Syft
-(cataloger/python) read METADATA and PKG-INFO.
+RECORD, or pip's ``installed-files.txt``, lists the files of a distribution; if its packager removed these,
+they are the packages in ``top_level.txt``. Trivy (language/python/packaging) and Syft (cataloger/python) read
+METADATA and PKG-INFO.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ COMPILED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.[^/]*\
 
 @dataclass(frozen=True, slots=True)
 class _Distribution:
-    """One ``*-info`` with the directory it is in, the file with its metadata, and what is its."""
+    """One ``*-info`` with its directory, the file with its metadata, and its files."""
 
     info: Entry
     base: str
@@ -82,8 +82,8 @@ class PythonPackages:
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return all distributions in kept directories. pip writes REQUESTED for what was asked for (PEP
-        376), and direct_url.json for what came from no index (PEP 610)."""
+        """Return all distributions in kept directories. pip writes REQUESTED for a requested one (PEP 376),
+        and direct_url.json for one that comes from no index (PEP 610)."""
         distributions = [distribution for base in self._bases(kept) for distribution in self._known[base]]
         metadata = self._files.read(distribution.metadata for distribution in distributions)
         return tuple(
@@ -100,7 +100,7 @@ class PythonPackages:
         )
 
     def _bases(self, kept: Mapping[str, Entry]) -> list[str]:
-        """Return kept directories with distributions in them, which are read if they are not known yet."""
+        """Return kept directories with distributions, after reading new ones."""
         view = self._files.view
         bases = [
             path
@@ -174,7 +174,7 @@ def _assign(distributions: Iterable[_Distribution], files: Iterable[str]) -> dic
 
 
 def _requirements(metadata: str) -> tuple[str, ...]:
-    """Return names in Requires-Dist that are asked for in any case (core metadata, PEP 508)."""
+    """Return the unconditional names in Requires-Dist (core metadata, PEP 508)."""
     fields = HeaderParser().parsestr(metadata.partition("\n\n")[0])
     requirements = [
         str(value) for value in fields.get_all("Requires-Dist") or [] if "extra ==" not in str(value)

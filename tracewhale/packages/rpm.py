@@ -1,7 +1,8 @@
-"""Packages of rpm: headers (rpm, docs/manual/hregions.md) out of its database, with names of files in them.
+"""Packages of rpm: the headers in its database (rpm, docs/manual/hregions.md), with the names of files in
+them.
 
-The new image has a database of the packages that are there, in SQLite's form and with their headers as they
-were, which are signed: Trivy (pkg/fanal/analyzer/pkg/rpm) and Syft (cataloger/redhat) read it.
+The new image has a database of its packages in SQLite's form, with their headers unchanged, because they are
+signed: Trivy (pkg/fanal/analyzer/pkg/rpm) and Syft (cataloger/redhat) read it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ STRINGS = (6, 8, 9)
 NUMBERS = {2: "B", 3: "H", 4: "I", 5: "Q"}
 GHOST, LICENCE_FLAG = 1 << 6, 1 << 7
 KEYS = "gpg-pubkey"
-"""The name under which rpm keeps imported keys: no packages."""
+"""The name under which rpm keeps imported keys, which are not packages."""
 
 SYSTEM = frozenset(
     "basesystem bash coreutils coreutils-common coreutils-single filesystem glibc-common setup rpm rpm-libs "
@@ -60,7 +61,7 @@ class _RpmRecord:
 
 
 class Rpm:
-    """rpm's database, read as a whole."""
+    """rpm's database, read completely."""
 
     def __init__(self, files: PackageFiles) -> None:
         self._files = files
@@ -78,7 +79,7 @@ class Rpm:
                 break
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
-        """Return the packages of some kept paths, their licences, and a database of just them."""
+        """Return the packages of some kept paths, their licences, and a database with only these."""
         if not self._records:
             return NOTHING
         files = {path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY}
@@ -105,7 +106,7 @@ class Rpm:
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return all packages. This database does not say which of them the author asked for."""
+        """Return all packages. This database does not record which of them the author requested."""
         return tuple(
             InstalledPackage(
                 record.package,
@@ -123,7 +124,7 @@ class Rpm:
                 yield _RpmRecord(_package(fields), number, header, paths, licences)
 
     def _paths(self, fields: Mapping[int, Value]) -> tuple[frozenset[str], frozenset[str]]:
-        """Return physical paths of a package's files, without ghosts and directories; those that are
+        """Return the physical paths of a package's files, without ghosts and directories; and those of its
         licences."""
         directories = fields.get(DIRECTORY_NAMES, ())
         bases = fields.get(BASE_NAMES, ())

@@ -1,8 +1,8 @@
-"""The three forms of rpm's database: getting the package headers out, and writing the newest one.
+"""The three forms of rpm's database: read the package headers, and write the newest form.
 
 SQLite (rpm, lib/backend/sqlite.c) is Fedora's since 33 and RHEL's since 9, NDB (lib/backend/ndb/rpmpkg.c)
-SUSE's, and Berkeley DB's hash (db_page.h) that of older ones. A file from an image may be malformed or
-hostile: then it has no packages.
+SUSE's, and Berkeley DB's hash (db_page.h) that of older systems. A malformed or hostile file counts as one
+without packages.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ INDEXES = frozenset(
     "Sigmd5 Sha1header Filetriggername Transfiletriggername Recommendname Suggestname Supplementname "
     "Enhancename".split()
 )
-"""Tables of SQLite's form beside ``Packages``: keys and the numbers of the packages that have them."""
+"""Tables of SQLite's form beside ``Packages``: keys, and the numbers of the packages that have them."""
 
 BINARY = frozenset({"Installtid", "Sigmd5"})
-"""Those of them whose keys are not text."""
+"""The tables whose keys are not text."""
 
 OTHER_COLUMNS = "hnum INTEGER NOT NULL, idx INTEGER NOT NULL, FOREIGN KEY (hnum) REFERENCES 'Packages'(hnum)"
 
 STEPS = 50_000_000
-"""Of SQLite's machine for one database; a real one takes a hundredth."""
+"""The most steps of SQLite's machine for one database; a real one takes a hundredth."""
 
 WAL_VERSION = slice(18, 20)
 CHANGE_COUNTER, VALID_FOR, WRITER = slice(24, 28), slice(92, 96), slice(96, 100)
-"""Places in SQLite's file header (sqlite.org/fileformat2.html, 1.3)."""
+"""Offsets in SQLite's file header (sqlite.org/fileformat2.html, 1.3)."""
 
 NDB_MAGIC, SLOT_MAGIC, BLOB_MAGIC = b"RpmP", b"Slot", b"BlbS"
 NDB_PAGE, NDB_BLOCK = 4096, 16
@@ -43,7 +43,7 @@ BDB_PAGE_HEADER = 26
 
 
 Row = tuple[bytes | str | int, int, int]
-"""Of a table of keys: the key, the package's number, and which of its values the key is."""
+"""A row of a table of keys: the key, the package's number, and the position of the key among its values."""
 
 
 def headers(data: bytes) -> dict[int, bytes]:
@@ -56,9 +56,9 @@ def headers(data: bytes) -> dict[int, bytes]:
 
 
 def subset(data: bytes, chosen: Mapping[int, tuple[str, bytes]]) -> bytes:
-    """Return a database in SQLite's form of some of the packages in another, given as number: (name, header).
+    """Return a database in SQLite's form with some of another's packages, given as number: (name, header).
 
-    The same packages give the same bytes: nothing in it tells which SQLite wrote it.
+    The same packages give the same bytes: the writing SQLite's version is not in it.
     """
     rows: Mapping[str, list[Row]] = {"Name": [(name, number, 0) for number, (name, _) in chosen.items()]}
     if data.startswith(b"SQLite format 3\0"):
@@ -89,7 +89,7 @@ def _in_order(rows: list[Row]) -> list[Row]:
 
 
 def _sqlite(data: bytes) -> tuple[dict[int, bytes], dict[str, list[Row]]]:
-    """Return headers by number, and the rows of the other tables. SQL that the file brings is not run."""
+    """Return headers by number, and the rows of the other tables. SQL in the file is not executed."""
     image = bytearray(data)
     # A database in WAL mode cannot be opened from memory; what is in its -wal file is not in the image's.
     image[WAL_VERSION] = b"\1\1"
@@ -130,8 +130,7 @@ def _ndb(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _bdb(data: bytes) -> Iterator[bytes]:
-    """Yield values of a hash database that are so long that they have pages of their own, as all headers
-    are."""
+    """Yield values of a hash database that are long enough for pages of their own, as all headers are."""
     if len(data) < 512:
         return
     order = next((o for o in "<>" if struct.unpack_from(f"{o}I", data, 12)[0] == BDB_HASH_MAGIC), "")

@@ -64,7 +64,7 @@ class RubyPackages:
         return PackageFacts(tuple(sorted(owned)), tuple(sorted(left_out)), tuple(sorted(documents)))
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return the gems in the homes of kept files."""
+        """Return the gems in the gem directories of kept files."""
         view = self._files.view
         matches = (FILE.fullmatch(path) for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY)
         homes = {match["home"] for match in matches if match}

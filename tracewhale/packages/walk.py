@@ -1,4 +1,4 @@
-"""Packages that are directories: which kept files are below them, and whether anything else is."""
+"""Packages that are directories: the kept files below them, and whether these are all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.rootfs.tree import Entry, Kind, View, parent
 LICENCE = re.compile(
     r"(.*[-_.])?(licen[cs]es?|copying|copyright|notice|authors|unlicen[cs]e|patents)([-_.].*)?", re.IGNORECASE
 )
-"""Names of files that carry licences and the notices that they ask to pass on."""
+"""Names of files with licences, and with notices that must be passed on with them."""
 
 
 def above(path: str) -> Iterable[str]:
@@ -40,8 +40,8 @@ def complete_packages(
 ) -> set[str]:
     """Return the packages (by any key, each with its paths) of which every file is kept.
 
-    A directory among the paths stands for all that is below it. Each exchange asks for one level of those
-    that are not known to lack anything, so that one look at their tops is enough for most.
+    A directory among the paths includes everything below it. Each exchange reads one level of the packages
+    that may still be complete, so that one look at the top level is enough for most.
     """
     pending = {key: list(paths) for key, paths in packages.items()}
     done: set[str] = set()

@@ -1,4 +1,4 @@
-"""Additions of a level to the touched paths: units, as far as the budget allows."""
+"""The units that a level adds to the touched paths, within the budget."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ USING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
 
 
 class Round(Enum):
-    """The rounds in which units are chosen: what the author made and names, what used libraries name, what
-    belongs to what is used, and what that names."""
+    """The rounds in which units are chosen: those of the author, those that used libraries name, those that
+    belong to used files, and those that these name."""
 
     AUTHOR = "author"
     IMPORTS = "imports"
@@ -37,20 +37,20 @@ class Round(Enum):
 
 
 PARTS = {Round.AUTHOR: 15 / 16, Round.IMPORTS: 1 / 2, Round.PACKAGES: 7 / 8, Round.LAST: 1.0}
-"""How much of the budget is spent after each round, so that each leaves some to those after it."""
+"""The part of the budget that may be spent up to each round, so that each leaves some to the later ones."""
 
 LATE = 1000
-"""Files of chosen units that are read for what they name."""
+"""The most files of chosen units that are read for the names in them."""
 
 SMALL = 300_000
-"""Bytes of an interpreter that needs nothing else, such as dash."""
+"""The most bytes of an interpreter that needs no other files, such as dash."""
 
 NEEDING = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
 SOURCE = re.compile(r".*\.(py|rb|pl|pm|al|php|js|mjs|cjs|R)", re.DOTALL)
 
 
 class Additions:
-    """Chooses units for a draft that has what the trace touched, and counts what they cost."""
+    """Chooses units for a draft with the touched paths, and counts their cost."""
 
     def __init__(
         self, draft: Draft, starts: Starts, resolver: Resolver, databases: Databases, options: Options
@@ -71,8 +71,9 @@ class Additions:
     def add(self, elf: loader.Closure, mechanisms: Iterable[Mechanism], stage: Round) -> None:
         """Keep the units of some mechanisms that fit into the round's part of the budget.
 
-        In the author's round these are only such as the author's own code names. In the last one what found
-        no room before is looked at again, and imports without which kept files fail have the author's room.
+        In the author's round these are only units that the author's own code names. The last round considers
+        units again that did not fit before, and imports without which kept files fail may use the author's
+        part.
         """
         scene = self._scene(elf)
         wanted = [m for m in mechanisms if m.value not in self.options.without_units]
@@ -129,8 +130,8 @@ class Additions:
                 self.draft.keep(edge.target, reason)
 
     def _named(self, last: bool) -> languages.LanguageClosure:
-        """Return what files name in their languages: those that are used and the author's own; or the last
-        time the commands of the chosen units, and what other files of theirs load."""
+        """Return the names in files, by their language: in the used files and the author's own; in the last
+        round, the commands in the chosen units and the imports of their other files."""
         chosen = [each.unit for choice in self.choices for each in choice.kept]
         if not last:
             own = (e.path for unit in chosen if unit.mechanism is Mechanism.OWN for e in unit.entries)
@@ -168,8 +169,8 @@ class Additions:
         return replace(scene, used=scene.used | named)
 
     def summary(self) -> Summary:
-        """Return what was chosen in all rounds, and what each level up to the chosen one keeps; ``installed``
-        is all that found no room as well."""
+        """Return the units chosen in all rounds, and the paths that each level up to the chosen one keeps;
+        with ``installed``, also the units that did not fit."""
         kept = tuple(each for choice in self.choices for each in choice.kept)
         left = tuple(each for choice in self.choices for each in choice.left_out)
         size = self._size()
@@ -183,8 +184,8 @@ class Additions:
         return Summary(self.options.level, self.limit, totals(Choice(kept, left), self.draft.entries), levels)
 
     def _runnable(self, units: list[Unit]) -> list[Unit]:
-        """Return units without the scripts of packages whose interpreter nothing else uses and is no small
-        shell: without its modules it could not run them."""
+        """Return units without the scripts of packages whose interpreter is not used otherwise and is no
+        small shell: without its modules it could not run them."""
         _, scripts = self.starts.find(entry for unit in units for entry in unit.entries)
         foreign = {script.path for script in scripts if not self._has(script.interpreter)}
         links = {entry.path for unit in units for entry in unit.entries if entry.kind is Kind.SYMLINK}
@@ -208,7 +209,7 @@ class Additions:
 
 
 def environment_of(config: Mapping[str, Any]) -> languages.Environment:
-    """Return what an image's configuration gives to its programs (OCI image-spec, config.md)."""
+    """Return the environment of programs in an image's configuration (OCI image-spec, config.md)."""
     own = config.get("config") or {}
     variables = (word.partition("=") for word in own.get("Env") or [])
     words = (*(own.get("Entrypoint") or []), *(own.get("Cmd") or []))
@@ -218,14 +219,14 @@ def environment_of(config: Mapping[str, Any]) -> languages.Environment:
 
 
 def _is_likely(unit: Unit) -> bool:
-    """Return whether loading a file that is kept needs a unit, a table of plugins names it, or the author
+    """Return whether loading a kept file requires a unit, a table of plugins names it, or the author
     installed it by name."""
     needed = unit.mechanism is Mechanism.LANGUAGES and unit.worth >= units.IMPORT_WORTH
     return needed or (unit.mechanism is Mechanism.NAMED and unit.worth >= units.NAMED_WORTH)
 
 
 def _used(draft: Draft) -> tuple[set[str], set[str]]:
-    """Return the kept files that something executes, reads, maps or needs; and those that were executed."""
+    """Return the kept files that are executed, read, mapped or needed, and those that were executed."""
     used: set[str] = set()
     executed: set[str] = set()
     for path, reasons in draft.reasons.items():

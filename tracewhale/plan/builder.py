@@ -1,4 +1,4 @@
-"""A plan while it grows: paths with their reasons, each added with all that it stands on."""
+"""A plan under construction: paths with their reasons, each added with its directories and links."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SEARCH = 0o111
 
 
 class Draft:
-    """A plan while it grows: paths with their reasons, each added with all that it stands on."""
+    """A plan under construction: paths with their reasons, each added with its directories and links."""
 
     def __init__(self, view: View, outside: Iterable[str]) -> None:
         self.view = view
@@ -27,7 +27,8 @@ class Draft:
         self.reasons.setdefault(entry.path, {})[reason] = None
 
     def keep(self, path: str, reason: Reason, *, follow: bool = True, root: str = "/") -> Entry | None:
-        """Keep where a requested path leads and every link and directory on the way; None if nowhere."""
+        """Keep the end of a requested path and every link and directory on the way; return None if it does
+        not exist."""
         found = self.view.resolve(path, follow=follow, root=root)
         if found.entry is None or self.is_outside(found.entry.path):
             return None
@@ -58,11 +59,11 @@ class Draft:
             path = above
 
     def is_outside(self, path: str) -> bool:
-        """Return whether a path is the runtime's: below a mount, but not the mount point itself."""
+        """Return whether a path belongs to the runtime: below a mount, but not the mount point itself."""
         return path.startswith(self._mounts) or path == "/.tracewhale"
 
     def accessed(self, event: Event) -> tuple[Absent, ...]:
-        """Keep what one event names; return it as absent where the image does not have it."""
+        """Keep the path of one event; return it as absent if the image does not have it."""
         if self.is_outside(event.path) and event.root == "/":
             return ()
         reason = Reason(Why.ACCESS.value, event.program, event.access)
@@ -84,7 +85,7 @@ class Draft:
         return () if event.present else (Absent(event.path, event.access, event.program),)
 
     def _keep_links_to_new(self, event: Event, reason: Reason) -> None:
-        """Keep links through which a file is made: to a name that is not there yet, or to /dev/stdout."""
+        """Keep links through which a file is made: to a name that does not exist yet, or to /dev/stdout."""
         steps = self.view.resolve(event.path, follow=event.follow, root=event.root).steps
         entries = [entry for step in steps if (entry := self.view.lstat(step)) is not None]
         if any(entry.kind is Kind.SYMLINK for entry in entries):
@@ -93,9 +94,10 @@ class Draft:
                     self.keep(entry.path, reason, follow=False)
 
     def _keep_refusal(self, event: Event, reason: Reason) -> None:
-        """Keep what fails a path otherwise than by its absence, as path_resolution(7) has it.
+        """Keep the cause of a path's failure other than its absence (path_resolution(7)).
 
-        A loop of links (ELOOP), a file on the way (ENOTDIR), a directory that not all may search (EACCES).
+        This is a loop of links (ELOOP), a file on the way (ENOTDIR), or a directory that not all may search
+        (EACCES).
         """
         found = self.view.resolve(event.path, follow=event.follow, root=event.root)
         refusing = [found.blocked] if found.blocked else list(found.steps) if found.loop else []
@@ -109,9 +111,9 @@ class Draft:
             self.keep(path, reason, follow=False)
 
     def include(self, path: str) -> bool:
-        """Keep a path that the user named and, of a directory, everything below it.
+        """Keep a path that the user named, and everything below it if it is a directory.
 
-        Of a link only what it names is kept, but everything below that where the path ends with a slash.
+        For a link only its target is kept; everything below that, too, if the path ends with a slash.
         """
         reason = Reason(Why.INCLUDED.value, "--include", path)
         place = "/" + path.strip("/")
@@ -127,7 +129,7 @@ class Draft:
         return top is not None
 
     def complete_listings(self, trace: Trace) -> None:
-        """Keep every name of the directories that a program listed, as the listing is its answer."""
+        """Keep every name of the directories that a program listed, because the result depends on it."""
         for event in sorted(trace.events):
             if event.access != Access.LIST.value:
                 continue

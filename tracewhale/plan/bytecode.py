@@ -1,4 +1,4 @@
-"""Python's compiled files beside the sources that are kept (PEP 3147)."""
+"""Python's compiled files beside kept sources (PEP 3147)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ CACHED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.(?P<tag>
 
 
 def missing_bytecode(view: View, kept: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Return the compiled files that the image has of kept sources, each with its source.
+    """Return the image's compiled files of kept sources, each with its source.
 
-    Only those for an interpreter whose compiled files are kept already: without them each container compiles
-    the sources anew when they are first imported.
+    They are those of an interpreter with kept compiled files: without them, each container compiles the
+    sources again at their first import.
     """
     known = set(kept)
     interpreters = tags(known)
@@ -30,7 +30,7 @@ def tags(kept: Iterable[str]) -> tuple[str, ...]:
 
 
 def compiled(view: View, source: str, interpreters: Iterable[str]) -> Iterator[Entry]:
-    """Return the compiled files that the image has of one source for some interpreters."""
+    """Return the image's compiled files of one source for some interpreters."""
     directory, _, name = source.rpartition("/")
     for tag in interpreters:
         entry = view.lstat(f"{directory}/__pycache__/{name[:-3]}.{tag}.pyc")

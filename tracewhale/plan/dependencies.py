@@ -1,4 +1,4 @@
-"""The needs of files, which count as a part of their cost."""
+"""The dependencies of files, which count as a part of their cost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tracewhale.units import Unit
 
 
 class Dependencies:
-    """Finds the libraries, interpreters and compiled files that come with files, each file once."""
+    """Finds the libraries, interpreters and compiled files that files need, for each file once."""
 
     def __init__(self, draft: Draft, starts: Starts, resolver: Resolver) -> None:
         self._draft = draft
@@ -23,7 +23,7 @@ class Dependencies:
         self._of: dict[str, tuple[Entry, ...]] = {}
 
     def prepare(self, units: Iterable[Unit]) -> None:
-        """Read what all the files of units need in a few exchanges."""
+        """Read the dependencies of all files of units in a few exchanges."""
         self._interpreters = tags(self._draft.entries)
         new = {entry.path: entry for unit in units for entry in unit.entries if entry.path not in self._of}
         sources = [path for path in new if path.endswith(".py")]
@@ -42,7 +42,7 @@ class Dependencies:
             self._of[path] = tuple(entry for entry in found if entry is not None)
 
     def of(self, entries: Iterable[Entry]) -> dict[str, Entry]:
-        """Return what some files need, by path."""
+        """Return the dependencies of some files, by path."""
         found: dict[str, Entry] = {}
         for entry in entries:
             found |= {each.path: each for each in self._of.get(entry.path, ())}

@@ -1,4 +1,4 @@
-"""The paths that --exclude takes away."""
+"""Leave out the paths of --exclude."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tracewhale.rootfs.tree import join, parent
 def exclude(
     kept: dict[str, PlannedPath], globs: tuple[str, ...]
 ) -> tuple[dict[str, PlannedPath], tuple[str, ...]]:
-    """Return what no glob matches, and the sorted paths that one does.
+    """Return the paths that no glob matches, and, sorted, those that one does.
 
-    A glob matches a path with all below it; a glob without a slash matches any name.
+    A glob matches a path and everything below it; a glob without a slash matches any name.
     """
     gone = {path for path in kept if path != "/" and is_excluded(path, globs)}
     return {path: kept[path] for path in kept if path not in gone}, tuple(sorted(gone))

@@ -1,7 +1,7 @@
-"""Files of the new image that the original does not have, or has with more in it than is kept.
+"""Files of the new image that the original lacks, or has with more contents.
 
-A generated path is planned as any other, with its bytes and its reasons. Its times are the original's,
-so that the same original gives the same image.
+A generated path is planned like any other, with its bytes and its reasons. Its times are the original's, so
+that the same original gives the same image.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 LOADER_CACHE = "/etc/ld.so.cache"
 CACHE_LIMIT = 32 << 20
-"""Bytes of an ``ld.so.cache`` that is rewritten: a hundred times what any system has."""
+"""The most bytes of an ``ld.so.cache`` that is rewritten: a hundred times a usual one."""
 LICENCE = "licence"
 LICENCE_LIMIT = 1 << 20
-"""Bytes of a licence that is compared with others."""
+"""The most bytes of a licence that is compared with others."""
 SECOND = 1_000_000_000
 
 
@@ -32,11 +32,11 @@ def generate(
     epoch: int | None = None,
     shorten: bool = True,
 ) -> dict[str, PlannedPath]:
-    """Return what is generated for a plan, by path, with the directories that it needs and that are not kept.
+    """Return the generated files of a plan by path, with their directories that are not kept otherwise.
 
-    ``is_allowed`` tells whether a path may be in the image; what has no place there is left out. ``epoch`` is
-    SOURCE_DATE_EPOCH in seconds, which all times become when it is given; ``shorten`` leaves out of
-    ``ld.so.cache`` what is not kept.
+    ``is_allowed`` says whether a path may be in the image; others are left out. ``epoch`` is
+    SOURCE_DATE_EPOCH in seconds, which replaces all times if it is given; ``shorten`` removes entries of
+    files that are not kept from ``ld.so.cache``.
     """
     made: dict[str, PlannedPath] = {}
     for each in files:
@@ -54,13 +54,14 @@ def generate(
 def added(
     view: View, kept: Mapping[str, PlannedPath], path: str, reason: Reason, content: bytes, mtime_ns: int
 ) -> dict[str, PlannedPath]:
-    """Return one more generated file, with the directories that it needs and that are not kept."""
+    """Return one more generated file, with its directories that are not kept otherwise."""
     made = {path: _file(path, content, mtime_ns, reason, None)}
     return made | _parents(view, kept, made, path)
 
 
 def has_place(view: View, path: str) -> bool:
-    """Return whether a file can be made at a path: all above it is directories, or nothing yet."""
+    """Return whether a file can be made at a path: everything above it is a directory, or does not
+    exist yet."""
     above = path
     while (above := parent(above)) != "/":
         entry = view.lstat(above)
@@ -71,8 +72,8 @@ def has_place(view: View, path: str) -> bool:
 
 
 def loader_cache(view: View, kept: Mapping[str, PlannedPath], epoch: int | None) -> dict[str, PlannedPath]:
-    """Return ``ld.so.cache`` with the entries of libraries that are kept: others mislead the loader, and
-    ``ldconfig -p`` with all that ask it."""
+    """Return ``ld.so.cache`` with the entries of kept libraries: others would mislead the loader and users of
+    ``ldconfig -p``."""
     original = kept[LOADER_CACHE]
     if original.entry.kind is not Kind.FILE or original.entry.size > CACHE_LIMIT:
         return {}
@@ -92,9 +93,10 @@ def loader_cache(view: View, kept: Mapping[str, PlannedPath], epoch: int | None)
 
 
 def share_licences(view: View, kept: Mapping[str, PlannedPath]) -> dict[str, PlannedPath]:
-    """Return licences that are equal in contents and metadata, as one file of several names (hard links).
+    """Return licences with equal contents and metadata as one file with several names (hard links).
 
-    Packages made from one source have the same; what the program itself asked for stays as it was.
+    Packages made from one source have equal licences; a file that the program itself requested stays as it
+    was.
     """
     alike: dict[tuple[int, ...], list[str]] = {}
     for path, each in sorted(kept.items()):

@@ -1,4 +1,4 @@
-"""The plan: every kept path with its entry and its reasons, and what the user adds to and takes from it."""
+"""The plan: every kept path with its entry and its reasons, and the user's options for it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from tracewhale.rules import Rule
 from tracewhale.units import Level, Spare, Summary
 
 STARTERS = frozenset({"/.tracewhale/probe", "/memfd:tracewhale-probe"})
-"""Our own program as a trace names it, in a container and in the embedded engine: it starts the command."""
+"""The path of our own program in a trace, in a container and in the embedded engine: it starts the
+command."""
 
 RUNTIME_PATHS = ("/proc", "/sys", "/dev", "/.tracewhale")
 """Directories that the runtime mounts in every container, and the probe's own: never the image's."""
 
 
 class Why(Enum):
-    """The kinds of reason, in the order in which a reader wants them."""
+    """The kinds of reason, in the order of their interest to a reader."""
 
     ACCESS = "access"
     NEEDED = "needed"
@@ -46,8 +47,8 @@ class Why(Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reason:
-    """Why a path is kept. ``by`` is the program, library, rule or path on whose behalf; ``detail``
-    the access, the name that DT_NEEDED gives and how it was found, or nothing."""
+    """Why a path is kept. ``by`` is the program, library, rule or path on whose behalf; ``detail`` is the
+    access, the DT_NEEDED name and how it was found, or empty."""
 
     why: str
     by: str
@@ -56,10 +57,10 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPath:
-    """One path of the new image, with at least one reason: as the original had it, or *generated*.
+    """One path of the new image, with at least one reason: as in the original, or *generated*.
 
-    ``content`` are the bytes of a generated file, which the original does not have or has with other
-    contents (of a generated directory none); None for what comes from the original.
+    ``content`` are the bytes of a generated file, which the original lacks or has with other contents (for a
+    generated directory empty); None for a file of the original.
     """
 
     entry: Entry
@@ -73,7 +74,7 @@ class PlannedPath:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Absent:
-    """A path that a program asked for and the original image does not have either."""
+    """A path that a program requested and the original image does not have either."""
 
     path: str
     access: str
@@ -82,9 +83,9 @@ class Absent:
 
 @dataclass(frozen=True)
 class Plan:
-    """The paths to keep by path, what was asked for and never existed, and what was left out.
+    """The kept paths, the requested paths that never existed, and the excluded ones.
 
-    Checked when made: every path's parent directories are kept, too.
+    The constructor checks that every path's parent directories are kept, too.
     """
 
     kept: Mapping[str, PlannedPath]
@@ -94,7 +95,7 @@ class Plan:
     packages: Inventory = field(default_factory=Inventory)
     surface: Surface = field(default_factory=Surface)
     shrunk: tuple[ShrunkLibrary, ...] = ()
-    """Class libraries that were looked at, without their contents."""
+    """The examined class libraries, without their contents."""
     possible: tuple[Edge, ...] = ()
     """Libraries that string literals of kept ELF files name, and that are not kept."""
     units: Summary = field(default_factory=Summary)
@@ -112,12 +113,12 @@ class Plan:
 
     @cached_property
     def shortened(self) -> bool:
-        """Whether a file that lists others (``ld.so.cache``) names less than the original's."""
+        """Whether a list of files (``ld.so.cache``) names fewer files than the original's."""
         return any(r.why == Why.GENERATED.value for kept in self.kept.values() for r in kept.reasons)
 
     @cached_property
     def size(self) -> int:
-        """Bytes of the kept regular files, a hard-linked file once."""
+        """The bytes of the kept regular files; a hard-linked file counts once."""
         files = {
             (entry.device, entry.inode, "" if entry.inode else entry.path): entry.size
             for entry in (kept.entry for kept in self.kept.values())
@@ -128,19 +129,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The paths and rules that the user adds to and takes from a plan.
+    """The user's choices for a plan.
 
-    ``include`` are paths (a directory with all that is in it), ``exclude`` globs; ``listings`` keeps
-    every entry of the directories that the program listed, and ``ld.so.cache`` as it is; ``directories``
-    are kept empty. ``licences`` keeps what a redistributed image owes: copyright and licence files of the
-    packages that are there.
-    ``guess_dlopen`` keeps libraries whose names stand among the string literals of kept ELF files.
-    ``level`` says what is kept beside what the trace touched, within the budget ``spare``; ``without_units``
-    are names of mechanisms (``Mechanism``) that do not take part. ``environment`` is what the image's
-    configuration gives to every program.
-    ``shrink`` are kinds of files of which only the part that the program can reach is kept.
-    ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None is the original's.
-    ``memory`` is a directory in which is remembered what texts mention, none where it is empty.
+    ``include`` are paths (a directory with everything below it), ``exclude`` globs; ``listings`` keeps every
+    entry of the directories that the program listed, and ``ld.so.cache`` unchanged; ``directories`` are kept
+    empty. ``licences`` keeps the files that a redistributed image must have: copyright and licence files of
+    its packages. ``guess_dlopen`` keeps libraries whose names are among the string literals of kept ELF
+    files. ``level`` says which units are added to the touched paths, within the budget ``spare``;
+    ``without_units`` are names of mechanisms (``Mechanism``) that are not used. ``environment`` is the
+    environment in the image's configuration. ``shrink`` are kinds of files of which only the part that the
+    program can reach is kept. ``epoch`` is the time of generated files in seconds (SOURCE_DATE_EPOCH); None
+    means the original's. ``memory`` is a directory for cached results on the contents of files, empty for
+    none.
     """
 
     include: tuple[str, ...] = ()

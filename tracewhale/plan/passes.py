@@ -1,6 +1,6 @@
-"""The plan for a trace: a list of passes, each of which keeps more paths and says why.
+"""Make the plan for a trace: a list of passes, each of which keeps more paths with their reasons.
 
-A pure function from a tree's view, a trace and options to a frozen plan; nothing is run or written.
+This is a pure function from a tree's view, a trace and options to a frozen plan; nothing is run or written.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tracewhale.units import Level, Mechanism, Summary
 
 @dataclass(slots=True)
 class Work:
-    """The draft that the passes add to, and what they need for it."""
+    """The draft to which the passes add, and the values that they need."""
 
     view: View
     trace: Trace
@@ -47,7 +47,7 @@ Pass = Callable[[Work], None]
 
 
 def make_plan(view: View, trace: Trace, options: Options) -> Plan:
-    """Return the plan for a trace (merge several first). Raises UsageError for an unknown --include."""
+    """Return the plan for a trace (merge several first). Raise UsageError for an unknown --include."""
     work = Work(
         view,
         trace,
@@ -63,14 +63,14 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
 
 
 def check_included(view: View, options: Options) -> None:
-    """Check every --include before a run. Raises UsageError for a path that the image does not have."""
+    """Check every --include before a run. Raise UsageError for a path that the image does not have."""
     for path in options.include:
         if view.resolve("/" + path.lstrip("/")).entry is None:
             raise _unknown(path)
 
 
 def keep_traced(work: Work) -> None:
-    """Keep every path that the command asked for, and note those that the image does not have."""
+    """Keep every path that the command requested, and note those that the image does not have."""
     work.draft.keep_entry(ROOT, Reason(Why.PARENT.value, "/"))
     # Ask for the directories of everything that was there in a few exchanges, not one by one.
     directories = {parent(event.real or event.path) for event in work.trace.events if event.present}
@@ -110,7 +110,7 @@ def keep_listings(work: Work) -> None:
 def keep_dependencies(work: Work) -> None:
     """Repeat the dependency passes until none of them adds a path.
 
-    A rule may keep a library that has a closure of its own, whose libraries trigger rules.
+    A rule may keep a library with a closure of its own, whose libraries trigger rules.
     """
     before: set[str] = set()
     while before != work.draft.entries.keys():
@@ -120,7 +120,8 @@ def keep_dependencies(work: Work) -> None:
 
 
 def keep_elf_closure(work: Work) -> None:
-    """Keep what the dynamic loader needs for every kept ELF file, and the interpreters of scripts."""
+    """Keep the libraries that the dynamic loader needs for every kept ELF file, and the interpreters of
+    scripts."""
     roots, scripts = work.starts.find(work.draft.entries.values())
     for script in scripts:
         work.draft.keep(script.interpreter, Reason(Why.INTERPRETER.value, script.path, script.interpreter))
@@ -132,7 +133,7 @@ def keep_elf_closure(work: Work) -> None:
 
 
 def keep_rule_additions(work: Work) -> None:
-    """Keep what the rules add for the paths that are kept."""
+    """Keep the paths that rules add for the kept paths."""
     additions = rules.apply(
         work.view,
         set(work.draft.entries),
@@ -146,10 +147,10 @@ def keep_rule_additions(work: Work) -> None:
 
 
 def keep_units(work: Work) -> None:
-    """Keep what belongs to what the trace used, up to the level and the budget.
+    """Keep units beside the used files, up to the level and the budget.
 
-    The author's own files come first, and what they name; then what used libraries name. All that belongs to
-    what is used is ranked together, and last comes what the files of the chosen units name.
+    The author's own files come first, with the files that they name; then the files that used libraries name.
+    Then all units of used files are ranked together. The files that the chosen units name come last.
     """
     level = work.options.level
     additions = Additions(work.draft, work.starts, work.resolver, work.databases, work.options)
@@ -170,13 +171,13 @@ def keep_units(work: Work) -> None:
 
 
 def keep_bytecode(work: Work) -> None:
-    """Keep the compiled files of Python sources that are kept."""
+    """Keep the compiled files of kept Python sources."""
     for path, source in missing_bytecode(work.view, work.draft.entries):
         work.draft.keep(path, Reason(Why.RULE.value, "python-bytecode", source))
 
 
 def keep_package_documents(work: Work) -> None:
-    """Keep licences and metadata of the packages that are there, which may be of yet other packages."""
+    """Keep licences and metadata of the plan's packages, which may belong to yet other packages."""
     before = -1
     while before != len(work.draft.entries):
         before = len(work.draft.entries)
@@ -213,7 +214,7 @@ PASSES: tuple[Pass, ...] = (
 
 
 def _finish(work: Work) -> Plan:
-    """Take away what --exclude names, generate files, and take stock."""
+    """Leave out the paths of --exclude, generate files, and make the inventory."""
     options, draft, view = work.options, work.draft, work.view
     kept, excluded = exclude(draft.frozen(), options.exclude)
     entries = {path: each.entry for path, each in kept.items()}

@@ -1,4 +1,4 @@
-"""Whether what a plan keeps is enough to start a command."""
+"""Check whether a plan keeps enough to start a command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tracewhale.rootfs.tree import Kind, View
 
 
 def is_startable(view: View, plan: Plan, directory: str, path: str, words: tuple[str, ...]) -> bool:
-    """Return whether a command has its program in the plan, and the files that its words name."""
+    """Return whether the plan has a command's program, and the files that its arguments name."""
     if not words:
         return False
     program, *rest = words

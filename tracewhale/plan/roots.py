@@ -1,4 +1,4 @@
-"""Where the closure starts: which kept files are programs, scripts or libraries, and in which process."""
+"""The roots of the closure: the kept programs, scripts and libraries, and the processes of each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ELF = b"\x7fELF"
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A kept file that the kernel runs by its first line: ``#!interpreter argument``."""
+    """A kept file that the kernel runs with the program in its first line: ``#!interpreter argument``."""
 
     path: str
     interpreter: str
@@ -24,7 +24,7 @@ class Script:
 
 
 class Starts:
-    """Finds roots among kept entries, and remembers the beginnings of files that it has read."""
+    """Finds roots among kept entries, with a cache of the beginnings of files."""
 
     def __init__(self, view: View, trace: Trace) -> None:
         self._view = view
@@ -35,8 +35,8 @@ class Starts:
     def find(self, entries: Iterable[Entry]) -> tuple[list[Root], list[Script]]:
         """Return the roots and scripts among the regular files, in the order of their paths.
 
-        A file that was executed is a program, one that was opened is a library in each process that
-        opened it, and one that is kept for any other reason is taken for a program of its own.
+        An executed file is a program, an opened one is a library in each process that opened it, and one kept
+        for any other reason counts as a program of its own.
         """
         files = sorted((e for e in entries if e.kind is Kind.FILE), key=lambda entry: entry.path)
         self._read([entry for entry in files if entry.path not in self._heads])
@@ -68,7 +68,7 @@ class Starts:
 
 
 def _environments(view: View, trace: Trace) -> Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]:
-    """Return, for each program (a physical path), the different environments that steered its loader."""
+    """Return, for each program (a physical path), the different environments that affected its loader."""
     found: dict[str, set[tuple[tuple[str, str], ...]]] = {}
     for run in trace.execs:
         entry = view.resolve(run.path).entry
@@ -78,7 +78,7 @@ def _environments(view: View, trace: Trace) -> Mapping[str, tuple[tuple[tuple[st
 
 
 def _uses(view: View, trace: Trace) -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:
-    """Return which physical paths were executed, under which names; and which programs opened which path."""
+    """Return the names with which each physical path was executed, and the programs that opened each path."""
     executed: dict[str, set[str]] = {}
     opened: dict[str, set[str]] = {}
     for event in trace.events:

@@ -1,4 +1,4 @@
-"""Files of which the new image has a part only (--shrink): the class library of a JVM."""
+"""Files of which the new image has only a part (--shrink): the class library of a JVM."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ SHRINKABLE = (JAVA,)
 """The values of --shrink."""
 
 COMPANIONS = frozenset({Why.UNIT.value, Why.PACKAGE.value})
-"""Reasons of paths that nothing asked for: they belong to what was asked for."""
+"""Reasons of paths that were not requested, but belong to requested ones."""
 
 
 def shrink_files(
     view: View, kept: Mapping[str, PlannedPath], request: Mapping[str, Any]
 ) -> tuple[dict[str, PlannedPath], tuple[ShrunkLibrary, ...]]:
-    """Return the kept paths with shrunk class libraries, and what was done to each library.
+    """Return the kept paths with shrunk class libraries, and the result for each library.
 
-    An archive of loaded classes (CDS) is made to fit the new library.
+    An archive of loaded classes (CDS) is adapted to the new library.
     """
     entries = {path: each.entry for path, each in kept.items()}
     unused = {path for path, each in kept.items() if {reason.why for reason in each.reasons} <= COMPANIONS}

@@ -1,6 +1,7 @@
 """The attack surface: setuid files, shells, package managers and compilers, before and after.
 
-The original is looked at where programs lie, not everywhere: a tree is never walked for what is not kept.
+The original is searched only in the directories of programs: the tree is never walked for files that are not
+kept.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ PLACES = (
     "/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/libexec /usr/lib/openssh "
     "/usr/lib/dbus-1.0 /usr/lib/policykit-1 /usr/libexec/openssh /opt/bin"
 ).split()
-"""Directories of programs (hier(7)), and those in which distributions have setuid helpers."""
+"""Directories of programs (hier(7)), and those of distributions' setuid helpers."""
 
 SHELLS = re.compile(r"sh|r?bash|d?ash|zsh\d*|[mlp]?ksh(93)?|t?csh|fish|busybox|toybox")
 MANAGERS = re.compile(
@@ -32,7 +33,7 @@ SETUID, SETGID, GROUP_EXECUTES = 0o4000, 0o2000, 0o010
 
 @dataclass(frozen=True, slots=True)
 class SurfaceChange:
-    """Paths of one kind that the original has, and those of them (and of others) that are kept."""
+    """The original's paths of one kind, and those of the kind that are kept."""
 
     before: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
@@ -40,7 +41,7 @@ class SurfaceChange:
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """The kinds, each sorted. ``setuid`` are files that change their user or group when they are run."""
+    """The kinds, each sorted. ``setuid`` are files that change the user or group of their process."""
 
     setuid: SurfaceChange = field(default_factory=SurfaceChange)
     shells: SurfaceChange = field(default_factory=SurfaceChange)
@@ -49,7 +50,7 @@ class Surface:
 
 
 def surface(view: View, entries: Mapping[str, Entry]) -> Surface:
-    """Return what is there of each kind before and after."""
+    """Return the paths of each kind before and after."""
     view.prefetch(PLACES)
     there = {
         entry.path: entry
