@@ -22,7 +22,7 @@ LONGEST = 120
 ELSEWHERE = {"--version", "--privileged", "--help-all"}
 """Options that are not a parameter of a verb: click's, Docker's."""
 
-GUIDES = ("tutorial", "how-to", "use", "reports", "faq")
+GUIDES = ("README", "tutorial", "how-to", "use", "reports", "faq")
 """Documents whose every command line is read as the program reads it."""
 
 
@@ -66,14 +66,13 @@ def test_the_readme_is_short() -> None:
 
 
 def commands() -> Iterator[tuple[str, str]]:
-    """Each command line of ours in the guides: in indented blocks, with lines that go on."""
+    """Each command line of ours in the guides: in blocks, with lines that go on."""
     for name in GUIDES:
-        text = (ROOT / f"docs/{name}.md").read_text().replace("\\\n", " ")
-        for line in re.findall(r"^    (?:- run: |\$ )?((?:\.venv/bin/)?tracewhale .*)$", text, re.MULTILINE):
+        path = ROOT / (f"docs/{name}.md" if name != "README" else "README.md")
+        text = path.read_text().replace("\\\n", " ")
+        pattern = r"^(?:    |- run: |\$ )(?:.*&& )?(?:\.venv/bin/)?(tracewhale .*)$"
+        for line in re.findall(pattern, text, re.MULTILINE):
             yield name, re.split(r"\s#\s", line.replace(".venv/bin/", ""))[0].strip()
-    text = README.replace("\\\n", " ")
-    for line in re.findall(r"^    (?:.*&& )?(?:\$ )?(?:\.venv/bin/)?(tracewhale .*)$", text, re.MULTILINE):
-        yield "README", re.split(r"\s#\s", line)[0].strip()
 
 
 @pytest.mark.parametrize(("document", "line"), [each for each in commands() if "[" not in each[1]])

@@ -150,7 +150,8 @@ def init(target: str, project: str) -> None:
         raise UsageError(f"{project} is there already.", "Remove it, or name another file with -o.")
     progress = Progress()
     with Engines(progress).open(target, Request(command=("true",))) as opened:
-        text = first_file(target, opened.config, look_beside(os.path.dirname(os.path.abspath(project))))
+        beside = look_beside(os.path.dirname(os.path.abspath(project)))
+        text = first_file(target, opened.config.get("config") or {}, beside)
     progress.clear()
     if project == "-":
         echo(text)

@@ -61,7 +61,7 @@ NOTHING = Beside()
 def first_file(image: str, config: Mapping[str, Any], beside: Beside = NOTHING) -> str:
     """Return a project file's text for an image, or for the services of a Compose file that use it.
 
-    ``config`` is the image configuration (OCI image-spec, config.md).
+    ``config`` is the member ``config`` of the image configuration (OCI image-spec, config.md).
     """
     return "".join(f"{line}\n" for line in _lines(image, config, beside))
 

@@ -1,0 +1,67 @@
+"""Where the examples of the documents run: a directory of its own, and images that stand for the reader's."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from docker import DockerClient
+
+ROOT = Path(__file__).resolve().parents[2]
+SCENE = Path(__file__).parent / "scene"
+
+DOCUMENTS = {
+    name: ROOT / (f"docs/{name}.md" if name != "README" else "README.md")
+    for name in ("README", "tutorial", "how-to", "faq")
+}
+
+PREFIX = "twdocs-"
+"""Of all that the examples make in the engine, so that nothing of the reader's own is touched."""
+
+IMAGES = ("shop", "sorter", "tiny", "broken", "nginx-light", "java-shop", "flask-shop", "node-shop")
+NAMES = re.compile(rf"(?<![\w./-])(?=(?:{'|'.join(IMAGES)}):|shop-web\b)")
+"""Where a document names an image or a container."""
+
+
+def renamed(command: str) -> str:
+    """Return a command with the names that its images and containers have here."""
+    return NAMES.sub(PREFIX, command)
+
+
+@contextmanager
+def cleared(client: DockerClient) -> Iterator[None]:
+    """Remove at the end every container and image that the examples made."""
+    try:
+        yield
+    finally:
+        for container in client.containers.list(all=True, filters={"name": PREFIX}):
+            container.remove(force=True)
+        for tag in [tag for image in client.images.list() for tag in image.tags]:
+            if re.match(rf"(?:skinny-|fixed-)?{PREFIX}", tag):
+                client.images.remove(tag, force=True)
+
+
+def prepared(directory: Path, image: Callable[[str], str], by_hand: bool = False) -> None:
+    """Fill a directory with what the reader is said to have: a program, a project, images."""
+    shutil.copytree(SCENE, directory)
+    program = directory / ".venv" / "bin" / "tracewhale"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m tracewhale "$@"\n')
+    program.chmod(0o755)
+    bases = {"nginx-light": "nginx", "tiny": "static"}
+    if by_hand:
+        bases |= {"java-shop": "java", "flask-shop": "flask", "node-shop": "node"}
+    for name, base in bases.items():
+        _docker("tag", image(base), f"{PREFIX}{name}:latest")
+    image("base")
+    for folder in sorted(directory.glob("*/Dockerfile")):
+        _docker("build", "-q", "-t", f"{PREFIX}{folder.parent.name}:latest", str(folder.parent))
+
+
+def _docker(*words: str) -> None:
+    subprocess.run(["docker", *words], check=True, capture_output=True, timeout=250)

@@ -1,0 +1,77 @@
+"""Every console block of the documents runs, and prints what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from docker import DockerClient
+
+from tests.documents.examples import alike, examples, matches, run
+from tests.documents.stage import DOCUMENTS, cleared, prepared
+
+TEXT = """
+Words.
+
+```console
+$ one \\
+    two
+out
+$ three  # a remark
+```
+
+<!-- by hand: too slow -->
+```console
+$ four # exits with 3
+```
+"""
+
+
+def test_examples_are_read() -> None:
+    found = [(each.command, each.output, each.status, each.line, each.by_hand) for each in examples(TEXT)]
+    assert found == [
+        ("one \\\n    two", ("out",), 0, 5, ""),
+        ("three", (), 0, 8, ""),
+        ("four", (), 3, 13, "too slow"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("a", "a", True),
+        ("a", "b", False),
+        ("a|...|z", "a|z", True),
+        ("a|...|z", "a|b|c|z", True),
+        ("a|...", "b", False),
+        ("...|z", "z|a", False),
+        ("size 9.9 MB", "size   10.2 MB", True),
+        ("size 9.9 MB", "size 20.2 MB", False),
+        ("2 requests", "3 requests", False),
+    ],
+)
+def test_output_is_compared(shown: str, printed: str, same: bool) -> None:
+    assert matches(shown.split("|"), printed.split("|")) is same
+
+
+def test_words_count_and_blanks_do_not() -> None:
+    assert alike("image  x  (5 %)", "image x (6 %)")
+    assert not alike("image x", "image y")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_the_examples_of_a_document(
+    document: str,
+    docker_client: DockerClient,
+    image: Callable[[str], str],
+    tmp_path: Path,
+    leaves_nothing: Path,
+) -> None:
+    chosen = [each for each in examples(DOCUMENTS[document].read_text()) if not each.by_hand]
+    assert chosen
+    with cleared(docker_client):
+        prepared(tmp_path / "scene", image)
+        wrong = [said for each in chosen if (said := run(each, tmp_path / "scene"))]
+    if wrong:
+        pytest.fail("\n\n".join(wrong), pytrace=False)
