@@ -11,12 +11,22 @@ from tracewhale.driving.alike import AnswerDifference, Answers
 from tracewhale.report.json import to_json
 from tracewhale.report.model import BuiltImage, LockEntry, Report
 from tracewhale.report.removed import Removed, places, survey
-from tracewhale.tracing.events import Outcome, Step, Trace
+from tracewhale.tracing.events import Event, Moment, Outcome, Step, Trace
 from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
 from tracewhale.verification import Comparison, Output, Verification
 
 EVIL = "</script><script>window.hit=1</script><img src=x onerror=window.hit=1>"
 """What a name would have to do to run, in every place of a page."""
+
+
+MOMENTS = {
+    Event("/opt/app/main", "exec", "/x", True): Moment(1, 0.0),
+    Event("/lib/libc.so.6", "read", "/x", True, real="/usr/lib/libc.so.6"): Moment(3, 0.125),
+    Event("/usr/lib/libb.so.1", "map", "/x", True): Moment(2, 0.125),
+    Event("/usr/lib/libb.so.1", "read", "/x", True): Moment(4, 0.25),
+    Event("/usr/bin/tool", "stat", "/x", True): Moment(5, 0.5),
+    Event("/none", "read", "/x", False): Moment(6, 0.5),
+}
 
 
 def report() -> Report:
@@ -35,7 +45,14 @@ def report() -> Report:
         "sha256:1",
         plan=plan,
         trace=Trace(
-            "big:1", "sha256:1", "seccomp", {}, frozenset(), outcome=Outcome(0, stopped=True), steps=steps
+            "big:1",
+            "sha256:1",
+            "seccomp",
+            {},
+            frozenset(MOMENTS),
+            outcome=Outcome(0, stopped=True),
+            steps=steps,
+            moments=MOMENTS,
         ),
         built=BuiltImage("slim:1", "sha256:2", 10_000_000, 100_000_000, start=("docker", "run", "slim:1")),
         verification=Verification(1, (), comparison, 1, steps),

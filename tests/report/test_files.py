@@ -12,7 +12,7 @@ import pytest
 from tests.report.documents import hostile, report
 from tests.sample_images import plan_sample
 from tracewhale.report.document import of_value
-from tracewhale.report.formats import FILE_FORMATS, HTML, JSON, MARKDOWN, NCDU, format_of
+from tracewhale.report.formats import FILE_FORMATS, HTML, JSON, MARKDOWN, NCDU, PREFETCH, format_of
 from tracewhale.report.json import schema, to_json
 from tracewhale.report.markdown import code
 from tracewhale.report.removed import Place, places, survey
@@ -73,6 +73,12 @@ def test_ncdu_s_export_is_a_tree_of_lists_with_sizes() -> None:
     assert files["/usr/bin/tool"]["asize"] == len("the largest of them all")
     assert files["/usr/bin/unused"] == {"name": "unused", "excluded": "pattern"}
     assert sum(info.get("asize", 0) for info in files.values()) == DOCUMENT.kept_size
+
+
+def test_what_was_opened_is_listed_in_its_order() -> None:
+    text = FILE_FORMATS[PREFETCH].render(DOCUMENT)
+    assert text == "/opt/app/main\n/usr/lib/libb.so.1\n/usr/lib/libc.so.6\n"
+    assert [each.seconds for each in DOCUMENT.opened] == [0.0, 0.125, 0.125]
 
 
 def test_a_report_as_json_is_what_was_read() -> None:

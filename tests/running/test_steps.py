@@ -16,7 +16,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.service import HealthCheck, Service
 from tracewhale.running.session import STDERR, STDOUT, TargetProcess
 from tracewhale.running.steps import check_steps, drive
-from tracewhale.tracing.events import Event, Step
+from tracewhale.tracing.events import Event, Moment, Step
 from tracewhale.tracing.exchanges import Exchange
 
 PAGES = {
@@ -160,17 +160,24 @@ def test_a_request_needs_a_port(session: Nothing) -> None:
         taken(session, Step("wait", "", seconds=0.1), http("/"))
 
 
+FIRST = Moment(1, 0.0)
+
+
 def test_a_run_lasts_until_nothing_new_comes(session: Nothing, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracewhale.running.idle.SLICE_SECONDS", 0.02)
-    events = session.collector.events
+    moments = session.collector.moments
     coming = [Event(f"/{number}", "read", "/a", True) for number in range(5)]
-    monkeypatch.setattr(session, "synchronize", lambda: events.add(coming.pop()) if coming else None)
+    monkeypatch.setattr(
+        session, "synchronize", lambda: moments.setdefault(coming.pop(), FIRST) if coming else None
+    )
     (step,) = taken(session, Step("until-idle", "0.1", seconds=60))
     assert step.growth[:5] == (1, 2, 3, 4, 5)
     assert set(step.growth[5:]) == {5}
     # Without an end it is ended.
     monkeypatch.setattr(
-        session, "synchronize", lambda: events.add(Event(f"/{len(events)}", "read", "/a", True))
+        session,
+        "synchronize",
+        lambda: moments.setdefault(Event(f"/{len(moments)}", "read", "/a", True), FIRST),
     )
     (step,) = taken(session, Step("until-idle", "5", seconds=0.2))
     assert step.growth[-1] > step.growth[0]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracewhale.errors import ProbeError, TraceLost
-from tracewhale.tracing.events import Access, Counters, Event, Exec, UnresolvedPath
+from tracewhale.tracing.events import Access, Counters, Event, Exec, Moment, UnresolvedPath
 from tracewhale.tracing.records import (
     AccessRecord,
     Busy,
@@ -118,6 +118,18 @@ def test_what_a_stream_adds_up_to() -> None:
     assert collector.started == {0: StartRecord(0, 0, ""), 1: StartRecord(1, 2, "find")}
     assert (collector.gone, collector.listening) == ({1}, {8080})
     assert collector.features == Feature(3)
+
+
+def test_the_first_time_counts() -> None:
+    """The order is that of the records; what comes again keeps its first moment."""
+    times = iter([5.0, 5.25])
+    collector = Collector(lambda: next(times))
+    again = accessed(Access.STAT, 2, 20, b"/no\xff", b"", b"/jail")
+    collector.feed(framed(*STREAM, again))
+    assert [(event.path, moment) for event, moment in collector.moments.items()][:2] == [
+        ("/lib/x", Moment(1, 0.0)),
+        ("/no\udcff", Moment(2, 0.25)),
+    ]
 
 
 def test_what_came_after_the_last_report_is_counted() -> None:

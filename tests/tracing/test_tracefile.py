@@ -19,6 +19,7 @@ from tracewhale.tracing.events import (
     Event,
     Exec,
     FailedProcess,
+    Moment,
     Outcome,
     Step,
     Trace,
@@ -184,6 +185,26 @@ def test_traces_add_up() -> None:
     assert merged.mounts == ("/data", "/m")
     assert merged.counters.received == 20
     assert merged.outcome == TRACE.outcome
+
+
+FIRST = {event: Moment(number, number / 8) for number, event in enumerate(sorted(TRACE.events), start=1)}
+
+
+def test_the_order_is_kept_and_merges_to_the_earliest() -> None:
+    ordered = dataclasses.replace(TRACE, moments=FIRST)
+    assert tracefile.loads(iter(text(ordered))).moments == FIRST
+    assert tracefile.loads(iter(text())).moments == {}
+    one, two, three = FIRST
+    other = dataclasses.replace(TRACE, moments={one: Moment(9, 0.0), two: Moment(1, 5.0)})
+    assert merge([ordered, other]).moments == {one: Moment(1, 0.0), two: Moment(1, 0.25), three: FIRST[three]}
+
+
+@pytest.mark.parametrize("first", [3, [1], ["1", 0], [1, -1], [0, 0], [1, None], [1 << 63, 0], [1, 0, 0], {}])
+def test_an_order_that_is_none_is_refused(first: object) -> None:
+    lines = text()
+    lines[1] = json.dumps(json.loads(lines[1]) | {"first": first}) + "\n"
+    with pytest.raises(TraceFileError, match="malformed"):
+        tracefile.loads(iter(lines))
 
 
 @pytest.mark.parametrize("place", ["none/trace", ""])

@@ -84,12 +84,22 @@ class Unit:
     left_out: int
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A path and the seconds after which it was opened or executed first."""
+
+    path: str
+    seconds: float
+    executed: bool
+
+
 @dataclass(frozen=True)
 class Document:
     """All that a report says; what the source does not know is empty or None.
 
     ``sizes`` are the bytes of the original and of the new image, ``accepted`` what the lock file says: bytes,
-    new paths, paths that are gone. ``growth`` counts the known accesses after each slice of the run.
+    new paths, paths that are gone. ``growth`` counts the known accesses after each slice of the run;
+    ``opened`` are files in the order in which they were opened.
     ``value`` is the report as JSON has it.
     """
 
@@ -111,6 +121,7 @@ class Document:
     unstable: int = 0
     steps: tuple[tuple[str, str, int], ...] = ()
     growth: tuple[int, ...] = ()
+    opened: tuple[Opened, ...] = ()
     packages: tuple[Package, ...] = ()
     libraries: tuple[Group, ...] = ()
     surface: tuple[Group, ...] = ()
@@ -197,6 +208,7 @@ def _document(value: Any, ledger: Ledger) -> Document:
         unstable=int(answers.get("unstable", 0)),
         steps=tuple((str(s["kind"]), str(s["argument"]), int(s["status"])) for s in steps),
         growth=tuple(int(count) for step in steps for count in step.get("growth") or ()),
+        opened=_each(trace.get("opened") or (), _opened),
         packages=_packages(ledger, whole, gone),
         libraries=_libraries(plan["libraries"]),
         surface=_each(plan["surface"].items(), lambda pair: _surface(*pair)),
@@ -231,6 +243,10 @@ def _texts(values: Any) -> tuple[str, ...]:
 def _file(value: Any) -> File:
     owner = f"{int(value['uid'])}:{int(value['gid'])}"
     return File(str(value["path"]), str(value["kind"]), max(0, int(value["size"])), int(value["mode"]), owner)
+
+
+def _opened(value: Any) -> Opened:
+    return Opened(str(value["path"]), max(0.0, float(value["seconds"])), bool(value["executed"]))
 
 
 def _place(value: Any) -> Place:

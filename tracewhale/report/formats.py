@@ -10,7 +10,7 @@ from tracewhale.report.document import Document
 from tracewhale.report.model import Report
 
 TEXT, VERBOSE, QUIET, JSON = "text", "verbose", "quiet", "json"
-HTML, MARKDOWN, NCDU = "html", "md", "ncdu"
+HTML, MARKDOWN, NCDU, PREFETCH = "html", "md", "ncdu", "prefetch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,19 @@ def _page(document: Document) -> str:
     return page.render(document)
 
 
+def _prefetch(document: Document) -> str:
+    """Return the kept files that were opened, a path a line, in the order of the first time."""
+    kept = {file.path for file in document.files if file.kind == "file"}
+    paths = [opened.path for opened in document.opened if opened.path in kept and "\n" not in opened.path]
+    return "".join(f"{path}\n" for path in paths)
+
+
 FILE_FORMATS: Mapping[str, FileFormat] = {
     HTML: FileFormat(_page, (".html", ".htm")),
     MARKDOWN: FileFormat(markdown.render, (".md", ".markdown")),
     JSON: FileFormat(json.dumps_document, (".json",)),
     NCDU: FileFormat(ncdu.dumps, (".ncdu", ".ncdu.json")),
+    PREFETCH: FileFormat(_prefetch, (".prefetch",)),
 }
 """Each form of file by the name that --format has for it."""
 

@@ -14,6 +14,7 @@ from tracewhale.plan.model import Absent, Plan
 from tracewhale.report.document import Document
 from tracewhale.report.model import Report, absent_paths, libraries, missing_libraries
 from tracewhale.rootfs.tree import Kind
+from tracewhale.tracing.events import Access, Moment, Trace
 from tracewhale.verification import verdict
 
 SCHEMA_VERSION = 1
@@ -208,6 +209,23 @@ def _built(report: Report) -> dict[str, Any] | None:
     }
 
 
+OPENING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
+"""Accesses that read a file's contents."""
+
+
+def _opened(trace: Trace) -> list[dict[str, Any]]:
+    """Return each path that was executed or opened, in the order of the first time, if the trace has one."""
+    first: dict[str, tuple[Moment, str]] = {}
+    for event, moment in trace.moments.items():
+        if event.present and event.access in OPENING and event.root == "/":
+            path = event.real or event.path
+            first[path] = min((moment, event.access), first.get(path, (moment, event.access)))
+    return [
+        {"path": path, "seconds": round(moment.seconds, 3), "executed": access == Access.EXEC.value}
+        for path, (moment, access) in sorted(first.items(), key=lambda item: (item[1][0], item[0]))
+    ]
+
+
 def _trace(report: Report) -> dict[str, Any] | None:
     trace = report.trace
     if trace is None:
@@ -222,6 +240,7 @@ def _trace(report: Report) -> dict[str, Any] | None:
         "unresolved": counters.unresolved,
         "ignored": counters.ignored,
         "lost": counters.lost,
+        "opened": _opened(trace),
         "outcome": None
         if trace.outcome is None
         else {"status": trace.outcome.status, "stopped": trace.outcome.stopped},

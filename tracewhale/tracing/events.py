@@ -74,6 +74,20 @@ class Event:
     root: str = "/"
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """When an event was seen first: its place in the order, from 1, and the seconds after the first event."""
+
+    number: int
+    seconds: float
+
+    def earlier(self, other: Moment | None) -> Moment:
+        """Return the smaller number and the shorter time of both."""
+        if other is None:
+            return self
+        return Moment(min(self.number, other.number), min(self.seconds, other.seconds))
+
+
 Observer = Callable[[Event], None]
 
 
@@ -212,7 +226,8 @@ class Trace:
 
     ``target`` is the user's name for the target, ``image`` its immutable identity (a digest); ``request`` is
     the request in plain JSON values, so that the run can be repeated; ``mounts`` are the absolute paths in
-    the container on which something was mounted.
+    the container on which something was mounted; ``moments`` says when events were seen first, where the
+    probe tells it.
     """
 
     target: str
@@ -228,6 +243,7 @@ class Trace:
     mounts: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
     seconds: float = field(default=0.0, compare=False)
+    moments: Mapping[Event, Moment] = field(default_factory=dict, compare=False)
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -254,5 +270,12 @@ def merge(traces: Iterable[Trace]) -> Trace:
             mounts=tuple(sorted({*merged.mounts, *trace.mounts})),
             changes=tuple(sorted({*merged.changes, *trace.changes})),
             seconds=merged.seconds + trace.seconds,
+            moments={
+                **trace.moments,
+                **{
+                    event: moment.earlier(trace.moments.get(event))
+                    for event, moment in merged.moments.items()
+                },
+            },
         )
     return merged

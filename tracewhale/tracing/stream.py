@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 
 from tracewhale.errors import ProbeError, TraceLost
 from tracewhale.tracing.events import (
@@ -15,6 +16,7 @@ from tracewhale.tracing.events import (
     Event,
     Exec,
     FailedProcess,
+    Moment,
     UnresolvedPath,
 )
 from tracewhale.tracing.records import (
@@ -185,12 +187,15 @@ class Decoder:
 class Collector:
     """The contents of a stream so far: sets of events, executions and failures, counters, starts and ends.
 
+    ``moments`` has the events in their order, each with its time; ``clock`` returns seconds.
     ``add`` and ``finish`` raise TraceLost if the probe's counters do not agree with its records.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._begin: float | None = None
         self.features: Feature | None = None
-        self.events: set[Event] = set()
+        self.moments: dict[Event, Moment] = {}
         self._absent: dict[str, None] = {}
         self.execs: set[Exec] = set()
         self.started: dict[int, StartRecord] = {}
@@ -255,6 +260,11 @@ class Collector:
             )
 
     @property
+    def events(self) -> Set[Event]:
+        """The distinct events so far."""
+        return self.moments.keys()
+
+    @property
     def unresolved(self) -> tuple[UnresolvedPath, ...]:
         """The notifications without a usable path, by reason, sorted."""
         return tuple(sorted(UnresolvedPath(*key, count) for key, count in self._failures.items()))
@@ -301,7 +311,10 @@ class Collector:
             self._received = record.received
             self._recorded += 1
         event = self.event(record)
-        self.events.add(event)
+        if event not in self.moments:
+            now = self._clock()
+            self._begin = now if self._begin is None else self._begin
+            self.moments[event] = Moment(len(self.moments) + 1, now - self._begin)
         if not event.present:
             self._absent[event.path] = None
 

@@ -20,6 +20,7 @@ from tracewhale.tracing.events import (
     Counters,
     Event,
     Exec,
+    Moment,
     Step,
     Trace,
     UnresolvedPath,
@@ -113,6 +114,7 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
             "Use the TraceWhale that wrote it, or a newer one.",
         )
     events: set[Event] = set()
+    moments: dict[Event, Moment] = {}
     result: dict[str, list[dict[str, Any]]] = {kind: [] for kind in ("exec", "unresolved", "step", "outcome")}
     number, end = 1, None
     try:
@@ -121,7 +123,10 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
             if end is not None:
                 raise TraceFileError(f"{name} is damaged: line {number} stands after its end.", _AGAIN)
             if value.get("type") == "event":
-                events.add(_event(value))
+                event = _event(value)
+                events.add(event)
+                if "first" in value:
+                    moments[event] = _moment(value["first"]).earlier(moments.get(event))
             elif value.get("type") == "end":
                 end = value
             elif value.get("type") in result:
@@ -130,7 +135,7 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
                 raise TraceFileError(f"{name} is damaged: line {number} is of no known type.", _AGAIN)
         if end is None or end.get("lines") != number - 1:
             raise TraceFileError(f"{name} is cut: its end is missing.", _AGAIN)
-        trace = _trace(header, events, result, end)
+        trace = _trace(header, events, moments, result, end)
     except UnicodeDecodeError:
         raise  # of the file, which is told where it was opened
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -170,6 +175,8 @@ def _lines(trace: Trace) -> Iterator[dict[str, Any]]:
         line |= {} if event.follow else {"follow": False}
         line |= {"real": event.real} if event.real else {}
         line |= {"root": event.root} if event.root != "/" else {}
+        moment = trace.moments.get(event)
+        line |= {"first": [moment.number, round(moment.seconds, 3)]} if moment else {}
         yield line
     for run in sorted(trace.execs):
         environment = [list(pair) for pair in run.loader_environment]
@@ -221,6 +228,7 @@ def _parse(line: str, name: str, number: int) -> dict[str, Any]:
 def _trace(
     header: Mapping[str, Any],
     events: Set[Event],
+    moments: Mapping[Event, Moment],
     records: Mapping[str, list[dict[str, Any]]],
     end: Mapping[str, Any],
 ) -> Trace:
@@ -252,6 +260,7 @@ def _trace(
         mounts=tuple(fields.path(path) for path in header["mounts"]),
         changes=tuple(fields.path(path) for path in header["changes"]),
         seconds=fields.seconds(header["seconds"]),
+        moments=moments,
     )
 
 
@@ -276,6 +285,13 @@ def _event(line: Mapping[str, Any]) -> Event:
         real=fields.text(line.get("real", "")),
         root=fields.path(line.get("root", "/")),
     )
+
+
+def _moment(value: Any) -> Moment:
+    number, seconds = value
+    if fields.integer(number) < 1:
+        raise ValueError(f"{number} is no place in an order")
+    return Moment(number, fields.seconds(seconds))
 
 
 def _access(value: object) -> str:

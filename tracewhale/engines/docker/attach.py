@@ -88,6 +88,7 @@ def attach(
         probe=chosen.probe.value,
         request=_request(engine_object, state).to_json(),
         events=frozenset(session.collector.events),
+        moments=dict(session.collector.moments),
         execs=frozenset(session.collector.execs),
         unresolved=session.collector.unresolved,
         counters=session.collector.counters,

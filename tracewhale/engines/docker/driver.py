@@ -130,6 +130,7 @@ def trace(
             probe=kind.value,
             request=replace(run, input=bytes(session.recorded_input)).to_json(),
             events=frozenset(session.collector.events),
+            moments=dict(session.collector.moments),
             execs=frozenset(session.collector.execs),
             unresolved=session.collector.unresolved,
             counters=session.collector.counters,

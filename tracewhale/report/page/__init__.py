@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from tracewhale.printable import printable
 from tracewhale.report.document import Document, Package
-from tracewhale.report.page.charts import Bar, curve, levels
+from tracewhale.report.page.charts import Bar, curve, levels, time_line
 from tracewhale.report.page.encode import encode
 from tracewhale.report.sizes import human
 
@@ -47,6 +47,7 @@ def render(document: Document) -> str:
         most=MOST,
         packages=(("In whole", whole), ("In part", parts), ("Nothing of them", left_out)),
         chart=curve(document.growth),
+        time_line=time_line(document.opened),
         levels=levels(document.levels, document.level),
         before=_before(document),
         later=[unit for unit in document.units if unit.left_out][:MOST],

@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tracewhale.driving.saturation import Curve
+from tracewhale.report.document import Opened
 
 WIDTH, HEIGHT = 600, 160
 """The size of a curve in units of its view box."""
 
 POINTS = 300
 """Points of a curve at most."""
+
+PROGRAMS = 60
+"""Programs on a time line at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,32 @@ def curve(counts: Sequence[int]) -> Line | None:
         for number in chosen
     )
     return Line(points, top, len(counts), Curve(tuple(counts)).sentence())
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLine:
+    """First accesses over time: points of an SVG polyline, the last second, the programs with their times."""
+
+    points: str
+    seconds: float
+    count: int
+    programs: tuple[Opened, ...]
+
+
+def time_line(opened: Sequence[Opened]) -> TimeLine | None:
+    """Return how many files had been opened when; None where the trace has no order, or no time passed."""
+    if len(opened) < 3 or not opened[-1].seconds:
+        return None
+    seconds = max(each.seconds for each in opened)
+    step = max(1, len(opened) // POINTS)
+    chosen = sorted({*range(0, len(opened), step), len(opened) - 1})
+    # A step at each file: before it, one less.
+    points = " ".join(
+        f"{WIDTH * opened[at].seconds / seconds:.1f},{HEIGHT - HEIGHT * count / len(opened):.1f}"
+        for at in chosen
+        for count in (max(0, at + 1 - step), at + 1)
+    )
+    return TimeLine(points, seconds, len(opened), tuple(each for each in opened if each.executed)[:PROGRAMS])
 
 
 def levels(sizes: Sequence[tuple[str, int]], chosen: str) -> tuple[Bar, ...]:
