@@ -122,7 +122,7 @@ def test_source_date_epoch_is_the_time_of_what_is_made(asked: Asked, monkeypatch
         (("--image-env", "A"), "--image-env A is not of the form NAME=VALUE"),
         (("--image-label", "=b"), "--image-label =b is not of the form NAME=VALUE"),
         (("--image-cmd", "'open"), "No closing quotation"),
-        (("--image-cmd", "[1]"), "no list of texts"),
+        (("--image-cmd", "[1]"), "is not a list of strings."),
         (("--image-cmd", "[oops"), "--image-cmd [oops"),
         (("--image-expose", "http"), "--image-expose http is not a port."),
         (("--image-expose", "80/icmp"), "80/icmp"),
