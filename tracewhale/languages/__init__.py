@@ -1,4 +1,4 @@
-"""The static closure of languages: what ``import`` names, as the ELF closure follows DT_NEEDED."""
+"""The static closure of languages, which follows ``import`` as the ELF closure follows DT_NEEDED."""
 
 from tracewhale.languages.closing import Closer, close
 from tracewhale.languages.model import (

@@ -1,4 +1,4 @@
-"""The fixpoint over all languages: what kept files name, what those files name, and so on."""
+"""The fixpoint over all languages: the names in kept files, the names in those files, and so on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracewhale.languages.model import (
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 HEAD = 256
-"""Bytes of a file that decide its language."""
+"""The bytes of a file that decide its language."""
 
 BATCH = 32 << 20
 """Bytes of files that are read in one exchange."""
@@ -27,13 +27,14 @@ NO_ENVIRONMENT = Environment()
 DEFAULT_LIMITS = ClosureLimits()
 
 MOST_UNPARSED = 8
-"""Texts that take too long to parse, after which none is parsed: a hostile image cannot keep us for hours."""
+"""The most texts that take too long to parse. After these none is parsed, so that a hostile image cannot keep
+us busy for hours."""
 
 
 class Closer:
-    """Works out closures in one image, and remembers what the files that it has read name.
+    """Works out closures in one image, with a cache of the names in its files.
 
-    Files are visited by their number of lazy steps, so that each is visited once.
+    Files are visited in the order of their lazy steps, so that each is visited once.
     """
 
     def __init__(self, view: View, environment: Environment, limits: ClosureLimits, memory: str = "") -> None:
@@ -105,7 +106,7 @@ class Closer:
                     self._find(language, entry.path, content or b"")
 
     def _find(self, language: Language, path: str, content: bytes) -> None:
-        """Parse a file and look for what it names."""
+        """Parse a file and resolve the names in it."""
         _, findings = self._findings.setdefault(path, (language.is_library(path), []))
         if self._unparsed >= MOST_UNPARSED:
             return
@@ -133,7 +134,7 @@ class Closer:
 
 
 class Walk:
-    """The state of one closure: files with their lazy steps, those that are to be visited, what was found."""
+    """The state of one closure: files with their lazy steps, files to visit, and results."""
 
     def __init__(self, starts: Mapping[str, int]) -> None:
         self.steps: dict[str, int] = {}
@@ -144,7 +145,7 @@ class Walk:
             self.reach(path, step)
 
     def reach(self, path: str, step: int) -> None:
-        """Visit a file that is reached over so many lazy steps, unless it was reached over fewer."""
+        """Visit a file reached with so many lazy steps, unless it was reached with fewer."""
         if self.steps.get(path, step + 1) > step:
             self.steps[path] = step
             self.waiting.setdefault(step, {})[path] = None
@@ -158,12 +159,12 @@ def close(
     beside: Iterable[str] = (),
     memory: str = "",
 ) -> LanguageClosure:
-    """Return what the kept files name in their languages, transitively within the limits; nothing is
+    """Return the names in the kept files by their languages, transitively within the limits; nothing is
     executed.
 
-    ``kept_paths`` are physical paths that are kept for reasons of their own: giving what an earlier closure
-    added makes that one step longer. Of the files ``beside`` them nothing shows that they are used: they
-    start where the lazy steps end. ``memory`` is a directory in which is remembered what texts mention, none
-    where it is empty. Nothing here raises for what is in the image.
+    ``kept_paths`` are physical paths that are kept for other reasons: passing the additions of an earlier
+    closure extends it by one step. Files ``beside`` them may be unused, so they start at the last lazy step.
+    ``memory`` is a directory for the cache of mentions, empty for none. No file in the image causes an
+    exception.
     """
     return Closer(view, environment, limits, memory).close(kept_paths, beside)

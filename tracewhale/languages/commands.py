@@ -1,4 +1,4 @@
-"""Commands by name: what a shell, execvp(3) or ``posix_spawnp`` finds for a word."""
+"""Commands by name, as found by a shell, execvp(3) or ``posix_spawnp``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tracewhale.languages.files import Files, normal
 from tracewhale.languages.model import Import, Mention, MissingImport
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Docker's value where the image sets none."""
+"""Docker's PATH for an image that sets none."""
 
 WORD = re.compile(r"[\w./+@:-]+")
 
@@ -25,7 +25,7 @@ class Commands:
         )
 
     def find(self, word: str) -> str | None:
-        """Return the file that a command's name or absolute path leads to."""
+        """Return the file of a command's name or absolute path."""
         if word.startswith("/"):
             return word if self._is_executable(word) else None
         if "/" in word or not word:
@@ -40,7 +40,7 @@ class Commands:
         return self._files.is_file(path) and entry is not None and bool(entry.mode & 0o111)
 
     def of_text(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
-        """Yield where the first word of a command line leads."""
+        """Yield the file of the first word of a command line."""
         match = WORD.match(mention.name.strip())
         if match is None:
             return

@@ -1,4 +1,4 @@
-"""The image's files as a language looks for them: by requested paths, with a memory, within bounds."""
+"""The image's files as a language looks them up: by requested paths, with a cache, within limits."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tracewhale.languages.model import Environment
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 TEXT_LIMIT = 1 << 20
-"""Bytes of a small file of metadata (``package.json``, ``.pth``) that are read."""
+"""The most bytes of a small file of metadata (``package.json``, ``.pth``) that are read."""
 
 
 class Files:
-    """Answers what is at a path. ``kept`` are the physical paths of the files that are kept so far."""
+    """Looks up paths. ``kept`` are the physical paths of the files kept so far."""
 
     def __init__(self, view: View, environment: Environment, kept: Iterable[str]) -> None:
         self.view = view
@@ -22,7 +22,7 @@ class Files:
         self._texts: dict[str, bytes] = {}
 
     def entry(self, path: str) -> Entry | None:
-        """Return where a requested path leads."""
+        """Return the entry of a requested path, or None."""
         if path not in self._entries:
             self._entries[path] = self.view.resolve(path).entry
         return self._entries[path]
@@ -36,19 +36,19 @@ class Files:
         return entry is not None and entry.kind is Kind.DIRECTORY
 
     def physical(self, path: str) -> str:
-        """Return where a requested path leads, itself where that is nowhere."""
+        """Return the physical path of a requested one, or the path itself if it does not exist."""
         entry = self.entry(path)
         return path if entry is None else entry.path
 
     def listing(self, directory: str) -> dict[str, Entry]:
-        """Return the entries of a directory by name, none where it is not one."""
+        """Return the entries of a directory by name, or none if it is not a directory."""
         entry = self.entry(directory)
         if entry is None or entry.kind is not Kind.DIRECTORY:
             return {}
         return self.view.listing(entry.path) or {}
 
     def text(self, path: str) -> bytes:
-        """Return the contents of a small file, nothing where it is not one."""
+        """Return the contents of a small file, or nothing if there is none."""
         if path not in self._texts:
             entry = self.entry(path)
             content = None
@@ -59,7 +59,7 @@ class Files:
 
 
 def normal(path: str) -> str:
-    """Return a path without empty, ``.`` and ``..`` components, as programs shorten it before they ask."""
+    """Return a path without empty, ``.`` and ``..`` components, as programs normalize it."""
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":

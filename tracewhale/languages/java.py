@@ -42,11 +42,11 @@ SIZES = {
     19: 2,
     20: 2,
 }
-"""Bytes of each kind of constant after its tag (JVM Specification, section 4.4)."""
+"""The bytes of each kind of constant after its tag (JVM Specification, section 4.4)."""
 
 
 class Java:
-    """Jars name other jars; classes that are not in a jar name classes beside them."""
+    """Jars name other jars; classes outside jars name classes beside them."""
 
     name = "java"
 
@@ -87,7 +87,7 @@ class Java:
                 yield MissingImport(path, mention.line, mention.name, (place,), mention.lazy)
 
     def _root(self, path: str) -> str:
-        """Return the directory of a class path that a class or a service is below."""
+        """Return the directory of the class path that contains a class or a service."""
         if "/META-INF/" in path:
             return path[: path.index("/META-INF/")]
         match = CLASSES.fullmatch(path)

@@ -17,7 +17,7 @@ SCRIPT = re.compile(rb"#![^\n]*\b(node|nodejs|bun|deno)\b")
 SCRIPTS = (".js", ".cjs", ".mjs", ".jsx")
 TYPED = (".ts", ".cts", ".mts", ".tsx")
 SUFFIXES = (".js", ".json", ".node", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts")
-"""Suffixes that are tried after a name without one: ``require``'s own, and those of loaders in wide use."""
+"""Suffixes to try after a name: ``require``'s own, and those of common loaders."""
 
 QUERY = """
     [(function_declaration) (function_expression) (arrow_function) (method_definition)
@@ -61,7 +61,7 @@ DEPTH = 8
 
 
 class JavaScript:
-    """Modules that are named by literals; the conditions of ``exports`` are those of the construct."""
+    """Modules named by literals; the conditions of ``exports`` are those of the construct."""
 
     name = "javascript"
 
@@ -111,7 +111,7 @@ class JavaScript:
                 yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
     def _module(self, path: str, name: str, conditions: tuple[str, ...]) -> tuple[list[str], list[str]]:
-        """Return the files for a name, with the manifests that led to them, and where it was looked for."""
+        """Return the files for a name, the manifests on the way, and the searched places."""
         here = parent(path)
         if name.startswith(("./", "../", "/")) or name in (".", ".."):
             place = normal(name if name.startswith("/") else f"{here}/{name}")
@@ -206,7 +206,7 @@ class JavaScript:
 
 
 def _matched(table: Any, name: str, conditions: tuple[str, ...]) -> str:
-    """Return what ``exports`` or ``imports`` gives for a name (PACKAGE_EXPORTS_RESOLVE), nothing for none."""
+    """Return the result of ``exports`` or ``imports`` for a name (PACKAGE_EXPORTS_RESOLVE), or nothing."""
     if not isinstance(table, dict) or not any(key.startswith((".", "#")) for key in table):
         return _conditional(table, conditions) if name == "." else ""
     if name in table:

@@ -1,8 +1,8 @@
-"""Commands that machine code names: the strings that it refers to, in files that can execute others.
+"""Commands that machine code names: strings that it refers to, in files that can execute programs.
 
-The strings are not looked for by their NUL bytes, as the linker merges those with a common tail (``xz``
-lies in ``/usr/bin/xz``): what counts is an address that code (``lea`` relative to ``rip``; ``adrp`` and
-``add``) or a relocation (R_*_RELATIVE) refers to.
+Searching for NUL bytes is not enough, because the linker merges strings with a common tail (``xz`` is inside
+``/usr/bin/xz``). A string counts if code (``lea`` relative to ``rip``; ``adrp`` and ``add``) or a relocation
+(R_*_RELATIVE) refers to its address.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ EVERYDAY = frozenset(
     "users uucp uudecode uuencode uuidgen uustat uux val vdir vi vigr vipw wait wall wc what whereis "
     "which who whoami wipefs write x86_64 xargs yacc yes zcat".split()
 )
-"""The utilities of POSIX.1-2017 (XCU), GNU coreutils, util-linux and ncurses: mere words in code."""
+"""The utilities of POSIX.1-2017 (XCU), GNU coreutils, util-linux and ncurses, whose names in code are mere
+words."""
 
 LEA = re.compile(rb"[\x48\x4c]\x8d[\x05\x0d\x15\x1d\x25\x2d\x35\x3d](?=....)", re.DOTALL)
 WORD = re.compile(rb"[a-z0-9][\w.+-]{1,40}(?=\0)|/[\w./+-]{3,200}(?=\0)|[a-z][\w.+-]{1,20}-%s(?=\0)")
@@ -58,12 +59,13 @@ INTERPRETER = re.compile(
 
 MATCHES = 200
 DISPATCHED = 4 << 20
-"""Bytes of all commands that a pattern for any subcommand (``git-%s``) may match; a user names which."""
+"""The most bytes of all commands that match a pattern for any subcommand (``git-%s``), which the user
+chooses."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a file: its type and flags, its address in memory, and where it is in the file."""
+    """A section of a file: its type and flags, its address in memory, and its range in the file."""
 
     kind: int
     flags: int
@@ -74,7 +76,7 @@ class Section:
 
 
 class MachineCode:
-    """The commands that a program's code names; none of the everyday utilities."""
+    """The commands that a program's code names, except for the everyday utilities."""
 
     name = "machine-code"
 
@@ -111,14 +113,14 @@ class MachineCode:
                 yield Import(path, 0, name, target, "string in code", True)
 
     def _in_bin(self, word: str) -> str | None:
-        """Return a command that every user has: names of an administrator's tools are mere words, too."""
+        """Return a command that every user has; names of an administrator's tools are mere words, too."""
         target = self._commands.find(word)
         return None if target is None or parent(target).endswith("/sbin") else target
 
     def _matches(self, own: str, prefix: str, directories: list[str]) -> list[str]:
         """Return the commands that a pattern (``remote-%s``) matches, also after a name (``git-remote-x``).
 
-        They are looked for in PATH and in the directories that the program names.
+        They are searched in PATH and in the directories that the program names.
         """
         starts = tuple({prefix, f"{own}-{prefix}"})
         places = (*self._commands.places, *directories[:MATCHES])
@@ -130,7 +132,7 @@ class MachineCode:
 
 
 def words_referred_to(content: bytes) -> Iterator[str]:
-    """Yield the strings of a file that could name a command, to which its code or its relocations refer."""
+    """Yield the strings of a file that could name a command and to which its code or relocations refer."""
     sections = list(_sections(content))
     (machine,) = struct.unpack_from("<H", content, 18) if len(content) > 64 else (0,)
     data = [each for each in sections if each.flags & 2 and each.kind == 1 and not each.flags & 4]
@@ -174,7 +176,7 @@ def _sections(content: bytes) -> Iterator[Section]:
 
 
 def _addresses(content: bytes, machine: int, sections: Iterable[Section]) -> set[int]:
-    """Return the addresses that executable sections and relocations refer to."""
+    """Return the addresses to which executable sections and relocations refer."""
     found: set[int] = set()
     for section in sections:
         part = content[section.offset : section.offset + section.size]

@@ -1,7 +1,8 @@
-"""Names that texts mention, remembered by their contents: in this process, and in a directory between runs.
+"""A cache of the names that texts mention, by their contents: in this process, and in a directory between
+runs.
 
-The only module of the languages that writes. An entry's key is the digest of the text, of the ending of its
-name, and of the code that reads it; an entry that is damaged is one that is not there.
+This is the only module of the languages that writes. An entry's key is the digest of the text, of the suffix
+of its name, and of the code that reads it; a damaged entry counts as missing.
 """
 
 from __future__ import annotations
@@ -19,28 +20,28 @@ from pathlib import Path
 from tracewhale.languages.model import Language, Mention
 
 MOST = 20_000
-"""Texts that a process remembers; many images share the same libraries."""
+"""The most texts in a process's cache; many images share the same libraries."""
 
 FILE = "mentions.db"
 FILE_SIZE = 64 << 20
-"""Bytes of the file, above which the entries that were stored first are deleted."""
+"""The bytes of the file above which the oldest entries are deleted."""
 
 ENTRY_SIZE = 1 << 20
-"""Bytes of one entry; what is larger is read again in each run."""
+"""The most bytes of one entry; a larger one is parsed again in each run."""
 
 BUSY = 0.5
-"""Seconds to wait for another process that writes; nothing is remembered then."""
+"""Seconds to wait for another process that writes; then nothing is stored."""
 
 READERS = ("tree-sitter", *(f"tree-sitter-{name}" for name in "bash java javascript php python ruby".split()))
 CHECK = 8
-"""Bytes at the beginning of an entry that are the digest of the others."""
+"""The bytes at the beginning of an entry with the digest of the rest."""
 
 _known: dict[bytes, tuple[Mention, ...]] = {}
 
 
 class Memory:
-    """Names that texts mention. With a directory they are read from it, and stored by ``save``; errors mean
-    absence."""
+    """The names that texts mention. With a directory, they are read from it and stored by ``save``; on errors
+    it counts as empty."""
 
     def __init__(self, directory: str = "") -> None:
         self._directory = directory
@@ -48,9 +49,9 @@ class Memory:
         self._new: dict[bytes, bytes] = {}
 
     def mentions(self, language: Language, path: str, content: bytes) -> tuple[Mention, ...]:
-        """Return what a text mentions; parsed once for each different ending of a name, and content.
+        """Return the mentions of a text; it is parsed once for each suffix of a name and content.
 
-        Raises Unparsed.
+        Raise Unparsed.
         """
         ending = path.rpartition("/")[2].rpartition(".")[2]
         key = _digest(reader(), f"{language.name} {ending}".encode("utf-8", "surrogateescape"), content)
@@ -78,7 +79,7 @@ class Memory:
         return None
 
     def save(self) -> None:
-        """Store what was parsed, and let go of the directory."""
+        """Store the parsed texts, and close the file."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -100,7 +101,7 @@ def encode(mentions: tuple[Mention, ...]) -> bytes:
 
 
 def decode(entry: object) -> tuple[Mention, ...] | None:
-    """Return the mentions of an entry, None where it is damaged."""
+    """Return the mentions of an entry, or None if it is damaged."""
     if not isinstance(entry, bytes):
         return None
     text = entry[CHECK:]
@@ -137,7 +138,7 @@ def _digest(*parts: bytes) -> bytes:
 
 
 def _open(directory: str) -> sqlite3.Connection:
-    """Open the file, made anew where it is no data base. Raises OSError, sqlite3.Error."""
+    """Open the file, and replace it if it is not a database. Raise OSError, sqlite3.Error."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
     path = os.path.join(directory, FILE)
     try:

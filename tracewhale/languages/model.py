@@ -1,8 +1,8 @@
-"""The model of the closure of languages: who names whom, on which line, and how it was found. Frozen.
+"""The model of the closure of languages: the names in files, their lines, and the files they lead to. Frozen.
 
-A *mention* is a name in a file's text; an *edge* is a mention with the file that it leads to; a *miss* is one
-that leads nowhere. A *lazy* mention is not carried out when its file is loaded, only perhaps later: it stands
-in a function, behind a condition, or among the strings. Paths are those of ``rootfs.tree``.
+A *mention* is a name in a file's text; an *edge* is a mention with its target; a *miss* is one without. A
+*lazy* mention is not executed when its file is loaded, but perhaps later: it is in a function, behind a
+condition, or among the strings. Paths are those of ``rootfs.tree``.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tracewhale.rootfs.tree import Entry
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """The environment that the image's configuration gives to every program: variables, and where it starts.
+    """The environment of every program in the image's configuration: variables, and the working directory.
 
-    ``words`` are the entrypoint and command, as the configuration has them.
+    ``words`` are the entrypoint and command of the configuration.
     """
 
     variables: tuple[tuple[str, str], ...] = ()
@@ -33,12 +33,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class ClosureLimits:
-    """How far the closure goes, and what a hostile image cannot make it exceed.
+    """The extent of the closure, and limits against hostile images.
 
-    ``lazy_steps`` counts the lazy edges out of library files on the way from a kept file to a target;
-    those of the application's own files are free. ``languages`` are names of languages, none for all.
-    ``file_size`` and ``total_size`` are bytes of text that are parsed, ``files`` counts the files read,
-    ``mentions`` those of one file.
+    ``lazy_steps`` is the most lazy edges out of library files on the way from a kept file to a target; those
+    of the application's own files do not count. ``languages`` are names of languages, empty for all.
+    ``file_size`` and ``total_size`` are bytes of parsed text, ``files`` is the number of files, ``mentions``
+    that of one file.
     """
 
     lazy_steps: int = 1
@@ -51,9 +51,9 @@ class ClosureLimits:
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A name in a file: its line (from 1), the name as written, and the construct that it stands in.
+    """A name in a file: its line (from 1), the name as written, and the construct that contains it.
 
-    ``parts`` are names that may lie below it (``from name import part, part``).
+    ``parts`` are names that may be below it (``from name import part, part``).
     """
 
     line: int
@@ -65,7 +65,8 @@ class Mention:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Import:
-    """``source`` (a physical path) names ``name`` on ``line``; it leads to ``target``, found by ``how``."""
+    """A mention of ``name`` in ``source`` (a physical path) on ``line``, which leads to ``target``, found by
+    ``how``."""
 
     source: str
     line: int
@@ -77,7 +78,7 @@ class Import:
 
 @dataclass(frozen=True, slots=True, order=True)
 class MissingImport:
-    """A name that leads nowhere, and the places where it was looked for, in order."""
+    """A name without a target, and the searched places in order."""
 
     source: str
     line: int
@@ -88,11 +89,11 @@ class MissingImport:
 
 @dataclass(frozen=True, slots=True)
 class LanguageClosure:
-    """All that the kept files name, directly and through what they name.
+    """The names in the kept files, directly and transitively.
 
-    ``steps`` gives for each file that the closure adds its number of lazy steps from a kept file;
-    ``libraries`` are the files that name others and are of an installed library. ``bounded`` says in
-    sentences what was left unread for its size or number.
+    ``steps`` gives for each added file its number of lazy steps from a kept file; ``libraries`` are the files
+    with names that belong to an installed library. ``bounded`` are sentences on the files that exceeded the
+    limits.
     """
 
     edges: tuple[Import, ...] = ()
@@ -107,11 +108,11 @@ class Unparsed(TraceWhaleError):
 
 
 class Language(Protocol):
-    """One language: which files are in it, what a text mentions, and where its mentions lead."""
+    """One language: its files, the mentions in a text, and their targets."""
 
     @property
     def name(self) -> str:
-        """The language's name, in small letters."""
+        """The language's name, in lower case."""
         ...
 
     def reads(self, entry: Entry, head: bytes) -> bool:
@@ -119,13 +120,14 @@ class Language(Protocol):
         ...
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        """Return what a text mentions: depends on nothing but its name and content, so that it is cached."""
+        """Return the mentions of a text, which depend only on its name and content, so that they can be
+        cached."""
         ...
 
     def is_library(self, path: str) -> bool:
-        """Return whether a file is of an installed library, and not of the application."""
+        """Return whether a file belongs to an installed library, rather than to the application."""
         ...
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
-        """Yield where the mentions of a file lead in this image."""
+        """Yield the targets of a file's mentions in this image."""
         ...

@@ -1,7 +1,7 @@
 """Perl: ``use`` and ``require`` along @INC, base classes, compiled and split functions (perlfunc).
 
-There is no grammar that is well kept, so a tokenizer of our own takes out what is not code: comments, POD,
-here-documents, what follows ``__END__``. Strings stay, since names stand in them.
+There is no well-maintained grammar, so a tokenizer of our own removes comments, POD, here-documents and text
+after ``__END__``. Strings stay, because they contain names.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ INC = (
 PACKAGE = re.compile(rb"^\s*package\s+([A-Za-z_]\w*(?:::\w+)*)", re.MULTILINE)
 VERSION = re.compile(r"\d+(?:\.\d+)*|.*-linux.*|perl-base|(?:site|vendor|core)_perl|perl5?")
 CORE = re.compile(r".*/(?:perl-base|perl/\d[\d.]*|perl5/\d[\d.]*)/")
-"""A directory of Perl's own modules: their strings name tables of encodings and the like."""
+"""A directory of Perl's own modules, whose strings name tables of encodings and the like."""
 
 EVALUATED = re.compile(r"v?\d")
 
 
 class Perl:
-    """The modules that the files use. @INC is where the kept modules lie, and the directories of the
+    """The modules that files use. @INC has the directories of the kept modules and those of the
     distributions."""
 
     name = "perl"
@@ -128,8 +128,8 @@ class Perl:
                 )
 
     def _own(self, path: str) -> tuple[str, ...]:
-        """Return where an application's own modules lie: beside the script, and in ``lib`` beside it or
-        above."""
+        """Return the directories of an application's own modules: beside the script, and in ``lib`` beside it
+        or above."""
         if self.is_library(path):
             return ()
         here = parent(path)
@@ -172,7 +172,7 @@ class Perl:
 
     @property
     def roots(self) -> tuple[str, ...]:
-        """@INC, as far as directories exist."""
+        """The existing directories of @INC."""
         if self._roots is None:
             self._roots = tuple(dict.fromkeys(self._inc()))
         return self._roots
@@ -203,7 +203,7 @@ class Perl:
 
 
 def stripped(content: bytes) -> bytes:
-    """Return the code of a text: what is no code becomes blank, and lines stay where they are."""
+    """Return the code of a text: everything else becomes blank, and lines keep their numbers."""
     end = END.search(content)
     content = content[: end.start()] if end else content
     content = POD.sub(_blank, content)
@@ -243,7 +243,7 @@ def _decoded(text: bytes) -> str:
 
 
 class _Lines:
-    """Numbers of lines by offset; offsets are asked for in any order."""
+    """Line numbers by offset; offsets may come in any order."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

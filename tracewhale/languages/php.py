@@ -1,4 +1,4 @@
-"""PHP: ``include`` and ``require`` of literals, and the classes that Composer's maps load."""
+"""PHP: ``include`` and ``require`` of literals, and the classes in Composer's maps."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ MAPS = ("autoload_classmap.php", "autoload_psr4.php", "autoload_namespaces.php",
 
 
 class Php:
-    """Included files, along the directory of the file and ``include_path``; classes by Composer."""
+    """Included files, found in the directory of the file and ``include_path``; classes found by Composer."""
 
     name = "php"
 
@@ -112,7 +112,7 @@ class Php:
                     yield from self._autoloaded(path, mention, parent(target))
 
     def _autoloaded(self, path: str, mention: Mention, vendor: str) -> Iterator[Import]:
-        """Yield what Composer's loader loads at once: its own files, and those that packages register."""
+        """Yield the files that Composer's loader loads at once: its own, and those that packages register."""
         for name in sorted(self._files.listing(f"{vendor}/composer")):
             if name.endswith(".php"):
                 yield Import(path, mention.line, mention.name, f"{vendor}/composer/{name}", mention.how)
@@ -122,7 +122,7 @@ class Php:
                 yield Import(path, mention.line, mention.name, file, "autoload_files.php")
 
     def _composer(self, path: str) -> Composer | None:
-        """Return the maps of the ``vendor`` directory that a file is in, or beside."""
+        """Return the maps of the ``vendor`` directory that contains a file, or is beside it."""
         if "/vendor/" in path:
             return self._at(path[: path.rindex("/vendor/")] + "/vendor")
         here = parent(path)
@@ -183,7 +183,7 @@ def _entries(content: bytes, vendor: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _included(expression: str) -> str:
-    """Return the path of an include: a literal, alone or after ``__DIR__``; nothing where it is computed."""
+    """Return the path of an include: a literal, alone or after ``__DIR__``; nothing if it is computed."""
     expression = expression.strip().lstrip("(").rstrip(";) ")
     up = UP.match(expression)
     here = HERE.match(expression)
@@ -195,8 +195,7 @@ def _included(expression: str) -> str:
 
 
 def _classes(text: Text, lazy: Ranges) -> Iterator[Mention]:
-    """Yield the classes that a file names, by their full names: imported, qualified, or of its own name
-    space."""
+    """Yield the full names of classes in a file: imported, qualified, or in its own name space."""
     spaces = text.nodes("namespace")
     space = text.text(spaces[0]) + "\\" if spaces else ""
     aliases: dict[str, str] = {}

@@ -1,6 +1,6 @@
-"""R: packages that scripts attach or name, and those that DESCRIPTION says a package needs.
+"""R: packages that scripts attach or name, and the dependencies in a package's DESCRIPTION.
 
-A package's functions lie in a data base for lazy loading, so it is kept with all that loading it reads.
+A package's functions are in a database for lazy loading, so it is kept with all files that loading it reads.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class RLanguage:
                 yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
     def _package(self, root: str) -> Iterator[str]:
-        """Yield what loading a package reads: its data bases, metadata and shared objects."""
+        """Yield the files that loading a package reads: its databases, metadata and shared objects."""
         for name, entry in self._files.listing(root).items():
             if entry.kind is Kind.FILE and name in ("DESCRIPTION", "NAMESPACE", "INDEX"):
                 yield f"{root}/{name}"

@@ -30,7 +30,7 @@ RUNNING = frozenset({"system", "exec", "spawn", "popen", "capture2", "capture2e"
 STANDARD = re.compile(
     r"(.*/(?:lib/ruby|lib/[\w-]+/ruby)/(?:(?:site_ruby|vendor_ruby)(?:/\d[\d.]*)?|\d[\d.]*))(?=/|$)"
 )
-"""A directory of Ruby's own libraries: of its version, of the site or the distribution."""
+"""A directory of Ruby's own libraries: of its version, the site or the distribution."""
 
 GEM = re.compile(r"(?P<home>.*)/gems/(?P<gem>[\w.-]+-\d[\w.]*(?:-[\w.-]+)?)(?=/)")
 PLATFORM = re.compile(r"[\w.]+-linux(?:-\w+)?")
@@ -101,7 +101,7 @@ class Ruby:
                 yield MissingImport(path, mention.line, mention.name, places, mention.lazy)
 
     def _own(self, path: str) -> tuple[str, ...]:
-        """Return the directories of a file's own gem or application that are on the load path."""
+        """Return the directories on the load path that belong to a file's own gem or application."""
         gem = GEM.match(path)
         if gem:
             return (f"{gem[0]}/lib",)
@@ -165,7 +165,7 @@ def _with_suffix(files: Files, place: str) -> tuple[str, ...]:
 
 
 def _literal(text: Text, node: Node) -> str:
-    """Return the contents of a string without interpolation; also of ``File.join(__dir__, "x")`` none."""
+    """Return the contents of a string without interpolation; nothing for ``File.join(__dir__, "x")``."""
     if node.type != "string" or any(child.type == "interpolation" for child in node.named_children):
         return ""
     return "".join(text.text(child) for child in node.named_children if child.type == "string_content")
@@ -183,6 +183,6 @@ def _nesting(text: Text, node: Node) -> list[str]:
 
 
 def _underscored(name: str) -> str:
-    """Return a constant's name as a file's (ActiveSupport, ``underscore``)."""
+    """Return a constant's name as a file name (ActiveSupport, ``underscore``)."""
     name = re.sub(r"([A-Z\d]+)([A-Z][a-z])", r"\1_\2", name)
     return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", name).lower()

@@ -1,4 +1,4 @@
-"""Shell scripts: the commands at command position, the files that they source, absolute paths."""
+"""Shell scripts: commands, sourced files, absolute paths."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ BUILTINS = frozenset(
     "logout mapfile popd printf pushd pwd read readarray readonly return set shift shopt source suspend "
     "test time times trap true type typeset ulimit umask unalias unset wait".split()
 )
-"""Commands that a shell has in itself (bash(1), dash(1))."""
+"""Commands that are built into a shell (bash(1), dash(1))."""
 
 WRAPPERS = frozenset(
     "chroot command doas env exec flock gosu ionice nice nohup runuser setpriv setsid stdbuf su-exec "
     "sudo tini dumb-init time timeout xargs".split()
 )
-"""Commands whose arguments are a command, after options and other words."""
+"""Commands with another command as an argument, after options and other words."""
 
 FIND_ACTIONS = frozenset({"-exec", "-execdir", "-ok", "-okdir"})
-"""Words of find(1) after which a command stands."""
+"""Words of find(1) that precede a command."""
 
 WRAPPED = 4
-"""Words of a wrapper that may come before its command."""
+"""The most words of a wrapper before its command."""
 
 PARAMETER = re.compile(r"-|\w+=|\d+\w?$|[\w-]+:[\w-]+$|/\S*\.lock$")
 """An option of a wrapper, a variable that it sets, a duration, a user and group, a lock."""
@@ -52,7 +52,7 @@ PARAMETER = re.compile(r"-|\w+=|\d+\w?$|[\w-]+:[\w-]+$|/\S*\.lock$")
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh"})
 SYSTEM = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/share/", "/bin/", "/sbin/", "/lib/")
 NESTED = 3
-"""How deep scripts in strings (``sh -c '...'``) are read."""
+"""The deepest nesting of scripts in strings (``sh -c '...'``) that is read."""
 
 SETTING = ("variable_assignment", "heredoc_redirect", "file_redirect")
 ABSOLUTE = re.compile(r"/[\w.+@-]+(?:/[\w.+@-]+)+")
@@ -102,7 +102,7 @@ class Shell:
 
 
 def script(content: bytes, first: int = 0, depth: int = 0) -> Iterator[Mention]:
-    """Yield what a script mentions; ``first`` is the number of lines before it."""
+    """Yield the mentions of a script; ``first`` is the number of lines before it."""
     text = GRAMMAR.parse(content)
     functions = {text.text(node) for node in text.nodes("function")}
     lazy = Ranges(text.nodes("lazy"))
@@ -120,7 +120,7 @@ def script(content: bytes, first: int = 0, depth: int = 0) -> Iterator[Mention]:
 
 
 def _command(words: list[str], functions: set[str], line: int, late: bool) -> Iterator[Mention]:
-    """Yield the command of some words, and the one that it is a wrapper for."""
+    """Yield the command in some words, and the command that it wraps."""
     while words:
         name = _plain(words[0])
         if name in (".", "source") and len(words) > 1:
@@ -139,7 +139,7 @@ def _command(words: list[str], functions: set[str], line: int, late: bool) -> It
 
 
 def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> Iterator[Mention]:
-    """Yield the commands of ``sh -c 'script'`` and ``trap 'script' SIGNAL`` and ``eval 'script'``."""
+    """Yield the commands in ``sh -c 'script'``, ``trap 'script' SIGNAL`` and ``eval 'script'``."""
     names = {_plain(word).rpartition("/")[2] for word in words}
     is_shell = bool(names & SHELLS) and any(re.fullmatch(r"-\w*c", word) for word in words)
     if is_shell or names & {"trap", "eval"}:
@@ -152,7 +152,7 @@ def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> 
 
 
 def _plain(word: str) -> str:
-    """Return a word without its quotes; nothing where it is put together at run time."""
+    """Return a word without its quotes; nothing if it is composed at run time."""
     if len(word) > 1 and word[0] == word[-1] and word[0] in "'\"":
         word = word[1:-1]
     return "" if any(sign in word for sign in "$`*?{(\"'\\ \n") else word

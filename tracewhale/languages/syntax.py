@@ -1,4 +1,4 @@
-"""Parses texts with tree-sitter's grammars, within bounds; the grammars are loaded when first used."""
+"""Parse texts with tree-sitter's grammars, within limits; a grammar is loaded when it is first used."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import tree_sitter
 from tracewhale.languages.model import Unparsed
 
 PARSING = 4.0
-"""Seconds for one text, in which megabytes of real code are parsed. Only hostile texts take longer."""
+"""Seconds for one text, enough for megabytes of real code. Only hostile texts take longer."""
 
 CHUNK = 65536
 DEPTH = 1000
-"""Nodes within each other that are looked at: no real text has as many."""
+"""The deepest nesting of nodes that is examined; no real text is as deep."""
 
 
 class Grammar:
-    """A tree-sitter grammar with the query that finds what matters in its trees."""
+    """A tree-sitter grammar with the query that finds the interesting nodes in its trees."""
 
     def __init__(self, module: str, query: str = "", function: str = "language") -> None:
         self._module = module
@@ -37,7 +37,7 @@ class Grammar:
         return tree_sitter.Query(self._language, self._query_text)
 
     def parse(self, content: bytes) -> Text:
-        """Return a text with its tree. Raises Unparsed when that takes too long."""
+        """Return a text with its tree. Raise Unparsed if that takes too long."""
         end = time.monotonic() + PARSING
 
         def late(*_: object) -> bool:
@@ -55,7 +55,7 @@ class Grammar:
 
 
 class Text:
-    """A parsed text: its tree, and the nodes that the grammar's query captures, by the capture's name."""
+    """A parsed text: its tree, and the nodes of the grammar's query by the name of their capture."""
 
     def __init__(
         self,
@@ -80,9 +80,9 @@ class Text:
         return sorted(self._captures.get(capture, []), key=lambda node: (node.start_byte, node.end_byte))
 
     def above(self, offset: int) -> list[tree_sitter.Node]:
-        """Return the nodes that have a byte in them, from the outermost below the root to the innermost.
+        """Return the nodes that contain a byte, from the outermost below the root to the innermost.
 
-        Raises Unparsed where the text has taken too long.
+        Raise Unparsed if the text has taken too long.
         """
         if time.monotonic() > self._end:
             raise Unparsed("it takes too long to parse")
@@ -100,20 +100,19 @@ class Text:
         return self.content[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
 
     def type_at(self, start: int, end: int) -> str:
-        """Return the type of the smallest node that has all of a range of bytes."""
+        """Return the type of the smallest node that contains a range of bytes."""
         node = self.root.descendant_for_byte_range(start, end)
         return node.type if node else ""
 
     def line(self, offset: int) -> int:
-        """Return the number, from 1, of the line of a byte; quick where offsets are asked for in
-        their order."""
+        """Return the number, from 1, of the line of a byte; quick if offsets come in order."""
         at, line = self._known if self._known[0] <= offset else (0, 1)
         self._known = (offset, line + self.content.count(b"\n", at, offset))
         return self._known[1]
 
 
 class Ranges:
-    """Ranges of bytes, of which some lie in others."""
+    """Ranges of bytes, which may be nested."""
 
     def __init__(self, nodes: Iterable[tree_sitter.Node]) -> None:
         self._starts: list[int] = []

@@ -1,4 +1,4 @@
-"""The languages whose closure is worked out, each with what makes its reader for an image."""
+"""The languages of the closure, each with the function that makes its reader for an image."""
 
 from __future__ import annotations
 

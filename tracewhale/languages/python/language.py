@@ -1,4 +1,4 @@
-"""Python's modules: from mentions to the files that the import system would load for them."""
+"""Python's modules: resolve mentions to the files that the import system would load."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ EXTENSION = re.compile(r"(?:\.(?:cpython-\d+\w*|pypy\w+-\w+|abi\d)(?:-[\w-]+)?)?
 """Suffixes of a module's name in the file name of an extension (PEP 3149)."""
 
 DISTRIBUTED = re.compile(r".*/(?:site|dist)-packages/(?!__pycache__/)[^/]+")
-"""A module or package at the top of a site directory."""
+"""A module or package at the top level of a site directory."""
 
 DIRECT_URL = "direct_url.json"
-"""The record of a distribution that came from a directory, an archive or a repository, and from no index."""
+"""The record of a distribution that comes from a directory, an archive or a repository, rather than an
+index."""
 
 BYTECODE = re.compile(r"\.(?:cpython|pypy|graalpy)-?\w*(?:\.opt-\d)?\.pyc")
 GUESSES = ("string", "import_string()", "load_object()")
-"""Constructs whose names may end with a class, and may be no name of a module at all."""
+"""Constructs whose names may end with a class, and may not be names of modules at all."""
 
 ATTRIBUTE = re.compile(r"\w+\.[A-Z]\w*")
-"""A class in a module, by the habit that PEP 8 describes."""
+"""A class in a module, by the convention of PEP 8."""
 
 TESTS = frozenset({"test", "tests"})
-"""Packages that, where they are named lazily, nothing but a test run loads."""
+"""Packages that are loaded only in tests if they are named lazily."""
 
 ZIPPED = (".pyz", ".pex", ".egg", ".zip")
 
 
 @dataclass(frozen=True, slots=True)
 class PythonModule:
-    """A module that was found: its files, and the directories of its submodules if it is a package."""
+    """A module: its files, and the directories of its submodules if it is a package."""
 
     files: tuple[str, ...]
     directories: tuple[str, ...] = ()
@@ -88,7 +89,7 @@ class Python:
         return name in self._applications[site]
 
     def _application_names(self, site: str) -> Iterator[str]:
-        """Yield the names at the top of a site directory that come from the author's own files."""
+        """Yield the top-level names in a site directory that come from the author's own files."""
         infos = [f"{site}/{name}" for name in self._files.listing(site) if name.endswith(".dist-info")]
         self._files.view.prefetch(infos)
         for info in infos:
@@ -110,8 +111,7 @@ class Python:
                 yield from self._absolute(path, mention, search)
 
     def _relative(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
-        """Resolve ``from ..name import part``: one dot is the package
-        that the file is in."""
+        """Resolve ``from ..name import part``: one dot means the package of the file."""
         rest = mention.name.lstrip(".")
         directory = parent(path)
         for _ in range(len(mention.name) - len(rest) - 1):
@@ -149,7 +149,7 @@ class Python:
         yield from self._parts(path, mention, places)
 
     def _is_out_of_use(self, path: str, module: PythonModule) -> bool:
-        """Return whether a module is of a distribution of which nothing is kept: a library's optional
+        """Return whether a module belongs to a distribution without kept files: a library's optional
         dependency."""
         own = DISTRIBUTED.match(path)
         matches = [DISTRIBUTED.match(file) for file in module.files or module.directories]
@@ -164,7 +164,8 @@ class Python:
                 yield from _edges(path, mention, module.files, f"{mention.name}.{part}".replace("..", "."))
 
     def _find(self, places: tuple[str, ...], name: str) -> PythonModule | None:
-        """Return a module in the first place that has it; a namespace package is in all (PEP 420)."""
+        """Return a module from the first directory that has it; a namespace package is in all of them (PEP
+        420)."""
         key = (places, name)
         if key not in self._modules:
             self._modules[key] = self._look(places, name)
@@ -206,7 +207,7 @@ class Python:
         return self._named(join(place, "__pycache__"), cached, BYTECODE)
 
     def _named(self, place: str, listing: dict[str, Entry], suffix: re.Pattern[str]) -> dict[str, list[str]]:
-        """Return the names of a directory whose ends match, by what comes before; worked out once."""
+        """Return the suffixes in a directory by module name; computed once."""
         if place not in self._suffixed:
             found: dict[str, list[str]] = {}
             for name, entry in listing.items():

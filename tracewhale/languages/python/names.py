@@ -1,5 +1,4 @@
-"""Names that a Python text mentions: imports, modules and commands that calls name, dotted names in
-strings."""
+"""The names in a Python text: imports, modules and commands in calls, dotted names in strings."""
 
 from __future__ import annotations
 
@@ -22,11 +21,11 @@ NEVER = re.compile(
     | (\w+\.)?(platform|name)\s*==\s*["'](win32|nt|darwin|cygwin|java|emscripten|vms)["']""",
     re.VERBOSE,
 )
-"""A condition that only type checkers take for true (PEP 484), or that does not hold on Linux."""
+"""A condition that is true only for type checkers (PEP 484), or false on Linux."""
 
 MAIN = re.compile(rb"__name__")
 AS_MAIN = "import as main program"
-"""How a module is named that is imported where the file is run, and not imported."""
+"""The name of a construct that imports a module only if the file is run as the main program."""
 
 CALL = re.compile(
     rb"""\b(import_module|__import__|find_spec|import_string|load_object)\s*\(\s*(?:name\s*=\s*)?
@@ -41,28 +40,28 @@ COMMAND = re.compile(
 )
 IMPORTING = re.compile(rb"import_module|__import__|find_spec|import_string|load_object")
 RUNNING = re.compile(rb"subprocess|popen|system|spawn|exec[vl]|which")
-"""Text without which no call is searched for, since that takes longer."""
+"""Words without which a text is not searched for calls, because that takes longer."""
 
 IMPORT = re.compile(rb"\bimport\b")
 STATEMENTS = ("import_statement", "import_from_statement")
 LATER = ("function_definition", "lambda")
 SELF_TEST = b"_test"
-"""The name by which modules call a function with their own tests."""
+"""The usual name of a function with a module's own tests."""
 
 OUTERMOST = re.compile(rb"^[A-Za-z_@]", re.MULTILINE)
-"""The beginning of a line that is hardly within another statement."""
+"""The beginning of a line that is hardly inside another statement."""
 
 STRING = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
 
 ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})|^\[([^\]\n]*)\]", re.MULTILINE)
 SCRIPTS = (b"console_scripts", b"gui_scripts")
-"""Groups of entry points that are commands: each is a script that names its module itself."""
+"""Groups of entry points that are commands: each has a script that names its module itself."""
 
 PTH_IMPORT = re.compile(rb"^import[ \t]([^\n]*)", re.MULTILINE)
 
 ZIP_MEMBERS = 2000
 ZIP_SIZE = 32 << 20
-"""Bytes of a zipped application's modules that are read."""
+"""The most bytes of a zipped application's modules that are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Place:
 
 
 def mentions(content: bytes) -> Iterator[Mention]:
-    """Yield what a module mentions, in the order of kinds and lines."""
+    """Yield the mentions of a module, in the order of kinds and lines."""
     imports = [match.start() for match in IMPORT.finditer(content)]
     calls = list(CALL.finditer(content)) if IMPORTING.search(content) else []
     commands = list(COMMAND.finditer(content)) if RUNNING.search(content) else []
@@ -107,8 +106,8 @@ def mentions(content: bytes) -> Iterator[Mention]:
 
 
 def _parsed(content: bytes, last: int) -> Text:
-    """Return the text up to the outermost statement after the last mention: the rest is not looked at, and
-    takes as long to parse. As a whole where that is in the middle of something."""
+    """Return the text up to the outermost statement after the last mention, because parsing the rest takes
+    long. Return it all if that position is inside another statement."""
     after = OUTERMOST.search(content, content.find(b"\n", last) + 1) if b"\n" in content[last:] else None
     if after is not None:
         text = GRAMMAR.parse(content[: after.start()])
@@ -118,7 +117,7 @@ def _parsed(content: bytes, last: int) -> Text:
 
 
 def _place(text: Text, above: Iterable[Node], at: int) -> Place:
-    """Return what surrounds a byte, of which the nodes above are given."""
+    """Return the surroundings of a byte, given the nodes above it."""
     lazy = main = never = False
     for depth, node in enumerate(above):
         if node.type in LATER:
@@ -151,7 +150,7 @@ def _decoded(text: bytes | None) -> str:
 
 
 def entry_points(content: bytes) -> Iterator[Mention]:
-    """Yield the modules that entry points of kept metadata name (``name = module:attribute``)."""
+    """Yield the modules that entry points in kept metadata name (``name = module:attribute``)."""
     group = b""
     for match in ENTRY_POINT.finditer(content):
         if match[1] is None:
@@ -162,7 +161,7 @@ def entry_points(content: bytes) -> Iterator[Mention]:
 
 
 def path_file(content: bytes) -> Iterator[Mention]:
-    """Yield what the lines of a ``.pth`` file import (site: "Lines starting with import")."""
+    """Yield the imports in the lines of a ``.pth`` file (site: "Lines starting with import")."""
     for match in PTH_IMPORT.finditer(content):
         line = content.count(b"\n", 0, match.start()) + 1
         for name in re.findall(rb"(?:^|;)\s*(?:import\s+)?([A-Za-z_][\w.]*)", match[1]):
@@ -172,8 +171,8 @@ def path_file(content: bytes) -> Iterator[Mention]:
 
 
 def zipped(content: bytes) -> Iterator[Mention]:
-    """Yield the absolute imports of the modules in a zipped application; what they name may be
-    outside of it."""
+    """Yield the absolute imports of the modules in a zipped application; their targets may be outside
+    of it."""
     start = content.find(b"PK\x03\x04")
     try:
         with zipfile.ZipFile(io.BytesIO(content[max(start, 0) :])) as archive:

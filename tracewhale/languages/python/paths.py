@@ -1,4 +1,5 @@
-"""Where an image's Python interpreters look for modules: their directories, site, ``.pth``, PYTHONPATH."""
+"""The module search paths of an image's Python interpreters: their directories, site, ``.pth``,
+PYTHONPATH."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ SYSTEM_PREFIXES = ("/usr/local", "/usr")
 
 
 class Paths:
-    """The search paths, each worked out once for a version of Python and a kind of source."""
+    """The search paths, each computed once for a version of Python and a kind of source."""
 
     def __init__(self, files: Files) -> None:
         self._files = files
@@ -32,8 +33,7 @@ class Paths:
         self._shared: dict[str, tuple[str, ...]] = {}
 
     def search(self, source: str) -> tuple[str, ...]:
-        """Return the directories in which a module of this file's absolute imports is looked for,
-        in order."""
+        """Return the directories, in order, that are searched for absolute imports of this file."""
         own = () if is_library(source) else self._own(source)
         match = LIBRARY.match(source)
         version = match["version"] if match and match["version"] in self._versions else ""
@@ -42,8 +42,8 @@ class Paths:
         return tuple(dict.fromkeys((*own, *self._shared[version])))
 
     def _own(self, source: str) -> tuple[str, ...]:
-        """Return a script's own directory, and the directory of the package that an application's
-        file is in."""
+        """Return a script's own directory, and the directory of the package that contains an application's
+        file."""
         here = top = parent(source)
         while top != "/" and "__init__.py" in self._files.listing(top):
             top = parent(top)
@@ -74,7 +74,7 @@ class Paths:
             yield self._files.physical(directory)
 
     def _site(self, directory: str) -> Iterator[str]:
-        """Yield a site directory, and the directories that its ``.pth`` files name (site)."""
+        """Yield a site directory, and the directories in its ``.pth`` files (site)."""
         if not self._files.is_directory(directory):
             return
         directory = self._files.physical(directory)
@@ -94,10 +94,10 @@ class Paths:
 
 
 def is_standard(path: str) -> bool:
-    """Return whether a module is of the standard library: its strings name modules that have been renamed."""
+    """Return whether a module is part of the standard library, whose strings name renamed modules."""
     return LIBRARY.match(path) is not None and SITE.match(path) is None
 
 
 def is_library(path: str) -> bool:
-    """Return whether a module is of the standard library or an installed distribution."""
+    """Return whether a module is part of the standard library or an installed distribution."""
     return LIBRARY.match(path) is not None or SITE.match(path) is not None
