@@ -1,4 +1,4 @@
-"""Units: what belongs together and is kept together, as far as a level and a budget allow."""
+"""Units: files that belong together and are kept together, within a level and a budget."""
 
 from __future__ import annotations
 
@@ -47,4 +47,4 @@ FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
     Mechanism.COMMANDS: siblings,
     Mechanism.NAMED: requested_packages,
 }
-"""Each mechanism's function from a scene to the units in it; that of languages is ``imports``."""
+"""The function of each mechanism that yields units in a scene; that of languages is ``imports``."""

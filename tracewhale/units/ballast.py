@@ -1,4 +1,4 @@
-"""Files that come with a package and that no program needs to run: what a unit leaves out."""
+"""Files of a package that no program needs to run, and that a unit leaves out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CODE = re.compile(
     r"|\.so\.[\d.]+)|.*/(s?bin|libexec)/[^/]+",
     re.DOTALL,
 )
-"""Names of files that are programs or parts of them."""
+"""Names of files that are programs or parts of programs."""
 
 VENDORED = frozenset({"node_modules", "site-packages", "dist-packages", "bower_components"})
 """Directories in which package managers of languages keep packages."""
@@ -26,7 +26,7 @@ TESTS = frozenset("test tests __tests__ spec specs unittests testsuite test-data
 
 
 class Ballast(Enum):
-    """The kinds, each with the pattern of whole physical paths."""
+    """The kinds of ballast, each with the pattern of whole physical paths."""
 
     DOCUMENTATION = (
         r"/usr/(local/)?share/(doc|man|info|gtk-doc|help|doc-base|lintian|bug|bash-completion|zsh|fish|menu"
@@ -61,17 +61,17 @@ ANY = re.compile("|".join(f"({kind.value})" for kind in Ballast), re.DOTALL)
 
 
 def kinds(path: str) -> list[Ballast]:
-    """Return the kinds of ballast that a physical path is, by its name alone."""
+    """Return the kinds of ballast of a physical path, by its name alone."""
     if not ANY.fullmatch(path):
         return []
     return [kind for kind, pattern in PATTERNS.items() if pattern.fullmatch(path)]
 
 
 def useful(paths: Iterable[str], used: Iterable[str]) -> set[str]:
-    """Return the paths of a package that are no ballast.
+    """Return the paths of a package that are not ballast.
 
-    A kind of which the program used a file itself is data of this package: a compiler of TypeScript reads
-    ``.d.ts`` files. Of tests, documentation and caches it is only the directory that was used.
+    If the program used a file of a kind itself, that kind is data of this package: a compiler of TypeScript
+    reads ``.d.ts`` files. For tests, documentation and caches this holds only for the used directory.
     """
     lifted: set[Ballast] = set()
     directories: set[str] = set()
@@ -89,5 +89,5 @@ def useful(paths: Iterable[str], used: Iterable[str]) -> set[str]:
 
 
 def is_code(path: str) -> bool:
-    """Return whether a path is by its name a program or a part of one."""
+    """Return whether a path's name is that of a program or a part of one."""
     return CODE.fullmatch(path) is not None

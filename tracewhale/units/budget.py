@@ -1,4 +1,4 @@
-"""The choice of units to keep: in the order of their worth for each byte, as long as they fit."""
+"""The choice of units to keep: in the order of their worth per byte, as long as they fit."""
 
 from __future__ import annotations
 
@@ -13,44 +13,45 @@ from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.units.model import Mechanism, Unit
 
 PAGE = 4096
-"""Bytes below which a file's size does not matter."""
+"""The bytes below which a file's size does not matter."""
 
 SMALL = 64 << 10
-"""Bytes of a unit, with what it needs, for which no other is passed over."""
+"""The bytes of a unit with its dependencies that is never passed over in favour of another."""
 
 LARGE = 1 << 20
-"""Bytes of a file, with what it needs, that wait until the smaller ones have their room."""
+"""The bytes of a file with its dependencies that waits until the smaller ones have their room."""
 
 LEAST_USE = 0.035e-6
-"""Worth for each byte below which a unit is left out of a budget, whether or not it has room."""
+"""The worth per byte below which a unit is left out even if it fits."""
 
 HEAVY = 4
-"""Times the size of a directory's files that they need, for which each of them is ranked for itself."""
+"""The ratio of dependencies to the size of a directory's files above which each file is ranked by itself."""
 
 FLOOR = 20_000_000
 MORE = 1.48
-"""The imports of the author's own code may take so many times the share that is left for everything."""
+"""The factor by which the imports of the author's own code may exceed the budget of all other units."""
 
 SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 Needs = Callable[[Iterable[Entry]], Mapping[str, Entry]]
-"""Further files that are kept with some files, by path: the libraries that programs among them need."""
+"""Returns further files that are kept with some files, by path: the libraries that programs among them
+need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spare:
-    """The size that may be added: a share of what is kept anyhow, and bytes; whichever is more."""
+    """The size that may be added: the larger one of a share of the other kept files and a number of bytes."""
 
     share: float = 0.4
     least: int = FLOOR
 
     def limit(self, size: int) -> float:
-        """Return bytes that may be added to so many."""
+        """Return the bytes that may be added to so many."""
         return max(self.share * size, self.least)
 
     def most(self, size: int) -> float:
-        """Return bytes that may be added to so many when the author's own code names what is added."""
+        """Return the bytes that may be added to so many if the author's own code names the units."""
         return max(MORE * self.share * size, self.least)
 
 
@@ -58,8 +59,7 @@ UNLIMITED = Spare(math.inf)
 
 
 def spare(text: str) -> Spare:
-    """Return a budget as the user writes it: ``40%`` (but at least 20 MB), ``50MB``, ``0``. Raises
-    UsageError."""
+    """Parse the user's budget: ``40%`` (but at least 20 MB), ``50MB``, ``0``. Raise UsageError."""
     match = SPARE.fullmatch(text.strip())
     if match is None:
         raise UsageError(
@@ -73,8 +73,8 @@ def spare(text: str) -> Spare:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A unit, and all that would come with it: ``missing`` are its entries and what these need, as far as
-    they are not kept yet, and ``cost`` their bytes."""
+    """A unit with its dependencies: ``missing`` are its entries and their dependencies that are not kept yet,
+    and ``cost`` their bytes."""
 
     unit: Unit
     missing: tuple[Entry, ...]
@@ -82,7 +82,8 @@ class Candidate:
 
     @property
     def tier(self) -> int:
-        """Small units first: together they are small, and each may be what a request needs."""
+        """The rank of small units, which come first: together they are small, and each may be needed by a
+        request."""
         if self.cost <= SMALL or self.unit.own:
             return self.unit.tier
         sizes = (entry.size for entry in self.unit.entries if entry.kind is Kind.FILE)
@@ -91,26 +92,26 @@ class Candidate:
 
     @property
     def density(self) -> float:
-        """Worth beside the mean size of the files, or the size of a whole unit: of a larger one more is used,
-        but not as much more."""
+        """The worth per mean size of the files, or per size of a whole unit: more of a larger unit is used,
+        but less than in proportion."""
         files = 1 if self.unit.whole else len(self.unit.entries)
         return self.unit.worth / math.sqrt(max(PAGE, self.cost / files))
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Units that are kept, and those that are left out for want of room, each with its cost."""
+    """The units to keep, and those without room, each with its cost."""
 
     kept: tuple[Candidate, ...] = ()
     left_out: tuple[Candidate, ...] = ()
 
 
 def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known: Iterable[str]) -> Choice:
-    """Take units while they fit into ``limit`` bytes, the one with most worth for each byte first.
+    """Take units while they fit into ``limit`` bytes, the one with the most worth per byte first.
 
-    The names in the author's own code may bring all units up to ``most`` bytes, and leave the rest of these
-    to the others. ``known`` are the paths that are kept already. A unit that does not fit does
-    not end the choice.
+    Units that the author's own code names may bring the total up to ``most`` bytes; the others may use the
+    rest of these. ``known`` are the paths that are already kept. A unit that does not fit does not end the
+    choice.
     """
     have = set(known)
     kept: list[Candidate] = []
@@ -135,8 +136,7 @@ def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known
 
 
 def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candidate]:
-    """Return units in the order in which they are taken: by tier, by their worth for each byte,
-    then by name."""
+    """Return units in the order in which they are taken: by tier, by worth per byte, then by name."""
     candidates = [each for unit in units for each in _candidates(unit, needs, known)]
     return sorted(
         candidates,
@@ -151,9 +151,10 @@ def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candida
 
 
 def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate]:
-    """Yield a unit with its cost; its files each for itself where they need much more than they are.
+    """Yield a unit with its cost, or each of its files as a unit if their dependencies are much larger than
+    they are.
 
-    A link comes with the file that it leads to, as it would dangle otherwise.
+    A link comes with its target, because it would dangle otherwise.
     """
     entries = [entry for entry in unit.entries if entry.path not in known]
     if not entries:

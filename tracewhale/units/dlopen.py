@@ -12,7 +12,7 @@ USED_WORTH, WORTH = 0.5, 0.3
 
 
 def dlopened(scene: Scene) -> Iterator[Unit]:
-    """Yield each library that a kept ELF file names among its string literals, with the links to it."""
+    """Yield each library among the string literals of a kept ELF file, with the links to it."""
     for needer, path in scene.openings:
         entries = way(scene, path) if needer in scene.kept else ()
         if entries:

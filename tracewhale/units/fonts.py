@@ -1,4 +1,4 @@
-"""One family of fonts for a program that can draw text and did not."""
+"""One family of fonts for a program that could draw text but did not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WORTH = 0.8
 def fonts(scene: Scene) -> Iterator[Unit]:
     """Yield the smallest directory of scalable fonts, if fontconfig is configured and no font is kept.
 
-    Without any font a program that draws text fails, and some crash (fonts-conf(5)).
+    Without any font, a program that draws text fails, and some crash (fonts-conf(5)).
     """
     tops = tuple(f"{directory}/" for directory in DIRECTORIES)
     kept = (path for path, entry in scene.kept.items() if entry.kind is Kind.FILE)

@@ -1,4 +1,4 @@
-"""Imports of kept files in their languages, each with all that it needs to be loaded."""
+"""Imports of kept files in their languages, each with everything that loading it needs."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
 
 OWN_WORTH, WORTH, LAZY_WORTH = 0.9, 0.6, 0.3
-"""The worth of what the author's code names; of what a library names when it is loaded, or in a table of its
-plugins; and of what it names in a function."""
+"""The worth of a name in the author's code; of one in a library at load time, or in its table of plugins; and
+of one in a library's function."""
 
 
 def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
-    """Yield what each line of a file names and is not kept, with what those files need to be loaded.
+    """Yield, for each line of a file, the files that it names and that are not kept, with everything that
+    loading them needs.
 
-    Where there are no lines, as in machine code, each name is for itself. A line of a file that is not kept
-    has a unit only where loading the file does not carry it out.
+    In a file without lines, such as machine code, each name makes a unit. A line of a file that is not kept
+    makes one only if loading the file does not execute it.
     """
     where = targets(scene.view, closure)
     loads: dict[str, dict[str, Entry]] = {}
@@ -44,13 +45,13 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
 
 
 def targets(view: View, closure: LanguageClosure) -> Mapping[str, Entry]:
-    """Return where the targets of a closure's edges lead."""
+    """Return the targets of a closure's edges."""
     found = {target: view.resolve(target).entry for target in {edge.target for edge in closure.edges}}
     return {target: entry for target, entry in found.items() if entry is not None}
 
 
 def _loaded(entries: Mapping[str, Entry], loads: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
-    """Return some files and all that loading them loads."""
+    """Return some files and all files that loading them loads."""
     found = dict(entries)
     pending = list(entries)
     while pending:

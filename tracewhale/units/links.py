@@ -1,4 +1,4 @@
-"""Symbolic links that are kept and would dangle, though they do not in the original."""
+"""Kept symbolic links that would dangle in the new image, but not in the original."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from tracewhale.units.walk import way
 
 
 def links(scene: Scene) -> Iterator[Unit]:
-    """Yield what each kept link leads to, with the links and directories on the way: a directory as such."""
+    """Yield the target of each kept link, with the links and directories on the way; a directory without its
+    contents."""
     for path, entry in sorted(scene.kept.items()):
         target = scene.view.resolve(path).entry if entry.kind is Kind.SYMLINK else None
         if target is None or target.path in scene.kept:

@@ -1,4 +1,4 @@
-"""Units of files that belong together: units of files, of which the trace saw a part in use."""
+"""The model of units: files that belong together, of which the trace saw a part in use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 
 class Level(Enum):
-    """How much is kept beside what the trace touched, from the least to the most."""
+    """How much is kept beside the touched paths, from the least to the most."""
 
     TOUCHED = "touched"
     MODULE = "module"
@@ -23,12 +23,12 @@ class Level(Enum):
 
     @property
     def rank(self) -> int:
-        """The place in the order of levels: each keeps all that those before it do."""
+        """The position in the order of levels: each keeps everything that those before it keep."""
         return list(Level).index(self)
 
 
 class Mechanism(Enum):
-    """The kinds of units, by the name that the report and ``--no-unit`` use."""
+    """The kinds of units, with the names in the report and in ``--no-unit``."""
 
     OWN = "own-files"
     LANGUAGES = "languages"
@@ -49,12 +49,12 @@ class Mechanism(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Files that are not kept yet and that belong to something of which more is used.
+    """Files that are not kept yet and that belong to a thing of which other files are used.
 
-    ``name`` says to what: a package (``deb:git``), a directory, a file that names them; ``because`` is a
-    path that is used. ``worth`` is how likely it is that a run needs any of them, between 0 and 1. Units of a
-    ``tier`` are taken before all those of a higher one. A ``whole`` unit is of no use in part. The author's
-    ``own`` code names it.
+    ``name`` is that thing: a package (``deb:git``), a directory, a file that names them; ``because`` is a
+    used path. ``worth`` is the likelihood that a run needs any of the files, between 0 and 1. Units of a
+    ``tier`` are taken before all those of a higher one. A ``whole`` unit is useless in part. ``own`` says
+    that the author's own code names it.
     """
 
     mechanism: Mechanism
@@ -68,7 +68,7 @@ class Unit:
 
     @property
     def size(self) -> int:
-        """Bytes of the regular files."""
+        """The bytes of the regular files."""
         return sum(entry.size for entry in self.entries if entry.kind is Kind.FILE)
 
 
@@ -76,11 +76,11 @@ class Unit:
 class Scene:
     """The facts in which units are found. ``kept`` are all physical paths that are kept so far.
 
-    ``used`` are those of them that a program executed, read or mapped, or that another file needs to be
-    loaded; ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are
-    kept ELF files, ``named`` are files that others name in their languages; ``openings`` are pairs of a kept
-    ELF file and a library that it may open by a name in its read-only data. ``places`` are the working
-    directory and the user's home; ``mounts`` are directories that are not the image's.
+    ``used`` are those that a program executed, read or mapped, or that another file needs to be loaded;
+    ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are kept
+    ELF files, ``named`` are files that others name in their languages; ``openings`` are pairs of a kept ELF
+    file and a library that it may open by a name in its read-only data. ``places`` are the working directory
+    and the user's home; ``mounts`` are directories that are not the image's.
     """
 
     view: View
@@ -106,7 +106,7 @@ class Scene:
 
     @cached_property
     def tops(self) -> Mapping[str, InstalledPackage]:
-        """Directories that belong to a package with all that is below them."""
+        """Directories that belong to a package with everything below them."""
         return {top: contents for contents in self.contents for top in contents.tops}
 
     @cached_property
@@ -119,7 +119,7 @@ class Scene:
         return frozenset(found)
 
     def owner(self, path: str) -> InstalledPackage | None:
-        """Return the package of a path, None for what nobody packaged."""
+        """Return the package of a path, or None if it belongs to no package."""
         if path in self.owners:
             return self.owners[path]
         while path != "/":
@@ -142,7 +142,7 @@ class Scene:
         return any(path.startswith(f"{mount}/") for mount in self.mounts)
 
     def distance(self, directory: str) -> int:
-        """Return how many directories lie between a directory and the nearest one with a used file in it."""
+        """Return the number of directories between a directory and the nearest one with a used file in it."""
         best = 12
         up = 0
         while up < best:
@@ -156,7 +156,7 @@ class Scene:
 
     @cached_property
     def _depths(self) -> Mapping[str, int]:
-        """For each directory above a used file, how far below it the nearest one is."""
+        """The depth of the nearest used file below each directory above a used file."""
         found: dict[str, int] = {}
         for path in self.used:
             depth = 0

@@ -1,4 +1,4 @@
-"""The author's own files: what no package owns, in the trees of which something was used."""
+"""The author's own files: those without a package, in the trees with used files."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ STANDARD = frozenset(
     "/usr/local/src /var /var/cache /var/lib /var/local /var/lock /var/log /var/mail /var/opt /var/run "
     "/var/spool /var/tmp".split()
 )
-"""Directories of every system (hier(7), FHS 3.0): what is in one of them does not belong together.
+"""Directories of every system (hier(7), FHS 3.0), whose contents do not belong together.
 
-``/srv`` and ``/var/www`` are none of them: a site's own data belong together.
+``/srv`` and ``/var/www`` are not among them: a site's own data belong together.
 """
 
 OPEN = frozenset("/ /opt /root /usr/local/bin /usr/local/sbin /usr/local/etc /usr/local/share".split())
-"""Those of them whose files are the author's where no package owns them."""
+"""The standard directories whose files without a package are the author's."""
 
 CLOSED = tuple(
     "/etc/alternatives/ /var/cache/ /var/log/ /var/lib/dpkg/ /var/lib/apt/ /var/tmp/ /tmp/ /run/ /proc/ "
     "/sys/ /dev/".split()
 )
-"""Trees of the system's own records, and of what a run makes."""
+"""Trees of the system's own records, and of files that a run makes."""
 
 WORTH, DECAY = 0.9, 0.9
 
@@ -41,8 +41,8 @@ def own_files(scene: Scene) -> Iterator[Unit]:
     """Yield the unpackaged files of each tree with a used unpackaged file, without caches, tests and
     packages.
 
-    The tree is the outermost directory above the file that is none of the standard ones; of some of these it
-    is what nobody packaged in the directory itself.
+    The tree is the outermost directory above the file that is not a standard one; for some standard
+    directories it consists of the unpackaged files in the directory itself.
     """
     for top, because in sorted(_tops(scene).items()):
         found = below(scene.view, [top], partial(_enters, scene, top))
@@ -72,7 +72,7 @@ def _tops(scene: Scene) -> dict[str, str]:
 
 
 def tree_of(path: str) -> str:
-    """Return the tree that an unpackaged file belongs to, empty for none."""
+    """Return the tree of an unpackaged file, empty for none."""
     top = parent(path)
     if is_standard(top):
         return top if top in OPEN else ""
@@ -82,7 +82,7 @@ def tree_of(path: str) -> str:
 
 
 def is_standard(directory: str) -> bool:
-    """Return whether a directory is one of every system, for whatever lies in it."""
+    """Return whether every system has the directory, whatever its contents."""
     return directory in STANDARD or DEFAULT_DIRECTORY.fullmatch(directory) is not None
 
 

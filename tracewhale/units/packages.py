@@ -1,4 +1,4 @@
-"""The rest of packages of which something is used, and commands of the packages made from the same source."""
+"""The unused files of used packages, and commands of packages made from the same source."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ COMMANDS = frozenset("/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sb
 ALTERNATIVES = "/etc/alternatives"
 CONFIGURATION = "/etc/"
 LEAST, DECAY = 0.35, 0.6
-"""The worth of a package's code of which next to nothing is used, and what each directory takes of it."""
+"""The worth of the code of a hardly used package, and the factor for each directory."""
 
 COMMANDS_WORTH = 0.3
 
 
 def rest(scene: Scene) -> Iterator[Unit]:
-    """Yield what is not kept of each package of which code or data is used, but of the base system's."""
+    """Yield the files that are not kept of each package of which code or data is used, except for the base
+    system's."""
     for contents in scene.contents:
         used = uses(scene, contents)
         if contents.base or not substance(used):
@@ -35,8 +36,7 @@ def rest(scene: Scene) -> Iterator[Unit]:
 
 
 def siblings(scene: Scene) -> Iterator[Unit]:
-    """Yield commands of packages of which nothing is used, made from the source of one with a command that
-    ran."""
+    """Yield commands of unused packages made from the source of a package with a command that ran."""
     ran = {
         contents.package.source or contents.package.name: path
         for path in sorted(scene.executed)
@@ -57,8 +57,7 @@ def commands(scene: Scene, contents: InstalledPackage) -> list[Entry]:
 
 
 def with_alternatives(scene: Scene, files: list[Entry]) -> list[Entry]:
-    """Return some files with the names that commands among them have by the administrator's choice
-    (update-alternatives(1))."""
+    """Return some files with the alternative names (update-alternatives(1)) of commands among them."""
     chosen = {entry.target: name for name, entry in (scene.view.listing(ALTERNATIVES) or {}).items()}
     names = [chosen[entry.path] for entry in files if entry.path in chosen and parent(entry.path) in COMMANDS]
     paths = [f"{directory}/{name}" for name in names for directory in (ALTERNATIVES, "/usr/bin", "/usr/sbin")]
@@ -78,7 +77,7 @@ def uses(scene: Scene, contents: InstalledPackage) -> set[str]:
 
 
 def files(scene: Scene, contents: InstalledPackage, used: set[str]) -> list[Entry]:
-    """Return all that a package has in the image, without ballast, and what the author put beside its
+    """Return all files of a package in the image, without ballast, and the author's files beside its
     configuration."""
     inside = below(
         scene.view,
@@ -107,7 +106,7 @@ def _launchers(scene: Scene, contents: InstalledPackage) -> Iterator[Entry]:
 
 
 def _configuration(scene: Scene, entries: list[Entry]) -> list[Entry]:
-    """Return files that nobody packaged in the directories below /etc that a package has."""
+    """Return the files without a package in the package's directories below /etc."""
     own = {entry.path if entry.kind is Kind.DIRECTORY else parent(entry.path) for entry in entries}
     directories = sorted(path for path in own if path.startswith(CONFIGURATION))
     scene.view.prefetch(directories)
@@ -118,7 +117,7 @@ def _configuration(scene: Scene, entries: list[Entry]) -> list[Entry]:
 
 
 def title(contents: InstalledPackage) -> str:
-    """Return what a report calls a package: its kind and name."""
+    """Return a package's name in reports: its kind and name."""
     return f"{contents.package.kind}:{contents.package.title}"
 
 

@@ -1,4 +1,4 @@
-"""Directories of interchangeable modules of which one was loaded by a computed name."""
+"""Directories of interchangeable modules, one of which was loaded by a computed name."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tracewhale.units.walk import below, group
 LIBRARY = re.compile(r"\.so(\.[\d.]+)?$")
 SUFFIX = re.compile(r"\.so(\.[\d.]+)?$|\.[^./]+$")
 MINIMUM = 3
-"""Modules of one suffix that make a directory one of plugins."""
+"""The least number of modules with one suffix in a directory of plugins."""
 
 ZONES = "/usr/share/zoneinfo"
 WORTH = 0.6
 
 
 def plugins(scene: Scene) -> Iterator[Unit]:
-    """Yield the other modules of directories from which a library was loaded that no header of a kept file
-    names, or a module that no kept file imports by its name; all time zones, and the C library's converters
-    where something can ask for one.
+    """Yield the other modules of a directory if a library was loaded from it that no header of a kept file
+    names, or a module that no kept file imports by its name; also all time zones, and the C library's
+    converters if a program can request one.
 
-    They are those of the same suffix; a directory in which libraries lie that headers name is no such one.
+    They have the same suffix. A directory with libraries that headers name is not one of plugins.
     """
     yield from _zones(scene)
     yield from _modules(scene)
@@ -45,7 +45,8 @@ def plugins(scene: Scene) -> Iterator[Unit]:
 
 
 def _zones(scene: Scene) -> Iterator[Unit]:
-    """Yield all time zones (tzfile(5)), whichever a run asked for; not their copies with leap seconds."""
+    """Yield all time zones (tzfile(5)), whichever the run requested, but not their copies with leap
+    seconds."""
     library = (path for path in sorted(scene.used) if LIBC.fullmatch(path))
     because = next(library, min(scene.executed, default=""))  # a static program reads them itself
     copies = (f"{ZONES}/right", f"{ZONES}/posix")
@@ -56,7 +57,7 @@ def _zones(scene: Scene) -> Iterator[Unit]:
 
 
 def _modules(scene: Scene) -> Iterator[Unit]:
-    """Yield the modules of a Python package of which one was imported by a computed name."""
+    """Yield the modules of a Python package, one of which was imported by a computed name."""
     found: dict[str, str] = {}
     for path in sorted(scene.used - scene.named - scene.executed) if scene.named else ():
         if path.endswith(".py") and not path.endswith("/__init__.py") and scene.owner(path) is not None:
@@ -69,7 +70,7 @@ def _modules(scene: Scene) -> Iterator[Unit]:
 
 
 def _converters(scene: Scene) -> dict[str, str]:
-    """Yield ``gconv`` beside the C library, if a program, or a library that it opened, imports
+    """Yield ``gconv`` beside the C library if a program, or a library that it opened, imports
     iconv_open(3)."""
     candidates = sorted((scene.executed | scene.dlopened) & scene.objects)
     names = symbols.symbol_names(scene.view, candidates, frozenset({"iconv_open"}))

@@ -1,4 +1,4 @@
-"""Packages that the author of the image installed by name, with their dependencies, and that are unused."""
+"""Unused packages that the author of the image installed by name, with their dependencies."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tracewhale.units.packages import files, title, uses
 from tracewhale.units.walk import group
 
 WORTH, DECAY = 0.4, 0.6
-"""The worth of such a package's code, and what each step along its dependencies takes of it."""
+"""The worth of such a package's code, and the factor for each step along its dependencies."""
 
 SPARED = 0.5
 """The remaining worth of a dependency if the package itself is used without it."""
 
 
 def requested_packages(scene: Scene) -> Iterator[Unit]:
-    """Yield packages of which nothing is used and that were asked for, or that such packages depend on.
+    """Yield unused packages that were requested, or that such packages depend on.
 
-    A dependency of several is counted with the nearest.
+    A dependency of several packages is counted with the nearest one.
     """
     for contents, asked, steps in _wanted(scene):
         name = title(asked) if asked is contents else f"{title(asked)} ({title(contents)})"
@@ -41,7 +41,8 @@ def requested_packages(scene: Scene) -> Iterator[Unit]:
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, int]]:
-    """Yield each package to add, for which named one, and how many dependencies are between."""
+    """Yield each package to add, the requested package that needs it, and the number of dependencies between
+    them."""
     known: dict[tuple[str, str], InstalledPackage] = {}
     for contents in scene.contents:
         known.setdefault((contents.package.kind, _normal(contents.package.title)), contents)
@@ -61,5 +62,5 @@ def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, 
 
 
 def _normal(name: str) -> str:
-    """Return a name as it compares with others (PyPA, "Names and normalization")."""
+    """Return a name in the form in which names are compared (PyPA, "Names and normalization")."""
     return re.sub(r"[-_.]+", "-", name).lower()

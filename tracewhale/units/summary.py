@@ -1,4 +1,4 @@
-"""Sums of the units that were kept and left out, for a report."""
+"""Sums of the kept and the omitted units, for a report."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tracewhale.units.model import Level, Mechanism
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One package, directory or link: what was added of it and what was left out, in bytes of files with
-    those that they need."""
+    """One package, directory or link: the bytes of its files with their dependencies that were added, and
+    that were left out."""
 
     mechanism: Mechanism
     name: str
@@ -24,7 +24,7 @@ class Total:
 
 @dataclass(frozen=True)
 class Summary:
-    """The units of a plan. ``levels`` are the bytes of files that each level keeps, about."""
+    """The units of a plan. ``levels`` are the approximate bytes of files that each level keeps."""
 
     level: Level = Level.TOUCHED
     limit: float = 0
@@ -33,12 +33,12 @@ class Summary:
 
     @property
     def left_out(self) -> tuple[Total, ...]:
-        """Units that were left out for lack of room, the largest first."""
+        """The units without room, the largest first."""
         return tuple(sorted((t for t in self.totals if t.left_out), key=lambda t: (-t.left_out, t.name)))
 
 
 def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
-    """Return a choice added up by mechanism and name; ``known`` are all paths that are kept in the end."""
+    """Return a choice summed up by mechanism and name; ``known`` are all paths that are kept in the end."""
     kept: dict[tuple[Mechanism, str], int] = {}
     for each in choice.kept:
         key = (each.unit.mechanism, each.unit.name)
@@ -56,7 +56,7 @@ def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
 
 
 def together(candidates: Iterable[Candidate], known: Collection[str]) -> int:
-    """Return what several units that were left out would cost together: what more than one of them needs
-    counts once, and what is ``known`` to be kept not at all."""
+    """Return the total cost of several omitted units: a dependency of several counts once, and a path
+    ``known`` to be kept does not count."""
     entries = {entry.path: entry for each in candidates for entry in each.missing if entry.path not in known}
     return sum(entry.size for entry in entries.values() if entry.kind is Kind.FILE)

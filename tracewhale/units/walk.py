@@ -1,4 +1,4 @@
-"""Walks directories level by level, and groups files into units."""
+"""Walk directories level by level, and group files into units."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from tracewhale.units.ballast import is_code
 from tracewhale.units.model import Mechanism, Scene, Unit
 
 FILES = 200_000
-"""Files of one walk: what has more is no program's own directory."""
+"""The most files of one walk; a larger tree is not a program's own directory."""
 
 PIECE = 1 << 20
-"""Bytes of a unit, so that a directory that does not fit as a whole can be kept in part."""
+"""The bytes of a unit, so that a part of a directory can be kept if the whole does not fit."""
 
 DATA = 0.5
-"""The worth of data beside that of code: it is less often needed by another request."""
+"""The worth of data relative to that of code, because another request needs it less often."""
 
 
 def below(view: View, tops: Iterable[str], enter: Callable[[str], bool]) -> list[Entry]:
-    """Return all that is below some directories but directories that have something in them.
+    """Yield everything below some directories, except for directories that are not empty.
 
-    ``enter`` tells whether a directory is looked into.
+    ``enter`` says whether to read a directory.
     """
     found: list[Entry] = []
     level = [top for top in dict.fromkeys(tops) if enter(top)]
@@ -40,15 +40,15 @@ def below(view: View, tops: Iterable[str], enter: Callable[[str], bool]) -> list
 
 
 def entries(view: View, paths: Iterable[str]) -> Iterator[Entry]:
-    """Yield what the image has at some physical paths."""
+    """Yield the image's entries at some physical paths."""
     paths = list(paths)
     view.prefetch({parent(path) for path in paths})
     yield from (entry for path in paths if (entry := view.lstat(path)) is not None)
 
 
 def way(scene: Scene, path: str) -> tuple[Entry, ...]:
-    """Return the links on the way to a path and what is there, as far as not kept yet; nothing where it leads
-    nowhere or out of the image."""
+    """Return the links on the way to a path and its entry, except for kept ones; nothing if it leads nowhere
+    or out of the image."""
     found = scene.view.resolve(path)
     if found.entry is None or scene.is_outside(found.entry.path):
         return ()
@@ -70,7 +70,7 @@ def group(
     files.
 
     ``worth`` is that of code in a directory with a used file; it decays with each directory between. A
-    symbolic link comes with the file that it leads to.
+    symbolic link comes with its target.
     """
     groups: dict[tuple[str, bool], list[tuple[Entry, ...]]] = {}
     for entry in entries:
@@ -87,7 +87,7 @@ def group(
 
 
 def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
-    """Return the file that a link leads to, where it is not kept."""
+    """Return a link's target if it is not kept."""
     if entry.kind is not Kind.SYMLINK:
         return ()
     target = scene.view.resolve(entry.path).entry
@@ -96,7 +96,7 @@ def _target(scene: Scene, entry: Entry) -> tuple[Entry, ...]:
 
 
 def _pieces(groups: list[tuple[Entry, ...]]) -> Iterator[tuple[Entry, ...]]:
-    """Yield files in the order of their sizes, as many together as make a piece."""
+    """Yield files in the order of their sizes, grouped into pieces."""
     piece: dict[Entry, None] = {}
     total = 0
     for some in sorted(groups, key=lambda some: (sum(entry.size for entry in some), some[0].path)):
