@@ -45,6 +45,28 @@ Asked = Callable[..., tuple[Job, Options, dict[str, Any]]]
 
 
 @pytest.mark.parametrize(
+    ("words", "shrink"),
+    [
+        ((), ("java",)),
+        (("--keep", "module"), ("java",)),
+        (("--keep", "touched"), ()),
+        (("--keep", "touched", "--shrink", "java"), ("java",)),
+        (("--no-shrink", "java"), ()),
+    ],
+)
+def test_what_is_shrunk_depends_on_the_level(
+    asked: Asked, words: tuple[str, ...], shrink: tuple[str, ...]
+) -> None:
+    assert asked(*words, "img")[1].shrink == shrink
+
+
+def test_contradictory_shrinking_is_refused() -> None:
+    result = CliRunner().invoke(main, ["run", "--shrink", "java", "--no-shrink", "java", "img"])
+    assert result.exit_code == ExitCode.USAGE
+    assert "exclude each other" in result.output
+
+
+@pytest.mark.parametrize(
     "words",
     [
         ("-e", "A=1", "-t", "x:slim", "img", "--", "java", "-jar", "app.jar"),

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from tests.closure.elfs import ElfTree, elf, library
+from tests.java.images import image
 from tests.trees import MemoryTree
 from tracewhale.diagnosis import Case, Contents, Diagnosis, User, diagnose
 from tracewhale.diagnosis.lookups import harmless
 from tracewhale.diagnosis.messages import MAX_LINE, complaints, messages
 from tracewhale.diagnosis.text import render
+from tracewhale.java.jimage import JImage
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Event, Outcome, Trace
 
@@ -200,3 +202,27 @@ def test_usual_look_ups_are_harmless() -> None:
     assert harmless("/usr/lib/glibc-hwcaps/x86-64-v3/libc.so.6")
     assert harmless("/app/__pycache__/a.cpython-311.pyc")
     assert not harmless("/etc/app/main.conf")
+
+
+@pytest.mark.parametrize(
+    ("said", "shrunk"),
+    [
+        ("Caused by: java.lang.ClassNotFoundException: java.awt.Window", True),
+        ("Exception in thread main java.lang.NoClassDefFoundError: java/awt/Window", True),
+        ("java.util.ServiceConfigurationError: a.Tool: Provider java.awt.Window not found", True),
+        ("java.lang.module.FindException: Module java.desktop not found", True),
+        ("java.lang.ClassNotFoundException: com.example.Window", False),
+    ],
+)
+def test_a_class_that_was_left_out_of_the_library(said: str, shrunk: bool) -> None:
+    whole = JImage(image({"/java.base/a.class": b"a", "/java.desktop/java/awt/Window.class": b"w"}))
+    memory = MemoryTree("/bin/app: x\n/jvm/lib/modules: library\n")
+    memory.put(
+        "/jvm/lib/modules", whole.without(lambda resource: "awt" in resource.name and resource.is_file)
+    )
+    events = frozenset[Event]()
+    trace = Trace("t", "i", "p", {}, events, outcome=Outcome(1, stderr=said.encode()))
+    first = diagnose(Case("x", View(memory), trace=trace)).findings[0]
+    remedies = [remedy.line for remedy in first.remedies]
+    assert ("make the image again with --no-shrink java" in remedies) is shrunk
+    assert ("/jvm/lib/modules" in first.cause) is shrunk

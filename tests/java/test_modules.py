@@ -7,7 +7,8 @@ import pytest
 from tests.java.images import class_file, image, module_info
 from tracewhale.java.classfile import UnknownClass, class_names, module
 from tracewhale.java.jimage import JImage
-from tracewhale.java.modules import SMALL, select
+from tracewhale.java.modules import SMALL, Cause, select
+from tracewhale.java.shrink import OTHER_LOCALE
 
 LARGE = b"x" * SMALL
 
@@ -37,12 +38,12 @@ def library() -> JImage:
 
 
 def test_a_module_that_is_named_keeps_what_it_requires() -> None:
-    selection = select(library(), {"java/sql/Driver"})
+    selection = select(library(), {"java/sql/Driver": "/a.jar"})
     assert [each.module for each in selection.left_out] == ["jdk.tool"]
 
 
 def test_large_modules_that_nothing_names_keep_a_skeleton() -> None:
-    selection = select(library(), {"java/lang/Object"})
+    selection = select(library(), {"java/lang/Object": "/a.jar"})
     assert [each.module for each in selection.left_out] == ["jdk.tool", "java.xml"]
     assert sorted(selection.dropped) == [
         "/java.xml/javax/xml/data",
@@ -52,12 +53,31 @@ def test_large_modules_that_nothing_names_keep_a_skeleton() -> None:
 
 
 def test_a_program_that_asks_for_a_service_keeps_its_providers_whole() -> None:
-    selection = select(library(), {"java/util/spi/Tool"})
+    selection = select(library(), {"java/util/spi/Tool": "/a.jar"})
     assert "jdk.tool" not in [each.module for each in selection.left_out]
 
 
+def test_a_module_that_stays_keeps_the_providers_of_services_that_it_uses() -> None:
+    files = {
+        "/java.base/module-info.class": module_info("java.base", uses=("s/Base",)),
+        "/java.user/module-info.class": module_info("java.user", ("java.base",), uses=("s/Used", "s/Tool")),
+        "/java.user/user/A.class": class_file(),
+        "/jdk.base/module-info.class": module_info("jdk.base", ("java.base",), provides={"s/Base": ("b/B",)}),
+        "/jdk.base/data": LARGE + LARGE,
+        "/jdk.used/module-info.class": module_info("jdk.used", ("java.base",), provides={"s/Used": ("u/U",)}),
+        "/jdk.used/data": LARGE + LARGE,
+        "/jdk.compiler/module-info.class": module_info(
+            "jdk.compiler", ("java.base",), provides={"s/Tool": ("t/T",)}
+        ),
+        "/jdk.compiler/data": LARGE + LARGE,
+    }
+    selection = select(JImage(image(files)), {"user/A": "/a.jar"})
+    assert [each.module for each in selection.left_out] == ["jdk.base", "jdk.compiler"]
+    assert {part.module: part.cause for part in selection.parts}["jdk.used"] == Cause("java.user", "s.Used")
+
+
 def test_a_module_that_an_option_names_is_kept() -> None:
-    selection = select(library(), set(), {"java.xml"})
+    selection = select(library(), {}, {"java.xml": ""})
     assert [each.module for each in selection.left_out] == ["jdk.tool"]
 
 
@@ -69,9 +89,22 @@ def test_with_a_compiler_the_library_stays_whole() -> None:
         "/java.xml/module-info.class": module_info("java.xml"),
         "/java.xml/data": LARGE + LARGE,
     }
-    selection = select(JImage(image(files)), {"com/sun/tools/javac/Main"})
+    selection = select(JImage(image(files)), {"com/sun/tools/javac/Main": "/a.jar"})
     assert selection.dropped == frozenset()
     assert "compile" in selection.note
+
+
+def test_each_module_that_stays_has_a_cause() -> None:
+    selection = select(library(), {"java/sql": "/a.jsp"})
+    causes = {part.module: part.cause for part in selection.parts}
+    assert causes == {
+        "java.base": Cause("", "java-base"),
+        "java.sql": Cause("/a.jsp", "java.sql"),
+        "java.xml": Cause("java.sql", "requires java.xml"),
+        "jdk.small": Cause("", "java-small-module"),
+        "jdk.tool": None,
+    }
+    assert {part.module: part.packages for part in selection.parts}["jdk.tool"] == ("tool", "tool.sub")
 
 
 @pytest.mark.parametrize(("name", "kept"), [("java/util/Locale", True), ("java/util/List", False)])
@@ -82,8 +115,26 @@ def test_locale_data_stays_where_a_program_can_ask_for_it(name: str, kept: bool)
         "/jdk.localedata/sun/text/de.class": class_file() + LARGE,
         "/jdk.localedata/sun/text/a.class": class_file(),
     }
-    left_out = [each.module for each in select(JImage(image(files)), {name}).left_out]
+    found = JImage(image(files))
+    left_out = [each.module for each in select(found, {name: "/a.jar"}).left_out]
     assert left_out == ([] if kept else ["jdk.localedata"])
+    assert select(found, {name: "/a.jar"}, locales=True).left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "other"),
+    [
+        ("LANG=de_DE.UTF-8", True),
+        ("LC_ALL=fr", True),
+        ("-Duser.language=ja", True),
+        ("LANG=C.UTF-8", False),
+        ("LANG=en_US.UTF-8", False),
+        ('"LANG="', False),
+        ("GOLANG=1.2", False),
+    ],
+)
+def test_a_request_may_ask_for_another_locale(words: str, other: bool) -> None:
+    assert (OTHER_LOCALE.search(words) is not None) is other
 
 
 def test_names_in_a_class_file() -> None:

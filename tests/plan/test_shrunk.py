@@ -20,17 +20,19 @@ TREE = f"""
 {LIB}/ct.sym: signatures
 {LIB}/server/classes.jsa: archive
 {LIB}/server/classes_nocoops.jsa: archive
-/jdk/bin/jpackage: jdk.compiler
+/jdk/bin/jpackage: jdk.jpackage
+/jdk/bin/javac: nothing
 """
 LIBRARY = image(
     {
         "/java.base/module-info.class": module_info("java.base"),
         "/jdk.compiler/module-info.class": module_info("jdk.compiler", ("java.base",)),
         "/jdk.compiler/com/sun/tools/javac/Main.class": class_file(),
+        "/jdk.jpackage/module-info.class": module_info("jdk.jpackage", ("java.base", "jdk.compiler")),
         "/jdk.compiler/data": bytes(2_500_000),
     }
 )
-UNIT = ("ct.sym", "classes_nocoops.jsa", "jpackage")
+UNIT = ("ct.sym", "classes_nocoops.jsa", "jpackage", "javac")
 
 
 def tree() -> MemoryTree:
@@ -69,4 +71,22 @@ def test_an_archive_fits_and_what_nothing_uses_goes() -> None:
 def test_a_launcher_counts_only_if_something_asked_for_it(asked: str, whole: bool) -> None:
     memory = tree()
     _, (library,) = shrink_files(View(memory), kept(memory, asked), {})
+    assert (library.before == library.after) is whole
+
+
+def test_a_compiler_that_is_kept_can_be_used() -> None:
+    memory = tree()
+    memory.put("/jdk/bin/javac", b"jdk.compiler/com.sun.tools.javac.Main")
+    _, (library,) = shrink_files(View(memory), kept(memory), {})
+    assert library.before == library.after
+    assert "com.sun.tools.javac" not in library.note
+    assert "/jdk/bin/javac" in library.note
+
+
+@pytest.mark.parametrize(
+    ("command", "whole"), [(["java", "App.java"], True), (["java", "-jar", "app.jar"], False)]
+)
+def test_sources_that_java_runs_need_the_compiler(command: list[str], whole: bool) -> None:
+    memory = tree()
+    _, (library,) = shrink_files(View(memory), kept(memory), {"command": command})
     assert (library.before == library.after) is whole

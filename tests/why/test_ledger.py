@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from tracewhale.errors import ImageContentError, UsageError
 from tracewhale.plan.model import Reason
 from tracewhale.why import Ledger, ask, chain, from_plan, from_report
 from tracewhale.why.label import decode, encode, of_config
+from tracewhale.why.ledger import Module
 
 LEDGER = Ledger(
     {
@@ -140,3 +142,27 @@ def test_a_path_that_was_left_out_names_the_package_beside_it_and_the_level() ->
     assert not answer.kept
     assert "deb:whale@1: --keep package" in answer.note
     assert "--include /opt/whale/b" in answer.note
+
+
+MODULES = (
+    Module("java.base", "/jvm/lib/modules", ("java.lang",), Reason("rule", "base")),
+    Module(
+        "java.xml", "/jvm/lib/modules", ("javax.xml",), Reason("imported", "java.sql", "requires java.xml")
+    ),
+    Module("java.sql", "/jvm/lib/modules", ("java.sql",), Reason("imported", "/lib/a.so", "java.sql.Date")),
+    Module("java.desktop", "/jvm/lib/modules", ("java.awt", "java.awt.image"), None),
+)
+
+
+def test_a_class_leads_through_modules_to_the_command() -> None:
+    for ledger in (replace(LEDGER, modules=MODULES), decode(encode(replace(LEDGER, modules=MODULES)))):
+        kept, base, gone, other = ask(
+            ledger, ("javax.xml.Foo$Bar", "java.base", "java/awt/image/Raster.class", "org.x.Y")
+        )
+        assert [line.path for line in kept.chain] == ["java.xml", "java.sql", "/lib/a.so", "/app/main"]
+        assert kept.chain[1].text == "named by /lib/a.so: java.sql.Date"
+        assert base.chain[0].text == "rule base"
+        assert not gone.kept
+        assert "java.desktop" in gone.note
+        assert "--no-shrink java" in gone.note
+        assert "no package" in other.note

@@ -11,8 +11,8 @@ GROUPS: Mapping[str, str] = {
     "What to run": "compose service expect_status probe keep_changes base cache",
     "How to drive it": "workload exec_ for_ until_idle http http_file crawl openapi openapi_max wait_for "
     "wait_timeout",
-    "What to keep": "level include exclude keep_listings shrink guess_dlopen spare no_unit include_from "
-    "exclude_from rule_files no_rule keep_package_docs",
+    "What to keep": "level include exclude keep_listings shrink no_shrink guess_dlopen spare no_unit "
+    "include_from exclude_from rule_files no_rule keep_package_docs",
     "The image": "tag output force layers sbom sbom_in_image sbom_format keep_privileges image_label "
     "image_env image_entrypoint image_cmd image_user image_workdir image_expose",
     "As for docker run": "env volume publish user workdir entrypoint network interactive tty env_file mount "

@@ -152,8 +152,10 @@ plan_options = apply(
     many(
         "--shrink",
         type=click.Choice(SHRINKABLE),
-        help="Keep the part of such files that the program can reach: of a JVM's class library.",
+        help="Keep the part of such files that the program can reach: of a JVM's class library "
+        "[from --keep module on].",
     ),
+    many("--no-shrink", type=click.Choice(SHRINKABLE), help="Keep such files whole."),
     click.option(
         "--keep-package-docs",
         type=click.Choice([LICENCES, "none"]),
@@ -265,13 +267,26 @@ def plan_settings(parameters: dict[str, Any]) -> Options:
         without_rules=tuple(parameters["no_rule"]),
         listings=parameters["keep_listings"],
         guess_dlopen=parameters["guess_dlopen"],
-        shrink=tuple(parameters["shrink"]),
+        shrink=_shrink(parameters),
         licences=parameters["keep_package_docs"] == LICENCES,
         level=Level(parameters["level"]),
         spare=_spare(parameters),
         without_units=_units(parameters["no_unit"]),
         epoch=source_date_epoch(os.environ),
         memory=cache_directory(os.environ),
+    )
+
+
+def _shrink(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the kinds of files of which a part is kept. Raises UsageError for contradictory options."""
+    both = sorted(set(parameters["shrink"]) & set(parameters["no_shrink"]))
+    if both:
+        raise UsageError(
+            f"--shrink {both[0]} and --no-shrink {both[0]} exclude each other.", "Give one of them."
+        )
+    usual = () if parameters["level"] == Level.TOUCHED.value else SHRINKABLE
+    return tuple(
+        dict.fromkeys(k for k in (*parameters["shrink"], *usual) if k not in parameters["no_shrink"])
     )
 
 

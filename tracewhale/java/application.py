@@ -11,7 +11,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from tracewhale.java.classfile import UnknownClass, class_names
 from tracewhale.rootfs.tree import Entry, View
@@ -27,6 +27,8 @@ MEMBER_LIMIT, TOTAL_LIMIT = 16 << 20, 1 << 30
 
 _QUALIFIED = re.compile(rb"[A-Za-z_$][\w$]*(?:[./][A-Za-z_$][\w$]*)+")
 _MODULE = re.compile(rb"\b(?:java|jdk)(?:\.[a-z][a-z0-9]*)+")
+
+_SOURCE = re.compile(r"\w\.java\b|--source\b|\b(?:javac|jshell)\b")
 
 _MALFORMED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError,
@@ -44,21 +46,28 @@ def is_read(path: str) -> bool:
     return path.endswith((".class", *ARCHIVES, *TEXTS, *SOURCES)) or ".so" in path.rpartition("/")[2]
 
 
-def names_in(view: View, entries: Iterable[Entry]) -> frozenset[str]:
-    """Return the names in some files that may be classes, with slashes. Raises TooLarge."""
-    names: set[str] = set()
+def names_in(view: View, entries: Iterable[Entry]) -> Mapping[str, str]:
+    """Return the names in some files that may be classes or packages, with slashes, and for each the path
+    of the first file that has it. Raises TooLarge."""
+    names: dict[str, str] = {}
     budget = _Budget()
     for entry in entries:
         data = view.tree.read([(entry.path, 0, -1)])[0] if entry.size <= TOTAL_LIMIT else None
         if data is None:
             continue
-        names.update(_names(entry.path, data, budget, DEPTH))
-    return frozenset(names)
+        for name in _names(entry.path, data, budget, DEPTH):
+            names.setdefault(name, entry.path)
+    return names
 
 
 def modules_in(data: bytes) -> set[str]:
     """Return the names in a program or script that have the form of a module of the JDK."""
     return {name.decode() for name in _MODULE.findall(data)}
+
+
+def compiles(text: str) -> bool:
+    """Return whether a request or a script runs sources of Java: by a file's name, an option or a command."""
+    return _SOURCE.search(text) is not None
 
 
 class _Budget:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 MAGIC = 0xCAFEDADA
@@ -88,16 +88,11 @@ class JImage:
 
     def _resource(self, slot: int, location: int) -> Resource:
         values = {kind: value for kind, value, _, _ in self._attributes(location)}
-        module, parent, base, extension = (
-            self._string(values.get(kind, 0)) for kind in (MODULE, PARENT, BASE, EXTENSION)
-        )
-        name = (f"/{module}/" if module else "") + (f"{parent}/" if parent else "") + base
         size, packed = values.get(UNCOMPRESSED, 0), values.get(COMPRESSED, 0)
         place, stored = values.get(OFFSET, 0), packed or size
         if self._contents + place + stored > len(self._data):
             raise UnknownImage("a resource lies behind the end of the file")
-        full = f"{name}.{extension}" if extension else name
-        return Resource(full, slot, location, place, stored, size, bool(packed))
+        return Resource(self._name(values), slot, location, place, stored, size, bool(packed))
 
     def _attributes(self, location: int) -> Iterator[tuple[int, int, int, int]]:
         """Yield kind, value, and where in the file its bytes are: their beginning and their number."""
@@ -108,6 +103,34 @@ class JImage:
             length = (self._data[at] & 7) + 1
             yield kind, int.from_bytes(self._data[at + 1 : at + 1 + length], "big"), at + 1, length
             at += 1 + length
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return the resources that the index has and the table of locations does not lead to: those that
+        ``without`` took away. Raises UnknownImage."""
+        kept = {resource.location for resource in self.resources}
+        names = []
+        at = self._locations + 1
+        try:
+            while at < self._strings:
+                begin, values = at, {}
+                while self._data[at] >> 3 != END:
+                    kind, length = self._data[at] >> 3, (self._data[at] & 7) + 1
+                    values[kind] = int.from_bytes(self._data[at + 1 : at + 1 + length], "big")
+                    at += 1 + length
+                at += 1
+                if values and begin - self._locations not in kept:
+                    names.append(self._name(values))
+        except (IndexError, ValueError) as error:
+            raise UnknownImage(f"the index is damaged: {error}") from error
+        return tuple(names)
+
+    def _name(self, values: Mapping[int, int]) -> str:
+        """Return the name of a resource with these attributes."""
+        module, parent, base, extension = (
+            self._string(values.get(kind, 0)) for kind in (MODULE, PARENT, BASE, EXTENSION)
+        )
+        name = (f"/{module}/" if module else "") + (f"{parent}/" if parent else "") + base
+        return f"{name}.{extension}" if extension else name
 
     def _string(self, offset: int) -> str:
         begin = self._strings + offset

@@ -9,7 +9,6 @@ loader find what the descriptors promise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tracewhale.java.classfile import Module, UnknownClass, class_names, module
@@ -26,6 +25,9 @@ COMPILERS = frozenset({"jdk.compiler", "jdk.jshell", "jdk.scripting.nashorn"})
 CHARACTER_SETS = "jdk.charsets"
 """Always kept: what is asked of a program may name a character set (a request, a mail, a file)."""
 
+REQUEST = "java-command"
+"""The rule by which modules stay that options of the command name."""
+
 LOCALE_DATA = "jdk.localedata"
 LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
 """Names of classes (or packages) by which a program asks for the data of other locales."""
@@ -40,50 +42,136 @@ class LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a module stays: the path or the module that names it, and what is named.
+
+    Where none does, ``by`` is empty, and ``name`` is one of the rules: ``java-base``,
+    ``java-character-sets``, ``java-command`` (options of the command name it) or ``java-small-module``.
+    """
+
+    by: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A module of a class library, its packages (with dots), and why it stays: None if it is left out."""
+
+    module: str
+    packages: tuple[str, ...]
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """The names of resources to drop, and the modules that lose them; ``note`` says why there are none."""
 
     dropped: frozenset[str]
     left_out: tuple[LeftOut, ...]
     note: str = ""
+    parts: tuple[Part, ...] = ()
 
 
-def select(image: JImage, names: AbstractSet[str], roots: AbstractSet[str] = frozenset()) -> Selection:
+def select(
+    image: JImage, names: Mapping[str, str], roots: Mapping[str, str] = {}, *, locales: bool = False
+) -> Selection:
     """Return what a program that names some classes can do without.
 
-    ``names`` are names with slashes that may be classes; ``roots`` are modules that are named otherwise.
+    ``names`` are names with slashes that may be classes or packages, each with the path of a file that has
+    it; ``roots`` are modules that are named otherwise, each with the path of what names it, or an empty one
+    for the command. ``locales`` tells that the command asks for a locale other than English.
     Raises UnknownImage, UnknownClass for a class library that is not understood.
     """
     resources = _by_module(image)
     descriptors = _descriptors(image, resources)
-    sizes = {name: sum(r.stored for r in resources.get(name, ())) for name in descriptors}
-    reached = _requirements(descriptors, {BASE, CHARACTER_SETS, *roots, *_modules_of(resources, names)})
-    for service, providers in _providers(descriptors).items():
-        if service in names:
-            reached |= _requirements(descriptors, providers)
-    if not any(name.startswith(LOCALE_USERS) for name in names):
-        reached.discard(LOCALE_DATA)
-    if compilers := sorted(reached & COMPILERS):
-        note = f"the program can compile sources ({', '.join(compilers)}), which may name any class"
-        return Selection(frozenset(), (), note)
-    kept = set(reached)
-    for _, name in sorted((size, name) for name, size in sizes.items()):
-        needed = _requirements(descriptors, {name})
-        if sum(sizes[module] for module in needed - kept) <= SMALL:
-            kept |= needed
-    if any(name.startswith(LOCALE_USERS) for name in names) and LOCALE_DATA in descriptors:
-        kept |= _requirements(descriptors, {LOCALE_DATA})
+    packages = {name: _packages(name, files) for name, files in resources.items()}
+    causes: dict[str, Cause] = {}
+    _reach(causes, descriptors, BASE, Cause("", "java-base"))
+    _reach(causes, descriptors, CHARACTER_SETS, Cause("", "java-character-sets"))
+    for root, by in sorted(roots.items()):
+        _reach(causes, descriptors, root, Cause(by, root if by else REQUEST))
+    for name, cause in _named(resources, packages, names).items():
+        _reach(causes, descriptors, name, cause)
+    providers = _providers(descriptors)
+    for service in sorted(providers.keys() & names.keys()):
+        for provider in sorted(providers[service]):
+            _reach(causes, descriptors, provider, Cause(names[service], service.replace("/", ".")))
+    _reach_providers(causes, descriptors, providers)
+    asked = next((name for name in sorted(names) if name.startswith(LOCALE_USERS)), "")
+    if locales or asked:
+        why = Cause(names[asked], asked.replace("/", ".")) if asked else Cause("", REQUEST)
+        _reach(causes, descriptors, LOCALE_DATA, why)
+    else:
+        causes.pop(LOCALE_DATA, None)
+    if compilers := sorted(causes.keys() & COMPILERS):
+        whole = tuple(Part(name, packages[name], causes.get(name)) for name in sorted(descriptors))
+        return Selection(frozenset(), (), _compiles(compilers[0], causes), whole)
+    sizes = {name: sum(resource.stored for resource in resources[name]) for name in descriptors}
+    for _ in range(2):  # what one requires may have become small
+        for _, name in sorted((size, name) for name, size in sizes.items()):
+            needed = _requirements(descriptors, {name})
+            if name != LOCALE_DATA and sum(sizes[module] for module in needed - causes.keys()) <= SMALL:
+                _reach(causes, descriptors, name, Cause("", "java-small-module"))
     dropped: set[str] = set()
     left_out = []
-    for name in sorted(descriptors.keys() - kept):
+    for name in sorted(descriptors.keys() - causes.keys()):
         skeleton = _skeleton(image, descriptors[name], resources[name])
         gone = [resource for resource in resources[name] if resource.name not in skeleton]
         dropped.update(resource.name for resource in gone)
         if gone:
             left_out.append(LeftOut(name, sum(resource.stored for resource in gone)))
     return Selection(
-        frozenset(dropped), tuple(sorted(left_out, key=lambda module: (-module.size, module.module)))
+        frozenset(dropped),
+        tuple(sorted(left_out, key=lambda module: (-module.size, module.module))),
+        parts=tuple(Part(name, packages[name], causes.get(name)) for name in sorted(descriptors)),
     )
+
+
+def _compiles(module: str, causes: Mapping[str, Cause]) -> str:
+    """Return why a library with a compiler that is reached stays whole."""
+    cause = causes[module]
+    return (
+        f"the program can compile sources, which may name any class ({module}, because of "
+        f"{cause.name}{f' in {cause.by}' if cause.by else ''})"
+    )
+
+
+def _reach(causes: dict[str, Cause], descriptors: Mapping[str, Module], module: str, cause: Cause) -> None:
+    """Note why a module stays, and after it each that it requires; the first cause counts."""
+    pending = [(module, cause)]
+    while pending:
+        name, why = pending.pop()
+        if name in descriptors and name not in causes:
+            causes[name] = why
+            pending += [(each, Cause(name, f"requires {each}")) for each in descriptors[name].requires]
+
+
+def _reach_providers(
+    causes: dict[str, Cause], descriptors: Mapping[str, Module], providers: Mapping[str, set[str]]
+) -> None:
+    """Note the providers of services that reached modules use, but for compilers.
+
+    Every program reaches the base module, which uses services that most programs never ask for.
+    """
+    pending = sorted(causes.keys() - {BASE})
+    while pending:
+        user = pending.pop()
+        for service in descriptors[user].uses:
+            for provider in sorted(providers.get(service, set()) - causes.keys()):
+                needed = _requirements(descriptors, {provider}) - causes.keys()
+                if not needed & COMPILERS:
+                    _reach(causes, descriptors, provider, Cause(user, service.replace("/", ".")))
+                    pending += sorted(needed)
+
+
+def _packages(module: str, files: Iterable[Resource]) -> tuple[str, ...]:
+    """Return the packages that have classes, with dots."""
+    names = {
+        resource.name[len(module) + 2 :].rpartition("/")[0]
+        for resource in files
+        if resource.name.endswith(".class")
+    }
+    return tuple(sorted(name.replace("/", ".") for name in names if name))
 
 
 def _by_module(image: JImage) -> Mapping[str, list[Resource]]:
@@ -105,14 +193,20 @@ def _descriptors(image: JImage, resources: Mapping[str, list[Resource]]) -> Mapp
     return descriptors
 
 
-def _modules_of(resources: Mapping[str, list[Resource]], names: AbstractSet[str]) -> set[str]:
-    """Return the modules that have a class of one of these names."""
-    return {
-        module
-        for module, files in resources.items()
-        for resource in files
-        if resource.name.endswith(".class") and resource.name[len(module) + 2 : -6] in names
-    }
+def _named(
+    resources: Mapping[str, list[Resource]],
+    packages: Mapping[str, tuple[str, ...]],
+    names: Mapping[str, str],
+) -> Mapping[str, Cause]:
+    """Return the modules that have a class or a package of one of these names, and which."""
+    causes: dict[str, Cause] = {}
+    for owner, files in resources.items():
+        begin = len(owner) + 2
+        classes = {each.name[begin:-6] for each in files if each.name.endswith(".class")}
+        classes |= {package.replace(".", "/") for package in packages[owner]}
+        if found := sorted(classes & names.keys()):
+            causes[owner] = Cause(names[found[0]], found[0].replace("/", "."))
+    return causes
 
 
 def _requirements(descriptors: Mapping[str, Module], roots: Iterable[str]) -> set[str]:

@@ -6,15 +6,16 @@ Reads files, changes none: a shrunk library is contents for a plan.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tracewhale.java import archive
-from tracewhale.java.application import TooLarge, is_read, modules_in, names_in
+from tracewhale.java.application import TooLarge, compiles, is_read, modules_in, names_in
 from tracewhale.java.classfile import UnknownClass
 from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
-from tracewhale.java.modules import LeftOut, select
+from tracewhale.java.modules import COMPILERS, LeftOut, Part, select
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 LIBRARY = "/lib/modules"
@@ -23,6 +24,11 @@ ARCHIVES = "/lib/server/classes"
 
 SIGNATURES, COMPILER = "/lib/ct.sym", "jdk.compiler"
 """The signatures of older releases' classes, which only the compiler reads."""
+
+OTHER_LOCALE = re.compile(
+    r"\b(?:LANG|LANGUAGE|LC_\w+)=(?!C\b|POSIX|en|\W)|user\.(?:language|country|region|script)\b"
+)
+"""Variables and properties in a request that choose a locale other than English."""
 
 SIZE_LIMIT = 512 << 20
 SCRIPT_LIMIT = 1 << 20
@@ -34,7 +40,7 @@ class ShrunkLibrary:
 
     ``archives`` are CDS archives, each with contents that fit the new library. ``dropped`` are the paths of
     archives that the program does not use or that cannot be made to fit, and of files that belong to modules
-    that are left out. ``note`` says why the library is whole.
+    that are left out. ``note`` says why the library is whole. ``parts`` are all its modules.
     """
 
     path: str
@@ -44,6 +50,7 @@ class ShrunkLibrary:
     archives: tuple[tuple[str, bytes], ...] = ()
     dropped: tuple[str, ...] = ()
     note: str = ""
+    parts: tuple[Part, ...] = ()
     content: bytes = b""
 
 
@@ -53,7 +60,8 @@ def shrink(
     """Return the class libraries among kept paths, each shrunk or with a note that says why it is not.
 
     ``words`` is the text of the run's request, in which options may name modules. ``unused`` are kept paths
-    that no run and no other file asked for: a launcher among them names no module that must stay.
+    that no run and no other file asked for: a launcher among them names no module that must stay, unless
+    it is a compiler's.
     """
     files = {path: entry for path, entry in kept.items() if entry.kind is Kind.FILE}
     libraries = [
@@ -75,9 +83,19 @@ def shrink(
         names = names_in(view, own)
     except TooLarge as error:
         return tuple(ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
-    launchers = {path: entry for path, entry in files.items() if path not in unused}
-    roots = modules_in(words.encode("utf-8", "replace")) | _roots(view, launchers, homes)
-    return tuple(_shrink(view, files, entry, names, roots, unused) for entry in images)
+    named = modules_in(words.encode("utf-8", "replace")) | ({COMPILER} if compiles(words) else set())
+    roots = _roots(view, files, homes, unused) | dict.fromkeys(named, "")
+    locales = OTHER_LOCALE.search(words) is not None
+    return tuple(_shrink(view, files, entry, _Program(names, roots, locales), unused) for entry in images)
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """The names of classes, packages and modules in a program, each with a path that has it."""
+
+    names: Mapping[str, str]
+    roots: Mapping[str, str]
+    locales: bool
 
 
 def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]) -> list[str]:
@@ -91,40 +109,50 @@ def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]
     return [*homes, *(target.path for target in targets if target is not None)]
 
 
-def _roots(view: View, files: Mapping[str, Entry], homes: list[str]) -> set[str]:
-    """Return the modules that kept launchers of a runtime and kept scripts name."""
-    launchers = [
+def _roots(
+    view: View, files: Mapping[str, Entry], homes: list[str], unused: AbstractSet[str]
+) -> dict[str, str]:
+    """Return the modules that kept launchers of a runtime and kept scripts name, each with their path.
+
+    An unused launcher counts only if it is a compiler's: who keeps ``javac`` may want to use it.
+    """
+    directories = {f"{home}/bin" for home in homes}
+    programs = [
         entry
         for path, entry in files.items()
-        if entry.size <= SCRIPT_LIMIT
-        and entry.mode & 0o111
-        and (posixpath.dirname(path) in {f"{home}/bin" for home in homes} or entry.size < SCRIPT_LIMIT >> 4)
+        if entry.mode & 0o111
+        and entry.size <= (SCRIPT_LIMIT if posixpath.dirname(path) in directories else SCRIPT_LIMIT >> 4)
     ]
-    contents = view.tree.read([(entry.path, 0, -1) for entry in launchers])
-    return {
-        name
-        for entry, data in zip(launchers, contents, strict=True)
-        if data is not None and (data.startswith(b"#!") or posixpath.dirname(entry.path).endswith("/bin"))
-        for name in modules_in(data)
-    }
+    roots: dict[str, str] = {}
+    contents = view.tree.read([(entry.path, 0, -1) for entry in programs])
+    for entry, data in zip(programs, contents, strict=True):
+        script = data is not None and data.startswith(b"#!")
+        if data is None or not (script or posixpath.dirname(entry.path).endswith("/bin")):
+            continue
+        found = modules_in(data)
+        if script and compiles(data.decode("utf-8", "replace")):
+            found |= {COMPILER}
+        if entry.path in unused:
+            found &= COMPILERS
+        for name in sorted(found):
+            roots.setdefault(name, entry.path)
+    return roots
 
 
 def _shrink(
     view: View,
     files: Mapping[str, Entry],
     entry: Entry,
-    names: AbstractSet[str],
-    roots: AbstractSet[str],
+    program: _Program,
     unused: AbstractSet[str],
 ) -> ShrunkLibrary:
     data = view.tree.read([(entry.path, 0, -1)])[0] or b""
     try:
         image = JImage(data)
-        selection = select(image, names, roots)
+        selection = select(image, program.names, program.roots, locales=program.locales)
         if not selection.dropped:
-            return ShrunkLibrary(
-                entry.path, entry.size, entry.size, note=selection.note or "nothing can be left out"
-            )
+            note = selection.note or "nothing can be left out"
+            return ShrunkLibrary(entry.path, entry.size, entry.size, note=note, parts=selection.parts)
         content = image.without(lambda resource: resource.name in selection.dropped)
     except (UnknownImage, UnknownClass) as error:
         return ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error))
@@ -144,5 +172,6 @@ def _shrink(
         selection.left_out,
         archives,
         tuple(dropped),
+        parts=selection.parts,
         content=content,
     )

@@ -117,6 +117,14 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "before": each.before,
                 "after": each.after,
                 "modules": {module.module: module.size for module in each.left_out},
+                "parts": [
+                    {
+                        "module": part.module,
+                        "packages": list(part.packages),
+                        "cause": {"by": part.cause.by, "name": part.cause.name} if part.cause else None,
+                    }
+                    for part in each.parts
+                ],
                 "dropped": list(each.dropped),
                 "note": each.note,
             }

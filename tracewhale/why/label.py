@@ -3,7 +3,8 @@
 The label's text is base64 of LZMA of lines of text. Line 1 is the version. Then come the words (programs,
 rules, packages), one a line, an empty line, and a line a path in the order of a layer: how many bytes it
 has in common with the path before, the rest, the kind of reason, the numbers of the reason's words or the
-step back to another path, its bytes, and its packages.
+step back to another path, its bytes, and its packages. After an empty line come the packages that are left
+out, and after another the modules of class libraries: name, library, packages, and its reason, if it has one.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 
 from tracewhale.errors import ImageContentError
 from tracewhale.plan.model import Reason, Why
-from tracewhale.why.ledger import Ledger
+from tracewhale.why.ledger import Ledger, Module
 
 LABEL = "tracewhale.plan"
 VERSION = "1"
@@ -44,6 +45,7 @@ def encode(ledger: Ledger) -> str:
         lines.append(SEPARATOR.join(fields))
         before = path
     lines = [VERSION, *map(_escaped, words), "", *lines, "", *map(_escaped, ledger.left_out)]
+    lines += ["", *map(_line_of, ledger.modules)] if ledger.modules else []
     raw = "\n".join(lines).encode("utf-8", "surrogateescape")
     return base64.b64encode(lzma.compress(raw, lzma.FORMAT_XZ, filters=FILTERS)).decode()
 
@@ -59,14 +61,30 @@ def decode(label: str) -> Ledger:
         end = lines.index("")
         words = [_unescaped(line) for line in lines[1:end]]
         stop = lines.index("", end + 1)
-        return _ledger(lines[end + 1 : stop], words, tuple(map(_unescaped, lines[stop + 1 :])))
+        last = lines.index("", stop + 1) if "" in lines[stop + 1 :] else len(lines)
+        left_out = tuple(map(_unescaped, lines[stop + 1 : last]))
+        return _ledger(lines[end + 1 : stop], words, left_out, tuple(map(_module, lines[last + 1 :])))
     except (ValueError, IndexError, binascii.Error, lzma.LZMAError) as error:
         raise ImageContentError(
             f"The image's label {LABEL} cannot be read: {error}.", "Ask its trace instead."
         ) from error
 
 
-def _ledger(lines: list[str], words: list[str], left_out: tuple[str, ...]) -> Ledger:
+def _line_of(module: Module) -> str:
+    reason = (module.reason.why, module.reason.by, module.reason.detail) if module.reason else ()
+    return SEPARATOR.join(map(_escaped, (module.name, module.library, " ".join(module.packages), *reason)))
+
+
+def _module(line: str) -> Module:
+    name, library, packages, *reason = map(_unescaped, line.split(SEPARATOR))
+    if len(reason) not in (0, 3):
+        raise ValueError(f"a reason of {len(reason)} parts")
+    return Module(name, library, tuple(packages.split()), Reason(*reason) if reason else None)
+
+
+def _ledger(
+    lines: list[str], words: list[str], left_out: tuple[str, ...], modules: tuple[Module, ...]
+) -> Ledger:
     reasons: dict[str, tuple[Reason, ...]] = {}
     sizes: dict[str, int] = {}
     packages: dict[str, tuple[str, ...]] = {}
@@ -79,7 +97,7 @@ def _ledger(lines: list[str], words: list[str], left_out: tuple[str, ...]) -> Le
             sizes[path] = int(size)
         if some:
             packages[path] = tuple(words[int(each)] for each in some)
-    return Ledger(reasons, sizes, packages, left_out)
+    return Ledger(reasons, sizes, packages, left_out, modules=modules)
 
 
 def of_config(config: Mapping[str, object]) -> Ledger | None:

@@ -38,6 +38,19 @@ class Line:
             return f"{self.reason.why} {self.reason.by}"
 
 
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A module of a class library (``library`` is its path), and why it stays: None if it was left out.
+
+    ``packages`` have dots. The reason is on behalf of a path, or of another module.
+    """
+
+    name: str
+    library: str
+    packages: tuple[str, ...]
+    reason: Reason | None
+
+
 @dataclass(frozen=True)
 class Ledger:
     """Everything that is asked of a plan: reasons, bytes and packages (``TYPE:NAME@VERSION``) of each path.
@@ -50,6 +63,8 @@ class Ledger:
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
+    modules: tuple[Module, ...] = ()
+    """The modules of the class libraries that --shrink looked at."""
 
     @cached_property
     def steps(self) -> Mapping[str, tuple[Reason, int]]:
@@ -111,7 +126,19 @@ def from_plan(plan: Plan) -> Ledger:
         {path: tuple(_name(p) for p in some) for path, some in plan.packages.owners.items()},
         tuple(_name(package) for package in plan.packages.left_out),
         plan.excluded,
+        tuple(
+            Module(part.module, library.path, part.packages, _cause(part.cause.by, part.cause.name))
+            if part.cause
+            else Module(part.module, library.path, part.packages, None)
+            for library in plan.shrunk
+            for part in library.parts
+        ),
     )
+
+
+def _cause(by: str, name: str) -> Reason:
+    """Return the reason for a module: what names it, or a rule."""
+    return Reason(Why.IMPORTED.value, by, name) if by else Reason(Why.RULE.value, name)
 
 
 def _name(package: Any) -> str:
@@ -129,6 +156,16 @@ def from_report(value: Any) -> Ledger:
             {f["path"]: tuple(f["packages"]) for f in files if f["packages"]},
             tuple(package["id"] for package in value["plan"]["packages"]["left_out"]),
             tuple(value["plan"]["excluded"]),
+            tuple(
+                Module(
+                    part["module"],
+                    library["path"],
+                    tuple(part["packages"]),
+                    _cause(part["cause"]["by"], part["cause"]["name"]) if part["cause"] else None,
+                )
+                for library in value["plan"].get("shrunk", ())
+                for part in library.get("parts", ())
+            ),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
@@ -187,10 +224,37 @@ def _package(ledger: Ledger, name: str) -> Explanation:
         best = min(paths, key=lambda p: (ledger.steps[p][1] if p in ledger.steps else 1 << 30, p))
         return _sum(ledger, name, chain(ledger, best), paths)
     out = [each for each in ledger.left_out if _is(name, each)]
+    if not out and (module := _module_of(ledger, name)) is not None:
+        return _module(ledger, name, module)
     if out:
         note = f"Nothing asked for a file of {out[0]}. Keep what you need of it with --include PATH."
         return Explanation(name, packages=tuple(out), note=note)
     return Explanation(name, note="No path begins so (one begins with /), and no package has this name.")
+
+
+def _module_of(ledger: Ledger, name: str) -> Module | None:
+    """Return the module of this name, or that with the class or package of this name."""
+    plain = name.removesuffix(".class").replace("/", ".")
+    while plain:
+        for module in ledger.modules:
+            if plain == module.name or plain in module.packages:
+                return module
+        plain = plain.rpartition(".")[0]
+    return None
+
+
+def _module(ledger: Ledger, name: str, module: Module) -> Explanation:
+    """Return the chain from a module of a class library to the command, or how to keep it."""
+    inside = {each.name: each for each in ledger.modules if each.library == module.library}
+    lines: list[Line] = []
+    at: Module | None = module
+    while at is not None and at.reason is not None and len(lines) < len(inside):
+        lines.append(Line(at.name, at.reason))
+        at = inside.get(at.reason.by)
+    if lines:
+        return Explanation(name, (*lines, *chain(ledger, lines[-1].reason.by)))
+    note = f"Its module {module.name} is left out of {module.library}: nothing that is kept names one of its"
+    return Explanation(name, note=f"{note} classes. Keep the whole library with --no-shrink java.")
 
 
 def _is(name: str, package: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tracewhale.diagnosis.explain.common import (
     base,
@@ -16,11 +16,17 @@ from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.search import find_all
+from tracewhale.java.jimage import JImage, UnknownImage
+from tracewhale.java.shrink import LIBRARY, SIZE_LIMIT
+from tracewhale.rootfs.tree import Kind
 
 
 def java_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a class that nothing on the class path has."""
     name = complaint.fact("name")
+    if (library := _shrunk(case, lambda path: path == name.replace(".", "/"))) is not None:
+        yield _left_out(case, complaint, f"the class {name}", library)
+        return
     file = f"{name.replace('.', '/')}.class"
     asked = lookups(case, lambda p: p.endswith((".jar", f"/{file}")) and "/jvm/" not in p)
     there = there_in_full(case, asked)
@@ -87,8 +93,11 @@ def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def java_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a module that the runtime was made without (jlink)."""
+    """Explain a module that the runtime was made without (jlink), or of which --shrink left a part."""
     name = complaint.fact("name")
+    if (library := _shrunk(case, None, module=name)) is not None:
+        yield _left_out(case, complaint, f"the module {name}", library)
+        return
     yield finding(
         case,
         complaint,
@@ -97,6 +106,37 @@ def java_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         (Remedy(f"jlink --add-modules {name},... --output ..."), *Remedies(case).installs((), "java")),
         sure=Sure.LIKELY,
         ground="the message says so",
+    )
+
+
+def _shrunk(case: Case, is_class: Callable[[str], bool] | None, module: str = "") -> str | None:
+    """Return the path of the class library that was written again without a class, or a part of a module."""
+    if not case.files_known:
+        return None
+    for entry in find_all(case.view, ("modules",)):
+        if not entry.path.endswith(LIBRARY) or entry.kind is not Kind.FILE or entry.size > SIZE_LIMIT:
+            continue
+        data = case.view.tree.read([(entry.path, 0, -1)])[0]
+        try:
+            names = JImage(data or b"").left_out()
+        except UnknownImage:
+            continue
+        for name in names:
+            owner, _, rest = name.removeprefix("/").partition("/")
+            if owner == module or (is_class is not None and is_class(rest.removesuffix(".class"))):
+                return entry.path
+    return None
+
+
+def _left_out(case: Case, complaint: Complaint, what: str, library: str) -> Finding:
+    return finding(
+        case,
+        complaint,
+        "java-class",
+        f"{what} was left out of {library} when the image was made (--shrink java).",
+        (Remedy("make the image again with --no-shrink java"),),
+        ground="the library's index still has its name",
+        paths=(library,),
     )
 
 
