@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.sample_images import plan_sample
+from tracewhale.java.modules import LeftOut
+from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.report.attention import sentences
 from tracewhale.report.formats import FORMATS, TEXT, VERBOSE
 from tracewhale.report.model import Report
@@ -54,3 +56,13 @@ def test_the_section_is_last_and_has_80_columns_and_figures_for_insiders_are_not
 
 def test_nothing_to_look_at_is_no_section() -> None:
     assert "look at" not in FORMATS[TEXT].render(Report("plan", "t", "i", plan=plan_sample()[1]))
+
+
+def test_modules_that_a_class_library_lacks_are_named_with_their_sizes() -> None:
+    left_out = (LeftOut("jdk.localedata", 23_600_000), LeftOut("jdk.jlink", 500_000))
+    library = ShrunkLibrary("/jvm/lib/modules", 129_000_000, 105_000_000, left_out)
+    (sentence,) = sentences(Report("run", "t", "i", plan=replace(plan_sample()[1], shrunk=(library,))))
+    assert sentence == (
+        "No kept file names a class of these modules of /jvm/lib/modules, which are left out: "
+        "jdk.localedata (locales other than English) 23.6 MB, jdk.jlink 0.5 MB; --no-shrink java keeps them."
+    )

@@ -33,12 +33,37 @@ LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
 """Names of classes (or packages) by which a program asks for the data of other locales."""
 
 
+PURPOSES = {
+    "java.desktop": "windows, drawing, printing, JavaBeans",
+    "java.sql": "databases",
+    "java.xml": "XML",
+    "java.xml.crypto": "signatures in XML",
+    "jdk.charsets": "rare character sets",
+    "jdk.compiler": "javac",
+    "jdk.crypto.ec": "elliptic curves",
+    "jdk.hotspot.agent": "debugging of the JVM itself",
+    "jdk.incubator.vector": "vectors",
+    "jdk.javadoc": "javadoc",
+    "jdk.jdeps": "javap, jdeps",
+    "jdk.jfr": "flight recordings",
+    "jdk.jshell": "jshell",
+    "jdk.localedata": "locales other than English",
+}
+"""In a few words what a module is for."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A module that is left out but for its skeleton, with the bytes that this saves."""
 
     module: str
     size: int
+
+    @property
+    def title(self) -> str:
+        """The name, and what it is for, where that is known."""
+        purpose = PURPOSES.get(self.module)
+        return f"{self.module} ({purpose})" if purpose else self.module
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ def sentences(report: Report) -> Iterator[str]:
         yield from _missing(plan)
         yield from _author_packages(plan)
         yield from _later(plan)
+        yield from _class_libraries(plan)
         yield from _shells(plan)
     if report.left_out:
         paths = [f"{path}: {reason}" for path, reason in report.left_out]
@@ -63,6 +64,17 @@ def _later(plan: Plan) -> Iterator[str]:
             f"A later run may need more of {abbreviate(_by_size(sizes))}, for which there was no room: "
             f"--spare {max(1, round((total_size + plan.units.limit) / 1e6))}MB makes room, or --include."
         )
+
+
+def _class_libraries(plan: Plan) -> Iterator[str]:
+    """Yield what class libraries lack: a program may ask for it by a name that it computes."""
+    for library in plan.shrunk:
+        sizes = {each.title: each.size for each in library.left_out}
+        if sizes:
+            yield (
+                f"No kept file names a class of these modules of {printable(library.path)}, "
+                f"which are left out: {abbreviate(_by_size(sizes))}; --no-shrink java keeps them."
+            )
 
 
 def _shells(plan: Plan) -> Iterator[str]:

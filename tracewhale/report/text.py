@@ -143,7 +143,7 @@ def _shrunk(plan: Plan) -> Iterator[str]:
             continue
         sizes = f"{megabytes(library.before)} -> {megabytes(library.after)}"
         yield f"shrunk       {printable(library.path)}  ({sizes})"
-        modules = [f"{each.module} {megabytes(each.size)}" for each in library.left_out]
+        modules = [f"{each.title} {megabytes(each.size)}" for each in library.left_out]
         yield f"  modules left out but for their descriptors: {abbreviate(modules)}"
         if library.dropped:
             yield f"  left out, as nothing uses them now: {abbreviate(list(library.dropped))}"
