@@ -1,4 +1,4 @@
-"""Diagnosis: why a command fails in an image, told from its files, its look-ups and its words. Pure."""
+"""Diagnosis: why a command fails in an image, from its files, its look-ups and its output. Pure."""
 
 from tracewhale.diagnosis.contents import Contents
 from tracewhale.diagnosis.model import Case, Diagnosis, Finding, Remedy, Sure, User

@@ -1,4 +1,4 @@
-"""Why a path is not there, or not to be used, for a user: path_resolution(7), told in a few words."""
+"""Why a path does not exist, or a user may not use it (path_resolution(7)), in a few words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ACTIONS = {READ: "read", WRITE: "write to", EXECUTE: "execute"}
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """Why an asked path leads nowhere. ``missing`` is the physical path that would have to exist."""
+    """Why a requested path leads nowhere. ``missing`` is the physical path that would have to exist."""
 
     words: str
     missing: str
@@ -22,7 +22,7 @@ class Absence:
 
 
 def absence(case: Case, path: str) -> Absence | None:
-    """Return why a path is not there in the running container; None when it is."""
+    """Return why a path does not exist in the running container, or None if it does."""
     for mount in sorted(case.mounts, key=len, reverse=True):
         if path.startswith(f"{mount}/") and case.exists(path) and _seen_absent(case, path):
             return Absence(f"the image has {path}, but what is mounted on {mount} hides it", "")
@@ -49,7 +49,7 @@ def absence(case: Case, path: str) -> Absence | None:
 
 
 def _final(view: View, path: str) -> bool:
-    """Return whether the last part of a path is itself a link: what it leads to is missing."""
+    """Return whether the last part of a path is itself a link whose target is missing."""
     last = view.resolve(path, follow=False).entry
     return last is not None and last.kind is Kind.SYMLINK
 
@@ -59,7 +59,7 @@ def _seen_absent(case: Case, path: str) -> bool:
 
 
 def first_missing(view: View, path: str) -> str:
-    """Return where a path that leads nowhere would have to lead: with the links on its way resolved."""
+    """Return the path to which a broken path would have to lead, with the links on its way resolved."""
     wanted, hops = path, 0
     while hops < 40:
         hops += 1
@@ -101,7 +101,7 @@ def _target(link: Entry) -> str:
 
 
 def _topmost_missing(view: View, path: str) -> str:
-    """Return the highest of the directories above a missing path that are missing, too; else the path."""
+    """Return the highest missing directory above a missing path, or the path itself."""
     top = path
     while parent(top) != "/" and not view.resolve(parent(top)).exists:
         top = parent(top)
@@ -109,8 +109,8 @@ def _topmost_missing(view: View, path: str) -> str:
 
 
 def allowed(entry: Entry, user: User, rights: int) -> bool:
-    """Return whether mode and owner let a user do what ``rights`` says (READ, WRITE, EXECUTE bits), acl(5)
-    aside."""
+    """Return whether mode and owner allow a user the ``rights`` (READ, WRITE, EXECUTE bits); acl(5) is
+    ignored."""
     if user.uid == 0:
         return not rights & EXECUTE or entry.kind is Kind.DIRECTORY or bool(entry.mode & 0o111)
     shift = 6 if entry.uid == user.uid else 3 if entry.gid in (user.gid, *user.groups) else 0
@@ -119,8 +119,8 @@ def allowed(entry: Entry, user: User, rights: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The reason why a user may not use a path: the file or directory, what it lacks, and its mode and owner
-    in words."""
+    """Why a user may not use a path: the file or directory, the missing right, and its mode and owner in
+    words."""
 
     entry: Entry
     wanted: int
@@ -137,7 +137,7 @@ class Refusal:
 
 
 def refusal(view: View, user: User, path: str, rights: int) -> Refusal | None:
-    """Return what refuses a user to read, write or execute a path, or to make it where it does not exist."""
+    """Return the reason why a user may not read, write or execute a path, or create a missing one."""
     found = view.resolve(path)
     for step in found.steps:
         entry = view.lstat(step)

@@ -1,4 +1,4 @@
-"""Programs that are no scripts: for another machine, without their loader, or no programs at all."""
+"""Programs that are not scripts: for another machine, without their loader, or no programs at all."""
 
 from __future__ import annotations
 
@@ -146,8 +146,8 @@ def loader(program: RefusedProgram, physical: str, elf: Elf) -> Iterator[Finding
 
 
 def _own_in_full(case: Case, program: str, loader: str) -> tuple[str, ...]:
-    """Return what to take for a loader that is missing: it, or the program where the complete image has one
-    whose loader is here."""
+    """Return the path to copy for a missing loader: the loader, or the program if the complete image has one
+    whose loader exists here."""
     entry = case.full.resolve(program).entry if case.full is not None else None
     if entry is None or case.full_resolver is None:
         return (loader,)

@@ -1,7 +1,7 @@
-"""An index of which package has which file, as Debian's archives publish it (``Contents-amd64``).
+"""An index of the packages of files, as Debian's archives publish it (``Contents-amd64``).
 
-A line is a path without its first slash, white space, and packages with their sections, separated by
-commas (https://wiki.debian.org/DebianRepository/Format, "Contents indices").
+A line is a path without its first slash, white space, and packages with their sections, separated by commas
+(https://wiki.debian.org/DebianRepository/Format, "Contents indices").
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ GZIP, XZ = b"\x1f\x8b", b"\xfd7"
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """An index file, that is searched whenever it is asked: it is too large to keep."""
+    """An index file. It is read for each search, because it is too large to keep."""
 
     place: str
 
     def owners(self, names: Iterable[str]) -> Mapping[str, tuple[str, ...]]:
         """Return the packages that have each name. A name is an absolute path, or the last part of one.
 
-        Raises UsageError when the index cannot be read.
+        Raise UsageError if the index cannot be read.
         """
         paths = {name.lstrip("/"): name for name in names if "/" in name}
         bases = {name for name in names if "/" not in name}

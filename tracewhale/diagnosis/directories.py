@@ -1,4 +1,4 @@
-"""Directories that a command wants to write in, list or enter, and that are not there."""
+"""Missing directories in which a command wants to write, which it lists, or which it enters."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _WORDS = re.compile(r"mkdir|creat|chdir|directory ['\"`]|for writing|bind\(")
 
 
 def wanted_directory(case: Case, path: str, line: str = "") -> str:
-    """Return the directory that a path in vain asks for, or an empty string if it asks for a file.
+    """Return the directory that a missing path requires, or an empty string if it requires a file.
 
-    The accesses tell; without a trace of them, the words of the message do.
+    The accesses decide; without a trace of them, the text of the message does.
     """
     full = case.full.resolve(path).entry if case.full is not None else None
     accesses = case.accesses(path)
@@ -33,8 +33,8 @@ def wanted_directory(case: Case, path: str, line: str = "") -> str:
 
 
 def directory_remedies(case: Case, directory: str) -> tuple[Remedy, ...]:
-    """Return what makes a directory, with the owner that it has in the complete image or needs for
-    the user."""
+    """Return remedies that make a directory, with its owner in the complete image or one that suits the
+    user."""
     full = case.full.resolve(directory).entry if case.full is not None else None
     entry = full if full is not None and full.kind is Kind.DIRECTORY else None
     owner = f"{case.user.uid}:{case.user.gid}" if case.user.uid else ""

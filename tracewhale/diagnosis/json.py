@@ -11,7 +11,7 @@ SCHEMA_VERSION = 1
 
 
 def to_json(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Return the object that ``diagnose --json`` prints; docs/diagnosis.md describes it."""
+    """Return the output of ``diagnose --json``; docs/diagnosis.md describes it."""
     return {
         "schema": SCHEMA_VERSION,
         "tool": {"name": "tracewhale", "version": __version__},

@@ -13,7 +13,7 @@ from tracewhale.rootfs.tree import Kind as EntryKind
 from tracewhale.rootfs.tree import View
 
 LOADER, OPENED = 95, 60
-"""Weights: what keeps a program from starting, what an opened library misses."""
+"""The weights of a miss that keeps a program from starting, and of a miss of an opened library."""
 
 DISTRIBUTIONS = (
     ((2, 28), "debian:buster, almalinux:8"),
@@ -24,7 +24,7 @@ DISTRIBUTIONS = (
     ((2, 39), "ubuntu:24.04, almalinux:10"),
     ((2, 41), "debian:trixie"),
 )
-"""Images by the glibc that they have (distrowatch.com, packages of each)."""
+"""Images by the version of their glibc (distrowatch.com, packages of each)."""
 
 GLIBC = (
     "ld-linux",
@@ -46,11 +46,11 @@ GLIBC = (
     "libpcprofile.so",
     "libmemusage.so",
 )
-"""How the names of glibc's own files begin: they must be of one build."""
+"""The beginnings of the names of glibc's own files, which must be of one build."""
 
 
 def libraries(case: Case, path: str, physical: str) -> Iterator[Finding]:
-    """Yield what keeps the loader from starting a program."""
+    """Yield the reasons why the loader cannot start a program."""
     root = Root(physical, environment=case.loader_environment)
     closure = case.resolver.resolve([root])
     yield from _missing(case, path, closure, LOADER)
@@ -58,7 +58,7 @@ def libraries(case: Case, path: str, physical: str) -> Iterator[Finding]:
 
 
 def opened(case: Case) -> Iterator[Finding]:
-    """Yield what the libraries miss that a traced command opened itself: extension modules, plugins, JNI."""
+    """Yield the misses of libraries that a traced command opened itself: extension modules, plugins, JNI."""
     roots = roots_of(case)
     if not roots:
         return
@@ -83,7 +83,7 @@ def roots_of(case: Case) -> list[Root]:
 
 
 def lacking(case: Case, roots: Iterable[str]) -> tuple[str, ...]:
-    """Return what some files load in the complete image and this image does not have, as found paths."""
+    """Return the found paths that some files load in the complete image and that this image lacks."""
     if case.full is None or case.full_resolver is None:
         return ()
     starts = [Root(path, environment=case.loader_environment) for path in roots]
@@ -93,8 +93,8 @@ def lacking(case: Case, roots: Iterable[str]) -> tuple[str, ...]:
 
 
 def in_full(case: Case, name: str, needer: str) -> tuple[str, ...]:
-    """Return where the complete image has a library for a needer, and what that needs besides; () for
-    nowhere."""
+    """Return the path of a library in the complete image, and its other dependencies; () if it is missing
+    there."""
     if case.full is None or case.full_resolver is None:
         return ()
     roots = [Root(needer, environment=case.loader_environment)] if case.full.resolve(needer).exists else []
@@ -106,7 +106,7 @@ def in_full(case: Case, name: str, needer: str) -> tuple[str, ...]:
 
 
 def in_usual_places(view: View, name: str) -> str:
-    """Return where a tree has a library, by its name alone."""
+    """Return the path of a library in a tree, by its name alone."""
     for directory in ("/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib"):
         if view.resolve(f"{directory}/{name}").exists:
             return f"{directory}/{name}"
@@ -125,7 +125,7 @@ def _missing(case: Case, path: str, closure: Closure, weight: int) -> Iterator[F
 def missing_libraries(
     case: Case, start: str, misses: Mapping[str, Miss], weight: int, symptom: str = ""
 ) -> Finding:
-    """Return one finding for all the libraries that are missing, with where each was searched."""
+    """Return one finding for all missing libraries, with the searched places of each."""
     (first, miss), *others = misses.items()
     wrong = [a for a in miss.attempts if os.path.basename(a.place) == first and case.exists(a.place)]
     places = {name: in_full(case, name, each.needer) for name, each in misses.items()}
@@ -184,13 +184,13 @@ def missing_libraries(
 
 
 def _expected(case: Case, name: str) -> tuple[str, ...]:
-    """Return where a library belongs: beside the C library; () where that is not known."""
+    """Return the directory of a library: beside the C library; () if that is unknown."""
     place = in_usual_places(case.view, "libc.so.6")
     return (f"{os.path.dirname(place)}/{name}",) if place else ()
 
 
 def path_remedies(case: Case, directories: Sequence[str]) -> tuple[Remedy, ...]:
-    """Return how to have the loader look into more directories."""
+    """Return remedies that make the loader search more directories."""
     if _configured(case.view, directories[0]) and case.find_command("ldconfig"):
         return (Remedy("ldconfig"), Remedy(f"ENV LD_LIBRARY_PATH={':'.join(directories)}"))
     old = case.environment.get("LD_LIBRARY_PATH", "")
@@ -199,7 +199,7 @@ def path_remedies(case: Case, directories: Sequence[str]) -> tuple[Remedy, ...]:
 
 
 def _configured(view: View, directory: str) -> bool:
-    """Return whether ld.so.conf names a directory, so that a new cache would have its libraries."""
+    """Return whether ld.so.conf names a directory, so that a new cache would contain its libraries."""
     listing = view.listing("/etc/ld.so.conf.d") or {}
     files = [e for e in [view.resolve("/etc/ld.so.conf").entry, *listing.values()] if e is not None]
     texts = view.tree.read([(e.path, 0, 1 << 20) for e in files if e.kind is EntryKind.FILE])
@@ -219,7 +219,7 @@ def _versions(case: Case, path: str, closure: Closure, weight: int) -> Iterator[
 def version_problem(
     case: Case, path: str, library: str, problems: Sequence[VersionProblem], weight: int
 ) -> Finding:
-    """Return a library that is older than what needs it was linked with."""
+    """Return the finding for a library that is older than its user was linked with."""
     worst = max(problems, key=lambda problem: version_key(problem.version))
     name = os.path.basename(library)
     versions = ", ".join(sorted({p.version for p in problems}, key=version_key))
@@ -258,7 +258,7 @@ def version_problem(
 
 
 def newer(case: Case, library: str, problem: VersionProblem) -> tuple[str, ...]:
-    """Return what to take from the complete image so that a version is there: glibc's own files all
+    """Return the paths to copy from the complete image for a version; glibc's own files are copied
     together."""
     full = case.full
     entry = full.resolve(library).entry if full is not None else None

@@ -1,4 +1,4 @@
-"""Failures that no message explains, explained by look-ups in vain."""
+"""Explain failures without a message by look-ups of missing paths."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
 
 PROVEN, REFUSED, OWNED, LAST = 40, 38, 35, 10
-"""Weights: what the complete image has, what a mode refuses, what a package of the image says it has, the
-last that was tried."""
+"""The weights of paths that the complete image has, that a mode refuses, that a package of the image lists,
+and that were tried last."""
 
 SHOWN = 3
 ASKED_OF_PACKAGES = 400
-"""Paths whose package is looked up: the last ones."""
+"""The number of paths, from the last, whose package is looked up."""
 
 _STACK = re.compile(r"\s|from |at |File |Traceback|\)")
-"""How lines begin that are no message of their own."""
+"""The beginnings of lines that are not messages themselves."""
 
 
 @cache
@@ -36,13 +36,12 @@ def _harmless() -> re.Pattern[str]:
 
 
 def harmless(path: str) -> bool:
-    """Return whether a look-up of a path in vain is a part of every run."""
+    """Return whether the look-up of a missing path is part of every run."""
     return _harmless().match(path) is not None
 
 
 def unexplained(case: Case) -> Iterator[Finding]:
-    """Yield findings from the look-ups alone, for a command that failed and printed nothing that
-    tells why."""
+    """Yield findings from the look-ups alone, for a command that failed without a message that says why."""
     yield from refused_lookups(case)
     candidates = relevant(case)
     if case.full is not None:
@@ -60,8 +59,7 @@ def unexplained(case: Case) -> Iterator[Finding]:
 
 
 def refused_lookups(case: Case) -> Iterator[Finding]:
-    """Yield the last place that the user may not write, or file that it may not read, of those that
-    it tried."""
+    """Yield the last tried place that the user may not write, or file that it may not read."""
     if case.trace is None or not case.user.uid:
         return
     found: list[tuple[int, str, Refusal]] = []
@@ -90,8 +88,8 @@ def refused_lookups(case: Case) -> Iterator[Finding]:
 
 
 def relevant(case: Case) -> list[str]:
-    """Return look-ups in vain that are neither usual nor part of a search that succeeded, the last
-    one last."""
+    """Return look-ups of missing paths that are neither usual nor part of a successful search, the last one
+    last."""
     events = case.trace.events if case.trace is not None else ()
     found = {os.path.basename(event.path) for event in events if event.present}
     stems = {_stem(event.path) for event in events if event.present}
@@ -109,7 +107,7 @@ def relevant(case: Case) -> list[str]:
 
 
 def _stem(path: str) -> str:
-    """Return a path without what follows its name's first dot: searches try one ending after the other."""
+    """Return a path without the text after its name's first dot: searches try one suffix after the other."""
     directory, _, name = path.rpartition("/")
     return f"{directory}/{name.partition('.')[0] or name}"
 
@@ -136,7 +134,7 @@ def _finding(case: Case, paths: tuple[str, ...], sure: Sure, weight: int, ground
 
 
 def symptom_of(case: Case) -> str:
-    """Return what the command said of its end: the last line that is no part of a stack, with its status."""
+    """Return the command's last words: the last line that is not part of a stack, with its status."""
     lines = [line for line in case.output.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if not _STACK.match(line)), lines[-1] if lines else "")
     symptom = said.strip()[:160] or f"{case.argv[0] if case.argv else case.name} printed nothing"

@@ -1,4 +1,4 @@
-"""Look-ups in vain that the output itself names, whatever its words are."""
+"""Missing paths that the output itself names, whatever its wording."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tracewhale.diagnosis.messages import MAX_LINE, MAX_LINES, Complaint
 from tracewhale.diagnosis.model import Case
 
 WHOLE, SHORT, CALM = -15, -20, -12
-"""Weights: of a whole path, of a name alone, and what is added where no word tells of trouble."""
+"""The weights of a whole path and of a name alone, and the addition if no word indicates trouble."""
 
 SHORTEST = 3
-"""Characters of a name below which it is found in any output by chance."""
+"""The shortest name in characters; a shorter one is found in any output by chance."""
 
 SOURCE = "any program: it names what it looked for in vain"
 
@@ -28,10 +28,10 @@ _EDGES = ".,:;!?*"
 
 
 def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint, bool]]:
-    """Yield a complaint for each path or name of a line of output that was looked for in vain.
+    """Yield a complaint for each missing path or name in a line of output.
 
-    The second value tells whether the line, or one beside it, speaks of trouble. Lines whose number is in
-    ``explained`` are left out.
+    The second value says whether the line, or one beside it, indicates trouble. Lines whose number is in
+    ``explained`` are skipped.
     """
     lines = case.output.splitlines()[-MAX_LINES:]
     absent = {os.path.normpath(path) for path in case.absent}
@@ -65,7 +65,7 @@ def _complaint(
     number: int,
     bad: bool,
 ) -> Complaint | None:
-    """Return what a word of a line tells of, or None if it names nothing that was looked for in vain."""
+    """Return the complaint of a word in a line, or None if it names no missing path."""
     less = 0 if bad else CALM
     if "/" in word:
         path = os.path.normpath(case.absolute(word))

@@ -1,4 +1,4 @@
-"""Messages that say what is missing, found in what a command printed. The patterns are messages.toml."""
+"""Find messages about missing things in the output of a command. Their patterns are in messages.toml."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from functools import cache
 from importlib.resources import files
 
 MAX_LINES = 4000
-"""Lines of output that are searched: the last ones."""
+"""The number of output lines, from the end, that are searched."""
 
 MAX_LINE = 1000
-"""Characters of a line that are searched."""
+"""The characters of a line that are searched."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One form of words: its kind of trouble, whose they are, and what in them is a fact.
+    """The pattern of a message: its kind of trouble, its program, and its facts.
 
-    ``cause`` and ``fixes`` are those of a message that says all there is to know, with facts in braces.
+    ``cause`` and ``fixes`` are set if the message needs no further explanation; they contain facts in braces.
     """
 
     kind: str
@@ -34,7 +34,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """A message that was printed: ``facts`` are the named groups of its pattern, ``number`` is its line's."""
+    """A printed message: ``facts`` are the named groups of its pattern, ``number`` is its line's."""
 
     kind: str
     source: str
@@ -47,13 +47,13 @@ class Complaint:
     fixes: tuple[str, ...] = ()
 
     def fact(self, *names: str) -> str:
-        """Return the first of some facts that the message has; empty for none."""
+        """Return the first of some facts that the message has, or an empty string."""
         return next((self.facts[name] for name in names if self.facts.get(name)), "")
 
 
 @cache
 def messages() -> tuple[Message, ...]:
-    """Return all the forms, as messages.toml and advice.toml have them."""
+    """Return all patterns of messages.toml and advice.toml."""
     folder = files("tracewhale.diagnosis")
     texts = [folder.joinpath(name).read_text("utf-8") for name in ("messages.toml", "advice.toml")]
     return tuple(
@@ -72,8 +72,8 @@ def messages() -> tuple[Message, ...]:
 
 
 def complaints(output: str) -> tuple[Complaint, ...]:
-    """Return the messages in some output, in the order of their lines; equal ones once, where they
-    came last."""
+    """Return the messages in some output, in the order of their lines; equal ones once, at their last
+    place."""
     found: dict[tuple[str, tuple[tuple[str, str], ...]], Complaint] = {}
     for number, whole in enumerate(output.splitlines()[-MAX_LINES:]):
         line = whole[:MAX_LINE]

@@ -1,5 +1,4 @@
-"""The model of a diagnosis, and of the facts that it is made from. Frozen; the files are read
-through views."""
+"""The model of a diagnosis and of its facts. Frozen; the files are read through views."""
 
 from __future__ import annotations
 
@@ -18,16 +17,16 @@ from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Outcome, Step, Trace
 
 EVIDENCE_LIMIT = 40
-"""Paths that evidence shows."""
+"""The most paths in evidence."""
 
 OUTPUT_TAIL = 256 << 10
-"""Bytes of each output that are searched for messages: the last ones."""
+"""The bytes of each output, from the end, that are searched for messages."""
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Sure(IntEnum):
-    """How well a finding is founded. More is better."""
+    """The certainty of a finding. More is better."""
 
     GUESS = 1
     LIKELY = 2
@@ -40,8 +39,7 @@ class Sure(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The identity that the command runs as; ``name`` is the USER string of the configuration or of
-    ``--user``."""
+    """The user of the command; ``name`` is the USER string of the configuration or of ``--user``."""
 
     uid: int = 0
     gid: int = 0
@@ -52,15 +50,14 @@ class User:
 
 @dataclass(frozen=True)
 class Case:
-    """A command that failed (or may have), and everything that can be read about it.
+    """A command that failed (or may have), and everything that is known about it.
 
-    ``name`` is what the user calls the image, ``view`` shows its files. ``argv``, ``environment``, ``user``
-    and ``directory`` are those of the run; ``mounts`` are paths on which something is mounted, with its
-    options (``ro``, ``noexec``, empty). ``read_only`` tells that the root file system is. ``trace`` is None
-    where nothing ran; ``refusal`` is then what the engine said. ``files_known`` is false where the view
-    is only what a trace tells of files, without their contents. ``full`` shows the files of a complete
-    image, called ``full_name``, which sets ``full_environment``. ``architecture`` is the image's, in
-    Go's names.
+    ``name`` is the user's name for the image, ``view`` shows its files. ``argv``, ``environment``, ``user``
+    and ``directory`` are those of the run; ``mounts`` are paths on which something is mounted, with the
+    options (``ro``, ``noexec``, empty). ``read_only`` says that the root file system is. ``trace`` is None if
+    nothing ran; ``refusal`` is then the engine's message. ``files_known`` is false if the view only has the
+    files in a trace, without their contents. ``full`` shows the files of a complete image, called
+    ``full_name``, which sets ``full_environment``. ``architecture`` is the image's, by Go's names.
     """
 
     name: str
@@ -86,7 +83,7 @@ class Case:
 
     @property
     def status(self) -> int | None:
-        """The exit status; None where nothing ran to its end."""
+        """The exit status, or None if nothing ran to its end."""
         return self.outcome.status if self.outcome is not None else None
 
     @property
@@ -104,7 +101,8 @@ class Case:
 
     @cached_property
     def output(self) -> str:
-        """The last output of the command and the engine's message, without colours: standard error last."""
+        """The last output of the command and the engine's message, without colours; standard error comes
+        last."""
         parts = [self.refusal]
         if self.outcome is not None:
             both = (self.outcome.stdout, self.outcome.stderr)
@@ -118,7 +116,7 @@ class Case:
 
     @cached_property
     def full_resolver(self) -> Resolver | None:
-        """The complete image's."""
+        """The complete image's dynamic loader."""
         return Resolver(self.full) if self.full is not None else None
 
     @cached_property
@@ -128,7 +126,7 @@ class Case:
 
     @cached_property
     def full_owners(self) -> Owners | None:
-        """The complete image's."""
+        """The complete image's package databases."""
         return Owners(self.full) if self.full is not None else None
 
     @property
@@ -147,7 +145,8 @@ class Case:
         return tuple(self.absolute(d or ".") for d in self.environment.get("PATH", USUAL_PATH).split(":"))
 
     def find_command(self, name: str) -> str:
-        """Return where execvp(3) finds a command, whether or not it may be executed; empty for nowhere."""
+        """Return the path at which execvp(3) finds a command, even if it may not be executed; empty if there
+        is none."""
         if "/" in name:
             return self.absolute(name)
         for directory in self.search_path:
@@ -157,7 +156,7 @@ class Case:
         return ""
 
     def exists(self, path: str) -> bool:
-        """Return whether an asked path leads anywhere in the image."""
+        """Return whether a requested path exists in the image."""
         return self.view.resolve(path).exists
 
     @cached_property
@@ -169,24 +168,24 @@ class Case:
         return {path: frozenset(accesses) for path, accesses in found.items()}
 
     def accesses(self, path: str) -> frozenset[str]:
-        """Return how a path was asked for in vain; none for one that was not."""
+        """Return the ways in which a missing path was requested; none if it was not."""
         return self._accesses.get(os.path.normpath(path), frozenset())
 
     @property
     def paths(self) -> frozenset[str]:
-        """Every path that was asked for."""
+        """Every requested path."""
         return frozenset(event.path for event in self.trace.events) if self.trace is not None else frozenset()
 
     @cached_property
     def absent(self) -> tuple[str, ...]:
-        """Paths that were asked for and were not there, each once, sorted."""
+        """The requested paths that did not exist, each once, sorted."""
         events = self.trace.events if self.trace is not None else ()
         return tuple(sorted({event.path for event in events if not event.present and event.root == "/"}))
 
 
 @dataclass(frozen=True, slots=True)
 class Remedy:
-    """Something to do. ``line`` is what to paste: a line of a Dockerfile, an option, a shell command."""
+    """A remedy. ``line`` is text to paste: a line of a Dockerfile, an option, a shell command."""
 
     line: str
     note: str = ""
@@ -197,9 +196,9 @@ class Finding:
     """One cause of a failure.
 
     ``kind`` is a word of ``docs/diagnosis.md``. ``symptom`` says what went wrong, ``cause`` why, in one
-    sentence. ``remedies`` come with the best first. ``ground`` completes "Sure: yes, ...". ``paths`` are the
-    paths that the image needs (for a repair from a complete image). ``weight`` orders findings that are
-    equally sure: what explains the end of the command weighs most.
+    sentence. ``remedies`` have the best one first. ``ground`` completes "Sure: yes, ...". ``paths`` are the
+    paths that the image needs (for a repair from a complete image). ``weight`` orders findings of the same
+    certainty: the explanation of the command's end weighs most.
     """
 
     kind: str
@@ -215,10 +214,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The findings, the most probable cause first, and what was checked and found in order.
+    """The findings, the most probable cause first, and the facts that were checked without a finding.
 
     ``libraries`` and ``architecture`` are facts of the command's program; ``absent`` counts look-ups of
-    paths that were not there and explain nothing.
+    missing paths that explain nothing.
     """
 
     name: str
@@ -232,5 +231,5 @@ class Diagnosis:
 
 
 def searched(paths: Sequence[str]) -> tuple[str, ...]:
-    """Return as evidence the places where something was looked for in vain."""
+    """Return as evidence the places of a search without success."""
     return tuple(f"asked for and not there: {path}" for path in paths[:EVIDENCE_LIMIT])

@@ -1,4 +1,4 @@
-"""Facts about a command by its name: where a complete image has it, which package it is of."""
+"""Facts about a command by its name: its path in a complete image, and its package."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def need_of(path: str) -> str:
 
 
 def removed_command(case: Case, name: str) -> tuple[str, ...]:
-    """Return where a command was that a package of the image says that it has; () for none."""
+    """Return the former path of a missing command that a package of the image lists; () for none."""
     paths = [f"{directory}/{name}" for directory in case.search_path] if "/" not in name else [name]
     return tuple(path for path in paths if case.owners.of((path,)))[:1]
 
 
 def command_paths(case: Case, name: str) -> tuple[str, ...]:
-    """Return where the complete image has a command, with what that loads and this image lacks."""
+    """Return the path of a command in the complete image, and its dependencies that this image lacks."""
     if case.full is None or "/" in name:
         return ()
     for directory in case.search_path:

@@ -1,4 +1,4 @@
-"""The package of a path of an image, also of one that the image has lost."""
+"""The package of a path of an image, even if the path is missing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.packages import Databases, InstalledPackage, Package
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 FEW = 3
-"""Packages that may share a directory before it counts as nobody's own."""
+"""The most packages that may share a directory before it counts as nobody's."""
 
 
 class Owners:
@@ -23,10 +23,10 @@ class Owners:
         self._near: dict[tuple[str, ...], list[InstalledPackage]] = {}
 
     def of(self, paths: Iterable[str]) -> tuple[Package, ...]:
-        """Return the packages of some asked paths, each once.
+        """Return the packages of some requested paths, each once.
 
-        A path that is not there is a package's only if the package lists it: a directory that is a package's
-        with all that it holds says nothing of what it lacks.
+        A missing path belongs to a package only if the package lists it. That a directory belongs to a
+        package with all its contents does not say what is missing in it.
         """
         wanted = list(paths)
         for path in wanted:
@@ -35,8 +35,8 @@ class Owners:
         return tuple(dict.fromkeys(package for path in wanted for package in self._known[path]))
 
     def lost(self, names: Iterable[str], ending: str = "") -> tuple[str, ...]:
-        """Return the paths that a package of the distribution lists, that are not there, and end with one of
-        some names. ``ending`` is what follows after a name and a dot."""
+        """Return the missing paths that a package of the distribution lists and that end with one of some
+        names. ``ending`` is the text after a name and a dot."""
         found = [
             path
             for name in names
@@ -65,12 +65,12 @@ class Owners:
         return tuple(each.package for each in self._contents(parent(place)) if place in each.paths)
 
     def _place(self, path: str) -> str:
-        """Return where a path that is not there would be, with the links above it resolved."""
+        """Return the path of a missing file with the links above it resolved."""
         above = self._view.resolve(parent(path)).entry
         return f"{above.path.rstrip('/')}/{os.path.basename(path)}" if above is not None else path
 
     def _contents(self, directory: str) -> Sequence[InstalledPackage]:
-        """Return what packages of Python near a directory consist of: pip lists their files."""
+        """Return the contents of Python packages near a directory: pip lists their files."""
         near: dict[str, Entry] = {}
         place = directory
         while place != "/":
@@ -85,7 +85,7 @@ class Owners:
 
     @cached_property
     def _systems(self) -> dict[str, tuple[Package, ...]]:
-        """The packages of the distribution by path, without directories: these are many packages'."""
+        """The packages of the distribution by path, without directories, which belong to many packages."""
         found: dict[str, tuple[Package, ...]] = {}
         for each in self._databases.contents({}):
             above = {parent(path) for path in each.paths}
@@ -95,7 +95,7 @@ class Owners:
 
     @cached_property
     def _directories(self) -> dict[str, tuple[Package, ...]]:
-        """The owners of each directory in which few packages have something."""
+        """The owners of each directory that few packages share."""
         found: dict[str, dict[Package, None]] = {}
         for path, packages in self._systems.items():
             above = parent(path)

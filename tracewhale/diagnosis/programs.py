@@ -21,11 +21,12 @@ from tracewhale.diagnosis.search import find_program
 from tracewhale.rootfs.tree import Kind as EntryKind
 
 _SHELL = re.compile(r"[|&;<>()$`\\\"'*?\[#~=%\n]")
-"""Characters that a shell interprets in a line, so that no exec form says the same."""
+"""Characters that a shell interprets in a line, so that there is no equivalent exec form."""
 
 
 def check_command(case: Case) -> Iterator[Finding]:
-    """Yield why the command of a case cannot be executed, or what its loader misses; nothing if it starts."""
+    """Yield the reasons why the command of a case cannot be executed, or the loader's misses; nothing if it
+    starts."""
     if not case.argv:
         return
     word = case.argv[0]
@@ -67,7 +68,7 @@ def check_command(case: Case) -> Iterator[Finding]:
 
 
 def check_program(case: Case, asked: str) -> Iterator[Finding]:
-    """Yield why the kernel or the loader refuses a file that is to be executed; nothing when neither does."""
+    """Yield the reasons why the kernel or the loader refuses a file; nothing if neither does."""
     path, script = asked, ""
     refused = RefusedProgram(case, asked)
     for _ in range(MAX_SCRIPTS):
@@ -154,8 +155,8 @@ def _absent(program: RefusedProgram, path: str, script: str) -> Finding:
 
 
 def _ways_around(case: Case, path: str, missing: str) -> tuple[Remedy, ...]:
-    """Return what helps without the program itself: a link to where it is, or the command without
-    its shell."""
+    """Return remedies without the program itself: a link to its other path, or the command without its
+    shell."""
     if case.view.resolve(path, follow=False).exists:
         other = find_program(case.view, os.path.basename(missing), limit=200)
         return (Remedy(f"ln -sf {other} {path}"),) if other else ()

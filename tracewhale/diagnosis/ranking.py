@@ -1,4 +1,4 @@
-"""All findings of a case, the most probable cause first."""
+"""Collect all findings of a case, the most probable cause first."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SPECIFIC = {
     "java-home": -2,
     "java-class": -2,
 }
-"""How much more (or less) than others a kind explains, where two explain one failure."""
+"""The weight of each kind relative to others, if two explain one failure."""
 
 TOLERATED = frozenset(
     {
@@ -55,7 +55,7 @@ TOLERATED = frozenset(
         "home",
     }
 )
-"""Kinds of which a server that goes on may complain at any time."""
+"""Kinds of which a server that continues to run may complain at any time."""
 
 NAMED = "it was looked for in vain, and the output names it"
 
@@ -63,14 +63,14 @@ SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SI
 
 
 def before_running(case: Case) -> tuple[Finding, ...]:
-    """Return what the kernel and the loader will refuse, told from files alone."""
+    """Return the causes for which the kernel and the loader will refuse the command, from files alone."""
     return tuple(check_command(case)) if case.files_known else ()
 
 
 def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
-    """Return the causes of a failure, the most probable first; none for a command that is well.
+    """Return the causes of a failure, the most probable first; none for a command that succeeds.
 
-    ``lacks`` tells that a complete image does more than this one, though neither fails.
+    ``lacks`` says that a complete image does more than this one, though neither fails.
     """
     findings: list[Finding] = []
     if case.failed or lacks:
@@ -95,8 +95,8 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
 
 
 def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
-    """Yield what the messages complain of, and whether as a mere warning; what was printed first
-    comes first."""
+    """Yield the explanations of messages, and whether each is a mere warning; the first message comes
+    first."""
     explained = set()
     for complaint in complaints(case.output):
         for found in explain(case, complaint):
@@ -110,7 +110,7 @@ def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
 
 
 def _matters(case: Case, finding: Finding) -> bool:
-    """Return whether a message of a command that did not fail tells of something that it should have."""
+    """Return whether a message of a successful command reports a thing that it needs."""
     stopped = case.outcome is not None and case.outcome.stopped
     if stopped and finding.kind not in TOLERATED:
         return True
@@ -123,7 +123,7 @@ def _matters(case: Case, finding: Finding) -> bool:
 
 
 def _signal(case: Case) -> Iterator[Finding]:
-    """Yield a death by a signal that no file explains."""
+    """Yield the death by a signal that no file explains."""
     if case.outcome is not None and case.outcome.stopped:  # by us, at the end of what drove it
         return
     name = SIGNALS.get(case.status or 0, "")
@@ -150,7 +150,7 @@ def _signal(case: Case) -> Iterator[Finding]:
 
 
 def _distinct(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings of one cause as one: the surest, with the evidence of all."""
+    """Merge findings of one cause: keep the surest, with the evidence of all."""
     found: dict[tuple[str, object], Finding] = {}
     for each in findings:
         key = (each.kind, each.cause)
@@ -177,8 +177,8 @@ def _distinct(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _facts(case: Case) -> tuple[str, str]:
-    """Return what was checked of the command's program: its libraries and its architecture, in a
-    few words."""
+    """Return the checked facts about the command's program: its libraries and its architecture, in a few
+    words."""
     path = case.find_command(case.argv[0]) if case.argv else ""
     entry = case.view.resolve(path).entry if path else None
     if entry is None or not case.files_known:

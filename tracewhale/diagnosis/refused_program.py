@@ -1,4 +1,4 @@
-"""Findings about a program that cannot be executed: what they have in common."""
+"""The common parts of findings about a program that cannot be executed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 START = 100
-"""Weight of what keeps a program from starting."""
+"""The weight of a reason why a program cannot start."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedProgram:
-    """The parts of a finding that are the same for all of a program's: what was asked for, the errno."""
+    """A program that cannot be executed, and the parts that all its findings share: the path, and the
+    status."""
 
     case: Case
     path: str

@@ -1,4 +1,4 @@
-"""Remedies for missing files: copy them from the complete image, or install what has them."""
+"""Remedies for missing files: copy them from the complete image, or install their packages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracewhale.packages.files import PackageFiles
 from tracewhale.rootfs.tree import Kind, View, parent
 
 PLACEHOLDER = "FULL_IMAGE"
-"""Stands in a remedy for a complete image that nobody named."""
+"""The name in a remedy that stands for an unnamed complete image."""
 
 INSTALL = {
     "deb": "apt-get update && apt-get install -y --no-install-recommends {names}",
@@ -49,7 +49,7 @@ FAMILIES = {
 _USUAL = re.compile(
     r"/(?:s?bin|lib(?:32|64|exec)?|[^/]+-linux-(?:gnu|musl)[^/]*|share|local|etc|var|opt|srv)$"
 )
-"""Directories that hold what many programs have."""
+"""Directories with files of many programs."""
 
 
 @cache
@@ -61,7 +61,7 @@ def package_names() -> Mapping[str, Mapping[str, str]]:
 
 
 def family(view: View) -> str:
-    """Return which kind of packages an image's distribution has: deb, rpm, apk; empty when nothing tells."""
+    """Return the kind of an image's packages: deb, rpm, apk; empty if it is unknown."""
     return FAMILIES.get(distribution(PackageFiles(view)).id, "")
 
 
@@ -74,8 +74,8 @@ class Remedies:
     def files(self, paths: Sequence[str], need: str = "", *, name: str = "") -> tuple[Remedy, ...]:
         """Return remedies for missing files, the best first.
 
-        ``need`` is the key of packages.toml for what the files are of; ``name`` is what to ask an index for
-        where no path is known (a library's soname).
+        ``need`` is the files' key in packages.toml; ``name`` is the name for the index if no path is known (a
+        library's soname).
         """
         paths = self.wholes(paths)
         found = [*self.copies(paths), *self.installs(paths, need, name)]
@@ -86,10 +86,10 @@ class Remedies:
         return tuple(dict.fromkeys(found))
 
     def wholes(self, paths: Sequence[str]) -> tuple[str, ...]:
-        """Return paths with a directory in place of each of which the whole directory is missing.
+        """Return paths with a directory in place of its files if the whole directory is missing.
 
-        The highest that the image lacks and the complete one has counts, unless it is a usual one, which has
-        more than one thing in it.
+        It is the highest directory that the image lacks and the complete one has, unless it is a usual one,
+        with files of many programs.
         """
         full = self.case.full
         if full is None:
@@ -104,7 +104,7 @@ class Remedies:
         return tuple(found)
 
     def copies(self, paths: Sequence[str]) -> list[Remedy]:
-        """Return lines that copy from the complete image what it has of some paths."""
+        """Return lines that copy those of some paths that the complete image has."""
         full = self.case.full
         if full is None:
             return []
@@ -123,7 +123,8 @@ class Remedies:
         return [Remedy("\n".join(lines))] if lines else []
 
     def installs(self, paths: Sequence[str], need: str = "", name: str = "") -> list[Remedy]:
-        """Return lines that install what has some paths, as far as a database, an index or a list tells."""
+        """Return lines that install the packages of some paths, if a database, an index or a list has
+        them."""
         found = []
         owners = self.case.full_owners
         if broken := self.case.owners.of(paths):
@@ -153,7 +154,7 @@ class Remedies:
 
 
 def _aliases(paths: Iterable[str]) -> list[str]:
-    """Return the names of a path in an index. On merged-/usr systems it may have ``lib/...`` for
+    """Return the names of a path in an index. On merged-/usr systems an index may have ``lib/...`` for
     ``/usr/lib/...``, or the reverse."""
     return [path.removeprefix("/usr") if path.startswith("/usr/") else f"/usr{path}" for path in paths]
 

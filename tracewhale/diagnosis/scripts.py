@@ -1,4 +1,4 @@
-"""Scripts whose first line names no interpreter that is there (fs/binfmt_script.c, env(1))."""
+"""Scripts whose first line names a missing interpreter (fs/binfmt_script.c, env(1))."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def carriage_return(program: RefusedProgram, path: str, part: str) -> Finding:
 
 
 def env(program: RefusedProgram, script: str, argument: str) -> Iterator[Finding]:
-    """Yield what ``#!/usr/bin/env ARGUMENT`` looks for: the kernel passes ARGUMENT as one word
-    (env(1), -S)."""
+    """Yield the problems with ``#!/usr/bin/env ARGUMENT``: the kernel passes ARGUMENT as one word (env(1),
+    -S)."""
     case = program.case
     words = argument.split()
     split = bool(words) and words[0] in ("-S", "--split-string")

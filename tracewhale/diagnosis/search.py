@@ -1,4 +1,4 @@
-"""Looking for a file by its name alone."""
+"""Search a file by its name alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 SEARCHED = 20_000
-"""Directories that are looked at for a name."""
+"""The most directories that are searched for a name."""
 
 NO_PROGRAM = re.compile(r"/etc/|/share/(?:doc|bash-completion|zsh|man)/|/var/lib/dpkg/").search
 
@@ -16,7 +16,7 @@ ELSEWHERE = ("/proc", "/sys", "/dev")
 
 
 def find_name(view: View, name: str, limit: int = SEARCHED) -> str:
-    """Return the first file of a name, going down the tree level by level; empty for none."""
+    """Return the first file of a name, level by level; empty for none."""
     if "/" in name or not name:
         return ""
     found = (e for e in find_all(view, (name,), limit) if e.kind is not Kind.DIRECTORY)
@@ -24,7 +24,7 @@ def find_name(view: View, name: str, limit: int = SEARCHED) -> str:
 
 
 def find_all(view: View, names: Collection[str], limit: int = SEARCHED) -> Iterator[Entry]:
-    """Yield every entry that has one of some names, going down the tree level by level."""
+    """Yield every entry with one of some names, level by level."""
     level, looked = ["/"], 0
     while level and looked < limit:
         level = level[: limit - looked]
@@ -52,8 +52,7 @@ def find_program(view: View, name: str, limit: int = SEARCHED) -> str:
 
 
 def find_below(view: View, names: Collection[str], limit: int = SEARCHED) -> Iterator[tuple[str, str]]:
-    """Yield every file that ends with one of some relative paths, with the directory that comes
-    before these."""
+    """Yield every file whose path ends with one of some relative paths, with the directory before it."""
     ends = {name.rpartition("/")[2]: name for name in names}
     for found in find_all(view, tuple(ends), limit):
         end = f"/{ends[found.path.rpartition('/')[2]]}"

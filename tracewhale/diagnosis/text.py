@@ -1,4 +1,4 @@
-"""A diagnosis as text: the finding in four lines, with ``-v`` what it stands on."""
+"""A diagnosis as text: each finding in four lines; with ``-v`` also its evidence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tracewhale.diagnosis.model import Diagnosis, Finding, Remedy
 
 EVIDENCE = 60
-"""Lines of evidence of one finding that are shown."""
+"""The most lines of a finding's evidence."""
 
 
 def render(diagnosis: Diagnosis, *, verbose: bool = False) -> str:

@@ -1,4 +1,4 @@
-"""The files that a trace tells of, as a tree without contents: where the image is not at hand."""
+"""The files in a trace as a tree without contents, for a trace whose image is not available."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, parent
 from tracewhale.tracing.events import Trace
 
 INSIDE = frozenset({"list", "chdir", "mkdir"})
-"""Accesses that only a directory answers."""
+"""Accesses that succeed only on a directory."""
 
 
 class TraceTree:
-    """A tree of the paths that were there when a traced command asked for them."""
+    """A tree of the paths that existed when a traced command requested them."""
 
     def __init__(self, trace: Trace) -> None:
         self._entries: dict[str, Entry] = {}
@@ -37,7 +37,7 @@ class TraceTree:
             above = parent(above)
 
     def scan(self, directories: Iterable[str]) -> dict[str, dict[str, Entry] | None]:
-        """Return entries of each directory by name; None for one that nothing is known of."""
+        """Return entries of each directory by name; None for an unknown one."""
         wanted: dict[str, dict[str, Entry] | None] = {}
         for directory in directories:
             entry = self._entries.get(directory)
@@ -54,7 +54,7 @@ class TraceTree:
         return [None for _ in ranges]
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
-        """Raises TargetNotFound: a trace has no contents."""
+        """Raise TargetNotFound: a trace has no contents."""
         for path in paths:
             raise TargetNotFound(f"{path} is known from a trace alone.", "Name the image.")
         yield from ()

@@ -1,2 +1,1 @@
-"""Requests that drive a server over HTTP, and conditions that are awaited before: pure, but for the client in
-``client``."""
+"""HTTP requests that drive a server, and conditions to wait for before: pure, except for ``client``."""

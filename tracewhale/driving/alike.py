@@ -1,8 +1,8 @@
-"""Do two runs answer the same requests alike? Pure comparisons of exchanges.
+"""Compare the answers of two runs to the same requests. Pure.
 
 Answers are compared by status, media type and body: byte for byte; else with times, addresses and host names
-replaced (``Answered.normalize``) and then ids and tokens; else against a second run of the original,
-whose words that it does not repeat are not compared.
+replaced (``Answered.normalize``), and then ids and tokens; else against a second run of the original, without
+the words that this does not repeat.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tracewhale.tracing.exchanges import ANSWER_LIMIT, Answer, Exchange
 Normalize = Callable[[str], str]
 
 DIFF_LINES = 6
-"""Lines of a difference that are shown."""
+"""The most lines of a difference that are shown."""
 LINE_LENGTH = 160
 
 IDS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -34,14 +34,15 @@ IDS: tuple[tuple[re.Pattern[str], str], ...] = (
         "TOKEN",
     ),
 )
-"""Values that a server makes up for each answer: UUIDs, JSON web tokens, digests, nonces."""
+"""Values that a server generates for each answer: UUIDs, JSON web tokens, digests, nonces."""
 
 WORDS = re.compile(r"\w+|\W")
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The exchanges of one run; ``normalize`` replaces what only this run has: its host's name, the time."""
+    """The exchanges of one run; ``normalize`` replaces what is particular to it: its host's name, the
+    time."""
 
     exchanges: Sequence[Exchange]
     normalize: Normalize = lambda text: text
@@ -49,7 +50,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDifference:
-    """One request that was answered otherwise: what differs, and a few lines of it."""
+    """One request with different answers: the difference, and a few lines of it."""
 
     request: str
     what: str
@@ -58,10 +59,10 @@ class AnswerDifference:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """How the answers of two runs agree: of ``total`` requests ``alike`` ones were answered alike.
+    """The agreement of two runs' answers: of ``total`` requests ``alike`` ones have answers that agree.
 
-    ``unstable`` counts those that the original itself answers in another form each time, so that they were
-    compared by nothing but that an answer of that kind came.
+    ``unstable`` counts those that the original itself answers differently each time, so that only status and
+    media type could be compared.
     """
 
     total: int = 0
@@ -95,7 +96,7 @@ def compare_answers(original: Answered, again: Answered, second: Answered | None
 
 
 class _Side:
-    """One run's answer to a request, as it is compared."""
+    """One run's answer to a request, in the form for the comparison."""
 
     def __init__(self, answer: Answer, normalize: Normalize) -> None:
         self.answer = answer
@@ -103,13 +104,14 @@ class _Side:
 
     @property
     def kind(self) -> tuple[int, str, str]:
-        """Status, media type and place of a redirect: a multipart boundary is another each time."""
+        """The status, media type and place of a redirect; a multipart boundary is left out, because it
+        differs each time."""
         media_type = self.answer.type.partition(";")[0].strip().lower()
         return self.answer.status, media_type, self.normalize(self.answer.location)
 
     @cached_property
     def lines(self) -> tuple[str, ...] | None:
-        """The body without what a server makes up each time; None where it is no text."""
+        """The body without values that a server generates each time; None if it is not text."""
         text = _decoded(self.answer)
         if text is None or "\0" in text:
             return None
@@ -123,13 +125,13 @@ class _Side:
 
 
 def _side(run: Answered, index: int) -> _Side | None:
-    """Return a run's answer by its number; None where there is none."""
+    """Return a run's answer by its number, or None if there is none."""
     answer = run.exchanges[index].answer if index < len(run.exchanges) else None
     return None if answer is None else _Side(answer, run.normalize)
 
 
 def _difference(ours: _Side | None, theirs: _Side | None, again: _Side | None) -> tuple[str, tuple[str, ...]]:
-    """Return what differs between two answers, empty where nothing does, and a few lines of it."""
+    """Return the difference between two answers, empty if there is none, and a few lines of it."""
     if ours is None or not ours.answer.status:
         return "", ()
     if theirs is None or not theirs.answer.status:
@@ -166,12 +168,12 @@ def _same_text(ours: _Side, theirs: _Side, new: _Side | None) -> bool:
 
 
 def _whole(answer: Answer) -> bool:
-    """Return whether all of the body was kept. A length in characters stands for one in bytes of text."""
+    """Return whether all of the body was kept. A length in characters replaces one in bytes for text."""
     return len(answer.body) == answer.size
 
 
 def _same_line(ours: str, theirs: str, other: str) -> bool:
-    """Return whether a line agrees but for the words in which the original's own two runs differ."""
+    """Return whether a line agrees except for the words in which the original's own two runs differ."""
     a, b, c = map(WORDS.findall, (ours, theirs, other))
     if len(a) != len(c):
         return True
@@ -179,7 +181,7 @@ def _same_line(ours: str, theirs: str, other: str) -> bool:
 
 
 def _unstable(ours: _Side | None, theirs: _Side | None, new: _Side | None) -> bool:
-    """Return whether the original's own two runs differ in what the new image's differs in, beyond some
+    """Return whether the original's own two runs differ in the same part as the new image, beyond some
     words."""
     if ours is None or new is None or theirs is None or not theirs.answer.status:
         return False

@@ -21,41 +21,41 @@ from tracewhale.tracing.exchanges import ANSWER_LIMIT, TARGET, Answer, HttpReque
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 30.0
-"""How long a server may let its client wait for its next bytes."""
+"""The seconds that a client waits for a server's next bytes."""
 ANSWER_SECONDS = 60.0
-"""How long one answer may take in all: a stream without an end is cut there."""
+"""The seconds of one whole answer; an endless stream is cut then."""
 SIZE_LIMIT = 64 << 20
-"""Bytes that are read of a body, decompressed."""
+"""The most bytes that are read of a body, decompressed."""
 REDIRECTS = 10
 TLS_PORTS = frozenset({443, 8443})
-"""Ports where a request without a scheme speaks TLS."""
+"""Ports at which a request without a scheme uses TLS."""
 CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, and the place from which it came in the end, after redirects."""
+    """An answer, and the place that it came from after redirects."""
 
     answer: Answer
     target: str
 
 
 class _AnyCookie(DefaultCookiePolicy):
-    """Every cookie is the target's, whatever domain it names: there is one server."""
+    """Accept every cookie as the target's, whatever its domain: there is one server."""
 
     def set_ok(self, cookie: Cookie, request: Any) -> bool:
         return True
 
 
 class _Session(requests.Session):
-    """Redirects are followed here and not by the library, which reads their bodies whole."""
+    """A session that does not follow redirects, because the library would read their bodies whole."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
 
 
 class Client:
-    """Sends requests to ``address`` (IPv4 or IPv6), keeps cookies, and remembers answers by name."""
+    """Sends requests to ``address`` (IPv4 or IPv6), keeps cookies, and keeps answers by name."""
 
     def __init__(self, address: str) -> None:
         self._host = f"[{address}]" if ":" in address else address
@@ -70,13 +70,13 @@ class Client:
         self._templates = Templates()
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._session.close()
 
     def send(self, request: HttpRequest, port: int) -> Reply:
-        """Send a request to ``port`` unless it names one, and follow it within the target.
+        """Send a request to ``port`` unless it names one, and follow redirects within the target.
 
-        A failure is an answer of status 0 that says why; nothing is raised.
+        A failure is an answer of status 0 with the reason; nothing is raised.
         """
         try:
             filled = self._templates.fill(request)
@@ -94,7 +94,7 @@ class Client:
             current, seen = following, seen + 1
 
     def _cookie_header(self) -> dict[str, str]:
-        """Return all cookies: the library would leave out those of another domain, path or scheme."""
+        """Return all cookies: the library would omit those of another domain, path or scheme."""
         values = {cookie.name: cookie.value for cookie in self._session.cookies if not cookie.is_expired()}
         text = "; ".join(f"{name}={value}" for name, value in values.items())
         return {"Cookie": text} if text else {}
@@ -139,7 +139,7 @@ class Client:
 
 
 def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest | None:
-    """Return the request that a redirect asks for; None where it is none or leads out of the target."""
+    """Return the request of a redirect, or None if the answer is none or leads out of the target."""
     if answer.status not in (301, 302, 303, 307, 308) or not answer.location:
         return None
     scheme = "https" if request.tls else "http"
@@ -174,7 +174,7 @@ def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest 
 
 
 def reason_of(error: BaseException) -> str:
-    """Return why there was no answer, in a few words."""
+    """Return the reason for a missing answer, in a few words."""
     text = str(error)
     for pattern, words in (
         ("refused", "the connection was refused"),

@@ -1,4 +1,4 @@
-"""Requests in an HTTP Archive (HAR 1.2), as browsers export what they sent."""
+"""Requests in an HTTP Archive (HAR 1.2), as exported by browsers."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ DROPPED = frozenset(
     "accept-encoding connection content-length cookie host if-modified-since if-none-match keep-alive origin "
     "proxy-connection te trailer transfer-encoding upgrade upgrade-insecure-requests".split()
 )
-"""Headers that are of the connection or of a session that is over: the client has its own."""
+"""Headers that belong to the connection or to a session that is over: the client sets its own."""
 
 
 def parse_har(text: str) -> tuple[HttpRequest, ...]:
-    """Return the archive's requests to the host of its first one, in order, with the statuses they had.
+    """Return the archive's requests to the host of its first one, in order, with their recorded statuses.
 
-    A page asks other hosts, too: they are not the target's. Raises ValueError for what is no archive.
+    Requests of a page to other hosts are left out. Raise ValueError if it is not an archive.
     """
     try:
         entries = json.loads(text)["log"]["entries"]

@@ -1,9 +1,9 @@
-"""Requests in a ``.http`` or ``.rest`` file, as VS Code's REST Client and JetBrains' HTTP Client read them.
+"""Requests in a ``.http`` or ``.rest`` file, as read by VS Code's REST Client and JetBrains' HTTP Client.
 
-Requests stand between lines of ``###``; ``@name = value`` defines a variable and ``{{name}}`` uses it; ``#
-@name login`` names a request, whose answer later ones use as ``{{login.response.body.$.token}}``; ``< FILE``
-is a body from a file; ``# @no-redirect`` and ``# @status 404`` say what they say. Scripts that run after an
-answer (``> {% ... %}``) is left out: it is a script of the editor's.
+Lines of ``###`` separate requests; ``@name = value`` defines a variable and ``{{name}}`` uses it; ``# @name
+login`` names a request, whose answer later ones use as ``{{login.response.body.$.token}}``; ``< FILE`` is a
+body from a file; ``# @no-redirect`` turns redirects off and ``# @status 404`` sets the expected status.
+Scripts that run after an answer (``> {% ... %}``) are ignored: they are for the editor.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ SEPARATOR = re.compile(r"\s*###+\s*(.*?)\s*")
 HEADER = re.compile(r"([^\s:]+)\s*:\s*(.*?)\s*")
 DYNAMIC = re.compile(r"\{\{\s*\$(?:guid|uuid|random\.uuid|timestamp|randomInt|random\.integer)\b[^}]*\}\}")
 DYNAMIC_VALUES = {"guid": str(uuid.UUID(int=1)), "uuid": str(uuid.UUID(int=1)), "timestamp": "1700000000"}
-"""Values that an editor makes up: the same each time here, so that the run can be repeated."""
+"""Values that an editor generates; here they are constant, so that the run can be repeated."""
 
 
 def parse_file(text: str, read: ReadFile) -> tuple[HttpRequest, ...]:
-    """Return the requests of a file, in order. ``read`` gives the files that bodies name, beside this one.
+    """Return the requests of a file, in order. ``read`` returns the files that bodies name, relative to this
+    one.
 
-    Raises ValueError with the line's number for what cannot be read, OSError.
+    Raise ValueError with the line's number if it is not valid, OSError.
     """
     variables = _variables(text)
     found = (_request(start, lines, variables, read) for start, lines in _blocks(text))
@@ -39,7 +40,7 @@ def parse_file(text: str, read: ReadFile) -> tuple[HttpRequest, ...]:
 
 
 def _variables(text: str) -> dict[str, str]:
-    """Return each variable's value, in which earlier ones are replaced."""
+    """Return each variable's value, with references to earlier ones replaced."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         if match := DEFINITION.fullmatch(line):
@@ -55,8 +56,8 @@ def _filled(text: str, variables: Mapping[str, str]) -> str:
 
 
 def _blocks(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines between separators, with the number of the first; a separator's title is its
-    request's."""
+    """Yield the lines between separators, with the number of the first; a separator's title belongs to its
+    request."""
     start, lines = 1, list[str]()
     for number, line in enumerate(text.splitlines(), start=1):
         if SEPARATOR.fullmatch(line):

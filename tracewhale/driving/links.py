@@ -1,4 +1,4 @@
-"""Links and assets in what a server answers: HTML's attributes with URLs, and CSS's ``url()``."""
+"""Links and assets in a server's answers: HTML's attributes with URLs, and CSS's ``url()``."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ ATTRIBUTES = frozenset({"href", "src", "data", "poster", "background", "data-src
 CSS = re.compile(r"""url\(\s*["']?([^"')\s]{1,2000})["']?\s*\)|@import\s+["']([^"']{1,2000})["']""")
 REFRESH = re.compile(r"\d+\s*;\s*url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
 LEAVES = re.compile(r"(?:log|sign)-?_?(?:out|off)|delete|destroy|unsubscribe", re.IGNORECASE)
-"""Links that end a session or take something away, although they should not be asked for with GET."""
+"""Links that end a session or delete something. Following them by GET should do nothing, but may."""
 MOST = 500
-"""Links taken from one page."""
+"""The most links taken from one page."""
 
 
 def links_of(answer: Answer, target: str, hosts: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """Return paths within the same server that an answer from ``target`` leads to, each once, in order.
+    """Return the paths on the same server in an answer from ``target``, each once, in order.
 
-    ``hosts`` are names of the server beside its own address.
+    ``hosts`` are names of the server besides its own address.
     """
     kind = answer.type.partition(";")[0].strip().lower()
     text = answer.body.decode("utf-8", "replace")

@@ -1,6 +1,6 @@
-"""Requests that an OpenAPI document describes: examples, values that fit, and some that do not.
+"""Requests from an OpenAPI document: examples, valid values, and some invalid ones.
 
-schemathesis makes them, which is an optional extra. They are recorded, and repeated as they are.
+schemathesis, an optional extra, makes them. They are recorded and repeated unchanged.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from tracewhale.errors import UsageError
 from tracewhale.tracing.exchanges import TARGET, TOKEN, VALUE, HttpRequest
 
 DEFAULT_MOST = 200
-"""Requests when the user does not say."""
+"""The default number of requests."""
 SECONDS = 60.0
-"""How long making requests may take: what is left then has none."""
+"""The seconds for making requests; operations that are left then have none."""
 BASE = "http://target.invalid"
 DROPPED = frozenset(
     {"accept-encoding", "connection", "content-length", "host", "user-agent", "x-schemathesis-testcaseid"}
 )
 ORDER = ("POST", "PUT", "GET", "HEAD", "OPTIONS", "PATCH", "DELETE")
-"""Requests that create come before those that read, and those that delete come last."""
+"""The order of methods: creating requests come before reading ones, and deleting ones come last."""
 
 
 def check_installed() -> None:
-    """Raises UsageError where the extra is missing."""
+    """Raise UsageError if the extra is missing."""
     if find_spec("schemathesis") is None:
         raise UsageError(
             "--openapi needs schemathesis, which is not installed.", "Run: pip install 'tracewhale[openapi]'"
@@ -38,9 +38,9 @@ def check_installed() -> None:
 
 
 def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest, ...]:
-    """Make at most ``most`` requests out of a document in JSON or YAML, the same each time.
+    """Make at most ``most`` requests from a document in JSON or YAML, the same each time.
 
-    Each operation has its share. Raises ValueError for what is no OpenAPI document.
+    Each operation has its share. Raise ValueError if it is not an OpenAPI document.
     """
     check_installed()
     import schemathesis
@@ -96,8 +96,7 @@ def _base_path(raw: Mapping[str, Any]) -> str:
 
 
 def _cases(operation: Any, share: int, deadline: float) -> Iterator[Any]:
-    """Yield cases of an operation: what the document gives as examples first, and a third that does
-    not fit."""
+    """Yield cases of an operation: first the document's examples, then cases of which a third are invalid."""
     from hypothesis.errors import HypothesisException
     from schemathesis import GenerationMode
     from schemathesis.errors import SchemathesisError
@@ -139,7 +138,7 @@ def _drawn(strategy: Any, count: int, deadline: float) -> list[Any]:
 
 
 def _request(case: Any, base: str) -> HttpRequest | None:
-    """Return a case as a request; None for one that HTTP cannot carry."""
+    """Return a case as a request, or None if HTTP cannot carry it."""
     try:
         prepared = requests.Request(**case.as_transport_kwargs(base_url=f"{BASE}{base}")).prepare()
         parts = urlsplit(str(prepared.url))

@@ -1,8 +1,9 @@
-"""How complete what was seen is: would a further run of this kind bring new paths? Pure.
+"""Estimate how complete the observed paths are, and whether a further run would add new ones. Pure.
 
-Of one run is known when each path came first. Of several runs it is known in how many of them each path was
-seen, which lets the unseen be estimated: Chao2 (Chao 1987) for how many there are at least, and the coverage
-deficit of Good and Turing for incidences (Chao and Jost 2012) for how likely the next access is new.
+For one run, the time of each path's first request is known. For several runs, the number of runs with each
+path is known, from which the unseen paths are estimated: Chao2 (Chao 1987) for their least number, and the
+coverage deficit of Good and Turing for incidences (Chao and Jost 2012) for the probability that the next
+access is new.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from dataclasses import dataclass
 CONFIDENCE = 0.95
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40
-"""Bars of a curve at most."""
+"""The most bars of a curve."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Distinct accesses known at the end of each slice of one run: of each request, command or second."""
+    """Distinct accesses at the end of each slice of one run: of each request, command or second."""
 
     counts: tuple[int, ...]
 
     @property
     def quiet(self) -> int:
-        """How many of the last slices brought nothing new; the first one always does."""
+        """The number of last slices without new accesses; the first slice always has some."""
         quiet = 0
         for before, after in zip(self.counts[-2::-1], self.counts[:0:-1], strict=True):
             if after > before:
@@ -35,7 +36,7 @@ class Curve:
 
     @property
     def risk(self) -> float:
-        """The largest probability that a slice like these brings something new, of 95 % confidence.
+        """The largest probability, with 95 % confidence, that a further slice adds something new.
 
         With the true probability p, so many quiet slices in a row have the probability (1 - p)^quiet.
         """
@@ -49,7 +50,7 @@ class Curve:
         return "".join(BARS[count * (len(BARS) - 1) // top] for count in shown)
 
     def sentence(self) -> str:
-        """Return what the curve says, in one sentence; empty where it is too short to say anything."""
+        """Return the meaning of the curve in one sentence; empty if it is too short."""
         slices = len(self.counts)
         if slices < 2:
             return ""
@@ -64,8 +65,8 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """The coverage of several runs: how many, the distinct paths, and those seen in one and in two
-    of them."""
+    """The coverage of several runs: their number, the distinct paths, and the paths seen in exactly one and
+    two of them."""
 
     runs: int
     seen: int
@@ -75,20 +76,20 @@ class Coverage:
 
     @property
     def unseen(self) -> float:
-        """How many paths further runs would bring at least, by Chao2 with its correction for bias."""
+        """The least number of paths that further runs would add, by Chao2 with its correction for bias."""
         share = (self.runs - 1) / self.runs
         return share * self.once * (self.once - 1) / (2 * (self.twice + 1))
 
     @property
     def deficit(self) -> float:
-        """The probability that an access of a further run is to a path that none has seen."""
+        """The probability that an access of a further run is to a new path."""
         rest = (self.runs - 1) * self.once
         if not self.once or not self.incidences:
             return 0.0
         return self.once / self.incidences * (rest / (rest + 2 * self.twice) if rest else 1.0)
 
     def sentence(self) -> str:
-        """Return what it says, in one sentence."""
+        """Return the estimate in one sentence."""
         if self.runs < 2:
             return "one run alone does not tell how complete it is"
         return (
@@ -98,7 +99,7 @@ class Coverage:
 
 
 def coverage_of(runs: Sequence[Collection[str]]) -> Coverage:
-    """Count in how many runs each path was seen; ``runs`` has the distinct paths of each."""
+    """Count the runs with each path; ``runs`` has the distinct paths of each."""
     seen = Counter(path for run in runs for path in run)
     times = Counter(seen.values())
     return Coverage(len(runs), len(seen), times[1], times[2], sum(seen.values()))

@@ -1,6 +1,6 @@
-"""Texts of requests that name an earlier answer, as editors write them: ``{{login.response.body.$.token}}``.
+"""References to earlier answers in requests, in the form of editors: ``{{login.response.body.$.token}}``.
 
-They stay as they are in a trace: a repeated run has its own tokens.
+They stay in a trace, because a repeated run has its own tokens.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ class Templates:
         self._bodies: dict[str, bytes] = {}
 
     def learn(self, name: str, answer: Answer) -> None:
-        """Remember an answer whose request has a name."""
+        """Keep an answer if its request has a name."""
         if name:
             self._bodies[name] = answer.body
 
     def fill(self, request: HttpRequest) -> HttpRequest:
-        """Return the request with its references replaced. Raises ValueError for what no answer has."""
+        """Return the request with its references replaced. Raise ValueError if no answer has the value."""
         target = ESCAPED.sub(lambda found: "{{" if "B" in found[0].upper() else "}}", request.target)
         body = request.body.decode("utf-8", "surrogateescape")
         texts = (target, body, *(value for _, value in request.headers))

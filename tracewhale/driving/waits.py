@@ -1,4 +1,4 @@
-"""Conditions that are awaited before a target is driven: ``PORT``, ``URL``, ``log:REGEX``, ``cmd:CMD``,
+"""Conditions to wait for before a target is driven: ``PORT``, ``URL``, ``log:REGEX``, ``cmd:CMD``,
 ``exec:CMD``."""
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from tracewhale.driving.words import build_request, place_of
 from tracewhale.tracing.exchanges import HttpRequest
 
 DEFAULT_SECONDS = 60.0
-"""How long a target may take to be ready when the user does not say."""
+"""The default number of seconds in which a target must be ready."""
 
 
 class WaitKind(Enum):
-    """How readiness shows."""
+    """The signs of readiness."""
 
     PORT = "port"
     HTTP = "http"
@@ -27,7 +27,7 @@ class WaitKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One thing to wait for. ``port`` is set for a port, ``request`` for HTTP, ``text`` for the others."""
+    """One condition. ``port`` is set for a port, ``request`` for HTTP, ``text`` for the others."""
 
     kind: WaitKind
     text: str
@@ -47,7 +47,7 @@ class Wait:
 
 
 def parse_wait(text: str) -> Wait:
-    """Return what a value of ``--wait-for`` says. Raises ValueError."""
+    """Parse a value of ``--wait-for``. Raise ValueError."""
     kind, colon, rest = text.partition(":")
     if text.isdecimal() or (kind == "port" and rest.isdecimal()):
         port = int(rest or text)

@@ -1,4 +1,4 @@
-"""A request in one line: ``[METHOD] PATH|URL [=STATUS] [BODY | @FILE | curl's -H -d -F -u]``."""
+"""Parse a request in one line: ``[METHOD] PATH|URL [=STATUS] [BODY | @FILE | curl's -H -d -F -u]``."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 STATUS = re.compile(r"=([1-5]\d\d)")
 PLACE = re.compile(r":(\d{1,5})?(/.*)?")
 SAFE = "/?#[]@!$&'()*+,;=%:~|"
-"""Characters that stay as they are in a path and query; what else is not ASCII or no letter is escaped."""
+"""Characters that stay unchanged in a path and query; others that are not ASCII letters are escaped."""
 
 ReadFile = Callable[[str], bytes]
-"""Give a file's contents by name. Raises OSError."""
+"""Returns a file's contents by name. Raises OSError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request goes: a path and query, the port (0: the one that serves), and the host it names."""
+    """The destination of a request: a path and query, the port (0: the one that serves), and the host in its
+    URL."""
 
     target: str
     port: int = 0
@@ -36,7 +37,7 @@ class Place:
 
 
 def place_of(text: str) -> Place:
-    """Return a path, ``:PORT/PATH``, or a URL, whose host goes into the Host header. Raises ValueError."""
+    """Parse a path, ``:PORT/PATH``, or a URL, whose host becomes the Host header. Raise ValueError."""
     if found := PLACE.fullmatch(text):
         return Place(_target(found[2] or "/"), int(found[1] or 0))
     if text.startswith("/"):
@@ -63,7 +64,7 @@ class _Draft:
 
 
 def parse(text: str, read: ReadFile) -> HttpRequest:
-    """Return the request that ``text`` asks for. Raises ValueError for one that makes no sense, OSError."""
+    """Parse a request. Raise ValueError if it is not valid, OSError."""
     method, rest = "", text.strip()
     first, _, after = rest.partition(" ")
     if first.isupper() and TOKEN.fullmatch(first):
@@ -98,7 +99,7 @@ def build_request(
     kind: str = "",
     expected: int = 0,
 ) -> HttpRequest:
-    """Return a request with what its body's media type and the host of its URL add to its headers."""
+    """Return a request with the headers for its body's media type and the host of its URL."""
     names = {name.lower() for name, _ in headers}
     added = [*headers]
     if place.host and "host" not in names and not local(place.host):
@@ -110,7 +111,7 @@ def build_request(
 
 
 def local(host: str) -> bool:
-    """Return whether a host's name says nothing but that it is near: an address, or localhost."""
+    """Return whether a host's name only means a local address: an IP address, or localhost."""
     return host == "localhost" or bool(re.fullmatch(r"[\d.]+|\[?[\da-fA-F:]*:[\da-fA-F:.]*\]?", host))
 
 
@@ -178,7 +179,7 @@ def media_type(path: str) -> str:
 
 
 def guessed(body: bytes) -> str:
-    """Return the media type of a body that somebody typed: JSON, a form, or text; none for an empty one."""
+    """Return the media type of a typed body: JSON, a form, or text; none for an empty one."""
     if not body:
         return ""
     try:

@@ -1,1 +1,1 @@
-"""Inside the class library of a JVM: its image file, read and written with fewer resources."""
+"""The class library of a JVM: its image file, read and written with fewer resources."""

@@ -1,7 +1,7 @@
 """The names in a program's own files that may be classes or modules of the class library.
 
-Names are taken wherever they can stand: constant pools, providers of services, texts such as XML and
-properties, and strings of native libraries. A name too many costs a few kilobytes, one too few a crash.
+Names are taken from everywhere: constant pools, providers of services, texts such as XML and properties, and
+strings of native libraries. A superfluous name costs a few kilobytes, a missing one a crash.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SERVICES = "META-INF/services/"
 NATIVE = (b"JNI_OnLoad", b"Java_")
 DEPTH, MEMBERS = 3, 200_000
 MEMBER_LIMIT, TOTAL_LIMIT = 16 << 20, 1 << 30
-"""Bytes of one file or member that is read, and of all of them without their compression."""
+"""The most bytes of one file or member, and of all of them without their compression."""
 
 _QUALIFIED = re.compile(rb"[A-Za-z_$][\w$]*(?:[./][A-Za-z_$][\w$]*)+")
 _MODULE = re.compile(rb"\b(?:java|jdk)(?:\.[a-z][a-z0-9]*)+")
@@ -34,7 +34,7 @@ _MALFORMED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError,
     ValueError, OSError, EOFError, IndexError, KeyError, OverflowError,
 )  # fmt: skip
-"""Exceptions of zipfile for a file that is no archive, is encrypted, or is compressed in a rare way."""
+"""Exceptions of zipfile for a file that is not an archive, is encrypted, or has a rare compression."""
 
 
 class TooLarge(ValueError):
@@ -42,7 +42,7 @@ class TooLarge(ValueError):
 
 
 def is_read(path: str) -> bool:
-    """Return whether a file of the application may name classes: by its ending, as Java goes by it."""
+    """Return whether a file of the application may name classes: by its suffix, as Java does."""
     return path.endswith((".class", *ARCHIVES, *TEXTS, *SOURCES)) or ".so" in path.rpartition("/")[2]
 
 

@@ -1,9 +1,9 @@
-"""The archive of loaded classes (CDS) of a HotSpot JVM, made to fit a class library of another size.
+"""The archive of loaded classes (CDS) of a HotSpot JVM, adapted to a class library of another size.
 
-A JVM takes an archive only with the class library from which it was made, and tells the library by its
-size, which the archive records. A shrunk library has the same classes at other places, but an archive refers
-to none of these places: it fits as soon as it records the new size. Its checksums are made to agree, too, for
--XX:+VerifySharedSpaces. Source: OpenJDK 17 to 25, src/hotspot/share/include/cds.h and share/cds/filemap.cpp.
+A JVM accepts an archive only with the class library from which it was made, which it recognizes by the size
+in the archive. A shrunk library has the same classes at other offsets, but an archive has none of these
+offsets, so it fits once it has the new size. Its checksums are recomputed, for -XX:+VerifySharedSpaces.
+Source: OpenJDK 17 to 25, src/hotspot/share/include/cds.h and share/cds/filemap.cpp.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import zlib
 from dataclasses import dataclass
 
 MAGIC = 0xF00BABA2
-"""Of the static archive that comes with a runtime (CDS_ARCHIVE_MAGIC)."""
+"""The magic number of the static archive that comes with a runtime (CDS_ARCHIVE_MAGIC)."""
 
 _HEAD = struct.Struct("<II")
-"""magic number, checksum of the header behind this field or some more"""
+"""The magic number and the checksum of the header after this field or a few more."""
 
 _REGION = struct.Struct("<I20xQ8xQ")
-"""How the description of a region begins: checksum, ..., offset in the file, ..., bytes that are used."""
+"""The beginning of a region's description: checksum, ..., offset in the file, ..., used bytes."""
 
 _CHECKED_FROM = (8, 16)
-"""Where the part of the header begins that the checksum is of: it depends on the version."""
+"""The possible beginnings of the checksummed part of the header, which depend on the version."""
 
 HEADER_LIMIT = 4096
 """The first region begins at a page's boundary."""
@@ -38,7 +38,7 @@ class _Region:
 def fit(archive: bytes, before: int, after: int) -> bytes | None:
     """Return the archive of a class library of ``before`` bytes for one of ``after`` bytes.
 
-    Return None for a file that is not understood: of another version, or with checksums that do not agree.
+    Return None for an unsupported file: of another version, or with wrong checksums.
     """
     if len(archive) < HEADER_LIMIT or _HEAD.unpack_from(archive)[0] != MAGIC:
         return None
@@ -55,7 +55,7 @@ def fit(archive: bytes, before: int, after: int) -> bytes | None:
 
 
 def _header(archive: bytes) -> slice | None:
-    """Return the part of the header that its checksum is of."""
+    """Return the part of the header that its checksum covers."""
     _, expected = _HEAD.unpack_from(archive)
     for start in _CHECKED_FROM:
         checksum = 0
@@ -67,7 +67,7 @@ def _header(archive: bytes) -> slice | None:
 
 
 def _region(archive: bytes, place: int) -> _Region | None:
-    """Return the region that has the eight bytes at this place, if its checksum agrees."""
+    """Return the region that contains the eight bytes at this offset, if its checksum is right."""
     for description in range(_HEAD.size, HEADER_LIMIT - _REGION.size, 8):
         checksum, start, used = _REGION.unpack_from(archive, description)
         end = start + used

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 MAGIC = b"\xca\xfe\xba\xbe"
 _SIZES = dict.fromkeys((7, 8, 16, 19, 20), 2) | {15: 3} | dict.fromkeys((3, 4, 9, 10, 11, 12, 17, 18), 4)
 _SIZES |= dict.fromkeys((5, 6), 8)
-"""Bytes behind the tag of each kind of constant but CONSTANT_Utf8 (JVMS table 4.4-A)."""
+"""The bytes after the tag of each kind of constant but CONSTANT_Utf8 (JVMS table 4.4-A)."""
 
 _UTF8, _CLASS, _LONG, _DOUBLE, _MODULE = 1, 7, 5, 6, 19
 _IN_DESCRIPTOR = re.compile(rb"L([\w$/\x80-\xff-]+)[;<]")
@@ -19,7 +19,7 @@ REQUIRES_STATIC = 0x0040
 
 
 class UnknownClass(ValueError):
-    """The bytes are no class file."""
+    """The bytes are not a class file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Module:
 def class_names(data: bytes) -> set[str]:
     """Return every name in a class file that may be a class, with slashes.
 
-    These are the names of classes, of the types in descriptors and signatures, and string constants that
-    have the form of a qualified name: reflection takes such strings. Raises UnknownClass.
+    These are the names of classes, of the types in descriptors and signatures, and string constants in the
+    form of a qualified name, because reflection takes such strings. Raise UnknownClass.
     """
     names: set[bytes] = set()
     for constant in _constants(data)[0]:
@@ -51,7 +51,7 @@ def class_names(data: bytes) -> set[str]:
 
 
 def module(data: bytes) -> Module:
-    """Return the descriptor in a ``module-info.class``. Raises UnknownClass."""
+    """Return the descriptor in a ``module-info.class``. Raise UnknownClass."""
     constants, at = _constants(data)
     try:
         return _module(data, constants, at)
@@ -110,7 +110,7 @@ def _module(data: bytes, constants: list[bytes | int | None], at: int) -> Module
 
 
 def _constants(data: bytes) -> tuple[list[bytes | int | None], int]:
-    """Return the constant pool and where it ends: texts as bytes, names as the index of their text."""
+    """Return the constant pool and its end: texts as bytes, names as the index of their text."""
     if data[:4] != MAGIC:
         raise UnknownClass("the file does not begin as a class file does")
     try:

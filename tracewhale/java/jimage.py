@@ -1,7 +1,7 @@
 """The class library of a JVM as one file, ``lib/modules``: read, and written again with fewer resources.
 
 Format: OpenJDK, src/java.base/share/native/libjimage/imageFile.hpp. An index (a perfect hash of names to
-locations, and their strings) is followed by the contents. The index is kept as it is, but for the places of
+locations, and their strings) is followed by the contents. The index is kept, except for the offsets of
 contents, so that references into it stay valid; a resource that is left out loses its entry in the hash.
 """
 
@@ -22,10 +22,10 @@ END, MODULE, PARENT, BASE, EXTENSION, OFFSET, COMPRESSED, UNCOMPRESSED = range(8
 
 DIRECTORIES, PACKAGES = "modules", "packages"
 """The pseudo modules of directories, whose contents are the locations of their children, and of packages,
-whose contents name the modules that have them."""
+whose contents name their modules."""
 
 RESOURCE_LIMIT = 64 << 20
-"""Bytes of one resource without its compression."""
+"""The most bytes of one resource without its compression."""
 
 
 class UnknownImage(ValueError):
@@ -34,10 +34,11 @@ class UnknownImage(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One resource: ``name`` is ``/MODULE/PATH``, ``place`` and ``stored`` are its bytes in the contents.
+    """One resource: ``name`` is ``/MODULE/PATH``, ``place`` and ``stored`` are the offset and size of its
+    bytes in the contents.
 
-    ``location`` is the place of its attributes in the index, ``slot`` that in the table of locations;
-    ``size`` is without the compression, of which there is none if ``compressed`` is false.
+    ``location`` is the offset of its attributes in the index, ``slot`` its position in the table of
+    locations; ``size`` is without the compression, if ``compressed``.
     """
 
     name: str
@@ -60,7 +61,7 @@ class Resource:
 
 
 class JImage:
-    """A parsed image file. Raises UnknownImage for anything that the format does not have."""
+    """A parsed image file. Raise UnknownImage if the file does not have the format."""
 
     def __init__(self, data: bytes) -> None:
         self._data = data
@@ -95,7 +96,7 @@ class JImage:
         return Resource(self._name(values), slot, location, place, stored, size, bool(packed))
 
     def _attributes(self, location: int) -> Iterator[tuple[int, int, int, int]]:
-        """Yield kind, value, and where in the file its bytes are: their beginning and their number."""
+        """Yield the kind, the value, and the offset and number of its bytes in the file."""
         at = self._locations + location
         while (kind := self._data[at] >> 3) != END:
             if at >= self._strings or kind > UNCOMPRESSED:
@@ -140,7 +141,7 @@ class JImage:
     def content(self, resource: Resource) -> bytes:
         """Return a resource's bytes without their compression.
 
-        Raises UnknownImage for a compression other than ``zip``, such as ``compact-cp``.
+        Raise UnknownImage for a compression other than ``zip``, such as ``compact-cp``.
         """
         begin = self._contents + resource.place
         data = self._data[begin : begin + resource.stored]
@@ -158,7 +159,7 @@ class JImage:
     def without(self, is_dropped: Callable[[Resource], bool]) -> bytes:
         """Return the file without some resources: the same bytes for the same resources.
 
-        Directories keep their place and lose the children that are dropped.
+        Directories keep their place and lose the dropped children.
         """
         index = bytearray(self._data[: self._contents])
         contents = bytearray()
@@ -180,7 +181,7 @@ class JImage:
         return bytes(index + contents)
 
     def _move(self, index: bytearray, resource: Resource, place: int, stored: int) -> None:
-        """Write a resource's new place, and its new size if it is a directory, into the index.
+        """Write a resource's new offset, and its new size if it is a directory, into the index.
 
         Contents only move towards the beginning, so each number fits into the bytes of the old one.
         """
@@ -190,6 +191,6 @@ class JImage:
 
 
 def _children_without(data: bytes, dropped: set[int]) -> bytes:
-    """Return the little-endian locations of children that are not dropped."""
+    """Return the little-endian locations of the children that are kept."""
     children = struct.unpack(f"<{len(data) // 4}I", data)
     return struct.pack(f"<{len(kept := [c for c in children if c not in dropped])}I", *kept)

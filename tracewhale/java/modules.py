@@ -1,9 +1,9 @@
 """The modules of a class library that a program can reach. Pure.
 
-A module that is reached stays whole, and so does a small one that is not: it costs little, and options of the
-JVM (a debugger, a flight recording, an agent) may ask for it later. Of a large one that is not reached stay
-its descriptor, its providers and one class of each package, so that the graph of modules and the service
-loader find what the descriptors promise.
+A reached module stays whole, and so does a small one that is not reached: it costs little, and options of the
+JVM (a debugger, a flight recording, an agent) may need it later. A large one that is not reached keeps its
+descriptor, its providers and one class of each package, so that the graph of modules and the service loader
+find what the descriptors promise.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from tracewhale.java.jimage import JImage, Resource
 BASE = "java.base"
 DESCRIPTOR = "module-info.class"
 SMALL = 2_000_000
-"""Bytes that a module may add, with what it requires, to be kept although nothing reaches it."""
+"""The most bytes of a module, with its requirements, that is kept although nothing reaches it."""
 
 COMPILERS = frozenset({"jdk.compiler", "jdk.jshell", "jdk.scripting.nashorn"})
 """Modules that compile source text, which may name any class: with one of them the library stays whole."""
 
 CHARACTER_SETS = "jdk.charsets"
-"""Always kept: what is asked of a program may name a character set (a request, a mail, a file)."""
+"""Always kept: the input of a program may name a character set (a request, a mail, a file)."""
 
 REQUEST = "java-command"
 """The rule by which modules stay that options of the command name."""
 
 LOCALE_DATA = "jdk.localedata"
 LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
-"""Names of classes (or packages) by which a program asks for the data of other locales."""
+"""Names of classes (or packages) with which a program requests the data of other locales."""
 
 
 PURPOSES = {
@@ -54,7 +54,7 @@ PURPOSES = {
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """A module that is left out but for its skeleton, with the bytes that this saves."""
+    """A module of which only a skeleton is kept, with the bytes that this saves."""
 
     module: str
     size: int
@@ -89,7 +89,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The names of resources to drop, and the modules that lose them; ``note`` says why there are none."""
+    """The names of resources to drop, and their modules; ``note`` is the reason if there are none."""
 
     dropped: frozenset[str]
     left_out: tuple[LeftOut, ...]
@@ -235,7 +235,7 @@ def _named(
 
 
 def _requirements(descriptors: Mapping[str, Module], roots: Iterable[str]) -> set[str]:
-    """Return modules with all that they require at run time, as far as the library has them."""
+    """Return modules with everything that they require at run time, if the library has it."""
     result: set[str] = set()
     pending = [name for name in roots if name in descriptors]
     while pending:
@@ -256,10 +256,10 @@ def _providers(descriptors: Mapping[str, Module]) -> Mapping[str, set[str]]:
 
 
 def _skeleton(image: JImage, descriptor: Module, resources: Iterable[Resource]) -> set[str]:
-    """Return the names of a module's resources that stay when nothing reaches it.
+    """Return the names of a module's resources that stay if nothing reaches it.
 
-    A provider is loaded and made by whoever asks for the service, so the classes that it names stay with it,
-    and those that are nested in it.
+    A user of the service loads and creates a provider, so the classes that it names stay with it, with their
+    nested classes.
     """
     by_class = {
         resource.name[len(descriptor.name) + 2 : -6]: resource

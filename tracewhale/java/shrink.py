@@ -1,6 +1,6 @@
 """Shrink the class libraries among kept files to the modules that the program can reach.
 
-Reads files, changes none: a shrunk library is contents for a plan.
+It only reads files: a shrunk library is contents for a plan.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tracewhale.rootfs.tree import Entry, Kind, View
 
 LIBRARY = "/lib/modules"
 ARCHIVES = "/lib/server/classes"
-"""Where a runtime has archives of loaded classes (CDS), which fit one class library only."""
+"""The directory of a runtime's archives of loaded classes (CDS), which fit only one class library."""
 
 SIGNATURES, COMPILER = "/lib/ct.sym", "jdk.compiler"
 """The signatures of older releases' classes, which only the compiler reads."""
@@ -36,7 +36,7 @@ SCRIPT_LIMIT = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ShrunkLibrary:
-    """A class library that was looked at: its path, its size in bytes and the new one, and what is left out.
+    """An examined class library: its path, its size in bytes and the new one, and the modules left out.
 
     ``archives`` are CDS archives, each with contents that fit the new library. ``dropped`` are the paths of
     archives that the program does not use or that cannot be made to fit, and of files that belong to modules
@@ -57,7 +57,7 @@ class ShrunkLibrary:
 def shrink(
     view: View, kept: Mapping[str, Entry], words: str = "", unused: AbstractSet[str] = frozenset()
 ) -> tuple[ShrunkLibrary, ...]:
-    """Return the class libraries among kept paths, each shrunk or with a note that says why it is not.
+    """Return the class libraries among kept paths, each shrunk, or with a note on the reason why it is not.
 
     ``words`` is the text of the run's request, in which options may name modules. ``unused`` are kept paths
     that no run and no other file asked for: a launcher among them names no module that must stay, unless
@@ -99,7 +99,7 @@ class _Program:
 
 
 def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]) -> list[str]:
-    """Return the homes of the runtimes, and what links in them lead to: Debian has ``conf`` in ``/etc``."""
+    """Return the homes of the runtimes, and the targets of links in them: Debian has ``conf`` in ``/etc``."""
     links = [
         path
         for path, entry in kept.items()

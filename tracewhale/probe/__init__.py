@@ -1,4 +1,5 @@
-"""The native probe: one static binary an architecture, built from ``probes/`` and carried by the package."""
+"""The native probe: one static binary for each architecture, built from ``probes/`` and part of the
+package."""
 
 from __future__ import annotations
 
@@ -13,8 +14,7 @@ ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "aarch64", "a
 def binary(architecture: str) -> bytes:
     """Return the probe's ELF file for an architecture, by its Linux (``x86_64``) or Docker (``amd64``) name.
 
-    Raises PlatformMismatch for an architecture that the probe is not written for, ProbeError when it
-    was not built.
+    Raise PlatformMismatch for an unsupported architecture, ProbeError if the probe was not built.
     """
     name = ARCHITECTURES.get(architecture)
     if name is None:

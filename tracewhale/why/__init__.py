@@ -1,4 +1,4 @@
-"""Why a path of an image is there: chains of reasons, from a plan, a report or an image's own label. Pure."""
+"""Why a path is in an image: chains of reasons, from a plan, a report or an image's own label. Pure."""
 
 from tracewhale.why.ledger import Explanation, Ledger, Line, ask, chain, from_plan, from_report
 

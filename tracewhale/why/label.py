@@ -1,4 +1,4 @@
-"""A plan in a label of the image: for each kept path its best reason, small enough to be carried about.
+"""A plan in a label of the image: the best reason of each kept path, in a compact form.
 
 The label's text is base64 of LZMA of lines of text. Line 1 is the version. Then come the words (programs,
 rules, packages), one a line, an empty line, and a line a path in the order of a layer: how many bytes it
@@ -22,7 +22,7 @@ from tracewhale.why.ledger import Ledger, Module
 LABEL = "tracewhale.plan"
 VERSION = "1"
 LIMIT = 64 << 20
-"""Bytes of a label's text when it is unpacked."""
+"""The most bytes of a label's unpacked text."""
 
 FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME}]
 SEPARATOR = "\t"
@@ -51,7 +51,7 @@ def encode(ledger: Ledger) -> str:
 
 
 def decode(label: str) -> Ledger:
-    """Return the ledger that a label has. Raises ImageContentError for a label that is not one of ours."""
+    """Return the ledger in a label. Raise ImageContentError if the label is not one of ours."""
     try:
         unpacker = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=256 << 20)
         raw = unpacker.decompress(base64.b64decode(label, validate=True), LIMIT)
@@ -101,8 +101,7 @@ def _ledger(
 
 
 def of_config(config: Mapping[str, object]) -> Ledger | None:
-    """Return the ledger in an image configuration's labels, None where there is none. Raises
-    ImageContentError."""
+    """Return the ledger in an image configuration's labels, or None without one. Raise ImageContentError."""
     inner = config.get("config")
     labels = inner.get("Labels") if isinstance(inner, Mapping) else None
     text = labels.get(LABEL) if isinstance(labels, Mapping) else None
@@ -110,7 +109,7 @@ def of_config(config: Mapping[str, object]) -> Ledger | None:
 
 
 def _common(first: str, second: str) -> int:
-    """Return how many characters two texts begin with alike."""
+    """Return the number of characters that two texts share at their beginning."""
     for number, (one, other) in enumerate(zip(first, second, strict=False)):
         if one != other:
             return number

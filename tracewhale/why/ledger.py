@@ -13,25 +13,25 @@ from tracewhale.plan.model import Plan, Reason, Why, explain
 from tracewhale.rootfs.tree import Kind, parent
 
 BECAUSE = "because of "
-"""Before the path that a unit is kept for, in the detail of its reason."""
+"""The text before the path for which a unit is kept, in the detail of its reason."""
 
 FEW = 3
-"""Packages that may have files in a directory before it tells nothing of what else is in it."""
+"""The most packages that may share a directory before its other contents count as unrelated."""
 
 PLACES = {Why.PARENT.value: 3, Why.SYMLINK.value: 2, Why.PACKAGE.value: 1}
-"""Reasons that only say where a path is, or what tells of it, behind those that say who needs it."""
+"""Reasons that only say where a path is, or describe it; they rank behind reasons that say who needs it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One step of a chain: a path, and the reason why it is there."""
+    """One step of a chain: a path and its reason."""
 
     path: str
     reason: Reason
 
     @property
     def text(self) -> str:
-        """The step in words."""
+        """The step as text."""
         try:
             return explain(self.reason)
         except ValueError:  # a kind of reason that a newer version knows
@@ -53,9 +53,9 @@ class Module:
 
 @dataclass(frozen=True)
 class Ledger:
-    """Everything that is asked of a plan: reasons, bytes and packages (``TYPE:NAME@VERSION``) of each path.
+    """The facts in a plan for questions: reasons, bytes and packages (``TYPE:NAME@VERSION``) of each path.
 
-    ``left_out`` are the packages of which nothing is kept, ``excluded`` the paths that the user took away.
+    ``left_out`` are the packages without kept files, ``excluded`` the paths that the user left out.
     """
 
     reasons: Mapping[str, tuple[Reason, ...]]
@@ -68,9 +68,9 @@ class Ledger:
 
     @cached_property
     def steps(self) -> Mapping[str, tuple[Reason, int]]:
-        """For each path its best reason, and how many steps it is from the command.
+        """The best reason of each path, and its number of steps from the command.
 
-        A breadth-first search from what no kept path explains: each path is reached once.
+        This is a breadth-first search from reasons without a kept path: each path is reached once.
         """
         below: dict[str, list[tuple[str, Reason]]] = {}
         begin: list[tuple[int, str, Reason]] = []
@@ -104,7 +104,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer to one question: the chain (empty where nothing is kept), and the sums below it."""
+    """The answer to one question: the chain (empty if the path is not kept), and the sums below it."""
 
     asked: str
     chain: tuple[Line, ...] = ()
@@ -146,8 +146,8 @@ def _name(package: Any) -> str:
 
 
 def from_report(value: Any) -> Ledger:
-    """Return the ledger of a report in JSON (``plan --json``, ``run --json``). Raises UsageError
-    for others."""
+    """Return the ledger of a report in JSON (``plan --json``, ``run --json``). Raise UsageError for another
+    file."""
     try:
         files = value["plan"]["files"]
         return Ledger(
@@ -174,7 +174,7 @@ def from_report(value: Any) -> Ledger:
 
 
 def chain(ledger: Ledger, path: str) -> tuple[Line, ...]:
-    """Return the shortest chain of reasons from a kept path to the command; () for one that is not kept."""
+    """Return the shortest chain of reasons from a kept path to the command; () if it is not kept."""
     lines: list[Line] = []
     seen: set[str] = set()
     while path in ledger.steps and path not in seen:
@@ -186,14 +186,14 @@ def chain(ledger: Ledger, path: str) -> tuple[Line, ...]:
 
 
 def _source(reason: Reason) -> str:
-    """Return the path on whose behalf a reason is."""
+    """Return the path on whose behalf a reason keeps another."""
     if reason.why == Why.UNIT.value:
         return reason.detail.rpartition(BECAUSE)[2]
     return reason.detail if reason.why == Why.RULE.value and reason.detail.startswith("/") else reason.by
 
 
 def ask(ledger: Ledger, questions: Sequence[str]) -> tuple[Explanation, ...]:
-    """An explanation for each question, which is a path, or a package's name."""
+    """Return an explanation for each question, which is a path or a package's name."""
     return tuple(
         _path(ledger, each.rstrip("/") or "/") if each.startswith("/") else _package(ledger, each)
         for each in questions

@@ -31,7 +31,7 @@ def _lines(answer: Explanation) -> Iterator[str]:
 
 
 def to_json(answers: Sequence[Explanation]) -> list[dict[str, Any]]:
-    """Return the object that ``why --json`` prints, one an answer."""
+    """Return the output of ``why --json``, one object for each answer."""
     return [
         {
             "asked": answer.asked,

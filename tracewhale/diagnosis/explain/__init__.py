@@ -1,4 +1,4 @@
-"""From a message to its cause: what the files say about what a program complained of."""
+"""Find the cause of a message in the files of the image."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ EXPLAINERS: Mapping[str, Explainer] = {
     **rights.EXPLAINERS,
     **circumstances.EXPLAINERS,
 }
-"""By kind of message."""
+"""The explainers by kind of message."""
 
 
 def explain(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain the causes of what a message complains of, as far as the files bear them out."""
+    """Explain the causes of a message, as far as the files confirm them."""
     if complaint.cause:
         yield advice.finding_of(case, complaint)
     else:

@@ -1,4 +1,4 @@
-"""Messages that say all there is to know: their cause and remedy are written down beside their pattern."""
+"""Messages that need no look at files: their cause and remedy are written beside their pattern."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages about what a run gives a program: variables, shared memory, devices, logs without a path."""
+"""Messages about the circumstances of a run: variables, shared memory, devices, logs without a path."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHARED_MEMORY = "/dev/shm"
 
 
 def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a variable of the environment that nobody has set."""
+    """Explain a missing variable of the environment."""
     name = complaint.fact("name", "by")
     if not name or case.environment.get(name):
         return
@@ -37,7 +37,8 @@ def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def shared_memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Shared memory, a tmpfs on /dev/shm of 64 MB if the run does not say otherwise (shm_overview(7))."""
+    """Explain a lack of shared memory: /dev/shm is a tmpfs of 64 MB unless the run sets another size
+    (shm_overview(7))."""
     why = refusal(case.view, case.user, f"{SHARED_MEMORY}/x", WRITE)
     given = case.mounts.get(SHARED_MEMORY)
     if why is None and given is None and "space" not in complaint.line and "SIGBUS" not in complaint.line:
@@ -56,7 +57,7 @@ def shared_memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def device(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a device that a container gets only when it is asked for."""
+    """Explain a device that a container gets only on request."""
     path = complaint.fact("path")
     yield finding(
         case,

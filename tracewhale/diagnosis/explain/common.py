@@ -1,4 +1,4 @@
-"""Shared parts of explainers: findings made from a message, and look-ups that belong to it."""
+"""Shared parts of explainers: findings from a message, and its look-ups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
 from tracewhale.diagnosis.search import find_name
 
 CONFIRMED, SAID = 80, 50
-"""Weights: a message that the files bear out, one that only says so."""
+"""The weights of a message that the files confirm, and of one that they do not."""
 
 
 def finding(
@@ -43,14 +43,14 @@ def finding(
 
 
 def shortened(line: str, limit: int = 160) -> str:
-    """Return a line of output as a symptom: on one line, and not too long."""
+    """Return a line of output as a symptom: on one line, and shortened."""
     return line if len(line) <= limit else f"{line[:limit]}..."
 
 
 def lookups(case: Case, belongs: Callable[[str], bool]) -> tuple[str, ...]:
-    """Return the paths that were asked for in vain and belong to what is looked for.
+    """Return the missing requested paths that belong to the searched thing.
 
-    With a complete image those that it has; they are needed, the others are a search.
+    With a complete image, return those that it has: these are needed, and the others are a search.
     """
     paths = [path for path in case.absent if belongs(path)]
     if case.full is not None and (there := [p for p in paths if case.full.resolve(p).exists]):
@@ -59,14 +59,14 @@ def lookups(case: Case, belongs: Callable[[str], bool]) -> tuple[str, ...]:
 
 
 def there_in_full(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return those of some paths that the complete image has and this one has not."""
+    """Return those of some paths that the complete image has and this image lacks."""
     if case.full is None:
         return ()
     return tuple(p for p in dict.fromkeys(paths) if case.full.resolve(p).exists and not case.exists(p))
 
 
 def by_name_in_full(case: Case, name: str) -> tuple[str, ...]:
-    """Return where the complete image has a file of a name, if this one has nothing there."""
+    """Return the path of a file by its name in the complete image, if this image has nothing at that path."""
     if case.full is None:
         return ()
     place = find_name(case.full, name)
@@ -74,12 +74,12 @@ def by_name_in_full(case: Case, name: str) -> tuple[str, ...]:
 
 
 def owned(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return those of some missing paths that a package of the image says that it has."""
+    """Return those of some missing paths that a package of the image lists."""
     return tuple(p for p in paths if not case.exists(p) and case.owners.of((p,)))
 
 
 def listed_directories(case: Case) -> tuple[str, ...]:
-    """Return the directories that the command listed, which is how Python and others search."""
+    """Return the directories that the command listed, because Python and others search in this way."""
     events = case.trace.events if case.trace is not None else ()
     return tuple(sorted({e.real or e.path for e in events if e.access == "list" and e.present}))
 

@@ -25,7 +25,7 @@ SCRIPT_LIMIT = 1 << 20
 
 
 def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a file that was opened, and is not there: or a script whose interpreter is not."""
+    """Explain an opened file that does not exist, or a script whose interpreter does not."""
     named = complaint.fact("path", "name", "by")
     if not named:
         yield from _unnamed(case, complaint)
@@ -64,8 +64,7 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def directory_finding(case: Case, complaint: Complaint, directory: str, path: str) -> Finding:
-    """Return the finding for a directory that is not there, in which ``path`` was to be made or
-    looked for."""
+    """Return the finding for a missing directory in which ``path`` was to be created or searched."""
     what = "" if path.rstrip("/") == directory else f", and {path} cannot be made in it"
     place = first_missing(case.view, directory)
     cause = f"the directory {place} is not in the image{what}."
@@ -74,7 +73,7 @@ def directory_finding(case: Case, complaint: Complaint, directory: str, path: st
 
 
 def _asked(case: Case, name: str) -> str:
-    """Return the path that a message means: as it was asked for, where it has but the end of one."""
+    """Return the path that a message means: the requested one if the message has only its end."""
     path = os.path.normpath(case.absolute(name))
     if name.startswith("/") or path in case.absent:
         return path
@@ -84,7 +83,7 @@ def _asked(case: Case, name: str) -> str:
 
 
 def _as_given(case: Case, name: str) -> str:
-    """Return a relative path as the command was given it, though the message has it from the root; else
+    """Return a relative path as an argument of the command if the message has it from the root; else
     empty."""
     if not name.startswith("/"):
         return name.removeprefix("./")
@@ -109,7 +108,7 @@ def _unnamed(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a command that a script or program wanted to run."""
+    """Explain a command that a script or program tried to run."""
     name = complaint.fact("name", "path").strip()
     if name.endswith("\r"):
         yield from carriage_return(case, complaint)
@@ -162,7 +161,7 @@ def start(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def bad_interpreter(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a script whose interpreter the shell found to be missing."""
+    """Explain a script whose interpreter the shell did not find."""
     path = complaint.fact("path")
     place = case.find_command(path)
     if place:
@@ -170,7 +169,7 @@ def bad_interpreter(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def carriage_return(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a script with CRLF whose interpreter was named beside it: the first such of the command's
+    """Explain a script with CRLF whose interpreter the message names: the first such among the command's
     words."""
     for word in (*case.argv, *_scripts(case)):
         entry = case.view.resolve(case.find_command(word) or case.absolute(word)).entry
@@ -197,7 +196,7 @@ def _scripts(case: Case) -> list[str]:
 
 
 def busy(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a program that is being written to."""
+    """Explain a program that is open for writing."""
     path = complaint.fact("path") or (case.argv[0] if case.argv else "the program")
     yield finding(
         case,
@@ -211,7 +210,7 @@ def busy(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def source_file(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a file that a shell reads its commands from."""
+    """Explain a file from which a shell reads commands."""
     yield from file(case, complaint)
 
 

@@ -22,7 +22,7 @@ from tracewhale.rootfs.tree import Kind
 
 
 def java_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a class that nothing on the class path has."""
+    """Explain a class that is missing on the class path."""
     name = complaint.fact("name")
     if (library := _shrunk(case, lambda path: path == name.replace(".", "/"))) is not None:
         yield _left_out(case, complaint, f"the class {name}", library)
@@ -42,7 +42,7 @@ def java_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def java_library(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a native library that System.loadLibrary looks for."""
+    """Explain a native library that System.loadLibrary searches."""
     name = f"lib{complaint.fact('name')}.so"
     asked = lookups(case, lambda p: base(p) == name)
     paths = list(asked)

@@ -68,8 +68,7 @@ def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _of_developers(case: Case, complaint: Complaint, name: str) -> Finding | None:
-    """Return a library that is opened by the name that packages for developers have: libssl.so for
-    libssl.so.3."""
+    """Return a library that is opened by its development name: libssl.so for libssl.so.3."""
     directory = os.path.dirname(in_usual_places(case.view, "libc.so.6")) or "/usr/lib"
     entry = case.view.resolve(directory).entry
     listing = (case.view.listing(entry.path) if entry is not None else None) or {}
@@ -100,8 +99,8 @@ def _below(case: Case, name: str, miss: Miss) -> bool:
 
 
 def _misses(case: Case, complaint: Complaint) -> tuple[Miss, ...]:
-    """Return what the loader misses for the programs and libraries of the run, and for whom the message
-    names."""
+    """Return the misses of the loader for the programs and libraries of the run, and for the file in the
+    message."""
     roots = roots_of(case)
     named = complaint.fact("by")
     program = case.find_command(case.argv[0]) if case.argv else ""
@@ -129,7 +128,7 @@ def _library_file(case: Case, complaint: Complaint, path: str) -> Iterator[Findi
 
 
 def _foreign(case: Case, needer: str) -> str:
-    """Return which C library a file is linked to that the image does not have; empty when it has."""
+    """Return the C library to which a file is linked if the image does not have it; else empty."""
     entry = case.view.resolve(needer).entry
     elf = case.resolver.disk.files.get(entry) if entry is not None else None
     needed = getattr(elf, "needed", ())
@@ -145,7 +144,7 @@ def _has_loader(case: Case, *, musl: bool) -> bool:
 
 
 def libc_of_addon(case: Case, complaint: Complaint, needer: str, libc: str) -> Finding:
-    """Return an addon or plugin that was built for another C library."""
+    """Explain an addon or plugin that was built for another C library."""
     other = "musl" if libc == "glibc" else "glibc"
     package = _package_directory(needer)
     copies = Remedies(case).copies((needer,)) if case.full is not None else []
@@ -171,7 +170,7 @@ def _package_directory(path: str) -> str:
 
 
 def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a library that is there and that the loader does not take."""
+    """Explain an existing library that the loader refuses."""
     path = complaint.fact("path") or find_name(case.view, complaint.fact("name"))
     reason = complaint.fact("reason")
     if not path or not case.exists(path):
@@ -208,7 +207,7 @@ def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def version(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a library that is too old for what needs it."""
+    """Explain a library that is too old for its user."""
     path, by = complaint.fact("path"), complaint.fact("by")
     problem = VersionProblem(by, path, complaint.fact("version"))
     found = version_problem(case, "", path, [problem], CONFIRMED)
@@ -225,7 +224,7 @@ def version(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def symbol(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a library of another build than what needs it was linked with."""
+    """Explain a library of another build than its user was linked with."""
     by, name = complaint.fact("by", "file"), complaint.fact("symbol")
     if not by.startswith("/"):
         by = case.find_command(by) or find_name(case.view, by) or by
@@ -254,7 +253,7 @@ def symbol(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _different(case: Case, needer: str) -> tuple[str, ...]:
-    """Return libraries of a file that the complete image has, too, with other contents."""
+    """Return libraries of a file that differ in the complete image."""
     if case.full is None or case.full_resolver is None:
         return ()
     program = case.find_command(case.argv[0]) if case.argv else ""

@@ -1,4 +1,4 @@
-"""Shared parts of the explainers of all languages' modules: what is missing, and how to get it."""
+"""Shared parts of the explainers of all languages' modules: the missing paths, and the remedies."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.search import find_below
 
 NO_MODULES = ("/proc/", "/sys/", "/var/lib/dpkg/", "/usr/share/doc/")
-"""Where nothing is that a program imports."""
+"""Directories without modules of any program."""
 
 
 @cache
@@ -34,10 +34,10 @@ def renamed() -> Mapping[str, Mapping[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class SearchPath:
-    """How a language looks for modules: files by relative path, and the variable that adds a directory.
+    """A language's search for modules: files by relative path, and the variable that adds a directory.
 
-    ``mine`` tells whether a directory is of the version of the language that runs; ``other`` is what to do
-    for one that is of another.
+    ``mine`` returns whether a directory belongs to the running version of the language; ``other`` are the
+    remedies for one that belongs to another version.
     """
 
     names: tuple[str, ...]
@@ -47,11 +47,10 @@ class SearchPath:
 
 
 def elsewhere(case: Case, complaint: Complaint, kind: str, title: str, search: SearchPath) -> Finding | None:
-    """Return the finding for a module that the image has where the language does not look, or None for
-    others.
+    """Return the finding for a module that exists in a directory that the language does not search, or None.
 
-    A file of that name by chance, deep in another package, is none: its directory must be a place of modules,
-    or the application's own.
+    A file of that name deep in another package is a coincidence and does not count: its directory must be one
+    of modules, or the application's own.
     """
     wrong = None
     for directory, path in find_below(case.view, search.names):
@@ -87,10 +86,10 @@ def missing_module(
     names: Sequence[str] = (),
     search: SearchPath | None = None,
 ) -> Finding:
-    """Return the finding for something of a language that is missing, with the best of what can be done.
+    """Return the finding for a missing part of a language, with the best remedies.
 
-    ``paths`` are where it could be: those that the complete image has or a package of the image says
-    that it has are what is missing. ``search`` says where else the image may have it.
+    ``paths`` are its possible paths: those that the complete image has or that a package of the image lists
+    are the missing ones. ``search`` says where else the image may have it.
     """
     there = there_in_full(case, paths)
     there = tuple(dict.fromkeys((*there, *lacking(case, [p for p in there if ".so" in base(p)]))))

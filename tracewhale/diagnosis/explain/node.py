@@ -94,7 +94,7 @@ def _node_package(path: str) -> str:
 
 
 def _required_by(case: Case, complaint: Complaint) -> str:
-    """Return the first of Node's "Require stack"."""
+    """Return the first entry of Node's "Require stack"."""
     lines = case.output.splitlines()
     for number, line in enumerate(lines):
         if line.strip() == complaint.line:

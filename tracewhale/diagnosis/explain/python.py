@@ -26,7 +26,7 @@ LIBRARIES_OF_PYTHON = ("site-packages", "dist-packages")
 
 
 def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a module that no directory of sys.path has."""
+    """Explain a module that is in no directory of sys.path."""
     name = complaint.fact("name")
     top, parts = name.partition(".")[0], name.split(".")
     if top == "encodings":
@@ -47,7 +47,7 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _of_this_python(case: Case) -> Callable[[str], bool]:
-    """Return what tells whether a directory is of the version of Python that ran."""
+    """Return a function that says whether a directory belongs to the Python version that ran."""
     seen = {match[1] for path in case.paths if (match := _VERSION.search(path))}
 
     def mine(directory: str) -> bool:
@@ -58,8 +58,7 @@ def _of_this_python(case: Case) -> Callable[[str], bool]:
 
 
 def _python_path(case: Case) -> list[str]:
-    """Return the directories in which Python searches: those that it listed, or all that look like
-    its own."""
+    """Return the directories in which Python searches: those that it listed, or all that look like them."""
     listed = list(listed_directories(case))
     view = case.full or case.view
     known = [e.path for e in find_all(view, LIBRARIES_OF_PYTHON, 3000)]
@@ -68,7 +67,8 @@ def _python_path(case: Case) -> list[str]:
 
 
 def _python_files(case: Case, place: str, parts: Sequence[str]) -> list[str]:
-    """Return what a module may be in a directory: a package, a source, compiled code, an extension module."""
+    """Return the possible files of a module in a directory: a package, a source, compiled code, an extension
+    module."""
     top = f"{place.rstrip('/')}/{parts[0]}"
     if not case.exists(top) and case.full is not None and case.full.resolve(top).exists:
         return [top, *_metadata(case.full, place, parts[0])]  # the whole package is gone
@@ -83,7 +83,7 @@ def _python_files(case: Case, place: str, parts: Sequence[str]) -> list[str]:
 
 
 def _metadata(view: View, place: str, name: str) -> list[str]:
-    """Return the directory with the metadata of a package, and that with a wheel's own libraries."""
+    """Return the directory with the metadata of a package, and the one with a wheel's own libraries."""
     listing = view.listing(_physical(view, place)) or {}
     wanted = re.compile(rf"{re.escape(name)}(-[^/]*\.(?:dist|egg)-info|\.libs)", re.IGNORECASE)
     return [f"{place.rstrip('/')}/{entry}" for entry in sorted(listing) if wanted.fullmatch(entry)]

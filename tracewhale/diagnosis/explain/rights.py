@@ -1,4 +1,4 @@
-"""Messages about rights that a process lacks: set-user-ID bits, capabilities, calls that are refused."""
+"""Messages about missing rights: set-user-ID bits, capabilities, refused calls."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ CALLS = {
     "quotactl": "SYS_ADMIN",
     "swapon": "SYS_ADMIN",
 }
-"""The capability that each call asks for (capabilities(7)), without CAP_."""
+"""The capability that each call requires (capabilities(7)), without CAP_."""
 
 
 def port(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ def port(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def set_user_id(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a program that works as root only, and has lost its set-user-ID bit."""
+    """Explain a program that works only as root and has lost its set-user-ID bit."""
     name = complaint.fact("path", "name") or (case.argv[0] if case.argv else "")
     path = case.find_command(name)
     entry = case.view.resolve(path).entry if path else None
@@ -115,7 +115,7 @@ def capability(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a call that is refused for lack of a capability, or by the engine's seccomp or AppArmor
+    """Explain a call that was refused because a capability is missing, or by the engine's seccomp or AppArmor
     profile."""
     call = complaint.fact("name").lower()
     wanted = CALLS.get(call)
@@ -140,7 +140,8 @@ def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def executable(case: Case, complaint: Complaint, path: str) -> Finding | None:
-    """Return what else makes EACCES for a file that the user may read and write: it is to be executed."""
+    """Return other causes of EACCES for a file that the user may read and write, because it is to be
+    executed."""
     entry = case.view.resolve(path).entry
     if entry is None or entry.kind is not Kind.FILE:
         return None

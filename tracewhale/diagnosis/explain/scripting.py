@@ -66,7 +66,7 @@ def ruby_gem(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def perl_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a module that no directory of @INC has."""
+    """Explain a module that is in no directory of @INC."""
     name = complaint.fact("name")
     module = name.removesuffix(".pm").replace("/", "::")
     paths = [f"{directory}/{name}" for directory in _inc(case, complaint)]
@@ -105,7 +105,7 @@ def perl_object(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _inc(case: Case, complaint: Complaint) -> list[str]:
-    """Return the directories of @INC as the message has them."""
+    """Return the directories of @INC in the message."""
     found = re.search(r"\(@INC (?:contains|entries checked): ([^)]*)\)", case.output)
     return found[1].split() if found else []
 
@@ -140,7 +140,7 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def php_extension(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain an extension that php.ini names."""
+    """Explain an extension named in php.ini."""
     path = complaint.fact("path")
     if case.exists(path):
         return
@@ -155,7 +155,7 @@ def php_extension(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def r_package(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a package that no library of .libPaths() has."""
+    """Explain a package that is in no library of .libPaths()."""
     name = complaint.fact("name")
     asked = lookups(case, lambda p: f"/{name}/" in p or p.endswith(f"/{name}"))
     paths = [

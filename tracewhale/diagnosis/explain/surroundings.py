@@ -1,4 +1,4 @@
-"""Messages about what a program expects around it: certificates, time zones, locales, names, fonts."""
+"""Messages about a program's surroundings: certificates, time zones, locales, names, fonts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CERTIFICATES = (
     "/etc/ssl/cert.pem",
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 )
-"""Where programs look for the roots of trust (Go, crypto/x509/root_linux.go)."""
+"""The paths at which programs search root certificates (Go, crypto/x509/root_linux.go)."""
 
 CERTIFICATE_WORDS = ("ca-certificates", "cert.pem", "ca-bundle", "cacert", "/certs", "cacerts")
 ZONES = "/usr/share/zoneinfo"
@@ -42,7 +42,7 @@ def _missing(
     need: str,
     more: Sequence[Remedy] = (),
 ) -> Finding:
-    """Return a finding for files that some need has."""
+    """Return a finding for the files of a need."""
     there = there_in_full(case, paths)
     remedies = [
         *Remedies(case).copies(there),
@@ -55,7 +55,7 @@ def _missing(
 
 
 def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a certificate that nothing in the image vouches for."""
+    """Explain a certificate that no root certificate in the image signs."""
     named = complaint.fact("path")
     for variable in (
         "SSL_CERT_FILE",
@@ -106,7 +106,7 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def time_zone(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a time zone whose rules are not there."""
+    """Explain a time zone whose rules are missing."""
     name = complaint.fact("name", "by", "path") or case.environment.get("TZ", "").lstrip(":")
     place = f"{ZONES}/{name}" if name else ZONES
     asked = lookups(case, lambda p: "zoneinfo" in p)
@@ -128,7 +128,7 @@ def time_zone(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def locale(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a locale that the environment asks for."""
+    """Explain a locale that the environment names."""
     name = complaint.fact("name")
     name = name or next((v for k in ("LC_ALL", "LC_CTYPE", "LANG") if (v := case.environment.get(k))), "")
     if not name and not complaint.soft:
@@ -145,7 +145,7 @@ def locale(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def host(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a host name that was not resolved: for want of a file, or of an answer."""
+    """Explain a host name that was not resolved, because a file or an answer is missing."""
     name = complaint.fact("name") or "a host"
     modules = lookups(
         case, lambda p: re.search(r"/libnss_\w+\.so|/libresolv\.so|/libc\.so\.6", p) is not None
@@ -235,7 +235,7 @@ def service(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def openssl(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a missing configuration of OpenSSL, or a provider, which is a library."""
+    """Explain a missing configuration of OpenSSL, or a missing provider, which is a library."""
     name = complaint.fact("name", "reason")
     asked = lookups(case, lambda p: "ossl-modules" in p or p.endswith("openssl.cnf"))
     path = complaint.fact("path") or next(iter(asked), "")

@@ -1,4 +1,4 @@
-"""Messages about users and what they may not do, and about places that cannot be written."""
+"""Messages about users and their rights, and about places that cannot be written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tracewhale.rootfs.tree import Kind
 
 
 def user(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a user or group that passwd(5) or group(5) does not have."""
+    """Explain a user or group that is missing in passwd(5) or group(5)."""
     name = complaint.fact("name", "by", "path", "version", "symbol") or case.user.name or str(case.user.uid)
     group = "group" in complaint.line and "passwd" not in complaint.line
     file = "/etc/group" if group else "/etc/passwd"
@@ -123,7 +123,7 @@ def _no_home(case: Case, complaint: Complaint, path: str) -> Iterator[Finding]:
 
 
 def home(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a home directory that is not set, not there, or not the user's."""
+    """Explain a home directory that is not set, missing, or not the user's."""
     place = case.environment.get("HOME") or case.user.home
     who = case.user.name or str(case.user.uid)
     if case.exists(place) and refusal(case.view, case.user, place, WRITE) is None:
@@ -191,7 +191,7 @@ def read_only(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain memory that ran out: no file is missing."""
+    """Explain a lack of memory: no file is missing."""
     yield finding(
         case,
         complaint,
