@@ -1,6 +1,6 @@
-"""The command line: one file a verb. Each declares its options, calls one library function, renders.
+"""The command line: one file for each verb. It declares options, calls one library function, and renders.
 
-A verb's file is imported when the verb is called, so that none waits for what only others need.
+A verb's file is imported when the verb is called, so that no verb waits for another's imports.
 """
 
 from __future__ import annotations

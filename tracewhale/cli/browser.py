@@ -1,4 +1,4 @@
-"""The terminal application of `tracewhale explore`: a tree of what is kept and removed."""
+"""The terminal application of `tracewhale explore`: a tree of the kept and removed files."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tracewhale.report.sizes import human
 from tracewhale.why import ask
 
 WIDTH = 10
-"""Columns of the bar before a name."""
+"""The columns of the bar before a name."""
 
 
 class Explorer(App[None]):
-    """A tree by size; ``reasons`` beside it for the path under the cursor."""
+    """A tree by size; ``reasons`` beside it are those of the path under the cursor."""
 
     TITLE = "tracewhale explore"
     CSS = """
@@ -75,7 +75,7 @@ class Explorer(App[None]):
         return self.query_one("#tree", Tree)
 
     def on_tree_node_expanded(self, event: Tree.NodeExpanded[Node]) -> None:
-        """Add what is in a directory when it is opened first."""
+        """Add the contents of a directory when it is first opened."""
         self._fill(event.node)
 
     def on_tree_node_highlighted(self, event: Tree.NodeHighlighted[Node]) -> None:
@@ -85,18 +85,18 @@ class Explorer(App[None]):
             self.query_one("#reasons", Static).update(Text(text))
 
     def action_search(self) -> None:
-        """Ask for a part of a path."""
+        """Ask for a part of a path to search."""
         search = self.query_one("#search", Input)
         search.add_class("shown")
         search.focus()
 
     def action_close(self) -> None:
-        """Go back from the search to the tree."""
+        """Return from the search to the tree."""
         self.query_one("#search", Input).remove_class("shown")
         self.tree_widget.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Go to the first path that has the words."""
+        """Go to the first path that contains the text."""
         words = event.value.lower().split()
         self._hits = [n for n in walk(self.root) if words and all(w in n.path.lower() for w in words)]
         self._hits.sort(key=lambda node: (-node.size - node.removed, node.path))
@@ -108,7 +108,7 @@ class Explorer(App[None]):
             self.notify("No path has that.")
 
     def action_next(self) -> None:
-        """Go to the next path that was found."""
+        """Go to the next path of the search."""
         if self._hits:
             self._hit = (self._hit + 1) % len(self._hits)
             self._show(self._hits[self._hit])
@@ -120,13 +120,13 @@ class Explorer(App[None]):
         beside.display = not beside.display
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Let the search have its own spaces and letters."""
+        """Let the search take spaces and letters that are keys elsewhere."""
         return not (
             isinstance(self.focused, Input) and action in ("mark", "next", "reasons", "search", "quit")
         )
 
     def action_mark(self) -> None:
-        """Mark the path under the cursor to be left out or kept, and write the files."""
+        """Mark the path under the cursor to be excluded or included, and write the files."""
         line = self.tree_widget.cursor_node
         if line is None or line.data is None or line.data.path == "/":
             return
@@ -163,7 +163,8 @@ class Explorer(App[None]):
         self.call_after_refresh(self.tree_widget.move_cursor, line)
 
     def _label(self, node: Node, above: Node) -> Text:
-        """A line: the size, a bar of its share of the directory, and the name, dimmed where it is removed."""
+        """Return a line: the size, a bar of its share of the directory, and the name, dimmed if it is
+        removed."""
         whole = max((each.size + each.removed for each in above.children.values()), default=0) or 1
         size = node.size + node.removed
         bar = "█" * round(WIDTH * size / whole) if node is not above else ""

@@ -37,7 +37,7 @@ class Target(click.Argument):
 
 
 def check_target(target: str | None, parameters: dict[str, Any]) -> str:
-    """Return the target's name, empty for a service. Raises UsageError where the options contradict it."""
+    """Return the target's name, empty for a service. Raise UsageError where the options contradict it."""
     if bool(parameters["compose"]) != bool(parameters["service"]):
         raise UsageError("--compose FILE and --service NAME belong together.", "Give both.")
     if parameters["compose"] and target:

@@ -28,14 +28,14 @@ from tracewhale.rootfs.layers import open_layers
 from tracewhale.rootfs.tree import Tree, View
 
 PATHS = ("/", "./", "../")
-"""How a path begins that can be nothing else."""
+"""The beginnings of a word that can only be a path."""
 
 Opener = Callable[[str], AbstractContextManager[Tree]]
 
 
 @contextmanager
 def open_files(name: str) -> Iterator[Tree]:
-    """Yield the files of a target of the other verbs, whichever machine it is for."""
+    """Yield the files of a target of the other verbs, for whatever machine it is."""
     found = parse(name)
     with ExitStack() as stack:
         if found.kind in (HOST, ROOTFS):
@@ -53,7 +53,7 @@ def open_files(name: str) -> Iterator[Tree]:
 
 
 def command(open_tree: Opener = open_files) -> click.Command:
-    """Return the verb, for targets whose files ``open_tree`` finds."""
+    """Return the verb for targets whose files ``open_tree`` opens."""
 
     @click.command("deps")
     @click.argument("target")
@@ -109,8 +109,8 @@ FORMS: Mapping[str, Callable[[list[Listing]], str]] = {TEXT: _tree, FLAT: render
 
 
 def _host_file(name: str, *, alone: bool) -> str:
-    """Return a path as the resolver takes it; a name that is none here is a command's, or alone a
-    target's."""
+    """Return a path as the resolver takes it; a name that is no file here is a command's, or, if it is alone,
+    a target's."""
     if name.startswith(PATHS) or os.path.exists(name):
         return os.path.abspath(name)
     if alone:

@@ -25,7 +25,7 @@ from tracewhale.tracing import tracefile
 
 
 class DiagnoseCommand(options.TargetCommand):
-    """``-v`` is Docker's where a volume follows, and asks for the evidence elsewhere."""
+    """A command in which ``-v`` is Docker's if a volume follows, and asks for the evidence otherwise."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         at = args.index("--") if "--" in args else len(args)
@@ -41,7 +41,7 @@ def _verbose(args: list[str]) -> list[str]:
 
 
 def _is_volume(word: str) -> bool:
-    """Return whether a word is what ``docker run -v`` takes, and no target of ours."""
+    """Return whether a word is a value of ``docker run -v``, and not a target."""
     return word.startswith("/") or (":/" in word and parse(word).kind == DOCKER)
 
 
@@ -102,7 +102,7 @@ def diagnose(
 
 
 def _show_repair(repair: Repair, against: str, verbose: bool, form: str) -> None:
-    """The diagnosis of the image as it was, and what became of it."""
+    """Show the diagnosis of the image as it was, and the result of the repair."""
     first = repair.first
     if form != TEXT:
         value = {

@@ -46,7 +46,7 @@ def diff(first: str, second: str, form: str) -> None:
 
 
 def _snapshot(engines: Engines, name: str, stack: ExitStack) -> tuple[Snapshot, Digests | None]:
-    """Return one side, and what hashes its files, where it has files."""
+    """Return one side, and the function that hashes its files, if it has files."""
     if os.path.isfile(name):
         value = read_report(name)
         if value is None:

@@ -20,7 +20,7 @@ from tracewhale.printable import printable
 from tracewhale.report.formats import JSON, TEXT
 
 FORMAT_VERSION = 1
-"""Of the JSON form; it changes when a field changes its meaning or goes."""
+"""The version of the JSON form, which increases when a field changes its meaning or is removed."""
 
 
 @click.command("doctor")

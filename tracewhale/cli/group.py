@@ -1,4 +1,4 @@
-"""The whole command line: what click refuses is told like any other error, as an object too with --json."""
+"""The whole command line: errors of click are shown like all others, with --json as an object, too."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ MODULES: Mapping[str, str] = {"init": "make"}
 
 
 class Verbs(click.Group):
-    """The verbs; a command line that cannot be read is an error with a sentence and a hint."""
+    """The verbs; an invalid command line is an error with a sentence and a hint."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of the verbs."""
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a verb, whose module is imported now."""
+        """Return a verb, after importing its module."""
         if cmd_name not in VERBS:
             return None
         module = import_module(f"tracewhale.cli.{MODULES.get(cmd_name, cmd_name)}")
@@ -58,7 +58,7 @@ class Verbs(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the verbs with what each does, importing none of them."""
+        """Write the verbs with their summaries, without importing them."""
         room = formatter.width - 6 - max(map(len, VERBS))
         with formatter.section("Commands"):
             formatter.write_dl([(name, shorten(text, room)) for name, text in VERBS.items()])
@@ -71,7 +71,7 @@ class Verbs(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> Any:
-        """Run as click does, which shows its errors itself when ``standalone_mode``."""
+        """Run as click does; with ``standalone_mode`` click shows its errors itself."""
         words = sys.argv[1:] if args is None else list(args)
         if not standalone_mode:
             return super().main(words, prog_name, complete_var, standalone_mode=False, **extra)
@@ -88,7 +88,7 @@ class Verbs(click.Group):
 
 
 def unexpected(error: Exception) -> NoReturn:
-    """End after a mistake of ours, with all that is known of it."""
+    """End after a mistake of ours, with all available details."""
     traceback.print_exception(error)
     what = f"An unexpected {type(error).__name__} was raised: {error}."
     hint = "This is a mistake of TraceWhale's: please report it with the lines above."
@@ -102,13 +102,13 @@ def _fail(error: TraceWhaleError, words: Sequence[str]) -> NoReturn:
 
 
 def shorten(text: str, room: int) -> str:
-    """Return a sentence without its full stop, or the words of it that fit into so many columns."""
+    """Return a sentence without its full stop, or its first words that fit into so many columns."""
     text = text.removesuffix(".")
     return text if len(text) <= room else f"{text[: room - 2].rpartition(' ')[0]}..."
 
 
 def form_of(words: Sequence[str]) -> str:
-    """Return the form of report that a command line asks for that could not be read."""
+    """Return the format of the report that an invalid command line asks for."""
     from tracewhale.report.formats import JSON, TEXT
 
     return JSON if "--json" in (words[: words.index("--")] if "--" in words else words) else TEXT

@@ -1,4 +1,4 @@
-"""Help in groups: what most people need at first, and all of it with --help-all."""
+"""Help in groups: the most common options by default, and all of them with --help-all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GROUPS: Mapping[str, str] = {
     "Verification and output": "no_verify verify_with trace_out form places file_form reports junit lock "
     "max_size max_growth fail_on_new help_all",
 }
-"""Each group's title and the options in it, by the names of their parameters, in the order shown."""
+"""Each group's title and its options, by the names of their parameters, in the order shown."""
 
 FIRST = frozenset(
     "against fix workload exec_ for_ http wait_for level include exclude tag output sbom env volume publish "
@@ -37,7 +37,7 @@ class GroupedCommand(click.Command):
     """A command whose help shows its options in groups."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Return the parameters with --help-all, where the short help leaves some out."""
+        """Return the parameters, with --help-all if the short help leaves some out."""
         params = super().get_params(ctx)
         if all(_is_short(param) for param in params):
             return params
@@ -51,7 +51,7 @@ class GroupedCommand(click.Command):
 
 
 def sections(ctx: click.Context, *, everything: bool) -> Iterator[tuple[str, list[tuple[str, str]]]]:
-    """Yield each group's title with its options and what help says of them; without those that are hidden."""
+    """Yield each group's title with its options and their help, without hidden ones."""
     shown = [param for param in ctx.command.get_params(ctx) if everything or _is_short(param)]
     params = [param for param in shown if isinstance(param, click.Option)]
     grouped = {name for names in GROUPS.values() for name in names.split()}

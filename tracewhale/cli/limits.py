@@ -1,4 +1,4 @@
-"""Options for continuous integration: what a new image must not exceed, and traces that are used again."""
+"""Options for continuous integration: limits of a new image, and traces to use again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ limit_options = apply(
 
 
 def limits(parameters: dict[str, Any]) -> Limits:
-    """Return what a verb's options allow. Raises UsageError."""
+    """Return the limits in a verb's options. Raise UsageError."""
     lock = parameters["lock"]
     for option in ("max_growth", "fail_on_new"):
         if parameters[option] and not lock:
@@ -46,7 +46,7 @@ def limits(parameters: dict[str, Any]) -> Limits:
 
 
 def accept(lock: str | None, report: Report) -> None:
-    """Write what was made to the lock file, if there is one."""
+    """Write the new image to the lock file, if there is one."""
     if lock and report.built is not None and report.plan is not None and report.error is None:
         built = report.built
         locked = LockedImage(report.image, built.image, built.size, tuple(report.plan.paths))
@@ -55,7 +55,7 @@ def accept(lock: str | None, report: Report) -> None:
 
 @contextmanager
 def junit_of_errors(path: str | None, target: str) -> Iterator[None]:
-    """Have an error that ends the work in the JUnit file, too; none that says what the user got wrong."""
+    """Write an error that ends the work to the JUnit file, too, unless it is a mistake of the user."""
     try:
         yield
     except UsageError:
@@ -66,7 +66,7 @@ def junit_of_errors(path: str | None, target: str) -> Iterator[None]:
 
 
 def write_junit(path: str | None, report: Report) -> None:
-    """Write a report as JUnit XML, if there is a file for it. Raises UsageError."""
+    """Write a report as JUnit XML, if a file is given for it. Raise UsageError."""
     if not path:
         return
     try:

@@ -24,11 +24,11 @@ from tracewhale.report.formats import JSON
 
 LOCK = "tracewhale.lock"
 HIDDEN = ("step", "form")
-"""Options of ``run`` that are no keys of a project file."""
+"""Options of ``run`` that are not keys of a project file."""
 
 
 def vocabulary() -> Vocabulary:
-    """Return what a project file may say: the options of ``tracewhale run``."""
+    """Return the possible keys of a project file: the options of ``tracewhale run``."""
     flags: set[str] = set()
     single: set[str] = set()
     many: set[str] = set()

@@ -1,4 +1,4 @@
-"""Options that say how the new image is made and what its configuration says, for the verbs that make one."""
+"""Options for the new image and its configuration, for the verbs that make an image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tracewhale.image import Overrides, sbom
 from tracewhale.image.recipe import Recipe
 
 SHOWN = ("include", "exclude", "no_rule")
-"""Options that are in the new image's label as they were given: those that name nothing outside of it."""
+"""Options that are stored in the new image's label, because they name nothing outside of the image."""
 
 making_options = apply(
     click.option(
@@ -42,11 +42,12 @@ making_options = apply(
     click.option("--image-workdir", metavar="DIR", help="The new image's WORKDIR."),
     many("--image-expose", metavar="PORT[/PROTOCOL]", help="Expose a port in the new image."),
 )
-"""Options of the verbs that make an image. ``--image-`` is of its configuration, not of the traced run."""
+"""Options of the verbs that make an image. ``--image-`` options are for its configuration, not for the traced
+run."""
 
 
 def recipe(parameters: dict[str, Any]) -> Recipe:
-    """Return how the new image is to be made. Raises UsageError for a value that makes no sense."""
+    """Return the recipe of the new image. Raise UsageError for a value that is not valid."""
     if parameters["sbom_format"] and not (parameters["sbom"] or parameters["sbom_in_image"]):
         raise UsageError("--sbom-format needs a place for the SBOM.", "Add --sbom FILE or --sbom-in-image.")
     form = parameters["sbom_format"] or sbom.form_of(parameters["sbom"])
@@ -97,7 +98,7 @@ def _pairs(option: str, values: tuple[str, ...]) -> dict[str, str]:
 
 
 def _words(option: str, value: str | None) -> tuple[str, ...] | None:
-    """Return words as a shell would split them, or those of a JSON list; none of an empty text."""
+    """Return words as a shell would split them, or those of a JSON list; none for an empty text."""
     if value is None:
         return None
     try:

@@ -19,11 +19,11 @@ ENDS = {
     ExitCode.OK: "done, and verified where that was asked for",
     ExitCode.USAGE: "the request makes no sense: an option, a value, a combination",
 }
-"""The meaning of all other codes in README.md's table, with what to do."""
+"""The meaning of the other exit codes, which have no error."""
 
 
 def pages(program: click.Group, name: str) -> Iterator[tuple[str, str]]:
-    """Yield a file name and its contents for a program and each of its verbs."""
+    """Yield a file name and its contents for the program and each of its verbs."""
     root = click.Context(program, info_name=name)
     verbs = sorted(program.list_commands(root))
     yield f"{name}.1", _page(root, verbs)
@@ -77,6 +77,6 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 
 def _roff(text: str) -> str:
-    """Return text in which nothing is a request or an escape of roff's (groff(7))."""
+    """Return text with the requests and escapes of roff escaped (groff(7))."""
     escaped = re.sub(r"\s+", " ", text).replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped

@@ -1,4 +1,4 @@
-"""Paths that somebody marked, and the files that give them to --include-from and --exclude-from."""
+"""The user's marks on paths, and the files that pass them to --include-from and --exclude-from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tracewhale.errors import UsageError
 
 
 class Marks:
-    """The paths to keep and to leave out. Each change is in the files at once."""
+    """The paths to include and to exclude. Each change is written to the files at once."""
 
     def __init__(self, name: str) -> None:
         self.include_file, self.exclude_file = f"{name}.include", f"{name}.exclude"
@@ -19,9 +19,10 @@ class Marks:
         self.excluded: dict[str, None] = {}
 
     def toggle(self, path: str, *, kept: bool) -> bool:
-        """Mark a kept path to be left out, another to be kept, or take its mark away; whether it has one now.
+        """Mark a kept path to be excluded, another to be included, or remove its mark; return whether it has
+        one now.
 
-        Raises UsageError for a path that a line cannot hold, or files that cannot be written.
+        Raise UsageError for a path that a line cannot hold, or files that cannot be written.
         """
         if path != path.strip() or len(path.splitlines()) != 1:
             raise UsageError("A line of a file cannot hold this path.", "Use --include or --exclude.")

@@ -1,4 +1,4 @@
-"""Options that several verbs share, and how their values become the library's requests."""
+"""Options that several verbs share, and the conversion of their values to the library's requests."""
 
 from __future__ import annotations
 
@@ -204,13 +204,13 @@ repeated_options = apply(
     many("--mount", metavar="SPEC", help="Let the trace mount this, in Docker's long form."),
     click.option("--network", metavar="NETWORK", help="Let the trace have this network."),
 )
-"""Permissions of a trace that is repeated: each said as when it was traced."""
+"""A trace's permissions when it is repeated, given by the same options as when it was traced."""
 
 trace_arguments = click.argument("traces", metavar="TRACE...", nargs=-1, required=True, type=click.Path())
 
 
 def job(target: str, parameters: dict[str, Any]) -> Job:
-    """Return the job that a verb's options ask for. Raises UsageError for a value that makes no sense."""
+    """Return the job in a verb's options. Raise UsageError for a value that is not valid."""
     options = {name: parameters[name] for name in DOCKER_RUN}
     if parameters["base"] and not parameters["keep_changes"]:
         raise UsageError("--base needs --keep-changes.", "Add --keep-changes.")
@@ -229,7 +229,7 @@ def job(target: str, parameters: dict[str, Any]) -> Job:
 
 
 def destination(output: str, tag: str, *, keep_privileges: bool) -> Name | None:
-    """Return where the new image goes, None for the target's own choice. Raises UsageError."""
+    """Return the new image's destination, or None for the target's own choice. Raise UsageError."""
     if keep_privileges:
         place = parse(output)
         if place.kind != ROOTFS:
@@ -254,7 +254,7 @@ def _destination(output: str, tag: str) -> Name | None:
 
 
 def plan_settings(parameters: dict[str, Any]) -> Options:
-    """Return what a verb's options add to and take from the plan."""
+    """Return the plan options of a verb."""
     known = rules.load(parameters["rule_files"])
     names = {rule.name for rule in known}
     for name in parameters["no_rule"]:
@@ -278,7 +278,7 @@ def plan_settings(parameters: dict[str, Any]) -> Options:
 
 
 def _shrink(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the kinds of files of which a part is kept. Raises UsageError for contradictory options."""
+    """Return the kinds of files to shrink. Raise UsageError for contradictory options."""
     both = sorted(set(parameters["shrink"]) & set(parameters["no_shrink"]))
     if both:
         raise UsageError(
@@ -291,14 +291,14 @@ def _shrink(parameters: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def cache_directory(environ: Mapping[str, str]) -> str:
-    """Our directory for what is only remembered (XDG Base Directory Specification), or an empty string."""
+    """Return our directory for caches (XDG Base Directory Specification), or an empty string."""
     home = environ.get("HOME", "")
     base = environ.get("XDG_CACHE_HOME") or (f"{home}/.cache" if home else "")
     return f"{base}/tracewhale" if base.startswith("/") else ""
 
 
 def trust(parameters: dict[str, Any]) -> Trust:
-    """Return what a trace may do on this machine. Raises UsageError for a value that makes no sense."""
+    """Return the permissions of a trace on this machine. Raise UsageError for a value that is not valid."""
     network = parameters.get("network")
     options = parse_options(
         volume=parameters.get("volume", ()),
@@ -327,7 +327,7 @@ def _units(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _lines(option: str, names: Sequence[str]) -> list[str]:
-    """Return lines of files (- is standard input) without blank ones and comments."""
+    """Return lines of files (- is standard input) without blank lines and comments."""
     lines: list[str] = []
     for name in names:
         try:

@@ -1,6 +1,6 @@
-"""Progress on standard error: a line a stage with its time on a terminal, plain lines elsewhere.
+"""Progress on standard error: on a terminal a line for each stage with its time, elsewhere plain lines.
 
-The only module that knows rich.
+This is the only module that knows rich.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from tracewhale.cli.streams import unless_unread
 from tracewhale.printable import printable
 
 BAR = 20
-"""Columns of a bar."""
+"""The columns of a bar."""
 
 REFRESH_SECONDS = 0.1
-"""How often an amount is looked at: more often nobody sees."""
+"""The seconds between two updates of an amount."""
 
 
 class KnownBarColumn(BarColumn):
-    """A bar for tasks of which the whole amount is known, and nothing for others."""
+    """A bar for tasks with a known total, and nothing for others."""
 
     def render(self, task: Task) -> ProgressBar | Text:  # type: ignore[override]
         """Return the bar of a task, or nothing."""
@@ -35,7 +35,7 @@ class KnownBarColumn(BarColumn):
 
 
 class Progress:
-    """Shows what is done now; what was done stays above with the time that it took."""
+    """Shows the present stage; finished stages stay above it with their time."""
 
     def __init__(self, *, silent: bool = False, lively: bool = True) -> None:
         self.silent = silent
@@ -76,7 +76,7 @@ class Progress:
         self._task = self._display.add_task(Text(text).plain, total=1, newest="", known=False)
 
     def amount(self, done: int, total: int, newest: str = "") -> None:
-        """Show how much of the present stage is done, and the newest where nobody knows the whole."""
+        """Show the amount done of the present stage, or the newest item if the total is unknown."""
         now = time.monotonic()
         if self._display is None or (now - self._shown_at < REFRESH_SECONDS and done != total):
             return
@@ -96,12 +96,12 @@ class Progress:
         sys.stderr.flush()
 
     def refresh(self) -> None:
-        """Show at once what is shown some times a second."""
+        """Update the display at once."""
         if self._display is not None:
             self._display.refresh()
 
     def clear(self) -> None:
-        """Let go of the terminal before something else is written: what was shown stays."""
+        """Release the terminal before something else is written; the shown lines stay."""
         if self._display is not None:
             self._end_stage()
             self._display.stop()

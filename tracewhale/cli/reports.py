@@ -1,4 +1,4 @@
-"""Reports that are written to files: where they go, in which form, and that they can be written."""
+"""Reports in files: their places and formats, and a check that they can be written."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ format_option = click.option(
 
 
 def check_places(places: Sequence[str], form: str | None = None) -> None:
-    """Raise UsageError for a place whose form is not known, or to which nothing can be written."""
+    """Raise UsageError for a place whose format is unknown, or that cannot be written."""
     for place in places:
         if not (form or format_of(place)):
             raise UsageError(
@@ -48,13 +48,13 @@ def check_places(places: Sequence[str], form: str | None = None) -> None:
 
 
 def write_reports(places: Sequence[str], report: Report) -> None:
-    """Write a report to each place, where it is one of a plan."""
+    """Write a report to each place, if it has a plan."""
     if places and report.plan is not None:
         write_documents(places, of_value(to_json(report)))
 
 
 def write_documents(places: Sequence[str], document: Document, form: str | None = None) -> None:
-    """Write a report to each place in the form of its ending, or in the form given. Raises UsageError."""
+    """Write a report to each place in the format of its ending, or in the given one. Raise UsageError."""
     for place in places:
         text = FILE_FORMATS[form or format_of(place)].render(document)
         if place == "-":
@@ -65,7 +65,7 @@ def write_documents(places: Sequence[str], document: Document, form: str | None 
 
 
 def _write(place: str, text: str) -> None:
-    """Replace a file as a whole: nobody sees the half of a report."""
+    """Replace a file atomically, so that nobody sees an incomplete report."""
     temporary = f"{place}.{os.getpid()}.tmp"
     try:
         with open(temporary, "x", encoding="utf-8") as file:

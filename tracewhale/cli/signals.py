@@ -1,4 +1,4 @@
-"""The meaning of signals to this process: Ctrl-C for the run, others for the command that is traced."""
+"""The handling of signals to this process: Ctrl-C ends the run, others are passed to the traced command."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from tracewhale.context import Context
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Signals that end the work where no command is running whose they would be."""
+"""Signals that end the work if no command runs that should get them."""
 
 PROXIED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that `docker run` hands on to the command."""
+"""Signals that `docker run` passes to the command."""
 
 
 class Termination(KeyboardInterrupt):
-    """Raised where a signal ends the work, so that whatever was begun is cleaned up."""
+    """Raised if a signal ends the work, so that everything is cleaned up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -28,7 +28,7 @@ class Termination(KeyboardInterrupt):
 
 
 def interruption(error: BaseException) -> Interrupted:
-    """Return the error for work that KeyboardInterrupt, or a signal, has ended."""
+    """Return the error for work that KeyboardInterrupt or a signal has ended."""
     number = error.number if isinstance(error, Termination) else signal.SIGINT
     what = "Interrupted." if number == signal.SIGINT else f"Ended by {signal.Signals(number).name}."
     return Interrupted(what, "Nothing was left behind.", ExitCode(128 + number))
@@ -47,7 +47,8 @@ def end_by_signals() -> None:
 
 @contextmanager
 def signals(current: Context) -> Iterator[None]:
-    """Let Ctrl-C end a trace and go on to build; at any other time, and the second time, it gives up."""
+    """Let a first Ctrl-C end the trace and continue with the build; at any other time, and the second time,
+    let it end the work."""
 
     given_up = 0
 

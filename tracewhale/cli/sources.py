@@ -20,7 +20,7 @@ from tracewhale.tracing import tracefile
 def document_of(source: str, parameters: Mapping[str, Any]) -> Document:
     """Return the report of a source; ``parameters`` are a verb's plan options, for a trace.
 
-    The target of a trace must still be there: its files are looked at, those that are not kept, too.
+    The target of a trace must still exist, because its omitted files are read, too.
     """
     if not os.path.isfile(source):
         return of_ledger(source, label_of(source))

@@ -19,7 +19,7 @@ from tracewhale.tracing.exchanges import Exchange, HttpRequest
 
 STEPS = ("workload", "exec", "for", "until-idle", "http", "http-file", "crawl", "openapi", "wait-for")
 OPTIONAL = ("crawl",)
-"""Options whose value may be left out, and stands behind ``=``."""
+"""Options whose value is optional, and follows ``=``."""
 
 step_options = apply(
     many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
@@ -62,7 +62,7 @@ step_options = apply(
 
 
 def order_steps(args: list[str]) -> list[str]:
-    """Turn ``--workload X --exec Y`` into one option, since click keeps the order of one option only."""
+    """Turn ``--workload X --exec Y`` into one option, because click keeps the order of one option only."""
     result: list[str] = []
     waiting = iter(args)
     for arg in waiting:
@@ -78,7 +78,7 @@ def order_steps(args: list[str]) -> list[str]:
 
 
 def steps(parameters: dict[str, Any]) -> tuple[Step, ...]:
-    """Return the steps that a verb's options ask for, in order. Raises UsageError."""
+    """Return the steps in a verb's options, in order. Raise UsageError."""
     seconds = parameters["wait_timeout"] or 0.0
     taken = tuple(_step(text, seconds, parameters["openapi_max"]) for text in parameters["step"])
     return (Step("wait", "", seconds=seconds), *taken) if seconds else taken
@@ -115,7 +115,8 @@ def _step(text: str, seconds: float, most: int) -> Step:
 
 
 def _openapi_step(argument: str, most: int) -> Step:
-    """Return a document in a file is read now, the target's own when it runs."""
+    """Return the step of an OpenAPI document: a file is read now, the target's own document when the step
+    runs."""
     check_installed()
     if os.path.isfile(argument):
         planned = requests_of(_read(argument), most)

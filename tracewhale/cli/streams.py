@@ -17,7 +17,7 @@ from tracewhale.running.console import Amount, Console, no_amount
 
 
 def unless_unread(descriptor: int, write: Callable[[], None]) -> None:
-    """Write to a stream; where nobody reads it any more, this and what follows vanishes."""
+    """Write to a stream; if its reader is gone, drop this and all later text."""
     try:
         write()
     except BrokenPipeError:
@@ -29,7 +29,7 @@ def console(
 ) -> Console:
     """Return the console on this process's streams.
 
-    The command's output goes to the descriptor ``output``; ``clear`` takes away what is shown for the moment.
+    The command's output goes to the descriptor ``output``; ``clear`` removes the temporary display.
     """
 
     def write(descriptor: int) -> Callable[[bytes], None]:
@@ -60,7 +60,7 @@ _raw_lock = threading.Lock()
 
 @contextmanager
 def _raw_terminal() -> Iterator[None]:
-    """Yield the terminal on standard input in raw mode, as it was afterwards."""
+    """Yield with the terminal on standard input in raw mode, and restore it."""
     if not sys.stdin.isatty():
         yield
         return
@@ -82,7 +82,7 @@ def _terminal_size() -> tuple[int, int] | None:
 
 
 def to_nowhere(descriptor: int) -> None:
-    """Have what is still to be written to a stream vanish."""
+    """Drop the pending output of a stream."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 

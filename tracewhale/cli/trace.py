@@ -42,7 +42,7 @@ def _each_log(args: list[str]) -> Iterator[str]:
 
 
 def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
-    """Raises UsageError for what means nothing beside an option: some others, and a command."""
+    """Raise UsageError if another option or a command has no meaning beside an option."""
     context = click.get_current_context()
     given = [name for name in others if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     names = {param.name: param.opts[-1] for param in context.command.params}

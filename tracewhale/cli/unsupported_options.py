@@ -1,4 +1,4 @@
-"""Options of ``docker run`` that are not taken, each with what to do instead. Pure."""
+"""Options of ``docker run`` that are not supported, each with an alternative. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _OF_CONTAINERS = """
     --stop-signal --health-cmd --health-interval --health-retries --health-start-period
     --health-timeout --no-healthcheck
 """.split()
-"""A container that is the target keeps these."""
+"""Options that a container as the target keeps from its creation."""
 
 _INSTEAD = {
     "--name": "Leave it out: a --workload finds the container's id in TRACEWHALE_CONTAINER.",
@@ -27,7 +27,7 @@ _ALIASES = {"-P": "--publish-all", "-l": "--label", "-d": "--detach"}
 
 
 def instead_of(option: str) -> str:
-    """Return what to do instead of giving an option of ``docker run``; empty for one that it has not."""
+    """Return the alternative to an option of ``docker run``; empty if that does not exist."""
     name = _ALIASES.get(option, option)
     if option in _OF_CONTAINERS:
         return (

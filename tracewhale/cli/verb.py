@@ -1,4 +1,5 @@
-"""Around each verb: its context, its report, and the one place where errors become exit codes."""
+"""The common parts of all verbs: the context, the report, and the one place where errors become exit
+codes."""
 
 from __future__ import annotations
 
@@ -25,13 +26,14 @@ if TYPE_CHECKING:
     from tracewhale.context import Context
 
 PROGRESS = "tracewhale.progress"
-"""Under this name a command's context has what shows its progress, which ends before its report."""
+"""The name in a command's context of its progress display, which ends before the report."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 
 def verb(function: F) -> F:
-    """Map what the library raises to an exit code and two sentences, and to an object where one is wanted."""
+    """Turn the library's errors into an exit code and two sentences, and into an object if that is
+    requested."""
 
     @wraps(function)
     def call(*args: Any, **given: Any) -> None:
@@ -56,7 +58,7 @@ def verb(function: F) -> F:
 
 
 def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None) -> NoReturn:
-    """End with an error's exit code, after its two sentences on standard error and what is known so far."""
+    """End with an error's exit code, after its two sentences on standard error and the results so far."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
     report = replace(report or Report("", "", ""), error=error)
@@ -70,21 +72,21 @@ def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None)
 
 
 def _sentence(text: str) -> str:
-    """Return one of an error's sentences; what a command printed last may follow it, in lines of
-    their own."""
+    """Return one of an error's sentences; the last output of a command may follow it on lines of its own."""
     first, *quoted = map(printable, text.splitlines())
     return "".join([f"tracewhale: {first}\n", *(f"    {line}\n" for line in quoted)])
 
 
 def _verb() -> str:
-    """Return which of the verbs that report it is; empty where that is not known."""
+    """Return the verb of the report; empty if it is unknown."""
     context = click.get_current_context(silent=True)
     name = context.info_name if context is not None else ""
     return name if name in ("run", "trace", "plan", "build", "verify") else ""
 
 
 def _write(descriptor: int, text: str) -> None:
-    """Write where perhaps nobody reads, or a disk is full: that changes nothing about an error."""
+    """Write to a stream whose reader may be gone or whose disk may be full, which does not change the
+    error."""
     stream = sys.stdout if descriptor == 1 else sys.stderr
     try:
         stream.write(text)
@@ -97,8 +99,8 @@ def _write(descriptor: int, text: str) -> None:
 def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     """Yield a context on this process's own streams, whose signals reach the traced command.
 
-    Standard output is the command's, unless the report goes there: the command's output is on standard error
-    then.
+    Standard output is the command's, unless the report goes there: then the command's output is on standard
+    error.
     """
     # With all that the data passes through, and the display: large, and not needed by who only reads a file.
     from tracewhale.cli.progress import Progress
@@ -118,9 +120,9 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
 
 
 def show(report: Report, form: str) -> None:
-    """Show a report: text on standard error, other forms on standard output. A failed run ends here.
+    """Show a report: text on standard error, other formats on standard output. A failed run ends here.
 
-    Standard output belongs to the command's own output while there is one.
+    Standard output belongs to the command's own output, if there is any.
     """
     click.get_current_context().meta[PROGRESS].clear()
     if report.error is not None:

@@ -70,7 +70,7 @@ def watch(
 
 
 def _tell(missing: MissingPath, *, as_json: bool) -> None:
-    """Print a line at once: whoever reads it may be waiting."""
+    """Print a line at once, because its reader may be waiting."""
     text = f"missing {missing.path}  ({missing.access} by {missing.program or 'a program'})"
     click.echo(json.dumps(asdict(missing), sort_keys=True) if as_json else printable(text))
     sys.stdout.flush()

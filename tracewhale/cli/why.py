@@ -50,7 +50,7 @@ def _ledger(target: str) -> Ledger:
 
 
 def label_of(target: str) -> Ledger:
-    """Return the reasons in an image's label. Raises UsageError if it has none."""
+    """Return the reasons in an image's label. Raise UsageError if it has none."""
     with context(JSON, interactive=False) as current:
         with Engines(lambda text: None).open(target, Request(command=("true",))) as opened_target:
             ledger = of_config(opened_target.config)
@@ -64,7 +64,7 @@ def label_of(target: str) -> Ledger:
 
 
 def _of_trace(place: str) -> Ledger:
-    """Return the plan of a trace, whose target must still be there."""
+    """Return the plan of a trace, whose target must still exist."""
     from tracewhale import pipeline
 
     with context(JSON, interactive=False) as current:
@@ -76,8 +76,7 @@ def _of_trace(place: str) -> Ledger:
 
 
 def read_report(place: str) -> Any:
-    """Return a report or lock file in JSON, None for a trace. Raises UsageError for a file that is
-    neither."""
+    """Return a report or lock file in JSON, None for a trace. Raise UsageError for another file."""
     try:
         with open(place, encoding="utf-8") as file:
             if f'"{tracefile.FORMAT}"' in file.readline():

@@ -154,7 +154,7 @@ class Engine(Protocol):
     """A source of targets."""
 
     def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
-        """Find a target. Raises TargetNotFound, PlatformMismatch, EmptyImage, EngineError."""
+        """Find a target. Raise TargetNotFound, PlatformMismatch, EmptyImage, EngineError."""
         ...
 
     def reopen(self, trace: Trace, name: str = "") -> AbstractContextManager[Target]:

@@ -48,7 +48,7 @@ def is_read(path: str) -> bool:
 
 def names_in(view: View, entries: Iterable[Entry]) -> Mapping[str, str]:
     """Return the names in some files that may be classes or packages, with slashes, and for each the path
-    of the first file that has it. Raises TooLarge."""
+    of the first file that has it. Raise TooLarge."""
     names: dict[str, str] = {}
     budget = _Budget()
     for entry in entries:

@@ -107,7 +107,7 @@ class JImage:
 
     def left_out(self) -> tuple[str, ...]:
         """Return the resources that the index has and the table of locations does not lead to: those that
-        ``without`` took away. Raises UnknownImage."""
+        ``without`` took away. Raise UnknownImage."""
         kept = {resource.location for resource in self.resources}
         names = []
         at = self._locations + 1

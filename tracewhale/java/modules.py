@@ -105,7 +105,7 @@ def select(
     ``names`` are names with slashes that may be classes or packages, each with the path of a file that has
     it; ``roots`` are modules that are named otherwise, each with the path of what names it, or an empty one
     for the command. ``locales`` tells that the command asks for a locale other than English.
-    Raises UnknownImage, UnknownClass for a class library that is not understood.
+    Raise UnknownImage, UnknownClass for a class library that is not understood.
     """
     resources = _by_module(image)
     descriptors = _descriptors(image, resources)

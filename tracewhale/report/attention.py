@@ -1,4 +1,4 @@
-"""Findings to look at before the image is used: needs of a later run, and files that need not be there."""
+"""Points to check before the image is used: possible needs of a later run, and superfluous files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from tracewhale.printable import printable
 from tracewhale.report.model import Report, missing_libraries
 
 MOST = 8
-"""Names shown of a list before the rest is only counted."""
+"""The most names of a list that are shown; the rest is only counted."""
 
 NAMED = "named"
 """The mechanism of packages that the author installed by name (units.model.Mechanism)."""
 
 
 def sentences(report: Report) -> Iterator[str]:
-    """Yield a sentence or a clause on each thing to look at, the most important first."""
+    """Yield a sentence or a clause on each point, the most important first."""
     plan = report.plan
     if plan is not None:
         yield from _missing(plan)

@@ -1,6 +1,6 @@
-"""A report as it is shown to people: read from JSON or from an image's label, and checked.
+"""A report for people, read from JSON or from an image's label, and checked.
 
-Reports come from strangers, too: whatever a file says, the fields here have the types that they name.
+Reports may come from strangers: whatever a file contains, the fields here have their declared types.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A package of the original: how many bytes of its files are kept and removed.
+    """A package of the original: the kept and the removed bytes of its files.
 
-    ``whole`` is None where it is not known whether all of it is kept.
+    ``whole`` is None if it is unknown whether all of it is kept.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Removed files: one, or what is below a directory and in no place of its own."""
+    """Removed files: one file, or those below a directory without a place of their own."""
 
     path: str
     files: int
@@ -55,7 +55,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A title with what it counts before and after (paths of the attack surface, of libraries)."""
+    """A title with its counts before and after (paths of the attack surface, of libraries)."""
 
     title: str
     before: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request and the original's answer; ``difference`` is what the new image answers otherwise."""
+    """One request and the original's answer; ``difference`` says how the new image's answer differs."""
 
     text: str
     status: int
@@ -75,7 +75,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """A unit of which the run used a part: its bytes that are kept and left out."""
+    """A unit of which the run used a part: its kept and omitted bytes."""
 
     kind: str
     name: str
@@ -86,7 +86,7 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A path and the seconds after which it was opened or executed first."""
+    """A path, and the seconds after which it was first opened or executed."""
 
     path: str
     seconds: float
@@ -95,12 +95,11 @@ class Opened:
 
 @dataclass(frozen=True)
 class Document:
-    """All that a report says; what the source does not know is empty or None.
+    """The contents of a report; values that the source lacks are empty or None.
 
-    ``sizes`` are the bytes of the original and of the new image, ``accepted`` what the lock file says: bytes,
-    new paths, paths that are gone. ``growth`` counts the known accesses after each slice of the run;
-    ``opened`` are files in the order in which they were opened.
-    ``value`` is the report as JSON has it.
+    ``sizes`` are the bytes of the original and of the new image, ``accepted`` is the entry of the lock file:
+    bytes, new paths, paths that are gone. ``growth`` counts the known accesses after each slice of the run;
+    ``opened`` are files in the order in which they were opened. ``value`` is the report in JSON values.
     """
 
     name: str
@@ -141,22 +140,22 @@ class Document:
 
     @property
     def kept_size(self) -> int:
-        """Bytes of the kept files."""
+        """The bytes of the kept files."""
         return sum(file.size for file in self.files)
 
     @property
     def removed_size(self) -> int:
-        """Bytes of the removed files; 0 where they were not looked for."""
+        """The bytes of the removed files; 0 if they were not searched."""
         return sum(place.size for place in self.places or ())
 
     @property
     def removed_files(self) -> int:
-        """How many files were removed; 0 where they were not looked for."""
+        """The number of removed files; 0 if they were not searched."""
         return sum(place.files for place in self.places or ())
 
 
 def of_ledger(name: str, ledger: Ledger) -> Document:
-    """Return what an image's label tells: paths, best reasons, sizes and packages."""
+    """Return the contents of an image's label: paths, best reasons, sizes and packages."""
     files = tuple(
         File(path, size=ledger.sizes.get(path, 0), kind=_kind(ledger, path)) for path in ledger.reasons
     )
@@ -164,12 +163,12 @@ def of_ledger(name: str, ledger: Ledger) -> Document:
 
 
 def _kind(ledger: Ledger, path: str) -> str:
-    """A label does not say of what kind a path is, but only files have sizes."""
+    """Return the kind of a path in a label, which has only sizes: only files have these."""
     return "file" if ledger.sizes.get(path) else ""
 
 
 def of_value(value: Any) -> Document:
-    """Return what a report in JSON says. Raises UsageError if it has no plan, or is malformed."""
+    """Return the contents of a report in JSON. Raise UsageError if it has no plan, or is malformed."""
     ledger = from_report(value)
     try:
         return _document(value, ledger)
@@ -294,7 +293,7 @@ def _requests(steps: list[Any], answers: Any) -> tuple[Request, ...]:
 def _packages(
     ledger: Ledger, complete: Mapping[str, bool], removed: Mapping[str, int]
 ) -> tuple[Package, ...]:
-    """Every package, those of which most is kept first; then those of which nothing is."""
+    """Return every package: first those of which most is kept, then those without kept files."""
     files: dict[str, int] = {}
     sizes: dict[str, int] = {}
     for path, names in ledger.packages.items():
@@ -313,7 +312,7 @@ def _packages(
 
 
 def _parts(identity: str) -> tuple[str, str, str]:
-    """Type, name and version of ``TYPE:NAME@VERSION``; a name may have an @ of its own."""
+    """Return type, name and version of ``TYPE:NAME@VERSION``; the name may contain an @."""
     kind, _, rest = identity.partition(":")
     name, _, version = rest.rpartition("@")
     return kind, name or rest, version

@@ -1,4 +1,4 @@
-"""The kept and removed files of a report as a tree with sums, for what shows one."""
+"""The kept and removed files of a report as a tree with sums."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from tracewhale.report.document import Document
 
 @dataclass(slots=True)
 class Node:
-    """One path, and the sums of all that is below it: bytes that are kept and removed, and numbers of files.
+    """One path, and the sums of everything below it: kept and removed bytes, and numbers of files.
 
-    ``kept`` tells whether the new image has the path; ``rest`` that it stands for removed files of its
-    directory that have no node of their own.
+    ``kept`` says whether the new image has the path; ``rest`` that it stands for removed files of its
+    directory without nodes of their own.
     """
 
     name: str
@@ -33,7 +33,7 @@ class Node:
 
 
 def forest(document: Document) -> Node:
-    """Return the root directory with all that is below it."""
+    """Return the root directory with everything below it."""
     root = Node("/", "/")
     for file in document.files:
         node = _at(root, file.path)
@@ -69,7 +69,7 @@ def _sum(root: Node) -> None:
 
 
 def walk(root: Node) -> Iterator[Node]:
-    """Yield a node and all below it, each before those below itself."""
+    """Yield a node and all nodes below it, each before those below itself."""
     pending = [root]
     while pending:
         node = pending.pop()

@@ -1,4 +1,4 @@
-"""The forms in which a report is shown: one row each."""
+"""The formats of a report, one row each."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ HTML, MARKDOWN, NCDU, PREFETCH = "html", "md", "ncdu", "prefetch"
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A form of report. ``render`` returns text that ends with a newline.
+    """A format of a report. ``render`` returns text that ends with a newline.
 
-    ``for_programs``: it goes to standard output, where otherwise the command's own output goes.
+    With ``for_programs`` it goes to standard output in place of the command's own output.
     """
 
     render: Callable[[Report], str]
@@ -30,14 +30,14 @@ FORMATS: Mapping[str, Format] = {
     QUIET: Format(text.render_name, for_programs=True),
     JSON: Format(json.dumps, for_programs=True),
 }
-"""Each form by the name that the command line has for it."""
+"""Each format by its name on the command line."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFormat:
-    """A form of report that is written to a file. ``render`` returns text that ends with a newline.
+    """A format of a report in a file. ``render`` returns text that ends with a newline.
 
-    ``endings`` are those of the names of such files; the longest that fits decides.
+    ``endings`` are the endings of such files' names; the longest that matches decides.
     """
 
     render: Callable[[Document], str]
@@ -45,14 +45,14 @@ class FileFormat:
 
 
 def _page(document: Document) -> str:
-    """Return the page; jinja2 is imported only where one is made."""
+    """Return the page; jinja2 is imported only when it is needed."""
     from tracewhale.report import page
 
     return page.render(document)
 
 
 def _prefetch(document: Document) -> str:
-    """Return the kept files that were opened, a path a line, in the order of the first time."""
+    """Return the kept files that were opened, one path per line, in the order of the first time."""
     kept = {file.path for file in document.files if file.kind == "file"}
     paths = [opened.path for opened in document.opened if opened.path in kept and "\n" not in opened.path]
     return "".join(f"{path}\n" for path in paths)
@@ -65,11 +65,11 @@ FILE_FORMATS: Mapping[str, FileFormat] = {
     NCDU: FileFormat(ncdu.dumps, (".ncdu", ".ncdu.json")),
     PREFETCH: FileFormat(_prefetch, (".prefetch",)),
 }
-"""Each form of file by the name that --format has for it."""
+"""Each format of a file by its name for --format."""
 
 
 def format_of(name: str) -> str:
-    """Return the form that the ending of a file's name asks for; an empty string if it asks for none."""
+    """Return the format for the ending of a file's name, or an empty string."""
     endings = {ending: form for form, chosen in FILE_FORMATS.items() for ending in chosen.endings}
     found = [ending for ending in endings if name.lower().endswith(ending)]
     return endings[max(found, key=len)] if found else ""

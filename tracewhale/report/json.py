@@ -1,4 +1,4 @@
-"""A report as one JSON object of a fixed, versioned form: schema.json beside this file describes it."""
+"""A report as one JSON object in a fixed, versioned form, which schema.json beside this file describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SCHEMA_VERSION = 1
 
 
 def schema(name: str = "schema") -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of a report; ``deps`` and ``doctor`` have others."""
+    """Return the JSON Schema (draft 2020-12) of a report; ``deps`` and ``doctor`` have their own."""
     text = files("tracewhale.report").joinpath(f"{name}.json").read_text("utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded
@@ -33,7 +33,7 @@ def dumps(report: Report) -> str:
 
 
 def dumps_document(document: Document) -> str:
-    """Return a report as it was read. Raises UsageError for an image's label, which holds no whole one."""
+    """Return a report unchanged. Raise UsageError for an image's label, which has no complete one."""
     if document.value is None:
         raise UsageError(
             "An image's label does not hold a whole report.", "Give its trace, or what plan --json prints."
@@ -93,7 +93,7 @@ def _error(report: Report) -> dict[str, Any] | None:
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:
-    """Return a plan: each kept path with its metadata and reasons, and what is missing or left out."""
+    """Return a plan: each kept path with its metadata and reasons, and the missing and omitted paths."""
     found = libraries(plan)
     return {
         "bytes": plan.size,
@@ -187,7 +187,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 
 def package_id(package: Package) -> str:
-    """Return what a file's ``packages`` call a package: ``TYPE:NAME@VERSION``."""
+    """Return a package's name in a file's ``packages``: ``TYPE:NAME@VERSION``."""
     return f"{package.kind}:{package.title}@{package.version}"
 
 
@@ -222,7 +222,7 @@ OPENING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
 
 
 def _opened(trace: Trace) -> list[dict[str, Any]]:
-    """Return each path that was executed or opened, in the order of the first time, if the trace has one."""
+    """Return each executed or opened path, in the order of the first time, if the trace has an order."""
     first: dict[str, tuple[Moment, str]] = {}
     for event, moment in trace.moments.items():
         if event.present and event.access in OPENING and event.root == "/":

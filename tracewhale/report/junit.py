@@ -1,4 +1,4 @@
-"""A report as JUnit XML, which CI shows: a case for each request, and one for the image."""
+"""A report as JUnit XML, which CI systems show: a case for each request, and one for the image."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A report as Markdown for the comment of a pull request: sizes, the verdict, growth against the lock file.
 
-Texts of an image stand in code spans, in which neither HTML, links, mentions nor tables have a meaning
-(GitHub Flavored Markdown, 6.1).
+Texts of an image are in code spans, in which HTML, links, mentions and tables have no meaning (GitHub
+Flavored Markdown, 6.1).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from tracewhale.report.document import Document
 from tracewhale.report.sizes import human
 
 MOST = 50
-"""Names shown of a list before the rest is only counted."""
+"""The most names of a list that are shown; the rest is only counted."""
 
 LONGEST = 300
-"""Characters of a name or a sentence that are shown."""
+"""The most characters of a name or a sentence that are shown."""
 
 
 def render(document: Document) -> str:
@@ -26,7 +26,7 @@ def render(document: Document) -> str:
 
 
 def code(text: str) -> str:
-    """Return text as a code span, whatever is in it, that may also stand in a table."""
+    """Return any text as a code span that may also be in a table."""
     text = printable(text)
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
     # A code span ends at a run of backticks of its own length; a | ends a table's cell even in one.

@@ -1,4 +1,4 @@
-"""The results of a run, as frozen values that all renderings share."""
+"""The results of a run, as frozen values for every format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LIBRARY = re.compile(r"\.so(?:\.[0-9A-Za-z_.+-]+)?$")
 
 @dataclass(frozen=True, slots=True)
 class Libraries:
-    """Paths of the kept shared libraries, by who found them."""
+    """Paths of the kept shared libraries, by what found them."""
 
     traced: tuple[str, ...]
     closure: tuple[str, ...]
@@ -26,7 +26,7 @@ class Libraries:
 
 @dataclass(frozen=True, slots=True)
 class MissingLibrary:
-    """A library that is needed and that the original image does not have, with where it was searched."""
+    """A needed library that the original image lacks, with the searched places."""
 
     library: str
     needed_by: str
@@ -35,10 +35,10 @@ class MissingLibrary:
 
 @dataclass(frozen=True, slots=True)
 class BuiltImage:
-    """An image that was written: its name, its id, docker's Size in bytes, and the original's.
+    """A written image: its name, its id, docker's Size in bytes, and the original's.
 
-    ``left_out`` are paths of which something could not be written there, each with what. ``start`` are the
-    words of the command that runs it as it was traced, where an engine has it.
+    ``left_out`` are pairs of a path that could not be written completely and the reason. ``start`` are the
+    words of the command that runs it as it was traced, if an engine has it.
     """
 
     name: str
@@ -51,7 +51,8 @@ class BuiltImage:
 
 @dataclass(frozen=True, slots=True)
 class LockEntry:
-    """The entry of the lock file: the image's bytes, and paths that are new and gone since."""
+    """A new image compared with its entry in the lock file: the accepted bytes, and the new and removed
+    paths."""
 
     size: int
     new: tuple[str, ...] = ()
@@ -60,12 +61,12 @@ class LockEntry:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All of one command's result; what a command did not do is None.
+    """All results of one command; a value is None if the command has no such result.
 
-    ``seconds`` are those of each stage in the order of their beginning. ``error`` is why the command failed,
-    if it did: the new image does not behave the same, or what the library raised. ``left_out`` are kept
-    paths of which an image can hold nothing, or not all, as pairs of a path and why. ``removed`` is looked
-    for only where a report needs it; ``accepted`` is what the lock file says.
+    ``seconds`` are those of each stage in the order of their beginning. ``error`` is set if the command
+    failed: the new image behaves differently, or the library raised it. ``left_out`` are pairs of a kept path
+    that an image cannot hold completely and the reason. ``removed`` is computed only if a report needs it;
+    ``accepted`` compares with the lock file.
     """
 
     command: str
@@ -104,7 +105,7 @@ def libraries(plan: Plan) -> Libraries:
 
 
 def missing_libraries(plan: Plan) -> tuple[MissingLibrary, ...]:
-    """Return libraries that are needed by something kept and are nowhere in the original."""
+    """Return the libraries that kept files need and the original lacks."""
     return tuple(
         MissingLibrary(
             miss.name,
@@ -117,7 +118,7 @@ def missing_libraries(plan: Plan) -> tuple[MissingLibrary, ...]:
 
 
 def absent_paths(plan: Plan) -> tuple[Absent, ...]:
-    """Return what the programs asked for and the original does not have either, each path once."""
+    """Return the paths that programs requested and the original does not have either, each once."""
     once: dict[str, Absent] = {}
     for absent in plan.absent:
         once.setdefault(absent.path, absent)

@@ -1,4 +1,4 @@
-"""The files of a report as ncdu reads them with -f: JSON export format 1.2 (https://dev.yorhel.nl/ncdu/jsonfmt)."""
+"""The files of a report for ncdu's option -f: JSON export format 1.2 (https://dev.yorhel.nl/ncdu/jsonfmt)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files that the original image has and the new one has not, added up by place and by package."""
+"""The files that the original image has and the new one lacks, summed up by place and by package."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tracewhale.rootfs.walk import walk
 from tracewhale.units import Scene
 
 SHARE = 1000
-"""A place has a row of its own if it holds more than one part in so many of all removed bytes."""
+"""A place has its own row if it holds more than this part of all removed bytes (one in so many)."""
 
 MOST = 200_000
-"""Entries of the original that are looked at: a whole machine may have millions."""
+"""The most entries of the original that are read: a whole machine may have millions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Removed files in one place: a file, or what is below a directory and in no place of its own."""
+    """Removed files in one place: one file, or those below a directory without a place of their own."""
 
     path: str
     files: int
@@ -32,10 +32,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Regular files of the original that are not kept, and their bytes; both summed.
+    """Regular files of the original that are not kept: their number and their bytes.
 
     ``packages`` are triples of a package (``TYPE:NAME@VERSION``), files and bytes, the largest first.
-    ``complete`` is false if the original has more entries than were looked at.
+    ``complete`` is false if the original has more entries than were read.
     """
 
     files: int = 0
@@ -46,7 +46,7 @@ class Removed:
 
 
 def survey(view: View, plan: Plan, most: int = MOST) -> Removed:
-    """Return what a plan leaves out of the original, whose directories are all read for it."""
+    """Return the files that a plan leaves out of the original, after reading all of its directories."""
     entries = list(islice(walk(view), most + 1))
     gone = [e for _, e in entries[:most] if e.kind is Kind.FILE and e.path not in plan.kept]
     kept = {path: each.entry for path, each in plan.kept.items()}
@@ -60,9 +60,9 @@ def survey(view: View, plan: Plan, most: int = MOST) -> Removed:
 
 
 def places(sizes: Mapping[str, int]) -> tuple[Place, ...]:
-    """Add up removed files, by path with their bytes, to places in the order of their paths.
+    """Sum up removed files, given by path with their bytes, to places in the order of their paths.
 
-    A file that is too small for a row is in that of the nearest directory above it.
+    A file that is too small for its own row belongs to that of the nearest directory above it.
     """
     below: Counter[str] = Counter()
     for path, size in sizes.items():
@@ -82,7 +82,7 @@ def places(sizes: Mapping[str, int]) -> tuple[Place, ...]:
 
 
 def _above(path: str) -> Iterable[str]:
-    """The directories of a path, the nearest first."""
+    """Return the directories of a path, the nearest first."""
     while path != "/":
         path = parent(path)
         yield path

@@ -1,4 +1,4 @@
-"""How many bytes something has, in words."""
+"""Sizes as text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ UNITS = ("kB", "MB", "GB", "TB")
 
 
 def human(size: int) -> str:
-    """Return a number of bytes in decimal units, as Docker prints it: ``512 B``, ``9.9 MB``."""
+    """Return a number of bytes in decimal units, in Docker's form: ``512 B``, ``9.9 MB``."""
     if size < 1000:
         return f"{size} B"
     number = float(size)

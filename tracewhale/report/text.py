@@ -1,4 +1,4 @@
-"""A report as text for people: one fact a line, figures first, everything else on request."""
+"""A report as text for people: one fact per line, with details on request."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tracewhale.verification import Verification, exercised, verdict
 
 
 def render(report: Report) -> str:
-    """Return the report as text: what came of it first, then what to look at."""
+    """Return the report as text: first the result, then the points to check."""
     return "".join(f"{line}\n" for line in _lines(report))
 
 
 def render_verbose(report: Report) -> str:
-    """Return the report as text, with the figures that tell how it was done."""
+    """Return the report as text, with figures on how it was made."""
     return "".join(f"{line}\n" for line in (*_lines(report), *_details(report)))
 
 
@@ -32,12 +32,12 @@ def render_name(report: Report) -> str:
 
 
 def render_plan(plan: Plan) -> str:
-    """Return every kept path with its size and all its reasons, then what was excluded or may be opened."""
+    """Return every kept path with its size and all its reasons, then the excluded and the possible ones."""
     return "".join(f"{line}\n" for line in _plan_lines(plan))
 
 
 def megabytes(size: int) -> str:
-    """Return a size in decimal megabytes as Docker prints it."""
+    """Return a size in decimal megabytes in Docker's form."""
     return f"{size / 1e6:.1f} MB"
 
 
@@ -68,7 +68,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _fact(name: str, text: str, indent: int = 0) -> Iterator[str]:
-    """Return a fact on lines of at most 80 columns; what a text quotes on lines of its own stays so."""
+    """Return a fact on lines of at most 80 columns; quoted lines stay unchanged."""
     first, *quoted = text.splitlines()
     wrapped = textwrap.wrap(
         first,
@@ -82,20 +82,20 @@ def _fact(name: str, text: str, indent: int = 0) -> Iterator[str]:
 
 
 def _saturation(trace: Trace) -> Iterator[str]:
-    """Return the curve of new accesses over the steps, where there are enough of them to draw one."""
+    """Return the curve of new accesses over the steps, if they are enough to draw one."""
     curve = Curve(tuple(count for step in trace.steps for count in step.growth))
     if len(curve.counts) > 2:
         yield from _fact("saturation", f"{curve.bars()} {curve.sentence()}")
 
 
 def _attention(report: Report) -> Iterator[str]:
-    """Return what is to be looked at before the image is used."""
+    """Return the points to check before the image is used."""
     for number, sentence in enumerate(sentences(report)):
         yield from _fact("" if number else "look at", f"- {sentence}", indent=2)
 
 
 def _details(report: Report) -> Iterator[str]:
-    """Return the figures that tell how the image was made."""
+    """Return figures on how the image was made."""
     if report.plan is not None:
         yield from _contents(report.plan)
     if report.trace is not None:
@@ -150,7 +150,7 @@ def _shrunk(plan: Plan) -> Iterator[str]:
 
 
 def _units(plan: Plan) -> Iterator[str]:
-    """Yield what the keep levels cost, and what found no room."""
+    """Yield the cost of the keep levels, and the units without room."""
     units = plan.units
     if len(units.levels) > 1:
         levels = (f"{level.value} {megabytes(size)}" for level, size in units.levels.items())
@@ -192,7 +192,7 @@ def _ended(outcome: Outcome) -> str:
 
 
 def _added(verification: Verification) -> Iterator[str]:
-    """Return what verification itself found to be missing, and added."""
+    """Return the paths that verification found to be missing, and added."""
     if verification.rounds > 1:
         count = len(verification.added)
         yield f"  built {verification.rounds} times, with {count} paths that it lacked at first"

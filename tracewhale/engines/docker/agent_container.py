@@ -52,7 +52,7 @@ GATE_CAPABILITIES = ("SYS_CHROOT", "SYS_PTRACE")
 def probe_image(client: APIClient, binary: bytes) -> Iterator[str]:
     """Yield the id of an image of nothing but the probe; it has no name and is removed at the end.
 
-    Raises EngineError.
+    Raise EngineError.
     """
     result: list[str] = []
     try:

@@ -323,7 +323,7 @@ def load(client: APIClient, archive: Iterable[bytes]) -> str:
 
 
 def tag(client: APIClient, image: str, name: str) -> None:
-    """Give an image a name. Raises InvalidTag, EngineError."""
+    """Give an image a name. Raise InvalidTag, EngineError."""
     repository, _, version = check_tag(name).rpartition(":")
     with api_errors(f"name the image {name}"):
         client.tag(image, repository, version, force=True)

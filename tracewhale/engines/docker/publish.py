@@ -16,7 +16,7 @@ CREATED_BY = "tracewhale"
 
 
 def publish(image: Image, name: str) -> None:
-    """Load an image into the engine and name it. Raises EngineError, NoSpace, InvalidTag."""
+    """Load an image into the engine and name it. Raise EngineError, NoSpace, InvalidTag."""
     client = connect()
     name_image(client, load(client, docker_archive(image)), name)
 

@@ -22,7 +22,7 @@ START_SECONDS = 60.0
 
 @contextmanager
 def workspace(directory: str | None = None) -> Iterator[str]:
-    """Yield a new directory below ``directory`` or TMPDIR that only this user may enter. Raises NoSpace.
+    """Yield a new directory below ``directory`` or TMPDIR that only this user may enter. Raise NoSpace.
 
     It is locked while it is used. Directories without a living owner are removed first.
     """

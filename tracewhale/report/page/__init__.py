@@ -1,4 +1,4 @@
-"""A report as one HTML file that needs no network: its data, its look and its script are in it."""
+"""A report as one HTML file that needs no network: it contains its data, style and script."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tracewhale.report.sizes import human
 __all__ = ["render"]
 
 MOST = 300
-"""Names shown of a list before the rest is only counted."""
+"""The most names of a list that are shown; the rest is only counted."""
 
 
 def render(document: Document) -> str:
-    """Return the page. Names of an image are text in it, and no script but the page's own runs."""
+    """Return the page. Names of an image are text in it, and only the page's own script runs."""
     style, script = _resource("page.css"), _resource("page.js")
     environment = Environment(
         loader=DictLoader({"page.html": _resource("page.html")}),
@@ -55,9 +55,10 @@ def render(document: Document) -> str:
 
 
 def _data(document: Document) -> str:
-    """The data as base64 of zlib's format (RFC 1950) of JSON, which a browser's DecompressionStream reads.
+    """Return the data as base64 of zlib's format (RFC 1950) of JSON, which a browser's DecompressionStream
+    reads.
 
-    A tenth of the JSON's size, and of letters that end no element and begin no comment.
+    This is a tenth of the JSON's size, and its letters cannot end an element or begin a comment.
     """
     text = json.dumps(encode(document), ensure_ascii=False, separators=(",", ":"))
     return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
@@ -68,7 +69,7 @@ def _resource(name: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """A hash-source of Content Security Policy (CSP3, 2.3.1)."""
+    """Return a hash-source of Content Security Policy (CSP3, 2.3.1)."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
@@ -86,7 +87,7 @@ def _sorted(packages: tuple[Package, ...]) -> tuple[list[Package], list[Package]
 
 
 def _before(document: Document) -> Bar | None:
-    """The sizes of both images, as a bar; None where the original's is not known."""
+    """Return the sizes of both images as a bar, or None if the original's is unknown."""
     if document.sizes is not None and document.sizes[0]:
         original, new = document.sizes
     elif document.places is not None:

@@ -12,10 +12,10 @@ WIDTH, HEIGHT = 600, 160
 """The size of a curve in units of its view box."""
 
 POINTS = 300
-"""Points of a curve at most."""
+"""The most points of a curve."""
 
 PROGRAMS = 60
-"""Programs on a time line at most."""
+"""The most programs on a time line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve: points of an SVG polyline, the largest count, how many slices, and what it says."""
+    """A curve: points of an SVG polyline, the largest count, the number of slices, and a sentence on it."""
 
     points: str
     top: int
@@ -39,7 +39,7 @@ class Line:
 
 
 def curve(counts: Sequence[int]) -> Line | None:
-    """Return the curve of new accesses; None where there are too few counts to draw one."""
+    """Return the curve of new accesses, or None if there are too few counts to draw one."""
     if len(counts) < 3:
         return None
     top = max(counts) or 1
@@ -63,7 +63,7 @@ class TimeLine:
 
 
 def time_line(opened: Sequence[Opened]) -> TimeLine | None:
-    """Return how many files had been opened when; None where the trace has no order, or no time passed."""
+    """Return the number of opened files over time; None if the trace has no order, or no time passed."""
     if len(opened) < 3 or not opened[-1].seconds:
         return None
     seconds = max(each.seconds for each in opened)

@@ -1,7 +1,7 @@
-"""A report's paths, reasons and packages as compact JSON: a tree of names, and tables of what is shared.
+"""A report's paths, reasons and packages as compact JSON: a tree of names, and tables of shared texts.
 
-A node is a path. Nodes are in depth-first order, so that their depths tell the tree. A reference is the
-number of a node, or for a text -1 minus its number in the table of texts.
+A node is a path. Nodes are in depth-first order, so their depths define the tree. A reference is the number
+of a node, or, for a text, -1 minus its number in the table of texts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tracewhale.report.document import Document, Package
 from tracewhale.why import Ledger, chain
 
 REASONS = 20
-"""Reasons of a path that are listed before the rest is only counted; the first is that of the chain."""
+"""The most reasons of a path that are listed, the first being that of the chain; the rest is only counted."""
 
 CATEGORIES = {
     "trace": (Why.ACCESS, Why.CREATES, Why.LISTED),
@@ -52,7 +52,7 @@ class _Tables:
 
 
 def encode(document: Document) -> dict[str, Any]:
-    """Return all that the page's script needs, in plain JSON values."""
+    """Return the data of the page's script, in plain JSON values."""
     ledger = document.ledger
     files = {file.path: file for file in document.files}
     places = document.places or ()
@@ -87,7 +87,7 @@ def encode(document: Document) -> dict[str, Any]:
 
 
 def _reasons(ledger: Ledger, path: str) -> list[Reason]:
-    """The reasons of a path, that of its chain first; none for one that is not kept."""
+    """Return the reasons of a path, that of its chain first; none if it is not kept."""
     reasons = list(ledger.reasons.get(path, ()))
     if path in ledger.steps:
         best = ledger.steps[path][0]
@@ -97,7 +97,7 @@ def _reasons(ledger: Ledger, path: str) -> list[Reason]:
 
 
 def _order(paths: Iterable[str]) -> list[str]:
-    """Every path with the directories above it, depth first: what is below a path follows it."""
+    """Return every path with the directories above it, depth first: a path precedes everything below it."""
     every = {"/"}
     for path in paths:
         while path.startswith("/") and path not in every:
@@ -112,7 +112,7 @@ def _package(package: Package) -> list[Any]:
 
 
 def _runs(values: list[Any]) -> list[Any]:
-    """Equal values that follow each other as one value and their number."""
+    """Return runs of equal values as one value and their number."""
     found: list[Any] = []
     for value in values:
         if found and found[-2] == value:
@@ -123,7 +123,7 @@ def _runs(values: list[Any]) -> list[Any]:
 
 
 def _clauses(kind: str) -> list[str]:
-    """A kind of reason: its category, and its clause with and without a detail."""
+    """Return a kind of reason: its category, and its clause with and without a detail."""
     category = next((name for name, kinds in CATEGORIES.items() if kind in [k.value for k in kinds]), "other")
     try:
         return [category, explain(Reason(kind, "{by}", "{detail}")), explain(Reason(kind, "{by}"))]

@@ -12,7 +12,7 @@ ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ESRCH
 
 
 def open_path(pid: int, requested_path: RequestedPath, *, follow: bool) -> int:
-    """Open (O_PATH) a path in the root of a process. Raises OSError."""
+    """Open (O_PATH) a path in the root of a process. Raise OSError."""
     root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         return kernel.open_in(root, requested_path.path, follow=follow)

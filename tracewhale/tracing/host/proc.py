@@ -109,7 +109,7 @@ def loader_environment(pid: int) -> tuple[tuple[str, str], ...]:
 
 
 def root(pid: int) -> str:
-    """Return a process's root directory in its mounts. Raises OSError."""
+    """Return a process's root directory in its mounts. Raise OSError."""
     return link(pid, "root")
 
 

@@ -29,7 +29,7 @@ class Families:
     def take(self, place: Place, line: LogLine) -> None:
         """Take one line. A child's first lines may come before its parent's call has returned.
 
-        Raises Malformed.
+        Raise Malformed.
         """
         if line.kind == "start" and line.name in CLONES:
             self._started[line.pid] = (place, line)
