@@ -1,14 +1,17 @@
-"""Draw the pictures of the README: a terminal, from terminal.txt, and the map of a report.
+"""Draw the pictures of the README: a terminal in which an image is made, and the map of a report.
 
+    docker tag IMAGE nginx-light:latest  # with nginx-light of Debian, such as the tests' twtest/nginx
     tracewhale report flask.trace -o flask.html && python docs/pictures/draw.py flask.html
 
-It takes chromium, and what the tests install.
+It takes an engine, chromium, and what the tests install.
 """
 
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
+import subprocess
 import sys
 from html import escape
 from io import StringIO
@@ -33,12 +36,23 @@ COLOURS = {
 LEGEND = {"trace": "the run used it", "loader": "the loader needs it", "language": "imported",
           "unit": "belongs to what was used", "rule": "a rule", "removed": "removed"}  # fmt: skip
 WIDTH, HEIGHT = 980, 440
+COMMAND = (
+    "tracewhale run -t nginx-light:slim --keep touched --http / --http '/missing =404' nginx-light:latest"
+)
+
+
+def lines() -> list[str]:
+    """Run the command; return it and the report that it prints, without its progress."""
+    words = [sys.executable, "-m", *shlex.split(COMMAND)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    report = [line for line in done.stderr.splitlines() if line and not line.startswith("tracewhale: ")]
+    return [f"$ {COMMAND}", *report]
 
 
 def terminal() -> str:
     """The terminal's text as SVG; its fonts are those of the reader, not of another server."""
-    console = Console(record=True, width=92, file=StringIO())
-    for line in (HERE / "terminal.txt").read_text().splitlines():
+    console = Console(record=True, width=100, file=StringIO())
+    for line in lines():
         text = Text(line)
         text.highlight_regex(r"^\$ .*", "bold")
         text.highlight_regex(r"^[a-z]+(?= )", "cyan")
