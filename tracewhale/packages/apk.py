@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tracewhale.packages.contents import LIBC, InstalledPackage
-from tracewhale.packages.files import Completeness, Names, PackageFiles, encode, normal, substance, words
-from tracewhale.packages.model import NOTHING, GeneratedFile, OwnedPackage, Package, PackageFacts
-from tracewhale.rootfs.tree import Entry, Kind
+from tracewhale.packages.files import Names, PackageFiles, encode, normal, words
+from tracewhale.packages.model import NOTHING, GeneratedFile, Package, PackageFacts
+from tracewhale.packages.records import divide, files_of
+from tracewhale.rootfs.tree import Entry
 
 DATABASES = ("/lib/apk/db/installed", "/usr/lib/apk/db/installed")
 """The paths before and since apk-tools 3 on merged-/usr Alpine, where the first is an alias of the second."""
@@ -54,19 +56,11 @@ class Apk:
         files."""
         if not self._records:
             return NOTHING
-        files = {path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY}
-        there = [record for record in self._records if substance(record.paths & files)]
-        gone = [record.package for record in self._records if not substance(record.paths & files)]
-        lacking = {number: sorted(record.paths - kept.keys()) for number, record in enumerate(there)}
-        complete = Completeness(self._files.view).complete(lacking)
-        owned = [
-            OwnedPackage(record.package, tuple(sorted(record.paths & files)), number in complete)
-            for number, record in enumerate(there)
-        ]
+        present, owned, missing = divide(self._files.view, self._records, kept)
         return PackageFacts(
-            kept=tuple(sorted(owned)),
-            left_out=tuple(sorted(gone)),
-            written=() if self._place in kept or not there else (self._written(there, files),),
+            kept=owned,
+            left_out=missing,
+            written=() if self._place in kept or not present else (self._written(present, files_of(kept)),),
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
@@ -91,12 +85,12 @@ class Apk:
                 paths = frozenset(self._names.physical(path) for path, _ in _files(lines))
                 yield _ApkRecord(_package(fields), lines, paths)
 
-    def _written(self, records: list[_ApkRecord], files: set[str]) -> GeneratedFile:
+    def _written(self, records: list[_ApkRecord], files: AbstractSet[str]) -> GeneratedFile:
         blocks = ["".join(f"{line}\n" for line in self._lines(record, files)) for record in records]
         content = encode("".join(f"{block}\n" for block in blocks))
         return GeneratedFile(self._place, content, self._files.modified(self._place), "apk", "database")
 
-    def _lines(self, record: _ApkRecord, files: set[str]) -> Iterator[str]:
+    def _lines(self, record: _ApkRecord, files: AbstractSet[str]) -> Iterator[str]:
         """Yield a record's lines, without directories and files that are not kept."""
         of_package = next(
             (at for at, line in enumerate(record.lines) if line.startswith("F:")), len(record.lines)

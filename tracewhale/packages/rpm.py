@@ -15,17 +15,16 @@ from dataclasses import dataclass
 from tracewhale.packages import rpmdb
 from tracewhale.packages.contents import LIBC, InstalledPackage
 from tracewhale.packages.files import (
-    Completeness,
     Names,
     PackageFiles,
     decode,
     encode,
     owes_licence,
-    substance,
     words,
 )
-from tracewhale.packages.model import NOTHING, Document, GeneratedFile, OwnedPackage, Package, PackageFacts
-from tracewhale.rootfs.tree import Entry, Kind
+from tracewhale.packages.model import NOTHING, Document, GeneratedFile, Package, PackageFacts
+from tracewhale.packages.records import divide, files_of
+from tracewhale.rootfs.tree import Entry
 
 DIRECTORIES = ("/usr/lib/sysimage/rpm", "/var/lib/rpm")
 DATABASES = ("rpmdb.sqlite", "Packages.db", "Packages")
@@ -82,27 +81,20 @@ class Rpm:
         """Return the packages of some kept paths, their licences, and a database with only these."""
         if not self._records:
             return NOTHING
-        files = {path for path, entry in kept.items() if entry.kind is not Kind.DIRECTORY}
-        there = [record for record in self._records if substance(record.paths & files)]
-        gone = [record.package for record in self._records if not substance(record.paths & files)]
-        lacking = {number: sorted(record.paths - kept.keys()) for number, record in enumerate(there)}
-        complete = Completeness(self._files.view).complete(lacking)
-        owned = [
-            OwnedPackage(record.package, tuple(sorted(record.paths & files)), number in complete)
-            for number, record in enumerate(there)
-        ]
+        present, owned, missing = divide(self._files.view, self._records, kept)
+        files = files_of(kept)
         documents = [
             Document(path, record.package.name, "licence")
-            for record in there
+            for record in present
             if licences and owes_licence(record.paths & files, kept)
             for path in record.licences
             if self._files.physical(path)
         ]
         return PackageFacts(
-            kept=tuple(sorted(owned)),
-            left_out=tuple(sorted(gone)),
+            kept=owned,
+            left_out=missing,
             documents=tuple(sorted(documents)),
-            written=() if self._place in kept or not there else (self._written(there),),
+            written=() if self._place in kept or not present else (self._written(present),),
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
