@@ -1,4 +1,4 @@
-/* The system calls that are trapped: their numbers on each architecture, and which arguments name paths. */
+/* The trapped system calls: their numbers on each architecture, and the arguments that name paths. */
 #ifndef CALLS_H
 #define CALLS_H
 
@@ -35,7 +35,7 @@ enum call_kind {
     CALL_NOTHING, /* trapped because it may change the root directory */
 };
 
-/* An argument that names a path. Indexes of arguments; -1 where there is none. */
+/* An argument that names a path. Indexes of arguments; -1 for none. */
 struct call_name {
     uint8_t access; /* enum access */
     int8_t dirfd;   /* -1: the working directory */

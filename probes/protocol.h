@@ -26,10 +26,10 @@
  *                    status, which is not 0, or with EXIT_SIGNAL by a signal; EXIT_UNKNOWN: from now on not
  *                    all ends are known
  *    L  listening:   u16 port: a TCP socket now listens on it
- *    B  busy:        u32 pid, u32 program: it asked for a listener of its own, which it cannot have
+ *    B  busy:        u32 pid, u32 program: it requested a listener of its own, which it cannot have
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
  *
- *    A record is made before the call that it tells of is allowed to go on, and is written whole, within
+ *    A record is made before its call is allowed to continue, and is written whole, within
  *    about 20 ms: the agent does not end with what it traces.
  *    `received` in A counts the notifications so far, this one included; a call with two paths has two
  *    records with the same, and an execution has one more for each interpreter that the kernel opens for it.

@@ -1,4 +1,4 @@
-/* The traced process: its memory, and what its descriptors and directories are. */
+/* The traced process: its memory, its descriptors and its directories. */
 #ifndef TRACEE_H
 #define TRACEE_H
 
@@ -7,23 +7,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* PATH_MAX: what the kernel takes of a path, with its NUL. */
+/* PATH_MAX: the longest path that the kernel accepts, with its NUL. */
 enum { PATH_LIMIT = 4096 };
 
-/* Reads up to `size` bytes of its memory: fewer where it ends. Returns -1 with errno when none can be. */
+/* Reads up to `size` bytes of its memory, fewer at its end. Returns -1 with errno if it can read none. */
 ssize_t tracee_read(uint32_t pid, uint64_t address, void *bytes, size_t size);
 
 /* Reads a path. Returns its length without the NUL, or -1 with errno: EFAULT, ENAMETOOLONG, ESRCH... */
 ssize_t tracee_path(uint32_t pid, uint64_t address, char path[PATH_LIMIT]);
 
-/* What /proc/PID/NAME or, with number >= 0, /proc/PID/NAME/NUMBER links to. Returns its length, or -1 with
+/* The target of the link /proc/PID/NAME or, with number >= 0, /proc/PID/NAME/NUMBER. Its length, or -1 with
  * errno. */
 ssize_t tracee_link(uint32_t pid, const char *name, long number, char link[PATH_LIMIT]);
 
-/* Opens (O_PATH) what a descriptor of the process refers to. -1 with errno. */
+/* Opens (O_PATH) the file of a descriptor of the process. -1 with errno. */
 int tracee_open(uint32_t pid, int number);
 
-/* The number of a thread's process, which is that of its first thread; 0 when that cannot be learnt. */
+/* The number of a thread's process, which is that of its first thread; 0 if it is unknown. */
 uint32_t tracee_process(uint32_t tid);
 
 /* Whether a thread is one of this process. */

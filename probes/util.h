@@ -1,4 +1,4 @@
-/* Small things that every part of the probe needs. No stdio: it would double the binary. */
+/* Helpers for every part of the probe. They do not use stdio, which would double the binary. */
 #ifndef UTIL_H
 #define UTIL_H
 
@@ -19,22 +19,23 @@ _Noreturn void leave(int status);
 /* Prints the strings as complain() does, and ends the process. */
 #define die(status, ...) (complain(__VA_ARGS__, NULL), leave(status))
 
-/* As die(), with the message of errno behind the strings. */
+/* As die(), with the message of errno after the strings. */
 #define die_errno(status, ...) die(status, __VA_ARGS__, ": ", strerror(errno))
 
 /* Closes a descriptor, unless it is negative, and keeps errno. For AUTO_CLOSE. */
 void close_descriptor(int *fd);
 
-/* Of a variable with a descriptor: closes it where the block is left, by whichever way. */
+/* For a variable with a descriptor: closes it at the end of its block, however that is left. */
 #define AUTO_CLOSE __attribute__((cleanup(close_descriptor)))
 
-/* Writes all of it, whatever a write takes at a time. False with errno when that fails. */
+/* Writes all of the data, in several writes if necessary. False with errno on an error. */
 bool write_all(int fd, const void *bytes, size_t size);
 
 /* Reads exactly `size` bytes. False at the end of the stream (errno 0) or on an error. */
 bool read_all(int fd, void *bytes, size_t size);
 
-/* A number in the given base that takes up the whole string. False if it is none, or above the limit. */
+/* A number in the given base that takes up the whole string. False if it is not a number, or above the limit.
+ */
 bool parse_number(const char *text, int base, uint64_t limit, uint64_t *number);
 
 enum { NUMBER_SIZE = 21 };

@@ -44,9 +44,10 @@ static void write_counters(void) {
     written = counters;
 }
 
-/* ---- what it hears ----------------------------------------------------------------------------------- */
+/* ---- notifications and orders ------------------------------------------------------------------------ */
 
-/* Receives, records and answers one notification. Returns whether there was one; if not, errno tells why. */
+/* Receives, records and answers one notification. Returns whether there was one; if not, errno has the
+ * reason. */
 static bool hear_listener(const struct client *client) {
     int listener = client->listener;
     memset(notification, 0, notification_size);
@@ -54,7 +55,7 @@ static bool hear_listener(const struct client *client) {
         return false;
     handle(listener, notification, client->number ? 0 : client->pid, &counters);
     struct seccomp_notif_resp answer = {.id = notification->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
-    /* ENOENT: it is gone; what it asked for is recorded. */
+    /* ENOENT: it has ended; its request is recorded. */
     ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer);
     return true;
 }
@@ -102,7 +103,7 @@ static void hear_input(void) {
         die(EXIT_USAGE, "agent: an order is too long");
 }
 
-/* Does what is due, and returns how long to wait for anything else, in milliseconds. */
+/* Does the tasks that are due, and returns the milliseconds until the next one. */
 static int tick(int64_t now) {
     static int64_t next_flush, next_counters, next_ports, ports_until;
     if (now >= next_flush) {

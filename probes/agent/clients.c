@@ -47,7 +47,7 @@ static void write_hello(uint32_t features) {
     record_end();
 }
 
-/* From now on this process can read others and their files, and never do more. */
+/* From now on this process can read other processes and their files, and do nothing else to them. */
 static void drop_capabilities(void) {
     static struct identity reader;
     uint64_t held = held_capabilities() & (SYS_PTRACE_BIT | DAC_READ_SEARCH_BIT);

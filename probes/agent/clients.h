@@ -29,10 +29,10 @@ bool clients_add(uint32_t number, uint32_t pid, const char *token);
 /* Takes those that are ready. Returns whether there are others. */
 bool clients_take(void);
 
-/* Something came from its socket. */
+/* Handles a message from its socket. */
 void client_hear(struct client *client);
 
-/* Forgets those of which nothing is left. */
+/* Forgets the clients without processes. */
 void clients_sweep(void);
 
 /* Whether there is one listener and nobody who is about to start: an end of its socket is the start, and has

@@ -27,7 +27,7 @@ static unsigned count;
 static int poller = -1;
 static bool stopped, incomplete;
 
-/* What was said last of a thread, so that most calls cost a comparison. */
+/* The last report on a thread, so that most calls cost only a comparison. */
 static struct { uint32_t tid, program; } recent[RECENT];
 
 int exits_descriptor(void) { return poller; }

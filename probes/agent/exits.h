@@ -9,7 +9,7 @@
 /* Becomes readable when exits_hear() has something to do; -1 before the first process. */
 int exits_descriptor(void);
 
-/* A process of the command asked for something: its end will be known. */
+/* A process of the command made a request, so its end will be known. */
 void exits_watch(uint32_t tid, uint32_t program);
 
 /* A thread is about to end with this status, or, if `group`, its whole process. */
@@ -18,7 +18,7 @@ void exits_note(uint32_t tid, uint32_t program, uint8_t status, bool group);
 /* The command itself ends: what the kernel kills with it did not fail. */
 void exits_stop(void);
 
-/* Records what has gone away. */
+/* Records the processes that have ended. */
 void exits_hear(void);
 
 #endif

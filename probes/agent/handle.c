@@ -88,7 +88,7 @@ static enum outcome record(struct request *request, uint8_t access, bool nofollo
     return RECORDED;
 }
 
-/* How open(2) uses what it opens. O_TMPFILE names the directory. */
+/* How open(2) uses its path. With O_TMPFILE that is the directory. */
 static uint8_t open_access(uint64_t flags) {
     if (flags & O_PATH)
         return ACCESS_STAT;

@@ -1,4 +1,4 @@
-/* One notification: what it names is recorded, or known already. */
+/* Handles one notification: its paths are recorded, unless they are already known. */
 #ifndef HANDLE_H
 #define HANDLE_H
 
@@ -12,7 +12,7 @@
 void handle(int listener, const struct seccomp_notif *notification, uint32_t command,
             struct counters *counters);
 
-/* Whether a process asked to listen on a socket since the last time this was asked. */
+/* Whether a process tried to listen on a socket since the last call of this function. */
 bool handle_saw_listen(void);
 
 #endif

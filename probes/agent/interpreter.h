@@ -1,4 +1,4 @@
-/* The interpreters of programs: a path in a file, that no system call names and the kernel opens. */
+/* The interpreters of programs: paths in files, which the kernel opens and no system call names. */
 #ifndef INTERPRETER_H
 #define INTERPRETER_H
 

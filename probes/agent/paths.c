@@ -38,7 +38,7 @@ static int process_root(uint32_t pid, uint32_t *root) {
     return 0;
 }
 
-/* Takes off the " (deleted)" that the kernel adds to the name of what has no name any more. */
+/* Removes the " (deleted)" that the kernel adds to the name of a deleted file. */
 static bool take_off_deleted(char *path, size_t *size) {
     static const char suffix[] = " (deleted)";
     size_t length = sizeof suffix - 1;
@@ -161,7 +161,7 @@ int path_open(const struct asked *asked, uint32_t pid, bool nofollow) {
     return open_in(AT_FDCWD, asked->path, flags, RESOLVE_NO_MAGICLINKS);
 }
 
-/* No "." or "..", no slash too many: then a path without symbolic links is its own real path. */
+/* No ".", ".." or doubled slash: then a path without symbolic links is its own real path. */
 static bool is_clean(const char *path) {
     for (; *path; path = strchrnul(path + 1, '/'))
         if (path[1] == '/' || !path[1] || (path[1] == '.' && (!path[2] || strchr("./", path[2]))))
@@ -169,7 +169,7 @@ static bool is_clean(const char *path) {
     return true;
 }
 
-/* The usual answers for fewer system calls. False when it takes the whole way. */
+/* The usual cases with fewer system calls. False if they do not apply. */
 static bool find_quickly(struct found *found, const struct asked *asked, bool nofollow) {
     struct stat status;
     found->present = true;

@@ -1,4 +1,4 @@
-/* From what a call names to an absolute path, and what is there. */
+/* From a call's path argument to an absolute path, and the file at it. */
 #ifndef PATHS_H
 #define PATHS_H
 
@@ -7,7 +7,7 @@
 
 #include "tracee.h"
 
-/* A path as asked for: absolute, with its symbolic links and `..`, inside `root`. */
+/* A requested path: absolute, with its symbolic links and `..`, inside `root`. */
 struct asked {
     char path[2 * PATH_LIMIT + 2];
     size_t size;
@@ -15,7 +15,7 @@ struct asked {
     enum {
         ASKED_ANYHOW,   /* symbolic links and ".." may be anywhere */
         ASKED_NAME,     /* a name in a physical directory */
-        ASKED_PHYSICAL, /* the kernel told it: it is there, and is itself its real path */
+        ASKED_PHYSICAL, /* it comes from the kernel: it exists and is its own real path */
     } form;
 };
 
@@ -37,10 +37,10 @@ int path_ask(struct asked *asked, uint32_t pid, int dirfd, const char *path, siz
 /* The path of a descriptor of the process. Returns 0 or an errno. */
 int path_of_descriptor(struct asked *asked, uint32_t pid, int fd);
 
-/* Opens (O_PATH) what it leads to; with `nofollow`, a final symbolic link itself. -1 with errno. */
+/* Opens (O_PATH) its target; with `nofollow`, a final symbolic link itself. -1 with errno. */
 int path_open(const struct asked *asked, uint32_t pid, bool nofollow);
 
-/* Looks where it leads, following a final symbolic link or not. */
+/* Resolves it, following a final symbolic link or not. */
 void path_find(struct found *found, const struct asked *asked, uint32_t pid, bool nofollow);
 
 #endif

@@ -1,4 +1,4 @@
-/* TCP ports on which somebody listens, as /proc/net/tcp and tcp6 tell it. */
+/* TCP ports with listening sockets, from /proc/net/tcp and tcp6. */
 #ifndef PORTS_H
 #define PORTS_H
 

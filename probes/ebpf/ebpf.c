@@ -67,7 +67,7 @@ static bool group_path(uint32_t pid, char path[PATH_LIMIT]) {
     return false;
 }
 
-/* Where the unified hierarchy is mounted, as proc_pid_mountinfo(5) tells. */
+/* The mount point of the unified hierarchy (proc_pid_mountinfo(5)). */
 static bool hierarchy(char point[PATH_LIMIT]) {
     static char text[1 << 20];
     if (read_proc(getpid(), "mountinfo", text, sizeof text) < 0)
@@ -181,7 +181,7 @@ static void take(uint32_t pid, uint32_t listener, bool held) {
     kill(pid, SIGUSR1);
 }
 
-/* Writes what has been told. Returns whether there was something. */
+/* Writes the reported events. Returns whether there were any. */
 static bool drain(void) {
     static char text[SCRATCH_ROOM];
     struct event event;

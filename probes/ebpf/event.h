@@ -70,7 +70,7 @@ enum counter {
     COUNT_REPEATED,   /* calls that named nothing new */
     COUNT_IGNORED,    /* calls that name nothing */
     COUNT_LOST,       /* events for which the ring had no room, states for which there was no memory */
-    COUNT_UNINSERTED, /* members that the set had no room for: told again each time */
+    COUNT_UNINSERTED, /* members without room in the set: reported again each time */
     COUNTERS
 };
 

@@ -1,4 +1,4 @@
-/* For the programs in the kernel: helpers, maps, which processes are traced, and how events are told. */
+/* For the programs in the kernel: helpers, maps, which processes are traced, and how events are reported. */
 #ifndef EBPF_KERNEL_H
 #define EBPF_KERNEL_H
 

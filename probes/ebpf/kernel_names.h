@@ -146,7 +146,7 @@ INLINE int open_nofollow(u64 flags) {
     return (flags & OPEN_NOFOLLOW) || (flags & EXCLUSIVE) == EXCLUSIVE;
 }
 
-/* Returns 0, or -errno where what is named cannot be told. */
+/* Returns 0, or -errno if the name cannot be reported. */
 INLINE int socket_name(struct scratch *scratch, struct state *state, uint8_t access, u64 address,
                        u64 length) {
     uint16_t family = 0;

@@ -15,7 +15,7 @@
 #include "table.h"
 #include "util.h"
 
-/* A name that has been asked for, and how that ended so far. */
+/* A requested name, and its outcomes so far. */
 struct request {
     const char *text;
     uint32_t program, directory, root; /* of `strings` */
@@ -72,7 +72,7 @@ static uint32_t path_number(uint64_t number, enum event_type type) {
     return found;
 }
 
-/* ---- what was asked for ------------------------------------------------------------------------------ */
+/* ---- requests ---------------------------------------------------------------------------------------- */
 
 static void keep_path(const struct event *event, const char *text) {
     static char path[PATH_LIMIT + 1];
@@ -166,7 +166,7 @@ static void write_access(const struct request *request, uint32_t pid, bool prese
     record_end();
 }
 
-/* What a call has told by its end: whether what it named was there when it began, and where that is. */
+/* The result of a call: whether its path existed when the call began, and its real path. */
 static void write_result(struct request *request, const struct event *event, const char *text) {
     static char path[PATH_SIZE], real[PATH_LIMIT];
     const char *root = path_of(request, path);
@@ -277,7 +277,7 @@ static void executed(const struct event *event, const char *variables) {
     static char path[2 * PATH_LIMIT + 2];
     static struct set seen;
     if (!event->id.low && !event->id.high)
-        return; /* what it named could not be told */
+        return; /* its name could not be read */
     uint32_t index = table_get(&identifiers, event->id);
     if (index == TABLE_NONE)
         die(EXIT_PROBE, "ebpf: an event is missing");

@@ -18,14 +18,14 @@ void requests_ignore(const char *program);
 /* Writes the records of an event, which `text` follows. */
 void requests_add(const struct event *event, const char *text);
 
-/* Writes records for what was asked for by calls that never ended. */
+/* Writes records for the requests of calls that never ended. */
 void requests_end(void);
 
-/* What the events so far amount to; `repeated` told what was known here. Calls that told nothing are only
+/* The counts of the events so far; `repeated` ones were already known. Calls without an event are only
  * counted by the kernel's programs. */
 struct request_counts {
     uint64_t recorded, unresolved, repeated;
-    uint64_t calls; /* whose end was told */
+    uint64_t calls; /* whose end was reported */
 };
 extern struct request_counts request_counts;
 

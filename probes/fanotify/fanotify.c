@@ -1,4 +1,4 @@
-/* `probe fanotify PID`: what is opened in the file systems of that process, whoever opens it. It runs on the
+/* `probe fanotify PID`: the files opened in the file systems of that process, by any process. It runs on the
  * host, writes events (protocol.h, part 1), and has an unlimited queue: an event that the kernel had to drop
  * ends it with an error. A byte 'c' on standard input asks for the counters, its end for all that waits and
  * the end. */
@@ -27,7 +27,7 @@ static struct set seen;
 
 /* ---- marks ------------------------------------------------------------------------------------------- */
 
-/* File systems whose files are nobody's image. */
+/* File systems whose files belong to no image. */
 static bool is_pseudo(const char *type) {
     static const char *const types[] = {"proc",    "sysfs",     "tmpfs",    "devpts",      "mqueue",
                                         "cgroup",  "cgroup2",   "devtmpfs", "debugfs",     "securityfs",
@@ -39,7 +39,7 @@ static bool is_pseudo(const char *type) {
     return false;
 }
 
-/* What the runtime mounts over files of /etc is the runtime's. */
+/* Files that are mounted over those of /etc belong to the runtime. */
 static bool is_file(const char *point) { return !strncmp(point, "/etc/", 5); }
 
 static void mark(int group, uint32_t pid, const char *point, const char *type) {
@@ -133,7 +133,7 @@ static void unresolved(uint32_t pid, int error) {
     record_end();
 }
 
-/* The kernel adds " (deleted)" to the name of what has no name any more. */
+/* The kernel adds " (deleted)" to the name of a deleted file. */
 static size_t without_mark(int fd, char *path, size_t size) {
     static const char suffix[] = " (deleted)";
     size_t length = sizeof suffix - 1;

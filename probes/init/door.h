@@ -17,16 +17,16 @@
 enum { DOOR = 3, DOOR_MESSAGE = 64, DOOR_LISTENER = 'l', DOOR_ERROR = 'e', DOOR_TAKEN = 'a', DOOR_GO = 'g' };
 
 /* Of init: makes the sockets and waits until the agent has taken its own. Returns init's end, or -1 with
- * errno: ETIMEDOUT when nobody comes. */
+ * errno: ETIMEDOUT if no agent comes. */
 int door_open(void);
 
-/* Has the agent take the listener. False when it went away. */
+/* Has the agent take the listener. False if the agent has ended. */
 bool door_give_listener(int door, int listener, uint32_t features);
 
-/* Tells why there will be no command, and waits until the agent knows. */
+/* Sends the reason why there will be no command, and waits until the agent has it. */
 void door_give_up(int door, int error, const char *stage);
 
-/* Of the agent: the socket out of a process, or -1 with errno: EBADF when it is not there yet. */
+/* Of the agent: the socket out of a process, or -1 with errno: EBADF if it does not exist yet. */
 int door_take(int process);
 
 /* A descriptor out of a process (a pidfd). -1 with errno. */

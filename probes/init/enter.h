@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Everything of a process but its place among the processes: that is its children's. */
+/* Enters everything of a process except its process name space, which only our children enter. */
 void enter_namespaces(uint32_t pid);
 
 /* False with errno where it cannot. `make` makes what is not there, as an engine does for a container's first
@@ -20,7 +20,7 @@ void enter_processes(void);
 /* fork(2) that does not fail. */
 pid_t forked(void);
 
-/* As a shell has it: 128 + the signal's number. */
+/* As in a shell: 128 + the signal's number. */
 int exit_status(int status);
 
 #endif

@@ -19,7 +19,7 @@ static enum rule_test test_of(enum call_kind kind) {
     return kind == CALL_SOCKETCALL ? TEST_SOCKETCALL : kind == CALL_FILTER ? TEST_LISTENER : TEST_NONE;
 }
 
-/* `ours`: what matters to a listener only. */
+/* `ours`: calls that only a listener needs. */
 static void add_calls(struct rules *native, struct rules *compat, uint32_t action, bool ours) {
     for (size_t i = 0; i < calls_count; i++) {
         enum call_kind kind = calls[i].kind;
@@ -109,7 +109,7 @@ static const struct denied denials[] = {
 };
 /* clang-format on */
 
-/* What older profiles denied, too: only whoever knows the engine can tell. */
+/* Calls that older profiles denied, too; only the caller, which knows the engine, can decide. */
 static const struct {
     const char *name;
     int16_t number[ARCH_COUNT];

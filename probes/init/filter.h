@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /* Installs the filter that notifies of every call of calls.c and denies io_uring_setup. Returns the listener,
- * or -1 with errno. `features` becomes FEATURE_* of what the kernel could do. */
+ * or -1 with errno. `features` becomes the FEATURE_* flags of the kernel. */
 int filter_notify(uint32_t *features);
 
 /* Installs the filter for a tracer outside: it denies io_uring_setup and, where `traced`, stops a tracee at

@@ -128,7 +128,7 @@ static void chown_streams(const struct identity *identity) {
             continue; /* EPERM, EROFS, EINVAL: it is not ours to give */
 }
 
-/* Tells the agent and the user why the command did not start; the exit status is the shell's and Docker's. */
+/* Reports why the command did not start, with the exit status of a shell and Docker. */
 static _Noreturn void give_up(int door, int error, const char *stage, const char *what) {
     if (door >= 0)
         door_give_up(door, error, stage);

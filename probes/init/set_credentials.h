@@ -1,4 +1,4 @@
-/* Who a process is: users, groups, capabilities. */
+/* The credentials of a process: users, groups, capabilities. */
 #ifndef SET_CREDENTIALS_H
 #define SET_CREDENTIALS_H
 
@@ -22,10 +22,10 @@ struct identity {
     uint64_t sets[SET_COUNT];
 };
 
-/* Becomes it for good. Returns NULL, or what could not be done, with errno. */
+/* Takes the credentials irrevocably. Returns NULL, or the name of the step that failed, with errno. */
 const char *set_credentials(const struct identity *identity);
 
-/* The capabilities in force; none when they cannot be learnt. */
+/* The effective capabilities; none if they are unknown. */
 uint64_t held_capabilities(void);
 
 /* Takes on its user and groups for looking at files, and gives them back. Return 0, or -1 with errno. */

@@ -93,7 +93,7 @@ static bool parse_flag(struct sandbox *sandbox, const char *option) {
     return false;
 }
 
-/* Options, `--mounts` and the mounts in order, `--` and what `probe init` is told. */
+/* Options, `--mounts` and the mounts in order, `--` and the arguments of `probe init`. */
 static void parse(struct sandbox *sandbox, char **argv) {
     for (; *argv && strcmp(*argv, "--mounts") && strcmp(*argv, "--"); argv++) {
         if (parse_flag(sandbox, *argv))
@@ -180,10 +180,10 @@ static _Noreturn void agent(struct sandbox *sandbox, int ready, int proc) {
 static void say(int fd, const char *word, uint64_t number) {
     char line[64], digits[NUMBER_SIZE];
     if (!concat(line, word, format_number(digits, number), "\n") || !write_all(fd, line, strlen(line)))
-        return; /* nobody listens: the lifeline tells, too */
+        return; /* no reader: the lifeline ends, too */
 }
 
-/* Waits for a child's end; kills it when who started us is gone. */
+/* Waits for a child's end; kills it if our parent has ended. */
 static int await(pid_t child, int lifeline) {
     int status, handle = syscall(SYS_pidfd_open, child, 0);
     struct pollfd entries[] = {{handle, POLLIN, 0}, {lifeline, POLLIN, 0}};

@@ -1,4 +1,4 @@
-/* What the parts of `probe sandbox` share. */
+/* Declarations that the parts of `probe sandbox` share. */
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* What the command line says. Descriptors are -1 where there is none. */
+/* The command line. Descriptors that are not given are -1. */
 struct sandbox {
     char *stage, *upper, *hostname, *workdir, *ports;
     bool user, own_network, read_only, no_new_privileges;
@@ -17,7 +17,7 @@ struct sandbox {
     char **mounts, **init;
 };
 
-/* Process 1 of the sandbox; a byte on `ready` tells that its files are there. */
+/* Process 1 of the sandbox; a byte on `ready` says that its files are mounted. */
 _Noreturn void sandbox_command(struct sandbox *sandbox, int ready);
 
 /* One more command in a sandbox (`init --enter`); its exit status becomes ours. */

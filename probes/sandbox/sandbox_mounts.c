@@ -43,7 +43,7 @@ static int new_directory(int parent, const char *name) {
     return openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* The descriptors' paths: no character of a name means anything then, and no name is too long. */
+/* The paths of the descriptors: characters in a name then have no meaning, and no name is too long. */
 static int overlay(int lower, bool in_user_namespace) {
     char number[NUMBER_SIZE], options[512], lower_path[PROC_SIZE], up_path[PROC_SIZE], work_path[PROC_SIZE];
     AUTO_CLOSE int own = new_directory(upper, format_number(number, uppers++));
@@ -64,7 +64,7 @@ static int overlay(int lower, bool in_user_namespace) {
     return new_mount("overlay", options, MOUNT_ATTR_NODEV);
 }
 
-/* What is optional is left out where it cannot be had: the place is then as it is below. */
+/* An optional mount that cannot be made is left out: the place then shows what is below. */
 static bool optional(const char *mode) { return strchr(mode, '?'); }
 
 static void do_bind(const char *target, const char *source, const char *mode) {

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* The exit status when the kernel has no overlay here: what is below must be copied instead. */
+/* The exit status if the kernel allows no overlay here: the lower directory must be copied instead. */
 enum { EXIT_OVERLAY = 71 };
 
 /* A directory on which the stage is mounted, and one for what is written (NULL: in memory). Call it first. */

@@ -48,7 +48,7 @@ int new_mount(const char *type, const char *options, unsigned attributes) {
     return fine ? syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes) : -1;
 }
 
-/* All that is mounted below `source` too: in a user name space, what covers something may not be left out. */
+/* Includes the mounts below `source`: in a user name space, a mount that hides files may not be left out. */
 int clone_mount(const char *source) {
     return syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 }

@@ -16,20 +16,20 @@ _Noreturn void cannot(const char *doing, const char *what);
 /* A detached mount of a new file system; `options` is NAME=VALUE,... or NULL. -1 with errno. */
 int new_mount(const char *type, const char *options, unsigned attributes);
 
-/* A detached copy of what is mounted at and below `source`. -1 with errno. */
+/* A detached copy of the mounts at and below `source`. -1 with errno. */
 int clone_mount(const char *source);
 
 void set_attributes(int mount, unsigned attributes, const char *what);
 
-/* Opens (O_PATH) what is at a path below the stage, or makes an empty directory or file there. */
+/* Opens (O_PATH) a path below the stage, or makes an empty directory or file there. */
 int place(const char *path, bool directory);
 
-/* Opens (O_PATH) what is there already; -1 with errno. */
+/* Opens (O_PATH) an existing path; -1 with errno. */
 int open_in_root(const char *path, int flags);
 
 bool is_directory(int fd);
 
-/* Attaches a detached mount at a path below the stage, or onto what is open; closes both. */
+/* Attaches a detached mount at a path below the stage, or onto an open file; closes both. */
 void attach(int mount, const char *path);
 void attach_to(int mount, int target, const char *what);
 

@@ -104,7 +104,7 @@ static int path_if_there(const char *path, char name[64]) {
     return fd;
 }
 
-/* Read-only where it is, or covered by nothing; what is not there needs neither. */
+/* Mounts an existing path read-only, or hides it; a missing one needs neither. */
 void mount_protection(const char *path) {
     char name[64];
     int fd = path_if_there(path, name), made;

@@ -84,7 +84,7 @@ void answer_flush(void) {
     used = 0;
 }
 
-/* The size was promised: a file that has shrunk since is padded. */
+/* The size was already sent: a file that has shrunk since is padded. */
 static void pad(uint64_t size) {
     static const char zeros[4096];
     for (; size; size -= size < sizeof zeros ? size : sizeof zeros)

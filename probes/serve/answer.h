@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* False at the end of the input. Whoever asks sees all answers before we wait for more. */
+/* False at the end of the input. The client gets all answers before we wait for more requests. */
 bool request_read(void *bytes, size_t size);
 
 void answer_begin(void);
@@ -22,7 +22,7 @@ void answer_fill_u32(size_t at, uint32_t value);
 /* The answer ends with this part of the file, which is closed. */
 void answer_file(int fd, off_t offset, uint64_t size);
 
-/* With an errno the answer is that alone. */
+/* With an errno the answer consists of only that. */
 void answer_end(int error);
 
 void answer_flush(void);

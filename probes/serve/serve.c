@@ -1,4 +1,4 @@
-/* `probe serve`: reads files for whoever asks on standard input (protocol.h, part 2). */
+/* `probe serve`: reads files on request from standard input (protocol.h, part 2). */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static void put_entry(const struct stat *status, const char *name, const char *t
     answer_bytes(target, strlen(target) + 1);
 }
 
-/* The text of a symbolic link, "" for what is none. */
+/* The text of a symbolic link, "" for any other file. */
 static const char *link_target(int directory, const char *name, const struct stat *status) {
     static char target[LINK_LIMIT + 1];
     ssize_t size = S_ISLNK(status->st_mode) ? readlinkat(directory, name, target, LINK_LIMIT) : 0;
