@@ -1,13 +1,14 @@
-# TraceWhale itself as an image:
+# TraceWhale itself as an image: docs/own-image.md.
 #
 #   docker build -t tracewhale .
 #   docker run --rm -v /var/run/docker.sock:/var/run/docker.sock tracewhale run -t shop:slim --http / shop:latest
-FROM python:3.13-slim AS build
+ARG PYTHON=python:3.13-slim
+FROM $PYTHON AS build
 COPY . /source
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels /source
+RUN python3 -m venv /opt/tracewhale && /opt/tracewhale/bin/pip install --no-cache-dir /source
 
-FROM python:3.13-slim
-COPY --from=build /wheels /wheels
-RUN pip install --no-cache-dir /wheels/*.whl && rm -r /wheels
+FROM $PYTHON
+COPY --from=build /opt/tracewhale /opt/tracewhale
+ENV PATH=/opt/tracewhale/bin:$PATH
 WORKDIR /work
 ENTRYPOINT ["tracewhale"]
