@@ -184,7 +184,7 @@ def fail(*words: str) -> Result:
         (("run", "img", "--include-from", "/no/such/file"), "cannot be read"),
         (("trace", "-o", "t", "--attach", "box", "--", "x"), "a command has no meaning with it."),
         (("trace", "-o", "t", "--attach", "box", "-e", "A=1"), "--env has no meaning with it."),
-        (("trace", "-o", "t", "--attach", "box", "--keep-changes"), "--keep-changes means nothing"),
+        (("trace", "-o", "t", "--attach", "box", "--keep-changes"), "--keep-changes has no meaning"),
         (("trace", "-o", "t", "--from-strace=log", "--for", "1"), "--for has no meaning with it."),
         (("trace", "-o", "t", "--from-strace=log", "--attach", "box"), "--attach has no meaning with it."),
         (("plan",), "Missing argument"),
