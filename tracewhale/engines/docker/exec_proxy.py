@@ -27,6 +27,9 @@ PIECE = 1 << 16
 HEAD_LIMIT = 1 << 20
 """Bytes of a request's line and headers (Go's net/http takes as many)."""
 
+SOCKET_PATH_LIMIT = 107
+"""Bytes of the path of a socket (unix(7))."""
+
 _CHECKED = re.compile(
     r"POST (?:/v[0-9.]+)?/+containers/+([^/ ?]+)/+(exec|start|restart)(?:\?\S*)? HTTP/1\.[01]"
 )
@@ -47,7 +50,11 @@ def engine_socket(client: APIClient) -> str:
 @contextmanager
 def exec_proxy(engine: str, answering: Answering) -> Iterator[str]:
     """Yield the value of DOCKER_HOST for a workload. ``engine`` is the path of the engine's socket."""
-    with tempfile.TemporaryDirectory(prefix="tracewhale-") as directory:
+    # What the name of a temporary directory and of the socket in it add to the first path.
+    long = len(os.fsencode(tempfile.gettempdir())) > SOCKET_PATH_LIMIT - len(
+        "/tracewhale-12345678/docker.sock"
+    )
+    with tempfile.TemporaryDirectory(prefix="tracewhale-", dir="/tmp" if long else None) as directory:
         path = os.path.join(directory, "docker.sock")
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(path)
