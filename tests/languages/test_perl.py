@@ -31,3 +31,14 @@ def test_modules_base_classes_and_compiled_parts_are_found() -> None:
         "/app/run.pl:4 My::Table::Main -> /app/lib/My/Table.pm (string, lazy)",
         "/app/run.pl:8 git -> /usr/bin/git (command, lazy)",
     ]
+
+
+def test_modules_are_found_by_the_link_that_is_in_inc() -> None:
+    tree = r"""
+        /usr/lib/x86_64-linux-gnu/perl/5.36 -> 5.36.0
+        /usr/lib/x86_64-linux-gnu/perl/5.36.0/Encode.pm: package Encode;
+        /app/run.pl: use Encode;\n
+"""
+    assert edges(closed(tree, ["/app/run.pl"])).splitlines() == [
+        "/app/run.pl:1 Encode -> /usr/lib/x86_64-linux-gnu/perl/5.36/Encode.pm (use)"
+    ]

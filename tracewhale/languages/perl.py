@@ -105,7 +105,7 @@ class Perl:
             yield Mention(starts.line(match.start()), _decoded(match["name"]), "command", True)
 
     def is_library(self, path: str) -> bool:
-        return any(path.startswith(f"{root}/") for root in self.roots)
+        return any(path.startswith(f"{self._files.physical(root)}/") for root in self.roots)
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
@@ -196,7 +196,8 @@ class Perl:
         """Yield a directory of modules and, in it, those of versions and machines."""
         if depth and self._files.is_directory(directory):
             if not directory.startswith("/usr/lib/") or "perl" in directory:
-                yield self._files.physical(directory)
+                # As it is named: perl(1) has the link of a version in @INC, not where it leads.
+                yield directory
             for name in sorted(self._files.listing(directory)):
                 if VERSION.fullmatch(name):
                     yield from self._below(f"{directory}/{name}", depth - 1)
