@@ -15,6 +15,7 @@ from tracewhale.diagnosis.absence import READ, WRITE, Refusal, absence, first_mi
 from tracewhale.diagnosis.directories import WRITES, directory_remedies, wanted_directory
 from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.rootfs.tree import View
 
 PROVEN, REFUSED, OWNED, LAST = 40, 38, 35, 10
 """The weights of paths that the complete image has, that a mode refuses, that a package of the image lists,
@@ -29,15 +30,16 @@ _STACK = re.compile(r"\s|from |at |File |Traceback|\)")
 
 
 @cache
-def _harmless() -> re.Pattern[str]:
+def _harmless(*, searches: bool) -> re.Pattern[str]:
+    """Return what matches the usual look-ups, with or without the searches of interpreters."""
     text = files("tracewhale.diagnosis").joinpath("harmless.toml").read_text("utf-8")
-    globs = [glob for group in tomllib.loads(text)["group"] for glob in group["globs"]]
-    return re.compile("|".join(fnmatch.translate(glob) for glob in globs))
+    groups = [each for each in tomllib.loads(text)["group"] if searches or not each.get("search")]
+    return re.compile("|".join(fnmatch.translate(glob) for group in groups for glob in group["globs"]))
 
 
 def harmless(path: str) -> bool:
     """Return whether the look-up of a missing path is part of every run."""
-    return _harmless().match(path) is not None
+    return _harmless(searches=True).match(path) is not None
 
 
 def unexplained(case: Case) -> Iterator[Finding]:
@@ -45,7 +47,7 @@ def unexplained(case: Case) -> Iterator[Finding]:
     yield from refused_lookups(case)
     candidates = relevant(case)
     if case.full is not None:
-        there = tuple(p for p in candidates if case.full.resolve(p).exists)
+        there = tuple(p for p in candidates if case.full.resolve(p).exists) or _imported(case, case.full)
         if there:
             ground = f"{case.full_name} has what was looked for in vain"
             yield _finding(case, there, Sure.LIKELY, PROVEN, ground)
@@ -56,6 +58,16 @@ def unexplained(case: Case) -> Iterator[Finding]:
         yield _finding(case, gone, Sure.LIKELY, OWNED, "a package of the image says that it has it")
     elif last:
         yield _finding(case, (last[-1],), Sure.GUESS, LAST, "it is the last that was looked for in vain")
+
+
+def _imported(case: Case, full: View) -> tuple[str, ...]:
+    """Return the paths that an interpreter searches in every run, and that only the complete image has."""
+    usual = _harmless(searches=False)
+    return tuple(
+        path
+        for path in case.absent
+        if not usual.match(path) and full.resolve(path).exists and absence(case, path) is not None
+    )
 
 
 def refused_lookups(case: Case) -> Iterator[Finding]:

@@ -46,6 +46,20 @@ def command_paths(case: Case, name: str) -> tuple[str, ...]:
     return ()
 
 
+def homes(case: Case, path: str) -> tuple[str, ...]:
+    """Return the library directories of a missing program that the complete image has.
+
+    An interpreter's is ``PREFIX/lib/NAME`` or ``PREFIX/share/NAME``, as of python3.11, R and perl.
+    """
+    entry = case.full.resolve(path).entry if case.full is not None else None
+    if case.full is None or entry is None:
+        return ()
+    directory, _, name = entry.path.rpartition("/")
+    prefix = os.path.dirname(directory).rstrip("/")
+    places = [f"{prefix}/lib/{name}", f"{prefix}/share/{name}"]
+    return tuple(p for p in places if case.full.resolve(p).exists and not case.exists(p))
+
+
 def other_libc(view: View, name: str) -> str:
     """Return the C library that an image has instead of the one whose loader is missing; empty for none."""
     loaders = {path for paths in KNOWN.values() for path in paths if view.resolve(path).exists}

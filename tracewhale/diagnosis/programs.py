@@ -13,7 +13,7 @@ from tracewhale.diagnosis.absence import EXECUTE, absence, refusal
 from tracewhale.diagnosis.binaries import binary
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.model import Case, Finding, Remedy
-from tracewhale.diagnosis.needs import command_paths, need_of, removed_command
+from tracewhale.diagnosis.needs import command_paths, homes, need_of, removed_command
 from tracewhale.diagnosis.refused_program import NOT_EXECUTABLE, RefusedProgram
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.scripts import carriage_return, env
@@ -140,7 +140,7 @@ def _absent(program: RefusedProgram, path: str, script: str) -> Finding:
         link = f"ln -s {other} {path}"
         ways = [line, link] if not case.exists(os.path.dirname(path)) else [link, line]
         remedies = (*map(Remedy, ways), *remedies)
-    paths = tuple(dict.fromkeys((*paths, *lacking(case, [path]))))
+    paths = tuple(dict.fromkeys((*paths, *lacking(case, [path]), *homes(case, missing))))
     if case.full is not None and len(paths) > 1:
         remedies = (*Remedies(case).copies(paths), *remedies)
     return program.finding(

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.absence import WRITE, refusal
 from tracewhale.diagnosis.explain.common import finding
 from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.rootfs.tree import Kind
 
 SHARED_MEMORY = "/dev/shm"
+
+SEARCHED, SCRIPT_LIMIT = 200, 16 << 10
+"""Directories, and bytes of a script, that are searched for what sets a variable."""
 
 
 def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -23,6 +30,12 @@ def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
         cause = (
             f"the variable {name} is not set, and {case.full_name} sets it: COPY --from takes no ENV along."
         )
+    elif script := _setting(case, name):
+        cause = f"the variable {name} is not set: {script} sets it, and nothing reads that."
+        line = json.dumps(["/bin/sh", "-c", f". {script} && exec {shlex.join(case.argv)}"])
+        remedies = [Remedy(f"CMD {line}"), Remedy(f"-e {name}=VALUE")]
+        yield finding(case, complaint, "variable", cause, remedies)
+        return
     quoted = f'"{value}"' if " " in value else value or "VALUE"
     yield finding(
         case,
@@ -34,6 +47,22 @@ def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
         else (Remedy(f"ENV {name}={quoted}"), Remedy(f"-e {name}={quoted}")),
         ground="the message and the configuration agree",
     )
+
+
+def _setting(case: Case, name: str) -> str:
+    """Return a script for shells, below /etc, that sets a variable; empty for none."""
+    sets = re.compile(rf"^\s*export {re.escape(name)}=".encode(), re.MULTILINE)
+    level, looked = ["/etc"], 0
+    while level and looked < SEARCHED:
+        entries = [e for place in level for e in (case.view.listing(place) or {}).values()]
+        looked += len(level)
+        small = [e.path for e in entries if e.kind is Kind.FILE and e.size <= SCRIPT_LIMIT]
+        texts = case.view.tree.read([(path, 0, SCRIPT_LIMIT) for path in sorted(small)])
+        for path, text in zip(sorted(small), texts, strict=True):
+            if text and sets.search(text):
+                return path
+        level = [e.path for e in entries if e.kind is Kind.DIRECTORY]
+    return ""
 
 
 def shared_memory(case: Case, complaint: Complaint) -> Iterator[Finding]:

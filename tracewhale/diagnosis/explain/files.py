@@ -11,6 +11,7 @@ from tracewhale.diagnosis.explain.common import (
     base,
     finding,
     lookups,
+    there_in_full,
 )
 from tracewhale.diagnosis.lookups import relevant
 from tracewhale.diagnosis.messages import Complaint
@@ -78,8 +79,8 @@ def _asked(case: Case, name: str) -> str:
     if name.startswith("/") or path in case.absent:
         return path
     ends = [each for each in relevant(case) if each.endswith(f"/{name}")]
-    there = [each for each in ends if case.full is not None and case.full.resolve(each).exists]
-    return (there or ends or [path])[-1]
+    there = there_in_full(case, ends) or there_in_full(case, [f"{each}/{name}" for each in case.absent])
+    return (there or case.owners.lost([name]) or ends or [path])[-1]
 
 
 def _as_given(case: Case, name: str) -> str:

@@ -18,6 +18,7 @@ from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies, install
 from tracewhale.diagnosis.search import find_below
+from tracewhale.rootfs.tree import Kind
 
 
 def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -44,6 +45,9 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         return
     if name.startswith("."):
         needer = by or _required_by(case, complaint)
+        if (copied := _copied_link(case, complaint, needer, name)) is not None:
+            yield copied
+            return
         stem = os.path.normpath(os.path.join(os.path.dirname(needer or "/"), name))
         paths = [stem, f"{stem}.js", f"{stem}.json", f"{stem}.node", f"{stem}/index.js", f"{stem}.mjs"]
         package = _node_package(stem)
@@ -77,6 +81,21 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     fallback = [install("npm", package)]
     what = f"the Node package {package}"
     yield missing_module(case, complaint, "node-module", what, paths, fallback, asked, search)
+
+
+def _copied_link(case: Case, complaint: Complaint, needer: str, name: str) -> Finding | None:
+    """Return the finding for a program of ``node_modules/.bin`` that is a copy, not a link."""
+    directory = os.path.dirname(needer)
+    entry = case.view.resolve(needer, follow=False).entry if needer else None
+    if not directory.endswith("/node_modules/.bin") or entry is None or entry.kind is not Kind.FILE:
+        return None
+    link = case.full.resolve(needer, follow=False).entry if case.full is not None else None
+    target = link.target if link is not None and link.kind is Kind.SYMLINK else ""
+    remedies = [Remedy("npm rebuild", "which makes the links of .bin again")]
+    if target and case.exists(os.path.normpath(f"{directory}/{target}")):
+        remedies.insert(0, Remedy(f"ln -sf {target} {needer}"))
+    cause = f"{needer} is a copy of what npm links to, and looks for {name} beside itself."
+    return finding(case, complaint, "node-module", cause, remedies)
 
 
 def _above(directory: str) -> list[str]:
@@ -135,7 +154,21 @@ def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
     )
 
 
+def node_type(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain an ES module that Node takes for CommonJS, as no package.json says what it is."""
+    asked = lookups(case, lambda path: path.endswith("/package.json"))
+    there = there_in_full(case, asked)
+    remedies = [*Remedies(case).copies(there), Remedy("COPY package.json ./"), Remedy("the ending .mjs")]
+    place = there[0] if there else "package.json beside or above it"
+    cause = f'an ES module is taken for CommonJS, as no {place} says "type": "module".'
+    sure = Sure.YES if there else Sure.LIKELY
+    yield finding(
+        case, complaint, "node-type", cause, remedies, sure=sure, evidence=searched(asked), paths=there
+    )
+
+
 EXPLAINERS = {
+    "node-type": node_type,
     "node-module": node_module,
     "node-addon": node_addon,
 }

@@ -32,7 +32,11 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if top == "encodings":
         yield from python_home(case, complaint)
         return
-    paths = [path for place in _python_path(case) for path in _python_files(case, place, parts)]
+    places = _python_path(case)
+    if (found := _other_abi(case, complaint, places, parts)) is not None:
+        yield found
+        return
+    paths = [path for place in places for path in _python_files(case, place, parts)]
     if top in sys.stdlib_module_names:
         fallback = Remedies(case).installs((), "python3")
     else:
@@ -44,6 +48,29 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     other = (Remedy(f"pip install {renamed()['python'].get(top, top)}", "with the Python that runs"),)
     search = SearchPath((f"{stem}.py", f"{stem}/__init__.py"), "PYTHONPATH", _of_this_python(case), other)
     yield missing_module(case, complaint, "python-module", what, paths, fallback, search=search)
+
+
+def _other_abi(
+    case: Case, complaint: Complaint, places: Sequence[str], parts: Sequence[str]
+) -> Finding | None:
+    """Return the finding for an extension module that was compiled for another version of CPython."""
+    seen = {match[1].replace(".", "") for path in case.paths if (match := _VERSION.search(path))}
+    wanted = re.compile(rf"{re.escape(parts[-1])}\.cpython-(\d)(\d+)-.*\.so")
+    for place in places if seen else ():
+        directory = "/".join((place.rstrip("/"), *parts[:-1]))
+        for entry in sorted(case.view.listing(_physical(case.view, directory)) or {}):
+            match = wanted.fullmatch(entry)
+            if match is None or "".join(match.groups()) in seen:
+                continue
+            version, ours = ".".join(match.groups()), min(f"{each[0]}.{each[1:]}" for each in seen)
+            cause = f"{directory}/{entry} is for Python {version}, and Python {ours} runs."
+            package = renamed()["python"].get(parts[0], parts[0])
+            again = Remedy(f"pip install --force-reinstall {package}", f"with Python {ours}")
+            remedies = [again, Remedy(f"FROM python:{version}", "the Python that it was installed with")]
+            paths = there_in_full(case, _python_files(case, place, parts))
+            remedies = [*Remedies(case).copies(paths), *remedies]
+            return finding(case, complaint, "python-version", cause, remedies, paths=paths)
+    return None
 
 
 def _of_this_python(case: Case) -> Callable[[str], bool]:
@@ -109,18 +136,23 @@ def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
         return
     needed = tuple(path for path in asked if path.endswith("/os.py"))
-    directories = tuple(dict.fromkeys(os.path.dirname(p) for p in needed)) if case.full is not None else ()
+    directories = tuple(sorted({os.path.dirname(path) for path in needed}, key=_beside_programs))
     paths = there_in_full(case, directories)
-    place = os.path.dirname(needed[0]) if needed else "Python's library directory"
+    place = (paths or directories or ("Python's library directory",))[0]
     yield finding(
         case,
         complaint,
         "python-home",
         f"Python's standard library ({place}) is not in the image.",
-        Remedies(case).files(paths or needed[:1], "python3"),
+        Remedies(case).files(paths or directories[:1], "python3"),
         evidence=searched(asked),
         paths=paths,
     )
+
+
+def _beside_programs(directory: str) -> bool:
+    """Return whether a directory that was tried is below one of programs, where no library is installed."""
+    return "/bin/" in directory
 
 
 def python_package_data(case: Case, complaint: Complaint) -> Iterator[Finding]:

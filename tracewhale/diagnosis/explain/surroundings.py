@@ -46,12 +46,19 @@ def _missing(
     there = there_in_full(case, paths)
     remedies = [
         *Remedies(case).copies(there),
-        *Remedies(case).installs(there or tuple(paths)[:1], need),
+        *Remedies(case).installs(_files(case, there) or tuple(paths)[:1], need),
         *more,
     ]
     if not remedies:
         remedies = list(Remedies(case).files(tuple(paths)[:1], need))
     return finding(case, complaint, kind, cause, remedies, evidence=searched(paths), paths=there)
+
+
+def _files(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
+    """Return what of some paths the complete image has as files: a directory is many packages'."""
+    full = case.full
+    entries = [(path, full.resolve(path).entry) for path in paths] if full is not None else []
+    return tuple(path for path, entry in entries if entry is not None and entry.kind is Kind.FILE)
 
 
 def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
