@@ -38,6 +38,7 @@ ENDING: dict[int, Any] = {
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let one process have the engine, when several run the tests (``pytest -n 2 --dist loadgroup``).
 
