@@ -38,17 +38,6 @@ ENDING: dict[int, Any] = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process have the engine, when several run the tests (``pytest -n 2 --dist loadgroup``).
-
-    What a test finds left in the engine would else be another's. The other tests of a file stay together.
-    """
-    for item in items:
-        engine = "docker_client" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("engine" if engine else item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(autouse=True)
 def signals_of_a_terminal() -> None:
     """Signals as a terminal's user has them, for the test and what it starts.
