@@ -317,7 +317,7 @@ def test_a_profile_that_refuses_what_only_the_probe_may(runner: Runner, tmp_path
 
 
 def test_what_the_engine_refuses(runner: Runner) -> None:
-    with pytest.raises(UsageError, match="unable to find user nobody-here"):
+    with pytest.raises(UsageError, match="Unable to find user nobody-here"):
         runner("base", "true", user="nobody-here")
     with pytest.raises(UsageError, match="network no-such-network"):
         runner("base", "true", network="no-such-network")
