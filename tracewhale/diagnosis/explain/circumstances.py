@@ -32,7 +32,7 @@ def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
     elif script := _setting(case, name):
         cause = f"the variable {name} is not set: {script} sets it, and nothing reads that."
-        line = json.dumps(["/bin/sh", "-c", f". {script} && exec {shlex.join(case.argv)}"])
+        line = json.dumps(["/bin/sh", "-c", f". {shlex.quote(script)} && exec {shlex.join(case.argv)}"])
         remedies = [Remedy(f"CMD {line}"), Remedy(f"-e {name}=VALUE")]
         yield finding(case, complaint, "variable", cause, remedies)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.absence import absence
@@ -93,7 +94,7 @@ def _copied_link(case: Case, complaint: Complaint, needer: str, name: str) -> Fi
     target = link.target if link is not None and link.kind is Kind.SYMLINK else ""
     remedies = [Remedy("npm rebuild", "which makes the links of .bin again")]
     if target and case.exists(os.path.normpath(f"{directory}/{target}")):
-        remedies.insert(0, Remedy(f"ln -sf {target} {needer}"))
+        remedies.insert(0, Remedy(shlex.join(("ln", "-sf", target, needer))))
     cause = f"{needer} is a copy of what npm links to, and looks for {name} beside itself."
     return finding(case, complaint, "node-module", cause, remedies)
 
