@@ -15,8 +15,8 @@ from tracewhale.rootfs.tree import Kind
 
 SHARED_MEMORY = "/dev/shm"
 
-SEARCHED, SCRIPT_LIMIT = 200, 16 << 10
-"""Directories, and bytes of a script, that are searched for what sets a variable."""
+SEARCHED, SCRIPTS, SCRIPT_LIMIT = 200, 2_000, 16 << 10
+"""Directories, scripts of each depth, and bytes of a script that are searched for a variable."""
 
 
 def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -56,9 +56,9 @@ def _setting(case: Case, name: str) -> str:
     while level and looked < SEARCHED:
         entries = [e for place in level for e in (case.view.listing(place) or {}).values()]
         looked += len(level)
-        small = [e.path for e in entries if e.kind is Kind.FILE and e.size <= SCRIPT_LIMIT]
-        texts = case.view.tree.read([(path, 0, SCRIPT_LIMIT) for path in sorted(small)])
-        for path, text in zip(sorted(small), texts, strict=True):
+        small = sorted(e.path for e in entries if e.kind is Kind.FILE and e.size <= SCRIPT_LIMIT)[:SCRIPTS]
+        texts = case.view.tree.read([(path, 0, SCRIPT_LIMIT) for path in small])
+        for path, text in zip(small, texts, strict=True):
             if text and sets.search(text):
                 return path
         level = [e.path for e in entries if e.kind is Kind.DIRECTORY]
