@@ -227,6 +227,16 @@ def test_the_glossary_explains_each_word_once() -> None:
     assert len(set(words)) == len(words)
 
 
+def test_no_two_classes_share_a_name() -> None:
+    """One word has one meaning: a reader who searches for a class finds one."""
+    homes: dict[str, list[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(name_of(path))
+    assert {name: modules for name, modules in homes.items() if len(modules) > 1} == {}
+
+
 def test_modules_are_short() -> None:
     sources = [*MODULES, *(ROOT / "probes").rglob("*.[ch]"), ROOT / "probes" / "build.py"]
     lengths = {str(path.relative_to(ROOT)): len(path.read_bytes().splitlines()) for path in sources}

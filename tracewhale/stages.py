@@ -55,7 +55,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class CandidateImage:
     """A new image that has no name yet, and a way to run it; ``note`` says how its start differs."""
 
     written: WrittenImage
@@ -130,7 +130,9 @@ def run_or_recall(target: Target, view: View, job: Job, context: Context, cache:
     return recorded
 
 
-def lock_entry(making: Making, candidate: Candidate, destination: Name | None) -> tuple[str, LockedImage]:
+def lock_entry(
+    making: Making, candidate: CandidateImage, destination: Name | None
+) -> tuple[str, LockedImage]:
     """Return the name of a new image, and its entry of a lock file."""
     target, new = making.target, candidate.rebuilt.target
     name = name_of(destination or target.default_destination)
@@ -185,7 +187,7 @@ def plan_image(making: Making, trace: Trace, *, listings: bool = False) -> Plan:
 
 
 @contextmanager
-def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
+def build_image(making: Making, plan: Plan) -> Iterator[CandidateImage]:
     """Write the layers of a plan and hand them to the target's engine, until the ``with`` block ends."""
     context, target = making.context, making.target
     changed, note = target.startup(partial(is_startable, making.view, plan))
@@ -198,7 +200,7 @@ def build_image(making: Making, plan: Plan) -> Iterator[Candidate]:
             "load", "loading the new image", sum(layer.size for layer, _ in written.image.layers)
         ):
             rebuilt = held.enter_context(target.rebuilt(written.image, context.count))
-        yield Candidate(written, rebuilt, note)
+        yield CandidateImage(written, rebuilt, note)
 
 
 def verify_image(
@@ -226,7 +228,7 @@ def verify_image(
 
 def build_verified(
     making: Making, trace: Trace, stack: ExitStack, workload: str = ""
-) -> tuple[Candidate, Verification]:
+) -> tuple[CandidateImage, Verification]:
     """Build and run until nothing is missing, adding the paths that each run missed; at most ROUNDS times.
 
     ``workload`` replaces the traced steps.
@@ -260,7 +262,7 @@ def build_verified(
     raise AssertionError("the last round returns")
 
 
-def publish_image(making: Making, candidate: Candidate, destination: Name | None) -> BuiltImage:
+def publish_image(making: Making, candidate: CandidateImage, destination: Name | None) -> BuiltImage:
     """Give the image its name, and the user's configuration in place of the original's."""
     target, recipe = making.target, making.recipe
     place = destination or target.default_destination

@@ -15,7 +15,7 @@ from tracewhale.report.document import of_value
 from tracewhale.report.formats import FILE_FORMATS, HTML, JSON, MARKDOWN, NCDU, PREFETCH, format_of
 from tracewhale.report.json import schema, to_json
 from tracewhale.report.markdown import code
-from tracewhale.report.removed import Place, places, survey
+from tracewhale.report.removed import RemovedPlace, places, survey
 from tracewhale.report.sizes import human
 
 DOCUMENT = of_value(to_json(report()))
@@ -125,9 +125,9 @@ def test_a_tree_that_is_too_large_is_looked_at_in_part_and_said_to_be() -> None:
 def test_what_is_small_is_counted_where_it_is_not_too_small_to_show() -> None:
     sizes = {"/a/large": 10_000, "/a/b/c/1": 1, "/a/b/c/2": 1, **{f"/d/{n}": 5 for n in range(100)}}
     assert places(sizes) == (
-        Place("/a", 2, 2, True),
-        Place("/a/large", 1, 10_000, False),
-        Place("/d", 100, 500, True),
+        RemovedPlace("/a", 2, 2, True),
+        RemovedPlace("/a/large", 1, 10_000, False),
+        RemovedPlace("/d", 100, 500, True),
     )
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.report.documents import EVIL, hostile, large, report
 from tracewhale.errors import UsageError
-from tracewhale.report.document import Document, of_ledger, of_value
+from tracewhale.report.document import ReportDocument, of_ledger, of_value
 from tracewhale.report.json import to_json
 from tracewhale.report.page import render
 from tracewhale.why import from_report
@@ -120,5 +120,5 @@ def test_a_report_may_name_paths_that_no_image_can_have() -> None:
     value = to_json(report())
     for path in ("relative", "", "//twice", "/a/../b", "/usr/lib"):
         value["plan"]["files"].append({**value["plan"]["files"][0], "path": path, "reasons": []})
-    document: Document = of_value(value)
+    document: ReportDocument = of_value(value)
     assert "<h1>slim:1</h1>" in render(document)

@@ -16,7 +16,7 @@ from tracewhale.errors import ImageContentError, UsageError
 from tracewhale.plan.model import Reason
 from tracewhale.why import Ledger, ask, chain, from_plan, from_report
 from tracewhale.why.label import decode, encode, of_config
-from tracewhale.why.ledger import Module
+from tracewhale.why.ledger import ListedModule
 
 LEDGER = Ledger(
     {
@@ -145,12 +145,14 @@ def test_a_path_that_was_left_out_names_the_package_beside_it_and_the_level() ->
 
 
 MODULES = (
-    Module("java.base", "/jvm/lib/modules", ("java.lang",), Reason("rule", "base")),
-    Module(
+    ListedModule("java.base", "/jvm/lib/modules", ("java.lang",), Reason("rule", "base")),
+    ListedModule(
         "java.xml", "/jvm/lib/modules", ("javax.xml",), Reason("imported", "java.sql", "requires java.xml")
     ),
-    Module("java.sql", "/jvm/lib/modules", ("java.sql",), Reason("imported", "/lib/a.so", "java.sql.Date")),
-    Module("java.desktop", "/jvm/lib/modules", ("java.awt", "java.awt.image"), None),
+    ListedModule(
+        "java.sql", "/jvm/lib/modules", ("java.sql",), Reason("imported", "/lib/a.so", "java.sql.Date")
+    ),
+    ListedModule("java.desktop", "/jvm/lib/modules", ("java.awt", "java.awt.image"), None),
 )
 
 

@@ -16,7 +16,7 @@ from tracewhale.cli.marks import Marks
 from tracewhale.errors import TraceWhaleError
 from tracewhale.plan.model import Why
 from tracewhale.printable import printable
-from tracewhale.report.document import Document
+from tracewhale.report.document import ReportDocument
 from tracewhale.report.forest import Node, forest, walk
 from tracewhale.report.sizes import human
 from tracewhale.why import ask
@@ -44,7 +44,7 @@ class Explorer(App[None]):
         Binding("escape", "close", "close", show=False),
     ]
 
-    def __init__(self, document: Document, marks: str) -> None:
+    def __init__(self, document: ReportDocument, marks: str) -> None:
         super().__init__()
         self.document = document
         self.marks = Marks(marks)

@@ -26,7 +26,7 @@ compose_options = apply(
 )
 
 
-class Target(click.Argument):
+class TargetArgument(click.Argument):
     """A TARGET that may be left out where --compose says what is traced."""
 
     def value_is_missing(self, value: Any) -> bool:

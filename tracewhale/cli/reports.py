@@ -11,7 +11,7 @@ import click
 
 from tracewhale.cli.declare import many
 from tracewhale.errors import UsageError
-from tracewhale.report.document import Document, of_value
+from tracewhale.report.document import ReportDocument, of_value
 from tracewhale.report.formats import FILE_FORMATS, format_of
 from tracewhale.report.json import to_json
 from tracewhale.report.model import Report
@@ -53,7 +53,7 @@ def write_reports(places: Sequence[str], report: Report) -> None:
         write_documents(places, of_value(to_json(report)))
 
 
-def write_documents(places: Sequence[str], document: Document, form: str | None = None) -> None:
+def write_documents(places: Sequence[str], document: ReportDocument, form: str | None = None) -> None:
     """Write a report to each place in the format of its ending, or in the given one. Raise UsageError."""
     for place in places:
         text = FILE_FORMATS[form or format_of(place)].render(document)

@@ -8,7 +8,7 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options, steps
-from tracewhale.cli.compose import Target, check_target, compose_options, composed
+from tracewhale.cli.compose import TargetArgument, check_target, compose_options, composed
 from tracewhale.cli.limits import accept, junit_of_errors, limit_options, limits, write_junit
 from tracewhale.cli.reports import check_places, report_option, write_reports
 from tracewhale.cli.verb import context, show, verb
@@ -18,7 +18,7 @@ from tracewhale.tracing import tracefile
 
 
 @click.command("run", cls=options.TargetCommand)
-@click.argument("target", cls=Target)
+@click.argument("target", cls=TargetArgument)
 @options.output_options
 @compose_options
 @steps.step_options

@@ -11,13 +11,13 @@ from tracewhale.cli import options
 from tracewhale.cli.verb import context
 from tracewhale.cli.why import label_of, read_report
 from tracewhale.engines.registry import Engines
-from tracewhale.report.document import Document, of_ledger, of_value
+from tracewhale.report.document import ReportDocument, of_ledger, of_value
 from tracewhale.report.formats import JSON
 from tracewhale.report.json import to_json
 from tracewhale.tracing import tracefile
 
 
-def document_of(source: str, parameters: Mapping[str, Any]) -> Document:
+def document_of(source: str, parameters: Mapping[str, Any]) -> ReportDocument:
     """Return the report of a source; ``parameters`` are a verb's plan options, for a trace.
 
     The target of a trace must still exist, because its omitted files are read, too.

@@ -26,7 +26,7 @@ ReadFile = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Destination:
     """The destination of a request: a path and query, the port (0: the one that serves), and the host in its
     URL."""
 
@@ -36,18 +36,18 @@ class Place:
     host: str = ""
 
 
-def place_of(text: str) -> Place:
+def place_of(text: str) -> Destination:
     """Parse a path, ``:PORT/PATH``, or a URL, whose host becomes the Host header. Raise ValueError."""
     if found := PLACE.fullmatch(text):
-        return Place(_target(found[2] or "/"), int(found[1] or 0))
+        return Destination(_target(found[2] or "/"), int(found[1] or 0))
     if text.startswith("/"):
-        return Place(_target(text))
+        return Destination(_target(text))
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{text!r} is neither a path that starts with / nor an http URL")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Place(_target(path), port, parts.scheme == "https", parts.hostname)
+    return Destination(_target(path), port, parts.scheme == "https", parts.hostname)
 
 
 def _target(path: str) -> str:
@@ -93,7 +93,7 @@ def parse(text: str, read: ReadFile) -> HttpRequest:
 
 def build_request(
     method: str,
-    place: Place,
+    place: Destination,
     headers: Sequence[tuple[str, str]],
     body: bytes = b"",
     kind: str = "",

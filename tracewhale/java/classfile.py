@@ -23,7 +23,7 @@ class UnknownClass(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class ModuleDescriptor:
     """The descriptor of a module. Names of modules have dots, those of classes slashes.
 
     ``provides`` are pairs of a service and the classes that implement it.
@@ -50,7 +50,7 @@ def class_names(data: bytes) -> set[str]:
     return {name.decode("utf-8", "replace") for name in names}
 
 
-def module(data: bytes) -> Module:
+def module(data: bytes) -> ModuleDescriptor:
     """Return the descriptor in a ``module-info.class``. Raise UnknownClass."""
     constants, at = _constants(data)
     try:
@@ -59,7 +59,7 @@ def module(data: bytes) -> Module:
         raise UnknownClass(f"the module's descriptor is damaged: {error}") from error
 
 
-def _module(data: bytes, constants: list[bytes | int | None], at: int) -> Module:
+def _module(data: bytes, constants: list[bytes | int | None], at: int) -> ModuleDescriptor:
     def text(index: int) -> str:
         constant = constants[index]
         if isinstance(constant, int):
@@ -106,7 +106,7 @@ def _module(data: bytes, constants: list[bytes | int | None], at: int) -> Module
         service, implementations = words(at, 2)
         provides.append((text(service), tuple(map(text, words(at + 4, implementations)))))
         at += 4 + 2 * implementations
-    return Module(text(own), requires, uses, tuple(provides))
+    return ModuleDescriptor(text(own), requires, uses, tuple(provides))
 
 
 def _constants(data: bytes) -> tuple[list[bytes | int | None], int]:

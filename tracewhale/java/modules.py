@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tracewhale.java.classfile import Module, UnknownClass, class_names, module
+from tracewhale.java.classfile import ModuleDescriptor, UnknownClass, class_names, module
 from tracewhale.java.jimage import JImage, Resource
 
 BASE = "java.base"
@@ -79,7 +79,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ShrunkModule:
     """A module of a class library, its packages (with dots), and why it stays: None if it is left out."""
 
     module: str
@@ -94,7 +94,7 @@ class Selection:
     dropped: frozenset[str]
     left_out: tuple[LeftOut, ...]
     note: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ShrunkModule, ...] = ()
 
 
 def select(
@@ -129,7 +129,7 @@ def select(
     else:
         causes.pop(LOCALE_DATA, None)
     if compilers := sorted(causes.keys() & COMPILERS):
-        whole = tuple(Part(name, packages[name], causes.get(name)) for name in sorted(descriptors))
+        whole = tuple(ShrunkModule(name, packages[name], causes.get(name)) for name in sorted(descriptors))
         return Selection(frozenset(), (), _compiles(compilers[0], causes), whole)
     sizes = {name: sum(resource.stored for resource in resources[name]) for name in descriptors}
     for _ in range(2):  # what one requires may have become small
@@ -148,7 +148,7 @@ def select(
     return Selection(
         frozenset(dropped),
         tuple(sorted(left_out, key=lambda module: (-module.size, module.module))),
-        parts=tuple(Part(name, packages[name], causes.get(name)) for name in sorted(descriptors)),
+        parts=tuple(ShrunkModule(name, packages[name], causes.get(name)) for name in sorted(descriptors)),
     )
 
 
@@ -161,7 +161,9 @@ def _compiles(module: str, causes: Mapping[str, Cause]) -> str:
     )
 
 
-def _reach(causes: dict[str, Cause], descriptors: Mapping[str, Module], module: str, cause: Cause) -> None:
+def _reach(
+    causes: dict[str, Cause], descriptors: Mapping[str, ModuleDescriptor], module: str, cause: Cause
+) -> None:
     """Note why a module stays, and after it each that it requires; the first cause counts."""
     pending = [(module, cause)]
     while pending:
@@ -172,7 +174,7 @@ def _reach(causes: dict[str, Cause], descriptors: Mapping[str, Module], module: 
 
 
 def _reach_providers(
-    causes: dict[str, Cause], descriptors: Mapping[str, Module], providers: Mapping[str, set[str]]
+    causes: dict[str, Cause], descriptors: Mapping[str, ModuleDescriptor], providers: Mapping[str, set[str]]
 ) -> None:
     """Note the providers of services that reached modules use, but for compilers.
 
@@ -207,7 +209,7 @@ def _by_module(image: JImage) -> Mapping[str, list[Resource]]:
     return modules
 
 
-def _descriptors(image: JImage, resources: Mapping[str, list[Resource]]) -> Mapping[str, Module]:
+def _descriptors(image: JImage, resources: Mapping[str, list[Resource]]) -> Mapping[str, ModuleDescriptor]:
     descriptors = {}
     for name, files in resources.items():
         for resource in files:
@@ -234,7 +236,7 @@ def _named(
     return causes
 
 
-def _requirements(descriptors: Mapping[str, Module], roots: Iterable[str]) -> set[str]:
+def _requirements(descriptors: Mapping[str, ModuleDescriptor], roots: Iterable[str]) -> set[str]:
     """Return modules with everything that they require at run time, if the library has it."""
     result: set[str] = set()
     pending = [name for name in roots if name in descriptors]
@@ -246,7 +248,7 @@ def _requirements(descriptors: Mapping[str, Module], roots: Iterable[str]) -> se
     return result
 
 
-def _providers(descriptors: Mapping[str, Module]) -> Mapping[str, set[str]]:
+def _providers(descriptors: Mapping[str, ModuleDescriptor]) -> Mapping[str, set[str]]:
     """Return the modules that provide each service."""
     providers: dict[str, set[str]] = {}
     for name, descriptor in descriptors.items():
@@ -255,7 +257,7 @@ def _providers(descriptors: Mapping[str, Module]) -> Mapping[str, set[str]]:
     return providers
 
 
-def _skeleton(image: JImage, descriptor: Module, resources: Iterable[Resource]) -> set[str]:
+def _skeleton(image: JImage, descriptor: ModuleDescriptor, resources: Iterable[Resource]) -> set[str]:
     """Return the names of a module's resources that stay if nothing reaches it.
 
     A user of the service loads and creates a provider, so the classes that it names stay with it, with their

@@ -15,7 +15,7 @@ from tracewhale.java import archive
 from tracewhale.java.application import TooLarge, compiles, is_read, modules_in, names_in
 from tracewhale.java.classfile import UnknownClass
 from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
-from tracewhale.java.modules import COMPILERS, LeftOut, Part, select
+from tracewhale.java.modules import COMPILERS, LeftOut, ShrunkModule, select
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 LIBRARY = "/lib/modules"
@@ -50,7 +50,7 @@ class ShrunkLibrary:
     archives: tuple[tuple[str, bytes], ...] = ()
     dropped: tuple[str, ...] = ()
     note: str = ""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[ShrunkModule, ...] = ()
     content: bytes = b""
 
 

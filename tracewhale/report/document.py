@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tracewhale.errors import UsageError
+from tracewhale.report.removed import RemovedPlace
 from tracewhale.why import Ledger, from_report
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class ReportedFile:
     """One kept path. ``kind`` is one of rootfs.tree.Kind's values, ``size`` the bytes of a regular file."""
 
     path: str
@@ -27,7 +28,7 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class ReportedPackage:
     """A package of the original: the kept and the removed bytes of its files.
 
     ``whole`` is None if it is unknown whether all of it is kept.
@@ -44,16 +45,6 @@ class Package:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Removed files: one file, or those below a directory without a place of their own."""
-
-    path: str
-    files: int
-    size: int
-    directory: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Group:
     """A title with its counts before and after (paths of the attack surface, of libraries)."""
 
@@ -63,7 +54,7 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ReportedRequest:
     """One request and the original's answer; ``difference`` says how the new image's answer differs."""
 
     text: str
@@ -74,7 +65,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class ReportedUnit:
     """A unit of which the run used a part: its kept and omitted bytes."""
 
     kind: str
@@ -94,7 +85,7 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Document:
+class ReportDocument:
     """The contents of a report; values that the source lacks are empty or None.
 
     ``sizes`` are the bytes of the original and of the new image, ``accepted`` is the entry of the lock file:
@@ -108,7 +99,7 @@ class Document:
     command: str = ""
     tool: str = ""
     image: str = ""
-    files: tuple[File, ...] = ()
+    files: tuple[ReportedFile, ...] = ()
     sizes: tuple[int, int] | None = None
     start: tuple[str, ...] = ()
     verified: bool | None = None
@@ -116,20 +107,20 @@ class Document:
     error: str = ""
     rounds: int = 0
     added: tuple[str, ...] = ()
-    requests: tuple[Request, ...] = ()
+    requests: tuple[ReportedRequest, ...] = ()
     unstable: int = 0
     steps: tuple[tuple[str, str, int], ...] = ()
     growth: tuple[int, ...] = ()
     opened: tuple[Opened, ...] = ()
-    packages: tuple[Package, ...] = ()
+    packages: tuple[ReportedPackage, ...] = ()
     libraries: tuple[Group, ...] = ()
     surface: tuple[Group, ...] = ()
     possible: tuple[tuple[str, str], ...] = ()
     missing: tuple[tuple[str, str], ...] = ()
     level: str = ""
     levels: tuple[tuple[str, int], ...] = ()
-    units: tuple[Unit, ...] = ()
-    places: tuple[Place, ...] | None = None
+    units: tuple[ReportedUnit, ...] = ()
+    places: tuple[RemovedPlace, ...] | None = None
     complete: bool = True
     notes: tuple[str, ...] = ()
     seconds: tuple[tuple[str, float], ...] = ()
@@ -154,12 +145,13 @@ class Document:
         return sum(place.files for place in self.places or ())
 
 
-def of_ledger(name: str, ledger: Ledger) -> Document:
+def of_ledger(name: str, ledger: Ledger) -> ReportDocument:
     """Return the contents of an image's label: paths, best reasons, sizes and packages."""
     files = tuple(
-        File(path, size=ledger.sizes.get(path, 0), kind=_kind(ledger, path)) for path in ledger.reasons
+        ReportedFile(path, size=ledger.sizes.get(path, 0), kind=_kind(ledger, path))
+        for path in ledger.reasons
     )
-    return Document(name, ledger, name, files=files, packages=_packages(ledger, {}, {}))
+    return ReportDocument(name, ledger, name, files=files, packages=_packages(ledger, {}, {}))
 
 
 def _kind(ledger: Ledger, path: str) -> str:
@@ -167,7 +159,7 @@ def _kind(ledger: Ledger, path: str) -> str:
     return "file" if ledger.sizes.get(path) else ""
 
 
-def of_value(value: Any) -> Document:
+def of_value(value: Any) -> ReportDocument:
     """Return the contents of a report in JSON. Raise UsageError if it has no plan, or is malformed."""
     ledger = from_report(value)
     try:
@@ -179,7 +171,7 @@ def of_value(value: Any) -> Document:
         ) from error
 
 
-def _document(value: Any, ledger: Ledger) -> Document:
+def _document(value: Any, ledger: Ledger) -> ReportDocument:
     plan, built, trace = value["plan"], value.get("built"), value.get("trace") or {}
     verification, removed = value.get("verification"), value.get("removed")
     target = str(value["target"])
@@ -188,7 +180,7 @@ def _document(value: Any, ledger: Ledger) -> Document:
     steps = list(trace.get("steps") or ())
     answers = (verification or {}).get("answers") or {}
     error, accepted = value.get("error"), value.get("accepted")
-    return Document(
+    return ReportDocument(
         name=str(built["name"]) if built else target,
         ledger=ledger,
         target=target,
@@ -239,23 +231,25 @@ def _texts(values: Any) -> tuple[str, ...]:
     return _each(values, str)
 
 
-def _file(value: Any) -> File:
+def _file(value: Any) -> ReportedFile:
     owner = f"{int(value['uid'])}:{int(value['gid'])}"
-    return File(str(value["path"]), str(value["kind"]), max(0, int(value["size"])), int(value["mode"]), owner)
+    return ReportedFile(
+        str(value["path"]), str(value["kind"]), max(0, int(value["size"])), int(value["mode"]), owner
+    )
 
 
 def _opened(value: Any) -> Opened:
     return Opened(str(value["path"]), max(0.0, float(value["seconds"])), bool(value["executed"]))
 
 
-def _place(value: Any) -> Place:
+def _place(value: Any) -> RemovedPlace:
     size = max(0, int(value["bytes"]))
-    return Place(str(value["path"]), max(0, int(value["files"])), size, bool(value["directory"]))
+    return RemovedPlace(str(value["path"]), max(0, int(value["files"])), size, bool(value["directory"]))
 
 
-def _unit(value: Any) -> Unit:
+def _unit(value: Any) -> ReportedUnit:
     kind, name, because = str(value["kind"]), str(value["name"]), str(value["because"])
-    return Unit(kind, name, because, int(value["kept"]), int(value["left_out"]))
+    return ReportedUnit(kind, name, because, int(value["kept"]), int(value["left_out"]))
 
 
 def _surface(name: str, change: Any) -> Group:
@@ -275,10 +269,10 @@ def _libraries(value: Any) -> tuple[Group, ...]:
     return tuple(Group(title, left=_texts(value[name])) for name, title in LIBRARIES.items())
 
 
-def _requests(steps: list[Any], answers: Any) -> tuple[Request, ...]:
+def _requests(steps: list[Any], answers: Any) -> tuple[ReportedRequest, ...]:
     differences = {str(d["request"]): str(d["what"]) for d in answers.get("differences") or ()}
     return tuple(
-        Request(
+        ReportedRequest(
             str(e["request"]),
             int(e["status"]),
             str(e["type"]),
@@ -292,7 +286,7 @@ def _requests(steps: list[Any], answers: Any) -> tuple[Request, ...]:
 
 def _packages(
     ledger: Ledger, complete: Mapping[str, bool], removed: Mapping[str, int]
-) -> tuple[Package, ...]:
+) -> tuple[ReportedPackage, ...]:
     """Return every package: first those of which most is kept, then those without kept files."""
     files: dict[str, int] = {}
     sizes: dict[str, int] = {}
@@ -301,12 +295,16 @@ def _packages(
             files[name] = files.get(name, 0) + 1
             sizes[name] = sizes.get(name, 0) + ledger.sizes.get(path, 0)
     found = [
-        Package(name, *_parts(name), files[name], sizes[name], removed.get(name, 0), complete.get(name))
+        ReportedPackage(
+            name, *_parts(name), files[name], sizes[name], removed.get(name, 0), complete.get(name)
+        )
         for name in files
     ]
     rest = dict.fromkeys((*ledger.left_out, *removed))
     found += [
-        Package(name, *_parts(name), removed=removed.get(name, 0)) for name in rest if name not in files
+        ReportedPackage(name, *_parts(name), removed=removed.get(name, 0))
+        for name in rest
+        if name not in files
     ]
     return tuple(sorted(found, key=lambda p: (not p.files, -p.size, -p.removed, p.id)))
 

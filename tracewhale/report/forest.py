@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from tracewhale.report.document import Document
+from tracewhale.report.document import ReportDocument
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class Node:
         return sorted(self.children.values(), key=lambda node: (-node.size - node.removed, node.name))
 
 
-def forest(document: Document) -> Node:
+def forest(document: ReportDocument) -> Node:
     """Return the root directory with everything below it."""
     root = Node("/", "/")
     for file in document.files:

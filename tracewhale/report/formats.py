@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tracewhale.report import json, markdown, ncdu, text
-from tracewhale.report.document import Document
+from tracewhale.report.document import ReportDocument
 from tracewhale.report.model import Report
 
 TEXT, VERBOSE, QUIET, JSON = "text", "verbose", "quiet", "json"
@@ -40,18 +40,18 @@ class FileFormat:
     ``endings`` are the endings of such files' names; the longest that matches decides.
     """
 
-    render: Callable[[Document], str]
+    render: Callable[[ReportDocument], str]
     endings: tuple[str, ...]
 
 
-def _page(document: Document) -> str:
+def _page(document: ReportDocument) -> str:
     """Return the page; jinja2 is imported only when it is needed."""
     from tracewhale.report import page
 
     return page.render(document)
 
 
-def _prefetch(document: Document) -> str:
+def _prefetch(document: ReportDocument) -> str:
     """Return the kept files that were opened, one path per line, in the order of the first time."""
     kept = {file.path for file in document.files if file.kind == "file"}
     paths = [opened.path for opened in document.opened if opened.path in kept and "\n" not in opened.path]

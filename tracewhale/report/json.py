@@ -11,7 +11,7 @@ from tracewhale import __version__
 from tracewhale.errors import UsageError
 from tracewhale.packages import Package
 from tracewhale.plan.model import Absent, Plan
-from tracewhale.report.document import Document
+from tracewhale.report.document import ReportDocument
 from tracewhale.report.model import Report, absent_paths, libraries, missing_libraries
 from tracewhale.rootfs.tree import Kind
 from tracewhale.tracing.events import Access, Moment, Trace
@@ -32,7 +32,7 @@ def dumps(report: Report) -> str:
     return json.dumps(to_json(report), sort_keys=True) + "\n"
 
 
-def dumps_document(document: Document) -> str:
+def dumps_document(document: ReportDocument) -> str:
     """Return a report unchanged. Raise UsageError for an image's label, which has no complete one."""
     if document.value is None:
         raise UsageError(

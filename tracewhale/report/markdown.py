@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from tracewhale.printable import printable
-from tracewhale.report.document import Document
+from tracewhale.report.document import ReportDocument
 from tracewhale.report.sizes import human
 
 MOST = 50
@@ -20,7 +20,7 @@ LONGEST = 300
 """The most characters of a name or a sentence that are shown."""
 
 
-def render(document: Document) -> str:
+def render(document: ReportDocument) -> str:
     """Return the report as Markdown."""
     return "".join(f"{line}\n" for line in _lines(document))
 
@@ -35,7 +35,7 @@ def code(text: str) -> str:
     return f"{fence} {text} {fence}" if text[:1] == "`" or text[-1:] == "`" else f"{fence}{text}{fence}"
 
 
-def _lines(document: Document) -> Iterator[str]:
+def _lines(document: ReportDocument) -> Iterator[str]:
     yield f"### {code(document.name)}"
     yield ""
     yield _verdict(document)
@@ -48,7 +48,7 @@ def _lines(document: Document) -> Iterator[str]:
     yield from _later(document)
 
 
-def _verdict(document: Document) -> str:
+def _verdict(document: ReportDocument) -> str:
     if document.error:
         return f"❌ **Failed:** {code(document.error)}"
     if document.verified is None:
@@ -56,7 +56,7 @@ def _verdict(document: Document) -> str:
     return f"{'✅ **Verified:**' if document.verified else '❌ **Not alike:**'} {code(document.verdict)}"
 
 
-def _rows(document: Document) -> Iterator[str]:
+def _rows(document: ReportDocument) -> Iterator[str]:
     known = document.places is not None
     if document.sizes is not None:
         original, new = document.sizes
@@ -72,7 +72,7 @@ def _rows(document: Document) -> Iterator[str]:
         yield f"| {group.title} | {len(group.before)} | {len(group.left)} |"
 
 
-def _differences(document: Document) -> Iterator[str]:
+def _differences(document: ReportDocument) -> Iterator[str]:
     some = [request for request in document.requests if request.difference]
     if some:
         yield ""
@@ -81,7 +81,7 @@ def _differences(document: Document) -> Iterator[str]:
     yield from (f"- {code(request.text)}: {code(request.difference)}" for request in some[:MOST])
 
 
-def _growth(document: Document) -> Iterator[str]:
+def _growth(document: ReportDocument) -> Iterator[str]:
     if document.accepted is None:
         return
     before, new, gone = document.accepted
@@ -97,7 +97,7 @@ def _growth(document: Document) -> Iterator[str]:
     yield from _folded("paths that are gone", gone)
 
 
-def _later(document: Document) -> Iterator[str]:
+def _later(document: ReportDocument) -> Iterator[str]:
     some = [unit for unit in document.units if unit.left_out]
     if some:
         size = human(sum(unit.left_out for unit in some))

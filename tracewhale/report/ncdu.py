@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tracewhale.report.document import Document
+from tracewhale.report.document import ReportDocument
 from tracewhale.report.forest import Node, forest, walk
 
 
-def dumps(document: Document) -> str:
+def dumps(document: ReportDocument) -> str:
     """Return the kept files as an export of ncdu; removed ones have no size and are marked as excluded."""
     root = forest(document)
     lists: dict[int, list[Any]] = {}

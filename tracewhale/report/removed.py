@@ -21,7 +21,7 @@ MOST = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RemovedPlace:
     """Removed files in one place: one file, or those below a directory without a place of their own."""
 
     path: str
@@ -40,7 +40,7 @@ class Removed:
 
     files: int = 0
     size: int = 0
-    places: tuple[Place, ...] = ()
+    places: tuple[RemovedPlace, ...] = ()
     packages: tuple[tuple[str, int, int], ...] = ()
     complete: bool = True
 
@@ -59,7 +59,7 @@ def survey(view: View, plan: Plan, most: int = MOST) -> Removed:
     )
 
 
-def places(sizes: Mapping[str, int]) -> tuple[Place, ...]:
+def places(sizes: Mapping[str, int]) -> tuple[RemovedPlace, ...]:
     """Sum up removed files, given by path with their bytes, to places in the order of their paths.
 
     A file that is too small for its own row belongs to that of the nearest directory above it.
@@ -77,7 +77,7 @@ def places(sizes: Mapping[str, int]) -> tuple[Place, ...]:
         files[place, not large] += 1
         total[place, not large] += size
     return tuple(
-        Place(path, files[path, is_dir], total[path, is_dir], is_dir) for path, is_dir in sorted(files)
+        RemovedPlace(path, files[path, is_dir], total[path, is_dir], is_dir) for path, is_dir in sorted(files)
     )
 
 

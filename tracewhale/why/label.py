@@ -17,7 +17,7 @@ from collections.abc import Mapping
 
 from tracewhale.errors import ImageContentError
 from tracewhale.plan.model import Reason, Why
-from tracewhale.why.ledger import Ledger, Module
+from tracewhale.why.ledger import Ledger, ListedModule
 
 LABEL = "tracewhale.plan"
 VERSION = "1"
@@ -70,20 +70,20 @@ def decode(label: str) -> Ledger:
         ) from error
 
 
-def _line_of(module: Module) -> str:
+def _line_of(module: ListedModule) -> str:
     reason = (module.reason.why, module.reason.by, module.reason.detail) if module.reason else ()
     return SEPARATOR.join(map(_escaped, (module.name, module.library, " ".join(module.packages), *reason)))
 
 
-def _module(line: str) -> Module:
+def _module(line: str) -> ListedModule:
     name, library, packages, *reason = map(_unescaped, line.split(SEPARATOR))
     if len(reason) not in (0, 3):
         raise ValueError(f"a reason of {len(reason)} parts")
-    return Module(name, library, tuple(packages.split()), Reason(*reason) if reason else None)
+    return ListedModule(name, library, tuple(packages.split()), Reason(*reason) if reason else None)
 
 
 def _ledger(
-    lines: list[str], words: list[str], left_out: tuple[str, ...], modules: tuple[Module, ...]
+    lines: list[str], words: list[str], left_out: tuple[str, ...], modules: tuple[ListedModule, ...]
 ) -> Ledger:
     reasons: dict[str, tuple[Reason, ...]] = {}
     sizes: dict[str, int] = {}

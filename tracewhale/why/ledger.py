@@ -23,7 +23,7 @@ PLACES = {Why.PARENT.value: 3, Why.SYMLINK.value: 2, Why.PACKAGE.value: 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ChainStep:
     """One step of a chain: a path and its reason."""
 
     path: str
@@ -39,7 +39,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Module:
+class ListedModule:
     """A module of a class library (``library`` is its path), and why it stays: None if it was left out.
 
     ``packages`` have dots. The reason is on behalf of a path, or of another module.
@@ -63,7 +63,7 @@ class Ledger:
     packages: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()
-    modules: tuple[Module, ...] = ()
+    modules: tuple[ListedModule, ...] = ()
     """The modules of the class libraries that --shrink looked at."""
 
     @cached_property
@@ -107,7 +107,7 @@ class Explanation:
     """The answer to one question: the chain (empty if the path is not kept), and the sums below it."""
 
     asked: str
-    chain: tuple[Line, ...] = ()
+    chain: tuple[ChainStep, ...] = ()
     files: int = 0
     size: int = 0
     packages: tuple[str, ...] = ()
@@ -127,9 +127,9 @@ def from_plan(plan: Plan) -> Ledger:
         tuple(_name(package) for package in plan.packages.left_out),
         plan.excluded,
         tuple(
-            Module(part.module, library.path, part.packages, _cause(part.cause.by, part.cause.name))
+            ListedModule(part.module, library.path, part.packages, _cause(part.cause.by, part.cause.name))
             if part.cause
-            else Module(part.module, library.path, part.packages, None)
+            else ListedModule(part.module, library.path, part.packages, None)
             for library in plan.shrunk
             for part in library.parts
         ),
@@ -157,7 +157,7 @@ def from_report(value: Any) -> Ledger:
             tuple(package["id"] for package in value["plan"]["packages"]["left_out"]),
             tuple(value["plan"]["excluded"]),
             tuple(
-                Module(
+                ListedModule(
                     part["module"],
                     library["path"],
                     tuple(part["packages"]),
@@ -173,14 +173,14 @@ def from_report(value: Any) -> Ledger:
         ) from error
 
 
-def chain(ledger: Ledger, path: str) -> tuple[Line, ...]:
+def chain(ledger: Ledger, path: str) -> tuple[ChainStep, ...]:
     """Return the shortest chain of reasons from a kept path to the command; () if it is not kept."""
-    lines: list[Line] = []
+    lines: list[ChainStep] = []
     seen: set[str] = set()
     while path in ledger.steps and path not in seen:
         seen.add(path)
         reason, _ = ledger.steps[path]
-        lines.append(Line(path, reason))
+        lines.append(ChainStep(path, reason))
         path = _source(reason)
     return tuple(lines)
 
@@ -232,7 +232,7 @@ def _package(ledger: Ledger, name: str) -> Explanation:
     return Explanation(name, note="No path begins so (one begins with /), and no package has this name.")
 
 
-def _module_of(ledger: Ledger, name: str) -> Module | None:
+def _module_of(ledger: Ledger, name: str) -> ListedModule | None:
     """Return the module of this name, or that with the class or package of this name."""
     plain = name.removesuffix(".class").replace("/", ".")
     while plain:
@@ -243,13 +243,13 @@ def _module_of(ledger: Ledger, name: str) -> Module | None:
     return None
 
 
-def _module(ledger: Ledger, name: str, module: Module) -> Explanation:
+def _module(ledger: Ledger, name: str, module: ListedModule) -> Explanation:
     """Return the chain from a module of a class library to the command, or how to keep it."""
     inside = {each.name: each for each in ledger.modules if each.library == module.library}
-    lines: list[Line] = []
-    at: Module | None = module
+    lines: list[ChainStep] = []
+    at: ListedModule | None = module
     while at is not None and at.reason is not None and len(lines) < len(inside):
-        lines.append(Line(at.name, at.reason))
+        lines.append(ChainStep(at.name, at.reason))
         at = inside.get(at.reason.by)
     if lines:
         return Explanation(name, (*lines, *chain(ledger, lines[-1].reason.by)))
@@ -262,7 +262,7 @@ def _is(name: str, package: str) -> bool:
     return name in (package, rest, rest.rpartition("@")[0], f"{kind}:{rest.rpartition('@')[0]}")
 
 
-def _sum(ledger: Ledger, requested: str, found: tuple[Line, ...], paths: Iterable[str]) -> Explanation:
+def _sum(ledger: Ledger, requested: str, found: tuple[ChainStep, ...], paths: Iterable[str]) -> Explanation:
     some = list(paths)
     packages = dict.fromkeys(package for path in some for package in ledger.packages.get(path, ()))
     return Explanation(

@@ -13,7 +13,7 @@ from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
 
 from tracewhale import __version__
-from tracewhale.image.sbom.model import File, Part, Sbom
+from tracewhale.image.sbom.model import Sbom, SbomFile, SbomPackage
 from tracewhale.image.sbom.names import expression, package_url
 from tracewhale.packages import Package
 
@@ -53,7 +53,7 @@ def dumps(sbom: Sbom) -> bytes:
     return JsonV1Dot6(bom).output_as_string(indent=2).encode() + b"\n"
 
 
-def _package(sbom: Sbom, number: int, part: Part, owners: Mapping[str, list[int]]) -> Component:
+def _package(sbom: Sbom, number: int, part: SbomPackage, owners: Mapping[str, list[int]]) -> Component:
     """Return a package with its files; a file of several packages is in the first of them and names the
     others."""
     package = part.owned.package
@@ -76,7 +76,7 @@ def _url(sbom: Sbom, number: int) -> str:
     return package_url(sbom.parts[number].owned.package, sbom.distribution).to_string()
 
 
-def _file(file: File, others: list[str]) -> Component:
+def _file(file: SbomFile, others: list[str]) -> Component:
     return Component(
         name=file.path,
         type=ComponentType.FILE,

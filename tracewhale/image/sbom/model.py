@@ -25,7 +25,7 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class File:
+class SbomFile:
     """A regular file of the image. ``path`` is absolute and text: bytes that are not text are escaped
     (``\xff``)."""
 
@@ -36,11 +36,11 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SbomPackage:
     """A package that is kept completely or in part, with its files."""
 
     owned: OwnedPackage
-    files: tuple[File, ...]
+    files: tuple[SbomFile, ...]
 
     @property
     def kept(self) -> str:
@@ -57,8 +57,8 @@ class Sbom:
     base: str
     created: datetime
     distribution: Distribution
-    parts: tuple[Part, ...]
-    files: tuple[File, ...]
+    parts: tuple[SbomPackage, ...]
+    files: tuple[SbomFile, ...]
 
     @property
     def identity(self) -> uuid.UUID:
@@ -114,7 +114,7 @@ def describe(
     """Return the SBOM of a plan whose files have these digests. ``created`` is an RFC 3339 time; by default
     it is the beginning of 1970."""
     files = {
-        path: File(
+        path: SbomFile(
             text(path),
             digests[path],
             tuple(explain(Reason(r.why, text(r.by), text(r.detail))) for r in kept.reasons),
@@ -124,7 +124,7 @@ def describe(
         if path in digests
     }
     parts = [
-        Part(owned, tuple(sorted(files[path] for path in owned.paths if path in files)))
+        SbomPackage(owned, tuple(sorted(files[path] for path in owned.paths if path in files)))
         for owned in plan.packages.kept
     ]
     return Sbom(

@@ -23,7 +23,7 @@ from spdx_tools.spdx.model.spdx_no_assertion import SpdxNoAssertion
 from spdx_tools.spdx.writer.json.json_writer import write_document_to_stream
 
 from tracewhale import __version__
-from tracewhale.image.sbom.model import File, Part, Sbom
+from tracewhale.image.sbom.model import Sbom, SbomFile, SbomPackage
 from tracewhale.image.sbom.names import expression, package_url
 
 DOCUMENT, IMAGE = "SPDXRef-DOCUMENT", "SPDXRef-Image"
@@ -79,7 +79,7 @@ def _image(sbom: Sbom) -> SpdxPackage:
     )
 
 
-def _package(sbom: Sbom, name: str, part: Part) -> SpdxPackage:
+def _package(sbom: Sbom, name: str, part: SbomPackage) -> SpdxPackage:
     package = part.owned.package
     licence = expression(package.licence)
     return SpdxPackage(
@@ -103,7 +103,7 @@ def _package(sbom: Sbom, name: str, part: Part) -> SpdxPackage:
     )
 
 
-def _file(file: File, name: str) -> SpdxFile:
+def _file(file: SbomFile, name: str) -> SpdxFile:
     return SpdxFile(
         f".{file.path}",
         name,
@@ -115,7 +115,7 @@ def _file(file: File, name: str) -> SpdxFile:
     )
 
 
-def _verification(files: Iterable[File]) -> str:
+def _verification(files: Iterable[SbomFile]) -> str:
     """Return the verification code of a package's kept files (SPDX 2.3, 7.9)."""
     joined = "".join(sorted(file.digest.sha1 for file in files))
     return hashlib.sha1(joined.encode(), usedforsecurity=False).hexdigest()

@@ -65,7 +65,7 @@ ZIP_SIZE = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class MentionContext:
     """The surroundings of a mention: whether it waits for a call, is only for the main program, or never
     runs."""
 
@@ -116,7 +116,7 @@ def _parsed(content: bytes, last: int) -> Text:
     return GRAMMAR.parse(content)
 
 
-def _place(text: Text, above: Iterable[Node], at: int) -> Place:
+def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
     """Return the surroundings of a byte, given the nodes above it."""
     lazy = main = never = False
     for depth, node in enumerate(above):
@@ -130,7 +130,7 @@ def _place(text: Text, above: Iterable[Node], at: int) -> Place:
                 words = text.content[condition.start_byte : condition.end_byte]
                 never = never or NEVER.match(words) is not None
                 main = main or MAIN.match(words) is not None
-    return Place(lazy, main, never)
+    return MentionContext(lazy, main, never)
 
 
 def _imports(text: Text, node: Node, lazy: bool) -> Iterator[Mention]:

@@ -13,7 +13,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from tracewhale.printable import printable
-from tracewhale.report.document import Document, Package
+from tracewhale.report.document import ReportDocument, ReportedPackage
 from tracewhale.report.page.charts import Bar, curve, levels, time_line
 from tracewhale.report.page.encode import encode
 from tracewhale.report.sizes import human
@@ -24,7 +24,7 @@ MOST = 300
 """The most names of a list that are shown; the rest is only counted."""
 
 
-def render(document: Document) -> str:
+def render(document: ReportDocument) -> str:
     """Return the page. Names of an image are text in it, and only the page's own script runs."""
     style, script = _resource("page.css"), _resource("page.js")
     environment = Environment(
@@ -54,7 +54,7 @@ def render(document: Document) -> str:
     )
 
 
-def _data(document: Document) -> str:
+def _data(document: ReportDocument) -> str:
     """Return the data as base64 of zlib's format (RFC 1950) of JSON, which a browser's DecompressionStream
     reads.
 
@@ -77,7 +77,9 @@ def _shown(value: Any) -> Any:
     return printable(value) if type(value) is str else value
 
 
-def _sorted(packages: tuple[Package, ...]) -> tuple[list[Package], list[Package], list[Package]]:
+def _sorted(
+    packages: tuple[ReportedPackage, ...],
+) -> tuple[list[ReportedPackage], list[ReportedPackage], list[ReportedPackage]]:
     kept = [package for package in packages if package.files]
     return (
         [package for package in kept if package.whole is not False],
@@ -86,7 +88,7 @@ def _sorted(packages: tuple[Package, ...]) -> tuple[list[Package], list[Package]
     )
 
 
-def _before(document: Document) -> Bar | None:
+def _before(document: ReportDocument) -> Bar | None:
     """Return the sizes of both images as a bar, or None if the original's is unknown."""
     if document.sizes is not None and document.sizes[0]:
         original, new = document.sizes

@@ -29,7 +29,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Polyline:
     """A curve: points of an SVG polyline, the largest count, the number of slices, and a sentence on it."""
 
     points: str
@@ -38,7 +38,7 @@ class Line:
     sentence: str
 
 
-def curve(counts: Sequence[int]) -> Line | None:
+def curve(counts: Sequence[int]) -> Polyline | None:
     """Return the curve of new accesses, or None if there are too few counts to draw one."""
     if len(counts) < 3:
         return None
@@ -49,7 +49,7 @@ def curve(counts: Sequence[int]) -> Line | None:
         f"{WIDTH * number / (len(counts) - 1):.1f},{HEIGHT - HEIGHT * counts[number] / top:.1f}"
         for number in chosen
     )
-    return Line(points, top, len(counts), Curve(tuple(counts)).sentence())
+    return Polyline(points, top, len(counts), Curve(tuple(counts)).sentence())
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tracewhale.plan.model import Reason, Why, explain
 from tracewhale.printable import printable
-from tracewhale.report.document import Document, Package
+from tracewhale.report.document import ReportDocument, ReportedPackage
 from tracewhale.why import Ledger, chain
 
 REASONS = 20
@@ -51,7 +51,7 @@ class _Tables:
         return self.reasons.setdefault(key, len(self.reasons))
 
 
-def encode(document: Document) -> dict[str, Any]:
+def encode(document: ReportDocument) -> dict[str, Any]:
     """Return the data of the page's script, in plain JSON values."""
     ledger = document.ledger
     files = {file.path: file for file in document.files}
@@ -106,7 +106,7 @@ def _order(paths: Iterable[str]) -> list[str]:
     return sorted(every, key=lambda path: path.split("/") if path != "/" else [""])
 
 
-def _package(package: Package) -> list[Any]:
+def _package(package: ReportedPackage) -> list[Any]:
     words = [printable(text) for text in (package.kind, package.name, package.version)]
     return [*words, package.size, package.removed]
 
