@@ -25,6 +25,24 @@ COMMAND = re.compile(r": [^.:]+$")
 """A command to run, which ends a hint as it is typed."""
 
 
+PARTICIPLES = {"told", "named", "made", "found", "each", "some", "whole"}
+"""Words that do not say what a variable holds."""
+
+
+def variables(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield every variable and parameter of a module's functions, with its line."""
+    functions = (
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+    )
+    for node in (inner for function in functions for inner in ast.walk(function)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+
+
 def docstrings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield every docstring, those of attributes included, with its line."""
     for node in ast.walk(ast.parse(path.read_text())):
@@ -50,6 +68,11 @@ def texts(path: Path, position: int, keyword: str) -> Iterator[tuple[int, str]]:
                 elif isinstance(text, ast.JoinedStr):
                     parts = (part.value if isinstance(part, ast.Constant) else "X" for part in text.values)
                     yield text.lineno, "".join(map(str, parts))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_variables_say_what_they_hold(path: Path) -> None:
+    assert [(line, name) for line, name in variables(path) if name in PARTICIPLES] == []
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -98,10 +98,10 @@ def explained(
         case = replace(case_of(target, view), full=against, full_name=name)
         if trace is not None:
             case = with_trace(case, trace)
-        found = diagnosis.diagnose(replace(case, refusal=error.what.splitlines()[0]))
+        findings = diagnosis.diagnose(replace(case, refusal=error.what.splitlines()[0]))
     except TraceWhaleError:
         return error
-    lines = [*in_short(found), error.hint] if found.findings else [error.hint, ask(target.name)]
+    lines = [*in_short(findings), error.hint] if findings.findings else [error.hint, ask(target.name)]
     error.hint = "\n".join(filter(None, lines))
     return error
 

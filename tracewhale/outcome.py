@@ -38,8 +38,8 @@ def likely_missing(trace: Trace, output: str) -> str:
     absent = sorted(
         {event.path for event in trace.events if not event.present}, key=lambda path: (-len(path), path)
     )
-    whole = [path for path in absent if path in output]
-    named = [
+    in_full = [path for path in absent if path in output]
+    by_name = [
         path for path in absent if len(name := path.rpartition("/")[2]) >= SHORTEST_NAME and name in output
     ]
-    return next(iter((*whole, *named)), "")
+    return next(iter((*in_full, *by_name)), "")

@@ -234,8 +234,8 @@ def run(
             error = _difference(verification.comparison)
         else:
             candidate = held.enter_context(build_image(making, plan_image(making, recorded)))
-        name, made = lock_entry(making, candidate, destination)
-        error = error or limits.error(name, made)
+        name, locked = lock_entry(making, candidate, destination)
+        error = error or limits.error(name, locked)
         built = None if error else publish_image(making, candidate, destination)
         return replace(
             _report("run", target, context, recorded),
@@ -243,7 +243,7 @@ def run(
             verification=verification,
             built=built,
             removed=_removed(making, candidate.plan, with_removed),
-            accepted=_accepted(limits.lock.get(name), made),
+            accepted=_accepted(limits.lock.get(name), locked),
             left_out=(*candidate.written.image.left_out, *(built.left_out if built else ())),
             notes=(*target.notes, *filter(None, [candidate.note]), *mounts.notes),
             error=error,

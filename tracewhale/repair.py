@@ -53,16 +53,16 @@ def repair(
         tree = PatchedTree(view, full)
         variables: dict[str, str] = {}
         complete = Complete(engine, job, references.against, context)
-        found = first = look(engine, target, view, job, context, references, complete=complete)
+        diagnosis = first = look(engine, target, view, job, context, references, complete=complete)
         mended: list[Finding] = []
         rebuilt: Rebuilt | None = None
         with ExitStack() as built:
             for _ in range(ROUNDS):
-                if not (found.failed or found.findings):
+                if not (diagnosis.failed or diagnosis.findings):
                     break
-                new = [each for each in found.findings if _mend(each, tree, variables, full)]
+                new = [finding for finding in diagnosis.findings if _mend(finding, tree, variables, full)]
                 if not new:
-                    raise _failed(found, references.against)
+                    raise _failed(diagnosis, references.against)
                 mended += new
                 built.close()
                 patched = View(tree)
@@ -72,9 +72,9 @@ def repair(
                 with context.stage("image", f"putting in {len(tree.paths)} paths of {references.against}"):
                     written = built.enter_context(recipes.write(patched, plan, original, PLAIN))
                     rebuilt = built.enter_context(target.rebuilt(written.image))
-                found = look(engine, rebuilt.target, patched, job, context, references, complete=complete)
+                diagnosis = look(engine, rebuilt.target, patched, job, context, references, complete=complete)
             else:
-                raise _failed(found, references.against)
+                raise _failed(diagnosis, references.against)
             if rebuilt is None:
                 return Repair(first)
             rebuilt.publish(place)

@@ -281,5 +281,5 @@ def original_of(target: Target) -> Original:
     """Return the origin for the new image's labels: nothing of a container, no path of a file."""
     digest = target.image if target.image.startswith(DIGEST) else ""
     is_id = digest.removeprefix(DIGEST).startswith(target.name.removeprefix(DIGEST))
-    named = bool(digest) and not is_id and parse(target.name).kind == DOCKER
-    return Original(target.name if named else "", digest, target.config)
+    has_name = bool(digest) and not is_id and parse(target.name).kind == DOCKER
+    return Original(target.name if has_name else "", digest, target.config)

@@ -70,14 +70,14 @@ tool => /usr/bin/tool
 
 def test_library_alone(resolver: Resolver) -> None:
     listing = dependencies(resolver, "/opt/o/libo.so")
-    assert [(row.depth, row.found.name) for row in listing.rows] == [(1, "libp.so")]
+    assert [(row.depth, row.outcome.name) for row in listing.rows] == [(1, "libp.so")]
     assert listing.complete
     assert render_flat([listing]) == "/opt/o/libo.so\n/opt/o/libp.so\n"
 
 
 def test_scripts_are_followed(resolver: Resolver) -> None:
     listing = dependencies(resolver, "/usr/bin/rerun")
-    names = [(row.depth, row.found.name, row.found.kind) for row in listing.rows]
+    names = [(row.depth, row.outcome.name, row.outcome.kind) for row in listing.rows]
     assert names[:3] == [
         (1, "/usr/bin/run", EdgeKind.SCRIPT),
         (2, "/usr/bin/tool", EdgeKind.SCRIPT),
@@ -109,7 +109,7 @@ def test_trouble(resolver: Resolver, path: str, trouble: str) -> None:
 
 def test_environment_steers(resolver: Resolver) -> None:
     listing = dependencies(resolver, "/usr/bin/whole", {"LD_PRELOAD": "/opt/o/libp.so"})
-    edges = {row.found.name: row.found.kind for row in listing.rows}
+    edges = {row.outcome.name: row.outcome.kind for row in listing.rows}
     assert edges["/opt/o/libp.so"] is EdgeKind.PRELOAD
 
 

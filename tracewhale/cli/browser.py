@@ -155,7 +155,9 @@ class Explorer(App[None]):
         while line.data is not node:
             self._fill(line)
             line.expand()
-            below = [each for each in line.children if each.data is not None and _leads_to(each.data, node)]
+            below = [
+                child for child in line.children if child.data is not None and _leads_to(child.data, node)
+            ]
             if not below:
                 return
             line = below[0]
@@ -165,9 +167,9 @@ class Explorer(App[None]):
     def _label(self, node: Node, above: Node) -> Text:
         """Return a line: the size, a bar of its share of the directory, and the name, dimmed if it is
         removed."""
-        whole = max((each.size + each.removed for each in above.children.values()), default=0) or 1
+        largest = max((sibling.size + sibling.removed for sibling in above.children.values()), default=0) or 1
         size = node.size + node.removed
-        bar = "█" * round(WIDTH * size / whole) if node is not above else ""
+        bar = "█" * round(WIDTH * size / largest) if node is not above else ""
         mark = "-" if node.path in self.marks.excluded else "+" if node.path in self.marks.included else " "
         gone = node.removed and not node.size and not node.kept
         text = Text(

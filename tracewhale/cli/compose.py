@@ -63,8 +63,8 @@ def composed(job: Job, parameters: dict[str, Any], context: Context) -> Iterator
         driven = job.steps
         if not parameters["step"]:
             place = f"{parameters['compose'][0]}: services.{parameters['service']}.x-tracewhale.steps"
-            words = order_steps(list(step_words(place, steps_of(project.found), frozenset(STEPS))))
+            words = order_steps(list(step_words(place, steps_of(project.composition), frozenset(STEPS))))
             driven = (*driven, *steps({**parameters, "step": words[1::2], "wait_timeout": 0.0}))
         request = project.request(job.request)
         context.surroundings = project.running
-        yield replace(job, name=project.found.image, request=request, steps=driven)
+        yield replace(job, name=project.composition.image, request=request, steps=driven)

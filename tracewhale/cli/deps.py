@@ -36,19 +36,19 @@ Opener = Callable[[str], AbstractContextManager[Tree]]
 @contextmanager
 def open_files(name: str) -> Iterator[Tree]:
     """Yield the files of a target of the other verbs, for whatever machine it is."""
-    found = parse(name)
+    reference = parse(name)
     with ExitStack() as stack:
-        if found.kind in (HOST, ROOTFS):
-            yield stack.enter_context(DirectoryTree(found.place or "/"))
-        elif found.kind == DOCKER:
+        if reference.kind in (HOST, ROOTFS):
+            yield stack.enter_context(DirectoryTree(reference.place or "/"))
+        elif reference.kind == DOCKER:
             progress = Progress()
             target = stack.enter_context(Engines(progress).open(name, Request(command=("true",))))
             tree = stack.enter_context(target.tree())
             progress.clear()
             yield tree
         else:
-            opener = open_docker_archive if found.kind == ARCHIVE else open_oci
-            image = stack.enter_context(opener(found.place, found.reference))
+            opener = open_docker_archive if reference.kind == ARCHIVE else open_oci
+            image = stack.enter_context(opener(reference.place, reference.reference))
             yield stack.enter_context(open_layers(image))
 
 

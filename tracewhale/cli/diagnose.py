@@ -114,7 +114,7 @@ def _show_repair(repair: Repair, against: str, verbose: bool, form: str) -> None
     lines = [render(first, verbose=verbose)]
     if repair.name:
         extra = f" and {', '.join(repair.environment)}" if repair.environment else ""
-        kinds = ", ".join(dict.fromkeys(each.kind for each in repair.findings))
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in repair.findings))
         lines.append(
             f"Fixed: {repair.name} has {len(repair.paths)} paths ({repair.bytes} bytes) of {against}{extra} "
             "more; it was run and does not fail. "

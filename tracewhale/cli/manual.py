@@ -50,8 +50,8 @@ def _page(context: click.Context, verbs: Sequence[str]) -> str:
         lines.append(".SH COMMANDS")
         for verb in verbs:
             lines += [".TP", f"\\fB{_roff(f'{words[0]}-{verb}')}\\fR(1)"]
-            found = command.get_command(context, verb)
-            lines += [_roff(found.get_short_help_str(200) if found is not None else "")]
+            subcommand = command.get_command(context, verb)
+            lines += [_roff(subcommand.get_short_help_str(200) if subcommand is not None else "")]
     for title, records in sections(context, everything=True):
         lines.append(f'.SH "{title.upper()}"')
         for option, text in records:

@@ -63,9 +63,9 @@ def run(
     check_places(given["reports"])
     if trace_out:
         tracefile.check_place(trace_out)
-    named = job.name or given["service"]
+    own_name = job.name or given["service"]
     with (
-        junit_of_errors(given["junit"], named),
+        junit_of_errors(given["junit"], own_name),
         context(form, interactive=given["interactive"]) as current,
         composed(job, given, current) as asked,
     ):

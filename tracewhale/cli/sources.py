@@ -30,6 +30,6 @@ def document_of(source: str, parameters: Mapping[str, Any]) -> ReportDocument:
     settings = options.plan_settings(dict(parameters))
     with context(JSON) as current:
         engines = Engines(current.progress)
-        found = [tracefile.read(source)]
-        report = pipeline.plan(engines, found, settings, current, with_removed=True)
+        traces = [tracefile.read(source)]
+        report = pipeline.plan(engines, traces, settings, current, with_removed=True)
     return of_value(to_json(report))

@@ -36,7 +36,7 @@ class Row:
     """
 
     depth: int
-    found: Edge | Miss
+    outcome: Edge | Miss
     repeated: bool = False
 
 
@@ -55,7 +55,9 @@ class Listing:
     @property
     def misses(self) -> tuple[Miss, ...]:
         """Every miss of the loader, except for those that it ignores."""
-        return tuple(row.found for row in self.rows if isinstance(row.found, Miss) and not row.found.optional)
+        return tuple(
+            row.outcome for row in self.rows if isinstance(row.outcome, Miss) and not row.outcome.optional
+        )
 
     @property
     def version_problems(self) -> tuple[VersionProblem, ...]:
@@ -183,5 +185,5 @@ def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
 
 def paths(listing: Listing) -> tuple[str, ...]:
     """Return the paths of a listing, each once, in the order of its rows."""
-    existing: Iterable[str] = (row.found.path for row in listing.rows if isinstance(row.found, Edge))
+    existing: Iterable[str] = (row.outcome.path for row in listing.rows if isinstance(row.outcome, Edge))
     return tuple(dict.fromkeys(existing))

@@ -50,9 +50,9 @@ def _lines(listing: Listing, colour: bool) -> Iterator[str]:
     hows = {e.path: _how(e) for e in reversed(listing.closure.edges) if e.how is not How.LOADED}
     for row, guide in zip(rows, _guides(rows), strict=True):
         yield f"{paint(DIM, guide)}{_row(row, hows, paint)}"
-        if isinstance(row.found, Miss):
+        if isinstance(row.outcome, Miss):
             below = f"{guide[:-4]}{'    ' if guide.endswith('└── ') else '│   '}    "
-            for attempt in row.found.attempts:
+            for attempt in row.outcome.attempts:
                 yield f"{paint(DIM, below)}{_attempt(attempt)}"
     for problem in listing.version_problems:
         said = f"version {problem.version} not found in {problem.library}, required by {problem.needer}"
@@ -70,7 +70,7 @@ def _how(edge: Edge) -> str:
 
 def _row(row: Row, hows: Mapping[str, str], paint: Painter) -> str:
     """Return one row; for an object that was loaded before, it shows how it was found then."""
-    edge = row.found
+    edge = row.outcome
     name = printable(edge.name)
     kind = "" if edge.kind is EdgeKind.NEEDED else f" ({edge.kind.value})"
     if isinstance(edge, Miss):
@@ -110,7 +110,7 @@ def _painter(colour: bool) -> Painter:
 
 
 def _file(listing: Listing) -> dict[str, Any]:
-    outcomes = [row.found for row in listing.rows]
+    outcomes = [row.outcome for row in listing.rows]
     return {
         "asked": listing.asked,
         "path": listing.path,

@@ -28,15 +28,15 @@ def absence(case: Case, path: str) -> Absence | None:
             return Absence(f"the image has {path}, but what is mounted on {mount} hides it", "")
         if path.startswith(f"{mount}/") and not case.exists(path):
             return Absence(f"{path} is not in what is mounted on {mount}", "")
-    found = case.view.resolve(path)
-    if found.entry is not None:
+    lookup = case.view.resolve(path)
+    if lookup.entry is not None:
         return None
-    if found.loop:
+    if lookup.loop:
         return Absence(f"{path} is a loop of symbolic links", "")
-    links = [e for step in found.steps if (e := case.view.lstat(step)) and e.kind is Kind.SYMLINK]
+    links = [e for step in lookup.steps if (e := case.view.lstat(step)) and e.kind is Kind.SYMLINK]
     trail = tuple(f"{link.path} -> {link.target}" for link in links)
-    if found.blocked:
-        words = f"{found.blocked} is a file where {path} needs a directory"
+    if lookup.blocked:
+        words = f"{lookup.blocked} is a file where {path} needs a directory"
         return Absence(words, "", trail)
     missing = first_missing(case.view, path)
     top = _topmost_missing(case.view, missing)
@@ -138,13 +138,13 @@ class Refusal:
 
 def refusal(view: View, user: User, path: str, rights: int) -> Refusal | None:
     """Return the reason why a user may not read, write or execute a path, or create a missing one."""
-    found = view.resolve(path)
-    for step in found.steps:
+    lookup = view.resolve(path)
+    for step in lookup.steps:
         entry = view.lstat(step)
         if entry is not None and entry.kind is Kind.DIRECTORY and not allowed(entry, user, EXECUTE):
             return Refusal(entry, EXECUTE)
-    if found.entry is not None:
-        return None if allowed(found.entry, user, rights) else Refusal(found.entry, rights)
+    if lookup.entry is not None:
+        return None if allowed(lookup.entry, user, rights) else Refusal(lookup.entry, rights)
     if not rights & WRITE:
         return None
     above = parent(first_missing(view, path))

@@ -32,13 +32,13 @@ class Contents:
         """
         paths = {name.lstrip("/"): name for name in names if "/" in name}
         bases = {name for name in names if "/" not in name}
-        found: dict[str, dict[str, None]] = {}
+        owners: dict[str, dict[str, None]] = {}
         for path, packages in self._lines() if paths or bases else ():
             base = path.rpartition("/")[2]
             for name in filter(None, (paths.get(path), base if base in bases else None)):
-                known = found.setdefault(name, {})
+                known = owners.setdefault(name, {})
                 known |= dict.fromkeys(package.rpartition("/")[2] for package in packages.split(","))
-        return {name: tuple(packages) for name, packages in found.items()}
+        return {name: tuple(packages) for name, packages in owners.items()}
 
     def _lines(self) -> Iterator[tuple[str, str]]:
         try:

@@ -25,16 +25,16 @@ def to_json(diagnosis: Diagnosis) -> dict[str, Any]:
         "absent": diagnosis.absent,
         "findings": [
             {
-                "kind": each.kind,
-                "symptom": each.symptom,
-                "cause": each.cause,
-                "fix": [{"line": remedy.line, "note": remedy.note} for remedy in each.remedies],
-                "sure": each.sure.name.lower(),
-                "ground": each.ground,
-                "paths": list(each.paths),
-                "evidence": list(each.evidence),
+                "kind": finding.kind,
+                "symptom": finding.symptom,
+                "cause": finding.cause,
+                "fix": [{"line": remedy.line, "note": remedy.note} for remedy in finding.remedies],
+                "sure": finding.sure.name.lower(),
+                "ground": finding.ground,
+                "paths": list(finding.paths),
+                "evidence": list(finding.evidence),
             }
-            for each in diagnosis.findings
+            for finding in diagnosis.findings
         ],
         "error": None,
     }

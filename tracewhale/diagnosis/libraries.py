@@ -71,15 +71,15 @@ def roots_of(case: Case) -> list[Root]:
     """Return the programs that a traced command executed and the libraries that it opened."""
     if case.trace is None:
         return []
-    found: dict[Root, None] = {}
+    roots: dict[Root, None] = {}
     programs = {event.program for event in case.trace.events}
     for program in sorted(programs):
         if case.view.lstat(program) is not None:
-            found[Root(program, environment=case.loader_environment)] = None
+            roots[Root(program, environment=case.loader_environment)] = None
     for event in sorted(case.trace.events):
         if event.present and event.access in ("read", "map") and ".so" in os.path.basename(event.path):
-            found[Root(event.real or event.path, event.program, case.loader_environment)] = None
-    return list(found)
+            roots[Root(event.real or event.path, event.program, case.loader_environment)] = None
+    return list(roots)
 
 
 def lacking(case: Case, roots: Iterable[str]) -> tuple[str, ...]:
@@ -128,14 +128,16 @@ def missing_libraries(
     """Return one finding for all missing libraries, with the searched places of each."""
     (first, miss), *others = misses.items()
     wrong = [a for a in miss.attempts if os.path.basename(a.place) == first and case.exists(a.place)]
-    places = {name: in_full(case, name, each.needer) for name, each in misses.items()}
-    paths = tuple(dict.fromkeys(path for some in places.values() for path in some if not case.exists(path)))
+    places = {name: in_full(case, name, library.needer) for name, library in misses.items()}
+    paths = tuple(
+        dict.fromkeys(path for copies in places.values() for path in copies if not case.exists(path))
+    )
     evidence = tuple(
         line
-        for name, each in misses.items()
+        for name, library in misses.items()
         for line in (
-            f"{each.needer} needs {name}",
-            *(f"searched for {name}: {a.place} ({a.how.value}): {a.reason}" for a in each.attempts),
+            f"{library.needer} needs {name}",
+            *(f"searched for {name}: {a.place} ({a.how.value}): {a.reason}" for a in library.attempts),
         )
     )
     who = start or miss.needer
@@ -161,12 +163,12 @@ def missing_libraries(
     else:
         kind = "library"
         cause = f"{first}, which {miss.needer} needs, is not in the image{more}."
-        some = Remedies(case)
+        copies = Remedies(case)
         names = [first] if paths else [name for name in misses if name not in elsewhere]
         lost = paths or case.owners.lost(names)
         remedies = tuple(
             dict.fromkeys(
-                r for name in names for r in some.files(lost or _expected(case, name), name, name=name)
+                r for name in names for r in copies.files(lost or _expected(case, name), name, name=name)
             )
         )
     sure = Sure.YES if weight >= LOADER else Sure.LIKELY
@@ -285,8 +287,8 @@ def _highest(case: Case, library: str, family: str) -> str:
     entry = case.view.resolve(library).entry
     elf = case.resolver.disk.files.get(entry) if entry is not None else None
     defined = getattr(elf, "version_definitions", ())
-    some = [version for version in defined if version.startswith(f"{family}_") and version_key(version)]
-    return f"at most {max(some, key=version_key)}" if some else "none of that kind"
+    numbered = [version for version in defined if version.startswith(f"{family}_") and version_key(version)]
+    return f"at most {max(numbered, key=version_key)}" if numbered else "none of that kind"
 
 
 def version_key(version: str) -> tuple[int, ...]:

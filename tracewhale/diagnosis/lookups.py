@@ -33,7 +33,7 @@ _STACK = re.compile(r"\s|from |at |File |Traceback|\)")
 def _harmless(*, searches: bool) -> re.Pattern[str]:
     """Return what matches the usual look-ups, with or without the searches of interpreters."""
     text = files("tracewhale.diagnosis").joinpath("harmless.toml").read_text("utf-8")
-    groups = [each for each in tomllib.loads(text)["group"] if searches or not each.get("search")]
+    groups = [entry for entry in tomllib.loads(text)["group"] if searches or not entry.get("search")]
     return re.compile("|".join(fnmatch.translate(glob) for group in groups for glob in group["globs"]))
 
 
@@ -74,7 +74,7 @@ def refused_lookups(case: Case) -> Iterator[Finding]:
     """Yield the last tried place that the user may not write, or file that it may not read."""
     if case.trace is None or not case.user.uid:
         return
-    found: list[tuple[int, str, Refusal]] = []
+    refusals: list[tuple[int, str, Refusal]] = []
     order = {path: number for number, path in enumerate(case.outcome.absent)} if case.outcome else {}
     for event in sorted(case.trace.events):
         wanted = WRITE if event.access in WRITES else READ if event.access in ("read", "list") else 0
@@ -86,15 +86,15 @@ def refused_lookups(case: Case) -> Iterator[Finding]:
             continue
         why = refusal(case.view, case.user, event.path, wanted)
         if why is not None:
-            found.append((order.get(event.path, -1), event.path, why))
-    if not found:
+            refusals.append((order.get(event.path, -1), event.path, why))
+    if not refusals:
         return
-    _, path, why = max(found, key=lambda each: (each[2].wanted == WRITE, each[0]))
+    _, path, why = max(refusals, key=lambda row: (row[2].wanted == WRITE, row[0]))
     who = case.user.name or str(case.user.uid)
     place = why.entry.path
     cause = f"user {who} {why.words}, where it wants {path}." if place != path else f"user {who} {why.words}."
     remedies = (Remedy(f"chown {case.user.uid}:{case.user.gid} {place}"), Remedy(f"--user {why.entry.uid}"))
-    evidence = tuple(f"refused: {path}: {each.words}" for _, path, each in found)
+    evidence = tuple(f"refused: {path}: {row.words}" for _, path, row in refusals)
     ground = "mode and owner in the image refuse what it tried"
     yield Finding("permission", symptom_of(case), cause, remedies, Sure.LIKELY, ground, evidence, (), REFUSED)
 
@@ -103,17 +103,17 @@ def relevant(case: Case) -> list[str]:
     """Return look-ups of missing paths that are neither usual nor part of a successful search, the last one
     last."""
     events = case.trace.events if case.trace is not None else ()
-    found = {os.path.basename(event.path) for event in events if event.present}
+    present = {os.path.basename(event.path) for event in events if event.present}
     stems = {_stem(event.path) for event in events if event.present}
     order = {path: number for number, path in enumerate(case.outcome.absent)} if case.outcome else {}
     plain = [
         p
         for p in case.absent
-        if not harmless(p) and os.path.basename(p) not in found and _stem(p) not in stems
+        if not harmless(p) and os.path.basename(p) not in present and _stem(p) not in stems
     ]
-    made = {e.path for e in events if e.access in WRITES or e.access == "unlink"}
+    written = {e.path for e in events if e.access in WRITES or e.access == "unlink"}
     missing = [
-        p for p in plain if (p not in made or not _can_be_made(case, p)) and absence(case, p) is not None
+        p for p in plain if (p not in written or not _can_be_made(case, p)) and absence(case, p) is not None
     ]
     return sorted(missing, key=lambda path: (order.get(path, -1), path))
 

@@ -50,10 +50,10 @@ def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint
             word = token.strip(_EDGES)
             if word in seen or len(word) < SHORTEST:
                 continue
-            found = _complaint(case, word, absent, sequences, line, number, trouble[number])
-            if found is not None and (bad or case.failed):
+            complaint = _complaint(case, word, absent, sequences, line, number, trouble[number])
+            if complaint is not None and (bad or case.failed):
                 seen.add(word)
-                yield found, bad
+                yield complaint, bad
 
 
 def _complaint(

@@ -74,17 +74,17 @@ def messages() -> tuple[Message, ...]:
 def complaints(output: str) -> tuple[Complaint, ...]:
     """Return the messages in some output, in the order of their lines; equal ones once, at their last
     place."""
-    found: dict[tuple[str, tuple[tuple[str, str], ...]], Complaint] = {}
-    for number, whole in enumerate(output.splitlines()[-MAX_LINES:]):
-        line = whole[:MAX_LINE]
+    distinct: dict[tuple[str, tuple[tuple[str, str], ...]], Complaint] = {}
+    for number, full_line in enumerate(output.splitlines()[-MAX_LINES:]):
+        line = full_line[:MAX_LINE]
         for message in messages():
             match = message.pattern.search(line)
             if match is None:
                 continue
             facts = {name: text for name, text in match.groupdict().items() if text}
             key = (message.kind, tuple(sorted(facts.items())))
-            found.pop(key, None)
-            found[key] = Complaint(
+            distinct.pop(key, None)
+            distinct[key] = Complaint(
                 message.kind,
                 message.source,
                 line.strip(),
@@ -95,4 +95,4 @@ def complaints(output: str) -> tuple[Complaint, ...]:
                 message.cause,
                 message.fixes,
             )
-    return tuple(found.values())
+    return tuple(distinct.values())

@@ -161,11 +161,11 @@ class Case:
 
     @cached_property
     def _accesses(self) -> Mapping[str, frozenset[str]]:
-        found: dict[str, set[str]] = {}
+        by_path: dict[str, set[str]] = {}
         for event in self.trace.events if self.trace is not None else ():
             if not event.present:
-                found.setdefault(os.path.normpath(event.path), set()).add(event.access)
-        return {path: frozenset(accesses) for path, accesses in found.items()}
+                by_path.setdefault(os.path.normpath(event.path), set()).add(event.access)
+        return {path: frozenset(accesses) for path, accesses in by_path.items()}
 
     def accesses(self, path: str) -> frozenset[str]:
         """Return the ways in which a missing path was requested; none if it was not."""

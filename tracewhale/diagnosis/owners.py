@@ -37,7 +37,7 @@ class Owners:
     def lost(self, names: Iterable[str], ending: str = "") -> tuple[str, ...]:
         """Return the missing paths that a package of the distribution lists and that end with one of some
         names. ``ending`` is the text after a name and a dot."""
-        found = [
+        packages = [
             path
             for name in names
             for path in self._by_base.get(os.path.basename(name), ())
@@ -45,13 +45,13 @@ class Owners:
         ]
         if ending:
             stems = {os.path.basename(name) for name in names}
-            found += [
+            packages += [
                 path
                 for base, paths in self._by_base.items()
                 if base.endswith(ending) and base.partition(".")[0] in stems
                 for path in paths
             ]
-        return tuple(path for path in dict.fromkeys(found) if not self._view.resolve(path).exists)
+        return tuple(path for path in dict.fromkeys(packages) if not self._view.resolve(path).exists)
 
     def _find(self, path: str) -> tuple[Package, ...]:
         there = self._view.resolve(path).entry
@@ -62,7 +62,9 @@ class Owners:
         if there is not None:
             inventory = self._databases.find({place: there}, licences=False)[0]
             return inventory.owners.get(place, ())
-        return tuple(each.package for each in self._contents(parent(place)) if place in each.paths)
+        return tuple(
+            contents.package for contents in self._contents(parent(place)) if place in contents.paths
+        )
 
     def _place(self, path: str) -> str:
         """Return the path of a missing file with the links above it resolved."""
@@ -80,33 +82,33 @@ class Owners:
             place = parent(place)
         key = tuple(near)
         if key not in self._near:
-            self._near[key] = [each for each in self._databases.languages(near) if each.paths]
+            self._near[key] = [contents for contents in self._databases.languages(near) if contents.paths]
         return self._near[key]
 
     @cached_property
     def _systems(self) -> dict[str, tuple[Package, ...]]:
         """The packages of the distribution by path, without directories, which belong to many packages."""
-        found: dict[str, tuple[Package, ...]] = {}
-        for each in self._databases.contents({}):
-            above = {parent(path) for path in each.paths}
-            for path in each.paths - above:
-                found[path] = (*found.get(path, ()), each.package)
-        return found
+        owners: dict[str, tuple[Package, ...]] = {}
+        for contents in self._databases.contents({}):
+            above = {parent(path) for path in contents.paths}
+            for path in contents.paths - above:
+                owners[path] = (*owners.get(path, ()), contents.package)
+        return owners
 
     @cached_property
     def _directories(self) -> dict[str, tuple[Package, ...]]:
         """The owners of each directory that few packages share."""
-        found: dict[str, dict[Package, None]] = {}
+        whose: dict[str, dict[Package, None]] = {}
         for path, packages in self._systems.items():
             above = parent(path)
             while above != "/":
-                found.setdefault(above, {}).update(dict.fromkeys(packages))
+                whose.setdefault(above, {}).update(dict.fromkeys(packages))
                 above = parent(above)
-        return {path: tuple(some) for path, some in found.items() if len(some) <= FEW}
+        return {path: tuple(owners) for path, owners in whose.items() if len(owners) <= FEW}
 
     @cached_property
     def _by_base(self) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
+        paths: dict[str, list[str]] = {}
         for path in self._systems:
-            found.setdefault(os.path.basename(path), []).append(path)
-        return found
+            paths.setdefault(os.path.basename(path), []).append(path)
+        return paths

@@ -91,11 +91,11 @@ def check_program(case: Case, asked: str) -> Iterator[Finding]:
             yield problem
             return
         (head,) = case.view.tree.read([(entry.path, 0, HEAD)])
-        found = interpreter(head or b"")
-        if found is None:
+        line = interpreter(head or b"")
+        if line is None:
             yield from binary(refused, path, entry.path, head or b"")
             return
-        name, argument = found
+        name, argument = line
         if name.endswith("\r") or argument.endswith("\r"):
             yield carriage_return(refused, entry.path, f'"{name} {argument}"'.replace(' "', '"'))
             return

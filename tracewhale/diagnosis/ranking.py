@@ -75,7 +75,7 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
     findings: list[Finding] = []
     if case.failed or lacks:
         findings += before_running(case)
-        findings += [found for found, _ in _complaints(case)]
+        findings += [finding for finding, _ in _complaints(case)]
         if not any(f.sure is Sure.YES for f in findings):
             findings += opened(case)
         if not any(f.sure is not Sure.GUESS for f in findings):
@@ -99,14 +99,14 @@ def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
     first."""
     explained = set()
     for complaint in complaints(case.output):
-        for found in explain(case, complaint):
+        for finding in explain(case, complaint):
             explained.add(complaint.number)
-            weight = found.weight + SPECIFIC.get(found.kind, 0) - (20 if complaint.soft else 0)
-            yield replace(found, weight=weight), complaint.soft
+            weight = finding.weight + SPECIFIC.get(finding.kind, 0) - (20 if complaint.soft else 0)
+            yield replace(finding, weight=weight), complaint.soft
     for complaint, trouble in mentions(case, explained):
-        for found in explain(case, complaint):
-            sure = found.sure if trouble else min(found.sure, Sure.LIKELY)
-            yield replace(found, sure=sure, ground=NAMED), False
+        for finding in explain(case, complaint):
+            sure = finding.sure if trouble else min(finding.sure, Sure.LIKELY)
+            yield replace(finding, sure=sure, ground=NAMED), False
 
 
 def _matters(case: Case, finding: Finding) -> bool:
@@ -151,17 +151,17 @@ def _signal(case: Case) -> Iterator[Finding]:
 
 def _distinct(findings: Iterable[Finding]) -> list[Finding]:
     """Merge findings of one cause: keep the surest, with the evidence of all."""
-    found: dict[tuple[str, object], Finding] = {}
-    for each in findings:
-        key = (each.kind, each.cause)
-        known = found.get(key)
+    by_cause: dict[tuple[str, object], Finding] = {}
+    for finding in findings:
+        key = (finding.kind, finding.cause)
+        known = by_cause.get(key)
         if known is None:
-            found[key] = each
+            by_cause[key] = finding
             continue
-        best = max((known, each), key=lambda f: (f.sure, f.weight))
-        evidence = tuple(dict.fromkeys((*known.evidence, *each.evidence)))
-        found[key] = replace(best, evidence=evidence)
-    distinct = list(found.values())
+        best = max((known, finding), key=lambda f: (f.sure, f.weight))
+        evidence = tuple(dict.fromkeys((*known.evidence, *finding.evidence)))
+        by_cause[key] = replace(best, evidence=evidence)
+    distinct = list(by_cause.values())
     missing = [set(f.paths) for f in distinct]
     return [
         f

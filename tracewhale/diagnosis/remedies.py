@@ -78,12 +78,12 @@ class Remedies:
         library's soname).
         """
         paths = self.wholes(paths)
-        found = [*self.copies(paths), *self.installs(paths, need, name)]
-        if not found and (paths or name):
+        remedies = [*self.copies(paths), *self.installs(paths, need, name)]
+        if not remedies and (paths or name):
             place = paths[0] if paths else f"/PATH/TO/{name}"
             line = _copy(PLACEHOLDER, [place], _directory(place))
-            found.append(Remedy(line, "--against a complete image tells from where, and what else"))
-        return tuple(dict.fromkeys(found))
+            remedies.append(Remedy(line, "--against a complete image tells from where, and what else"))
+        return tuple(dict.fromkeys(remedies))
 
     def wholes(self, paths: Sequence[str]) -> tuple[str, ...]:
         """Return paths with a directory in place of its files if the whole directory is missing.
@@ -94,14 +94,14 @@ class Remedies:
         full = self.case.full
         if full is None:
             return tuple(paths)
-        found: dict[str, None] = {}
+        directories: dict[str, None] = {}
         for path in paths:
             top, above = path, parent(path)
             while above.count("/") > 1 and not self.case.exists(above) and not _USUAL.search(above):
                 top, above = above, parent(above)
             entry = full.resolve(top).entry
-            found[top if entry is not None and entry.kind is Kind.DIRECTORY else path] = None
-        return tuple(found)
+            directories[top if entry is not None and entry.kind is Kind.DIRECTORY else path] = None
+        return tuple(directories)
 
     def copies(self, paths: Sequence[str]) -> list[Remedy]:
         """Return lines that copy those of some paths that the complete image has."""
@@ -119,27 +119,29 @@ class Remedies:
                 groups.setdefault(f"{path}/", {})[f"{path}/"] = None
             else:
                 groups.setdefault(_directory(path), {})[path] = None
-        lines = [_copy(self.case.full_name, list(some), place) for place, some in sorted(groups.items())]
+        lines = [
+            _copy(self.case.full_name, list(sources), place) for place, sources in sorted(groups.items())
+        ]
         return [Remedy("\n".join(lines))] if lines else []
 
     def installs(self, paths: Sequence[str], need: str = "", name: str = "") -> list[Remedy]:
         """Return lines that install the packages of some paths, if a database, an index or a list has
         them."""
-        found = []
+        remedies = []
         owners = self.case.full_owners
         if broken := self.case.owners.of(paths):
-            found += _lines(REINSTALL, broken)
+            remedies += _lines(REINSTALL, broken)
         elif owners is not None and (whose := owners.of(paths)):
-            found += [remedy for remedy in _lines(INSTALL, whose) if self._fits(whose)]
+            remedies += [remedy for remedy in _lines(INSTALL, whose) if self._fits(whose)]
         kind = family(self.case.view)
-        if not found and kind in ("deb", "") and self.case.contents is not None:
+        if not remedies and kind in ("deb", "") and self.case.contents is not None:
             indexed = self._indexed(paths, name)
             if indexed:
-                found.append(Remedy(INSTALL["deb"].format(names=" ".join(indexed))))
+                remedies.append(Remedy(INSTALL["deb"].format(names=" ".join(indexed))))
         names = package_names().get(need, {})
-        if not found and kind and (package := names.get(kind, "")):
-            found.append(Remedy(INSTALL[kind].format(names=package)))
-        return found
+        if not remedies and kind and (package := names.get(kind, "")):
+            remedies.append(Remedy(INSTALL[kind].format(names=package)))
+        return remedies
 
     def _fits(self, packages: Iterable[Package]) -> bool:
         kinds = {package.kind for package in packages} & set(FAMILIES.values())

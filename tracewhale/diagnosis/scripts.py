@@ -73,6 +73,6 @@ def env(program: RefusedProgram, script: str, argument: str) -> Iterator[Finding
 def _sibling(case: Case, name: str) -> str:
     """Return another version of an interpreter: python3 for python, nodejs for node."""
     for other in (f"{name}3", f"{name}js", name.rstrip("0123456789.")):
-        if other != name and (found := case.find_command(other)):
-            return found
+        if other != name and (program := case.find_command(other)):
+            return program
     return ""

@@ -19,8 +19,8 @@ def find_name(view: View, name: str, limit: int = SEARCHED) -> str:
     """Return the first file of a name, level by level; empty for none."""
     if "/" in name or not name:
         return ""
-    found = (e for e in find_all(view, (name,), limit) if e.kind is not Kind.DIRECTORY)
-    return next((e.path for e in found if view.resolve(e.path).exists), "")
+    entries = (e for e in find_all(view, (name,), limit) if e.kind is not Kind.DIRECTORY)
+    return next((e.path for e in entries if view.resolve(e.path).exists), "")
 
 
 def find_all(view: View, names: Collection[str], limit: int = SEARCHED) -> Iterator[Entry]:
@@ -43,18 +43,18 @@ def find_program(view: View, name: str, limit: int = SEARCHED) -> str:
     none."""
     if "/" in name or not name:
         return ""
-    for found in find_all(view, (name,), limit):
-        entry = view.resolve(found.path).entry
+    for program in find_all(view, (name,), limit):
+        entry = view.resolve(program.path).entry
         executable = entry is not None and entry.kind is Kind.FILE and entry.mode & 0o111
-        if executable and not NO_PROGRAM(found.path):
-            return found.path
+        if executable and not NO_PROGRAM(program.path):
+            return program.path
     return ""
 
 
 def find_below(view: View, names: Collection[str], limit: int = SEARCHED) -> Iterator[tuple[str, str]]:
     """Yield every file whose path ends with one of some relative paths, with the directory before it."""
     ends = {name.rpartition("/")[2]: name for name in names}
-    for found in find_all(view, tuple(ends), limit):
-        end = f"/{ends[found.path.rpartition('/')[2]]}"
-        if found.kind is not Kind.DIRECTORY and found.path.endswith(end):
-            yield found.path.removesuffix(end) or "/", found.path
+    for entry in find_all(view, tuple(ends), limit):
+        end = f"/{ends[entry.path.rpartition('/')[2]]}"
+        if entry.kind is not Kind.DIRECTORY and entry.path.endswith(end):
+            yield entry.path.removesuffix(end) or "/", entry.path

@@ -23,12 +23,12 @@ def _lines(diagnosis: Diagnosis, verbose: bool) -> Iterator[str]:
     yield from short(diagnosis, first)
     if verbose:
         yield from _evidence(first)
-    for each in others if verbose else ():
+    for finding in others if verbose else ():
         yield ""
-        yield from short(diagnosis, each)
-        yield from _evidence(each)
+        yield from short(diagnosis, finding)
+        yield from _evidence(finding)
     if others and not verbose:
-        kinds = ", ".join(dict.fromkeys(each.kind for each in others))
+        kinds = ", ".join(dict.fromkeys(finding.kind for finding in others))
         what = "1 weaker finding" if len(others) == 1 else f"{len(others)} weaker findings"
         yield f"Also:  {what} ({kinds}); -v shows all."
 

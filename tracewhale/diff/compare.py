@@ -47,7 +47,7 @@ def compare(first: Snapshot, second: Snapshot, contents: tuple[Digests, Digests]
         for p, f in first.files.items()
         if f.kind == "file" and f.size and _same_size(f, second.files.get(p))
     ]
-    ours, theirs = (each(same_size) for each in contents) if contents else ({}, {})
+    ours, theirs = (digest_of(same_size) for digest_of in contents) if contents else ({}, {})
     left = {p: _with_contents(f, ours.get(p, "")) for p, f in first.files.items()}
     right = {p: _with_contents(f, theirs.get(p, "")) for p, f in second.files.items()}
     packages = [{k: ", ".join(sorted(v)) for k, v in side.packages.items()} for side in (first, second)]

@@ -63,13 +63,13 @@ def of_view(name: str, view: View, config: Mapping[str, Any]) -> Snapshot:
         key = f"{owned.package.kind}:{owned.package.title}"
         packages[key] = (*packages.get(key, ()), owned.package.version)
     inner = config.get("config") or {}
-    told = {key: _text(inner.get(key)) for key in SHOWN_CONFIG if inner.get(key)}
-    return Snapshot(name, {path: _facts(entry) for path, entry in entries.items()}, packages, told)
+    settings = {key: _text(inner.get(key)) for key in SHOWN_CONFIG if inner.get(key)}
+    return Snapshot(name, {path: _facts(entry) for path, entry in entries.items()}, packages, settings)
 
 
 def _text(value: Any) -> str:
     if isinstance(value, Mapping):
-        value = {key: each for key, each in value.items() if len(str(each)) < LABEL_LIMIT}
+        value = {key: item for key, item in value.items() if len(str(item)) < LABEL_LIMIT}
     return str(value)
 
 
@@ -82,14 +82,14 @@ def digests(view: View, paths: Iterable[str]) -> dict[str, str]:
     """Return the SHA-256 of some regular files, followed by a space and the file capability of one that has
     it."""
     wanted = list(paths)
-    found: dict[str, str] = {}
+    digests_of: dict[str, str] = {}
     for path, item in zip(wanted, view.tree.pack(wanted), strict=True):
         content = hashlib.sha256()
         for chunk in item.chunks:
             content.update(chunk)
         capability = item.xattrs.get(CAPABILITY, b"").hex()
-        found[path] = f"{content.hexdigest()} {capability}".rstrip()
-    return found
+        digests_of[path] = f"{content.hexdigest()} {capability}".rstrip()
+    return digests_of
 
 
 def of_lock(name: str, value: Any) -> Snapshot:
@@ -99,12 +99,12 @@ def of_lock(name: str, value: Any) -> Snapshot:
         targets = value["targets"]
         files = {
             path if len(targets) == 1 else f"{target}: {path}": FileFacts("path")
-            for target, each in targets.items()
-            for path in each["paths"]
+            for target, locked in targets.items()
+            for path in locked["paths"]
         }
         facts = {
-            f"{target}: {fact}": str(each[fact])
-            for target, each in targets.items()
+            f"{target}: {fact}": str(locked[fact])
+            for target, locked in targets.items()
             for fact in ("original", "image", "size")
         }
         return Snapshot(name, files, facts=facts)
@@ -143,9 +143,9 @@ def of_report(name: str, value: Any) -> Snapshot:
             for f in value["plan"]["files"]
         }  # fmt: skip
         packages: dict[str, tuple[str, ...]] = {}
-        for each in value["plan"]["packages"]["kept"]:
-            key = f"{each['type']}:{each['name']}"
-            packages[key] = (*packages.get(key, ()), each["version"])
+        for package in value["plan"]["packages"]["kept"]:
+            key = f"{package['type']}:{package['name']}"
+            packages[key] = (*packages.get(key, ()), package["version"])
         return Snapshot(name, files, packages, facts={"image": str(value["image"])})
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(

@@ -143,8 +143,9 @@ def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest 
     if answer.status not in (301, 302, 303, 307, 308) or not answer.location:
         return None
     scheme = "https" if request.tls else "http"
-    named = next((value for name, value in request.headers if name.lower() == "host"), host)
-    base = f"{scheme}://{named.partition(':')[0] if named != host else host}:{request.port}{request.target}"
+    host_header = next((value for name, value in request.headers if name.lower() == "host"), host)
+    name = host_header.partition(":")[0] if host_header != host else host
+    base = f"{scheme}://{name}:{request.port}{request.target}"
     try:
         parts = urlsplit(urljoin(base, answer.location))
         port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -35,23 +35,23 @@ def parse_file(text: str, read: ReadFile) -> tuple[HttpRequest, ...]:
     Raise ValueError with the line's number if it is not valid, OSError.
     """
     variables = _variables(text)
-    found = (_request(start, lines, variables, read) for start, lines in _blocks(text))
-    return tuple(request for request in found if request is not None)
+    requests = (_request(start, lines, variables, read) for start, lines in _blocks(text))
+    return tuple(request for request in requests if request is not None)
 
 
 def _variables(text: str) -> dict[str, str]:
     """Return each variable's value, with references to earlier ones replaced."""
-    found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     for line in text.splitlines():
         if match := DEFINITION.fullmatch(line):
-            found[match[1]] = _filled(match[2], found)
-    return found
+            variables[match[1]] = _filled(match[2], variables)
+    return variables
 
 
 def _filled(text: str, variables: Mapping[str, str]) -> str:
-    text = USE.sub(lambda found: variables.get(found[1], found[0]), text)
+    text = USE.sub(lambda match: variables.get(match[1], match[0]), text)
     return DYNAMIC.sub(
-        lambda found: next((value for name, value in DYNAMIC_VALUES.items() if name in found[0]), "7"), text
+        lambda match: next((value for name, value in DYNAMIC_VALUES.items() if name in match[0]), "7"), text
     )
 
 
@@ -123,9 +123,9 @@ def _body(lines: list[str], variables: Mapping[str, str], read: ReadFile) -> byt
     for line in lines:
         if line.startswith(("> ", ">> ", ">>! ", "<> ", "> {%")):  # what an editor does with the answer
             break
-        if found := re.fullmatch(r"<(@?)\s+(?!\{%)(\S.*?)\s*", line):
-            content = read(found[2])
-            if found[1]:
+        if match := re.fullmatch(r"<(@?)\s+(?!\{%)(\S.*?)\s*", line):
+            content = read(match[2])
+            if match[1]:
                 content = _filled(content.decode("utf-8", "surrogateescape"), variables).encode(
                     "utf-8", "surrogateescape"
                 )

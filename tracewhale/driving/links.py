@@ -27,13 +27,13 @@ def links_of(answer: Answer, target: str, hosts: frozenset[str] = frozenset()) -
     kind = answer.type.partition(";")[0].strip().lower()
     text = answer.body.decode("utf-8", "replace")
     if kind in ("text/html", "application/xhtml+xml"):
-        found = _in_html(text)
+        links = _in_html(text)
     elif kind == "text/css":
-        found = _in_css(text)
+        links = _in_css(text)
     else:
         return ()
     paths: dict[str, None] = {}
-    for link in found:
+    for link in links:
         path = _within(link, target, hosts)
         if path is not None and not LEAVES.search(path):
             paths.setdefault(path)
@@ -60,7 +60,7 @@ def _within(link: str, target: str, hosts: frozenset[str]) -> str | None:
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: list[str] = []
+        self.links: list[str] = []
         self.base = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -68,17 +68,19 @@ class _Links(HTMLParser):
         if tag == "base":
             self.base = self.base or given.get("href", "")
             return
-        self.found += [value for name, value in given.items() if name in ATTRIBUTES]
+        self.links += [value for name, value in given.items() if name in ATTRIBUTES]
         if "srcset" in given:
-            self.found += [each.split()[0] for each in given["srcset"].split(",") if each.strip()]
+            self.links += [
+                candidate.split()[0] for candidate in given["srcset"].split(",") if candidate.strip()
+            ]
         if "style" in given:
-            self.found += _in_css(given["style"])
+            self.links += _in_css(given["style"])
         if tag == "meta" and (refresh := REFRESH.match(given.get("content", ""))):
-            self.found.append(refresh[1])
+            self.links.append(refresh[1])
 
     def handle_data(self, data: str) -> None:
         if self.lasttag == "style":
-            self.found += _in_css(data)
+            self.links += _in_css(data)
 
 
 def _in_html(text: str) -> Iterator[str]:
@@ -88,8 +90,8 @@ def _in_html(text: str) -> Iterator[str]:
         parser.close()
     except (AssertionError, ValueError):  # html.parser gives up on some malformed declarations
         pass
-    return (urljoin(parser.base, link) if parser.base else link for link in parser.found)
+    return (urljoin(parser.base, link) if parser.base else link for link in parser.links)
 
 
 def _in_css(text: str) -> Iterator[str]:
-    return (found[1] or found[2] for found in CSS.finditer(text))
+    return (match[1] or match[2] for match in CSS.finditer(text))

@@ -51,13 +51,13 @@ def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest,
         raise ValueError("it is not an OpenAPI document")
     try:
         schema = schemathesis.openapi.from_dict(raw)
-        operations = [each.ok() for each in schema.get_all_operations() if hasattr(each, "ok")]
+        operations = [item.ok() for item in schema.get_all_operations() if hasattr(item, "ok")]
     except (SchemathesisError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise ValueError(f"it is not an OpenAPI document: {str(error)[:200]}") from error
     if not operations:
         raise ValueError("it describes no operation")
-    operations.sort(key=lambda each: ORDER.index(each.method.upper()) if each.method.upper() in ORDER else 9)
-    found: dict[HttpRequest, None] = {}
+    operations.sort(key=lambda item: ORDER.index(item.method.upper()) if item.method.upper() in ORDER else 9)
+    requests: dict[HttpRequest, None] = {}
     deadline = time.monotonic() + SECONDS
     share = max(1, most // len(operations))
     for operation in operations:
@@ -68,10 +68,10 @@ def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest,
                 own.setdefault(request)
             if len(own) == share:
                 break
-        found |= own
-        if len(found) >= most:
+        requests |= own
+        if len(requests) >= most:
             break
-    return tuple(found)[:most]
+    return tuple(requests)[:most]
 
 
 def _parsed(document: bytes) -> dict[str, Any]:

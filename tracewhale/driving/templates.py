@@ -30,7 +30,7 @@ class Templates:
 
     def fill(self, request: HttpRequest) -> HttpRequest:
         """Return the request with its references replaced. Raise ValueError if no answer has the value."""
-        target = ESCAPED.sub(lambda found: "{{" if "B" in found[0].upper() else "}}", request.target)
+        target = ESCAPED.sub(lambda match: "{{" if "B" in match[0].upper() else "}}", request.target)
         body = request.body.decode("utf-8", "surrogateescape")
         texts = (target, body, *(value for _, value in request.headers))
         if not any("{{" in text for text in texts):
@@ -43,7 +43,7 @@ class Templates:
         )
 
     def _filled(self, text: str) -> str:
-        return REFERENCE.sub(lambda found: self._value(found[1], found[2]), text)
+        return REFERENCE.sub(lambda match: self._value(match[1], match[2]), text)
 
     def _value(self, name: str, path: str) -> str:
         if name not in self._bodies:
@@ -61,9 +61,9 @@ class Templates:
 def _walk(value: Any, path: str) -> Any:
     at = 0
     while at < len(path):
-        found = STEP.match(path, at)
-        if found is None:
+        match = STEP.match(path, at)
+        if match is None:
             raise ValueError(path)
-        value = value[int(found[2])] if found[2] else value[found[1] or found[3]]
-        at = found.end()
+        value = value[int(match[2])] if match[2] else value[match[1] or match[3]]
+        at = match.end()
     return value

@@ -38,8 +38,8 @@ class Destination:
 
 def place_of(text: str) -> Destination:
     """Parse a path, ``:PORT/PATH``, or a URL, whose host becomes the Host header. Raise ValueError."""
-    if found := PLACE.fullmatch(text):
-        return Destination(_target(found[2] or "/"), int(found[1] or 0))
+    if match := PLACE.fullmatch(text):
+        return Destination(_target(match[2] or "/"), int(match[1] or 0))
     if text.startswith("/"):
         return Destination(_target(text))
     parts = urlsplit(text)
@@ -74,19 +74,19 @@ def parse(text: str, read: ReadFile) -> HttpRequest:
         raise ValueError("it names no path")
     place, rest = place_of(where), rest.strip()
     expected = 0
-    if found := re.match(rf"{STATUS.pattern}(?:\s+|$)", rest):
-        expected, rest = int(found[1]), rest[found.end() :]
+    if match := re.match(rf"{STATUS.pattern}(?:\s+|$)", rest):
+        expected, rest = int(match[1]), rest[match.end() :]
     draft = _Draft()
     if rest.startswith("-"):
         words = shlex.split(rest)
-        if words and (found := STATUS.fullmatch(words[-1])):
-            expected = int(found[1])
+        if words and (match := STATUS.fullmatch(words[-1])):
+            expected = int(match[1])
             words.pop()
         _options(words, draft, read)
         body, kind = _body(draft)
     else:
-        if found := re.search(rf"(?:^|\s){STATUS.pattern}$", rest):
-            expected, rest = int(found[1]), rest[: found.start()]
+        if match := re.search(rf"(?:^|\s){STATUS.pattern}$", rest):
+            expected, rest = int(match[1]), rest[: match.start()]
         body, kind = _literal(rest, read)
     return build_request(method or ("POST" if body else "GET"), place, draft.headers, body, kind, expected)
 

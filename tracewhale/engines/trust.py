@@ -54,7 +54,7 @@ class Trust:
                 files.append(f"--network {HOST!r}")  # what it is where no engine makes another
             if not trace.steps and trace.seconds > LONGEST:
                 files.append(f"--for {trace.seconds:g}")
-        refused = [] if self.everything else [each for each in files if each not in self.words]
+        refused = [] if self.everything else [word for word in files if word not in self.words]
         if refused:
             raise Untrusted(
                 "\n".join(["The trace asks for what reaches this machine:", *map(_short, refused)]),

@@ -129,8 +129,8 @@ def select(
     else:
         causes.pop(LOCALE_DATA, None)
     if compilers := sorted(causes.keys() & COMPILERS):
-        whole = tuple(ShrunkModule(name, packages[name], causes.get(name)) for name in sorted(descriptors))
-        return Selection(frozenset(), (), _compiles(compilers[0], causes), whole)
+        modules = tuple(ShrunkModule(name, packages[name], causes.get(name)) for name in sorted(descriptors))
+        return Selection(frozenset(), (), _compiles(compilers[0], causes), modules)
     sizes = {name: sum(resource.stored for resource in resources[name]) for name in descriptors}
     for _ in range(2):  # what one requires may have become small
         for _, name in sorted((size, name) for name, size in sizes.items()):
@@ -170,7 +170,9 @@ def _reach(
         name, why = pending.pop()
         if name in descriptors and name not in causes:
             causes[name] = why
-            pending += [(each, Cause(name, f"requires {each}")) for each in descriptors[name].requires]
+            pending += [
+                (required, Cause(name, f"requires {required}")) for required in descriptors[name].requires
+            ]
 
 
 def _reach_providers(
@@ -229,10 +231,10 @@ def _named(
     causes: dict[str, Cause] = {}
     for owner, files in resources.items():
         begin = len(owner) + 2
-        classes = {each.name[begin:-6] for each in files if each.name.endswith(".class")}
+        classes = {file.name[begin:-6] for file in files if file.name.endswith(".class")}
         classes |= {package.replace(".", "/") for package in packages[owner]}
-        if found := sorted(classes & names.keys()):
-            causes[owner] = Cause(names[found[0]], found[0].replace("/", "."))
+        if mentioned := sorted(classes & names.keys()):
+            causes[owner] = Cause(names[mentioned[0]], mentioned[0].replace("/", "."))
     return causes
 
 

@@ -83,8 +83,8 @@ def shrink(
         names = names_in(view, own)
     except TooLarge as error:
         return tuple(ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
-    named = modules_in(words.encode("utf-8", "replace")) | ({COMPILER} if compiles(words) else set())
-    roots = _roots(view, files, homes, unused) | dict.fromkeys(named, "")
+    requested = modules_in(words.encode("utf-8", "replace")) | ({COMPILER} if compiles(words) else set())
+    roots = _roots(view, files, homes, unused) | dict.fromkeys(requested, "")
     locales = OTHER_LOCALE.search(words) is not None
     return tuple(_shrink(view, files, entry, _Program(names, roots, locales), unused) for entry in images)
 
@@ -129,12 +129,12 @@ def _roots(
         script = data is not None and data.startswith(b"#!")
         if data is None or not (script or posixpath.dirname(entry.path).endswith("/bin")):
             continue
-        found = modules_in(data)
+        modules = modules_in(data)
         if script and compiles(data.decode("utf-8", "replace")):
-            found |= {COMPILER}
+            modules |= {COMPILER}
         if entry.path in unused:
-            found &= COMPILERS
-        for name in sorted(found):
+            modules &= COMPILERS
+        for name in sorted(modules):
             roots.setdefault(name, entry.path)
     return roots
 
@@ -163,7 +163,7 @@ def _shrink(
     fits = {path: archive.fit(old or b"", entry.size, len(content)) for path, old in used}
     archives = tuple((path, new) for path, new in fits.items() if new is not None)
     dropped = [path for path in paths if fits.get(path) is None]
-    if home + SIGNATURES in unused and any(each.module == COMPILER for each in selection.left_out):
+    if home + SIGNATURES in unused and any(module.module == COMPILER for module in selection.left_out):
         dropped.append(home + SIGNATURES)
     return ShrunkLibrary(
         entry.path,

@@ -145,7 +145,7 @@ def classes(content: bytes) -> Iterator[str]:
         return
     (count,) = struct.unpack_from(">H", content, 8)
     texts: dict[int, str] = {}
-    named: list[int] = []
+    indices: list[int] = []
     at, number = 10, 1
     try:
         while number < count:
@@ -156,12 +156,12 @@ def classes(content: bytes) -> Iterator[str]:
                 at += 3 + size
             else:
                 if tag == 7:
-                    named.append(struct.unpack_from(">H", content, at + 1)[0])
+                    indices.append(struct.unpack_from(">H", content, at + 1)[0])
                 at += 1 + SIZES[tag]
             number += 2 if tag in (5, 6) else 1
     except (IndexError, KeyError, struct.error):
         return
-    for index in named:
+    for index in indices:
         name = texts.get(index, "")
         if name and not name.startswith(("[", "java/", "javax/", "jdk/", "sun/")):
             yield name.replace("/", ".")

@@ -74,13 +74,13 @@ class JavaScript:
         return entry.path.endswith((*SCRIPTS, *TYPED)) or SCRIPT.match(head) is not None
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        found = [m for pattern in (CALL, STATEMENT, PATH, COMMAND) for m in pattern.finditer(content)]
-        if not found or path.endswith((".d.ts", ".d.mts", ".d.cts")):
+        matches = [m for pattern in (CALL, STATEMENT, PATH, COMMAND) for m in pattern.finditer(content)]
+        if not matches or path.endswith((".d.ts", ".d.mts", ".d.cts")):
             return
         grammar = TSX if path.endswith(".tsx") else TYPESCRIPT if path.endswith(TYPED) else GRAMMAR
         text = grammar.parse(content)
         lazy = Ranges(text.nodes("lazy"))
-        for match in found:
+        for match in matches:
             at = match.start()
             word_end = at + len(re.match(rb"\w+", match[0])[0])  # type: ignore[index]
             if text.type_at(at, word_end) not in CODE:
@@ -129,10 +129,10 @@ class JavaScript:
         for place in places:
             root = f"{place}/{package}"
             if self._files.is_directory(root):
-                found = self._package(self._files.physical(root), rest, conditions)
-                return ([root, *found] if found else []), places
-            if rest == "." and (found := self._at(root)):
-                return found, places
+                file = self._package(self._files.physical(root), rest, conditions)
+                return ([root, *file] if file else []), places
+            if rest == "." and (file := self._at(root)):
+                return file, places
         return [], places
 
     def _places(self, directory: str) -> Iterator[str]:
@@ -149,10 +149,10 @@ class JavaScript:
         manifest = self._manifest(root)
         own = [f"{root}/package.json"] if manifest else []
         if "exports" in manifest:
-            found = self._exported(root, manifest, rest, conditions)
+            file = self._exported(root, manifest, rest, conditions)
         else:
-            found = self._at(normal(f"{root}/{rest}"))
-        return [*own, *found] if found else []
+            file = self._at(normal(f"{root}/{rest}"))
+        return [*own, *file] if file else []
 
     def _exported(
         self, root: str, manifest: dict[str, Any], rest: str, conditions: tuple[str, ...]
@@ -178,10 +178,10 @@ class JavaScript:
     def _manifest(self, root: str) -> dict[str, Any]:
         if root not in self._manifests:
             try:
-                found = json.loads(self._files.text(f"{root}/package.json") or b"{}")
+                manifest = json.loads(self._files.text(f"{root}/package.json") or b"{}")
             except (ValueError, RecursionError):
-                found = {}
-            self._manifests[root] = found if isinstance(found, dict) else {}
+                manifest = {}
+            self._manifests[root] = manifest if isinstance(manifest, dict) else {}
         return self._manifests[root]
 
     def _at(self, place: str, depth: int = 0) -> list[str]:
@@ -199,8 +199,8 @@ class JavaScript:
             return []
         manifest = self._manifest(place)
         main = manifest.get("main")
-        if isinstance(main, str) and (found := self._at(normal(f"{place}/{main}"), depth + 1)):
-            return [f"{place}/package.json", *found]
+        if isinstance(main, str) and (file := self._at(normal(f"{place}/{main}"), depth + 1)):
+            return [f"{place}/package.json", *file]
         indexes = (f"{place}/index{suffix}" for suffix in SUFFIXES)
         return [index for index in indexes if self._files.is_file(index)][:1]
 
@@ -228,4 +228,4 @@ def _conditional(target: Any, conditions: tuple[str, ...], depth: int = 0) -> st
     values = target if isinstance(target, list) else []
     if isinstance(target, dict):
         values = [value for key, value in target.items() if key in conditions]
-    return next((found for value in values if (found := _conditional(value, conditions, depth + 1))), "")
+    return next((branch for value in values if (branch := _conditional(value, conditions, depth + 1))), "")

@@ -99,9 +99,9 @@ class MachineCode:
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         own = path.rpartition("/")[2]
-        found = [mention.name for mention in mentions]
-        directories = [name for name in found if name.startswith("/") and self._files.is_directory(name)]
-        for name in found:
+        names = [mention.name for mention in mentions]
+        directories = [name for name in names if name.startswith("/") and self._files.is_directory(name)]
+        for name in names:
             if name.endswith("%s"):
                 targets = self._matches(own, name.removesuffix("%s"), directories)
             elif name.rpartition("/")[2] in (own, *SHELLS) or (name[0] != "/" and INTERPRETER.fullmatch(own)):
@@ -135,7 +135,7 @@ def words_referred_to(content: bytes) -> Iterator[str]:
     """Yield the strings of a file that could name a command and to which its code or relocations refer."""
     sections = list(_sections(content))
     (machine,) = struct.unpack_from("<H", content, 18) if len(content) > 64 else (0,)
-    data = [each for each in sections if each.flags & 2 and each.kind == 1 and not each.flags & 4]
+    data = [header for header in sections if header.flags & 2 and header.kind == 1 and not header.flags & 4]
     for address in _addresses(content, machine, sections):
         for section in data:
             if section.address <= address < section.address + section.size:
@@ -148,7 +148,7 @@ def words_referred_to(content: bytes) -> Iterator[str]:
 def imported(content: bytes) -> set[bytes]:
     """Return the names of the undefined symbols of the dynamic symbol table."""
     sections = list(_sections(content))
-    found: set[bytes] = set()
+    functions: set[bytes] = set()
     for section in sections:
         if section.kind != SHT_DYNSYM or section.link >= len(sections):
             continue
@@ -157,8 +157,8 @@ def imported(content: bytes) -> set[bytes]:
         table = content[section.offset : section.offset + section.size - section.size % 24]
         for name, _, _, index, _, _ in struct.iter_unpack("<IBBHQQ", table):
             if not index and name < len(names):
-                found.add(names[name : max(names.find(b"\0", name), name)])
-    return found
+                functions.add(names[name : max(names.find(b"\0", name), name)])
+    return functions
 
 
 def _sections(content: bytes) -> Iterator[Section]:
@@ -177,22 +177,22 @@ def _sections(content: bytes) -> Iterator[Section]:
 
 def _addresses(content: bytes, machine: int, sections: Iterable[Section]) -> set[int]:
     """Return the addresses to which executable sections and relocations refer."""
-    found: set[int] = set()
+    addresses: set[int] = set()
     for section in sections:
         part = content[section.offset : section.offset + section.size]
         if section.kind == 1 and section.flags & 4 and machine == X86_64:
-            found |= {
+            addresses |= {
                 section.address + at + 7 + int.from_bytes(part[at + 3 : at + 7], "little", signed=True)
                 for at in (match.start() for match in LEA.finditer(part))
             }
         elif section.kind == 1 and section.flags & 4 and machine == AARCH64:
-            found |= set(_adrp(part, section.address))
+            addresses |= set(_adrp(part, section.address))
         elif section.kind == 4:
             relative = R_RELATIVE.get(machine)
-            whole = part[: len(part) - len(part) % 24]
-            rows = struct.iter_unpack("<QQq", whole)
-            found |= {addend for _, info, addend in rows if info & 0xFFFFFFFF == relative}
-    return found
+            rows_only = part[: len(part) - len(part) % 24]
+            rows = struct.iter_unpack("<QQq", rows_only)
+            addresses |= {addend for _, info, addend in rows if info & 0xFFFFFFFF == relative}
+    return addresses
 
 
 def _adrp(code: bytes, address: int) -> Iterator[int]:

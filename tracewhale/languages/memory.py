@@ -61,8 +61,8 @@ class Memory:
             _known.clear()
         stored = self._find(key)
         if stored is None:
-            found = dict.fromkeys(language.mentions(path, content))
-            stored = tuple(sorted(found, key=lambda mention: mention.line))
+            mentions = dict.fromkeys(language.mentions(path, content))
+            stored = tuple(sorted(mentions, key=lambda mention: mention.line))
             if self._directory:
                 self._new[key] = encode(stored)
         _known[key] = stored
@@ -130,11 +130,11 @@ def _version(name: str) -> str:
 
 def _digest(*parts: bytes) -> bytes:
     """Return the digest of a list of texts."""
-    whole = hashlib.blake2b(digest_size=20)
+    digest = hashlib.blake2b(digest_size=20)
     for part in parts:
-        whole.update(len(part).to_bytes(8, "little"))
-        whole.update(part)
-    return whole.digest()
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
 
 
 def _open(directory: str) -> sqlite3.Connection:

@@ -89,7 +89,7 @@ class Perl:
                 continue
             yield Mention(line, name, how, late and how == "require")
             if name in BASES:
-                yield from (Mention(line, each, f"use {name}") for each in _words(match["rest"]))
+                yield from (Mention(line, word, f"use {name}") for word in _words(match["rest"]))
         for pattern in (INNER, FILE):
             for match in pattern.finditer(code):
                 if match.start("how") not in seen:
@@ -98,7 +98,7 @@ class Perl:
                     )
         for match in ISA.finditer(code):
             line = starts.line(match.start())
-            yield from (Mention(line, each, "@ISA", True) for each in _words(match["rest"]))
+            yield from (Mention(line, word, "@ISA", True) for word in _words(match["rest"]))
         for match in STRING.finditer(code):
             yield Mention(starts.line(match.start()), _decoded(match["name"]), "string", True)
         for match in COMMAND.finditer(code):

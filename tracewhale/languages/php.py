@@ -89,7 +89,7 @@ class Php:
             elif mention.how == "class":
                 composer = self._composer(path)
                 names = (mention.name, *mention.parts)
-                target = composer and next((found for name in names if (found := composer.find(name))), None)
+                target = composer and next((file for name in names if (file := composer.find(name))), None)
                 if target:
                     yield Import(path, mention.line, mention.name, target, "class", mention.lazy)
             else:
@@ -103,7 +103,7 @@ class Php:
                     normal(mention.name if mention.name.startswith("/") else f"{place}/{mention.name}")
                     for place in places
                 ]
-                target = next((each for each in asked if self._files.is_file(each)), None)
+                target = next((candidate for candidate in asked if self._files.is_file(candidate)), None)
                 if target is None:
                     yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
                     continue
@@ -127,8 +127,8 @@ class Php:
             return self._at(path[: path.rindex("/vendor/")] + "/vendor")
         here = parent(path)
         while True:
-            if found := self._at(join(here, "vendor")):
-                return found
+            if vendor := self._at(join(here, "vendor")):
+                return vendor
             if here == "/":
                 return None
             here = parent(here)

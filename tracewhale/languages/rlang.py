@@ -48,9 +48,9 @@ class RLanguage:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._commands = Commands(files)
-        found = {match["library"] for path in files.kept if (match := DESCRIPTION.fullmatch(path))}
+        libraries = {match["library"] for path in files.kept if (match := DESCRIPTION.fullmatch(path))}
         variables = ":".join(files.environment.get(name) for name in ("R_LIBS", "R_LIBS_SITE", "R_LIBS_USER"))
-        places = (*(p for p in variables.split(":") if p.startswith("/")), *LIBRARIES, *sorted(found))
+        places = (*(p for p in variables.split(":") if p.startswith("/")), *LIBRARIES, *sorted(libraries))
         self._libraries = tuple(dict.fromkeys(normal(place) for place in places))
 
     def reads(self, entry: Entry, head: bytes) -> bool:

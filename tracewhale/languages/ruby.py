@@ -115,11 +115,11 @@ class Ruby:
             if own := _with_suffix(self._files, normal(f"{place}/{name}")):
                 return own
         if name not in self._found:
-            found: tuple[str, ...] = ()
+            files: tuple[str, ...] = ()
             for place in self.roots:
-                if found := _with_suffix(self._files, f"{place}/{name}"):
+                if files := _with_suffix(self._files, f"{place}/{name}"):
                     break
-            self._found[name] = found
+            self._found[name] = files
         return self._found[name]
 
     @property

@@ -88,13 +88,13 @@ class Text:
             raise Unparsed("it takes too long to parse")
         cursor = self._cursor
         cursor.reset(self.root)
-        found: list[tree_sitter.Node] = []
-        while len(found) < DEPTH and cursor.goto_first_child_for_byte(offset) is not None:
+        ancestors: list[tree_sitter.Node] = []
+        while len(ancestors) < DEPTH and cursor.goto_first_child_for_byte(offset) is not None:
             node = cursor.node
             if node is None or node.start_byte > offset:
                 break
-            found.append(node)
-        return found
+            ancestors.append(node)
+        return ancestors
 
     def text(self, node: tree_sitter.Node) -> str:
         return self.content[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")

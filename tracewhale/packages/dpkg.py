@@ -101,13 +101,13 @@ class Dpkg:
         choice."""
         fields = [parse(record.stanza) for record in self._records]
         depends = {
-            record.package.name: (*_names(each.get("Pre-Depends", "")), *_names(each.get("Depends", "")))
-            for record, each in zip(self._records, fields, strict=True)
+            record.package.name: (*_names(values.get("Pre-Depends", "")), *_names(values.get("Depends", "")))
+            for record, values in zip(self._records, fields, strict=True)
         }
         required = [
             record.package.name
-            for record, each in zip(self._records, fields, strict=True)
-            if each.get("Essential") == "yes" or each.get("Priority") == "required" or APT in record.names
+            for record, values in zip(self._records, fields, strict=True)
+            if values.get("Essential") == "yes" or values.get("Priority") == "required" or APT in record.names
         ]
         first = closure(required, depends)
         automatic = self._automatic()

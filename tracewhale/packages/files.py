@@ -27,7 +27,7 @@ class PackageFiles:
     def read(self, paths: Iterable[str]) -> dict[str, bytes]:
         """Return contents of the regular files among requested paths, in one exchange; others are left
         out."""
-        physical = {path: found for path in paths if (found := self.physical(path))}
+        physical = {path: real for path in paths if (real := self.physical(path))}
         wanted = []
         for path in sorted(set(physical.values()) - self._contents.keys()):
             entry = self.view.lstat(path)
@@ -152,9 +152,9 @@ class Completeness:
             chosen = {
                 number: sorted(directories)[:most] for number, directories in pending.items() if directories
             }
-            self._view.prefetch({directory for some in chosen.values() for directory in some})
-            for number, some in chosen.items():
-                paths = [path for directory in some for path in pending[number].pop(directory)]
+            self._view.prefetch({directory for needed in chosen.values() for directory in needed})
+            for number, needed in chosen.items():
+                paths = [path for directory in needed for path in pending[number].pop(directory)]
                 if any(self._is_there(path) for path in paths):
                     del pending[number]
                 elif not pending[number]:

@@ -94,9 +94,9 @@ class NodePackages:
                 join(above_directory, f"node_modules/{name}")
                 for above_directory in (directory, *above(directory))
             )
-            found = next((place for place in places if "package.json" in (view.listing(place) or {})), "")
-            if found:
-                yield found
+            home = next((place for place in places if "package.json" in (view.listing(place) or {})), "")
+            if home:
+                yield home
 
     def _candidates(self, files: list[str]) -> set[str]:
         """Return directories above kept files of Node that have a ``package.json``."""

@@ -81,28 +81,30 @@ class Additions:
             openings = ((edge.needer, edge.path) for edge in self.resolver.possible())
             scene = replace(scene, openings=tuple(openings))
         last = stage is Round.LAST
-        named = self._named(last) if Mechanism.LANGUAGES in wanted else languages.LanguageClosure()
+        closure = self._named(last) if Mechanism.LANGUAGES in wanted else languages.LanguageClosure()
         if stage is Round.PACKAGES:
             scene = replace(scene, named=self._targets())
-        found = list(units.imports(scene, named))
+        finds = list(units.imports(scene, closure))
         for mechanism in wanted:
-            found += units.FINDERS[mechanism](scene) if mechanism in units.FINDERS else ()
-        found = self._runnable([unit for unit in found if unit.own or stage is not Round.AUTHOR])
+            finds += units.FINDERS[mechanism](scene) if mechanism in units.FINDERS else ()
+        finds = self._runnable([unit for unit in finds if unit.own or stage is not Round.AUTHOR])
         if last:
-            found += [each.unit for choice in self.choices for each in choice.left_out]
-            found = [replace(unit, own=unit.own or _is_likely(unit)) for unit in found]
+            finds += [candidate.unit for choice in self.choices for candidate in choice.left_out]
+            finds = [replace(unit, own=unit.own or _is_likely(unit)) for unit in finds]
             self.choices = [Choice(choice.kept) for choice in self.choices]
-        self.needs.prepare(found)
+        self.needs.prepare(finds)
         spent = self._size() - self.touched
-        by_author = sum(each.cost for choice in self.choices for each in choice.kept if each.unit.own)
+        by_author = sum(
+            candidate.cost for choice in self.choices for candidate in choice.kept if candidate.unit.own
+        )
         # What used libraries name waits where the author's own code names much.
         taken = spent if stage is Round.IMPORTS else spent - by_author
         limit = PARTS[stage] * self.limit - taken
         share = PARTS[stage] if stage is Round.AUTHOR else 1
         most = share * self.options.spare.most(self.touched) - spent
-        choice = units.choose(found, limit, most, self.needs.of, self.draft.entries)
+        choice = units.choose(finds, limit, most, self.needs.of, self.draft.entries)
         self.choices.append(choice)
-        self._keep(choice, named)
+        self._keep(choice, closure)
 
     def _keep(self, choice: Choice, closure: languages.LanguageClosure) -> None:
         chosen: dict[str, list[Unit]] = {}
@@ -132,7 +134,7 @@ class Additions:
     def _named(self, last: bool) -> languages.LanguageClosure:
         """Return the names in files, by their language: in the used files and the author's own; in the last
         round, the commands in the chosen units and the imports of their other files."""
-        chosen = [each.unit for choice in self.choices for each in choice.kept]
+        chosen = [candidate.unit for choice in self.choices for candidate in choice.kept]
         if not last:
             own = (e.path for unit in chosen if unit.mechanism is Mechanism.OWN for e in unit.entries)
             return self.closer.close(sorted(_used(self.draft)[0].union(own)))
@@ -143,7 +145,7 @@ class Additions:
     def _targets(self) -> frozenset[str]:
         """Return the kept files that others name in their languages."""
         reasons = self.draft.reasons.items()
-        imported = (path for path, some in reasons if any(r.why == Why.IMPORTED.value for r in some))
+        imported = (path for path, why in reasons if any(r.why == Why.IMPORTED.value for r in why))
         return frozenset(imported)
 
     def _scene(self, closure: loader.Closure) -> Scene:
@@ -161,20 +163,22 @@ class Additions:
             mounts=draft.outside,
             contents=self.databases.contents(draft.entries),
         )
-        named = {
+        titles = {
             path
             for path, reasons in draft.reasons.items()
             if any(r.why == Why.IMPORTED.value and scene.owner(r.by) is None for r in reasons)
         }
-        return replace(scene, used=scene.used | named)
+        return replace(scene, used=scene.used | titles)
 
     def summary(self) -> Summary:
         """Return the units chosen in all rounds, and the paths that each level up to the chosen one keeps;
         with ``installed``, also the units that did not fit."""
-        kept = tuple(each for choice in self.choices for each in choice.kept)
-        left = tuple(each for choice in self.choices for each in choice.left_out)
+        kept = tuple(candidate for choice in self.choices for candidate in choice.kept)
+        left = tuple(candidate for choice in self.choices for candidate in choice.left_out)
         size = self._size()
-        packages = sum(each.cost for each in kept if each.unit.mechanism.level is Level.PACKAGE)
+        packages = sum(
+            candidate.cost for candidate in kept if candidate.unit.mechanism.level is Level.PACKAGE
+        )
         levels = {Level.TOUCHED: self.touched}
         if self.options.level.rank >= Level.MODULE.rank:
             levels[Level.MODULE] = size - packages

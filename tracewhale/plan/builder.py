@@ -29,12 +29,12 @@ class Draft:
     def keep(self, path: str, reason: Reason, *, follow: bool = True, root: str = "/") -> Entry | None:
         """Keep the end of a requested path and every link and directory on the way; return None if it does
         not exist."""
-        found = self.view.resolve(path, follow=follow, root=root)
-        if found.entry is None or self.is_outside(found.entry.path):
+        lookup = self.view.resolve(path, follow=follow, root=root)
+        if lookup.entry is None or self.is_outside(lookup.entry.path):
             return None
-        self._keep_steps(found.steps, found.entry.path)
-        self.keep_entry(found.entry, reason)
-        return found.entry
+        self._keep_steps(lookup.steps, lookup.entry.path)
+        self.keep_entry(lookup.entry, reason)
+        return lookup.entry
 
     def _keep_steps(self, steps: Iterable[str], towards: str) -> None:
         for step in steps:
@@ -99,14 +99,14 @@ class Draft:
         This is a loop of links (ELOOP), a file on the way (ENOTDIR), or a directory that not all may search
         (EACCES).
         """
-        found = self.view.resolve(event.path, follow=event.follow, root=event.root)
-        refusing = [found.blocked] if found.blocked else list(found.steps) if found.loop else []
-        for step in found.steps:
+        lookup = self.view.resolve(event.path, follow=event.follow, root=event.root)
+        refusing = [lookup.blocked] if lookup.blocked else list(lookup.steps) if lookup.loop else []
+        for step in lookup.steps:
             entry = self.view.lstat(step)
             if entry is not None and entry.kind is Kind.DIRECTORY and entry.mode & SEARCH != SEARCH:
                 refusing.append(step)
         if refusing:
-            self._keep_steps(found.steps, refusing[-1])
+            self._keep_steps(lookup.steps, refusing[-1])
         for path in refusing:
             self.keep(path, reason, follow=False)
 

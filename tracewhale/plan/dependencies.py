@@ -38,19 +38,20 @@ class Dependencies:
             by_path.setdefault(root.path, []).append(root)
         for path in new:
             names = [*needed.get(path, ()), *self._libraries(by_path.get(path, []))]
-            found = (self._draft.view.resolve(name).entry for name in names)
-            self._of[path] = tuple(entry for entry in found if entry is not None)
+            entries = (self._draft.view.resolve(name).entry for name in names)
+            self._of[path] = tuple(entry for entry in entries if entry is not None)
 
     def of(self, entries: Iterable[Entry]) -> dict[str, Entry]:
         """Return the dependencies of some files, by path."""
-        found: dict[str, Entry] = {}
+        dependencies: dict[str, Entry] = {}
         for entry in entries:
-            found |= {each.path: each for each in self._of.get(entry.path, ())}
+            dependencies |= {dependency.path: dependency for dependency in self._of.get(entry.path, ())}
             if entry.path.endswith(".py"):
-                found |= {
-                    each.path: each for each in compiled(self._draft.view, entry.path, self._interpreters)
+                dependencies |= {
+                    dependency.path: dependency
+                    for dependency in compiled(self._draft.view, entry.path, self._interpreters)
                 }
-        return found
+        return dependencies
 
     def _libraries(self, roots: list[Root]) -> Iterator[str]:
         if roots:

@@ -38,25 +38,25 @@ def generate(
     SOURCE_DATE_EPOCH in seconds, which replaces all times if it is given; ``shorten`` removes entries of
     files that are not kept from ``ld.so.cache``.
     """
-    made: dict[str, PlannedPath] = {}
-    for each in files:
-        if is_allowed(each.path) and has_place(view, each.path):
-            reason = Reason(Why.PACKAGE.value, each.whom, each.what)
-            made[each.path] = _file(each.path, each.content, each.mtime_ns, reason, epoch)
-    made |= share_licences(view, kept)
+    generated: dict[str, PlannedPath] = {}
+    for file in files:
+        if is_allowed(file.path) and has_place(view, file.path):
+            reason = Reason(Why.PACKAGE.value, file.whom, file.what)
+            generated[file.path] = _file(file.path, file.content, file.mtime_ns, reason, epoch)
+    generated |= share_licences(view, kept)
     if shorten and LOADER_CACHE in kept:
-        made |= loader_cache(view, kept, epoch)
-    for path in sorted(made):
-        made |= _parents(view, kept, made, path)
-    return made
+        generated |= loader_cache(view, kept, epoch)
+    for path in sorted(generated):
+        generated |= _parents(view, kept, generated, path)
+    return generated
 
 
 def added(
     view: View, kept: Mapping[str, PlannedPath], path: str, reason: Reason, content: bytes, mtime_ns: int
 ) -> dict[str, PlannedPath]:
     """Return one more generated file, with its directories that are not kept otherwise."""
-    made = {path: _file(path, content, mtime_ns, reason, None)}
-    return made | _parents(view, kept, made, path)
+    generated = {path: _file(path, content, mtime_ns, reason, None)}
+    return generated | _parents(view, kept, generated, path)
 
 
 def has_place(view: View, path: str) -> bool:
@@ -79,8 +79,8 @@ def loader_cache(view: View, kept: Mapping[str, PlannedPath], epoch: int | None)
         return {}
 
     def exists(path: str) -> bool:
-        found = view.resolve(path)
-        return found.entry is not None and all(step in kept for step in (*found.steps, found.entry.path))
+        lookup = view.resolve(path)
+        return lookup.entry is not None and all(step in kept for step in (*lookup.steps, lookup.entry.path))
 
     data = view.tree.read([(LOADER_CACHE, 0, original.entry.size)])[0] or b""
     content = rewritten(data, exists) if parse(data).entries else data
@@ -99,12 +99,14 @@ def share_licences(view: View, kept: Mapping[str, PlannedPath]) -> dict[str, Pla
     was.
     """
     alike: dict[tuple[int, ...], list[str]] = {}
-    for path, each in sorted(kept.items()):
-        e = each.entry
-        licence = all(reason.why == Why.PACKAGE.value and reason.detail == LICENCE for reason in each.reasons)
+    for path, planned in sorted(kept.items()):
+        e = planned.entry
+        licence = all(
+            reason.why == Why.PACKAGE.value and reason.detail == LICENCE for reason in planned.reasons
+        )
         if licence and e.kind is Kind.FILE and e.nlink == 1 and 0 < e.size <= LICENCE_LIMIT:
             alike.setdefault((e.size, e.mtime_ns, e.mode, e.uid, e.gid), []).append(path)
-    paths = [path for some in alike.values() if len(some) > 1 for path in some]
+    paths = [path for copies in alike.values() if len(copies) > 1 for path in copies]
     contents = view.tree.read([(path, 0, kept[path].entry.size) for path in paths]) if paths else []
     same: dict[tuple[int, bytes], list[str]] = {}
     for path, content in zip(paths, contents, strict=True):
@@ -131,17 +133,19 @@ def _parents(
     view: View, kept: Mapping[str, PlannedPath], files: Mapping[str, PlannedPath], path: str
 ) -> dict[str, PlannedPath]:
     """Return the directories above a generated file: the original's, or new ones of its time."""
-    found: dict[str, PlannedPath] = {}
+    parents: dict[str, PlannedPath] = {}
     mtime_ns = files[path].entry.mtime_ns
     above = path
     while (above := parent(above)) not in kept and above not in files:
         reason = Reason(Why.PARENT.value, path)
         entry = view.lstat(above)
         if entry is None:
-            found[above] = PlannedPath(Entry(above, Kind.DIRECTORY, 0o755, 0, 0, 0, mtime_ns), (reason,), b"")
+            parents[above] = PlannedPath(
+                Entry(above, Kind.DIRECTORY, 0o755, 0, 0, 0, mtime_ns), (reason,), b""
+            )
         else:
-            found[above] = PlannedPath(entry, (reason,))
-    return found
+            parents[above] = PlannedPath(entry, (reason,))
+    return parents
 
 
 def _time(mtime_ns: int, epoch: int | None) -> int:

@@ -217,7 +217,7 @@ def _finish(work: Work) -> Plan:
     """Leave out the paths of --exclude, generate files, and make the inventory."""
     options, draft, view = work.options, work.draft, work.view
     kept, excluded = exclude(draft.frozen(), options.exclude)
-    entries = {path: each.entry for path, each in kept.items()}
+    entries = {path: planned.entry for path, planned in kept.items()}
     packages, _, written = work.databases.find(entries, licences=options.licences)
 
     def wanted(path: str) -> bool:

@@ -17,12 +17,12 @@ def is_startable(view: View, plan: Plan, directory: str, path: str, words: tuple
     if not any(_keeps(view, plan, posixpath.join(directory, place, program)) for place in places):
         return False
     # A word that is no path of the original is no file; what is missing there is missing here.
-    named = [posixpath.join(directory, word) for word in rest if not word.startswith("-")]
-    files = [path for path in named if (entry := view.resolve(path).entry) and entry.kind is Kind.FILE]
+    operands = [posixpath.join(directory, word) for word in rest if not word.startswith("-")]
+    files = [path for path in operands if (entry := view.resolve(path).entry) and entry.kind is Kind.FILE]
     return all(_keeps(view, plan, path) for path in files)
 
 
 def _keeps(view: View, plan: Plan, path: str) -> bool:
-    found = view.resolve(path)
-    entry = found.entry
-    return entry is not None and entry.kind is Kind.FILE and plan.kept.keys() >= {*found.steps, entry.path}
+    lookup = view.resolve(path)
+    entry = lookup.entry
+    return entry is not None and entry.kind is Kind.FILE and plan.kept.keys() >= {*lookup.steps, entry.path}

@@ -47,8 +47,8 @@ class Starts:
             if head.startswith(ELF):
                 roots += self._roots(entry)
             elif head.startswith(b"#!") and (entry.mode & 0o111 or entry.path in self._executed):
-                found = interpreter(head)
-                scripts += [Script(entry.path, *found)] if found else []
+                line = interpreter(head)
+                scripts += [Script(entry.path, *line)] if line else []
         return roots, scripts
 
     def _read(self, files: list[Entry]) -> None:
@@ -69,12 +69,12 @@ class Starts:
 
 def _environments(view: View, trace: Trace) -> Mapping[str, tuple[tuple[tuple[str, str], ...], ...]]:
     """Return, for each program (a physical path), the different environments that affected its loader."""
-    found: dict[str, set[tuple[tuple[str, str], ...]]] = {}
+    by_program: dict[str, set[tuple[tuple[str, str], ...]]] = {}
     for run in trace.execs:
         entry = view.resolve(run.path).entry
         if entry is not None:
-            found.setdefault(entry.path, set()).add(run.loader_environment)
-    return {path: tuple(sorted(environments)) for path, environments in found.items()}
+            by_program.setdefault(entry.path, set()).add(run.loader_environment)
+    return {path: tuple(sorted(environments)) for path, environments in by_program.items()}
 
 
 def _uses(view: View, trace: Trace) -> tuple[Mapping[str, set[str]], Mapping[str, set[str]]]:

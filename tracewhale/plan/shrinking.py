@@ -26,8 +26,10 @@ def shrink_files(
 
     An archive of loaded classes (CDS) is adapted to the new library.
     """
-    entries = {path: each.entry for path, each in kept.items()}
-    unused = {path for path, each in kept.items() if {reason.why for reason in each.reasons} <= COMPANIONS}
+    entries = {path: planned.entry for path, planned in kept.items()}
+    unused = {
+        path for path, planned in kept.items() if {reason.why for reason in planned.reasons} <= COMPANIONS
+    }
     libraries = shrink(view, entries, json.dumps(request, default=str), unused)
     result = dict(kept)
     for library in libraries:

@@ -127,12 +127,12 @@ def _words(path: str, place: str, table: Mapping[str, Any], vocabulary: Vocabula
             _expect(path, at, value, (str, int, float), "a string or a number")
             yield f"--{key}={value}"
         else:
-            values = [f"{name}={each}" for name, each in value.items()] if isinstance(value, dict) else value
-            for each in (
+            values = [f"{name}={item}" for name, item in value.items()] if isinstance(value, dict) else value
+            for item in (
                 [values] if isinstance(values, str) else values if isinstance(values, list) else [None]
             ):
-                _expect(path, at, each, (str, int, float), "a string or a list of strings")
-                yield f"--{key}={each}"
+                _expect(path, at, item, (str, int, float), "a string or a list of strings")
+                yield f"--{key}={item}"
     yield from step_words(f"{path}: {place}.steps", table.get("steps", []), vocabulary.steps)
     if image:
         yield image

@@ -43,14 +43,14 @@ class Amount:
 
 def parse_amount(text: str, *, percent: bool = False) -> Amount:
     """Parse ``50MB``, ``1.5GiB`` or, with ``percent``, ``10%``. Raise UsageError."""
-    found = AMOUNT.fullmatch(text.strip())
-    unit = found[2].upper() if found else ""
-    if found and unit == "%" and percent:
-        return Amount(float(found[1]), percent=True)
-    if not found or unit not in UNITS:
+    match = AMOUNT.fullmatch(text.strip())
+    unit = match[2].upper() if match else ""
+    if match and unit == "%" and percent:
+        return Amount(float(match[1]), percent=True)
+    if not match or unit not in UNITS:
         examples = "50MB, 1.5GiB" + (" or 10%" if percent else "")
         raise UsageError(f"{text} is not a size.", f"Give one such as {examples}.")
-    return Amount(float(found[1]) * UNITS[unit])
+    return Amount(float(match[1]) * UNITS[unit])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +102,12 @@ def read_lock(path: str) -> dict[str, LockedImage]:
             raise UsageError(f"The lock file {path} is of a newer version.", "Use a newer TraceWhale.")
         return {
             str(name): LockedImage(
-                str(each["original"]), str(each["image"]), int(each["size"]), tuple(map(str, each["paths"]))
+                str(locked["original"]),
+                str(locked["image"]),
+                int(locked["size"]),
+                tuple(map(str, locked["paths"])),
             )
-            for name, each in value["targets"].items()
+            for name, locked in value["targets"].items()
         }
     except FileNotFoundError:
         return {}
@@ -121,12 +124,12 @@ def write_lock(path: str, name: str, locked: LockedImage) -> None:
         "version": VERSION,
         "targets": {
             name: {
-                "original": each.original,
-                "image": each.image,
-                "size": each.size,
-                "paths": sorted(each.paths),
+                "original": entry.original,
+                "image": entry.image,
+                "size": entry.size,
+                "paths": sorted(entry.paths),
             }
-            for name, each in sorted(targets.items())
+            for name, entry in sorted(targets.items())
         },
     }
     temporary = f"{path}.{os.getpid()}.tmp"

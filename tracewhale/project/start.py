@@ -47,9 +47,9 @@ def look_beside(directory: str) -> Beside:
         services = value.get("services") if isinstance(value, dict) else None
         if isinstance(services, dict):
             images = {
-                str(name): str(each["image"])
-                for name, each in services.items()
-                if isinstance(each, dict) and each.get("image")
+                str(name): str(service["image"])
+                for name, service in services.items()
+                if isinstance(service, dict) and service.get("image")
             }
             return Beside(name, images, document)
     return Beside(document=document)

@@ -69,7 +69,7 @@ def _later(plan: Plan) -> Iterator[str]:
 def _class_libraries(plan: Plan) -> Iterator[str]:
     """Yield what class libraries lack: a program may ask for it by a name that it computes."""
     for library in plan.shrunk:
-        sizes = {each.title: each.size for each in library.left_out}
+        sizes = {module.title: module.size for module in library.left_out}
         if sizes:
             yield (
                 f"No kept file names a class of these modules of {printable(library.path)}, "

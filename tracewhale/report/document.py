@@ -176,7 +176,7 @@ def _document(value: Any, ledger: Ledger) -> ReportDocument:
     verification, removed = value.get("verification"), value.get("removed")
     target = str(value["target"])
     gone = {str(p["id"]): int(p["bytes"]) for p in removed["packages"]} if removed else {}
-    whole = {str(p["id"]): bool(p["whole"]) for p in plan["packages"]["kept"]}
+    is_whole = {str(p["id"]): bool(p["whole"]) for p in plan["packages"]["kept"]}
     steps = list(trace.get("steps") or ())
     answers = (verification or {}).get("answers") or {}
     error, accepted = value.get("error"), value.get("accepted")
@@ -200,7 +200,7 @@ def _document(value: Any, ledger: Ledger) -> ReportDocument:
         steps=tuple((str(s["kind"]), str(s["argument"]), int(s["status"])) for s in steps),
         growth=tuple(int(count) for step in steps for count in step.get("growth") or ()),
         opened=_each(trace.get("opened") or (), _opened),
-        packages=_packages(ledger, whole, gone),
+        packages=_packages(ledger, is_whole, gone),
         libraries=_libraries(plan["libraries"]),
         surface=_each(plan["surface"].items(), lambda pair: _surface(*pair)),
         possible=_each(plan["libraries"]["possible"], lambda p: (str(p["path"]), str(p["named_by"]))),
@@ -294,19 +294,19 @@ def _packages(
         for name in names:
             files[name] = files.get(name, 0) + 1
             sizes[name] = sizes.get(name, 0) + ledger.sizes.get(path, 0)
-    found = [
+    packages = [
         ReportedPackage(
             name, *_parts(name), files[name], sizes[name], removed.get(name, 0), complete.get(name)
         )
         for name in files
     ]
     rest = dict.fromkeys((*ledger.left_out, *removed))
-    found += [
+    packages += [
         ReportedPackage(name, *_parts(name), removed=removed.get(name, 0))
         for name in rest
         if name not in files
     ]
-    return tuple(sorted(found, key=lambda p: (not p.files, -p.size, -p.removed, p.id)))
+    return tuple(sorted(packages, key=lambda p: (not p.files, -p.size, -p.removed, p.id)))
 
 
 def _parts(identity: str) -> tuple[str, str, str]:

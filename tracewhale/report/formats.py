@@ -71,5 +71,5 @@ FILE_FORMATS: Mapping[str, FileFormat] = {
 def format_of(name: str) -> str:
     """Return the format for the ending of a file's name, or an empty string."""
     endings = {ending: form for form, chosen in FILE_FORMATS.items() for ending in chosen.endings}
-    found = [ending for ending in endings if name.lower().endswith(ending)]
-    return endings[max(found, key=len)] if found else ""
+    matching = [ending for ending in endings if name.lower().endswith(ending)]
+    return endings[max(matching, key=len)] if matching else ""

@@ -71,8 +71,8 @@ def _removed(report: Report) -> dict[str, Any] | None:
         "bytes": removed.size,
         "complete": removed.complete,
         "places": [
-            {"path": each.path, "files": each.files, "bytes": each.size, "directory": each.directory}
-            for each in removed.places
+            {"path": place.path, "files": place.files, "bytes": place.size, "directory": place.directory}
+            for place in removed.places
         ],
         "packages": [{"id": name, "files": files, "bytes": size} for name, files, size in removed.packages],
     }
@@ -94,7 +94,7 @@ def _error(report: Report) -> dict[str, Any] | None:
 
 def plan_json(plan: Plan) -> dict[str, Any]:
     """Return a plan: each kept path with its metadata and reasons, and the missing and omitted paths."""
-    found = libraries(plan)
+    by_way = libraries(plan)
     return {
         "bytes": plan.size,
         "files": [
@@ -113,28 +113,28 @@ def plan_json(plan: Plan) -> dict[str, Any]:
         ],
         "shrunk": [
             {
-                "path": each.path,
-                "before": each.before,
-                "after": each.after,
-                "modules": {module.module: module.size for module in each.left_out},
+                "path": item.path,
+                "before": item.before,
+                "after": item.after,
+                "modules": {module.module: module.size for module in item.left_out},
                 "parts": [
                     {
                         "module": part.module,
                         "packages": list(part.packages),
                         "cause": {"by": part.cause.by, "name": part.cause.name} if part.cause else None,
                     }
-                    for part in each.parts
+                    for part in item.parts
                 ],
-                "dropped": list(each.dropped),
-                "note": each.note,
+                "dropped": list(item.dropped),
+                "note": item.note,
             }
-            for each in plan.shrunk
+            for item in plan.shrunk
         ],
         "libraries": {
-            "traced": list(found.traced),
-            "closure": list(found.closure),
-            "both": list(found.both),
-            "other": list(found.other),
+            "traced": list(by_way.traced),
+            "closure": list(by_way.closure),
+            "both": list(by_way.both),
+            "other": list(by_way.other),
             "possible": [
                 {"library": edge.name, "path": edge.path, "named_by": edge.needer} for edge in plan.possible
             ],
@@ -181,7 +181,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 for total in plan.units.totals
             ],
         },
-        "unreadable": {each.path: each.reason for each in plan.closure.unreadable},
+        "unreadable": {item.path: item.reason for item in plan.closure.unreadable},
         "excluded": list(plan.excluded),
     }
 
@@ -293,16 +293,16 @@ def _verification(report: Report) -> dict[str, Any] | None:
             "alike": comparison.answers.alike,
             "unstable": comparison.answers.unstable,
             "differences": [
-                {"request": each.request, "what": each.what, "diff": list(each.diff)}
-                for each in comparison.answers.differences
+                {"request": difference.request, "what": difference.what, "diff": list(difference.diff)}
+                for difference in comparison.answers.differences
             ],
         },
         "missing": [_absent(absent) for absent in comparison.missing],
         "failed": None
         if comparison.failed is None
         else [
-            {"program": each.program, "status": each.status, "killed": each.killed}
-            for each in comparison.failed
+            {"program": difference.program, "status": difference.status, "killed": difference.killed}
+            for difference in comparison.failed
         ],
         "written": {
             "total": comparison.written.total,

@@ -17,12 +17,12 @@ def render(report: Report) -> str:
     answers = report.verification.comparison.answers if report.verification is not None else None
     failures = 0
     if answers is not None and report.trace is not None:
-        told = {each.request: each for each in answers.differences}
+        differences = {answer.request: answer for answer in answers.differences}
         for exchange in report.trace.exchanges:
             case = ElementTree.SubElement(
                 suite, "testcase", {"classname": name, "name": printable(str(exchange.request))}
             )
-            if difference := told.get(str(exchange.request)):
+            if difference := differences.get(str(exchange.request)):
                 failures += 1
                 failure = ElementTree.SubElement(case, "failure", {"message": printable(difference.what)})
                 failure.text = "\n".join(map(printable, difference.diff))

@@ -73,12 +73,12 @@ def _rows(document: ReportDocument) -> Iterator[str]:
 
 
 def _differences(document: ReportDocument) -> Iterator[str]:
-    some = [request for request in document.requests if request.difference]
-    if some:
+    different = [request for request in document.requests if request.difference]
+    if different:
         yield ""
         yield "Answered otherwise:"
         yield ""
-    yield from (f"- {code(request.text)}: {code(request.difference)}" for request in some[:MOST])
+    yield from (f"- {code(request.text)}: {code(request.difference)}" for request in different[:MOST])
 
 
 def _growth(document: ReportDocument) -> Iterator[str]:
@@ -98,12 +98,12 @@ def _growth(document: ReportDocument) -> Iterator[str]:
 
 
 def _later(document: ReportDocument) -> Iterator[str]:
-    some = [unit for unit in document.units if unit.left_out]
-    if some:
-        size = human(sum(unit.left_out for unit in some))
+    partial = [unit for unit in document.units if unit.left_out]
+    if partial:
+        size = human(sum(unit.left_out for unit in partial))
         yield ""
         yield f"Left out for want of room: {size} of what belongs to what the run used."
-        yield from _folded("parts", [f"{unit.name} {human(unit.left_out)}" for unit in some])
+        yield from _folded("parts", [f"{unit.name} {human(unit.left_out)}" for unit in partial])
 
 
 def _folded(title: str, names: Sequence[str]) -> Iterator[str]:

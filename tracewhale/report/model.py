@@ -90,17 +90,17 @@ class Report:
 
 def libraries(plan: Plan) -> Libraries:
     """Sort the kept shared libraries by whether the trace, the closure, both or neither found them."""
-    found: dict[tuple[bool, bool], list[str]] = {}
+    groups: dict[tuple[bool, bool], list[str]] = {}
     for path, kept in plan.kept.items():
         if path in plan.closure.objects and _LIBRARY.search(path):
             whys = {reason.why for reason in kept.reasons}
             key = (Why.ACCESS.value in whys, bool(whys & {Why.NEEDED.value, Why.INTERPRETER.value}))
-            found.setdefault(key, []).append(path)
+            groups.setdefault(key, []).append(path)
     return Libraries(
-        traced=tuple(found.get((True, False), ())),
-        closure=tuple(found.get((False, True), ())),
-        both=tuple(found.get((True, True), ())),
-        other=tuple(found.get((False, False), ())),
+        traced=tuple(groups.get((True, False), ())),
+        closure=tuple(groups.get((False, True), ())),
+        both=tuple(groups.get((True, True), ())),
+        other=tuple(groups.get((False, False), ())),
     )
 
 

@@ -49,7 +49,7 @@ def survey(view: View, plan: Plan, most: int = MOST) -> Removed:
     """Return the files that a plan leaves out of the original, after reading all of its directories."""
     entries = list(islice(walk(view), most + 1))
     gone = [e for _, e in entries[:most] if e.kind is Kind.FILE and e.path not in plan.kept]
-    kept = {path: each.entry for path, each in plan.kept.items()}
+    kept = {path: planned.entry for path, planned in plan.kept.items()}
     return Removed(
         len(gone),
         sum(entry.size for entry in gone),

@@ -118,13 +118,13 @@ def _contents(plan: Plan) -> Iterator[str]:
         f"kept         {kinds.count(Kind.FILE)} files ({megabytes(plan.size)}), "
         f"{kinds.count(Kind.SYMLINK)} links, {kinds.count(Kind.DIRECTORY)} directories"
     )
-    found = libraries(plan)
+    by_way = libraries(plan)
     yield (
-        f"libraries    {len(found.both)} by both, {len(found.traced)} only by the trace, "
-        f"{len(found.closure)} only by the closure, {len(found.other)} by rules and options"
+        f"libraries    {len(by_way.both)} by both, {len(by_way.traced)} only by the trace, "
+        f"{len(by_way.closure)} only by the closure, {len(by_way.other)} by rules and options"
     )
-    yield from _names("  trace", found.traced)
-    yield from _names("  closure", found.closure)
+    yield from _names("  trace", by_way.traced)
+    yield from _names("  closure", by_way.closure)
     yield from _shrunk(plan)
     yield from _packages(plan)
     yield from _units(plan)
@@ -143,7 +143,7 @@ def _shrunk(plan: Plan) -> Iterator[str]:
             continue
         sizes = f"{megabytes(library.before)} -> {megabytes(library.after)}"
         yield f"shrunk       {printable(library.path)}  ({sizes})"
-        modules = [f"{each.title} {megabytes(each.size)}" for each in library.left_out]
+        modules = [f"{module.title} {megabytes(module.size)}" for module in library.left_out]
         yield f"  modules left out but for their descriptors: {abbreviate(modules)}"
         if library.dropped:
             yield f"  left out, as nothing uses them now: {abbreviate(list(library.dropped))}"
@@ -164,10 +164,10 @@ def _packages(plan: Plan) -> Iterator[str]:
     if not kept and not left_out:
         return
     parts = [owned.package.title for owned in kept if not owned.whole]
-    whole = [owned.package.title for owned in kept if owned.whole]
+    complete = [owned.package.title for owned in kept if owned.whole]
     yield "packages"
     for title, names in (
-        ("whole", whole),
+        ("whole", complete),
         ("in part", parts),
         ("left out", [package.title for package in left_out]),
     ):

@@ -195,8 +195,8 @@ def _time(extended: Mapping[bytes, bytes], seconds: int) -> int:
         if abs(seconds) >> 63:
             raise _malformation("has a member of an impossible time")
         return seconds * 1_000_000_000
-    whole, _, fraction = text.removeprefix(b"-").partition(b".")
-    nanoseconds = _natural(whole or b"0") * 1_000_000_000 + _natural(fraction[:9].ljust(9, b"0"))
+    integer, _, fraction = text.removeprefix(b"-").partition(b".")
+    nanoseconds = _natural(integer or b"0") * 1_000_000_000 + _natural(fraction[:9].ljust(9, b"0"))
     return -nanoseconds if text.startswith(b"-") else nanoseconds
 
 

@@ -29,18 +29,18 @@ class PatchedTree:
         The links that the other tree passes on the way are taken, too, unless this tree has an entry of their
         name.
         """
-        found = self._other.resolve(path)
-        if found.entry is None:
+        lookup = self._other.resolve(path)
+        if lookup.entry is None:
             return False
-        for step in found.steps:
+        for step in lookup.steps:
             entry = self._other.lstat(step)
             if entry is not None and entry.kind is Kind.SYMLINK and not self._has(entry.path):
                 self._put(entry)
-        self._put(found.entry)
-        level = [found.entry.path] if found.entry.kind is Kind.DIRECTORY else []
+        self._put(lookup.entry)
+        level = [lookup.entry.path] if lookup.entry.kind is Kind.DIRECTORY else []
         while level:
             self._other.prefetch(level)
-            entries = [e for each in level for e in (self._other.listing(each) or {}).values()]
+            entries = [e for directory in level for e in (self._other.listing(directory) or {}).values()]
             for entry in entries:
                 self._put(entry)
             level = [entry.path for entry in entries if entry.kind is Kind.DIRECTORY]
@@ -61,8 +61,8 @@ class PatchedTree:
         elif there is not None and there.kind is Kind.DIRECTORY:
             directory = there.path
         else:
-            made = self._other.lstat(above)
-            directory = self._put(made) if made is not None else above
+            parent_entry = self._other.lstat(above)
+            directory = self._put(parent_entry) if parent_entry is not None else above
         place = join(directory, entry.path.rpartition("/")[2])
         # An inode of another tree says nothing here.
         self._entries[place] = replace(entry, path=place, device=0, inode=0, nlink=1)
@@ -73,8 +73,8 @@ class PatchedTree:
         """Return entries of each directory by name, or None if neither tree has it."""
         wanted = list(directories)
         self._base.prefetch(wanted)
-        found = {path: self._base.listing(path) for path in wanted}
-        merged = {path: dict(listing) if listing is not None else None for path, listing in found.items()}
+        listings = {path: self._base.listing(path) for path in wanted}
+        merged = {path: dict(listing) if listing is not None else None for path, listing in listings.items()}
         for place, entry in self._entries.items():
             above = parent(place)
             if above in merged:
@@ -94,8 +94,8 @@ class PatchedTree:
 
     def pack(self, paths: Sequence[str]) -> Iterator[PackedEntry]:
         """Yield entries with their contents, each from the tree to which the file belongs."""
-        for patched, some in groupby(paths, key=self._entries.__contains__):
-            group = list(some)
+        for patched, run in groupby(paths, key=self._entries.__contains__):
+            group = list(run)
             if not patched:
                 yield from self._base.tree.pack(group)
                 continue

@@ -21,9 +21,9 @@ def walk(view: View) -> Iterator[tuple[str, Entry]]:
     """
     pending = deque(["/"])
     while pending:
-        some = [pending.popleft() for _ in range(min(BATCH, len(pending)))]
-        view.prefetch(some)
-        for directory in some:
+        batch = [pending.popleft() for _ in range(min(BATCH, len(pending)))]
+        view.prefetch(batch)
+        for directory in batch:
             for entry in (view.listing(directory) or {}).values():
                 yield entry.path, entry
                 if entry.kind is Kind.DIRECTORY and entry.path not in RUNTIME:

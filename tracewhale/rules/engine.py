@@ -70,10 +70,10 @@ def apply(
     """
     effort = Effort()
     chosen = _chosen(tuple(rules), without)
-    found = KeptPaths(kept)
+    keeping = KeptPaths(kept)
     objects = {path: elf for path, elf in objects.items() if path in kept}
-    triggers = {rule.name: because for rule in chosen if (because := _triggers(view, rule, found, objects))}
-    libraries = _libraries(found)
+    triggers = {rule.name: because for rule in chosen if (because := _triggers(view, rule, keeping, objects))}
+    libraries = _libraries(keeping)
     active = _possible(view, [rule for rule in chosen if rule.name in triggers], triggers, libraries, effort)
     requests = [
         _Request(rule, because, place, read)
@@ -144,8 +144,8 @@ def _possible(
         rule.name: [p for glob in rule.unless for _, p in _places(glob, triggers[rule.name], libraries)]
         for rule in rules
     }
-    found = expand(view, (place for some in places.values() for place in some), effort)
-    return [rule for rule in rules if not any(found[place] for place in places[rule.name])]
+    matches = expand(view, (place for group in places.values() for place in group), effort)
+    return [rule for rule in rules if not any(matches[place] for place in places[rule.name])]
 
 
 def _notes(rules: list[Rule], objects: Mapping[str, Object], libraries: list[str]) -> Iterator[_Request]:
@@ -155,8 +155,8 @@ def _notes(rules: list[Rule], objects: Mapping[str, Object], libraries: list[str
         for path in sorted(objects):
             for note in objects[path].notes:
                 if (note.owner, note.type) == FDO_DLOPEN:
-                    for named in dlopen_note(note.description):
-                        for because, place in _places(named.glob, (path,), libraries):
+                    for library in dlopen_note(note.description):
+                        for because, place in _places(library.glob, (path,), libraries):
                             yield _Request(rule, because, place)
 
 
@@ -172,18 +172,18 @@ def _carry_out(
     pending = list(dict.fromkeys(requests))
     while pending:
         known.update(pending)
-        found = expand(view, (request.place for request in pending), effort)
+        matches = expand(view, (request.place for request in pending), effort)
         files: dict[tuple[str, str], Rule] = {}
         for request in pending:
-            for path in found[request.place]:
+            for path in matches[request.place]:
                 because = first.setdefault((request.rule.name, path), request.because)
                 additions.add(Addition(path, request.rule.name, because))
                 if request.read:
                     files.setdefault((request.rule.name, path), request.rule)
         wanted = {key: rule for key, rule in files.items() if key not in read and _is_file(view, key[1])}
         read.update(wanted)
-        named = _read(view, wanted, libraries)
-        pending = [request for request in dict.fromkeys(named) if request not in known]
+        globs = _read(view, wanted, libraries)
+        pending = [request for request in dict.fromkeys(globs) if request not in known]
     return additions
 
 
@@ -198,7 +198,7 @@ def _read(view: View, files: Mapping[tuple[str, str], Rule], libraries: list[str
         return
     contents = view.tree.read([(path, 0, MAX_CONFIGURATION) for _, path in files])
     for ((_, path), rule), content in zip(files.items(), contents, strict=True):
-        named: ConfiguredGlob
-        for named in READERS[rule.reader]((content or b"").decode("utf-8", "surrogateescape")):
-            for because, place in _places(named.glob, (path,), libraries):
-                yield _Request(rule, because, place, named.read)
+        glob: ConfiguredGlob
+        for glob in READERS[rule.reader]((content or b"").decode("utf-8", "surrogateescape")):
+            for because, place in _places(glob.glob, (path,), libraries):
+                yield _Request(rule, because, place, glob.read)

@@ -54,8 +54,10 @@ class KeptPaths:
         names = self._names_matching(last)
         if "/" not in glob:
             return tuple(sorted(path for name in names for path in self._by_name[name]))
-        whole = path_pattern(glob)
-        return tuple(sorted(path for name in names for path in self._by_name[name] if whole.fullmatch(path)))
+        pattern = path_pattern(glob)
+        return tuple(
+            sorted(path for name in names for path in self._by_name[name] if pattern.fullmatch(path))
+        )
 
     def _names_matching(self, component: str) -> Iterator[str]:
         part = _part(component)
@@ -98,21 +100,21 @@ def expand(view: View, places: Iterable[GlobBase], effort: Effort) -> dict[GlobB
     exchange. A link at the end is kept with its target; wildcards do not pass through links. Raise
     ImageContentError if this takes more than ``effort`` allows.
     """
-    found: dict[GlobBase, set[str]] = {place: set() for place in places}
-    fronts = {place: {_Front(place.base, _parts(place.glob))} for place in found}
+    matches: dict[GlobBase, set[str]] = {place: set() for place in places}
+    fronts = {place: {_Front(place.base, _parts(place.glob))} for place in matches}
     while fronts:
-        view.prefetch(front.here for some in fronts.values() for front in some)
+        view.prefetch(front.here for front_of in fronts.values() for front in front_of)
         following: dict[GlobBase, set[_Front]] = {}
-        for place, some in fronts.items():
+        for place, front_of in fronts.items():
             directory = place.glob.endswith("/")
-            for front in some:
+            for front in front_of:
                 for step in _advance(view, front, effort, directory=directory):
                     if isinstance(step, _Front):
                         following.setdefault(place, set()).add(step)
                     else:
-                        found[place].update(step)
+                        matches[place].update(step)
         fronts = following
-    return {place: tuple(sorted(paths)) for place, paths in found.items()}
+    return {place: tuple(sorted(paths)) for place, paths in matches.items()}
 
 
 def _parts(glob: str) -> tuple[Part, ...]:
@@ -173,7 +175,7 @@ def _advance(
 
 def escape(name: str) -> str:
     """Return a name from a configuration file as a glob that matches only itself."""
-    return MAGIC.sub(lambda found: f"[{found[0]}]", name)
+    return MAGIC.sub(lambda match: f"[{match[0]}]", name)
 
 
 def problem(glob: str) -> str:

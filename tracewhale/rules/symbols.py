@@ -56,9 +56,9 @@ def _string_tables(view: View, paths: list[str]) -> list[bytes]:
     }
     sections = view.tree.read([(path, *layout.dynamic) for path, layout in layouts.items()])
     ranges = {
-        path: found
+        path: strings
         for (path, layout), section in zip(layouts.items(), sections, strict=True)
-        if (found := _strings(layout, section or b""))
+        if (strings := _strings(layout, section or b""))
     }
     tables = view.tree.read([(path, *where) for path, where in ranges.items()])
     by_path = dict(zip(ranges, tables, strict=True))

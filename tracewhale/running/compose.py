@@ -62,7 +62,7 @@ def composition(
     ``separator``. ``project`` is the copy's name; ``labels`` are for all its objects. Raise UsageError.
     """
     services = resolved.get("services")
-    if not isinstance(services, dict) or not all(isinstance(each, dict) for each in services.values()):
+    if not isinstance(services, dict) or not all(isinstance(item, dict) for item in services.values()):
         raise UsageError("The Compose file has no services.", "Name another file with --compose.")
     if service not in services:
         near = difflib.get_close_matches(service, services, 1)
@@ -79,14 +79,14 @@ def composition(
             )
     chosen = _beside(services, service)
     wanted = {service, *chosen}
-    named = {name: each.get("image") or f"{own}{separator}{name}" for name, each in services.items()}
-    copies = {name: _copied(services[name], named[name], labels) for name in sorted(wanted)}
+    images = {name: item.get("image") or f"{own}{separator}{name}" for name, item in services.items()}
+    copies = {name: _copied(services[name], images[name], labels) for name in sorted(wanted)}
     # It is created only to be looked at, and without the others: their state is awaited here.
     for key in ("depends_on", "links"):
         copies[service].pop(key, None)
     networks = _owned(resolved.get("networks"), project, labels)
     volumes = _owned(resolved.get("volumes"), project, labels)
-    used = {name for each in copies.values() for name, _ in _networks(each)}
+    used = {name for item in copies.values() for name, _ in _networks(item)}
     networks |= _owned({name: None for name in used - {*networks} if name == "default"}, project, labels)
     file = {
         **{key: resolved[key] for key in ("version", "configs", "secrets") if key in resolved},
@@ -96,13 +96,13 @@ def composition(
     }
     return Composition(
         service=service,
-        image=named[service],
+        image=images[service],
         project=project,
         file=file,
         others=tuple(sorted(chosen)),
         conditions={name: condition for name, condition in _depends(mine) if name in chosen},
         networks=tuple(_endpoint(service, networks[name], how) for name, how in _networks(copies[service])),
-        volumes=frozenset(str(each["name"]) for each in volumes.values() if "external" not in each),
+        volumes=frozenset(str(item["name"]) for item in volumes.values() if "external" not in item),
         building=tuple(sorted(name for name in wanted if services[name].get("build"))),
         driven=mine.get(EXTENSION) or {},
     )
@@ -113,17 +113,17 @@ def _beside(services: Mapping[str, Mapping[str, Any]], service: str) -> set[str]
 
     As with ``compose up``, one with a profile starts only if it is needed.
     """
-    needs = {name: {found for found, _ in _depends(each)} for name, each in services.items()}
+    needs = {name: {other for other, _ in _depends(item)} for name, item in services.items()}
 
     def all_of(names: set[str]) -> set[str]:
-        found: set[str] = set()
-        while more := names - found:
-            found |= more
+        closure: set[str] = set()
+        while more := names - closure:
+            closure |= more
             names = {need for name in more for need in needs.get(name, ())}
-        return found
+        return closure
 
     needed = all_of(needs[service]) - {service}
-    usual = {name for name, each in services.items() if not each.get("profiles")}
+    usual = {name for name, item in services.items() if not item.get("profiles")}
     free = {name for name in usual if service not in all_of({name})}
     return {name for name in all_of(needed | free) if name in services}
 
@@ -141,24 +141,24 @@ def _copied(service: Mapping[str, Any], image: str, labels: Mapping[str, str]) -
     if isinstance(kept.get("deploy"), dict):
         kept["deploy"] = {key: value for key, value in kept["deploy"].items() if key != "replicas"}
     given = service.get("labels") or {}
-    own = given if isinstance(given, dict) else dict(str(each).partition("=")[::2] for each in given)
+    own = given if isinstance(given, dict) else dict(str(pair).partition("=")[::2] for pair in given)
     return {**kept, "image": image, "labels": {**own, **labels}}
 
 
 def _owned(value: object, project: str, labels: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """Return networks or volumes with names of the copy's own; external ones keep theirs, because they are
     the user's."""
-    found: dict[str, dict[str, Any]] = {}
+    objects: dict[str, dict[str, Any]] = {}
     for name, how in value.items() if isinstance(value, dict) else ():
         settings = dict(how or {})
         external = settings.get("external")
         if external:
-            told = external.get("name") if isinstance(external, dict) else None
-            found[name] = {"name": settings.get("name") or told or name, "external": True}
+            own_name = external.get("name") if isinstance(external, dict) else None
+            objects[name] = {"name": settings.get("name") or own_name or name, "external": True}
             continue
         settings.pop("external", None)
-        found[name] = {**settings, "name": f"{project}_{name}", "labels": dict(labels)}
-    return found
+        objects[name] = {**settings, "name": f"{project}_{name}", "labels": dict(labels)}
+    return objects
 
 
 def _networks(service: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -182,9 +182,9 @@ def _endpoint(service: str, network: Mapping[str, Any], how: Mapping[str, Any]) 
 
 def project_name(resolved: Mapping[str, Any], file: str, environ: Mapping[str, str]) -> str:
     """Return the name of the user's project: Compose's, or that of its directory."""
-    told = resolved.get("name") or environ.get("COMPOSE_PROJECT_NAME")
+    own_name = resolved.get("name") or environ.get("COMPOSE_PROJECT_NAME")
     directory = os.path.basename(os.path.dirname(os.path.abspath(file)))
-    return str(told or re.sub(r"[^-_a-z0-9]", "", directory.lower()) or "default")
+    return str(own_name or re.sub(r"[^-_a-z0-9]", "", directory.lower()) or "default")
 
 
 def as_options(
@@ -205,12 +205,12 @@ def as_options(
     elif list(words) == (image.get("Cmd") or []):
         words = ()
     known = {*(image.get("Env") or ())}
-    binds = [str(each) for each in host.get("Binds") or ()]
+    binds = [str(item) for item in host.get("Binds") or ()]
     mounts = list(host.get("Mounts") or ())
     options = RunOptions(
-        env=tuple(each for each in config.get("Env") or () if each not in known),
-        volumes=tuple(each for each in binds if each.partition(":")[0] not in volumes),
-        mounts=tuple(each for each in mounts if each.get("Source") not in volumes),
+        env=tuple(item for item in config.get("Env") or () if item not in known),
+        volumes=tuple(item for item in binds if item.partition(":")[0] not in volumes),
+        mounts=tuple(item for item in mounts if item.get("Source") not in volumes),
         user=config.get("User") if config.get("User") != image.get("User") else None,
         workdir=config.get("WorkingDir") if config.get("WorkingDir") != image.get("WorkingDir") else None,
         entrypoint=(entrypoint[0] if entrypoint else "") if replaced else None,
@@ -220,8 +220,8 @@ def as_options(
     )
     base = {
         **host,
-        "Binds": [each for each in binds if each.partition(":")[0] in volumes],
-        "Mounts": [each for each in mounts if each.get("Source") in volumes],
+        "Binds": [item for item in binds if item.partition(":")[0] in volumes],
+        "Mounts": [item for item in mounts if item.get("Source") in volumes],
     }
     return options, words, {"HostConfig": base, "Healthcheck": config.get("Healthcheck") or {}}
 

@@ -63,7 +63,7 @@ def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) 
             return user.uid == 0
         return user.uid == uid_wanted if uid_wanted is not None else user.name == user_word
 
-    account = next((each for each in users if is_user(each)), None)
+    account = next((item for item in users if is_user(item)), None)
     if account is None and user_word and uid_wanted is None:
         raise UsageError(f"Unable to find user {user_word}: no matching entries in passwd file.")
     uid = account.uid if account else _in_range(uid_wanted or 0)
@@ -72,8 +72,8 @@ def identity(user: str, passwd: str, group: str, group_add: Iterable[str] = ()) 
     if group_word:
         gid = _group_id(group_word, groups)
     elif account and account.name:
-        supplementary = [each.gid for each in groups if account.name in each.members]
-    added = [_additional_group(each, groups) for each in group_add]
+        supplementary = [item.gid for item in groups if account.name in item.members]
+    added = [_additional_group(item, groups) for item in group_add]
     return Identity(uid, gid, tuple(sorted({gid, *supplementary, *added})), home_of(uid, passwd))
 
 

@@ -85,10 +85,10 @@ def _is_mount(value: Mapping[str, Any]) -> bool:
 
 
 _ITEMS: dict[str, Callable[[Any], bool]] = {
-    "mounts": lambda each: isinstance(each, dict) and _is_mount(each),
-    "gpus": lambda each: isinstance(each, dict),
-    "publish": lambda each: isinstance(each, list) and [type(part) for part in each] == [str, str, str],
-    "ulimit": lambda each: isinstance(each, list) and [type(part) for part in each] == [str, int, int],
+    "mounts": lambda item: isinstance(item, dict) and _is_mount(item),
+    "gpus": lambda item: isinstance(item, dict),
+    "publish": lambda item: isinstance(item, list) and [type(part) for part in item] == [str, str, str],
+    "ulimit": lambda item: isinstance(item, list) and [type(part) for part in item] == [str, int, int],
 }
 
 

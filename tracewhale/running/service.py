@@ -63,7 +63,7 @@ def health_check(config: Mapping[str, Any]) -> HealthCheck | None:
 
 def ports_of(*exposed: Mapping[str, Any] | None) -> tuple[int, ...]:
     """Return the TCP ports in some ``ExposedPorts`` objects, sorted."""
-    names = {name for each in exposed for name in each or ()}
+    names = {name for group in exposed for name in group or ()}
     ports = {name.partition("/")[0] for name in names if name.partition("/")[2] in ("", "tcp")}
     numbers = {int(port) for port in ports if re.fullmatch("[0-9]{1,5}", port)}
     return tuple(sorted(number for number in numbers if number in PORTS))

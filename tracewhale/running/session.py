@@ -258,7 +258,7 @@ class RunSession(ABC):
         self._heard_at = time.monotonic()
         records = self.collector.feed(data)
         self.reports += sum(isinstance(record, CountersRecord) for record in records)
-        newest = next((each.path for each in reversed(records) if isinstance(each, AccessRecord)), "")
+        newest = next((item.path for item in reversed(records) if isinstance(item, AccessRecord)), "")
         if newest:
             self.console.amount(len(self.collector.events), 0, newest)
         if self.observe is not None:

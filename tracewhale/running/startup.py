@@ -89,11 +89,11 @@ def run_line(
 def _options(run: Run, new: Run, environ: Mapping[str, str]) -> Iterator[str]:
     options = run.options
     known = environment_of(new)
-    for each in options.env:
-        variable, _, value = each.partition("=")
+    for pair in options.env:
+        variable, _, value = pair.partition("=")
         if known.get(variable) != value:
             hidden = environ.get(variable) == value or SECRET.search(variable)
-            yield from ("-e", variable if hidden else each)
+            yield from ("-e", variable if hidden else pair)
     settings: tuple[tuple[str, object], ...] = (
         ("-u", options.user if options.user != user_of(new) else None),
         ("-w", options.workdir if options.workdir != (new.config.get("WorkingDir") or "") else None),

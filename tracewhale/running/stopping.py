@@ -17,7 +17,7 @@ STOP_SECONDS = 10.0
 KILLED = 128 + signal.SIGKILL
 
 SIGNALS: Mapping[str, int] = {
-    **{each.name.removeprefix("SIG"): int(each) for each in signal.Signals},
+    **{item.name.removeprefix("SIG"): int(item) for item in signal.Signals},
     **{f"RTMIN+{number}": signal.SIGRTMIN + number for number in range(1, 16)},
     **{f"RTMAX-{number}": signal.SIGRTMAX - number for number in range(1, 15)},
 }

@@ -42,7 +42,7 @@ class Writings:
         ``outside`` are paths on which something is mounted. Raise TooMuch, TargetNotFound.
         """
         hidden = {*outside, "/.dockerenv"}
-        above = {each for path in outside for each in _parents(path)}
+        above = {ancestor for path in outside for ancestor in _parents(path)}
         originals = _lister(image)
 
         def is_new(entry: Entry) -> bool:

@@ -41,9 +41,9 @@ def from_json(value: Mapping[str, Any]) -> Outcome:
         hostname=text(value["hostname"]),
         addresses=tuple(text(address) for address in value["addresses"]),
         signal=integer(value.get("signal", 0)),
-        absent=tuple(path(each) for each in value.get("absent", ())),
-        failed=None if failed is None else tuple(_process(*each) for each in failed),
-        written=None if written is None else tuple(_file(*each) for each in written),
+        absent=tuple(path(item) for item in value.get("absent", ())),
+        failed=None if failed is None else tuple(_process(*item) for item in failed),
+        written=None if written is None else tuple(_file(*item) for item in written),
     )
 
 

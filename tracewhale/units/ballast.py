@@ -76,15 +76,17 @@ def useful(paths: Iterable[str], used: Iterable[str]) -> set[str]:
     lifted: set[Ballast] = set()
     directories: set[str] = set()
     for path in used:
-        found = kinds(path)
-        lifted.update(found)
-        if found:
+        ballast = kinds(path)
+        lifted.update(ballast)
+        if ballast:
             directories.add(path.rpartition("/")[0])
     lifted -= {Ballast.TESTS, Ballast.DOCUMENTATION, Ballast.CACHES}
     return {
         path
         for path in paths
-        if not (found := kinds(path)) or path.rpartition("/")[0] in directories or lifted.issuperset(found)
+        if not (ballast := kinds(path))
+        or path.rpartition("/")[0] in directories
+        or lifted.issuperset(ballast)
     }
 
 

@@ -137,15 +137,15 @@ def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known
 
 def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candidate]:
     """Return units in the order in which they are taken: by tier, by worth per byte, then by name."""
-    candidates = [each for unit in units for each in _candidates(unit, needs, known)]
+    candidates = [candidate for unit in units for candidate in _candidates(unit, needs, known)]
     return sorted(
         candidates,
-        key=lambda each: (
-            each.tier,
-            -each.density,
-            each.unit.mechanism.value,
-            each.unit.name,
-            each.unit.entries[0].path,
+        key=lambda candidate: (
+            candidate.tier,
+            -candidate.density,
+            candidate.unit.mechanism.value,
+            candidate.unit.name,
+            candidate.unit.entries[0].path,
         ),
     )
 
@@ -159,16 +159,16 @@ def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate
     entries = [entry for entry in unit.entries if entry.path not in known]
     if not entries:
         return
-    whole = _candidate(unit, entries, needs, known)
+    candidate = _candidate(unit, entries, needs, known)
     together = unit.mechanism is Mechanism.LANGUAGES
-    if len(entries) > 1 and not together and whole.cost > max(HEAVY * _cost(entries), LARGE):
+    if len(entries) > 1 and not together and candidate.cost > max(HEAVY * _cost(entries), LARGE):
         by_path = {entry.path: entry for entry in entries}
         for entry in entries:
             target = by_path.get(posixpath.normpath(posixpath.join(parent(entry.path), entry.target)))
             files = [entry, target] if entry.kind is Kind.SYMLINK and target is not None else [entry]
             yield _candidate(replace(unit, entries=tuple(files)), files, needs, known)
     else:
-        yield whole
+        yield candidate
 
 
 def _candidate(unit: Unit, entries: list[Entry], needs: Needs, known: set[str]) -> Candidate:

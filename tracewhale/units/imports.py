@@ -34,29 +34,29 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             line = (edge.source, edge.line, "" if edge.line else edge.name)
             lines.setdefault(line, {})[entry.path] = entry
             first.setdefault(line, edge)
-    for line, named in lines.items():
+    for line, requested in lines.items():
         edge = first[line]
         owner = scene.owner(edge.source)
         own = edge.source not in closure.libraries and (owner is None or owner.own)
         lazy = edge.lazy and edge.how != "string"
         worth = OWN_WORTH if own else LAZY_WORTH if lazy else WORTH
-        entries = tuple(_loaded(named, loads).values())
+        entries = tuple(_loaded(requested, loads).values())
         yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, entries, worth, 0, True, own)
 
 
 def targets(view: View, closure: LanguageClosure) -> Mapping[str, Entry]:
     """Return the targets of a closure's edges."""
-    found = {target: view.resolve(target).entry for target in {edge.target for edge in closure.edges}}
-    return {target: entry for target, entry in found.items() if entry is not None}
+    entries = {target: view.resolve(target).entry for target in {edge.target for edge in closure.edges}}
+    return {target: entry for target, entry in entries.items() if entry is not None}
 
 
 def _loaded(entries: Mapping[str, Entry], loads: Mapping[str, Mapping[str, Entry]]) -> dict[str, Entry]:
     """Return some files and all files that loading them loads."""
-    found = dict(entries)
+    loaded = dict(entries)
     pending = list(entries)
     while pending:
         for path, entry in loads.get(pending.pop(), {}).items():
-            if path not in found:
-                found[path] = entry
+            if path not in loaded:
+                loaded[path] = entry
                 pending.append(path)
-    return found
+    return loaded

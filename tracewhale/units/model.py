@@ -98,11 +98,11 @@ class Scene:
     @cached_property
     def owners(self) -> Mapping[str, InstalledPackage]:
         """The owner of each path: the distribution's package, else a language's."""
-        found: dict[str, InstalledPackage] = {}
+        owners: dict[str, InstalledPackage] = {}
         for contents in self.contents:
             for path in contents.paths:
-                found.setdefault(path, contents)
-        return found
+                owners.setdefault(path, contents)
+        return owners
 
     @cached_property
     def tops(self) -> Mapping[str, InstalledPackage]:
@@ -112,11 +112,11 @@ class Scene:
     @cached_property
     def shared(self) -> frozenset[str]:
         """Directories in which packages have files."""
-        found: set[str] = set()
+        paths: set[str] = set()
         for path in self.owners:
-            while (path := parent(path)) not in found:
-                found.add(path)
-        return frozenset(found)
+            while (path := parent(path)) not in paths:
+                paths.add(path)
+        return frozenset(paths)
 
     def owner(self, path: str) -> InstalledPackage | None:
         """Return the package of a path, or None if it belongs to no package."""
@@ -157,13 +157,13 @@ class Scene:
     @cached_property
     def _depths(self) -> Mapping[str, int]:
         """The depth of the nearest used file below each directory above a used file."""
-        found: dict[str, int] = {}
+        depths: dict[str, int] = {}
         for path in self.used:
             depth = 0
             while path != "/":
                 path = parent(path)
-                if found.get(path, depth + 1) <= depth:
+                if depths.get(path, depth + 1) <= depth:
                     break
-                found[path] = depth
+                depths[path] = depth
                 depth += 1
-        return found
+        return depths

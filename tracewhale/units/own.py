@@ -45,8 +45,8 @@ def own_files(scene: Scene) -> Iterator[Unit]:
     directories it consists of the unpackaged files in the directory itself.
     """
     for top, because in sorted(_tops(scene).items()):
-        found = below(scene.view, [top], partial(_enters, scene, top))
-        own = [entry for entry in found if _is_own(scene, entry)]
+        entries = below(scene.view, [top], partial(_enters, scene, top))
+        own = [entry for entry in entries if _is_own(scene, entry)]
         for unit in group(scene, Mechanism.OWN, top, because, own, WORTH, DECAY):
             yield replace(unit, own=True)
 

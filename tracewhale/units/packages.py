@@ -28,11 +28,11 @@ def rest(scene: Scene) -> Iterator[Unit]:
         used = uses(scene, contents)
         if contents.base or not substance(used):
             continue
-        found = files(scene, contents, used)
-        found = with_alternatives(scene, found)
-        share = len(used) / max(1, len(found))
+        entries = files(scene, contents, used)
+        entries = with_alternatives(scene, entries)
+        share = len(used) / max(1, len(entries))
         worth = LEAST + (1 - LEAST) * min(1.0, share)
-        yield from group(scene, Mechanism.PACKAGES, title(contents), min(used), found, worth, DECAY)
+        yield from group(scene, Mechanism.PACKAGES, title(contents), min(used), entries, worth, DECAY)
 
 
 def siblings(scene: Scene) -> Iterator[Unit]:
@@ -45,9 +45,9 @@ def siblings(scene: Scene) -> Iterator[Unit]:
     for contents in scene.contents:
         source = contents.package.source or contents.package.name
         if source in ran and not contents.base and not uses(scene, contents):
-            found = with_alternatives(scene, commands(scene, contents))
+            entries = with_alternatives(scene, commands(scene, contents))
             yield from group(
-                scene, Mechanism.COMMANDS, title(contents), ran[source], found, COMMANDS_WORTH, 1
+                scene, Mechanism.COMMANDS, title(contents), ran[source], entries, COMMANDS_WORTH, 1
             )
 
 
@@ -84,13 +84,13 @@ def files(scene: Scene, contents: InstalledPackage, used: set[str]) -> list[Entr
         contents.tops,
         lambda path: path in contents.tops or (path not in scene.tops and _enters(scene, path)),
     )
-    found = [*entries(scene.view, sorted(contents.paths)), *inside, *_launchers(scene, contents)]
-    found += _configuration(scene, found)
-    good = useful({entry.path for entry in found}, used)
-    directories = {parent(entry.path) for entry in found}
+    entries_of = [*entries(scene.view, sorted(contents.paths)), *inside, *_launchers(scene, contents)]
+    entries_of += _configuration(scene, entries_of)
+    good = useful({entry.path for entry in entries_of}, used)
+    directories = {parent(entry.path) for entry in entries_of}
     return [
         entry
-        for entry in found
+        for entry in entries_of
         if entry.path in good and (entry.kind is not Kind.DIRECTORY or entry.path not in directories)
     ]
 

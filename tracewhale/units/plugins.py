@@ -51,18 +51,18 @@ def _zones(scene: Scene) -> Iterator[Unit]:
     because = next(library, min(scene.executed, default=""))  # a static program reads them itself
     copies = (f"{ZONES}/right", f"{ZONES}/posix")
     if because and scene.view.listing(ZONES) is not None:
-        found = below(scene.view, [ZONES], lambda path: path not in copies)
-        files = [entry for entry in found if entry.kind is not Kind.DIRECTORY]
+        entries = below(scene.view, [ZONES], lambda path: path not in copies)
+        files = [entry for entry in entries if entry.kind is not Kind.DIRECTORY]
         yield from group(scene, Mechanism.PLUGINS, ZONES, because, files, WORTH, 1)
 
 
 def _modules(scene: Scene) -> Iterator[Unit]:
     """Yield the modules of a Python package, one of which was imported by a computed name."""
-    found: dict[str, str] = {}
+    modules: dict[str, str] = {}
     for path in sorted(scene.used - scene.named - scene.executed) if scene.named else ():
         if path.endswith(".py") and not path.endswith("/__init__.py") and scene.owner(path) is not None:
-            found.setdefault(parent(path), path)
-    for directory, because in found.items():
+            modules.setdefault(parent(path), path)
+    for directory, because in modules.items():
         listing = scene.view.listing(directory) or {}
         alike = [e for e in listing.values() if e.kind is Kind.FILE and e.path.endswith(".py")]
         if "__init__.py" in listing and len(alike) > MINIMUM:
@@ -80,10 +80,10 @@ def _converters(scene: Scene) -> dict[str, str]:
 
 
 def _directories(scene: Scene) -> dict[str, str]:
-    found: dict[str, str] = {}
+    directories: dict[str, str] = {}
     for path in sorted(path for path in scene.dlopened if LIBRARY.search(path)):
-        found.setdefault(parent(path), path)
-    return found
+        directories.setdefault(parent(path), path)
+    return directories
 
 
 def _suffix(path: str) -> str:

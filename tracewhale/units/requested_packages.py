@@ -27,12 +27,12 @@ def requested_packages(scene: Scene) -> Iterator[Unit]:
     """
     for contents, asked, steps in _wanted(scene):
         name = title(asked) if asked is contents else f"{title(asked)} ({title(contents)})"
-        found = files(scene, contents, set())
+        contained = files(scene, contents, set())
         if steps:  # libraries of dependencies are kept where something needs them
-            found = [entry for entry in found if not DEFAULT_DIRECTORY.fullmatch(parent(entry.path))]
+            contained = [entry for entry in contained if not DEFAULT_DIRECTORY.fullmatch(parent(entry.path))]
         because = f"{title(asked)}, which the author installed"
         # Of a package of which nothing is used, a part is of no use.
-        units = list(group(scene, Mechanism.NAMED, name, because, found, 1, 1))
+        units = list(group(scene, Mechanism.NAMED, name, because, contained, 1, 1))
         entries = tuple(dict.fromkeys(entry for unit in units for entry in unit.entries))
         if entries:
             worth = WORTH * max(unit.worth for unit in units) * DECAY**steps

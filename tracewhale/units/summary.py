@@ -40,14 +40,14 @@ class Summary:
 def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
     """Return a choice summed up by mechanism and name; ``known`` are all paths that are kept in the end."""
     kept: dict[tuple[Mechanism, str], int] = {}
-    for each in choice.kept:
-        key = (each.unit.mechanism, each.unit.name)
-        kept[key] = kept.get(key, 0) + each.cost
+    for candidate in choice.kept:
+        key = (candidate.unit.mechanism, candidate.unit.name)
+        kept[key] = kept.get(key, 0) + candidate.cost
     left: dict[tuple[Mechanism, str], list[Candidate]] = {}
-    for each in choice.left_out:
-        left.setdefault((each.unit.mechanism, each.unit.name), []).append(each)
-    missing = {key: together(some, known) for key, some in left.items()}
-    units = (each.unit for each in (*choice.left_out, *choice.kept))
+    for candidate in choice.left_out:
+        left.setdefault((candidate.unit.mechanism, candidate.unit.name), []).append(candidate)
+    missing = {key: together(candidates, known) for key, candidates in left.items()}
+    units = (candidate.unit for candidate in (*choice.left_out, *choice.kept))
     because = {(unit.mechanism, unit.name): unit.because for unit in units}
     return tuple(
         Total(*key, because[key], kept.get(key, 0), missing.get(key, 0))
@@ -58,5 +58,10 @@ def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
 def together(candidates: Iterable[Candidate], known: Collection[str]) -> int:
     """Return the total cost of several omitted units: a dependency of several counts once, and a path
     ``known`` to be kept does not count."""
-    entries = {entry.path: entry for each in candidates for entry in each.missing if entry.path not in known}
+    entries = {
+        entry.path: entry
+        for candidate in candidates
+        for entry in candidate.missing
+        if entry.path not in known
+    }
     return sum(entry.size for entry in entries.values() if entry.kind is Kind.FILE)

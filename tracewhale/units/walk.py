@@ -23,20 +23,20 @@ def below(view: View, tops: Iterable[str], enter: Callable[[str], bool]) -> list
 
     ``enter`` says whether to read a directory.
     """
-    found: list[Entry] = []
+    entries: list[Entry] = []
     level = [top for top in dict.fromkeys(tops) if enter(top)]
-    while level and len(found) < FILES:
+    while level and len(entries) < FILES:
         view.prefetch(level)
         following: list[str] = []
         for directory in level:
             for entry in (view.listing(directory) or {}).values():
                 if entry.kind is not Kind.DIRECTORY:
-                    found.append(entry)
+                    entries.append(entry)
                 elif enter(entry.path):
                     following.append(entry.path)
-                    found.append(entry)
+                    entries.append(entry)
         level = following
-    return found
+    return entries
 
 
 def entries(view: View, paths: Iterable[str]) -> Iterator[Entry]:
@@ -49,12 +49,12 @@ def entries(view: View, paths: Iterable[str]) -> Iterator[Entry]:
 def way(scene: Scene, path: str) -> tuple[Entry, ...]:
     """Return the links on the way to a path and its entry, except for kept ones; nothing if it leads nowhere
     or out of the image."""
-    found = scene.view.resolve(path)
-    if found.entry is None or scene.is_outside(found.entry.path):
+    lookup = scene.view.resolve(path)
+    if lookup.entry is None or scene.is_outside(lookup.entry.path):
         return ()
-    steps = (scene.view.lstat(step) for step in found.steps)
+    steps = (scene.view.lstat(step) for step in lookup.steps)
     links = (step for step in steps if step is not None and step.kind is Kind.SYMLINK)
-    return tuple(entry for entry in (*links, found.entry) if entry.path not in scene.kept)
+    return tuple(entry for entry in (*links, lookup.entry) if entry.path not in scene.kept)
 
 
 def group(
@@ -80,9 +80,9 @@ def group(
             continue
         code = is_code(entry.path) or bool(entry.kind is Kind.FILE and entry.mode & 0o111)
         groups.setdefault((parent(entry.path), code), []).append((entry, *_target(scene, entry)))
-    for (directory, code), some in groups.items():
+    for (directory, code), members in groups.items():
         likely = worth * decay ** scene.distance(directory) * (1 if code else DATA)
-        for piece in _pieces(some):
+        for piece in _pieces(members):
             yield Unit(mechanism, name, because, piece, likely)
 
 
@@ -99,12 +99,14 @@ def _pieces(groups: list[tuple[Entry, ...]]) -> Iterator[tuple[Entry, ...]]:
     """Yield files in the order of their sizes, grouped into pieces."""
     piece: dict[Entry, None] = {}
     total = 0
-    for some in sorted(groups, key=lambda some: (sum(entry.size for entry in some), some[0].path)):
-        size = sum(entry.size for entry in some)
+    for members in sorted(
+        groups, key=lambda members: (sum(entry.size for entry in members), members[0].path)
+    ):
+        size = sum(entry.size for entry in members)
         if piece and total + size > PIECE:
             yield tuple(piece)
             piece, total = {}, 0
-        piece |= dict.fromkeys(some)
+        piece |= dict.fromkeys(members)
         total += size
     if piece:
         yield tuple(piece)

@@ -45,7 +45,7 @@ def compare_written_files(first: Outcome, again: Outcome, second: Outcome | None
     differing = sorted(
         path for path in {*ours, *theirs} if not _alike(ours.get(path), theirs.get(path), names_only)
     )
-    found = len(ours.keys() & set(differing))
+    seen_before = len(ours.keys() & set(differing))
     if second is not None:
         third = _by_path(second)
         unstable = {path.rpartition("/")[0] for path in ours.keys() ^ third.keys()}
@@ -59,7 +59,7 @@ def compare_written_files(first: Outcome, again: Outcome, second: Outcome | None
             )
         ]
     difference = _describe(ours.get(differing[0]), theirs.get(differing[0])) if differing else ""
-    return WrittenComparison(len(ours), found - len(ours.keys() & set(differing)), difference)
+    return WrittenComparison(len(ours), seen_before - len(ours.keys() & set(differing)), difference)
 
 
 def _varies(

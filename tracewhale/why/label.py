@@ -90,13 +90,13 @@ def _ledger(
     packages: dict[str, tuple[str, ...]] = {}
     path = ""
     for line in lines:
-        common, rest, why, by, detail, size, *some = line.split(SEPARATOR)
+        common, rest, why, by, detail, size, *numbers = line.split(SEPARATOR)
         path = path[: int(common)] + _unescaped(rest)
         reasons[path] = (Reason(why, words[int(by)], words[int(detail)]),)
         if size:
             sizes[path] = int(size)
-        if some:
-            packages[path] = tuple(words[int(each)] for each in some)
+        if numbers:
+            packages[path] = tuple(words[int(number)] for number in numbers)
     return Ledger(reasons, sizes, packages, left_out, modules=modules)
 
 

@@ -81,7 +81,7 @@ class Ledger:
                     below.setdefault(source, []).append((path, reason))
                 else:
                     begin.append((PLACES.get(reason.why, 0), path, reason))
-        found: dict[str, tuple[Reason, int]] = {}
+        nearest: dict[str, tuple[Reason, int]] = {}
         queue: deque[tuple[str, Reason, int]] = deque(
             (p, r, 1) for _, p, r in sorted(begin, key=lambda b: b[:2])
         )
@@ -91,15 +91,15 @@ class Ledger:
                 queue.extend(waiting.pop(min(waiting)))
                 continue
             path, reason, steps = queue.popleft()
-            if path in found:
+            if path in nearest:
                 continue
-            found[path] = (reason, steps)
+            nearest[path] = (reason, steps)
             for next_path, next_reason in below.get(path, ()):
-                if next_path not in found:
+                if next_path not in nearest:
                     later = PLACES.get(next_reason.why, 0)
                     item = (next_path, next_reason, steps + 1)
                     waiting.setdefault(later, []).append(item) if later else queue.append(item)
-        return found
+        return nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ def from_plan(plan: Plan) -> Ledger:
     return Ledger(
         {path: kept.reasons for path, kept in plan.kept.items()},
         {path: kept.entry.size for path, kept in plan.kept.items() if kept.entry.kind is Kind.FILE},
-        {path: tuple(_name(p) for p in some) for path, some in plan.packages.owners.items()},
+        {path: tuple(_name(p) for p in packages) for path, packages in plan.packages.owners.items()},
         tuple(_name(package) for package in plan.packages.left_out),
         plan.excluded,
         tuple(
@@ -195,8 +195,8 @@ def _source(reason: Reason) -> str:
 def ask(ledger: Ledger, questions: Sequence[str]) -> tuple[Explanation, ...]:
     """Return an explanation for each question, which is a path or a package's name."""
     return tuple(
-        _path(ledger, each.rstrip("/") or "/") if each.startswith("/") else _package(ledger, each)
-        for each in questions
+        _path(ledger, question.rstrip("/") or "/") if question.startswith("/") else _package(ledger, question)
+        for question in questions
     )
 
 
@@ -211,7 +211,7 @@ def _path(ledger: Ledger, path: str) -> Explanation:
         above = parent(above)
     note = f"Nothing asked for it; {above} is kept."
     near = [ledger.packages[p] for p in ledger.reasons if parent(p) == above and p in ledger.packages]
-    whose = dict.fromkeys(package for some in near for package in some)
+    whose = dict.fromkeys(package for packages in near for package in packages)
     if above != "/" and 0 < len(whose) <= FEW:
         names = ", ".join(whose)
         note += f" What is kept beside it is of {names}: --keep package keeps the rest of that, too."
@@ -219,11 +219,11 @@ def _path(ledger: Ledger, path: str) -> Explanation:
 
 
 def _package(ledger: Ledger, name: str) -> Explanation:
-    paths = [p for p, some in ledger.packages.items() if any(_is(name, each) for each in some)]
+    paths = [p for p, owners in ledger.packages.items() if any(_is(name, owner) for owner in owners)]
     if paths:
         best = min(paths, key=lambda p: (ledger.steps[p][1] if p in ledger.steps else 1 << 30, p))
         return _sum(ledger, name, chain(ledger, best), paths)
-    out = [each for each in ledger.left_out if _is(name, each)]
+    out = [owner for owner in ledger.left_out if _is(name, owner)]
     if not out and (module := _module_of(ledger, name)) is not None:
         return _module(ledger, name, module)
     if out:
@@ -245,7 +245,7 @@ def _module_of(ledger: Ledger, name: str) -> ListedModule | None:
 
 def _module(ledger: Ledger, name: str, module: ListedModule) -> Explanation:
     """Return the chain from a module of a class library to the command, or how to keep it."""
-    inside = {each.name: each for each in ledger.modules if each.library == module.library}
+    inside = {sibling.name: sibling for sibling in ledger.modules if sibling.library == module.library}
     lines: list[ChainStep] = []
     at: ListedModule | None = module
     while at is not None and at.reason is not None and len(lines) < len(inside):
@@ -262,9 +262,9 @@ def _is(name: str, package: str) -> bool:
     return name in (package, rest, rest.rpartition("@")[0], f"{kind}:{rest.rpartition('@')[0]}")
 
 
-def _sum(ledger: Ledger, requested: str, found: tuple[ChainStep, ...], paths: Iterable[str]) -> Explanation:
-    some = list(paths)
-    packages = dict.fromkeys(package for path in some for package in ledger.packages.get(path, ()))
+def _sum(ledger: Ledger, requested: str, steps: tuple[ChainStep, ...], paths: Iterable[str]) -> Explanation:
+    members = list(paths)
+    packages = dict.fromkeys(package for path in members for package in ledger.packages.get(path, ()))
     return Explanation(
-        requested, found, len(some), sum(ledger.sizes.get(path, 0) for path in some), tuple(packages)
+        requested, steps, len(members), sum(ledger.sizes.get(path, 0) for path in members), tuple(packages)
     )

@@ -27,27 +27,27 @@ SCRIPT_LIMIT = 1 << 20
 
 def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain an opened file that does not exist, or a script whose interpreter does not."""
-    named = complaint.fact("path", "name", "by")
-    if not named:
+    name = complaint.fact("path", "name", "by")
+    if not name:
         yield from _unnamed(case, complaint)
         return
-    path = _asked(case, named)
+    path = _asked(case, name)
     why = absence(case, path)
     if why is None:
         there = case.view.resolve(path).entry
         if there is not None and there.mode & 0o111:  # its interpreter or loader may be what is missing
             yield from check_program(case, path)
-        if "/" not in named:
+        if "/" not in name:
             yield from command(case, complaint)
         return
-    if "/" not in named and path not in case.absent:
+    if "/" not in name and path not in case.absent:
         yield from command(case, complaint)
         return
     if path.startswith(("/tmp/", "/var/tmp/")) and not case.exists("/" + path.split("/")[1]):
         return  # told as what it is: no /tmp
     paths: tuple[str, ...] = (why.missing or path,)
     other = find_name(case.view, base(path))
-    relative = _as_given(case, named)
+    relative = _as_given(case, name)
     if relative and other.endswith(f"/{relative}"):
         place = other.removesuffix(f"/{relative}") or "/"
         ways = (Remedy(f"WORKDIR {place}"), Remedy(f"--workdir {place}"))
@@ -78,8 +78,10 @@ def _asked(case: Case, name: str) -> str:
     path = os.path.normpath(case.absolute(name))
     if name.startswith("/") or path in case.absent:
         return path
-    ends = [each for each in relevant(case) if each.endswith(f"/{name}")]
-    there = there_in_full(case, ends) or there_in_full(case, [f"{each}/{name}" for each in case.absent])
+    ends = [candidate for candidate in relevant(case) if candidate.endswith(f"/{name}")]
+    there = there_in_full(case, ends) or there_in_full(
+        case, [f"{candidate}/{name}" for candidate in case.absent]
+    )
     return (there or case.owners.lost([name]) or ends or [path])[-1]
 
 
@@ -89,8 +91,8 @@ def _as_given(case: Case, name: str) -> str:
     if not name.startswith("/"):
         return name.removeprefix("./")
     words = [word.removeprefix("./") for word in case.argv[1:] if not word.startswith("/")]
-    whole = os.path.normpath(f"/{name.lstrip('/')}")
-    return next((word for word in words if os.path.join(case.directory, word) == whole), "")
+    path = os.path.normpath(f"/{name.lstrip('/')}")
+    return next((word for word in words if os.path.join(case.directory, word) == path), "")
 
 
 def _unnamed(case: Case, complaint: Complaint) -> Iterator[Finding]:

@@ -72,13 +72,13 @@ def java_library(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a file of the Java runtime itself."""
-    named = complaint.fact("path", "file")
-    wanted = complaint.fact("name") or base(named)
+    path = complaint.fact("path", "file")
+    wanted = complaint.fact("name") or base(path)
     asked = lookups(
         case, lambda p: base(p) == wanted if wanted else "/lib/" in p and ("jvm" in p or "java" in p)
     )
-    there = there_in_full(case, [*([named] if named else []), *asked])
-    paths = there or tuple(filter(None, (named,))) or asked[:1]
+    there = there_in_full(case, [*([path] if path else []), *asked])
+    paths = there or tuple(filter(None, (path,))) or asked[:1]
     if not paths or case.exists(paths[0]):
         return
     yield missing_module(

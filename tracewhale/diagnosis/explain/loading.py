@@ -35,22 +35,22 @@ def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
         yield from _library_file(case, complaint, name)
         return
     misses = _misses(case, complaint)
-    ours = {each.name: each for each in misses if each.name == name}
+    ours = {miss.name: miss for miss in misses if miss.name == name}
     if ours:
         needer = ours[name].needer
         libc = _foreign(case, needer)
         if libc and name.startswith(("ld-linux", "libc.")):
             yield libc_of_addon(case, complaint, needer, libc)
             return
-        ours |= {each.name: each for each in misses if each.needer == needer or _below(case, name, each)}
+        ours |= {miss.name: miss for miss in misses if miss.needer == needer or _below(case, name, miss)}
         yield _restated(case, complaint, missing_libraries(case, "", ours, CONFIRMED, complaint.line))
         return
     if find_name(case.view, name):
         known = {name: Miss(complaint.fact("by") or "dlopen", name, EdgeKind.NEEDED, ())}
         yield _restated(case, complaint, missing_libraries(case, "", known, CONFIRMED, complaint.line))
         return
-    if (found := _of_developers(case, complaint, name)) is not None:
-        yield found
+    if (other_cause := _of_developers(case, complaint, name)) is not None:
+        yield other_cause
         return
     asked = lookups(case, lambda path: base(path) == name)
     paths = tuple(p for p in asked if case.full is not None) or in_full(case, name, complaint.fact("by"))
@@ -72,7 +72,7 @@ def _of_developers(case: Case, complaint: Complaint, name: str) -> Finding | Non
     directory = os.path.dirname(in_usual_places(case.view, "libc.so.6")) or "/usr/lib"
     entry = case.view.resolve(directory).entry
     listing = (case.view.listing(entry.path) if entry is not None else None) or {}
-    versions = sorted(each for each in listing if re.fullmatch(rf"{re.escape(name)}[.\d]+", each))
+    versions = sorted(sibling for sibling in listing if re.fullmatch(rf"{re.escape(name)}[.\d]+", sibling))
     if not name.endswith(".so") or not versions or entry is None:
         return None
     place = f"{entry.path}/{versions[0]}"
@@ -102,9 +102,9 @@ def _misses(case: Case, complaint: Complaint) -> tuple[Miss, ...]:
     """Return the misses of the loader for the programs and libraries of the run, and for the file in the
     message."""
     roots = roots_of(case)
-    named = complaint.fact("by")
+    loader = complaint.fact("by")
     program = case.find_command(case.argv[0]) if case.argv else ""
-    for path in (named if named.startswith("/") else "", program):
+    for path in (loader if loader.startswith("/") else "", program):
         if path and case.exists(path):
             roots.append(Root(path, environment=case.loader_environment))
     closure = case.resolver.resolve(roots)
@@ -164,9 +164,9 @@ def libc_of_addon(case: Case, complaint: Complaint, needer: str, libc: str) -> F
 
 
 def _package_directory(path: str) -> str:
-    _, found, rest = path.rpartition("/node_modules/")
+    _, separator, rest = path.rpartition("/node_modules/")
     words = rest.split("/")
-    return "/".join(words[: 2 if rest.startswith("@") else 1]) if found else ""
+    return "/".join(words[: 2 if rest.startswith("@") else 1]) if separator else ""
 
 
 def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -210,15 +210,15 @@ def version(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a library that is too old for its user."""
     path, by = complaint.fact("path"), complaint.fact("by")
     problem = VersionProblem(by, path, complaint.fact("version"))
-    found = version_problem(case, "", path, [problem], CONFIRMED)
+    problem_there = version_problem(case, "", path, [problem], CONFIRMED)
     yield finding(
         case,
         complaint,
         "version",
-        found.cause,
-        found.remedies,
-        evidence=found.evidence,
-        paths=found.paths,
+        problem_there.cause,
+        problem_there.remedies,
+        evidence=problem_there.evidence,
+        paths=problem_there.paths,
         ground="the message and the files' version tables agree",
     )
 
@@ -262,16 +262,16 @@ def _different(case: Case, needer: str) -> tuple[str, ...]:
         for path in (program, needer)
         if path and case.full.resolve(path).exists
     ]
-    found = []
+    different = []
     for edge in case.full_resolver.resolve(roots).edges:
         ours, theirs = case.view.resolve(edge.path).entry, case.full.resolve(edge.path).entry
         if theirs is None or (ours is not None and _same(case, ours.path, theirs.path)):
             continue
-        found.append(edge.path)
+        different.append(edge.path)
     ours, theirs = case.view.resolve(needer).entry, case.full.resolve(needer).entry
-    if not found and ours and theirs and not _same(case, ours.path, theirs.path):
-        found.append(needer)
-    return tuple(dict.fromkeys(found))
+    if not different and ours and theirs and not _same(case, ours.path, theirs.path):
+        different.append(needer)
+    return tuple(dict.fromkeys(different))
 
 
 def _same(case: Case, ours: str, theirs: str) -> bool:

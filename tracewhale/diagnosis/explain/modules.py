@@ -62,8 +62,10 @@ def elsewhere(case: Case, complaint: Complaint, kind: str, title: str, search: S
         if search.names[0].startswith("node_modules/"):
             directory = f"{directory.rstrip('/')}/node_modules"
         old = case.environment.get(search.variable, "")
-        whole = case.full_environment.get(search.variable, "")
-        value = whole if directory in whole.split(":") else f"{directory}:{old}" if old else directory
+        full_value = case.full_environment.get(search.variable, "")
+        value = (
+            full_value if directory in full_value.split(":") else f"{directory}:{old}" if old else directory
+        )
         remedies = [Remedy(f"ENV {search.variable}={value}"), Remedy(f"-e {search.variable}={value}")]
         cause = (
             f"{title} is at {path}, where it is not looked for ({search.variable} or WORKDIR {directory})."
@@ -95,8 +97,8 @@ def missing_module(
     there = tuple(dict.fromkeys((*there, *lacking(case, [p for p in there if ".so" in base(p)]))))
     gone = owned(case, [path for path in paths if not case.exists(path)][:50])
     if search is not None and not gone and not there:
-        if (found := elsewhere(case, complaint, kind, title, search)) is not None:
-            return found
+        if (copy := elsewhere(case, complaint, kind, title, search)) is not None:
+            return copy
         gone = case.owners.lost(search.names)
     remedies: list[Remedy] = list(Remedies(case).copies(there))
     if gone:

@@ -28,9 +28,9 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if name.startswith("/"):
         words = [word for word in case.argv[1:] if not word.startswith(("-", "/"))]
         given = next((w for w in words if os.path.normpath(os.path.join(case.directory, w)) == name), "")
-        if given and (found := next(find_below(case.view, (os.path.normpath(given),)), None)) is not None:
-            ways = (Remedy(f"WORKDIR {found[0]}"), Remedy(f"--workdir {found[0]}"))
-            cause = f"{given} is looked for in {case.directory}, and the image has it at {found[1]}."
+        if given and (copy := next(find_below(case.view, (os.path.normpath(given),)), None)) is not None:
+            ways = (Remedy(f"WORKDIR {copy[0]}"), Remedy(f"--workdir {copy[0]}"))
+            cause = f"{given} is looked for in {case.directory}, and the image has it at {copy[1]}."
             yield finding(case, complaint, "workdir", cause, ways)
             return
         paths = [name, f"{name}.js", f"{name}/index.js", f"{name}/package.json"]
@@ -100,11 +100,11 @@ def _copied_link(case: Case, complaint: Complaint, needer: str, name: str) -> Fi
 
 
 def _above(directory: str) -> list[str]:
-    found = [directory]
+    directories = [directory]
     while directory != "/":
         directory = os.path.dirname(directory)
-        found.append(directory)
-    return found
+        directories.append(directory)
+    return directories
 
 
 def _node_package(path: str) -> str:

@@ -33,8 +33,8 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         yield from python_home(case, complaint)
         return
     places = _python_path(case)
-    if (found := _other_abi(case, complaint, places, parts)) is not None:
-        yield found
+    if (finding := _other_abi(case, complaint, places, parts)) is not None:
+        yield finding
         return
     paths = [path for place in places for path in _python_files(case, place, parts)]
     if top in sys.stdlib_module_names:
@@ -62,7 +62,7 @@ def _other_abi(
             match = wanted.fullmatch(entry)
             if match is None or "".join(match.groups()) in seen:
                 continue
-            version, ours = ".".join(match.groups()), min(f"{each[0]}.{each[1:]}" for each in seen)
+            version, ours = ".".join(match.groups()), min(f"{tag[0]}.{tag[1:]}" for tag in seen)
             cause = f"{directory}/{entry} is for Python {version}, and Python {ours} runs."
             package = renamed()["python"].get(parts[0], parts[0])
             again = Remedy(f"pip install --force-reinstall {package}", f"with Python {ours}")
@@ -100,13 +100,13 @@ def _python_files(case: Case, place: str, parts: Sequence[str]) -> list[str]:
     if not case.exists(top) and case.full is not None and case.full.resolve(top).exists:
         return [top, *_metadata(case.full, place, parts[0])]  # the whole package is gone
     stem = f"{place.rstrip('/')}/{'/'.join(parts)}"
-    found = [f"{stem}/__init__.py", f"{stem}.py"]
+    files = [f"{stem}/__init__.py", f"{stem}.py"]
     for view in filter(None, (case.full,)):
         listing = view.listing(_physical(view, os.path.dirname(stem))) or {}
         names = sorted(n for n in listing if n.startswith(f"{parts[-1]}.") and n.endswith(".so"))
-        found += [f"{os.path.dirname(stem)}/{name}" for name in names]
-        found += [stem] if view.resolve(stem).exists and not case.exists(stem) else []
-    return found
+        files += [f"{os.path.dirname(stem)}/{name}" for name in names]
+        files += [stem] if view.resolve(stem).exists and not case.exists(stem) else []
+    return files
 
 
 def _metadata(view: View, place: str, name: str) -> list[str]:

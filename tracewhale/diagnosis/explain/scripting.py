@@ -106,8 +106,8 @@ def perl_object(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 def _inc(case: Case, complaint: Complaint) -> list[str]:
     """Return the directories of @INC in the message."""
-    found = re.search(r"\(@INC (?:contains|entries checked): ([^)]*)\)", case.output)
-    return found[1].split() if found else []
+    match = re.search(r"\(@INC (?:contains|entries checked): ([^)]*)\)", case.output)
+    return match[1].split() if match else []
 
 
 def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:

@@ -63,7 +63,7 @@ def _files(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
 
 def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a certificate that no root certificate in the image signs."""
-    named = complaint.fact("path")
+    file = complaint.fact("path")
     for variable in (
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
@@ -83,9 +83,9 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
                 [Remedy(f"ENV {variable}=")],
             )
             return
-    here = [path for path in (named, *CERTIFICATES) if path and case.exists(path)]
+    here = [path for path in (file, *CERTIFICATES) if path and case.exists(path)]
     asked = lookups(case, lambda p: any(word in p for word in CERTIFICATE_WORDS))
-    if here and not (named and not case.exists(named)) and not there_in_full(case, asked):
+    if here and not (file and not case.exists(file)) and not there_in_full(case, asked):
         cause = (
             f"no certificate in {here[0]} vouches for the server's: it is of a private authority, or expired."
         )
@@ -100,8 +100,8 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
             ground="the bundle is there, and the message says so",
         )
         return
-    what = named or next((p for p in CERTIFICATES if p in asked), CERTIFICATES[0])
-    paths = tuple(dict.fromkeys((*([named] if named else []), *asked, *CERTIFICATES)))
+    what = file or next((p for p in CERTIFICATES if p in asked), CERTIFICATES[0])
+    paths = tuple(dict.fromkeys((*([file] if file else []), *asked, *CERTIFICATES)))
     yield _missing(
         case,
         complaint,

@@ -68,9 +68,9 @@ def _has_line(case: Case, file: str, name: str) -> bool:
 
 def permission(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a file or directory that the user may not use."""
-    named = complaint.fact("path", "file")
-    path = case.absolute(named)
-    if path == "/" or not named:
+    named_file = complaint.fact("path", "file")
+    path = case.absolute(named_file)
+    if path == "/" or not named_file:
         return
     if (
         not case.user.home.strip("/")
@@ -84,9 +84,9 @@ def permission(case: Case, complaint: Complaint) -> Iterator[Finding]:
     entry = case.view.resolve(path).entry
     who = case.user.name or str(case.user.uid)
     if why is None:
-        found = rights.executable(case, complaint, path)
-        if found is not None:
-            yield found
+        obstacle = rights.executable(case, complaint, path)
+        if obstacle is not None:
+            yield obstacle
         return
     place = why.entry.path
     if why.wanted == WRITE and place != path and entry is None:
@@ -138,10 +138,10 @@ def home(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 def temporary(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a directory for temporary files."""
-    named = complaint.fact("path")
-    place = "/var/tmp" if named.startswith("/var/tmp") else case.environment.get("TMPDIR") or "/tmp"
+    path = complaint.fact("path")
+    place = "/var/tmp" if path.startswith("/var/tmp") else case.environment.get("TMPDIR") or "/tmp"
     entry = case.view.resolve(place).entry
-    if named and entry is not None:
+    if path and entry is not None:
         return  # a file in it, not the directory
     make = Remedy(f"mkdir -p -m 1777 {place}")
     remedies = (

@@ -45,7 +45,7 @@ LINES = 8
 class ComposeProject:
     """A resolved copy of a project; its services run only within ``running``."""
 
-    found: Composition
+    composition: Composition
     command: tuple[str, ...]
     client: APIClient
     progress: Progress
@@ -58,33 +58,33 @@ class ComposeProject:
         Raise EngineError if Compose fails, WorkloadFailed if a service does not reach the condition that the
         traced one waits for.
         """
-        found = self.found
+        service = self.composition
         try:
             # Created and not started, the traced service has its networks and volumes made.
-            _compose(self.command, "up", "--no-start", found.service)
-            if found.others:
-                self.progress(f"starting {', '.join(found.others)}")
-                _compose(self.command, "up", "-d", *found.others)
-            for name, condition in found.conditions.items():
+            _compose(self.command, "up", "--no-start", service.service)
+            if service.others:
+                self.progress(f"starting {', '.join(service.others)}")
+                _compose(self.command, "up", "-d", *service.others)
+            for name, condition in service.conditions.items():
                 self._await(name, condition)
             yield
         finally:
             self.progress("taking the Compose project down")
-            run_to_end(partial(remove_project, self.client, found.project))
+            run_to_end(partial(remove_project, self.client, service.project))
 
     def request(self, request: Request) -> Request:
         """Return the request with which Compose would run the service, and the user's options on top of
         it."""
-        found = self.found
+        service = self.composition
         try:
-            _compose(self.command, "up", "--no-start", found.service)
-            (container,) = _containers(self.client, found.project, found.service)
+            _compose(self.command, "up", "--no-start", service.service)
+            (container,) = _containers(self.client, service.project, service.service)
             created = inspect_container(self.client, container["Id"])
             image = inspect_image(self.client, str(created["Image"]))["Config"] or {}
         finally:
-            run_to_end(partial(remove_project, self.client, found.project))
-        options, words, base = as_options(created, image, found.volumes)
-        networks = () if request.options.network else found.networks
+            run_to_end(partial(remove_project, self.client, service.project))
+        options, words, base = as_options(created, image, service.volumes)
+        networks = () if request.options.network else service.networks
         return replace(
             request,
             options=overlaid(options, request.options),
@@ -96,13 +96,13 @@ class ComposeProject:
         self.progress(f"waiting for {name} ({condition})")
         deadline = time.monotonic() + self.seconds
         while True:
-            listed = _containers(self.client, self.found.project, name)
-            states = [inspect_container(self.client, each["Id"])["State"] for each in listed]
+            listed = _containers(self.client, self.composition.project, name)
+            states = [inspect_container(self.client, container["Id"])["State"] for container in listed]
             if states and all(_holds(condition, state) for state in states):
                 return
             failed = next((why for state in states if (why := _failed(condition, state))), "")
             if failed or time.monotonic() > deadline:
-                why = failed or f"is not what {self.found.service} awaits after {self.seconds:g} s"
+                why = failed or f"is not what {self.composition.service} awaits after {self.seconds:g} s"
                 words = self._last_words(listed)
                 raise WorkloadFailed(
                     f"The service {name} {why} ({condition}){words}",
@@ -112,8 +112,8 @@ class ComposeProject:
 
     def _last_words(self, listed: Sequence[Mapping[str, Any]]) -> str:
         with suppress(APIError):
-            for each in listed:
-                printed = self.client.logs(each["Id"], tail=LINES)
+            for container in listed:
+                printed = self.client.logs(container["Id"], tail=LINES)
                 if text := printed.decode(errors="replace").strip():
                     return f". Its last output:\n{text}"
         return ", and printed nothing."
@@ -163,7 +163,7 @@ def open_project(
     progress(f"reading {', '.join(files)}")
     resolved = _resolved(theirs, files)
     own = project_name(resolved, files[0], environ)
-    found = composition(
+    project = composition(
         resolved,
         service,
         own=own,
@@ -171,17 +171,17 @@ def open_project(
         separator="_" if program[0] == "docker-compose" else "-",
         labels={OWNER: owner()},
     )
-    images = found.file["services"]
-    if missing := [name for name in found.building if not _has_image(client, images[name]["image"])]:
+    images = project.file["services"]
+    if missing := [name for name in project.building if not _has_image(client, images[name]["image"])]:
         progress(f"building {', '.join(missing)}")
         _compose((*theirs, "-p", own), "build", *missing)
     with tempfile.TemporaryDirectory(prefix="tracewhale-compose-") as directory:
         copy = os.path.join(directory, "compose.json")
         with open(copy, "x", encoding="utf-8") as file_:
-            json.dump(found.file, file_)
+            json.dump(project.file, file_)
         beside = os.path.dirname(os.path.abspath(files[0]))
-        ours = (*program, "-f", copy, "--project-directory", beside, "-p", found.project)
-        yield ComposeProject(found, ours, client, progress, seconds or AWAITED_SECONDS)
+        ours = (*program, "-f", copy, "--project-directory", beside, "-p", project.project)
+        yield ComposeProject(project, ours, client, progress, seconds or AWAITED_SECONDS)
 
 
 def find_compose(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
@@ -260,11 +260,11 @@ def remove_project(client: APIClient, project: str) -> None:
     raw = cast(Any, client)
     for attempt in range(ROUNDS):
         containers = _containers(client, project)
-        for each in containers:
-            remove(client, each["Id"])
+        for item in containers:
+            remove(client, item["Id"])
         with api_errors("remove the project's networks and volumes"):
-            networks = [each["Id"] for each in raw.networks(filters=label)]
-            volumes = [each["Name"] for each in raw.volumes(filters=label)["Volumes"] or ()]
+            networks = [item["Id"] for item in raw.networks(filters=label)]
+            volumes = [item["Name"] for item in raw.volumes(filters=label)["Volumes"] or ()]
         for work, names in ((raw.remove_network, networks), (raw.remove_volume, volumes)):
             for name in names:
                 with suppress(APIError):  # it is in use for a moment longer, or gone

@@ -193,39 +193,44 @@ def _mounts(run: Run) -> tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]:
     mount at the same place replaces them.
     """
     options = run.options
-    taken = {destination_of(each) for each in options.volumes} | {
-        str(each["Target"]) for each in options.mounts
+    taken = {destination_of(mount) for mount in options.volumes} | {
+        str(mount["Target"]) for mount in options.mounts
     }
     taken |= set(options.tmpfs)
     project = {} if run.container else run.base.get("HostConfig") or {}
-    mounts = [*(each for each in project.get("Mounts") or () if each["Target"] not in taken), *options.mounts]
-    binds = [each for each in project.get("Binds") or () if destination_of(each) not in taken]
+    mounts = [
+        *(mount for mount in project.get("Mounts") or () if mount["Target"] not in taken),
+        *options.mounts,
+    ]
+    binds = [mount for mount in project.get("Binds") or () if destination_of(mount) not in taken]
     copied = []
-    for each in run.base.get("Mounts") or ():
-        destination = each["Destination"]
+    for mount in run.base.get("Mounts") or ():
+        destination = mount["Destination"]
         if destination in taken:
             continue
-        if each["Type"] == "bind":
-            mounts.append({"Type": "bind", "Source": each["Source"], "Target": destination, "ReadOnly": True})
-        elif each["Type"] == "volume":
+        if mount["Type"] == "bind":
+            mounts.append(
+                {"Type": "bind", "Source": mount["Source"], "Target": destination, "ReadOnly": True}
+            )
+        elif mount["Type"] == "volume":
             mounts.append(
                 {
                     "Type": "volume",
                     "Target": destination,
-                    "ReadOnly": not each["RW"],
+                    "ReadOnly": not mount["RW"],
                     "VolumeOptions": {"NoCopy": True},
                 }
             )
             copied.append(destination)
-        elif each["Type"] == "tmpfs" and destination not in _base_tmpfs(run):
+        elif mount["Type"] == "tmpfs" and destination not in _base_tmpfs(run):
             mounts.append({"Type": "tmpfs", "Target": destination})
     tmpfs = {**{k: v for k, v in _base_tmpfs(run).items() if k not in taken}, **options.tmpfs}
     host: dict[str, Any] = {
-        "Binds": [*binds, *(each for each in options.volumes if ":" in each)],
+        "Binds": [*binds, *(mount for mount in options.volumes if ":" in mount)],
         "Mounts": mounts,
         "Tmpfs": tmpfs,
     }
-    anonymous: dict[str, Any] = {each: {} for each in options.volumes if ":" not in each}
+    anonymous: dict[str, Any] = {mount: {} for mount in options.volumes if ":" not in mount}
     return {key: value for key, value in host.items() if value}, anonymous, tuple(copied)
 
 

@@ -27,12 +27,12 @@ def with_written(
     upper = (driver.get("Data") or {}).get("UpperDir")
     if driver.get("Name") != "overlay2" or not upper:
         return outcome
-    mounts = [each for each in state.get("Mounts") or () if each["Type"] in ("bind", "volume")]
+    mounts = [mount for mount in state.get("Mounts") or () if mount["Type"] in ("bind", "volume")]
     writings = Writings(outcome)
     try:
-        writings.add_layer(upper, image, {*outside, *(each["Destination"] for each in mounts)})
-        writable = [each for each in mounts if each.get("RW") and each["Destination"] != PROBE_DIRECTORY]
-        writings.add_mounts({each["Destination"]: each["Source"] for each in writable})
+        writings.add_layer(upper, image, {*outside, *(mount["Destination"] for mount in mounts)})
+        writable = [mount for mount in mounts if mount.get("RW") and mount["Destination"] != PROBE_DIRECTORY]
+        writings.add_mounts({mount["Destination"]: mount["Source"] for mount in writable})
     except (TooMuch, TargetNotFound):
         return outcome
     return replace(outcome, written=writings.files)

@@ -120,9 +120,9 @@ class Python:
             yield from self._absolute(path, replace(mention, name=rest), (directory,))
             return
         init = self._find((parent(directory),), directory.rpartition("/")[2])
-        found = PythonModule((), (directory,)) if init is None else init
-        yield from _edges(path, mention, found.files, mention.name)
-        yield from self._parts(path, mention, found.directories)
+        package = PythonModule((), (directory,)) if init is None else init
+        yield from _edges(path, mention, package.files, mention.name)
+        yield from self._parts(path, mention, package.directories)
 
     def _absolute(
         self, path: str, mention: Mention, search: tuple[str, ...]
@@ -197,7 +197,7 @@ class Python:
             if source in self._files.kept:
                 return (source,)  # its bytecode has been asked for, or is not used
             bytecode = self._bytecode(place, cached).get(name, ())
-            return (source, *(join(join(place, "__pycache__"), each) for each in bytecode))
+            return (source, *(join(join(place, "__pycache__"), cache) for cache in bytecode))
         return (join(place, f"{name}.pyc"),) if f"{name}.pyc" in listing else ()
 
     def _extensions(self, place: str) -> dict[str, list[str]]:
@@ -209,12 +209,12 @@ class Python:
     def _named(self, place: str, listing: dict[str, Entry], suffix: re.Pattern[str]) -> dict[str, list[str]]:
         """Return the suffixes in a directory by module name; computed once."""
         if place not in self._suffixed:
-            found: dict[str, list[str]] = {}
+            names: dict[str, list[str]] = {}
             for name, entry in listing.items():
                 stem, dot, rest = name.partition(".")
                 if dot and entry.kind is not Kind.DIRECTORY and suffix.fullmatch(dot + rest):
-                    found.setdefault(stem, []).append(name)
-            self._suffixed[place] = found
+                    names.setdefault(stem, []).append(name)
+            self._suffixed[place] = names
         return self._suffixed[place]
 
 

@@ -89,8 +89,8 @@ def mentions(content: bytes) -> Iterator[Mention]:
         node = next((node for node in reversed(above) if node.type in STATEMENTS), None)
         if above and node is not None and above[-1].type == "import":
             place = _place(text, above, at)
-            found = () if place.never else _imports(text, node, place.lazy or place.main)
-            yield from (replace(each, how=AS_MAIN) for each in found) if place.main else found
+            statements = () if place.never else _imports(text, node, place.lazy or place.main)
+            yield from (replace(mention, how=AS_MAIN) for mention in statements) if place.main else statements
     for match in calls:
         at = match.start(1)
         if text.type_at(at, match.end(1)) == "identifier":
@@ -135,8 +135,8 @@ def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
 
 def _imports(text: Text, node: Node, lazy: bool) -> Iterator[Mention]:
     line = node.start_point.row + 1
-    named = [name.child_by_field_name("name") or name for name in node.children_by_field_name("name")]
-    names = tuple(text.text(name) for name in named)
+    modules = [name.child_by_field_name("name") or name for name in node.children_by_field_name("name")]
+    names = tuple(text.text(name) for name in modules)
     if node.type == "import_statement":
         yield from (Mention(line, name, "import", lazy) for name in names)
         return

@@ -36,7 +36,7 @@ def render(document: ReportDocument) -> str:
         finalize=_shown,
     )
     environment.filters["human"] = human
-    whole, parts, left_out = _sorted(document.packages)
+    complete, parts, left_out = _sorted(document.packages)
     return environment.get_template("page.html").render(
         d=document,
         data=_data(document),
@@ -45,7 +45,7 @@ def render(document: ReportDocument) -> str:
         style_digest=_digest(style),
         script_digest=_digest(script),
         most=MOST,
-        packages=(("In whole", whole), ("In part", parts), ("Nothing of them", left_out)),
+        packages=(("In whole", complete), ("In part", parts), ("Nothing of them", left_out)),
         chart=curve(document.growth),
         time_line=time_line(document.opened),
         levels=levels(document.levels, document.level),

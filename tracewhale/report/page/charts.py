@@ -66,7 +66,7 @@ def time_line(opened: Sequence[Opened]) -> TimeLine | None:
     """Return the number of opened files over time; None if the trace has no order, or no time passed."""
     if len(opened) < 3 or not opened[-1].seconds:
         return None
-    seconds = max(each.seconds for each in opened)
+    seconds = max(file.seconds for file in opened)
     step = max(1, len(opened) // POINTS)
     chosen = sorted({*range(0, len(opened), step), len(opened) - 1})
     # A step at each file: before it, one less.
@@ -75,7 +75,7 @@ def time_line(opened: Sequence[Opened]) -> TimeLine | None:
         for at in chosen
         for count in (max(0, at + 1 - step), at + 1)
     )
-    return TimeLine(points, seconds, len(opened), tuple(each for each in opened if each.executed)[:PROGRAMS])
+    return TimeLine(points, seconds, len(opened), tuple(file for file in opened if file.executed)[:PROGRAMS])
 
 
 def levels(sizes: Sequence[tuple[str, int]], chosen: str) -> tuple[Bar, ...]:

@@ -61,9 +61,9 @@ def encode(document: ReportDocument) -> dict[str, Any]:
     packages = {package.id: number for number, package in enumerate(document.packages)}
     why, following, owners = [], [], []
     for path in order:
-        some = _reasons(ledger, path)
-        rest = len(some) - REASONS
-        why.append([tables.reason(each) for each in some[:REASONS]] + ([-rest] if rest > 0 else []))
+        reasons = _reasons(ledger, path)
+        rest = len(reasons) - REASONS
+        why.append([tables.reason(item) for item in reasons[:REASONS]] + ([-rest] if rest > 0 else []))
         steps = chain(ledger, path)[1:2]
         following.append(tables.nodes.get(steps[0].path, -1) if steps else -1)
         owners.append([packages[name] for name in ledger.packages.get(path, ()) if name in packages])
@@ -78,7 +78,7 @@ def encode(document: ReportDocument) -> dict[str, Any]:
         "why": why,
         "next": following,
         "packages": [_package(package) for package in document.packages],
-        "owned": [each[0] if len(each) == 1 else each or -1 for each in owners],
+        "owned": [item[0] if len(item) == 1 else item or -1 for item in owners],
         "reasons": [list(key) for key in tables.reasons],
         "texts": [printable(text) for text in tables.texts],
         "clauses": [_clauses(kind) for kind in tables.kinds],
@@ -113,13 +113,13 @@ def _package(package: ReportedPackage) -> list[Any]:
 
 def _runs(values: list[Any]) -> list[Any]:
     """Return runs of equal values as one value and their number."""
-    found: list[Any] = []
+    runs: list[Any] = []
     for value in values:
-        if found and found[-2] == value:
-            found[-1] += 1
+        if runs and runs[-2] == value:
+            runs[-1] += 1
         else:
-            found += [value, 1]
-    return found
+            runs += [value, 1]
+    return runs
 
 
 def _clauses(kind: str) -> list[str]:
