@@ -1,4 +1,4 @@
-"""What many calls and many paths take: time and memory of the agent, and of what reads its events.
+"""Measure many calls and many paths: time and memory of the agent, and of what reads its events.
 
     python benchmarks/counts.py [--calls N] [--paths N]
 

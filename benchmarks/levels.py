@@ -1,4 +1,4 @@
-"""What each keep level costs and what it saves, on a corpus of images with requests.
+"""Measure what each keep level costs and saves, on a corpus of images with requests.
 
     python benchmarks/levels.py CORPUS [--cases FILE] [--level LEVEL]... [--alone] [--lines FILE] [NAME...]
 

@@ -1,4 +1,4 @@
-"""What tracing costs a program: each command untraced, under our probe and under strace, in one session.
+"""Measure what tracing costs a program: each command untraced, under our probe, under strace.
 
     python benchmarks/probes.py [--runs N] [--probe NAME]... [--json] [COMMAND-NAME...]
 

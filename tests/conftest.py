@@ -1,4 +1,4 @@
-"""What tests share: the engine, the images, and the proof that nothing is left.
+"""Fixtures that tests share: the engine, the images, and the proof that nothing is left.
 
 A test that needs an engine fails without one: nothing here skips.
 """
@@ -184,7 +184,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def left_of(directory: Path) -> list[str]:
-    """What is in a directory, mounted in it, or running with it."""
+    """Return what is in a directory, mounted in it, or running with it."""
     left = os.listdir(directory)
     left += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(directory) in line]
     for process in Path("/proc").glob("[0-9]*"):

@@ -1,4 +1,4 @@
-"""What exists in the engine and in a directory, so that a test can tell what it left behind."""
+"""List what exists in the engine and in a directory, so that a test can tell what it left behind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docker import DockerClient
 
 @dataclass(frozen=True)
 class Presence:
-    """What exists in the engine and in the temporary directory, each as a line to be shown."""
+    """Return what exists in the engine and in the temporary directory, each as a line to be shown."""
 
     containers: frozenset[str]
     volumes: frozenset[str]
@@ -20,7 +20,7 @@ class Presence:
     files: frozenset[str]
 
     def since(self, before: Presence) -> dict[str, list[str]]:
-        """What is here now and was not before, by kind; empty when nothing is."""
+        """Return what is here now and was not before, by kind; empty if nothing is."""
         new = {
             each.name: sorted(getattr(self, each.name) - getattr(before, each.name)) for each in fields(self)
         }

@@ -1,4 +1,4 @@
-"""What scanners find in an unpacked image, by their documented rules and with readers that are not ours.
+"""Find what scanners find in an unpacked image, by their documented rules and with readers that are not ours.
 
 Debian: Trivy takes ``var/lib/dpkg/status`` and each file in ``var/lib/dpkg/status.d`` but ``*.md5sums``, and
 wants ``etc/debian_version`` and ``os-release``; Syft reads the same, the copyright at

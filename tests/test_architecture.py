@@ -1,4 +1,4 @@
-"""What docs/architecture.md promises of the code as a whole, held against the code."""
+"""The code keeps the promises of docs/architecture.md."""
 
 from __future__ import annotations
 

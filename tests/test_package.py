@@ -1,4 +1,4 @@
-"""What is built is what is installed: the wheel, the source archive, the program in a clean environment."""
+"""The package installs what was built: the wheel, the source archive, the program in a clean environment."""
 
 from __future__ import annotations
 

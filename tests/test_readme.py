@@ -1,4 +1,4 @@
-"""What the README and the documents say, held against the code."""
+"""The README and the documents agree with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of a container that is watched: what it lacks and its original has, once each."""
+"""A watched container reports what it lacks and its original has, once each."""
 
 from __future__ import annotations
 

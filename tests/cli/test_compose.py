@@ -1,4 +1,4 @@
-"""What --compose and its neighbours say together, before any work."""
+"""--compose and the options beside it are checked before any work."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def play(value: Any, marks: Path, script: Play) -> None:
 
 
 def reasons(app: Explorer) -> str:
-    """What is beside the tree."""
+    """Return the text beside the tree."""
     return str(app.query_one("#reasons", Static).content)
 
 

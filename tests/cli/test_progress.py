@@ -1,4 +1,4 @@
-"""What is shown of what is done now."""
+"""Progress shows the work of the moment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of an ELF file, and how little."""
+"""The reader of ELF files returns the right values and reads few bytes."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ GOOD = elf(
 
 
 def verdict(data: bytes) -> Elf | UnreadableElf | None:
-    """What a file is, having checked that reading it cost little."""
+    """Return what a file holds, after a check that reading it cost little."""
     tree = ElfTree({"/bin/f": data})
     tracemalloc.start()
     try:

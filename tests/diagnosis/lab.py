@@ -163,7 +163,7 @@ def upper_of(place: Path) -> Path:
 def run(
     root: Path, command: Sequence[str], options: Mapping[str, Any], against: Path | None = None
 ) -> Diagnosis:
-    """What ``tracewhale diagnose rootfs:ROOT --against rootfs:FULL -- COMMAND`` finds."""
+    """Return what ``tracewhale diagnose rootfs:ROOT --against rootfs:FULL -- COMMAND`` finds."""
     parsed = parse_options(environ={}, **{name: value for name, value in options.items() if name != "steps"})
     steps = tuple(Step(kind, argument) for kind, argument in options.get("steps", ()))
     job = Job(f"rootfs:{root}", Request(parsed, tuple(command)), steps)
@@ -221,7 +221,7 @@ def _copy(lab: Lab, words: Sequence[str]) -> None:
 
 
 def _install(lab: Lab, packages: Sequence[str]) -> None:
-    """What apt-get does to the files: those of each package, as the healthy tree has them."""
+    """Do to the files what apt-get does: write those of each package, as the healthy tree has them."""
     for package in packages:
         info = lab.full / "var/lib/dpkg/info"
         (listed,) = [*info.glob(f"{package}.list"), *info.glob(f"{package}:*.list")]

@@ -1,4 +1,4 @@
-"""What only an engine has: images and containers by name, dead ones too, and the repaired image."""
+"""Diagnosis with an engine: images and containers by name, dead ones too, and the repaired image."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ NOWHERE = "unix:///nonexistent/docker.sock"
 """An engine that does not answer."""
 
 RUNTIME_FILES = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"}
-"""What the engine mounts over: it does not even show what an image has there."""
+"""The engine mounts over these paths and does not even show what an image has there."""
 
 FETCH = "import sys, urllib.request as u; [print(u.urlopen(a).read().decode()) for a in sys.argv[1:]]"
 

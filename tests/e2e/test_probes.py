@@ -78,7 +78,7 @@ CASES = {
 
 @dataclass
 class Traced:
-    """What a probe told of a command, and what is kept for it."""
+    """The records of a probe for a command, and the paths that are kept for it."""
 
     trace: Trace
     plan: Plan

@@ -1,4 +1,4 @@
-"""What targets and outputs are called."""
+"""Names of targets and of outputs."""
 
 from __future__ import annotations
 

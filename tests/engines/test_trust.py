@@ -1,4 +1,4 @@
-"""What a trace from elsewhere may do on this machine: nothing that a container may not, unless allowed."""
+"""A trace from elsewhere may do nothing on this machine that a container may not, unless allowed."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def config_of(layers: Iterable[bytes], **more: Any) -> bytes:
 def docker_archive(
     *layers: bytes, names: Sequence[str] = ("image:latest",), config: bytes | None = None
 ) -> bytes:
-    """What ``docker save`` of Docker 1.10 to 24 writes."""
+    """Return what ``docker save`` of Docker 1.10 to 24 writes."""
     config = config_of(layers) if config is None else config
     items = []
     for number, layer in enumerate(layers):

@@ -139,7 +139,7 @@ with DirectoryTree(sys.argv[1]) as tree:
 
 
 def build(root: Path, umask: str, **environment: str) -> str:
-    """What a fresh interpreter under these conditions makes of a directory."""
+    """Return what a fresh interpreter under these conditions makes of a directory."""
     return subprocess.run(
         [sys.executable, "-c", BUILD, root, umask],
         env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), **environment},

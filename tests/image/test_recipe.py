@@ -1,4 +1,4 @@
-"""What is asked of the new image: its layers, its configuration, labels, and an SBOM inside."""
+"""The recipe of the new image: its layers, its configuration, labels, and an SBOM inside."""
 
 from __future__ import annotations
 

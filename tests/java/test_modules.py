@@ -1,4 +1,4 @@
-"""Which modules of a class library stay, and what stays of the others."""
+"""The choice of a class library's modules, and the rest of the others."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def lea(*words: bytes) -> bytes:
 
 
 def commands(program: bytes) -> list[str]:
-    """What a program at ``/usr/bin/tool`` names, by the names in its code."""
+    """Return what a program at ``/usr/bin/tool`` names, by the names in its code."""
     tree = SourceTree("""
         /usr/bin/tool: t
         /usr/bin/xz: x

@@ -1,4 +1,4 @@
-"""What texts mention is remembered in a directory; what is damaged there is read anew."""
+"""A directory remembers the mentions of texts; a damaged entry is read anew."""
 
 from __future__ import annotations
 

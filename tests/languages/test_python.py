@@ -33,7 +33,7 @@ def test_every_import_of_a_module_is_followed() -> None:
 
 
 def test_an_example_in_a_document_names_nothing_though_it_is_the_last_import() -> None:
-    """What is behind the last import is not parsed, unless that is in the middle of a string."""
+    """The text behind the last import is not parsed, unless that is in the middle of a string."""
     tree = """
         /app/a.py: def f():\\n    import b\\ndef g():\\n    \'\'\'\\nimport c\\nas in:\\nx = (\\n\'\'\'\\n
         /app/b.py: x
@@ -96,7 +96,7 @@ def test_limits_take_the_lazy_steps_away() -> None:
 
 @pytest.mark.parametrize(("record", "found"), [("direct_url.json", True), ("REQUESTED", False)])
 def test_a_program_that_was_installed_from_its_directory_is_no_library(record: str, found: bool) -> None:
-    """What it imports in a function is no optional dependency (PEP 610)."""
+    """An import in a function is no optional dependency (PEP 610)."""
     tree = f"""
         {SITE}/tool/cli.py: def f():\\n    import plain\\n
         {SITE}/tool-1.dist-info/{record}: 1

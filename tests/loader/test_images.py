@@ -129,7 +129,7 @@ def _list_in_container(reference: str, paths: list[str]) -> dict[str, Listing]:
 
 
 def _differences(closures: dict[str, Closure], listing: dict[str, Listing]) -> list[str]:
-    """What differs, file by file: loaded or lost by one and not by the other."""
+    """Return the differences, file by file: loaded or lost by one and not by the other."""
     found = []
     for path, closure in closures.items():
         ours = {p for _, p in closure.loaded.get(Root(path), ())} | {m.name for m in closure.misses}

@@ -1,4 +1,4 @@
-"""What only a process that runs shows: libraries that it opens, and what the kernel's AT_SECURE changes."""
+"""Only a running process shows the libraries that it opens, and what the kernel's AT_SECURE changes."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Image:
         return found
 
     def find(self, *paths: str, licences: bool = True) -> Answer:
-        """What is told of some kept paths, once all that goes with them is kept, too."""
+        """Return what is told of kept paths, once all that goes with them is kept, too."""
         databases, asked = Databases(self.view), set(paths)
         while True:
             kept = self.kept(asked)

@@ -1,4 +1,4 @@
-"""What each verb makes of the stages, without an engine."""
+"""Each verb runs its stages, without an engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each keep level adds to a plan, and what the budget leaves out."""
+"""Each keep level adds its units to a plan, and the budget leaves some out."""
 
 from __future__ import annotations
 

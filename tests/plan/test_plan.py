@@ -1,4 +1,4 @@
-"""What is kept and why. Plans are asserted as text: a path, then its reasons."""
+"""The kept paths and their reasons. Plans are asserted as text: a path, then its reasons."""
 
 from __future__ import annotations
 

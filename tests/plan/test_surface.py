@@ -1,4 +1,4 @@
-"""What an attacker would use, before and after."""
+"""The attack surface, before and after."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ def test_a_command_that_cannot_be_executed(
 
 
 def test_the_user_searches_the_path(probe: Path, tmp_path: Path) -> None:
-    """What only root may execute is not found for another user, as runc has it."""
+    """A file that only root may execute is not found for another user, as runc has it."""
     for directory, mode in (("first", 0o700), ("second", 0o755)):
         (tmp_path / directory).mkdir()
         command = tmp_path / directory / "it"
@@ -161,7 +161,7 @@ thread = threading.Thread(target=print, args=("thread",)); thread.start(); threa
 
 
 def test_calls_that_the_untraced_container_is_denied(probe: Path) -> None:
-    """What Docker's default profile denies without the capabilities that were added for the probe."""
+    """Docker's default profile denies these without the capabilities that were added for the probe."""
     command = [sys.executable, "-I", "-S", "-c", CALLS]
     admin, ptrace = 1 << 21, 1 << 19
     both = trace(probe, command, ["--deny-added", f"{admin | ptrace:x}"])
@@ -189,7 +189,7 @@ def test_calls_that_another_capability_allows(probe: Path) -> None:
 
 
 def test_calls_that_are_denied_by_name(probe: Path) -> None:
-    """What the default profiles of older engines denied."""
+    """The default profiles of older engines denied these."""
     # Whole words as arguments, and no error left from the call before: one that succeeds sets none.
     code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)\n"
     code += "libc.syscall.argtypes = [ctypes.c_long] * 7\n"
@@ -232,7 +232,7 @@ def test_a_command_that_enters_later_is_traced_too(probe: Path) -> None:
 
 
 def test_io_uring_is_denied(probe: Path) -> None:
-    """What it opens, no filter sees; Docker's own profile denies it since 25.0."""
+    """No filter sees what it opens; Docker's own profile denies it since 25.0."""
     code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)\n"
     code += "print(libc.syscall(425, 1, 0), ctypes.get_errno())"
     assert trace(probe, [sys.executable, "-I", "-S", "-c", code]).stdout == "-1 1\n"

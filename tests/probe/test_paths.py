@@ -1,4 +1,4 @@
-"""What a program asks for is what the agent tells, whatever way it asks."""
+"""The agent records what a program asks for, whatever way it asks."""
 
 from __future__ import annotations
 
@@ -322,7 +322,7 @@ def test_openat2(probe: Path, tree: Path) -> None:
 
 
 def test_a_mount_namespace_of_its_own(probe: Path, tree: Path) -> None:
-    """What is there is told as the process sees it."""
+    """The records show paths as the process sees them."""
     code = """
 import os, subprocess, sys
 if not os.path.exists("hidden/file"):

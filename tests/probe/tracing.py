@@ -127,7 +127,7 @@ class TracedCommand:
 
     @property
     def asked(self) -> set[tuple[str, str]]:
-        """What was asked for, as (access, path)."""
+        """Return the requested paths, as (access, path)."""
         return {(event.access, event.path) for event in self.collector.events}
 
     def event(self, path: str | Path, access: str) -> Event:

@@ -60,7 +60,7 @@ os.posix_spawn("/bin/true", ["true"], {"LD_LIBRARY_PATH": "/none:/usr/lib"}); os
 
 
 def comparable(event: Event) -> Event:
-    """What every probe can tell: strace knows programs as they were executed, and few real paths."""
+    """Return what every probe can tell: strace knows programs as they were executed, and few real paths."""
     return replace(event, program=os.path.realpath(event.program), real="")
 
 

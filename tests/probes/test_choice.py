@@ -1,4 +1,4 @@
-"""Which probe is taken, and what is said of one that cannot work."""
+"""The choice of a probe, and the message about one that cannot work."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
 from tracewhale.verification import Comparison, Output, Verification
 
 EVIL = "</script><script>window.hit=1</script><img src=x onerror=window.hit=1>"
-"""What a name would have to do to run, in every place of a page."""
+"""Names that would run a script in some place of a page."""
 
 
 MOMENTS = {

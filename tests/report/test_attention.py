@@ -1,4 +1,4 @@
-"""What the end of a run tells people to look at."""
+"""The end of a run tells people where to look."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report says of packages and of what an attacker has left."""
+"""A report describes packages and the rest of the attack surface."""
 
 from __future__ import annotations
 

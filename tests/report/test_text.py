@@ -1,4 +1,4 @@
-"""What the end of a run says, and in which order."""
+"""The sentences at the end of a run, and their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What layers add up to, written as text: names, what deletes them, and what would lead out of the root."""
+"""The sum of layers, written as text: names, whiteouts, and links that would lead out of the root."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_an_opaque_root() -> None:
 
 
 def test_an_opaque_directory_in_the_place_of_a_link_spares_what_the_link_led_to() -> None:
-    """What Docker's overlay2 writes after ``rm /lib && mkdir /lib``."""
+    """Return what Docker's overlay2 writes after ``rm /lib && mkdir /lib``."""
     assert as_text(
         [file("usr/lib/libc.so", 1), symlink("lib", "usr/lib")],
         [directory("lib/"), file("lib/.wh..wh..opq"), file("lib/.wh.libc.so"), file("lib/x", 1)],

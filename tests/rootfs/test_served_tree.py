@@ -86,7 +86,7 @@ KINDS = {
 
 
 def expected(path: str) -> Entry:
-    """What lstat(2) says here."""
+    """Return the result of lstat(2) on this machine."""
     status = os.lstat(path)
     kind = KINDS[stat.S_IFMT(status.st_mode)]
     return Entry(

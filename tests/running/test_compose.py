@@ -45,7 +45,7 @@ def taken(service: str, resolved: dict[str, Any] = SHOP) -> Composition:
 
 
 def test_what_runs_beside_a_service() -> None:
-    """What it needs with its profile, what nobody needs, and nothing that needs it."""
+    """The services that it needs, those that nobody needs, and none that needs it."""
     assert taken("web").others == ("db", "init", "worker")
     assert taken("worker").others == ("db", "init", "proxy", "web")
     assert taken("db").others == ()

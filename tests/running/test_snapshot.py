@@ -1,4 +1,4 @@
-"""Which mounts a run may write to, and how others take their place."""
+"""The mounts that a run may write to, and those that take their place."""
 
 from __future__ import annotations
 

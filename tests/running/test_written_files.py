@@ -1,4 +1,4 @@
-"""What a run wrote, read from an overlay's upper directory and from mounts."""
+"""The files that a run wrote, read from an overlay's upper directory and from mounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the host's agents are made of: records as bytes, what is told once, memory and paths of others."""
+"""The parts of the host's agents: records as bytes, paths told once, memory and paths of others."""
 
 from __future__ import annotations
 

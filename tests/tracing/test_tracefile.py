@@ -83,7 +83,7 @@ def test_round_trip(tmp_path: Path) -> None:
 DECODED = st.characters(exclude_characters="\0", exclude_categories=["Cs"]) | st.characters(
     min_codepoint=0xDC80, max_codepoint=0xDCFF
 )
-"""What os.fsdecode gives: text, and bytes that are none."""
+"""Return what os.fsdecode gives: text, and bytes that are not text."""
 
 
 @given(st.text(DECODED, min_size=1))

@@ -1,4 +1,4 @@
-"""What kept files name, as units: each line with all that it loads."""
+"""The imports of kept files are units: each line with all that it loads."""
 
 from __future__ import annotations
 

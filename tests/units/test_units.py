@@ -1,4 +1,4 @@
-"""What belongs together, held against small trees that are written down."""
+"""The units of small trees that are written down."""
 
 from __future__ import annotations
 

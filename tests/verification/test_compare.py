@@ -1,4 +1,4 @@
-"""What counts as the same: ends, outputs, and nothing missing."""
+"""Two runs are the same if their ends and outputs are, and nothing is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of the engine: pure, so held against examples."""
+"""The requests to the engine are pure values, and compared with examples."""
 
 from __future__ import annotations
 

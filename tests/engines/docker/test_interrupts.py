@@ -1,4 +1,4 @@
-"""What is interrupted in the middle is done first."""
+"""A step that is interrupted in the middle is completed first."""
 
 from __future__ import annotations
 

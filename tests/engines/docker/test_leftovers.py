@@ -1,4 +1,4 @@
-"""What a killed run left goes with the next one, and nothing else does."""
+"""The next run removes what a killed run left, and nothing else."""
 
 from __future__ import annotations
 

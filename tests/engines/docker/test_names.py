@@ -1,4 +1,4 @@
-"""What an engine is called, and names that are spelled almost right."""
+"""Names of engines, and names that are spelled almost right."""
 
 from __future__ import annotations
 

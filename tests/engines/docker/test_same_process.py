@@ -99,7 +99,7 @@ def whale(docker_client: DockerClient, image: Any) -> Any:
 
 
 def plain_output(docker_client: DockerClient, run: Run) -> str:
-    """What an untraced container of the run prints, both streams in their order of files."""
+    """Return what an untraced container of the run prints: the streams in their order of files."""
     payload = untraced_spec(run)
     body = payload.body()
     body["HostConfig"] = {**body["HostConfig"], "LogConfig": {"Type": "json-file"}}

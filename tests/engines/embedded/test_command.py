@@ -1,4 +1,4 @@
-"""What a sandbox is told of an image's configuration, whatever that says."""
+"""A sandbox gets an image's configuration, whatever that says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs in a sandbox changes nothing outside of it, whatever its image holds and whatever ends it."""
+"""A sandbox changes nothing outside of it, whatever its image holds and whatever ends it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is mounted in a sandbox, as text: no kernel is asked."""
+"""The mounts of a sandbox, as text: no kernel is asked."""
 
 from __future__ import annotations
 

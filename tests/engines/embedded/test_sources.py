@@ -1,4 +1,4 @@
-"""What a target's name leads to: identity, configuration, and for this machine what a container would see."""
+"""A target's name leads to its identity, configuration, and for this machine what a container would see."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_what_the_dead_left_is_swept_and_what_the_living_have_is_not(tmp_path: P
 
 
 def test_the_lock_goes_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever dies while it cleans up leaves the lock as long as anything else is left."""
+    """A process that dies while it cleans up leaves the lock as long as anything else is left."""
     removed: list[str] = []
     unlink = os.unlink
 
