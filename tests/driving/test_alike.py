@@ -107,3 +107,10 @@ def test_a_body_that_was_not_kept_is_compared_by_its_digest() -> None:
     ours, theirs = replace(answer("a"), body=b""), replace(answer("b"), body=b"")
     assert compare_answers(exchanges(ours), exchanges(ours)).same
     assert not compare_answers(exchanges(ours), exchanges(theirs)).same
+
+
+def test_an_order_that_the_original_does_not_keep_is_not_compared() -> None:
+    first, new, second = answer("a\nb\nc"), answer("a\nc\nb"), answer("b\na\nc")
+    assert compare_answers(exchanges(first), exchanges(new), exchanges(second)).alike == 1
+    other = answer("a\nc\nx")
+    assert not compare_answers(exchanges(first), exchanges(other), exchanges(second)).same

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,6 +47,15 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, gzip.compress(b"packed"), Content_Encoding="gzip", Content_Type="text/plain")
             case "/large":
                 self.answer(200, b"x" * (ANSWER_LIMIT + 1))
+            case "/stream":
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.end_headers()
+                self.wfile.write(b"data: 1\n\n")
+                self.close_connection = True
+            case "/page":
+                page = b"<meta name=csrf-token content=\"a+b/c=\"><input name=token value='x'>"
+                self.answer(200, page, Content_Type="text/html", Set_Cookie="XSRF=y")
             case "/close":
                 self.close_connection = True
             case _:
@@ -120,3 +133,52 @@ def test_a_proxy_of_the_environment_is_not_used(
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert client.send(HttpRequest("GET", "/"), port).answer.status == 200
+
+
+def test_a_stream_without_an_end_is_known_by_its_type(client: Client, port: int) -> None:
+    answer = client.send(HttpRequest("GET", "/stream"), port).answer
+    assert (answer.status, answer.type, answer.size, answer.digest) == (200, "text/event-stream", 0, "")
+
+
+def test_fields_of_pages_and_cookies_go_into_later_requests(client: Client, port: int) -> None:
+    client.send(HttpRequest("GET", "/page"), port)
+    text = b"t={{csrf-token}}&u={{token}}&v={{XSRF}}&w={{other}}"
+    form = ("Content-Type", "application/x-www-form-urlencoded")
+    sent = client.send(HttpRequest("POST", "/x", (form,), text), port).answer.body
+    assert sent == b"t=a%2Bb%2Fc%3D&u=x&v=y&w={{other}}"
+    # Only a URL and a form have escapes.
+    plain = client.send(HttpRequest("POST", "/x", (("Content-Type", "a/b"),), text), port).answer.body
+    assert plain == b"t=a+b/c=&u=x&v=y&w={{other}}"
+    assert client.send(HttpRequest("GET", "/?t=%7B%7Btoken%7D%7D"), port).answer.body.startswith(b"/?t=x ")
+
+
+@pytest.fixture
+def tls_port(tmp_path: Path) -> Iterator[int]:
+    """The port of a server with a certificate that nobody has signed."""
+    key, certificate = str(tmp_path / "key"), str(tmp_path / "certificate")
+    words = "openssl req -x509 -newkey rsa:1024 -nodes -subj /CN=other.test -days 2".split()
+    subprocess.run([*words, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_cert_chain(certificate, key)
+
+    class Quiet(ThreadingHTTPServer):
+        def handle_error(self, *given: object) -> None:
+            """Say nothing of a client that spoke no TLS."""
+
+        def finish_request(self, request: Any, address: Any) -> None:
+            with context.wrap_socket(request, server_side=True) as wrapped:
+                super().finish_request(wrapped, address)
+
+    with Quiet(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def test_a_port_that_speaks_tls_is_noticed(client: Client, tls_port: int) -> None:
+    for _ in range(2):
+        assert client.send(HttpRequest("GET", "/a"), tls_port).answer.status == 200
+    assert client.send(HttpRequest("GET", "/a", port=tls_port, tls=True), tls_port).answer.status == 200

@@ -56,6 +56,7 @@ def test_an_editors_file() -> None:
         b'{"user": "a",\n "password": "b"}',
         8000,
         name="login",
+        published=True,
     )
     assert items.target == "/items/7?page=1&size=2"
     assert items.headers == (("Authorization", "Bearer {{login.response.body.$.token}}"),)
@@ -104,6 +105,7 @@ def test_an_answer_cannot_add_a_header() -> None:
 
 def test_a_browsers_archive() -> None:
     entries = [
+        {"request": {"method": "GET", "url": "data:image/gif;base64,R0lGOD", "headers": []}},
         {
             "request": {
                 "method": "POST",
@@ -122,8 +124,12 @@ def test_a_browsers_archive() -> None:
             "request": {"method": "GET", "url": "http://shop.test:8000/none", "headers": []},
             "response": {"status": 404},
         },
+        {
+            "request": {"method": "GET", "url": "http://shop.test:8000/old", "headers": []},
+            "response": {"status": 302},
+        },
     ]
-    cart, none = parse_har(json.dumps({"log": {"entries": entries}}))
+    cart, none, old = parse_har(json.dumps({"log": {"entries": entries}}))
     assert cart == HttpRequest(
         "POST",
         "/cart?x=1",
@@ -134,8 +140,10 @@ def test_a_browsers_archive() -> None:
         ),
         b"id=3",
         8000,
+        published=True,
     )
-    assert (none.target, none.expected) == ("/none", 404)
+    assert (none.target, none.expected, none.follow) == ("/none", 404, True)
+    assert (old.target, old.follow) == ("/old", False)  # the next entry is where it led
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"log": {"entries": [{}]}}', '{"log": {"entries": [1]}}'])

@@ -28,8 +28,16 @@ JSON = ("Content-Type", "application/json")
         (":8080/health", HttpRequest("GET", "/health", port=8080)),
         (":8080", HttpRequest("GET", "/", port=8080)),
         ("/a b".replace(" ", "ü"), HttpRequest("GET", "/a%C3%BCb")),
-        ("http://localhost:5000/x#y", HttpRequest("GET", "/x", port=5000)),
-        ("https://shop.test/x", HttpRequest("GET", "/x", (("Host", "shop.test"),), port=443, tls=True)),
+        ("http://localhost:5000/x#y", HttpRequest("GET", "/x", port=5000, published=True)),
+        (
+            "https://a:b%40c@shop.test/x",
+            HttpRequest(
+                *("GET", "/x", (("Host", "shop.test"), ("Authorization", "Basic YTpiQGM="))),
+                port=443,
+                tls=True,
+                published=True,
+            ),
+        ),
         ("POST /login user=a&password=b", HttpRequest("POST", "/login", (FORM,), b"user=a&password=b")),
         (
             'POST /i {"a": "b =200"} =201',

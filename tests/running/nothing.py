@@ -8,15 +8,19 @@ from tracewhale.running.session import RunSession, TargetProcess
 
 
 class Nothing(RunSession):
-    """No command, no agent; ``ports`` are said to be listened on."""
+    """No command, no agent; ``ports`` are said to be listened on, and the ``local`` places."""
 
     ports: frozenset[int] = frozenset()
+    local: tuple[str, ...] = ()
 
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
         raise NotImplementedError
 
     def listening(self) -> set[int]:
         return set(self.ports)
+
+    def local_listeners(self) -> tuple[str, ...]:
+        return self.local
 
     def kill(self, number: int) -> None:
         """Nobody is there."""

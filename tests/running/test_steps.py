@@ -225,3 +225,21 @@ def test_what_a_health_check_says_of_not_yet_is_not_shown(port: int) -> None:
     check = HealthCheck(("check",), "check", 1.0, 1.0, 0.0, 3)
     taken, _ = drive(session, Service(check=check), check_steps([Step("exec", "say")]))
     assert ([step.kind for step in taken], session.asked, shown) == (["exec", "healthcheck"], 4, [b"not yet"])
+
+
+def test_a_url_of_a_published_port_means_the_port_that_serves(session: Nothing) -> None:
+    (step,) = taken(session, http("https://shop.test:1/a"))
+    assert statuses(step) == [("/a", 200)]
+
+
+def test_a_port_that_steps_name_is_not_the_one_that_serves(session: Nothing, port: int) -> None:
+    session.ports = frozenset({1, port})
+    (step,), _ = drive(session, Service(ports=(port,), named=(1,)), [http("/a")])
+    assert statuses(step) == [("/a", 200)]
+
+
+def test_a_refused_request_says_where_only_the_target_can_ask(session: Nothing) -> None:
+    session.ports, session.local = frozenset({1}), ("/run/app.sock",)
+    with pytest.raises(WorkloadFailed, match="refused") as raised:
+        taken(session, http("/"))
+    assert "/run/app.sock" in raised.value.hint

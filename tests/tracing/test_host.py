@@ -207,3 +207,18 @@ def test_what_a_process_has(tmp_path: Path) -> None:
 def test_ports_that_are_listened_on() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         assert server.getsockname()[1] in proc.listening(os.getpid())
+
+
+def test_places_that_only_the_own_network_reaches(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.sock")
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as server,
+        closing(socket.create_server(("", 0))) as open_to_all,
+        closing(socket.socket(socket.AF_UNIX)) as local,
+    ):
+        local.bind(path)
+        assert path not in proc.local_listeners(os.getpid())
+        local.listen()
+        found = proc.local_listeners(os.getpid())
+        assert {path, f"127.0.0.1:{server.getsockname()[1]}"} <= {*found}
+        assert not any(place.endswith(f":{open_to_all.getsockname()[1]}") for place in found)

@@ -163,6 +163,8 @@ def _same_text(ours: _Side, theirs: _Side, new: _Side | None) -> bool:
         return True
     if new is None or new.lines is None:
         return False
+    if ours.lines != new.lines and sorted(ours.lines) == sorted(new.lines):  # in no particular order
+        return sorted(theirs.lines) == sorted(ours.lines)
     lines = (ours.lines, theirs.lines, new.lines)
     return len({*map(len, lines)}) == 1 and all(map(_same_line, *lines))
 

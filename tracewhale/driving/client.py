@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
+import ssl
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from http.cookiejar import Cookie, DefaultCookiePolicy
 from typing import Any
@@ -13,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
+from requests.adapters import HTTPAdapter
 
 from tracewhale import __version__
 from tracewhale.driving.templates import Templates
@@ -29,6 +34,12 @@ SIZE_LIMIT = 64 << 20
 REDIRECTS = 10
 TLS_PORTS = frozenset({443, 8443})
 """Ports at which a request without a scheme uses TLS."""
+HANDSHAKE_SECONDS = 5.0
+"""The seconds of a TLS handshake that shows whether a port speaks TLS."""
+STREAM_SECONDS = 3.0
+"""The seconds of an answer that has no end."""
+STREAMS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
+"""Media types of answers that have no end (HTML, 9.2 "Server-sent events")."""
 CHUNK = 1 << 16
 
 
@@ -47,6 +58,21 @@ class _AnyCookie(DefaultCookiePolicy):
         return True
 
 
+class _AnyTls(HTTPAdapter):
+    """Accept every certificate, version and cipher: they are the target's own business."""
+
+    def init_poolmanager(self, *given: Any, **options: Any) -> None:
+        super().init_poolmanager(*given, **options, ssl_context=_any_tls())
+
+
+def _any_tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context
+
+
 class _Session(requests.Session):
     """A session that does not follow redirects, because the library would read their bodies whole."""
 
@@ -58,16 +84,20 @@ class Client:
     """Sends requests to ``address`` (IPv4 or IPv6), keeps cookies, and keeps answers by name."""
 
     def __init__(self, address: str) -> None:
+        self._address = address
         self._host = f"[{address}]" if ":" in address else address
+        self._tls_ports = {*TLS_PORTS}
+        self._plain_ports: set[int] = set()
         self._session = _Session()
         self._session.trust_env = False  # no proxy, no .netrc: the target is reached directly
-        self._session.verify = False  # what certificate it has is its own business
+        self._session.verify = False
+        self._session.mount("https://", _AnyTls())
         self._session.cookies.set_policy(_AnyCookie())
         self._session.headers.clear()
         self._session.headers.update(
             {"User-Agent": f"tracewhale/{__version__}", "Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
         )
-        self._templates = Templates()
+        self._templates = Templates(self._cookies)
 
     def close(self) -> None:
         """Close the connections."""
@@ -83,20 +113,43 @@ class Client:
         except ValueError as error:
             return Reply(Answer(0, error=str(error)), request.target)
         current = replace(filled, port=filled.port or port)
-        current = replace(current, tls=current.tls or (not filled.port and port in TLS_PORTS))
+        current = replace(current, tls=current.tls or (not filled.port and port in self._tls_ports))
         seen = 0
         while True:
             answer = self._exchange(current)
+            if not current.tls and self._wants_tls(current.port, answer):
+                current = replace(current, tls=True)
+                answer = self._exchange(current)
             following = _redirected(current, answer, self._host) if request.follow else None
             if following is None or seen == REDIRECTS:
                 self._templates.learn(request.name, answer)
                 return Reply(answer, current.target)
             current, seen = following, seen + 1
 
+    def _wants_tls(self, port: int, answer: Answer) -> bool:
+        """Return whether a port that refused a plain request speaks TLS, by a handshake of its own."""
+        if answer.status not in (0, 400) or port in self._plain_ports:
+            return False
+        try:
+            with (
+                socket.create_connection((self._address, port), HANDSHAKE_SECONDS) as plain,
+                _any_tls().wrap_socket(plain),
+            ):
+                self._tls_ports.add(port)
+        except (OSError, ValueError):
+            if answer.status:
+                self._plain_ports.add(port)
+            return False
+        return True
+
+    def _cookies(self) -> dict[str, str]:
+        return {
+            cookie.name: cookie.value or "" for cookie in self._session.cookies if not cookie.is_expired()
+        }
+
     def _cookie_header(self) -> dict[str, str]:
         """Return all cookies: the library would omit those of another domain, path or scheme."""
-        values = {cookie.name: cookie.value for cookie in self._session.cookies if not cookie.is_expired()}
-        text = "; ".join(f"{name}={value}" for name, value in values.items())
+        text = "; ".join(f"{name}={value}" for name, value in self._cookies().items())
         return {"Cookie": text} if text else {}
 
     def _exchange(self, request: HttpRequest) -> Answer:
@@ -115,7 +168,7 @@ class Client:
 
     def _read(self, request: HttpRequest) -> Answer:
         scheme = "https" if request.tls else "http"
-        deadline = time.monotonic() + ANSWER_SECONDS
+        began = time.monotonic()
         answer = self._session.request(
             request.method,
             f"{scheme}://{self._host}:{request.port}{request.target}",
@@ -125,17 +178,33 @@ class Client:
             allow_redirects=False,
             stream=True,
         )
+        kind = answer.headers.get("Content-Type", "")
+        location = answer.headers.get("Location", "") if 300 <= answer.status_code < 400 else ""
+        endless = kind.partition(";")[0].strip().lower() in STREAMS
+        deadline = began + (STREAM_SECONDS if endless else ANSWER_SECONDS)
         digest, body, size = hashlib.sha256(), bytearray(), 0
         with answer:
-            for piece in answer.iter_content(CHUNK):
+            for piece in _pieces(answer, endless=endless):
                 digest.update(piece)
                 body += piece[: ANSWER_LIMIT - len(body)]
                 size += len(piece)
                 if size > SIZE_LIMIT or time.monotonic() > deadline:
                     break
-        location = answer.headers.get("Location", "") if 300 <= answer.status_code < 400 else ""
-        kind = answer.headers.get("Content-Type", "")
+        if endless:  # how much of it came is a matter of time
+            return Answer(answer.status_code, kind, location)
         return Answer(answer.status_code, kind, location, size, digest.hexdigest(), bytes(body))
+
+
+def _pieces(answer: requests.Response, *, endless: bool) -> Iterator[bytes]:
+    """Yield the body; of an endless one what comes without a longer pause."""
+    if not endless:
+        yield from answer.iter_content(CHUNK)
+        return
+    with suppress(requests.RequestException, urllib3.exceptions.HTTPError, OSError):
+        connection = getattr(answer.raw, "connection", None)
+        if connection is not None and connection.sock is not None:
+            connection.sock.settimeout(STREAM_SECONDS)
+        yield from answer.iter_content(1)
 
 
 def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,11 +26,12 @@ def parse_har(text: str) -> tuple[HttpRequest, ...]:
     """
     try:
         entries = json.loads(text)["log"]["entries"]
-        hosts = [urlsplit(entry["request"]["url"]).netloc for entry in entries]
+        places = [urlsplit(entry["request"]["url"]) for entry in entries]
+        # A browser's own pages and inline images are entries, too.
+        hosts = [place.netloc if place.scheme in ("http", "https") else "" for place in places]
+        first = next(filter(None, hosts), "")
         return tuple(
-            _request(entry)
-            for entry, host in zip(entries, hosts, strict=True)
-            if host == hosts[0] and urlsplit(entry["request"]["url"]).scheme in ("http", "https")
+            _request(entry) for entry, host in zip(entries, hosts, strict=True) if host and host == first
         )
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"it is not an HTTP Archive: {error}") from error
@@ -48,6 +50,8 @@ def _request(entry: Mapping[str, Any]) -> HttpRequest:
     status = int((entry.get("response") or {}).get("status") or 0)
     # A request is sent again without the browser's cache and cookies: only a refusal must stay one.
     expected = status if 400 <= status < 600 else 0
-    return build_request(
+    request = build_request(
         asked["method"], place_of(asked["url"]), headers, raw, data.get("mimeType", ""), expected
     )
+    # The browser followed a redirect by the next entry.
+    return replace(request, follow=not 300 <= status < 400)

@@ -1,32 +1,46 @@
 """References to earlier answers in requests, in the form of editors: ``{{login.response.body.$.token}}``.
 
-They stay in a trace, because a repeated run has its own tokens.
+``{{NAME}}`` is the value of a page's field (an ``input`` or ``meta`` of that name) or of a cookie: a token
+against forged requests, for one. References stay in a trace, because a repeated run has its own tokens.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from html.parser import HTMLParser
 from typing import Any
+from urllib.parse import quote
 
-from tracewhale.tracing.exchanges import Answer, HttpRequest
+from tracewhale.tracing.exchanges import VALUE, Answer, HttpRequest
 
 REFERENCE = re.compile(r"\{\{\s*(?:\$\{)?([A-Za-z_]\w*)\.response\.body\.?([^}\s]*)\s*\}\}")
+FIELD = re.compile(r"\{\{\s*([A-Za-z_][\w.:-]*)\s*\}\}")
 ESCAPED = re.compile(r"%7[Bb]%7[Bb]|%7[Dd]%7[Dd]")
+FORM = "application/x-www-form-urlencoded"
 STEP = re.compile(r"\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\['([^']*)'\]")
 
 
 class Templates:
-    """The answers so far, by the names of their requests."""
+    """The answers so far, by the names of their requests, and the fields of their pages.
 
-    def __init__(self) -> None:
+    ``cookies`` returns the present cookies' values by their names.
+    """
+
+    def __init__(self, cookies: Callable[[], Mapping[str, str]] = dict) -> None:
         self._bodies: dict[str, bytes] = {}
+        self._fields: dict[str, str] = {}
+        self._cookies = cookies
 
     def learn(self, name: str, answer: Answer) -> None:
-        """Keep an answer if its request has a name."""
+        """Keep an answer if its request has a name, and the fields of a page."""
         if name:
             self._bodies[name] = answer.body
+        if "html" in answer.type:
+            self._fields |= fields_of(answer.body.decode("utf-8", "replace"))
 
     def fill(self, request: HttpRequest) -> HttpRequest:
         """Return the request with its references replaced. Raise ValueError if no answer has the value."""
@@ -35,15 +49,28 @@ class Templates:
         texts = (target, body, *(value for _, value in request.headers))
         if not any("{{" in text for text in texts):
             return request
+        form = any((name.lower(), value) == ("content-type", FORM) for name, value in request.headers)
+        filled = self._filled(target, escaped=True)
         return replace(
             request,
-            target=self._filled(target) if REFERENCE.search(target) else request.target,
+            target=filled if filled != target else request.target,
             headers=tuple((name, self._filled(value)) for name, value in request.headers),
-            body=self._filled(body).encode("utf-8", "surrogateescape"),
+            body=self._filled(body, escaped=form).encode("utf-8", "surrogateescape"),
         )
 
-    def _filled(self, text: str) -> str:
-        return REFERENCE.sub(lambda match: self._value(match[1], match[2]), text)
+    def _filled(self, text: str, *, escaped: bool = False) -> str:
+        """Replace the references; ``escaped`` values of fields are for a URL or a form."""
+        text = REFERENCE.sub(lambda match: self._value(match[1], match[2]), text)
+        return FIELD.sub(lambda match: self._field(match, escaped=escaped), text)
+
+    def _field(self, match: re.Match[str], *, escaped: bool) -> str:
+        """Return the value of a field or a cookie; without one the text stays, which may be a template."""
+        value = self._fields.get(match[1])
+        if value is None:
+            value = self._cookies().get(match[1])
+        if value is None or not VALUE.fullmatch(value):
+            return match[0]
+        return quote(value, safe="") if escaped else value
 
     def _value(self, name: str, path: str) -> str:
         if name not in self._bodies:
@@ -56,6 +83,27 @@ class Templates:
         except (ValueError, LookupError, TypeError):
             raise ValueError(f"the answer to {name} has no {path}") from None
         return value if isinstance(value, str) else json.dumps(value)
+
+
+class _Fields(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: dict[str, str] = {}
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        key = {"input": "value", "meta": "content"}.get(tag)
+        if key and given.get("name") and key in given:
+            self.found[given["name"]] = given[key]
+
+
+def fields_of(page: str) -> dict[str, str]:
+    """Return the values of a page's ``input`` and ``meta`` elements by their names; of several the last."""
+    parser = _Fields()
+    with suppress(AssertionError, ValueError):  # html.parser gives up on some malformed declarations
+        parser.feed(page)
+        parser.close()
+    return parser.found
 
 
 def _walk(value: Any, path: str) -> Any:

@@ -9,7 +9,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from urllib3.filepost import encode_multipart_formdata
 
@@ -27,13 +27,14 @@ ReadFile = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The destination of a request: a path and query, the port (0: the one that serves), and the host in its
-    URL."""
+    """The destination of a request: a path and query, the port (0: the one that serves), and the host and
+    the user, with a password, in its URL."""
 
     target: str
     port: int = 0
     tls: bool = False
     host: str = ""
+    user: str = ""
 
 
 def place_of(text: str) -> Destination:
@@ -47,7 +48,8 @@ def place_of(text: str) -> Destination:
         raise ValueError(f"{text!r} is neither a path that starts with / nor an http URL")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return Destination(_target(path), port, parts.scheme == "https", parts.hostname)
+    user = unquote(parts.netloc.rpartition("@")[0])
+    return Destination(_target(path), port, parts.scheme == "https", parts.hostname, user)
 
 
 def _target(path: str) -> str:
@@ -105,9 +107,13 @@ def build_request(
     if place.host and "host" not in names and not local(place.host):
         default = 443 if place.tls else 80
         added.append(("Host", place.host if place.port == default else f"{place.host}:{place.port}"))
+    if place.user and "authorization" not in names:
+        added.append(_basic(place.user))
     if kind and "content-type" not in names:
         added.append(("Content-Type", kind))
-    return HttpRequest(method, place.target, tuple(added), body, place.port, place.tls, expected)
+    return HttpRequest(
+        method, place.target, tuple(added), body, place.port, place.tls, expected, published=bool(place.host)
+    )
 
 
 def local(host: str) -> bool:
@@ -130,9 +136,14 @@ def _options(words: list[str], draft: _Draft, read: ReadFile) -> None:
         elif name == "-F":
             draft.parts.append(_part(value, read))
         elif name == "-u":
-            draft.headers.append(("Authorization", f"Basic {base64.b64encode(value.encode()).decode()}"))
+            draft.headers.append(_basic(value))
         else:
             raise ValueError(f"{word!r} is none of -H, -d, -F and -u")
+
+
+def _basic(user: str) -> tuple[str, str]:
+    """Return the header for ``USER:PASSWORD`` (RFC 7617)."""
+    return "Authorization", f"Basic {base64.b64encode(user.encode()).decode()}"
 
 
 LONG = {"--header": "-H", "--data": "-d", "--form": "-F", "--user": "-u"}

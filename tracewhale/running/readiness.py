@@ -14,8 +14,6 @@ from tracewhale.running.web import Web
 from tracewhale.running.workloads import ORPHANED, TIMED_OUT, Workloads
 from tracewhale.tracing.events import Step
 
-EXPOSED_SECONDS = 30.0
-"""Seconds in which a server must listen on a port that its image exposes."""
 ANY_PORT_SECONDS = 3.0
 """Seconds to wait for any port if none is exposed: the target may be no server."""
 OTHER_PORT_SECONDS = 5.0
@@ -41,13 +39,14 @@ class Readiness:
 
         Raise WorkloadFailed.
         """
-        check, ports = self._service.check, self._service.ports
+        check, exposed = self._service.check, self._service.ports
+        ports = sorted({*exposed, *self._service.named}) if exposed else ()
         if check is not None:
             self._session.progress(f"waiting for the health check {check.text!r}")
             longest = seconds or max(DEFAULT_SECONDS, check.start_period)
             self._until(lambda: self._healthy(check), longest, f"its health check {check.text!r} to pass")
             return
-        usual = EXPOSED_SECONDS if ports else ANY_PORT_SECONDS
+        usual = DEFAULT_SECONDS if ports else ANY_PORT_SECONDS
         names = f"port {' or '.join(map(str, ports))}" if ports else "a port to be listened on"
         self._session.progress(f"waiting for {names}")
 
@@ -58,8 +57,8 @@ class Readiness:
             if listening and not others:
                 others.append(time.monotonic())
             waited = bool(others) and time.monotonic() - others[0] >= OTHER_PORT_SECONDS
-            exposed = listening & {*ports} if ports else listening
-            return self._ended() or bool(exposed) or waited
+            wanted = listening & {*ports} if ports else listening
+            return self._ended() or bool(wanted) or waited
 
         ready = self._look(listens, seconds if seconds or serving else usual)
         # An image may name a port on which its command does not listen: only a request needs one.
@@ -156,6 +155,8 @@ class Readiness:
             return WorkloadFailed(how + last_words(self._session), RUNS)
         ports = ", ".join(map(str, sorted(self._session.listening())))
         listens = f"it listens on port {ports}" if ports else "it listens on no port"
+        if local := self._session.local_listeners():
+            listens += f" (what only it can reach: {', '.join(local)})"
         late = f"The target was not ready after {seconds or DEFAULT_SECONDS:g} s of waiting for {condition}"
         return WorkloadFailed(
             f"{late}: {listens}{last_words(self._session)}",

@@ -253,6 +253,10 @@ class RunSession(ABC):
         """Return the TCP ports on which the target is known to listen."""
         return set(self.collector.listening)
 
+    def local_listeners(self) -> tuple[str, ...]:
+        """Return the known places at which the target listens and that other machines cannot reach."""
+        return ()
+
     def learn(self, data: bytes) -> None:
         """Take in a piece of the agent's events."""
         self._heard_at = time.monotonic()

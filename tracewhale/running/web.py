@@ -25,8 +25,14 @@ BODIES_LIMIT = 32 << 20
 CRAWL_PAGES = 200
 """Requests of one crawl."""
 CRAWL_SECONDS = 60.0
+CRAWL_BYTES = 256 << 20
+"""Bytes of all answers of one crawl."""
 CRAWL_DEPTH = 3
 """The default depth of a crawl: links away from the first pages."""
+
+LOOK_SECONDS = 0.2
+PORT_SECONDS = 10.0
+"""Seconds in which a port that a request names must be listened on, once the target serves."""
 
 TAIL = 300
 """Characters of a refused answer that a message shows."""
@@ -42,6 +48,7 @@ class Web:
         self._kept = 0
         self._growth: list[int] = []
         self._visited: dict[str, Reply] = {}
+        self._awaited: set[int] = set()
 
     def close(self) -> None:
         """Close the connections."""
@@ -56,6 +63,7 @@ class Web:
     def send(self, request: HttpRequest) -> Reply:
         """Send one request to the port that it names, or to the port that serves."""
         done: list[Reply] = []
+        request = self._routed(request)
         port = request.port or self.port()
         if not port:
             return Reply(Answer(0, error="the target listens on no port"), request.target)
@@ -67,6 +75,25 @@ class Web:
         self._session.spawn(work)
         self._session.wait(lambda: bool(done))
         return done[0]
+
+    def _routed(self, request: HttpRequest) -> HttpRequest:
+        """Return a request with the port to which it goes: 0 in place of one that the engine publishes.
+
+        Wait for a port that only the target can have meant.
+        """
+        session, port = self._session, request.port
+        listening = session.listening()
+        if not port or port in listening or not listening:
+            return request
+        if request.published:
+            return replace(request, port=0, tls=False)
+        if port not in self._awaited:
+            self._awaited.add(port)
+            deadline = time.monotonic() + PORT_SECONDS
+            while port not in session.listening() and time.monotonic() < deadline:
+                if session.wait(lambda: session.status is not None, LOOK_SECONDS):
+                    break
+        return request
 
     def take(self, step: Step) -> Step:
         """Take a step of requests: repeat those that have recorded answers, else send the planned ones.
@@ -88,7 +115,13 @@ class Web:
         exchange, reply = self._exchange(request)
         answer = reply.answer
         if not answer.status:
-            raise WorkloadFailed(f"The request {request} got no answer: {answer.error}.{self._ended()}")
+            local = ", ".join(self._session.local_listeners())
+            raise WorkloadFailed(
+                f"The request {request} got no answer: {answer.error}.{self._ended()}",
+                f"Only the target itself can reach {local}: have it listen on 0.0.0.0, or ask it by --exec."
+                if local
+                else "",
+            )
         if answer.status != request.expected if request.expected else answer.status >= 400:
             wanted = f"{request.expected}" if request.expected else "one below 400"
             body = answer.body.decode("utf-8", "replace").strip()[:TAIL]
@@ -165,13 +198,15 @@ class Web:
             sent.append(self._accepted(HttpRequest("GET", "/")))
         known = set(self._visited)
         waiting = deque((link, 1) for reply in self._visited.values() for link in _links(reply))
-        while waiting and len(sent) < CRAWL_PAGES and time.monotonic() < deadline:
+        size = 0
+        while waiting and len(sent) < CRAWL_PAGES and size < CRAWL_BYTES and time.monotonic() < deadline:
             target, away = waiting.popleft()
             if away > depth or target in known:
                 continue
             known.add(target)
             exchange, reply = self._exchange(HttpRequest("GET", target))
             sent.append(exchange)
+            size += reply.answer.size
             waiting += ((link, away + 1) for link in _links(reply))
         return tuple(sent)
 

@@ -26,7 +26,8 @@ class HttpRequest:
 
     With ``port`` 0 it goes to the port that the target serves; ``expected`` is the required status, 0 for any
     below 400; ``follow`` says whether redirects within the target are followed. The texts of a later request
-    may refer to this one's answer by ``name``: ``{{NAME.response.body.PATH}}``.
+    may refer to this one's answer by ``name``: ``{{NAME.response.body.PATH}}``. A ``published`` port is that
+    of a URL: if the target does not listen on it, the request goes to the port that serves.
     """
 
     method: str
@@ -38,6 +39,7 @@ class HttpRequest:
     expected: int = 0
     follow: bool = True
     name: str = ""
+    published: bool = False
 
     def __post_init__(self) -> None:
         if not TOKEN.fullmatch(self.method):
@@ -93,6 +95,7 @@ def to_json(exchange: Exchange) -> dict[str, Any]:
     result |= {"expected": request.expected} if request.expected else {}
     result |= {} if request.follow else {"follow": False}
     result |= {"name": request.name} if request.name else {}
+    result |= {"published": True} if request.published else {}
     if answer is None:
         return {"request": result}
     answered = {
@@ -121,6 +124,7 @@ def from_json(value: Mapping[str, Any]) -> Exchange:
         expected=int(fields.get("expected", 0)),
         follow=bool(fields.get("follow", True)),
         name=_text(fields.get("name", "")),
+        published=bool(fields.get("published", False)),
     )
     if answered is None:
         return Exchange(request)

@@ -132,12 +132,20 @@ class ContainerSession(session.RunSession):
     def listening(self) -> set[int]:
         """Return the ports of the image, and those that it does not name if the network is the container's
         own and the engine is on this machine."""
-        ports = super().listening()
+        pid = self._network_pid()
+        return super().listening() | (proc.listening(pid) if pid else set())
+
+    def local_listeners(self) -> tuple[str, ...]:
+        """Return the loopback addresses and Unix sockets at which the target listens."""
+        pid = self._network_pid()
+        return proc.local_listeners(pid) if pid else ()
+
+    def _network_pid(self) -> int:
+        """Return the command's process id if its network is its own and the engine is on this machine, else
+        0."""
         pid = int(self.state["State"]["Pid"])
         shared = str(self.state["HostConfig"]["NetworkMode"]).startswith(("host", "container:"))
-        if not shared and proc.is_of_container(pid, self.container):
-            ports |= proc.listening(pid)
-        return ports
+        return pid if not shared and proc.is_of_container(pid, self.container) else 0
 
     def joining(
         self, argv: Sequence[str], entry: EntrySpec, workdir: str

@@ -83,7 +83,7 @@ def trace(
                 check_start(session, argv[0])
                 own = {"TRACEWHALE_IP": "127.0.0.1", "TRACEWHALE_PID": str(session.pid)}
                 ports = ports_of(run.config.get("ExposedPorts"))
-                service = Service("127.0.0.1", ports, health_check(run.config), own)
+                service = Service("127.0.0.1", ports, (), health_check(run.config), own)
                 taken, stopped = drive(session, service, wanted)
             session.drain()
             _check_end(session, argv[0], stopped)
