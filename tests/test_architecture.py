@@ -32,7 +32,7 @@ LAYERS = {
     "java": "rootfs",
     "plan": "errors printable rootfs tracing closure languages rules packages java units",
     "adoption": "rootfs tracing",
-    "diagnosis": "errors rootfs tracing driving closure packages java",
+    "diagnosis": "errors printable rootfs tracing driving closure packages java",
     "why": "errors printable rootfs plan",
     "diff": "errors printable rootfs tracing packages",
     "watching": "rootfs tracing",

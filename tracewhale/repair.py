@@ -97,11 +97,11 @@ def _mend(finding: Finding, tree: PatchedTree, variables: dict[str, str], full: 
         if path not in tree.paths:
             tree.add(path)
     changed = len(tree.paths) > before
-    line = finding.remedies[0].line if finding.remedies else ""
-    if not changed and line.startswith("ENV ") and "$" not in line:
-        name, _, value = line.removeprefix("ENV ").partition("=")
-        changed = variables.get(name) != value.strip('"')
-        variables[name] = value.strip('"')
+    variable = finding.remedies[0].variable if finding.remedies else None
+    if not changed and variable is not None:
+        name, value = variable
+        changed = variables.get(name) != value
+        variables[name] = value
     return changed
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from tracewhale.closure import Elf, UnreadableElf
 from tracewhale.diagnosis.absence import absence
 from tracewhale.diagnosis.libraries import lacking, libraries
-from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.model import Case, Finding
 from tracewhale.diagnosis.needs import other_libc
 from tracewhale.diagnosis.refused_program import NOT_EXECUTABLE, RefusedProgram
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy
 
 MACHINES = {
     "amd64": (62, 3),
@@ -45,8 +46,10 @@ def binary(program: RefusedProgram, path: str, physical: str, head: bytes) -> It
                 f"it is built for {other}, and this is {case.architecture}.",
                 (
                     *Remedies(case).copies((path,)),
-                    Remedy(f"docker build --platform linux/{case.architecture} ..."),
-                    Remedy(f"docker run --platform linux/{other} ...", "with the emulator of binfmt_misc"),
+                    Remedy("docker build --platform linux/{} ...", case.architecture),
+                    Remedy(
+                        "docker run --platform linux/{} ...", other, note="with the emulator of binfmt_misc"
+                    ),
                 ),
                 status=NOT_EXECUTABLE,
                 ground="the file's ELF header says so",
@@ -64,14 +67,14 @@ def binary(program: RefusedProgram, path: str, physical: str, head: bytes) -> It
             return  # it cannot be read here
     elif head.startswith(LFS):
         cause = f"{physical} is a Git LFS pointer: the file that it stands for was not fetched."
-        ways = (*Remedies(case).copies((path,)), Remedy("git lfs pull", "before docker build"))
+        ways = (*Remedies(case).copies((path,)), Remedy("git lfs pull", note="before docker build"))
         yield program.finding(
             "lfs", error, cause, ways, status=NOT_EXECUTABLE, ground="the file's text says so", paths=(path,)
         )
         return
     elif head.startswith(BOM):
         kind, cause = "bom", f"{physical} begins with a byte order mark, which hides its #! line."
-        fix = Remedy(f"sed -i '1s/^\\xEF\\xBB\\xBF//' {physical}")
+        fix = Remedy("sed -i '1s/^\\xEF\\xBB\\xBF//' {}", physical)
         yield program.finding(
             kind,
             error,
@@ -86,8 +89,8 @@ def binary(program: RefusedProgram, path: str, physical: str, head: bytes) -> It
         cause = f"{physical} is a text without a #! line, so the kernel does not know who reads it."
         shell = case.find_command("bash") or case.find_command("sh") or "/bin/sh"
         ways = (
-            Remedy(f"sed -i '1i #!{shell}' {physical}"),
-            Remedy(f'ENTRYPOINT ["{shell}", "{path}"]'),
+            Remedy("sed -i {} {}", f"1i #!{shell}", physical),
+            Remedy("ENTRYPOINT {}", (shell, path)),
         )
         yield program.finding(
             "no-interpreter",

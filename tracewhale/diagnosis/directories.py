@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-from tracewhale.diagnosis.model import Case, Remedy
+from tracewhale.diagnosis.model import Case
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy, joined
 from tracewhale.rootfs.tree import Kind
 
 WRITES = frozenset({"create", "mkdir", "mknod", "bind", "symlink", "rename-to", "link-to"})
@@ -38,15 +39,19 @@ def directory_remedies(case: Case, directory: str) -> tuple[Remedy, ...]:
     full = case.full.resolve(directory).entry if case.full is not None else None
     entry = full if full is not None and full.kind is Kind.DIRECTORY else None
     owner = f"{case.user.uid}:{case.user.gid}" if case.user.uid else ""
-    mode = ""
+    mode = 0o755
     if entry is not None:
         owner = f"{entry.uid}:{entry.gid}" if entry.uid or entry.gid else owner
-        mode = "" if entry.mode & 0o7777 == 0o755 else f" -m {entry.mode & 0o7777:o}"
-    make = f"mkdir -p{mode} {directory}" + (f" && chown {owner} {directory}" if owner else "")
-    lasting = Remedy(f"--tmpfs {directory}" + (":mode=1777" if owner else ""))
-    remedies = [Remedy(make), lasting]
+        mode = entry.mode & 0o7777
+    make = Remedy("mkdir -p {}", directory)
+    if mode != 0o755:
+        make = Remedy("mkdir -p -m {} {}", f"{mode:o}", directory)
+    if owner:
+        make = joined((make, Remedy("chown {} {}", owner, directory)), " && ")
+    lasting = Remedy("--tmpfs {}:mode=1777" if owner else "--tmpfs {}", directory)
+    remedies = [make, lasting]
     if not case.find_command("mkdir"):
-        remedies = [lasting, Remedy(f"WORKDIR {directory}", "makes it, where the image has no shell")]
+        remedies = [lasting, Remedy("WORKDIR {}", directory, note="makes it, where the image has no shell")]
     copies: list[Remedy] = []
     if entry is not None and case.full is not None and case.full.listing(entry.path):
         copies = Remedies(case).copies((directory,))

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tracewhale.closure import Closure, EdgeKind, Miss, Root, VersionProblem
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.diagnosis.search import find_name
 from tracewhale.rootfs.tree import Kind as EntryKind
 from tracewhale.rootfs.tree import View
@@ -194,10 +195,10 @@ def _expected(case: Case, name: str) -> tuple[str, ...]:
 def path_remedies(case: Case, directories: Sequence[str]) -> tuple[Remedy, ...]:
     """Return remedies that make the loader search more directories."""
     if _configured(case.view, directories[0]) and case.find_command("ldconfig"):
-        return (Remedy("ldconfig"), Remedy(f"ENV LD_LIBRARY_PATH={':'.join(directories)}"))
+        return (Remedy("ldconfig"), Remedy("ENV {}={}", "LD_LIBRARY_PATH", ":".join(directories)))
     old = case.environment.get("LD_LIBRARY_PATH", "")
     value = ":".join([*directories, *([old] if old else [])])
-    return (Remedy(f"ENV LD_LIBRARY_PATH={value}"), Remedy(f"-e LD_LIBRARY_PATH={value}"))
+    return set_variable("LD_LIBRARY_PATH", value)
 
 
 def _configured(view: View, directory: str) -> bool:
@@ -238,11 +239,9 @@ def version_problem(
         images = next((names for version, names in DISTRIBUTIONS if version >= wanted), "")
         if images:
             remedies += (
-                Remedy(f"FROM {images.split(',')[0]}", f"glibc {worst.version[6:]} or later: {images}"),
+                Remedy("FROM {}", images.split(",")[0], note=f"glibc {worst.version[6:]} or later: {images}"),
             )
-        remedies += (
-            Remedy(f"build {os.path.basename(worst.needer)} in the image's own base, or statically"),
-        )
+        remedies += (Remedy("build {} in this base image, or statically", os.path.basename(worst.needer)),)
     elif not remedies:
         remedies = Remedies(case).files((library,), name, name=name)
     evidence = tuple(f"{p.needer} needs {p.version} of {p.library}" for p in problems)

@@ -13,8 +13,9 @@ from stat import S_ISGID, S_ISUID
 
 from tracewhale.diagnosis.absence import READ, WRITE, Refusal, absence, first_missing, refusal
 from tracewhale.diagnosis.directories import WRITES, directory_remedies, wanted_directory
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
+from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.rootfs.tree import View
 
 PROVEN, REFUSED, OWNED, LAST = 40, 38, 35, 10
@@ -93,7 +94,10 @@ def refused_lookups(case: Case) -> Iterator[Finding]:
     who = case.user.name or str(case.user.uid)
     place = why.entry.path
     cause = f"user {who} {why.words}, where it wants {path}." if place != path else f"user {who} {why.words}."
-    remedies = (Remedy(f"chown {case.user.uid}:{case.user.gid} {place}"), Remedy(f"--user {why.entry.uid}"))
+    remedies = (
+        Remedy("chown {}:{} {}", case.user.uid, case.user.gid, place),
+        Remedy("--user {}", why.entry.uid),
+    )
     evidence = tuple(f"refused: {path}: {row.words}" for _, path, row in refusals)
     ground = "mode and owner in the image refuse what it tried"
     yield Finding("permission", symptom_of(case), cause, remedies, Sure.LIKELY, ground, evidence, (), REFUSED)

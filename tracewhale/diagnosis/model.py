@@ -13,6 +13,7 @@ from tracewhale.closure import Resolver
 from tracewhale.closure.deps import USUAL_PATH
 from tracewhale.diagnosis.contents import Contents
 from tracewhale.diagnosis.owners import Owners
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Outcome, Step, Trace
 
@@ -181,14 +182,6 @@ class Case:
         """The requested paths that did not exist, each once, sorted."""
         events = self.trace.events if self.trace is not None else ()
         return tuple(sorted({event.path for event in events if not event.present and event.root == "/"}))
-
-
-@dataclass(frozen=True, slots=True)
-class Remedy:
-    """A remedy. ``line`` is text to paste: a line of a Dockerfile, an option, a shell command."""
-
-    line: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -12,10 +11,11 @@ from tracewhale.closure.script import HEAD, interpreter
 from tracewhale.diagnosis.absence import EXECUTE, absence, refusal
 from tracewhale.diagnosis.binaries import binary
 from tracewhale.diagnosis.libraries import lacking
-from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.model import Case, Finding
 from tracewhale.diagnosis.needs import command_paths, homes, need_of, removed_command
 from tracewhale.diagnosis.refused_program import NOT_EXECUTABLE, RefusedProgram
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy, sed_text
 from tracewhale.diagnosis.scripts import carriage_return, env
 from tracewhale.diagnosis.search import find_program
 from tracewhale.rootfs.tree import Kind as EntryKind
@@ -48,8 +48,8 @@ def check_command(case: Case) -> Iterator[Finding]:
             "not found in PATH",
             f"{elsewhere} is in no directory of PATH.",
             (
-                Remedy(f"ENV PATH={directory}:$PATH"),
-                Remedy(f"-e PATH={':'.join((directory, *case.search_path))}"),
+                Remedy("ENV PATH={}:$PATH", directory),
+                Remedy("-e PATH={}", ":".join((directory, *case.search_path))),
             ),
             ground=ground,
             evidence=evidence,
@@ -136,10 +136,10 @@ def _absent(program: RefusedProgram, path: str, script: str) -> Finding:
     beside = f"{os.path.dirname(script)}/{name}"
     other = beside if case.exists(beside) else find_program(case.view, name, limit=200)
     if other:
-        line = f"sed -i '1s|^#! *{path}|#!{other}|' {script}"
-        link = f"ln -s {other} {path}"
-        ways = [line, link] if not case.exists(os.path.dirname(path)) else [link, line]
-        remedies = (*map(Remedy, ways), *remedies)
+        line = Remedy("sed -i {} {}", f"1s|^#! *[^ ]*|#!{sed_text(other)}|", script)
+        link = Remedy("ln -s {} {}", other, path)
+        ways = (line, link) if not case.exists(os.path.dirname(path)) else (link, line)
+        remedies = (*ways, *remedies)
     paths = tuple(dict.fromkeys((*paths, *lacking(case, [path]), *homes(case, missing))))
     if case.full is not None and len(paths) > 1:
         remedies = (*Remedies(case).copies(paths), *remedies)
@@ -159,11 +159,11 @@ def _ways_around(case: Case, path: str, missing: str) -> tuple[Remedy, ...]:
     shell."""
     if case.view.resolve(path, follow=False).exists:
         other = find_program(case.view, os.path.basename(missing), limit=200)
-        return (Remedy(f"ln -sf {other} {path}"),) if other else ()
+        return (Remedy("ln -sf {} {}", other, path),) if other else ()
     words = case.argv[2].split() if len(case.argv) == 3 and case.argv[1] == "-c" else []
     words = words[1:] if words[:1] == ["exec"] else words
     if path == case.argv[0] and words and not _SHELL.search(case.argv[2]):
-        return (Remedy(f"CMD {json.dumps(words)}", "the exec form takes no shell"),)
+        return (Remedy("CMD {}", tuple(words), note="the exec form takes no shell"),)
     return ()
 
 
@@ -177,12 +177,12 @@ def _not_allowed(program: RefusedProgram, path: str) -> Finding | None:
     remedies: tuple[Remedy, ...]
     if entry.kind is EntryKind.FILE and not entry.mode & 0o111:
         cause = f"{entry.path} has no execute permission (mode {entry.mode:04o})."
-        remedies = (Remedy(f"chmod +x {entry.path}"), Remedy(f"COPY --chmod=755 ... {entry.path}"))
+        remedies = (Remedy("chmod +x {}", entry.path), Remedy("COPY --chmod=755 ... {}", entry.path))
     else:
         cause = f"user {who} {why.words}."
         remedies = (
-            Remedy(f"chmod o+{'x' if entry.kind is EntryKind.DIRECTORY else 'rx'} {entry.path}"),
-            Remedy(f"--user {entry.uid}:{entry.gid}"),
+            Remedy("chmod o+x {}" if entry.kind is EntryKind.DIRECTORY else "chmod o+rx {}", entry.path),
+            Remedy("--user {}:{}", entry.uid, entry.gid),
         )
     return program.finding(
         "mode",

@@ -14,8 +14,9 @@ from tracewhale.diagnosis.libraries import opened
 from tracewhale.diagnosis.lookups import unexplained
 from tracewhale.diagnosis.mentions import mentions
 from tracewhale.diagnosis.messages import complaints
-from tracewhale.diagnosis.model import Case, Diagnosis, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Diagnosis, Finding, Sure
 from tracewhale.diagnosis.programs import check_command
+from tracewhale.diagnosis.remedy import Remedy
 
 SPECIFIC = {
     "crlf": 9,

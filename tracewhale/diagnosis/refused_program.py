@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
+from tracewhale.diagnosis.remedy import Remedy
 
 NOT_FOUND, NOT_EXECUTABLE = 127, 126
 START = 100

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,29 +12,30 @@ from importlib.resources import files
 from typing import Any
 
 from tracewhale.diagnosis.absence import first_missing
-from tracewhale.diagnosis.model import Case, Remedy
+from tracewhale.diagnosis.model import Case
+from tracewhale.diagnosis.remedy import Remedy, copy, joined
 from tracewhale.packages import Package
 from tracewhale.packages.distribution import distribution
 from tracewhale.packages.files import PackageFiles
 from tracewhale.rootfs.tree import Kind, View, parent
 
-PLACEHOLDER = "FULL_IMAGE"
+FULL_IMAGE = "FULL_IMAGE"
 """The name in a remedy that stands for an unnamed complete image."""
 
 INSTALL = {
-    "deb": "apt-get update && apt-get install -y --no-install-recommends {names}",
-    "apk": "apk add --no-cache {names}",
-    "rpm": "dnf install -y {names}",
-    "pypi": "pip install {names}",
-    "npm": "npm install {names}",
-    "gem": "gem install {names}",
-    "cpan": "cpan -T {names}",
-    "cran": "Rscript -e 'install.packages(c({quoted}))'",
+    "deb": "apt-get update && apt-get install -y --no-install-recommends {names:package}",
+    "apk": "apk add --no-cache {names:package}",
+    "rpm": "dnf install -y {names:package}",
+    "pypi": "pip install {names:package}",
+    "npm": "npm install {names:package}",
+    "gem": "gem install {names:package}",
+    "cpan": "cpan -T {names:package}",
+    "cran": "Rscript -e {names:package}",
 }
 REINSTALL = {
-    "deb": "apt-get update && apt-get install -y --reinstall {names}",
-    "apk": "apk fix --reinstall {names}",
-    "rpm": "dnf reinstall -y {names}",
+    "deb": "apt-get update && apt-get install -y --reinstall {names:package}",
+    "apk": "apk fix --reinstall {names:package}",
+    "rpm": "dnf reinstall -y {names:package}",
 }
 FAMILIES = {
     "debian": "deb",
@@ -80,9 +82,9 @@ class Remedies:
         paths = self.wholes(paths)
         remedies = [*self.copies(paths), *self.installs(paths, need, name)]
         if not remedies and (paths or name):
-            place = paths[0] if paths else f"/PATH/TO/{name}"
-            line = _copy(PLACEHOLDER, [place], _directory(place))
-            remedies.append(Remedy(line, "--against a complete image tells from where, and what else"))
+            place = next((path for path in paths if path.startswith("/")), f"/PATH/TO/{name or need}")
+            note = "--against a complete image tells from where, and what else"
+            remedies.append(copy(FULL_IMAGE, [place], _directory(place), note=note))
         return tuple(dict.fromkeys(remedies))
 
     def wholes(self, paths: Sequence[str]) -> tuple[str, ...]:
@@ -119,10 +121,8 @@ class Remedies:
                 groups.setdefault(f"{path}/", {})[f"{path}/"] = None
             else:
                 groups.setdefault(_directory(path), {})[path] = None
-        lines = [
-            _copy(self.case.full_name, list(sources), place) for place, sources in sorted(groups.items())
-        ]
-        return [Remedy("\n".join(lines))] if lines else []
+        lines = [copy(self.case.full_name, list(sources), place) for place, sources in sorted(groups.items())]
+        return [joined(lines)] if lines else []
 
     def installs(self, paths: Sequence[str], need: str = "", name: str = "") -> list[Remedy]:
         """Return lines that install the packages of some paths, if a database, an index or a list has
@@ -130,17 +130,17 @@ class Remedies:
         remedies = []
         owners = self.case.full_owners
         if broken := self.case.owners.of(paths):
-            remedies += _lines(REINSTALL, broken)
+            remedies += _lines(broken, again=True)
         elif owners is not None and (whose := owners.of(paths)):
-            remedies += [remedy for remedy in _lines(INSTALL, whose) if self._fits(whose)]
+            remedies += [remedy for remedy in _lines(whose) if self._fits(whose)]
         kind = family(self.case.view)
         if not remedies and kind in ("deb", "") and self.case.contents is not None:
             indexed = self._indexed(paths, name)
             if indexed:
-                remedies.append(Remedy(INSTALL["deb"].format(names=" ".join(indexed))))
+                remedies.append(install("deb", *indexed))
         names = package_names().get(need, {})
         if not remedies and kind and (package := names.get(kind, "")):
-            remedies.append(Remedy(INSTALL[kind].format(names=package)))
+            remedies.append(install(kind, *package.split()))
         return remedies
 
     def _fits(self, packages: Iterable[Package]) -> bool:
@@ -161,23 +161,20 @@ def _aliases(paths: Iterable[str]) -> list[str]:
     return [path.removeprefix("/usr") if path.startswith("/usr/") else f"/usr{path}" for path in paths]
 
 
-def _lines(forms: Mapping[str, str], packages: Iterable[Package]) -> list[Remedy]:
+def _lines(packages: Iterable[Package], *, again: bool = False) -> list[Remedy]:
     by_kind: dict[str, list[str]] = {}
     for package in packages:
         by_kind.setdefault(package.kind, []).append(package.title)
-    return [
-        Remedy(forms[kind].format(names=" ".join(names))) for kind, names in by_kind.items() if kind in forms
-    ]
+    forms = REINSTALL if again else INSTALL
+    return [install(kind, *names, again=again) for kind, names in by_kind.items() if kind in forms]
 
 
-def install(kind: str, *names: str) -> Remedy:
-    """Return a line that installs packages of a language by name."""
-    return Remedy(INSTALL[kind].format(names=" ".join(names), quoted=", ".join(f'"{n}"' for n in names)))
+def install(kind: str, *names: str, again: bool = False, note: str = "") -> Remedy:
+    """Return a line that installs packages by name, of a distribution or a language."""
+    if kind == "cran":
+        return Remedy("Rscript -e {}", f"install.packages(c({json.dumps(names)[1:-1]}))", note=note)
+    return Remedy((REINSTALL if again else INSTALL)[kind], names=names, note=note)
 
 
 def _directory(path: str) -> str:
     return f"{parent(path).rstrip('/')}/"
-
-
-def _copy(source: str, paths: Sequence[str], place: str) -> str:
-    return f"COPY --from={source} {' '.join(paths)} {place}"

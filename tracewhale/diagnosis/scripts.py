@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.libraries import lacking
-from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.model import Case, Finding
 from tracewhale.diagnosis.needs import command_paths, need_of, removed_command
 from tracewhale.diagnosis.refused_program import RefusedProgram
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.diagnosis.search import find_program
 
 
 def carriage_return(program: RefusedProgram, path: str, part: str) -> Finding:
     quoted = part.replace("\r", "\\r")
-    fix = Remedy(f"sed -i 's/\\r$//' {path}")
+    fix = Remedy("sed -i 's/\\r$//' {}", path)
     return program.finding(
         "crlf",
         "No such file or directory",
@@ -39,13 +40,12 @@ def env(program: RefusedProgram, script: str, argument: str) -> Iterator[Finding
         return
     evidence = (f"{script}: #!/usr/bin/env {argument}", *(f"searched: {d}" for d in case.search_path))
     if " " in name and case.find_command(names[0]):
-        fix = f"sed -i '1s|env {argument}|env -S {argument}|' {script}"
         cause = f'env looks for a command named "{name}": the kernel passes all of the line as one argument.'
         yield program.finding(
             "env-split",
             f"env: '{name}': No such file or directory",
             cause,
-            (Remedy(fix),),
+            (Remedy("sed -i '1s|env |env -S |' {}", script),),
             ground="the script's first line says so",
             evidence=evidence,
             paths=(script,),
@@ -57,7 +57,7 @@ def env(program: RefusedProgram, script: str, argument: str) -> Iterator[Finding
     paths = tuple(dict.fromkeys(path for p in paths for path in (p, *lacking(case, [p]))))
     remedies = Remedies(case).files(paths, need_of(name), name=name)
     if other:
-        remedies = (Remedy(f"ln -s {other} {case.search_path[0]}/{name}"), *remedies)
+        remedies = (Remedy("ln -s {} {}", other, f"{case.search_path[0]}/{name}"), *remedies)
     cause = f'its first line asks env for "{name}", which is in no directory of PATH.'
     yield program.finding(
         "env",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tracewhale.diagnosis.model import Diagnosis, Finding, Remedy
+from tracewhale.diagnosis.model import Diagnosis, Finding
+from tracewhale.diagnosis.remedy import Remedy
+from tracewhale.printable import printable
 
 EVIDENCE = 60
 """The most lines of a finding's evidence."""
@@ -12,7 +14,7 @@ EVIDENCE = 60
 
 def render(diagnosis: Diagnosis, *, verbose: bool = False) -> str:
     """Return the diagnosis in lines, each ended by a newline."""
-    return "".join(f"{line}\n" for line in _lines(diagnosis, verbose))
+    return "".join(f"{printable(line)}\n" for line in _lines(diagnosis, verbose))
 
 
 def _lines(diagnosis: Diagnosis, verbose: bool) -> Iterator[str]:

@@ -6,7 +6,8 @@ from collections import defaultdict
 
 from tracewhale.diagnosis.explain.common import finding
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
+from tracewhale.diagnosis.remedy import Remedy
 
 
 def finding_of(case: Case, complaint: Complaint) -> Finding:
@@ -19,7 +20,7 @@ def finding_of(case: Case, complaint: Complaint) -> Finding:
         complaint,
         complaint.kind,
         complaint.cause.format_map(facts),
-        [Remedy(line.format_map(facts)) for line in complaint.fixes],
+        [Remedy(line, **facts) for line in complaint.fixes],
         sure=Sure.LIKELY,
         ground="the message says so",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,7 +9,8 @@ from collections.abc import Iterator
 from tracewhale.diagnosis.absence import WRITE, refusal
 from tracewhale.diagnosis.explain.common import finding
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.rootfs.tree import Kind
 
 SHARED_MEMORY = "/dev/shm"
@@ -32,19 +32,17 @@ def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
     elif script := _setting(case, name):
         cause = f"the variable {name} is not set: {script} sets it, and nothing reads that."
-        line = json.dumps(["/bin/sh", "-c", f". {shlex.quote(script)} && exec {shlex.join(case.argv)}"])
-        remedies = [Remedy(f"CMD {line}"), Remedy(f"-e {name}=VALUE")]
+        line = f". {shlex.quote(script)} && exec {shlex.join(case.argv)}"
+        remedies = [Remedy("CMD {}", ("/bin/sh", "-c", line)), Remedy("-e {}=VALUE", name)]
         yield finding(case, complaint, "variable", cause, remedies)
         return
-    quoted = f'"{value}"' if " " in value else value or "VALUE"
+    image, run = set_variable(name, value or "VALUE")
     yield finding(
         case,
         complaint,
         "variable",
         cause,
-        (Remedy(f"-e {name}={quoted}"), Remedy(f"ENV {name}={quoted}"))
-        if not value
-        else (Remedy(f"ENV {name}={quoted}"), Remedy(f"-e {name}={quoted}")),
+        (image, run) if value else (run, image),
         ground="the message and the configuration agree",
     )
 
@@ -73,7 +71,7 @@ def shared_memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if why is None and given is None and "space" not in complaint.line and "SIGBUS" not in complaint.line:
         return
     cause = f"{SHARED_MEMORY} cannot be used: it is full, too small, or not the user's to write."
-    remedies = (Remedy("--shm-size 1g"), Remedy(f"--tmpfs {SHARED_MEMORY}:mode=1777"))
+    remedies = (Remedy("--shm-size 1g"), Remedy("--tmpfs {}:mode=1777", SHARED_MEMORY))
     yield finding(
         case,
         complaint,
@@ -93,7 +91,7 @@ def device(case: Case, complaint: Complaint) -> Iterator[Finding]:
         complaint,
         "device",
         f"the container has no {path}: an engine gives a container no devices but the usual ones.",
-        (Remedy(f"--device {path}"),),
+        (Remedy("--device {}", path),),
     )
 
 

@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.diagnosis.search import find_name
 
 CONFIRMED, SAID = 80, 50

@@ -15,10 +15,11 @@ from tracewhale.diagnosis.explain.common import (
 )
 from tracewhale.diagnosis.lookups import relevant
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
+from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.needs import command_paths, need_of, removed_command
 from tracewhale.diagnosis.programs import check_program
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.diagnosis.search import find_name, find_program
 from tracewhale.rootfs.tree import Kind as EntryKind
 
@@ -50,7 +51,7 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
     relative = _as_given(case, name)
     if relative and other.endswith(f"/{relative}"):
         place = other.removesuffix(f"/{relative}") or "/"
-        ways = (Remedy(f"WORKDIR {place}"), Remedy(f"--workdir {place}"))
+        ways = (Remedy("WORKDIR {}", place), Remedy("--workdir {}", place))
         cause = f"{relative} is looked for in {case.directory}, and the image has it at {other}."
         yield finding(case, complaint, "workdir", cause, ways)
         return
@@ -142,7 +143,7 @@ def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
             complaint,
             "path",
             f"{place} is in no directory of PATH.",
-            (Remedy(f"ENV PATH={directory}:$PATH"),),
+            (Remedy("ENV PATH={}:$PATH", directory),),
         )
         return
     asked = lookups(case, lambda path: base(path) == name)
@@ -185,7 +186,7 @@ def carriage_return(case: Case, complaint: Complaint) -> Iterator[Finding]:
                 complaint,
                 "crlf",
                 f"the lines of {entry.path} end with CRLF, and the shell takes CR for a letter.",
-                (Remedy(f"sed -i 's/\\r$//' {entry.path}"), Remedy("git config core.autocrlf input")),
+                (Remedy("sed -i 's/\\r$//' {}", entry.path), Remedy("git config core.autocrlf input")),
                 paths=(entry.path,),
             )
             return
@@ -206,7 +207,14 @@ def busy(case: Case, complaint: Complaint) -> Iterator[Finding]:
         complaint,
         "busy",
         f"{path} is open for writing while it is executed (ETXTBSY).",
-        (Remedy(f"cp {path} {path}.new && mv {path}.new {path}", "write, close, then execute"),),
+        (
+            Remedy(
+                "cp {path} {new} && mv {new} {path}",
+                path=path,
+                new=f"{path}.new",
+                note="write, close, then execute",
+            ),
+        ),
         sure=Sure.LIKELY,
         ground="the message says so, and no file is missing",
     )

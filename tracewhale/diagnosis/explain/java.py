@@ -13,8 +13,9 @@ from tracewhale.diagnosis.explain.common import (
 )
 from tracewhale.diagnosis.explain.modules import missing_module
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.diagnosis.search import find_all
 from tracewhale.java.jimage import JImage, UnknownImage
 from tracewhale.java.shrink import LIBRARY, SIZE_LIMIT
@@ -36,7 +37,7 @@ def java_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
         "java-class",
         f"the class {name}",
         there or asked,
-        [Remedy(f"COPY the jar that has {name}, and name it in the class path (-cp)")],
+        [Remedy("add the jar that has {} to the class path (-cp)", name)],
         asked,
     )
 
@@ -50,13 +51,13 @@ def java_library(case: Case, complaint: Complaint) -> Iterator[Finding]:
         paths += [e.path for e in find_all(case.full, (name,))]
     ours = [e.path for e in find_all(case.view, (name,))]
     if ours and not there_in_full(case, paths):
-        remedy = Remedy(f"-e JAVA_TOOL_OPTIONS=-Djava.library.path={os.path.dirname(ours[0])}")
+        remedy = Remedy("-e JAVA_TOOL_OPTIONS=-Djava.library.path={}", os.path.dirname(ours[0]))
         yield finding(
             case,
             complaint,
             "library-path",
             f"{ours[0]} is where java.library.path does not lead.",
-            (Remedy(f"ENV LD_LIBRARY_PATH={os.path.dirname(ours[0])}"), remedy),
+            (set_variable("LD_LIBRARY_PATH", os.path.dirname(ours[0]))[0], remedy),
         )
         return
     yield missing_module(
@@ -103,7 +104,7 @@ def java_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         complaint,
         "java-module",
         f"this Java runtime was made without the module {name}.",
-        (Remedy(f"jlink --add-modules {name},... --output ..."), *Remedies(case).installs((), "java")),
+        (Remedy("jlink --add-modules {},... --output ...", name), *Remedies(case).installs((), "java")),
         sure=Sure.LIKELY,
         ground="the message says so",
     )

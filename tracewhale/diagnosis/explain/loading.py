@@ -22,9 +22,10 @@ from tracewhale.diagnosis.libraries import (
     version_problem,
 )
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
+from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.needs import other_libc
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.diagnosis.search import find_name
 
 
@@ -77,7 +78,7 @@ def _of_developers(case: Case, complaint: Complaint, name: str) -> Finding | Non
         return None
     place = f"{entry.path}/{versions[0]}"
     cause = f"{name} is the name that packages for developers have; the image has {place}."
-    link = Remedy(f"ln -s {versions[0]} {entry.path}/{name}")
+    link = Remedy("ln -s {} {}", versions[0], f"{entry.path}/{name}")
     return finding(case, complaint, "library", cause, (link,), evidence=(f"there: {place}",))
 
 
@@ -150,7 +151,9 @@ def libc_of_addon(case: Case, complaint: Complaint, needer: str, libc: str) -> F
     copies = Remedies(case).copies((needer,)) if case.full is not None else []
     remedies = [
         *copies,
-        Remedy(f"npm rebuild {package}" if package else f"build {base(needer)} in this image"),
+        Remedy("npm rebuild {:package}", package)
+        if package
+        else Remedy("build {} in this image", base(needer)),
     ]
     return finding(
         case,
@@ -183,13 +186,13 @@ def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
     elf = case.resolver.disk.files.get(entry) if entry is not None else None
     why = "" if entry is None else f" ({entry.size} bytes)"
     if "Permission denied" in reason and (refused := refusal(case.view, case.user, path, 4)) is not None:
-        remedies = (Remedy(f"chmod a+rx {refused.entry.path}"),)
+        remedies = (Remedy("chmod a+rx {}", refused.entry.path),)
         yield finding(case, complaint, "mode", f"the user {refused.words}.", remedies)
         return
     if "failed to map segment" in reason:
         mount = next((m for m in case.mounts if path.startswith(f"{m}/")), "")
         cause = f"{path} may not be mapped executable" + (f": {mount} is mounted noexec." if mount else ".")
-        ways = (Remedy(f"--tmpfs {mount or '/tmp'}:exec"), Remedy("-e TMPDIR=/var/tmp"))
+        ways = (Remedy("--tmpfs {}:exec", mount or "/tmp"), Remedy("-e TMPDIR=/var/tmp"))
         yield finding(case, complaint, "noexec", cause, ways)
         return
     if elf is None or not hasattr(elf, "machine"):
@@ -239,7 +242,7 @@ def symbol(case: Case, complaint: Complaint) -> Iterator[Finding]:
         cause = f"{by} needs the symbol {name}, and {other}."
     else:
         cause = f"{by} needs the symbol {name}, which none of its libraries defines: one is of another build."
-        remedies = remedies or [Remedy(f"install {base(by)} and its libraries from one source")]
+        remedies = remedies or [Remedy("install {} and its libraries from one source", base(by))]
     yield finding(
         case,
         complaint,

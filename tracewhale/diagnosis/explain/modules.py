@@ -17,8 +17,9 @@ from tracewhale.diagnosis.explain.common import (
 )
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, searched
+from tracewhale.diagnosis.model import Case, Finding, searched
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.diagnosis.search import find_below
 
 NO_MODULES = ("/proc/", "/sys/", "/var/lib/dpkg/", "/usr/share/doc/")
@@ -66,7 +67,7 @@ def elsewhere(case: Case, complaint: Complaint, kind: str, title: str, search: S
         value = (
             full_value if directory in full_value.split(":") else f"{directory}:{old}" if old else directory
         )
-        remedies = [Remedy(f"ENV {search.variable}={value}"), Remedy(f"-e {search.variable}={value}")]
+        remedies = set_variable(search.variable, value)
         cause = (
             f"{title} is at {path}, where it is not looked for ({search.variable} or WORKDIR {directory})."
         )

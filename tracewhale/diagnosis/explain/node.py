@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.absence import absence
@@ -16,8 +15,9 @@ from tracewhale.diagnosis.explain.common import (
 )
 from tracewhale.diagnosis.explain.modules import SearchPath, missing_module
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
+from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies, install
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.diagnosis.search import find_below
 from tracewhale.rootfs.tree import Kind
 
@@ -29,7 +29,7 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         words = [word for word in case.argv[1:] if not word.startswith(("-", "/"))]
         given = next((w for w in words if os.path.normpath(os.path.join(case.directory, w)) == name), "")
         if given and (copy := next(find_below(case.view, (os.path.normpath(given),)), None)) is not None:
-            ways = (Remedy(f"WORKDIR {copy[0]}"), Remedy(f"--workdir {copy[0]}"))
+            ways = (Remedy("WORKDIR {}", copy[0]), Remedy("--workdir {}", copy[0]))
             cause = f"{given} is looked for in {case.directory}, and the image has it at {copy[1]}."
             yield finding(case, complaint, "workdir", cause, ways)
             return
@@ -92,9 +92,9 @@ def _copied_link(case: Case, complaint: Complaint, needer: str, name: str) -> Fi
         return None
     link = case.full.resolve(needer, follow=False).entry if case.full is not None else None
     target = link.target if link is not None and link.kind is Kind.SYMLINK else ""
-    remedies = [Remedy("npm rebuild", "which makes the links of .bin again")]
+    remedies = [Remedy("npm rebuild", note="which makes the links of .bin again")]
     if target and case.exists(os.path.normpath(f"{directory}/{target}")):
-        remedies.insert(0, Remedy(shlex.join(("ln", "-sf", target, needer))))
+        remedies.insert(0, Remedy("ln -sf {} {}", target, needer))
     cause = f"{needer} is a copy of what npm links to, and looks for {name} beside itself."
     return finding(case, complaint, "node-module", cause, remedies)
 
@@ -133,7 +133,7 @@ def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
             complaint,
             "node-addon",
             f"{path} was built for another version of Node.",
-            (Remedy(f"npm rebuild {package}"),),
+            (Remedy("npm rebuild {:package}", package),),
             sure=Sure.LIKELY,
             ground="the message says so",
         )
@@ -142,7 +142,7 @@ def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
     there = there_in_full(case, asked)
     remedies = [
         *Remedies(case).copies(there),
-        Remedy(f"npm install --os=linux --cpu={platform.split('-')[-1]} sharp"),
+        Remedy("npm install --os=linux --cpu={} sharp", platform.split("-")[-1]),
     ]
     yield finding(
         case,

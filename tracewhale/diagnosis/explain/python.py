@@ -15,8 +15,9 @@ from tracewhale.diagnosis.explain.common import (
 )
 from tracewhale.diagnosis.explain.modules import SearchPath, missing_module, renamed
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, searched
+from tracewhale.diagnosis.model import Case, Finding, searched
 from tracewhale.diagnosis.remedies import Remedies, install
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.diagnosis.search import find_all
 from tracewhale.rootfs.tree import View
 
@@ -45,7 +46,7 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if extension and top in sys.stdlib_module_names:
         paths += extension
     stem = "/".join(parts)
-    other = (Remedy(f"pip install {renamed()['python'].get(top, top)}", "with the Python that runs"),)
+    other = (install("pypi", renamed()["python"].get(top, top), note="with the Python that runs"),)
     search = SearchPath((f"{stem}.py", f"{stem}/__init__.py"), "PYTHONPATH", _of_this_python(case), other)
     yield missing_module(case, complaint, "python-module", what, paths, fallback, search=search)
 
@@ -65,8 +66,11 @@ def _other_abi(
             version, ours = ".".join(match.groups()), min(f"{tag[0]}.{tag[1:]}" for tag in seen)
             cause = f"{directory}/{entry} is for Python {version}, and Python {ours} runs."
             package = renamed()["python"].get(parts[0], parts[0])
-            again = Remedy(f"pip install --force-reinstall {package}", f"with Python {ours}")
-            remedies = [again, Remedy(f"FROM python:{version}", "the Python that it was installed with")]
+            again = Remedy("pip install --force-reinstall {:package}", package, note=f"with Python {ours}")
+            remedies = [
+                again,
+                Remedy("FROM python:{}", version, note="the Python that it was installed with"),
+            ]
             paths = there_in_full(case, _python_files(case, place, parts))
             remedies = [*Remedies(case).copies(paths), *remedies]
             return finding(case, complaint, "python-version", cause, remedies, paths=paths)
@@ -131,7 +135,7 @@ def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
             complaint,
             "python-home",
             f"PYTHONHOME is {home}, without a library of Python's.",
-            (Remedy("ENV PYTHONHOME="), Remedy("-e PYTHONHOME=")),
+            set_variable("PYTHONHOME", ""),
             evidence=searched(asked),
         )
         return

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from tracewhale.diagnosis.absence import EXECUTE, refusal
 from tracewhale.diagnosis.explain.common import finding
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.rootfs.tree import Kind
 
 SETUID = 0o4000
@@ -86,7 +87,7 @@ def set_user_id(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
         return
     cause = f"{entry.path} has lost its set-user-ID bit (mode {entry.mode:04o}, owner {entry.uid})."
-    remedies = (Remedy(f"chown root {entry.path} && chmod u+s {entry.path}"), Remedy("--user 0"))
+    remedies = (Remedy("chown root {} && chmod u+s {}", entry.path, entry.path), Remedy("--user 0"))
     yield finding(
         case,
         complaint,
@@ -107,7 +108,7 @@ def capability(case: Case, complaint: Complaint) -> Iterator[Finding]:
         return
     cause = f"{entry.path} opens a raw socket, and has neither the capability nor the set-user-ID bit for it."
     remedies = (
-        Remedy(f"setcap cap_net_raw+ep {entry.path}"),
+        Remedy("setcap cap_net_raw+ep {}", entry.path),
         Remedy("--cap-add NET_RAW"),
         Remedy("--user 0"),
     )
@@ -121,13 +122,13 @@ def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
     wanted = CALLS.get(call)
     if wanted:
         cause = f"{call} is refused: it takes CAP_{wanted}, which is not given. No file is missing."
-        remedies = [Remedy(f"--cap-add {wanted}")]
+        remedies = [Remedy("--cap-add {}", wanted)]
         if wanted in ("CHOWN", "SETUID", "SETGID") and case.user.uid:
             remedies = [Remedy("--user 0"), *remedies]
     else:
         cause = f"{call} is refused by the engine's seccomp profile. No file is missing."
         remedies = []
-    remedies.append(Remedy("--security-opt seccomp=unconfined", "or a profile that allows the call"))
+    remedies.append(Remedy("--security-opt seccomp=unconfined", note="or a profile that allows the call"))
     yield finding(
         case,
         complaint,
@@ -154,7 +155,7 @@ def executable(case: Case, complaint: Complaint, path: str) -> Finding | None:
             complaint,
             "noexec",
             f"{mount} is mounted noexec, and {path} is in it.",
-            (Remedy(f"--tmpfs {mount}:exec"),),
+            (Remedy("--tmpfs {}:exec", mount),),
         )
     if refusal(case.view, case.user, path, EXECUTE) is not None and not entry.mode & 0o111:
         cause = f"{entry.path} has no execute permission (mode {entry.mode:04o})."
@@ -163,7 +164,7 @@ def executable(case: Case, complaint: Complaint, path: str) -> Finding | None:
             complaint,
             "mode",
             cause,
-            (Remedy(f"chmod +x {entry.path}"), *Remedies(case).copies((path,))),
+            (Remedy("chmod +x {}", entry.path), *Remedies(case).copies((path,))),
         )
     return None
 

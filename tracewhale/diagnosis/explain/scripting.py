@@ -13,8 +13,9 @@ from tracewhale.diagnosis.explain.common import (
 )
 from tracewhale.diagnosis.explain.modules import SearchPath, missing_module, renamed
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy
+from tracewhale.diagnosis.model import Case, Finding
 from tracewhale.diagnosis.remedies import Remedies, family, install
+from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.diagnosis.search import find_all
 
 
@@ -127,7 +128,7 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
     kind = family(case.view)
     package = {"deb": f"php-{which}", "apk": f"php83-{which}", "rpm": f"php-{which}"}.get(kind, "")
     fallback = [install(kind, package)] if package else []
-    fallback.append(Remedy(f"docker-php-ext-install {which}"))
+    fallback.append(Remedy("docker-php-ext-install {:package}", which))
     yield missing_module(
         case,
         complaint,

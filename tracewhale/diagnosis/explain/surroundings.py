@@ -15,8 +15,9 @@ from tracewhale.diagnosis.explain.common import (
 )
 from tracewhale.diagnosis.libraries import lacking
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure, searched
+from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.diagnosis.search import find_all
 from tracewhale.rootfs.tree import Kind
 
@@ -80,7 +81,7 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
                 f"{variable} is {place}, which is not in the image.",
                 (place,),
                 "certificates",
-                [Remedy(f"ENV {variable}=")],
+                [set_variable(variable, "")[0]],
             )
             return
     here = [path for path in (file, *CERTIFICATES) if path and case.exists(path)]
@@ -89,7 +90,7 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
         cause = (
             f"no certificate in {here[0]} vouches for the server's: it is of a private authority, or expired."
         )
-        remedy = Remedy("update-ca-certificates", "after COPY CA.crt /usr/local/share/ca-certificates/")
+        remedy = Remedy("update-ca-certificates", note="after COPY CA.crt /usr/local/share/ca-certificates/")
         yield finding(
             case,
             complaint,
@@ -145,7 +146,7 @@ def locale(case: Case, complaint: Complaint) -> Iterator[Finding]:
     asked = lookups(case, lambda p: "/locale/" in p)
     there = there_in_full(case, ("/usr/lib/locale/locale-archive", f"/usr/lib/locale/{name}"))
     variable = next((k for k, v in case.environment.items() if v == name and k.startswith("L")), "LC_ALL")
-    more = [Remedy(f"ENV {variable}=C.UTF-8"), Remedy(f"-e {variable}=C.UTF-8")]
+    more = set_variable(variable, "C.UTF-8")
     yield _missing(
         case, complaint, "locale", f"the image has no locale {name}.", there or asked, "locale", more
     )
@@ -171,14 +172,14 @@ def host(case: Case, complaint: Complaint) -> Iterator[Finding]:
             f"the C library cannot resolve {name} without {wanted}.",
             paths,
             "glibc",
-            [Remedy("CGO_ENABLED=0 go build", "a program that resolves names itself")],
+            [Remedy("CGO_ENABLED=0 go build", note="a program that resolves names itself")],
         )
         return
     if files:
         yield _missing(case, complaint, "name-service", f"{files[0]} is not in the image.", files, "netbase")
         return
     cause = f"nothing answers for the name {name}: no file is missing, it is the container's network."
-    remedies = (Remedy("--network NETWORK"), Remedy(f"--add-host {name}:ADDRESS"))
+    remedies = (Remedy("--network NETWORK"), Remedy("--add-host {}:ADDRESS", name))
     yield finding(
         case,
         complaint,

@@ -12,8 +12,9 @@ from tracewhale.diagnosis.explain.common import (
     there_in_full,
 )
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Remedy, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure
 from tracewhale.diagnosis.remedies import Remedies
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.rootfs.tree import Kind
 
 
@@ -46,13 +47,13 @@ def user(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
         full = (file, "/etc/group")
     if case.find_command("sh"):
-        remedies.append(Remedy(f"echo '{line}' >> {file}"))
+        remedies.append(Remedy("echo {} >> {}", line, file))
     else:
-        remedies.append(Remedy(f"COPY <<EOF {file}\n{line}\nEOF"))
+        remedies.append(Remedy("COPY <<'EOF' {}\n{:line}\nEOF", file, line))
     if "matching entries" in complaint.line:
-        remedies.append(Remedy("--user 10001:10001", "a number needs no line"))
+        remedies.append(Remedy("--user 10001:10001", note="a number needs no line"))
     elif not group:
-        remedies.append(Remedy("--user 0", "or another that it has"))
+        remedies.append(Remedy("--user 0", note="or another that it has"))
     yield finding(case, complaint, "user", cause, remedies, paths=full)
 
 
@@ -93,19 +94,21 @@ def permission(case: Case, complaint: Complaint) -> Iterator[Finding]:
         cause = f"user {who} may not make {path}: it {why.words}."
     else:
         cause = f"user {who} {why.words}."
-    option = "-R " if why.entry.kind is Kind.DIRECTORY and place not in ("/", "/etc", "/usr", "/var") else ""
+    below = why.entry.kind is Kind.DIRECTORY and place not in ("/", "/etc", "/usr", "/var")
     remedies = []
     if place in ("/", "/etc", "/usr", "/var", "/var/log", "/run", "/var/run", "/var/lib"):
         directory = path if entry is None and os.path.splitext(path)[1] == "" else os.path.dirname(path)
         directory = path if directory == "/" else directory
-        remedies.append(Remedy(f"mkdir -p {directory} && chown {case.user.uid}:{case.user.gid} {directory}"))
-        remedies.append(Remedy(f"--tmpfs {directory}:mode=1777"))
+        remedies.append(_owned_directory(case, directory))
+        remedies.append(Remedy("--tmpfs {}:mode=1777", directory))
     elif why.wanted == READ:
-        remedies.append(Remedy(f"chmod a+rX {place}"))
-        remedies.append(Remedy(f"COPY --chown={case.user.uid}:{case.user.gid} ... {place}"))
+        remedies.append(Remedy("chmod a+rX {}", place))
+        remedies.append(Remedy("COPY --chown={}:{} ... {}", case.user.uid, case.user.gid, place))
     else:
-        remedies.append(Remedy(f"chown {option}{case.user.uid}:{case.user.gid} {place}"))
-    remedies.append(Remedy(f"--user {why.entry.uid}"))
+        remedies.append(
+            Remedy("chown -R {}:{} {}" if below else "chown {}:{} {}", case.user.uid, case.user.gid, place)
+        )
+    remedies.append(Remedy("--user {}", why.entry.uid))
     yield finding(
         case,
         complaint,
@@ -119,7 +122,12 @@ def permission(case: Case, complaint: Complaint) -> Iterator[Finding]:
 def _no_home(case: Case, complaint: Complaint, path: str) -> Iterator[Finding]:
     who = case.user.name or str(case.user.uid)
     cause = f"user {who} has no home directory, so HOME is / and it may not make {path}."
-    yield finding(case, complaint, "home", cause, (Remedy("ENV HOME=/tmp"), Remedy("-e HOME=/tmp")))
+    yield finding(case, complaint, "home", cause, set_variable("HOME", "/tmp"))
+
+
+def _owned_directory(case: Case, place: str) -> Remedy:
+    """Return the remedy that makes a directory of the user's own."""
+    return Remedy("mkdir -p {} && chown {}:{} {}", place, case.user.uid, case.user.gid, place)
 
 
 def home(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -131,8 +139,8 @@ def home(case: Case, complaint: Complaint) -> Iterator[Finding]:
     cause = f"the home directory of user {who}, {place}, is not in the image."
     if case.exists(place):
         cause = f"the home directory of user {who}, {place}, is not writable."
-    make = Remedy(f"mkdir -p {place} && chown {case.user.uid}:{case.user.gid} {place}")
-    remedies = [Remedy("ENV HOME=/tmp"), make] if case.exists("/tmp") else [make]
+    make = _owned_directory(case, place)
+    remedies = [set_variable("HOME", "/tmp")[0], make] if case.exists("/tmp") else [make]
     yield finding(case, complaint, "home", cause, remedies)
 
 
@@ -143,19 +151,16 @@ def temporary(case: Case, complaint: Complaint) -> Iterator[Finding]:
     entry = case.view.resolve(place).entry
     if path and entry is not None:
         return  # a file in it, not the directory
-    make = Remedy(f"mkdir -p -m 1777 {place}")
-    remedies = (
-        [make, Remedy(f"--tmpfs {place}")]
-        if case.find_command("mkdir")
-        else [Remedy(f"--tmpfs {place}"), make]
-    )
+    make = Remedy("mkdir -p -m 1777 {}", place)
+    mount = Remedy("--tmpfs {}", place)
+    remedies = [make, mount] if case.find_command("mkdir") else [mount, make]
     if case.read_only:
         yield finding(
             case,
             complaint,
             "read-only",
             f"the root file system is read-only, and so is {place}.",
-            (Remedy(f"--tmpfs {place}"),),
+            (mount,),
         )
     elif entry is None:
         yield finding(case, complaint, "temporary", f"the image has no {place}.", remedies, paths=(place,))
@@ -166,7 +171,7 @@ def temporary(case: Case, complaint: Complaint) -> Iterator[Finding]:
             complaint,
             "temporary",
             f"user {who} {why.words}.",
-            (Remedy(f"chmod 1777 {place}"), Remedy(f"--tmpfs {place}")),
+            (Remedy("chmod 1777 {}", place), mount),
         )
 
 
@@ -178,7 +183,7 @@ def read_only(case: Case, complaint: Complaint) -> Iterator[Finding]:
         (m for m in sorted(case.mounts, key=len, reverse=True) if f"{path}/".startswith(f"{m}/")), ""
     )
     what = f"{mount} is mounted read-only" if mount else "the root file system is read-only (--read-only)"
-    remedies = [Remedy(f"--tmpfs {directory}"), Remedy(f"-v VOLUME:{directory}")]
+    remedies = [Remedy("--tmpfs {}", directory), Remedy("-v VOLUME:{}", directory)]
     yield finding(
         case,
         complaint,
