@@ -38,7 +38,9 @@ from tracewhale.stages import (
     plan_image,
     publish_image,
     run_or_recall,
+    run_others,
     run_traced,
+    union_with,
     verify_image,
 )
 from tracewhale.tracing.events import Trace, merge
@@ -224,21 +226,24 @@ def run(
         mounts = held.enter_context(target.snapshot()) if verified else NO_SNAPSHOT
         making = Making(target, view, options, recipe, context, mounts)
         recorded = run_or_recall(target, view, job, context, cache)
-        on_trace(recorded)
         if failure := failure_of(recorded, job.expected_status):
+            on_trace(recorded)
             raise explained(target, view, failure, recorded)
+        others = run_others(target, view, job, context, cache)
+        merged = union_with(recorded, others)
+        on_trace(merged)
         verification: Verification | None = None
         error: TraceWhaleError | None = None
         if verified and recorded.outcome is not None:
-            candidate, verification = build_verified(making, recorded, held, verify_with)
+            candidate, verification = build_verified(making, recorded, held, verify_with, others)
             error = _difference(verification.comparison)
         else:
-            candidate = held.enter_context(build_image(making, plan_image(making, recorded)))
+            candidate = held.enter_context(build_image(making, plan_image(making, merged)))
         name, locked = lock_entry(making, candidate, destination)
         error = error or limits.error(name, locked)
         built = None if error else publish_image(making, candidate, destination)
         return replace(
-            _report("run", target, context, recorded),
+            _report("run", target, context, merged),
             plan=candidate.plan,
             verification=verification,
             built=built,

@@ -5,7 +5,8 @@ A stage takes the values of those before it and returns its own. Effects go thro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -30,7 +31,7 @@ from tracewhale.running.console import Console, Handle
 from tracewhale.running.result import RunResult
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.tracing.events import Step, Trace, merge
-from tracewhale.verification import Comparison, Verification, compare, listed
+from tracewhale.verification import Comparison, Verification, combine, compare, listed
 
 ROUNDS = 4
 """How often an image is built and run before verification gives up."""
@@ -44,6 +45,7 @@ class Job:
 
     ``keep_changes`` keeps the change layer of a container, or an image's layers above ``base``; then without
     a command and steps nothing is run. ``expected_status`` is the status with which the command should end.
+    ``also`` are other commands, each of which is run to its end in a container of its own.
     """
 
     name: str
@@ -52,6 +54,19 @@ class Job:
     keep_changes: bool = False
     base: str = ""
     expected_status: int = 0
+    also: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OtherRun:
+    """The trace of another command of the same target."""
+
+    command: tuple[str, ...]
+    trace: Trace
+
+    @property
+    def name(self) -> str:
+        return shlex.join(self.command)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +122,28 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
     if result.failure is not None:
         raise context.explain(target, view, result.failure, result.trace)
     return result.trace
+
+
+def run_others(
+    target: Target, view: View, job: Job, context: Context, cache: TraceCache | None
+) -> tuple[OtherRun, ...]:
+    """Run the job's other commands. Raise CommandFailed for one that fails."""
+    runs: list[OtherRun] = []
+    for command in job.also:
+        context.progress(f"also: {shlex.join(command)}")
+        other = target.running(command)
+        request = replace(job.request, command=command)
+        recorded = run_or_recall(other, view, Job(job.name, request), context, cache)
+        if failure := failure_of(recorded, 0):
+            raise context.explain(other, view, failure, recorded)
+        runs.append(OtherRun(command, recorded))
+    return tuple(runs)
+
+
+def union_with(trace: Trace, others: Sequence[OtherRun]) -> Trace:
+    """Return a trace with what other commands requested; each of them is a step of it."""
+    merged = merge((trace, *(other.trace for other in others)))
+    return replace(merged, steps=(*trace.steps, *(Step("also", other.name) for other in others)))
 
 
 def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
@@ -166,7 +203,7 @@ def run_again(target: Target, trace: Trace, making: Making, text: str) -> RunRes
 
 def repeated(trace: Trace) -> tuple[Step, ...]:
     """Return the steps that repeat a run; one that the user ended by hand runs for the same time again."""
-    steps = tuple(step for step in trace.steps if step.kind != "healthcheck")
+    steps = tuple(step for step in trace.steps if step.kind not in ("healthcheck", "also"))
     if not steps and trace.outcome is not None and trace.outcome.stopped:
         return (Step("for", f"{trace.seconds:.1f}"),)
     return steps
@@ -227,11 +264,15 @@ def verify_image(
 
 
 def build_verified(
-    making: Making, trace: Trace, stack: ExitStack, workload: str = ""
+    making: Making,
+    trace: Trace,
+    stack: ExitStack,
+    workload: str = "",
+    others: Sequence[OtherRun] = (),
 ) -> tuple[CandidateImage, Verification]:
     """Build and run until nothing is missing, adding the paths that each run missed; at most ROUNDS times.
 
-    ``workload`` replaces the traced steps.
+    ``workload`` replaces the traced steps. ``others`` are runs of other commands.
     """
     if workload:
         # What the traced steps had the command write or fail at says nothing of this one's.
@@ -239,7 +280,7 @@ def build_verified(
         trace = replace(trace, steps=(Step("workload", workload),), outcome=outcome)
     added: list[str] = []
     total = 0
-    known, listings = trace, False
+    known, listings = merge((trace, *(other.trace for other in others))), False
     for rounds in range(1, ROUNDS + 1):
         plan = plan_image(making, known, listings=listings)
         with ExitStack() as building:
@@ -248,6 +289,11 @@ def build_verified(
                 candidate.rebuilt.target, making, trace, candidate.plan, candidate.plan.kept.__contains__
             )
             total += runs
+            for other in others:
+                compared, traced, runs = verify_other(candidate, making, other)
+                comparison = combine(comparison, other.name, compared)
+                known = merge((known, traced))
+                total += runs
             more = {absent.path for absent in comparison.missing} - set(added)
             # Where nothing is missing and the output differs still, the names that a directory
             # lists, or the libraries that ld.so.cache does, may be what the command prints.
@@ -255,11 +301,23 @@ def build_verified(
             unlisted = comparison.differs and shorter
             if comparison.same or rounds == ROUNDS or not (more or unlisted):
                 stack.push(building.pop_all())
-                return candidate, Verification(rounds, tuple(added), comparison, total, again.steps)
+                steps = (*again.steps, *(Step("also", other.name) for other in others))
+                return candidate, Verification(rounds, tuple(added), comparison, total, steps)
         added += sorted(more)
         listings = listings or not more
         known = merge((known, again))
     raise AssertionError("the last round returns")
+
+
+def verify_other(candidate: CandidateImage, making: Making, other: OtherRun) -> tuple[Comparison, Trace, int]:
+    """Run another command in the new image and compare; return also its trace and the number of runs."""
+    return verify_image(
+        candidate.rebuilt.running(other.command),
+        replace(making, target=making.target.running(other.command)),
+        other.trace,
+        candidate.plan,
+        candidate.plan.kept.__contains__,
+    )
 
 
 def publish_image(making: Making, candidate: CandidateImage, destination: Name | None) -> BuiltImage:

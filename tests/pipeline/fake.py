@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.packages.images import Image as Files
@@ -73,6 +73,9 @@ class FakeTarget:
         self.runs.append(tuple(steps))
         return self.results.pop(0) if len(self.results) > 1 else self.results[0]
 
+    def running(self, command: tuple[str, ...]) -> FakeTarget:
+        return replace(self, command=command)
+
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return nullcontext(MountSnapshot("copy", ("/out",), ("a note",)))
 
@@ -121,6 +124,9 @@ class FakeRebuilt:
 
     target: FakeTarget
     published: list[str]
+
+    def running(self, command: tuple[str, ...]) -> FakeTarget:
+        return self.target.running(command)
 
     def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
         self.published.append(str(destination))

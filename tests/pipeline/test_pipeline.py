@@ -18,7 +18,8 @@ from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
 from tracewhale.report.formats import FORMATS, JSON, TEXT
 from tracewhale.report.model import Report
-from tracewhale.tracing.events import Step
+from tracewhale.running.result import RunResult
+from tracewhale.tracing.events import Event, Step, Trace
 
 JOB = Job("tool:1")
 
@@ -189,3 +190,34 @@ def test_what_no_image_can_hold_is_in_the_report(form: str) -> None:
 def test_reports_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Report("run", "t", "i").seconds = ()  # type: ignore[misc]
+
+
+MIGRATE = replace(JOB, also=(("tool", "mig rate"),))
+
+
+def test_other_commands_are_run_and_verified_too() -> None:
+    asked = frozenset({Event("/etc/other.conf", "open", "/bin/tool", True)})
+    other = RunResult(replace(result().trace, events=asked))
+    docker = engine(result(), other, new=[result(), other])
+    traces: list[Trace] = []
+    report = pipeline.run(docker, MIGRATE, Options(), Context(), on_trace=traces.append)
+    assert report.error is None
+    assert report.plan is not None
+    assert {"/bin/tool", "/etc/other.conf"} <= {*report.plan.kept}
+    assert [(step.kind, step.argument) for step in traces[0].steps] == [("also", "tool 'mig rate'")]
+    assert "output and status equal, 1 other command passed" in FORMATS[TEXT].render(report)
+
+
+def test_another_command_that_differs_is_named() -> None:
+    docker = engine(result(), new=[result(), result(1)])
+    report = pipeline.run(docker, MIGRATE, Options(), Context())
+    assert report.error is not None
+    assert "With the command \"tool 'mig rate'\" the original ends with status 0" in report.error.what
+    assert docker.target.published == []
+
+
+def test_another_command_that_fails_makes_no_image() -> None:
+    docker = engine(result(), result(1, b"no data base"))
+    with pytest.raises(CommandFailed, match="no data base"):
+        pipeline.run(docker, MIGRATE, Options(), Context())
+    assert docker.target.published == []

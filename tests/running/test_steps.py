@@ -234,7 +234,7 @@ def test_a_url_of_a_published_port_means_the_port_that_serves(session: Nothing) 
 
 def test_a_port_that_steps_name_is_not_the_one_that_serves(session: Nothing, port: int) -> None:
     session.ports = frozenset({1, port})
-    (step,), _ = drive(session, Service(ports=(port,), named=(1,)), [http("/a")])
+    (step,), _ = drive(session, Service(ports=(port,), step_ports=(1,)), [http("/a")])
     assert statuses(step) == [("/a", 200)]
 
 

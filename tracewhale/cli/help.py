@@ -8,7 +8,7 @@ import click
 
 GROUPS: Mapping[str, str] = {
     "What may be missing": "against contents fix",
-    "What to run": "compose service expect_status probe keep_changes base cache",
+    "What to run": "also compose service expect_status probe keep_changes base cache",
     "How to drive it": "workload exec_ for_ until_idle http http_file crawl openapi openapi_max wait_for "
     "wait_timeout",
     "What to keep": "level include exclude keep_listings shrink no_shrink guess_dlopen spare no_unit "

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options, steps
+from tracewhale.cli.also import RunCommand, also, also_option
 from tracewhale.cli.compose import TargetArgument, check_target, compose_options, composed
 from tracewhale.cli.limits import accept, junit_of_errors, limit_options, limits, write_junit
 from tracewhale.cli.reports import check_places, report_option, write_reports
@@ -17,10 +19,11 @@ from tracewhale.project.cache import TraceCache
 from tracewhale.tracing import tracefile
 
 
-@click.command("run", cls=options.TargetCommand)
+@click.command("run", cls=RunCommand)
 @click.argument("target", cls=TargetArgument)
 @options.output_options
 @compose_options
+@also_option
 @steps.step_options
 @options.change_options
 @options.plan_options
@@ -55,7 +58,7 @@ def run(
 
     The command and all that drives it run twice or more: traced, and again in each new image to verify it.
     """
-    job = options.job(check_target(target, given), given)
+    job = replace(options.job(check_target(target, given), given), also=also(given))
     settings = options.plan_settings(given)
     destination = options.destination(output, tag, keep_privileges=given["keep_privileges"])
     recipe = making.recipe(given)

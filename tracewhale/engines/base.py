@@ -92,6 +92,10 @@ class Target(Protocol):
         """
         ...
 
+    def running(self, command: tuple[str, ...]) -> Target:
+        """Return this target with another command."""
+        ...
+
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         """Hold copies of the mounts that the run may write to, as they are now."""
         ...
@@ -131,6 +135,10 @@ class Rebuilt(Protocol):
     @property
     def target(self) -> Target:
         """The new image with the same request: what verification runs."""
+        ...
+
+    def running(self, command: tuple[str, ...]) -> Target:
+        """Return the new image with another command, as the original would run it."""
         ...
 
     def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:

@@ -40,7 +40,7 @@ class Readiness:
         Raise WorkloadFailed.
         """
         check, exposed = self._service.check, self._service.ports
-        ports = sorted({*exposed, *self._service.named}) if exposed else ()
+        ports = sorted({*exposed, *self._service.step_ports}) if exposed else ()
         if check is not None:
             self._session.progress(f"waiting for the health check {check.text!r}")
             longest = seconds or max(DEFAULT_SECONDS, check.start_period)

@@ -27,13 +27,13 @@ class HealthCheck:
 class Service:
     """A running target. Requests go to its own ``address`` and nowhere else.
 
-    ``ports`` are the TCP ports that its image exposes, ``named`` those that steps name besides;
+    ``ports`` are the TCP ports that its image exposes, ``step_ports`` those that steps name besides;
     ``environment`` is for the user's commands on this machine.
     """
 
     address: str = "127.0.0.1"
     ports: Sequence[int] = ()
-    named: Sequence[int] = ()
+    step_ports: Sequence[int] = ()
     check: HealthCheck | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 

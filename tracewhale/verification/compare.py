@@ -7,7 +7,7 @@ workload, and requests no missing path that the original had.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tracewhale.driving.alike import Answered, Answers, compare_answers
 from tracewhale.plan.model import RUNTIME_PATHS, Absent
@@ -25,6 +25,7 @@ STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
 class Comparison:
     """The results of verification: the paths missing in the new image, and how the two runs differ.
 
+    ``command`` is the one of ``--also`` to which the difference belongs, if it is not the main one's.
     ``failure`` says what went wrong if the new image's run could not be ended. ``failed`` are processes that
     failed in the new image and not in the original, None if a probe did not see them. ``tail`` are the last
     lines that the new image printed. ``written`` compares the files that the runs wrote.
@@ -39,6 +40,7 @@ class Comparison:
     failed: tuple[FailedProcess, ...] | None = ()
     tail: str = ""
     written: WrittenComparison = WrittenComparison()
+    command: str = ""
 
     @property
     def same(self) -> bool:
@@ -107,6 +109,14 @@ def compare(
         again.outcome.tail(),
         compare_written_files(original.outcome, again.outcome, other),
     )
+
+
+def combine(main: Comparison, command: str, other: Comparison) -> Comparison:
+    """Return the comparison of both runs, ``other`` of a further command: the first that differs, with what
+    both miss."""
+    lacking = {*main.missing, *other.missing}
+    chosen = main if not main.same or other.same else replace(other, command=command, answers=main.answers)
+    return replace(chosen, missing=tuple(sorted(lacking, key=lambda absent: (absent.path, absent.program))))
 
 
 def failed_processes(

@@ -9,7 +9,11 @@ from tracewhale.tracing.events import FailedProcess, Step, Trace
 from tracewhale.verification.compare import Comparison, Verification
 from tracewhale.verification.output import Output
 
-COUNTED = {"workload": ("workload", "workloads"), "exec": ("command inside", "commands inside")}
+COUNTED = {
+    "workload": ("workload", "workloads"),
+    "exec": ("command inside", "commands inside"),
+    "also": ("other command", "other commands"),
+}
 """The kinds of steps that pass or fail, each with its noun in the singular and the plural."""
 
 
@@ -28,9 +32,14 @@ def verdict(trace: Trace, verification: Verification) -> str:
 
 def difference(comparison: Comparison) -> str:
     """Return the difference of the new image as a clause; an empty string if there is none."""
-    original, new = comparison.status
     if comparison.same:
         return ""
+    clause = _difference(comparison)
+    return f"with the command {comparison.command!r} {clause}" if comparison.command else clause
+
+
+def _difference(comparison: Comparison) -> str:
+    original, new = comparison.status
     if comparison.failure:
         return f"the new image does not run as the original did: {comparison.failure}"
     if comparison.missing:

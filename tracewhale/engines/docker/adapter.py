@@ -131,6 +131,9 @@ class DockerTarget:
 
         return first_working(choose(self._kind, facts(self._client)), traced, progress)
 
+    def running(self, command: tuple[str, ...]) -> DockerTarget:
+        return DockerTarget(self._client, replace(self._run, command=command), self._found, self._kind)
+
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return mount_snapshot(self._client, self._run)
 
@@ -170,8 +173,12 @@ class DockerTarget:
         try:
             run_to_end(lambda: result.append(load(self._client, count_chunks(docker_archive(image), count))))
             config = inspect_image(self._client, result[0])["Config"]
-            new = DockerRebuilt(self._client, self._run.on(result[0], config), image, self._kind)
-            yield new
+
+            def on_it(run: Run) -> DockerTarget:
+                new = run.on(result[0], config)
+                return DockerTarget(self._client, new, EngineObject(run.target, new.image), self._kind)
+
+            yield DockerRebuilt(self._client, self._run, image, on_it)
         finally:
             for loaded in result:
                 run_to_end(partial(self._remove_nameless, loaded))
@@ -221,10 +228,17 @@ class _Chunks(io.RawIOBase):
 class DockerRebuilt:
     """An image that the engine has loaded and that has no name yet."""
 
-    def __init__(self, client: APIClient, run: Run, image: Image, probe: Probe) -> None:
+    def __init__(
+        self, client: APIClient, run: Run, image: Image, on_it: Callable[[Run], DockerTarget]
+    ) -> None:
         self._client = client
+        self._run = run
         self._image = image
-        self.target = DockerTarget(client, run, EngineObject(run.target, run.image), probe)
+        self._on_it = on_it
+        self.target = on_it(run)
+
+    def running(self, command: tuple[str, ...]) -> DockerTarget:
+        return self._on_it(replace(self._run, command=command))
 
     def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
         if destination.kind != DOCKER:

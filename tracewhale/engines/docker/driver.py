@@ -157,13 +157,13 @@ def _drive(
     options = run.options
     session.attach(interactive=options.interactive, terminal=options.tty, recorded=run.input)
     exposed = ports_of(run.config.get("ExposedPorts"), payload.config.get("ExposedPorts"))
-    named = tuple(sorted(named_ports(steps) - {*exposed}))
+    step_ports = tuple(sorted(named_ports(steps) - {*exposed}))
     try:
         with session.console.raw() if options.tty else nullcontext():
-            session.start((*exposed, *named) if exposed else ())
+            session.start((*exposed, *step_ports) if exposed else ())
             check_start(session, payload.argv[0])
             progress("tracing")
-            service = service_of(session, exposed, health_check(_health(run)), environment, named)
+            service = service_of(session, exposed, health_check(_health(run)), environment, step_ports)
             taken, stopped = drive(session, service, steps)
         session.drain()
         if not stopped:
@@ -212,14 +212,14 @@ def service_of(
     ports: Sequence[int],
     check: HealthCheck | None = None,
     environment: Mapping[str, str] | None = None,
-    named: Sequence[int] = (),
+    step_ports: Sequence[int] = (),
 ) -> Service:
     """Return the service of a running container, as steps use it; ``environment`` is added to that of a
     workload."""
     addresses = addresses_of(session.state)
     address = addresses[0] if addresses else "127.0.0.1"
     own = {"TRACEWHALE_CONTAINER": session.container, "TRACEWHALE_IP": address}
-    return Service(address, ports, named, check, {**(environment or {}), **own})
+    return Service(address, ports, step_ports, check, {**(environment or {}), **own})
 
 
 def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:

@@ -67,6 +67,9 @@ class EmbeddedTarget:
             run = replace(self._run, options=remount(self._run.options, copies))
             return self._trace(run, tree, steps, console, handle, progress, repeating, changes)
 
+    def running(self, command: tuple[str, ...]) -> EmbeddedTarget:
+        return EmbeddedTarget(self._source, replace(self._run, command=command))
+
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return mount_snapshot(self._run)
 
@@ -124,16 +127,22 @@ class EmbeddedTarget:
     @contextmanager
     def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[EmbeddedRebuilt]:
         with of_image(image, self._source.machine) as source:
-            run = self._run.on(source.identity, source.config.get("config") or {})
-            yield EmbeddedRebuilt(EmbeddedTarget(source, run), image)
+            yield EmbeddedRebuilt(source, self._run, image)
 
 
 class EmbeddedRebuilt:
     """A new image that exists only in our own files."""
 
-    def __init__(self, target: EmbeddedTarget, image: Image) -> None:
-        self.target = target
+    def __init__(self, source: Source, run: Run, image: Image) -> None:
+        self._source = source
+        self._run = run
         self._image = image
+        self.target = self.running(run.command)
+
+    def running(self, command: tuple[str, ...]) -> EmbeddedTarget:
+        config = self._source.config.get("config") or {}
+        run = replace(self._run, command=command).on(self._source.identity, config)
+        return EmbeddedTarget(self._source, run)
 
     def publish(self, destination: Name) -> tuple[tuple[str, str], ...]:
         return output.write(self._image, destination)
