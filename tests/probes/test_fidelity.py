@@ -8,8 +8,8 @@ import pytest
 from docker import DockerClient
 
 from tests.engines.docker.conftest import Runner
-from tests.engines.docker.test_driver import after
 from tests.engines.docker.test_same_process import SCRIPT, plain_output
+from tests.engines.driver_contract import after
 from tracewhale.engines.docker.engine import find, inspect_image
 from tracewhale.engines.probes import REAL, Probe
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from docker import APIClient
 
+from tests.engines.runner import EngineRunner
 from tracewhale.engines.docker.containers import served_tree
 from tracewhale.engines.docker.driver import trace
 from tracewhale.engines.docker.engine import connect, find
@@ -34,14 +35,12 @@ def probe_bytes(probe: Path) -> bytes:
 
 
 @dataclass
-class Runner:
-    """``runner("base", "echo", "x", user="1")`` traces a command in an image, and keeps what it printed."""
+class Runner(EngineRunner):
+    """Runs on a Docker engine."""
 
     api: APIClient
     probe: bytes
     image: Callable[[str], str]
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
     kind: Probe = Probe.SECCOMP
 
     def __call__(

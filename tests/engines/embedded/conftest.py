@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.engines.runner import EngineRunner
 from tracewhale.engines.base import Request
 from tracewhale.engines.embedded import driver
 from tracewhale.engines.embedded.machine import this_machine
@@ -25,12 +26,10 @@ Unpacked = Callable[[str], tuple[str, Mapping[str, Any]]]
 
 
 @dataclass
-class Runner:
-    """``runner("base", "echo", "x", user="1")`` traces a command in an image, and keeps what it printed."""
+class Runner(EngineRunner):
+    """Runs on the embedded engine."""
 
     unpacked: Unpacked
-    stdout: bytearray = field(default_factory=bytearray)
-    stderr: bytearray = field(default_factory=bytearray)
 
     def __call__(
         self,
