@@ -99,8 +99,8 @@ def copy(source: str, paths: Sequence[str], place: str, *, note: str = "") -> Re
 def joined(remedies: Iterable[Remedy], between: str = "\n") -> Remedy:
     """Return one remedy with the lines of several."""
     several = tuple(remedies)
-    lines = _Quoted(between.join(each.line for each in several))
-    return Remedy("{}", lines, note=next((each.note for each in several if each.note), ""))
+    lines = _Quoted(between.join(remedy.line for remedy in several))
+    return Remedy("{}", lines, note=next((remedy.note for remedy in several if remedy.note), ""))
 
 
 def sed_text(text: str) -> str:
