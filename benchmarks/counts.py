@@ -21,8 +21,8 @@ from pathlib import Path
 
 from tracewhale.probe import binary
 from tracewhale.tracing import tracefile
+from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import Trace
-from tracewhale.tracing.stream import Collector
 
 PROGRAM = """
 import os, sys

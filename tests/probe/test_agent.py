@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.probe.tracing import SECONDS, Agent, agent, trace
+from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import Access, FailedProcess
 from tracewhale.tracing.records import (
     AccessRecord,
@@ -26,7 +27,6 @@ from tracewhale.tracing.records import (
     Listening,
     StartRecord,
 )
-from tracewhale.tracing.stream import Collector
 
 Program = Callable[..., Path]
 

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import Event
 from tracewhale.tracing.records import AccessRecord, CountersRecord, Record
-from tracewhale.tracing.stream import Collector
 
 SECONDS = 120
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.probe.tracing import SECONDS, TracedCommand
+from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.records import Record
-from tracewhale.tracing.stream import Collector
 
 DOORS = {"ptrace": "--hold-traced", "strace": "--hold", "fanotify": "--hold", "ebpf": "--hold"}
 

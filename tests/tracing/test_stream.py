@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracewhale.errors import ProbeError, TraceLost
+from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Moment, UnresolvedPath
 from tracewhale.tracing.records import (
     AccessRecord,
@@ -26,7 +27,7 @@ from tracewhale.tracing.records import (
     Record,
     StartRecord,
 )
-from tracewhale.tracing.stream import RECORD_LIMIT, Collector, Decoder, decode
+from tracewhale.tracing.stream import RECORD_LIMIT, Decoder, decode
 
 
 def strings(*texts: bytes) -> bytes:

@@ -19,9 +19,9 @@ from queue import Empty, SimpleQueue
 from tracewhale.errors import Interrupted, TraceLost
 from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
 from tracewhale.running.stopping import DEFAULT_POLICY, reacts
+from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import OUTPUT_LIMIT, Observer
 from tracewhale.tracing.records import AccessRecord, CountersRecord
-from tracewhale.tracing.stream import Collector
 
 STDOUT, STDERR = 1, 2
 CHUNK = 1 << 16

@@ -99,6 +99,12 @@ def test_a_command_that_is_too_long(runner: Runner) -> None:
         runner("base", "echo", "x" * (1 << 18))
 
 
+def test_a_start_that_takes_too_long_says_what_it_waited_for(runner: Runner, monkeypatch: Any) -> None:
+    monkeypatch.setattr("tracewhale.engines.embedded.sandbox_session.READY_SECONDS", 0.0)
+    with pytest.raises(ProbeError, match="within 0 seconds: the sandbox was not ready\\.$"):
+        runner("base", "true")
+
+
 @pytest.mark.parametrize("user", ["root", "games"])
 def test_a_sandbox_whose_keeper_is_killed(runner: Runner, user: str) -> None:
     step = Step("workload", "kill -9 $(sed -n 's/^PPid:.//p' /proc/$TRACEWHALE_PID/status)")

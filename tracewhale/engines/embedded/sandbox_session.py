@@ -91,13 +91,22 @@ class SandboxSession(session.RunSession):
                 assert keeper.stdin is not None
                 self.spawn(partial(self._feed, keeper.stdin, recorded, close=True))
         if not self.wait(self._settled, READY_SECONDS):
-            raise ProbeError(f"The probe did not start the command in time: {self.probe_words()}")
+            raise ProbeError(
+                f"The probe did not start the command within {READY_SECONDS:g} seconds: {self._delay()}.",
+                "Try it again when this machine has less to do.",
+            )
         if 0 not in self.collector.started:
             self.wait(lambda: self._errors_ended, DRAIN_SECONDS)
             self._check_made()
 
     def _settled(self) -> bool:
         return self.agent_ended or (0 in self.collector.started and self.pid > 0)
+
+    def _delay(self) -> str:
+        """Return what a start waited for that did not come in time."""
+        if words := self.probe_words():
+            return words
+        return "the agent did not take the command" if self.pid else "the sandbox was not ready"
 
     def _check_made(self) -> None:
         words = bytes(self.agent_errors).decode(errors="replace").strip()
