@@ -18,9 +18,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.documents.stage import PREFIX, renamed
+from tests.documents.stage import PREFIX, WHEELS, renamed
 
-BLOCK = re.compile(r"^(?:<!-- by hand: (.+) -->\n)?```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(?:<!-- by hand: ([^\n]+) -->\n)?```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STATUS = re.compile(r"\s+# exits with (\d+)$")
 REMARK = re.compile(r"\s\s+# .*$")
 FIGURE = re.compile(r"(\d+(?:\.\d+)?)(?= ?(?:%|[kMG]B|s\b))")
@@ -90,7 +90,12 @@ def run(example: Example, directory: Path) -> str:
     done = subprocess.run(
         ["bash", "-c", renamed(example.command)],
         cwd=directory,
-        env={**os.environ, "DOCKER_BUILDKIT": "0", "PATH": f"{directory}/.venv/bin:{os.environ['PATH']}"},
+        env={
+            **os.environ,
+            "DOCKER_BUILDKIT": "0",
+            "PATH": f"{directory}/.venv/bin:{os.environ['PATH']}",
+            "PIP_FIND_LINKS": str(directory / WHEELS),
+        },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

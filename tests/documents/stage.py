@@ -20,10 +20,24 @@ DOCUMENTS = {
     for name in ("README", "tutorial", "how-to", "faq")
 }
 
+WHEELS = "wheels"
+"""The directory of the scene from which pip takes TraceWhale where a document has it from PyPI."""
+
 PREFIX = "twdocs-"
 """Of all that the examples make in the engine, so that nothing of the reader's own is touched."""
 
-IMAGES = ("shop", "sorter", "tiny", "broken", "nginx-light", "java-shop", "flask-shop", "node-shop")
+IMAGES = (
+    "shop",
+    "sorter",
+    "tiny",
+    "broken",
+    "nginx-light",
+    "java-shop",
+    "flask-shop",
+    "node-shop",
+    "ruby-shop",
+    "php-shop",
+)
 NAMES = re.compile(rf"(?<![\w./-])(?=(?:{'|'.join(IMAGES)}):|shop-web\b)")
 """Where a document names an image or a container."""
 
@@ -47,7 +61,10 @@ def cleared(client: DockerClient) -> Iterator[None]:
 
 
 def prepared(directory: Path, image: Callable[[str], str], by_hand: bool = False) -> None:
-    """Fill a directory with what the reader is said to have: a program, a project, images."""
+    """Fill a directory with what the reader is said to have: a program, a project, images.
+
+    ``by_hand`` adds a clone of this repository, its wheel in the place of PyPI's, and larger images.
+    """
     shutil.copytree(SCENE, directory)
     program = directory / ".venv" / "bin" / "tracewhale"
     program.parent.mkdir(parents=True)
@@ -58,10 +75,29 @@ def prepared(directory: Path, image: Callable[[str], str], by_hand: bool = False
         bases |= {"java-shop": "java", "flask-shop": "flask", "node-shop": "node"}
     for name, base in bases.items():
         _docker("tag", image(base), f"{PREFIX}{name}:latest")
+        image("tools")
+        _run("git", "-C", str(ROOT), "archive", "-o", f"{directory}/clone.tar", "HEAD")
+        _run("tar", "-xf", f"{directory}/clone.tar", "-C", str(directory))
+        _run(
+            sys.executable,
+            "-m",
+            "pip",
+            "wheel",
+            "-q",
+            "--no-deps",
+            "-w",
+            f"{directory}/{WHEELS}",
+            str(directory),
+        )
     image("base")
-    for folder in sorted(directory.glob("*/Dockerfile")):
+    folders = [*directory.glob("*/Dockerfile"), *(directory.glob("by-hand/*/Dockerfile") if by_hand else ())]
+    for folder in sorted(folders):
         _docker("build", "-q", "-t", f"{PREFIX}{folder.parent.name}:latest", str(folder.parent))
 
 
 def _docker(*words: str) -> None:
-    subprocess.run(["docker", *words], check=True, capture_output=True, timeout=250)
+    _run("docker", *words)
+
+
+def _run(*words: str) -> None:
+    subprocess.run(words, check=True, capture_output=True, timeout=250)

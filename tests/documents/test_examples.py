@@ -25,6 +25,15 @@ $ three  # a remark
 ```console
 $ four # exits with 3
 ```
+
+```console
+$ five
+```
+
+<!-- by hand: it downloads -->
+```console
+$ six
+```
 """
 
 
@@ -34,6 +43,8 @@ def test_examples_are_read() -> None:
         ("one \\\n    two", ("out",), 0, 5, ""),
         ("three", (), 0, 8, ""),
         ("four", (), 3, 13, "too slow"),
+        ("five", (), 0, 17, ""),
+        ("six", (), 0, 22, "it downloads"),
     ]
 
 

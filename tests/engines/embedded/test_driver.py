@@ -101,7 +101,7 @@ def test_a_command_that_is_too_long(runner: Runner) -> None:
 
 def test_a_start_that_takes_too_long_says_what_it_waited_for(runner: Runner, monkeypatch: Any) -> None:
     monkeypatch.setattr("tracewhale.engines.embedded.sandbox_session.READY_SECONDS", 0.0)
-    with pytest.raises(ProbeError, match="within 0 seconds: the sandbox was not ready\\.$"):
+    with pytest.raises(ProbeError, match=r"within 0 seconds: the sandbox was not ready\.$"):
         runner("base", "true")
 
 

@@ -1,0 +1,9 @@
+<?php
+final class Fish
+{
+    /** @return string[] */
+    public static function all(): array
+    {
+        return ['krill', 'orca', 'whale'];
+    }
+}
