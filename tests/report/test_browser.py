@@ -12,11 +12,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.report.documents import hostile, large, report
+from tests.report.looks import MEAN, MOST, PICTURES, contrasts, differences, faults, picture, restyle
 from tracewhale.report.document import of_value
 from tracewhale.report.json import to_json
 from tracewhale.report.page import render
 
 WIDTHS = (1280, 800, 390)
+SCHEMES: tuple[Any, ...] = ("light", "dark")
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +139,7 @@ def test_the_policy_stops_a_script_that_markup_would_have(browser: Browser, tmp_
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_nothing_serious(browser: Browser, pages: dict[str, Path], scheme: str) -> None:
     page = opened(browser, pages["whole"], scheme=scheme)
     page.get_by_label("Find a path").fill("b")
@@ -148,6 +150,64 @@ def test_axe_finds_nothing_serious(browser: Browser, pages: dict[str, Path], sch
     ]
     assert serious == [], found.generate_report()
     page.context.close()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_page_looks_as_it_did(
+    browser: Browser, pages: dict[str, Path], tmp_path: Path, width: int
+) -> None:
+    page = opened(browser, pages["whole"], width)
+    assert faults(page) == []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        assert min(contrasts(page).values()) >= 4.5
+        new = tmp_path / f"map-{width}-{scheme}.png"
+        new.write_bytes(picture(page))
+        assert differs(page, new) == "", f"look at {new} and put it into {PICTURES} if it is right"
+    page.context.close()
+
+
+@pytest.mark.parametrize(("name", "width"), [("large", 800), ("hostile", 390)])
+def test_the_layout_has_no_fault(browser: Browser, pages: dict[str, Path], name: str, width: int) -> None:
+    page = opened(browser, pages[name], width)
+    assert faults(page) == []
+    page.context.close()
+
+
+def test_a_fault_of_the_layout_is_noticed(browser: Browser, pages: dict[str, Path]) -> None:
+    page = opened(browser, pages["whole"], 800)
+    for style, fault in (
+        (".figures{position:absolute;top:300px}", "overlap"),
+        ("#detail{margin-top:-80px}.beside{display:block}", "overlap"),
+        ("h1{white-space:nowrap;width:3000px}", "wider than the window"),
+        ("#map{height:20px}", "no height"),
+        ("#map .cell{visibility:hidden}", "has 0 files"),
+        ("#map .cell{width:300px!important}", "overlap"),
+        ("main p{margin-left:1000px;white-space:nowrap}", "leaves its block"),
+    ):
+        restyle(page, style)
+        assert fault in "; ".join(faults(page)), style
+    page.context.close()
+
+
+def test_another_look_is_noticed(browser: Browser, pages: dict[str, Path], tmp_path: Path) -> None:
+    page = opened(browser, pages["whole"], 800)
+    new = tmp_path / "map-800-light.png"
+    for style in (
+        ":root{--trace:#f8d0da!important}",
+        ".removed{background:var(--other)!important}",
+        "#map .cell:not(.directory){display:none}",
+        "#map{filter:invert(1)}",
+    ):
+        new.write_bytes(picture(page, style))
+        assert differs(page, new), style
+    page.context.close()
+
+
+def differs(page: Page, new: Path) -> str:
+    """Return how a picture differs from the one that is kept of its name, or an empty string."""
+    mean, most = differences(page, new.read_bytes(), (PICTURES / new.name).read_bytes())
+    return f"mean {mean:.1f}, most {most:.0f}" if mean > MEAN or most > MOST else ""
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -35,7 +35,7 @@ def render(document: ReportDocument) -> str:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    environment.filters["human"] = human
+    environment.filters |= {"human": human, "capital": lambda text: text[:1].upper() + text[1:]}
     complete, parts, left_out = _sorted(document.packages)
     return environment.get_template("page.html").render(
         d=document,
