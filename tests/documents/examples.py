@@ -29,7 +29,7 @@ ENGINE_WARNING = "WARNING: "
 """Begins what `docker` says of its engine's settings, which are not the document's."""
 
 SLACK = 1 / 3
-SECONDS = 280
+SECONDS = 240
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def alike(shown: str, printed: str) -> bool:
 def run(example: Example, directory: Path) -> str:
     """Run an example in a directory; return what is wrong, or nothing."""
     done = subprocess.run(
-        ["bash", "-c", renamed(example.command)],
+        ["timeout", "--kill-after=30", str(SECONDS), "bash", "-c", renamed(example.command)],
         cwd=directory,
         env={
             **os.environ,
@@ -101,7 +101,6 @@ def run(example: Example, directory: Path) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        timeout=SECONDS,
         check=False,
     )
     said = done.stdout.replace(PREFIX, "")

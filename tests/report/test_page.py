@@ -65,13 +65,13 @@ def test_no_name_is_markup() -> None:
     "words",
     [
         "100.0 MB <span class=\"to\">to</span> 10.0 MB",
-        "1 of 2 requests are answered otherwise",
+        "No, 1 of 2 requests are answered otherwise, the first GET /other: status 404 and 500.<",
         '<span class="bad">otherwise:</span> status 404 and 500',
         '<span class="good">alike</span>',
         "the last 2 of 4 steps brought nothing new",
         "<code>--keep touched</code>",
         "<summary>In part: 1</summary>",
-        "1 paths are new, 1 are gone",
+        "new paths: 1; paths that are gone: 1",
         "docker run slim:1",
     ],
 )  # fmt: skip
