@@ -1,4 +1,4 @@
-"""What a probe's event stream has told so far: its records collected and checked against its counters."""
+"""Collects the records of a probe's event stream, and checks them against its counters."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ PRESENT, NOFOLLOW = 1, 2
 
 
 HINT = "Trace it again; if that happens again, please report it with the version of your kernel."
-"""What to do where events were lost."""
+"""The advice where events were lost."""
 
 
 def loss_error(loss: str) -> TraceLost:
