@@ -9,7 +9,7 @@ from functools import partial
 
 from tracewhale import diagnosis
 from tracewhale.context import Context
-from tracewhale.diagnosis import Case, Contents, Diagnosis, User
+from tracewhale.diagnosis import Case, Contents, Diagnosis, Sure, User
 from tracewhale.diagnosis.trace_tree import TraceTree
 from tracewhale.engines.base import EndedContainer, Engine, Request, Target
 from tracewhale.errors import (
@@ -110,7 +110,8 @@ def in_short(diagnosis: Diagnosis) -> tuple[str, ...]:
     """Return the first finding in three lines: cause, remedy, and where there is more."""
     first = diagnosis.findings[0]
     fix = first.remedies[0].line.splitlines() if first.remedies else ["none is known"]
-    return (f"Cause: {first.cause}", f"Fix: {fix[0]}", *fix[1:], ask(diagnosis.name))
+    cause = "A guess" if first.sure is Sure.GUESS else "Cause"
+    return (f"{cause}: {first.cause}", f"Fix: {fix[0]}", *fix[1:], ask(diagnosis.name))
 
 
 def ask(name: str) -> str:

@@ -55,6 +55,4 @@ def directory_remedies(case: Case, directory: str) -> tuple[Remedy, ...]:
     copies: list[Remedy] = []
     if entry is not None and case.full is not None and case.full.listing(entry.path):
         copies = Remedies(case).copies((directory,))
-    return tuple(
-        (*copies, *remedies) if case.accesses(directory) & ENTERS or not remedies else (*remedies, *copies)
-    )
+    return tuple((*copies, *remedies) if not case.accesses(directory) & WRITES else (*remedies, *copies))

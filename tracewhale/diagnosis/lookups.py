@@ -53,6 +53,7 @@ def unexplained(case: Case) -> Iterator[Finding]:
             ground = f"{case.full_name} has what was looked for in vain"
             yield _finding(case, there, Sure.LIKELY, PROVEN, ground)
         return
+    candidates = [path for path in candidates if not case.view.resolve(path).blocked]
     last = candidates[-ASKED_OF_PACKAGES:]
     gone = tuple(path for path in last if case.owners.of((path,)))
     if gone:

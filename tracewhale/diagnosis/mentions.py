@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 
 from tracewhale.diagnosis.lookups import relevant
 from tracewhale.diagnosis.messages import MAX_LINE, MAX_LINES, Complaint
-from tracewhale.diagnosis.model import Case
+from tracewhale.diagnosis.model import Case, Sure
 
 WHOLE, SHORT, CALM = -15, -20, -12
 """The weights of a whole path and of a name alone, and the addition if no word indicates trouble."""
@@ -26,12 +26,17 @@ _TROUBLE = re.compile(
 _TOKEN = re.compile(r"[^\s'\"`\u2018\u2019\u201c\u201d()<>\[\]{}|,;=]+")
 _EDGES = ".,:;!?*"
 
+_WORD = re.compile(r"[a-z]+")
+"""A name that may be a mere word of the sentence."""
 
-def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint, bool]]:
+
+def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint, Sure]]:
     """Yield a complaint for each missing path or name in a line of output.
 
-    The second value says whether the line, or one beside it, indicates trouble. Lines whose number is in
-    ``explained`` are skipped.
+    The second value is the most that a finding can be sure of: where a whole path is printed and was looked
+    for in vain, or a package or the complete image has what is named, two independent facts agree. Of several
+    paths in one line those count that such a source confirms, if any. Lines whose number is in ``explained``
+    are skipped.
     """
     lines = case.output.splitlines()[-MAX_LINES:]
     absent = {os.path.normpath(path) for path in case.absent}
@@ -46,6 +51,7 @@ def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint
         if number in explained:
             continue
         bad = any(trouble[max(0, number - 1) : number + 2])
+        named = []
         for token in _TOKEN.findall(line[:MAX_LINE]):
             word = token.strip(_EDGES)
             if word in seen or len(word) < SHORTEST:
@@ -53,7 +59,19 @@ def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint
             complaint = _complaint(case, word, absent, sequences, line, number, trouble[number])
             if complaint is not None and (bad or case.failed):
                 seen.add(word)
-                yield complaint, bad
+                named.append(complaint)
+        confirmed = [each for each in named if _confirmed(case, each.facts.get("path", ""))]
+        for each in confirmed or named:
+            alone = len(named) == 1 and each.weight >= WHOLE
+            yield each, Sure.YES if bad and (confirmed or alone) else Sure.LIKELY
+
+
+def _confirmed(case: Case, path: str) -> bool:
+    """Return whether the complete image has a path, or a package of the image lists it."""
+    if not path:
+        return False
+    full = case.full is not None and case.full.resolve(path).exists
+    return full or bool(case.owners.of((case.absolute(path),)))
 
 
 def _complaint(
@@ -77,5 +95,7 @@ def _complaint(
         return None
     if {os.path.dirname(path) for path in paths} & set(case.search_path):
         return Complaint("command", SOURCE, line.strip(), number, {"name": word}, SHORT)
+    if _WORD.fullmatch(word) and not re.search(rf"['\"`:\u2018\u201c]{word}['\"`\u2019\u201d]", line):
+        return None
     kind, fact = ("library", "name") if ".so" in word else ("file", "path")
     return Complaint(kind, SOURCE, line.strip(), number, {fact: word if fact == "name" else paths[-1]}, SHORT)

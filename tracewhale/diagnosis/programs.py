@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tracewhale.closure.deps import MAX_SCRIPTS
 from tracewhale.closure.script import HEAD, interpreter
@@ -77,12 +77,14 @@ def check_program(case: Case, asked: str) -> Iterator[Finding]:
             yield _absent(refused, path, script)
             return
         if entry.kind is not EntryKind.FILE:
-            cause = f"{path} is a {entry.kind.value}, not a program."
+            inside = _programs_in(case, entry.path) if entry.kind is EntryKind.DIRECTORY else []
+            has = f" ({', '.join(inside[:3])} in it may be executed)" if inside else ""
+            cause = f"{path} is a {entry.kind.value}, not a program{has}."
             yield refused.finding(
                 "not-a-file",
                 "Permission denied",
                 cause,
-                (),
+                _instead_of(case, path, inside),
                 status=NOT_EXECUTABLE,
                 ground="the kernel executes regular files only",
             )
@@ -152,6 +154,23 @@ def _absent(program: RefusedProgram, path: str, script: str) -> Finding:
         evidence=evidence,
         ground="the kernel's ENOENT and the script's first line agree",
     )
+
+
+def _programs_in(case: Case, directory: str) -> list[str]:
+    """Return the files of a directory that may be executed, the one with the directory's name first."""
+    name = os.path.basename(directory)
+    files = [e for e in (case.view.listing(directory) or {}).values() if e.kind is EntryKind.FILE]
+    programs = sorted(e.path for e in files if e.mode & 0o111 and ".so" not in os.path.basename(e.path))
+    return sorted(programs, key=lambda path: os.path.basename(path) != name)
+
+
+def _instead_of(case: Case, path: str, inside: Sequence[str]) -> tuple[Remedy, ...]:
+    """Return remedies for a directory in the place of a program: the program of the complete image, or one in
+    the directory."""
+    full = case.full.resolve(path).entry if case.full is not None else None
+    first = Remedies(case).copies((path,)) if full is not None and full.kind is EntryKind.FILE else []
+    words = (inside[0] if inside else f"{path.rstrip('/')}/PROGRAM", *case.argv[1:])
+    return *first, Remedy("CMD {}", words)
 
 
 def _ways_around(case: Case, path: str, missing: str) -> tuple[Remedy, ...]:

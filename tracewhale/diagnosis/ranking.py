@@ -104,10 +104,9 @@ def _complaints(case: Case) -> Iterator[tuple[Finding, bool]]:
             explained.add(complaint.number)
             weight = finding.weight + SPECIFIC.get(finding.kind, 0) - (20 if complaint.soft else 0)
             yield replace(finding, weight=weight), complaint.soft
-    for complaint, trouble in mentions(case, explained):
+    for complaint, most in mentions(case, explained):
         for finding in explain(case, complaint):
-            sure = finding.sure if trouble else min(finding.sure, Sure.LIKELY)
-            yield replace(finding, sure=sure, ground=NAMED), False
+            yield replace(finding, sure=min(finding.sure, most), ground=NAMED), False
 
 
 def _matters(case: Case, finding: Finding) -> bool:

@@ -18,10 +18,13 @@ from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, searched
 from tracewhale.diagnosis.remedies import Remedies, install
 from tracewhale.diagnosis.remedy import Remedy, set_variable
-from tracewhale.diagnosis.search import find_all
+from tracewhale.diagnosis.search import find_all, find_below
 from tracewhale.rootfs.tree import View
 
 _VERSION = re.compile(r"/python(\d\.\d+)/")
+
+RECORD_LIMIT = 256 << 10
+"""The bytes of a distribution's list of files that are read."""
 
 LIBRARIES_OF_PYTHON = ("site-packages", "dist-packages")
 
@@ -35,6 +38,9 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         return
     places = _python_path(case)
     if (finding := _other_abi(case, complaint, places, parts)) is not None:
+        yield finding
+        return
+    if (finding := _other_version(case, complaint, parts)) is not None:
         yield finding
         return
     paths = [path for place in places for path in _python_files(case, place, parts)]
@@ -74,6 +80,30 @@ def _other_abi(
             paths = there_in_full(case, _python_files(case, place, parts))
             remedies = [*Remedies(case).copies(paths), *remedies]
             return finding(case, complaint, "python-version", cause, remedies, paths=paths)
+    return None
+
+
+def _other_version(case: Case, complaint: Complaint, parts: Sequence[str]) -> Finding | None:
+    """Return the finding for a module whose whole directory of packages is another Python version's, as in a
+    virtual environment that was made with it."""
+    seen = sorted({match[1] for path in case.paths if (match := _VERSION.search(path))})
+    stem = "/".join(parts)
+    for directory, _ in find_below(case.view, (f"{stem}/__init__.py", f"{stem}.py")) if seen else ():
+        match = _VERSION.search(f"{directory}/")
+        if match is None or match[1] in seen:
+            continue
+        above = directory[: match.start()]
+        ours = f"{above}/python{seen[0]}"
+        if case.view.listing(f"{ours}{directory[match.end() - 1 :]}"):
+            continue
+        cause = f"the packages in {directory} are for Python {match[1]}, and Python {seen[0]} runs."
+        paths = there_in_full(case, (ours,))
+        remedies = [
+            *Remedies(case).copies(paths),
+            Remedy("FROM python:{}", match[1], note="the Python that they were installed with"),
+            Remedy("python3 -m pip install -r requirements.txt", note="again, with the Python that runs"),
+        ]
+        return finding(case, complaint, "python-version", cause, remedies, paths=paths)
     return None
 
 
@@ -175,7 +205,36 @@ def python_package_data(case: Case, complaint: Complaint) -> Iterator[Finding]:
     )
 
 
+def python_distribution(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain a distribution that a library says to install, if the image does not have it."""
+    name = complaint.fact("name")
+    folded, places = re.sub(r"[-_.]+", "_", name), _python_path(case)
+    if not case.failed or any(_metadata(case.view, place, folded) for place in places):
+        return
+    paths = [
+        path
+        for place in places
+        if case.full is not None
+        for metadata in _metadata(case.full, place, folded)
+        for path in (metadata, *_modules_of(case.full, place, metadata))
+    ]
+    what = f"the Python distribution {name}"
+    yield missing_module(case, complaint, "python-module", what, paths, [install("pypi", name)])
+
+
+def _modules_of(view: View, place: str, metadata: str) -> list[str]:
+    """Return the modules and packages of a distribution, by its RECORD."""
+    (text,) = view.tree.read([(f"{_physical(view, metadata)}/RECORD", 0, RECORD_LIMIT)])
+    tops = {line.split(",")[0].split("/")[0] for line in os.fsdecode(text or b"").splitlines()}
+    return [
+        f"{place}/{top}"
+        for top in sorted(tops)
+        if top not in ("", "..", "__pycache__", os.path.basename(metadata))
+    ]
+
+
 EXPLAINERS = {
+    "python-distribution": python_distribution,
     "python-module": python_module,
     "python-home": python_home,
     "python-package-data": python_package_data,

@@ -1,0 +1,192 @@
+"""Causes that take more than one fact, on trees that are written down."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.diagnosis.test_messages import found
+from tests.trees import MemoryTree
+from tracewhale.diagnosis import Case, Diagnosis, Sure, diagnose
+from tracewhale.diagnosis.text import render
+from tracewhale.examine import in_short
+from tracewhale.rootfs.tree import View
+
+APP = "/bin/app: x\n"
+PYTHON = "/usr/lib/python3.11/os.py: x\n"
+PACKAGES = "/opt/venv/lib/python3.11/site-packages"
+
+
+def lines(told: Diagnosis) -> list[str]:
+    assert told.findings, render(told)
+    return [remedy.line for remedy in told.findings[0].remedies]
+
+
+def refused(tree: str, *command: str, full: str = "", programs: tuple[str, ...] = ()) -> Diagnosis:
+    """The diagnosis of a command that the kernel refuses; ``programs`` may be executed."""
+    memory = MemoryTree(tree)
+    for path in programs:
+        memory.entries[path] = replace(memory.entries[path], mode=0o755)
+    whole = View(MemoryTree(full)) if full else None
+    return diagnose(Case("x", View(memory), command, full=whole, full_name="FULL", refusal="no"))
+
+
+def test_an_extension_for_another_python() -> None:
+    tree = f"{APP}{PACKAGES}/core/_core.cpython-312-x86_64-linux-gnu.so: x\n{PACKAGES}/core/__init__.py: x\n"
+    told = found("ModuleNotFoundError: No module named 'core._core'", tree, f"{PACKAGES}/x.py")
+    assert told.findings[0].kind == "python-version"
+    assert "is for Python 3.12, and Python 3.11 runs" in told.findings[0].cause
+    assert lines(told) == ["pip install --force-reinstall core", "FROM python:3.12"]
+
+
+def test_packages_of_another_python() -> None:
+    """A whole virtual environment of another version is one finding, not one for each package."""
+    tree = f"{APP}/opt/venv/lib/python3.12/site-packages/fastapi/__init__.py: x\n"
+    said = "ModuleNotFoundError: No module named 'fastapi'"
+    told = found(said, tree, f"{PACKAGES}/x.py", full=f"{PACKAGES}/fastapi/__init__.py: x\n")
+    assert told.findings[0].kind == "python-version"
+    assert lines(told)[:2] == [
+        "COPY --from=FULL /opt/venv/lib/python3.11/ /opt/venv/lib/python3.11/",
+        "FROM python:3.12",
+    ]
+
+
+def test_one_package_of_another_python_is_that_package() -> None:
+    other = "/opt/venv/lib/python3.12/site-packages/fastapi/__init__.py"
+    tree = f"{APP}{PACKAGES}/flask/__init__.py: x\n{other}: x\n"
+    told = found("ModuleNotFoundError: No module named 'fastapi'", tree, f"{PACKAGES}/x.py")
+    assert told.findings[0].kind == "python-module"
+
+
+def test_a_library_that_says_what_to_install() -> None:
+    said = 'RuntimeError: Form data requires "python-multipart".\n\npip install python-multipart\n'
+    metadata = f"{PACKAGES}/python_multipart-0.0.9.dist-info"
+    full = f"{metadata}/RECORD: multipart/a.py,,\n{PACKAGES}/multipart/a.py: x\n"
+    tree = f"{APP}{PACKAGES}/fastapi/__init__.py: x\n"
+    assert lines(found(said, tree)) == ["pip install python-multipart"]
+    copies = lines(found(said, tree, full=full))[0]
+    assert f"{metadata}/" in copies
+    assert f"{PACKAGES}/multipart/" in copies
+    assert found(said, f"{tree}{metadata}/RECORD: x\n").findings == ()
+    assert found(said, tree, status=0).findings == ()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'ERROR:    Error loading ASGI app. Could not import module "main".',
+        "Error: Could not import 'main'.",
+        "ModuleNotFoundError: No module named 'main'",
+    ],
+)
+def test_an_application_in_another_directory(said: str) -> None:
+    told = found(said, f"{APP}/code/main.py: x\n")
+    assert lines(told)[0] == "ENV PYTHONPATH=/code"
+    assert "WORKDIR /code" in told.findings[0].cause
+
+
+def test_a_copied_link_of_npm() -> None:
+    said = "Error: Cannot find module './lib/x'\nRequire stack:\n- /app/node_modules/.bin/tool"
+    tool = "/app/node_modules/tool"
+    tree = f"{APP}/app/node_modules/.bin/tool: x\n{tool}/lib/x.js: x\n{tool}/cli.js: x\n"
+    full = "/app/node_modules/.bin/tool -> ../tool/cli.js\n/app/node_modules/tool/cli.js: x\n"
+    told = found(said, tree, full=full)
+    assert "is a copy of what npm links to" in told.findings[0].cause
+    assert lines(told) == ["ln -sf ../tool/cli.js /app/node_modules/.bin/tool", "npm rebuild"]
+    assert lines(found(said, tree))[0] == "npm rebuild"
+
+
+def test_a_module_without_its_package() -> None:
+    said = "SyntaxError: Cannot use import statement outside a module"
+    tree = f"{APP}/app/index.js: x\n"
+    told = found(said, tree, "/app/package.json", full="/app/package.json: {}\n")
+    assert (told.findings[0].kind, told.findings[0].sure) == ("node-type", Sure.YES)
+    assert lines(told)[0] == "COPY --from=FULL /app/package.json /app/"
+    alone = found(said, tree, "/app/package.json")
+    assert alone.findings[0].sure is Sure.LIKELY
+
+
+def test_what_a_program_imports_counts_only_against_a_complete_image() -> None:
+    """The search of an interpreter is usual, and nothing else explains the end."""
+    searched = ("/app/node_modules/koa", "/node_modules/koa")
+    told = found("", f"{APP}/app/x.js: x\n", *searched, full="/app/node_modules/koa/index.js: x\n")
+    assert told.findings[0].paths == ("/app/node_modules/koa",)
+    assert found("", f"{APP}/app/x.js: x\n", *searched).findings == ()
+
+
+def test_a_common_word_is_no_file() -> None:
+    """That a line of trouble has a word that a file was looked for by is a coincidence."""
+    said = "error: cannot start with this configuration"
+    assert found(said, APP, "/usr/lib/nodes/with", "/usr/lib/nodes/zz").findings[0].sure is Sure.GUESS
+    quoted = found("error: cannot load 'with'", APP, "/usr/lib/nodes/with")
+    assert (quoted.findings[0].paths, quoted.findings[0].sure) == (("/usr/lib/nodes/with",), Sure.LIKELY)
+
+
+def test_a_name_alone_is_not_sure() -> None:
+    said = "fatal: unable to load app.rules"
+    alone = found(said, APP, "/etc/app/app.rules")
+    assert alone.findings[0].sure is Sure.LIKELY
+    both = found(said, APP, "/etc/app/app.rules", full="/etc/app/app.rules: x\n")
+    assert both.findings[0].sure is Sure.YES
+
+
+def test_of_several_paths_the_one_that_is_known() -> None:
+    """A program names all its default paths, and looked for each."""
+    places = ("/usr/etc/a.conf", "/etc/a.conf", "/etc/a/a.conf")
+    said = f"Error: No config file found at default paths ({', '.join(places)}); use -c"
+    told = found(said, APP, *places, full="/etc/a/a.conf: x\n")
+    assert [finding.paths for finding in told.findings] == [("/etc/a/a.conf",)]
+    assert told.findings[0].sure is Sure.YES
+    assert all(finding.sure is Sure.LIKELY for finding in found(said, APP, *places).findings)
+
+
+def test_a_directory_with_files_is_copied() -> None:
+    """One that the command reads from is of no use when it is empty."""
+    tree = "/etc/app/main.conf: x\n/bin/app: x\n"
+    told = found("", tree, "/etc/app/pool.d", full="/etc/app/pool.d/www.conf: x\n")
+    assert lines(told)[0] == "COPY --from=FULL /etc/app/pool.d/ /etc/app/pool.d/"
+
+
+def test_a_link_to_the_missing_interpreter_is_no_other_interpreter() -> None:
+    tree = "/app/cli: #!/usr/bin/env node\n/usr/bin/env: x\n/usr/bin/nodejs -> node\n"
+    told = refused(tree, "/app/cli", full="/usr/bin/node: x\n", programs=("/app/cli", "/usr/bin/env"))
+    assert lines(told)[0] == "COPY --from=FULL /usr/bin/node /usr/bin/"
+    real = "/app/cli: #!/usr/bin/env node\n/usr/bin/env: x\n/usr/bin/nodejs: x\n"
+    programs = ("/app/cli", "/usr/bin/env", "/usr/bin/nodejs")
+    assert lines(refused(real, "/app/cli", programs=programs))[0].startswith("ln -s /usr/bin/nodejs ")
+
+
+def test_a_directory_in_the_place_of_a_program() -> None:
+    told = refused("/app/app: x\n/app/other: x\n", "/app", "-v", programs=("/app/app", "/app/other"))
+    assert (
+        told.findings[0].cause
+        == "/app is a directory, not a program (/app/app, /app/other in it may be executed)."
+    )
+    assert lines(told) == ['CMD ["/app/app", "-v"]']
+    assert lines(refused("/app/\n", "/app")) == ['CMD ["/app/PROGRAM"]']
+    assert lines(refused("/app/\n", "/app", full="/app: x\n"))[0] == "COPY --from=FULL /app /"
+
+
+def test_a_path_below_a_file_is_no_guess() -> None:
+    told = found("", f"{APP}/usr/bin/flask: x\n", "/usr/bin/flask/x.so")
+    assert told.findings == ()
+
+
+def test_a_guess_is_called_one_in_short() -> None:
+    told = found("", APP, "/etc/last.conf")
+    assert in_short(told)[0].startswith("A guess: /etc/last.conf")
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ("ArgumentError: Missing `secret_key_base` for 'production' environment", "-e SECRET_KEY_BASE=VALUE"),
+        ("RuntimeException: No application encryption key has been specified.", "-e APP_KEY=VALUE"),
+        ("ImproperlyConfigured: The SECRET_KEY setting must not be empty.", "-e SECRET_KEY=VALUE"),
+    ],
+)
+def test_a_secret_that_is_not_set(said: str, line: str) -> None:
+    told = found(said, APP, "/usr/lib/nodes/with")
+    assert told.findings[0].kind == "variable"
+    assert lines(told)[0] == line
