@@ -12,6 +12,8 @@ from tracewhale.diagnosis import Case, Diagnosis, Sure, diagnose
 from tracewhale.diagnosis.text import render
 from tracewhale.examine import in_short
 from tracewhale.rootfs.tree import View
+from tracewhale.tracing.events import Event, Outcome, Step, Trace
+from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
 
 APP = "/bin/app: x\n"
 PYTHON = "/usr/lib/python3.11/os.py: x\n"
@@ -190,3 +192,23 @@ def test_a_secret_that_is_not_set(said: str, line: str) -> None:
     told = found(said, APP, "/usr/lib/nodes/with")
     assert told.findings[0].kind == "variable"
     assert lines(told)[0] == line
+
+
+@pytest.mark.parametrize(
+    ("status", "expected", "fails"), [(500, 0, True), (503, 503, False), (404, 0, False)]
+)
+def test_an_answer_of_500_is_a_failure(status: int, expected: int, fails: bool) -> None:
+    """The server runs on, and its output says why it answered so."""
+    said = b"jinja2.exceptions.TemplateNotFound: index.html"
+    exchange = Exchange(HttpRequest("GET", "/", expected=expected), Answer(status))
+    events = frozenset({Event("/app/templates/index.html", "read", "/bin/app", present=False)})
+    outcome = Outcome(137, stopped=True, stderr=said)
+    trace = Trace(
+        "t", "i", "p", {}, events, outcome=outcome, steps=(Step("http", "/", exchanges=(exchange,)),)
+    )
+    full = View(MemoryTree("/app/templates/index.html: x\n"))
+    told = diagnose(Case("x", View(MemoryTree(APP)), trace=trace, full=full, full_name="FULL"))
+    assert told.failed is fails
+    if fails:
+        assert told.findings[0].paths == ("/app/templates/index.html",)
+        assert "GET / was answered with 500" in told.findings[0].symptom

@@ -151,8 +151,11 @@ def _finding(case: Case, paths: tuple[str, ...], sure: Sure, weight: int, ground
 
 
 def symptom_of(case: Case) -> str:
-    """Return the command's last words: the last line that is not part of a stack, with its status."""
+    """Return the command's last words: the last line that is not part of a stack, with its status or that of
+    an answer."""
     lines = [line for line in case.output.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if not _STACK.match(line)), lines[-1] if lines else "")
     symptom = said.strip()[:160] or f"{case.argv[0] if case.argv else case.name} printed nothing"
+    if case.server_error:
+        return f"{symptom} ({case.server_error})"
     return f"{symptom} (status {case.status})" if case.status else symptom

@@ -51,7 +51,7 @@ def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint
         if number in explained:
             continue
         bad = any(trouble[max(0, number - 1) : number + 2])
-        named = []
+        in_line = []
         for token in _TOKEN.findall(line[:MAX_LINE]):
             word = token.strip(_EDGES)
             if word in seen or len(word) < SHORTEST:
@@ -59,14 +59,14 @@ def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint
             complaint = _complaint(case, word, absent, sequences, line, number, trouble[number])
             if complaint is not None and (bad or case.failed):
                 seen.add(word)
-                named.append(complaint)
-        confirmed = [each for each in named if _confirmed(case, each.facts.get("path", ""))]
-        for each in confirmed or named:
-            alone = len(named) == 1 and each.weight >= WHOLE
-            yield each, Sure.YES if bad and (confirmed or alone) else Sure.LIKELY
+                in_line.append(complaint)
+        certain = [complaint for complaint in in_line if _exists(case, complaint.facts.get("path", ""))]
+        for complaint in certain or in_line:
+            alone = len(in_line) == 1 and complaint.weight >= WHOLE
+            yield complaint, Sure.YES if bad and (certain or alone) else Sure.LIKELY
 
 
-def _confirmed(case: Case, path: str) -> bool:
+def _exists(case: Case, path: str) -> bool:
     """Return whether the complete image has a path, or a package of the image lists it."""
     if not path:
         return False

@@ -23,6 +23,9 @@ EVIDENCE_LIMIT = 40
 OUTPUT_TAIL = 256 << 10
 """The bytes of each output, from the end, that are searched for messages."""
 
+SERVER_ERROR = 500
+"""The lowest status of an answer that says that the server failed (RFC 9110, 15.6)."""
+
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -94,7 +97,20 @@ class Case:
             return True
         if self.outcome is None:
             return False
-        return bool(self.outcome.status and not self.outcome.stopped) or any(s.status for s in self.steps)
+        if any(step.status for step in self.steps) or self.server_error:
+            return True
+        return bool(self.outcome.status and not self.outcome.stopped)
+
+    @property
+    def server_error(self) -> str:
+        """The first request that was answered with a status of 500 to 599, with that status; empty for
+        none."""
+        for step in self.steps:
+            for exchange in step.exchanges:
+                status = exchange.answer.status if exchange.answer is not None else 0
+                if status >= SERVER_ERROR and status != exchange.request.expected:
+                    return f"{exchange.request} was answered with {status}"
+        return ""
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -27,7 +27,8 @@ def finding(
     paths: Sequence[str] = (),
 ) -> Finding:
     """Return a finding whose symptom is the message itself."""
-    status = f" (status {case.status})" if case.status else ""
+    ended = case.server_error or (f"status {case.status}" if case.status else "")
+    status = f" ({ended})" if ended else ""
     weight = (CONFIRMED if sure is Sure.YES else SAID) + complaint.weight
     said = (f"printed: {complaint.line}", f"message of: {complaint.source}", *evidence)
     return Finding(
