@@ -51,6 +51,7 @@ Asked = Callable[..., tuple[Job, Options, dict[str, Any]]]
         (("--keep", "module"), ("java",)),
         (("--keep", "touched"), ()),
         (("--keep", "touched", "--shrink", "java"), ("java",)),
+        (("--keep", "touched", "--shrink", "java=modules"), ("java",)),
         (("--no-shrink", "java"), ()),
     ],
 )
@@ -58,6 +59,21 @@ def test_what_is_shrunk_depends_on_the_level(
     asked: Asked, words: tuple[str, ...], shrink: tuple[str, ...]
 ) -> None:
     assert asked(*words, "img")[1].shrink == shrink
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("java=classes", "has no unit 'classes': what reflection names"),
+        ("java=packages", "Say --shrink java=modules, which is the default."),
+        ("java=", "has no unit ''"),
+        ("icu", "--shrink does not know 'icu'"),
+    ],
+)
+def test_shrinking_by_another_unit_is_refused(value: str, words: str) -> None:
+    result = CliRunner().invoke(main, ["run", "--shrink", value, "img"])
+    assert result.exit_code == ExitCode.USAGE
+    assert words in result.output
 
 
 def test_contradictory_shrinking_is_refused() -> None:

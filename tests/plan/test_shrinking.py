@@ -90,3 +90,15 @@ def test_sources_that_java_runs_need_the_compiler(command: list[str], whole: boo
     memory = tree()
     _, (library,) = shrink_files(View(memory), kept(memory), {"command": command})
     assert (library.before == library.after) is whole
+
+
+def test_a_library_without_modules_stays_whole_and_is_named() -> None:
+    memory = MemoryTree(
+        "/jdk8/jre/lib/rt.jar: PK\n/jdk8/jre/lib/amd64/server/libjvm.so: ELF\n/app/lib/rt.jar: PK\n"
+    )
+    new, (library,) = shrink_files(View(memory), kept(memory), {})
+    assert (library.path, library.note) == (
+        "/jdk8/jre/lib/rt.jar",
+        "it is that of Java 8 or older, which has no modules",
+    )
+    assert new["/jdk8/jre/lib/rt.jar"].content is None

@@ -21,7 +21,7 @@ from tracewhale.errors import UsageError
 from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
-from tracewhale.plan.shrinking import SHRINKABLE
+from tracewhale.plan.shrinking import SHRINKABLE, shrinkable
 from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
@@ -151,8 +151,8 @@ plan_options = apply(
     ),
     many(
         "--shrink",
-        type=click.Choice(SHRINKABLE),
-        help="Keep the part of such files that the program can reach: of a JVM's class library "
+        metavar="java[=modules]",
+        help="Keep the part of such files that the program can reach: of a JVM's class library its modules "
         "[from --keep module on].",
     ),
     many("--no-shrink", type=click.Choice(SHRINKABLE), help="Keep such files whole."),
@@ -279,15 +279,14 @@ def plan_settings(parameters: dict[str, Any]) -> Options:
 
 def _shrink(parameters: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the kinds of files to shrink. Raise UsageError for contradictory options."""
-    both = sorted(set(parameters["shrink"]) & set(parameters["no_shrink"]))
+    wanted = [shrinkable(value) for value in parameters["shrink"]]
+    both = sorted(set(wanted) & set(parameters["no_shrink"]))
     if both:
         raise UsageError(
             f"--shrink {both[0]} and --no-shrink {both[0]} exclude each other.", "Give one of them."
         )
     usual = () if parameters["level"] == Level.TOUCHED.value else SHRINKABLE
-    return tuple(
-        dict.fromkeys(k for k in (*parameters["shrink"], *usual) if k not in parameters["no_shrink"])
-    )
+    return tuple(dict.fromkeys(k for k in (*wanted, *usual) if k not in parameters["no_shrink"]))
 
 
 def cache_directory(environ: Mapping[str, str]) -> str:

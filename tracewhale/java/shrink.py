@@ -19,6 +19,9 @@ from tracewhale.java.modules import COMPILERS, LeftOut, ShrunkModule, select
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 LIBRARY = "/lib/modules"
+OLD_LIBRARY, OLD_NOTE = "/lib/rt.jar", "it is that of Java 8 or older, which has no modules"
+"""The class library of runtimes without modules (JEP 220 took it away in Java 9)."""
+
 ARCHIVES = "/lib/server/classes"
 """The directory of a runtime's archives of loaded classes (CDS), which fit only one class library."""
 
@@ -67,11 +70,12 @@ def shrink(
     libraries = [
         entry for path, entry in files.items() if path.endswith(LIBRARY) and entry.size <= SIZE_LIMIT
     ]
+    old = _old_libraries(files)
     heads = view.tree.read([(entry.path, 0, 4) for entry in libraries])
     magic = MAGIC.to_bytes(4, "little")
     images = [entry for entry, head in zip(libraries, heads, strict=True) if head == magic]
     if not images:
-        return ()
+        return old
     homes = [entry.path.removesuffix(LIBRARY) for entry in images]
     runtime = _runtime_directories(view, kept, homes)
     own = [
@@ -82,11 +86,23 @@ def shrink(
     try:
         names = names_in(view, own)
     except TooLarge as error:
-        return tuple(ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
+        return *old, *(ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
     requested = modules_in(words.encode("utf-8", "replace")) | ({COMPILER} if compiles(words) else set())
     roots = _roots(view, files, homes, unused) | dict.fromkeys(requested, "")
     locales = OTHER_LOCALE.search(words) is not None
-    return tuple(_shrink(view, files, entry, _Program(names, roots, locales), unused) for entry in images)
+    program = _Program(names, roots, locales)
+    return *old, *(_shrink(view, files, entry, program, unused) for entry in images)
+
+
+def _old_libraries(files: Mapping[str, Entry]) -> tuple[ShrunkLibrary, ...]:
+    """Return the class libraries of Java 8 and older, which stay whole."""
+    machines = [path for path in files if path.endswith("/libjvm.so")]
+    return tuple(
+        ShrunkLibrary(path, entry.size, entry.size, note=OLD_NOTE)
+        for path, entry in files.items()
+        if path.endswith(OLD_LIBRARY)
+        and any(machine.startswith(path.removesuffix("rt.jar")) for machine in machines)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,33 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from tracewhale.errors import UsageError
 from tracewhale.java.shrink import ShrunkLibrary, shrink
 from tracewhale.plan.model import PlannedPath, Reason, Why
 from tracewhale.rootfs.tree import View
 
 JAVA = "java"
 SHRINKABLE = (JAVA,)
-"""The values of --shrink."""
+"""The kinds of files that --shrink names."""
+
+MODULES = "modules"
+"""The one unit by which a class library is shrunk, and its default."""
 
 COMPANIONS = frozenset({Why.UNIT.value, Why.PACKAGE.value})
 """Reasons of paths that were not requested, but belong to requested ones."""
+
+
+def shrinkable(value: str) -> str:
+    """Return the kind of files that a value of --shrink names (KIND or KIND=UNIT). Raise UsageError."""
+    kind, _, unit = value.partition("=")
+    if kind not in SHRINKABLE:
+        raise UsageError(f"--shrink does not know {kind!r}.", "It knows java.")
+    if unit not in (MODULES, "") or value.endswith("="):
+        raise UsageError(
+            f"--shrink {kind} has no unit {unit!r}: what reflection names inside of a module is not seen.",
+            f"Say --shrink {kind}={MODULES}, which is the default.",
+        )
+    return kind
 
 
 def shrink_files(
