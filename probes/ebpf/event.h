@@ -60,6 +60,8 @@ struct rule_name {
     uint32_t toggle;
 };
 
+enum { RULE_URING = 255 }; /* a rule's kind: io_uring is used */
+
 struct rule {
     uint32_t kind; /* 1 + enum call_kind; 0: not traced */
     struct rule_name name[2];
@@ -71,6 +73,7 @@ enum counter {
     COUNT_IGNORED,    /* calls that name nothing */
     COUNT_LOST,       /* events for which the ring had no room, states for which there was no memory */
     COUNT_UNINSERTED, /* members without room in the set: reported again each time */
+    COUNT_URING,      /* paths that io_uring was asked for; of kernels that do not tell, its uses */
     COUNTERS
 };
 

@@ -68,6 +68,10 @@ SECTION("sys_enter") int enter(const u64 *context) {
         state->inside = is_inside(task);
     if (!state->inside && rule->kind != 1 + CALL_EXEC)
         return 0;
+    if (rule->kind == RULE_URING) {
+        count(COUNT_URING);
+        return 0;
+    }
     get_arguments(scratch, (const u64 *)context[0], compat);
     handle(scratch, state, rule, 0);
     return 0;
@@ -150,6 +154,27 @@ SECTION("sys_exit") int leave_call(const u64 *context) {
         tell_result(scratch, state, result);
     if (!state->told)
         count(state->names ? COUNT_REPEATED : COUNT_IGNORED);
+    return 0;
+}
+
+/* ---- io_uring ---------------------------------------------------------------------------------------- */
+
+/* What io_uring is asked for passes no system call. Its own thread may submit it (IORING_SETUP_SQPOLL), which
+ * has no state, but the control group of its process. */
+SECTION("io_uring_submit_req") int submitted(const u64 *context) {
+    enum { OPENAT = 18, STATX = 21, OPENAT2 = 28, RENAMEAT = 35, LINKAT = 39, SETXATTR = 42, GETXATTR = 44 };
+    u64 task = current_task();
+    u32 zero = 0;
+    struct settings *settings = map_lookup(map_settings, &zero);
+    if (!settings)
+        return 0;
+    int below = settings->cgroup && is_below(task, settings->cgroup);
+    if (!below && !traced_state(task, 0))
+        return 0;
+    u32 operation = kernel_u32(context[0] + OFFSET(io_kiocb__opcode)) & 0xff;
+    if (operation == OPENAT || operation == OPENAT2 || operation == STATX || operation == SETXATTR ||
+        operation == GETXATTR || (operation >= RENAMEAT && operation <= LINKAT))
+        count(COUNT_URING);
     return 0;
 }
 

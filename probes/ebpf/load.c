@@ -19,9 +19,11 @@
 
 enum { LOG = 1 << 20 };
 
-static const char *const programs[] = {"sys_enter", "sys_exit", "sched_process_exec", "sched_process_fork"};
-enum { PROGRAMS = sizeof programs / sizeof *programs };
+static const char *const programs[] = {"sys_enter", "sys_exit", "sched_process_exec", "sched_process_fork",
+                                       "io_uring_submit_req"};
+enum { PROGRAMS = sizeof programs / sizeof *programs, URING = PROGRAMS - 1 /* since Linux 6.4 */ };
 static int loaded[PROGRAMS];
+static unsigned program_count;
 
 /* ---- programs ---------------------------------------------------------------------------------------- */
 
@@ -55,7 +57,8 @@ static int load_program(const char *name) {
         size > 1500 ? log + size - 1500 : log);
 }
 
-void load(void) {
+bool load(void) {
+    bool follows_uring;
     if (!btf_open())
         die_errno(EXIT_PROBE, "ebpf: the kernel does not describe its types (/sys/kernel/btf/vmlinux)");
     if (btf_offset("dentry", "d_name") != btf_offset("dentry", "d_parent") + 8 ||
@@ -63,19 +66,22 @@ void load(void) {
         die(EXIT_PROBE, "ebpf: this kernel's types are not as expected");
     object_open();
     make_maps();
-    for (unsigned i = 0; i < PROGRAMS; i++)
+    follows_uring = btf_tracepoint(programs[URING]) != 0;
+    program_count = follows_uring ? PROGRAMS : URING;
+    for (unsigned i = 0; i < program_count; i++)
         loaded[i] = load_program(programs[i]);
     btf_close();
-    for (unsigned i = 0; i < PROGRAMS; i++) {
+    for (unsigned i = 0; i < program_count; i++) {
         union bpf_attr attributes = {.raw_tracepoint = {.prog_fd = loaded[i]}};
         if (bpf(BPF_RAW_TRACEPOINT_OPEN, &attributes) < 0)
             die_errno(EXIT_PROBE, "ebpf: cannot attach to ", programs[i]);
     }
+    return follows_uring;
 }
 
 uint64_t load_misses(void) {
     uint64_t misses = 0;
-    for (unsigned i = 0; i < PROGRAMS; i++) {
+    for (unsigned i = 0; i < program_count; i++) {
         struct bpf_prog_info info = {0};
         union bpf_attr attributes = {
             .info = {.bpf_fd = loaded[i], .info_len = sizeof info, .info = pointer(&info)}};

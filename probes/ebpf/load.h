@@ -3,10 +3,12 @@
 #ifndef EBPF_LOAD_H
 #define EBPF_LOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Makes the maps and attaches the programs. Ends the process with a message that says what is missing. */
-void load(void);
+/* Makes the maps and attaches the programs. Returns whether the kernel tells what io_uring is asked for. Ends
+ * the process with a message that says what is missing. */
+bool load(void);
 
 /* How often a program was not run because it ran already on the same processor. */
 uint64_t load_misses(void);

@@ -252,6 +252,21 @@ def test_a_process_that_runs_is_taken_and_let_go(name: str, probe: Path, tmp_pat
     assert any(access == "map" and "libc" in path for access, path, _ in told)
 
 
+def test_files_that_io_uring_opens_end_the_trace(probe: Path, program: Program) -> None:
+    """A process that ran before has no filter that denies io_uring, whose opens nobody sees."""
+    with subprocess.Popen([program("uring"), "/etc/hostname"], stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        try:
+            assert process.stdout.readline() == b"ready\n"
+            with agent("ebpf", probe, status=1) as running:
+                running.order(f"A {process.pid}")
+                running.until(lambda: running.process.poll() is not None)
+            assert b"names files through io_uring" in running.errors
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
 @pytest.mark.parametrize("name", AGENTS)
 def test_one_that_is_stopped_stays_so(name: str, probe: Path) -> None:
     with subprocess.Popen(["/bin/sleep", "60"]) as process:
@@ -338,7 +353,7 @@ def test_nothing_stays_in_the_kernel_when_the_agent_is_killed(probe: Path) -> No
         assert process.stdout
         assert process.stdout.read(13)  # its first record: all is attached
         programs = kernel_objects(process.pid)
-        assert len(programs) == 4
+        assert len(programs) == 5
         assert all(map(exists, programs))
         process.kill()
         process.wait(20)
