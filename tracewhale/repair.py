@@ -14,7 +14,8 @@ from tracewhale.errors import VerificationFailed
 from tracewhale.examine import TRUE, Complete, References, look
 from tracewhale.image import recipe as recipes
 from tracewhale.image.recipe import PLAIN
-from tracewhale.plan.model import RUNTIME_PATHS, Plan, PlannedPath, Reason, Why
+from tracewhale.plan.model import RUNTIME_PATHS, Plan, PlannedPath
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.rootfs.patched_tree import PatchedTree
 from tracewhale.rootfs.tree import ROOT, Entry, Kind, View
 from tracewhale.stages import Job, hold, name_of, original_of

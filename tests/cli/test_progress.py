@@ -10,8 +10,8 @@ import pytest
 
 from tracewhale.cli.progress import Progress
 from tracewhale.cli.verb import context, show
-from tracewhale.report.formats import TEXT
 from tracewhale.report.model import Report
+from tracewhale.report.names import TEXT
 
 
 class Terminal(io.StringIO):

@@ -22,8 +22,9 @@ from tracewhale.engines.probes import SEES_ALL, Probe
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
 from tracewhale.pipeline import Job
-from tracewhale.plan.model import Options, Plan, Why
+from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
+from tracewhale.plan.reasons import Why
 from tracewhale.report.json import schema
 from tracewhale.rootfs.tree import View
 from tracewhale.running.options import parse_options

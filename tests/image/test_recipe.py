@@ -17,8 +17,9 @@ from tracewhale.image import Image, Overrides
 from tracewhale.image.archive import write_oci_layout
 from tracewhale.image.packing import layers
 from tracewhale.image.recipe import PLAIN, Original, Recipe, override, reserve, write
-from tracewhale.plan.model import Options, Reason
+from tracewhale.plan.model import Options
 from tracewhale.plan.passes import make_plan
+from tracewhale.plan.reasons import Reason
 from tracewhale.rootfs.tree import View, parent
 from tracewhale.tracing.events import Event, Trace
 from tracewhale.why.label import LABEL, of_config

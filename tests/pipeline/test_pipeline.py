@@ -16,8 +16,9 @@ from tracewhale.errors import CommandFailed, EngineError, UsageError, Verificati
 from tracewhale.image.recipe import Recipe
 from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
-from tracewhale.report.formats import FORMATS, JSON, TEXT
+from tracewhale.report.formats import FORMATS
 from tracewhale.report.model import Report
+from tracewhale.report.names import JSON, TEXT
 from tracewhale.running.result import RunResult
 from tracewhale.tracing.events import Event, Step, Trace
 
@@ -111,7 +112,7 @@ def test_progress_and_report_say_that_the_workload_runs_again() -> None:
     docker = engine(result(0, stopped=True, steps=(Step("workload", "post"),)))
     report = pipeline.run(docker, JOB, Options(), Context(progress=said.append))
     assert "running the new image, driven the same way" in said
-    assert "1 workload, 2 times in all" in FORMATS[TEXT].render(report)
+    assert "1 workload, 2 times in all" in FORMATS[TEXT](report)
 
 
 def test_only_runs_that_repeat_the_traced_one_have_copies_of_its_mounts() -> None:
@@ -184,7 +185,7 @@ def test_what_no_image_can_hold_is_in_the_report(form: str) -> None:
     docker.target.files = files
     report = pipeline.run(docker, JOB, Options(include=("/run",)), Context())
     assert [path for path, _ in report.left_out] == ["/run/.wh.lock"]
-    assert "/run/.wh.lock" in FORMATS[form].render(report)
+    assert "/run/.wh.lock" in FORMATS[form](report)
 
 
 def test_reports_are_frozen() -> None:
@@ -205,7 +206,7 @@ def test_other_commands_are_run_and_verified_too() -> None:
     assert report.plan is not None
     assert {"/bin/tool", "/etc/other.conf"} <= {*report.plan.kept}
     assert [(step.kind, step.argument) for step in traces[0].steps] == [("also", "tool 'mig rate'")]
-    assert "output and status equal, 1 other command passed" in FORMATS[TEXT].render(report)
+    assert "output and status equal, 1 other command passed" in FORMATS[TEXT](report)
 
 
 def test_another_command_that_differs_is_named() -> None:

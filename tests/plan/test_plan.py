@@ -8,8 +8,9 @@ import pytest
 
 from tests.trees import MemoryTree
 from tracewhale.errors import UsageError
-from tracewhale.plan.model import Options, Plan, PlannedPath, Reason
+from tracewhale.plan.model import Options, Plan, PlannedPath
 from tracewhale.plan.passes import make_plan
+from tracewhale.plan.reasons import Reason
 from tracewhale.rootfs.tree import ROOT, Entry, Kind, View
 from tracewhale.tracing.events import Event, Trace
 

@@ -10,7 +10,8 @@ import pytest
 from tests.java.images import class_file, image, module_info
 from tests.java.test_archive import FIRST, archive
 from tests.trees import MemoryTree
-from tracewhale.plan.model import PlannedPath, Reason
+from tracewhale.plan.model import PlannedPath
+from tracewhale.plan.reasons import Reason
 from tracewhale.plan.shrinking import shrink_files
 from tracewhale.rootfs.tree import View
 

@@ -8,8 +8,9 @@ from tests.sample_images import plan_sample
 from tracewhale.java.modules import LeftOut
 from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.report.attention import sentences
-from tracewhale.report.formats import FORMATS, TEXT, VERBOSE
+from tracewhale.report.formats import FORMATS
 from tracewhale.report.model import Report
+from tracewhale.report.names import TEXT, VERBOSE
 from tracewhale.units.model import Level, Mechanism
 from tracewhale.units.summary import Summary, Total
 
@@ -46,16 +47,16 @@ def test_packages_of_the_author_and_what_a_later_run_may_need() -> None:
 
 
 def test_the_section_is_last_and_has_80_columns_and_figures_for_insiders_are_not_in_it() -> None:
-    lines = FORMATS[TEXT].render(REPORT).splitlines()
+    lines = FORMATS[TEXT](REPORT).splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("look at      - Nothing"))
     assert all(line.startswith(" ") for line in lines[at + 1 :])
     assert max(map(len, lines)) <= 80
     assert not any(line.startswith(("levels", "packages")) for line in lines)
-    assert "levels       --keep package; about: touched 1.0 MB" in FORMATS[VERBOSE].render(REPORT)
+    assert "levels       --keep package; about: touched 1.0 MB" in FORMATS[VERBOSE](REPORT)
 
 
 def test_nothing_to_look_at_is_no_section() -> None:
-    assert "look at" not in FORMATS[TEXT].render(Report("plan", "t", "i", plan=plan_sample()[1]))
+    assert "look at" not in FORMATS[TEXT](Report("plan", "t", "i", plan=plan_sample()[1]))
 
 
 def test_modules_that_a_class_library_lacks_are_named_with_their_sizes() -> None:

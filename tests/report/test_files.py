@@ -12,9 +12,10 @@ import pytest
 from tests.report.documents import hostile, report
 from tests.sample_images import plan_sample
 from tracewhale.report.document import of_value
-from tracewhale.report.formats import FILE_FORMATS, HTML, JSON, MARKDOWN, NCDU, PREFETCH, format_of
+from tracewhale.report.formats import FILE_FORMATS, format_of
 from tracewhale.report.json import schema, to_json
 from tracewhale.report.markdown import code
+from tracewhale.report.names import HTML, JSON, MARKDOWN, NCDU, PREFETCH
 from tracewhale.report.removed import RemovedPlace, places, survey
 from tracewhale.report.sizes import human
 
@@ -90,7 +91,7 @@ def test_a_whole_report_obeys_its_schema() -> None:
 
 
 def test_every_kind_of_reason_is_in_the_schema() -> None:
-    from tracewhale.plan.model import Why
+    from tracewhale.plan.reasons import Why
 
     files = schema()["properties"]["plan"]["properties"]["files"]["items"]
     assert set(files["properties"]["reasons"]["items"]["properties"]["why"]["enum"]) == {w.value for w in Why}

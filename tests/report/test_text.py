@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.sample_images import plan_sample
-from tracewhale.report.formats import FORMATS, QUIET, TEXT, VERBOSE
+from tracewhale.report.formats import FORMATS
 from tracewhale.report.model import BuiltImage, Report
+from tracewhale.report.names import QUIET, TEXT, VERBOSE
 from tracewhale.tracing.events import Outcome, Step, Trace
 from tracewhale.verification import Comparison, Output, Verification
 
@@ -37,7 +38,7 @@ SERVED = report(Outcome(0, stopped=True), *STEPS)
 
 
 def test_size_verdict_what_was_exercised_and_how_to_start_it_come_first() -> None:
-    assert FORMATS[TEXT].render(SERVED).splitlines()[:5] == [
+    assert FORMATS[TEXT](SERVED).splitlines()[:5] == [
         "image        slim:1  (100.0 MB -> 10.0 MB, 10 %)",
         "verified     started, 1 workload, 1 command inside, health check passed",
         "exercised    1 workload, 1 command inside, health check, 2 times in all; stopped",
@@ -47,11 +48,11 @@ def test_size_verdict_what_was_exercised_and_how_to_start_it_come_first() -> Non
 
 
 def test_lines_have_at_most_80_columns() -> None:
-    assert max(map(len, FORMATS[TEXT].render(SERVED).splitlines())) <= 80
+    assert max(map(len, FORMATS[TEXT](SERVED).splitlines())) <= 80
 
 
 def test_figures_for_insiders_are_only_in_the_long_form() -> None:
-    short, long = FORMATS[TEXT].render(SERVED), FORMATS[VERBOSE].render(SERVED)
+    short, long = FORMATS[TEXT](SERVED), FORMATS[VERBOSE](SERVED)
     assert long.startswith(short)
     for name in ("trace ", "libraries", "time "):
         assert f"\n{name}" not in short
@@ -59,8 +60,8 @@ def test_figures_for_insiders_are_only_in_the_long_form() -> None:
 
 
 def test_the_quiet_form_is_the_name_of_the_image_alone() -> None:
-    assert FORMATS[QUIET].render(SERVED) == "slim:1\n"
-    assert FORMATS[QUIET].render(replace(SERVED, built=None)) == ""
+    assert FORMATS[QUIET](SERVED) == "slim:1\n"
+    assert FORMATS[QUIET](replace(SERVED, built=None)) == ""
 
 
 @pytest.mark.parametrize(
@@ -84,9 +85,9 @@ def test_the_quiet_form_is_the_name_of_the_image_alone() -> None:
     ],
 )
 def test_the_verdict_says_what_was_proven_and_no_more(made: Report, verdict: str) -> None:
-    words = " ".join(FORMATS[TEXT].render(made).split())
+    words = " ".join(FORMATS[TEXT](made).split())
     assert f" verified {verdict} exercised " in words
 
 
 def test_an_image_that_was_not_run_is_not_called_verified() -> None:
-    assert "verified     no, it was not run\n" in FORMATS[TEXT].render(replace(SERVED, verification=None))
+    assert "verified     no, it was not run\n" in FORMATS[TEXT](replace(SERVED, verification=None))

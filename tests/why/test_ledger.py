@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from tests.sample_images import plan_sample
 from tracewhale.cli import main
 from tracewhale.errors import ImageContentError, UsageError
-from tracewhale.plan.model import Reason
+from tracewhale.plan.reasons import Reason
 from tracewhale.why import Ledger, ask, chain, from_plan, from_report
 from tracewhale.why.label import decode, encode, of_config
 from tracewhale.why.ledger import ListedModule

@@ -14,7 +14,7 @@ from textual.widgets.tree import TreeNode
 
 from tracewhale.cli.marks import Marks
 from tracewhale.errors import TraceWhaleError
-from tracewhale.plan.model import Why
+from tracewhale.plan.reasons import Why
 from tracewhale.printable import printable
 from tracewhale.report.document import ReportDocument
 from tracewhale.report.forest import Node, forest, walk

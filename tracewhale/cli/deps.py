@@ -21,7 +21,7 @@ from tracewhale.engines.base import Request
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, ROOTFS, parse
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import ExitCode, UsageError
-from tracewhale.report.formats import JSON, TEXT
+from tracewhale.report.names import JSON, TEXT
 from tracewhale.rootfs.archive import open_docker_archive, open_oci
 from tracewhale.rootfs.directory import DirectoryTree
 from tracewhale.rootfs.layers import open_layers

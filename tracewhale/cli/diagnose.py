@@ -20,7 +20,7 @@ from tracewhale.engines.names import DOCKER, parse
 from tracewhale.engines.registry import Engines
 from tracewhale.errors import ExitCode, UsageError
 from tracewhale.repair import Repair, repair
-from tracewhale.report.formats import JSON, TEXT
+from tracewhale.report.names import JSON, TEXT
 from tracewhale.tracing import tracefile
 
 

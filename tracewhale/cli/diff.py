@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,12 +18,13 @@ from tracewhale.cli.why import read_report
 from tracewhale.diff import Snapshot, compare, of_lock, of_report, of_trace, of_view
 from tracewhale.diff.compare import Digests, render, to_json
 from tracewhale.diff.snapshot import digests
-from tracewhale.engines.base import Request
-from tracewhale.engines.registry import Engines
 from tracewhale.errors import ExitCode
-from tracewhale.report.formats import JSON, TEXT
+from tracewhale.report.names import JSON, TEXT
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing import tracefile
+
+if TYPE_CHECKING:
+    from tracewhale.engines.registry import Engines
 
 
 @click.command("diff")
@@ -36,7 +39,7 @@ def diff(first: str, second: str, form: str) -> None:
     when they differ.
     """
     with ExitStack() as stack:
-        engines = Engines(stack.enter_context(context(JSON, interactive=False)).progress)
+        engines = cache(partial(_engines, stack))
         (ours, reading), (theirs, other) = (_snapshot(engines, name, stack) for name in (first, second))
         contents = (reading, other) if reading is not None and other is not None else None
         difference = compare(ours, theirs, contents)
@@ -45,13 +48,22 @@ def diff(first: str, second: str, form: str) -> None:
         sys.exit(ExitCode.MISSING)
 
 
-def _snapshot(engines: Engines, name: str, stack: ExitStack) -> tuple[Snapshot, Digests | None]:
+def _engines(stack: ExitStack) -> Engines:
+    """Return the engines, which a comparison of plans does without."""
+    from tracewhale.engines.registry import Engines
+
+    return Engines(stack.enter_context(context(JSON, interactive=False)).progress)
+
+
+def _snapshot(engines: Callable[[], Engines], name: str, stack: ExitStack) -> tuple[Snapshot, Digests | None]:
     """Return one side, and the function that hashes its files, if it has files."""
     if os.path.isfile(name):
         value = read_report(name)
         if value is None:
             return of_trace(tracefile.read(name)), None
         return (of_lock if "targets" in value else of_report)(name, value), None
-    target = stack.enter_context(engines.open(name, Request(command=("true",))))
+    from tracewhale.engines.base import Request
+
+    target = stack.enter_context(engines().open(name, Request(command=("true",))))
     view = View(stack.enter_context(target.tree()))
     return of_view(name, view, target.config), partial(digests, view)

@@ -17,7 +17,7 @@ from tracewhale.cli.verb import verb
 from tracewhale.doctor import Examination, examine
 from tracewhale.errors import ExitCode
 from tracewhale.printable import printable
-from tracewhale.report.formats import JSON, TEXT
+from tracewhale.report.names import JSON, TEXT
 
 FORMAT_VERSION = 1
 """The version of the JSON form, which increases when a field changes its meaning or is removed."""

@@ -109,7 +109,7 @@ def shorten(text: str, room: int) -> str:
 
 def form_of(words: Sequence[str]) -> str:
     """Return the format of the report that an invalid command line asks for."""
-    from tracewhale.report.formats import JSON, TEXT
+    from tracewhale.report.names import JSON, TEXT
 
     return JSON if "--json" in (words[: words.index("--")] if "--" in words else words) else TEXT
 

@@ -20,7 +20,7 @@ from tracewhale.engines.registry import Engines
 from tracewhale.errors import UsageError
 from tracewhale.project.file import Vocabulary, find_file, read_project
 from tracewhale.project.start import first_file, look_beside
-from tracewhale.report.formats import JSON
+from tracewhale.report.names import JSON
 
 LOCK = "tracewhale.lock"
 HIDDEN = ("step", "form")

@@ -22,7 +22,7 @@ from tracewhale.image.config import source_date_epoch
 from tracewhale.pipeline import Job
 from tracewhale.plan.model import Options
 from tracewhale.plan.shrinking import SHRINKABLE, shrinkable
-from tracewhale.report.formats import JSON, QUIET, TEXT, VERBOSE
+from tracewhale.report.names import JSON, QUIET, TEXT, VERBOSE
 from tracewhale.running.options import parse_options
 from tracewhale.tracing.events import Step
 from tracewhale.units import UNLIMITED, Level, Mechanism, Spare, spare

@@ -12,7 +12,7 @@ from tracewhale.cli.help import GroupedCommand
 from tracewhale.cli.streams import echo
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.registry import Engines
-from tracewhale.report.formats import FORMATS
+from tracewhale.report.names import FOR_PROGRAMS
 from tracewhale.report.text import render_plan
 from tracewhale.tracing import tracefile
 
@@ -28,6 +28,6 @@ def plan(traces: tuple[str, ...], form: str, **given: Any) -> None:
     settings = options.plan_settings(given)
     with context(form) as current:
         report = pipeline.plan(Engines(current.progress), parts, settings, current)
-        if not FORMATS[form].for_programs and report.plan is not None:
+        if form not in FOR_PROGRAMS and report.plan is not None:
             echo(render_plan(report.plan))
         show(report, form)

@@ -12,8 +12,8 @@ from tracewhale.cli.verb import context
 from tracewhale.cli.why import label_of, read_report
 from tracewhale.engines.registry import Engines
 from tracewhale.report.document import ReportDocument, of_ledger, of_value
-from tracewhale.report.formats import JSON
 from tracewhale.report.json import to_json
+from tracewhale.report.names import JSON
 from tracewhale.tracing import tracefile
 
 

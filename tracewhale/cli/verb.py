@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
@@ -18,12 +18,12 @@ from tracewhale.cli.signals import ENDING, interruption, signals
 from tracewhale.cli.streams import console, to_nowhere
 from tracewhale.errors import ExitCode, NoSpace, TraceWhaleError
 from tracewhale.printable import printable
-from tracewhale.report.formats import FORMATS, QUIET, TEXT
-from tracewhale.report.model import Report
+from tracewhale.report.names import FOR_PROGRAMS, QUIET, TEXT
 from tracewhale.running.console import Handle
 
 if TYPE_CHECKING:
     from tracewhale.context import Context
+    from tracewhale.report.model import Report
 
 PROGRESS = "tracewhale.progress"
 """The name in a command's context of its progress display, which ends before the report."""
@@ -37,8 +37,11 @@ def verb(function: F) -> F:
 
     @wraps(function)
     def call(*args: Any, **given: Any) -> None:
-        report = Report(_verb(), given.get("target") or "", "")
-        end = partial(fail, form=given.get("form") or TEXT, report=report)
+        def end(error: TraceWhaleError) -> NoReturn:
+            from tracewhale.report.model import Report
+
+            fail(error, given.get("form") or TEXT, Report(_verb(), given.get("target") or "", ""))
+
         try:
             function(*args, **given)
         except TraceWhaleError as error:
@@ -61,12 +64,15 @@ def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None)
     """End with an error's exit code, after its two sentences on standard error and the results so far."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
+    # With all stages, whose values it shows: large, and not needed by what only reads a plan.
+    from tracewhale.report.formats import FORMATS
+    from tracewhale.report.model import Report
+
     report = replace(report or Report("", "", ""), error=error)
-    chosen = FORMATS[form]
-    if chosen.for_programs:
-        _write(1, chosen.render(report))
+    if form in FOR_PROGRAMS:
+        _write(1, FORMATS[form](report))
     elif report.trace is not None:
-        _write(2, chosen.render(report))
+        _write(2, FORMATS[form](report))
     _write(2, "".join(map(_sentence, filter(None, (error.what, error.hint)))))
     sys.exit(error.exit_code)
 
@@ -108,7 +114,7 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
 
     progress = Progress(silent=form == QUIET, lively=not interactive)
     click.get_current_context().meta[PROGRESS] = progress
-    output = 2 if FORMATS[form].for_programs else 1
+    output = 2 if form in FOR_PROGRAMS else 1
     current = Context(
         console(output, progress.clear, interactive=interactive, amount=progress.amount), Handle(), progress
     )
@@ -127,6 +133,8 @@ def show(report: Report, form: str) -> None:
     click.get_current_context().meta[PROGRESS].clear()
     if report.error is not None:
         fail(report.error, form, report)
-    stream = sys.stdout if FORMATS[form].for_programs else sys.stderr
-    stream.write(FORMATS[form].render(report))
+    from tracewhale.report.formats import FORMATS
+
+    stream = sys.stdout if form in FOR_PROGRAMS else sys.stderr
+    stream.write(FORMATS[form](report))
     stream.flush()

@@ -18,7 +18,7 @@ from tracewhale.engines.registry import Engines
 from tracewhale.errors import ExitCode, UsageError
 from tracewhale.pipeline import Job
 from tracewhale.printable import printable
-from tracewhale.report.formats import JSON
+from tracewhale.report.names import JSON
 from tracewhale.tracing import tracefile
 from tracewhale.tracing.events import Step
 from tracewhale.watching import MissingPath

@@ -10,14 +10,10 @@ from typing import Any
 
 import click
 
-from tracewhale import rules
 from tracewhale.cli.streams import echo
 from tracewhale.cli.verb import context, verb
-from tracewhale.engines.base import Request
-from tracewhale.engines.registry import Engines
 from tracewhale.errors import ExitCode, UsageError
-from tracewhale.plan.model import Options
-from tracewhale.report.formats import JSON, TEXT
+from tracewhale.report.names import JSON, TEXT
 from tracewhale.tracing import tracefile
 from tracewhale.why import Ledger, ask, from_plan, from_report
 from tracewhale.why.label import LABEL, of_config
@@ -51,6 +47,9 @@ def _ledger(target: str) -> Ledger:
 
 def label_of(target: str) -> Ledger:
     """Return the reasons in an image's label. Raise UsageError if it has none."""
+    from tracewhale.engines.base import Request  # large, as all that follows is: a plan needs none of it
+    from tracewhale.engines.registry import Engines
+
     with context(JSON, interactive=False) as current:
         with Engines(lambda text: None).open(target, Request(command=("true",))) as opened_target:
             ledger = of_config(opened_target.config)
@@ -65,7 +64,9 @@ def label_of(target: str) -> Ledger:
 
 def _of_trace(place: str) -> Ledger:
     """Return the plan of a trace, whose target must still exist."""
-    from tracewhale import pipeline
+    from tracewhale import pipeline, rules
+    from tracewhale.engines.registry import Engines
+    from tracewhale.plan.model import Options
 
     with context(JSON, interactive=False) as current:
         options = Options(rules=rules.load(()))

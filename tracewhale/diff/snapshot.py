@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tracewhale.errors import UsageError
-from tracewhale.packages import Databases
 from tracewhale.rootfs.tree import Entry, Kind, View
 from tracewhale.rootfs.walk import walk
 from tracewhale.tracing.events import Trace
@@ -56,6 +55,8 @@ class Snapshot:
 def of_view(name: str, view: View, config: Mapping[str, Any]) -> Snapshot:
     """Return the snapshot of an image: every path, with its packages and configuration; contents are hashed
     when they are compared."""
+    from tracewhale.packages import Databases  # large, and not needed for a plan
+
     entries = dict(walk(view))
     inventory = Databases(view).find(entries, licences=False)[0]
     packages: dict[str, tuple[str, ...]] = {}

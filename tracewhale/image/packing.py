@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tracewhale.packages import Package
-from tracewhale.plan.model import Plan, Why
+from tracewhale.plan.model import Plan
+from tracewhale.plan.reasons import Why
 from tracewhale.rootfs.tree import Kind, PackedEntry, Tree, parent
 
 LANGUAGES = frozenset({"pypi", "npm", "gem", "maven"})

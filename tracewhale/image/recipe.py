@@ -17,7 +17,8 @@ from tracewhale.image.archive import write_archive
 from tracewhale.image.config import created_time
 from tracewhale.image.packing import layers, pack
 from tracewhale.plan.generated_files import SECOND, added, has_place
-from tracewhale.plan.model import Plan, Reason, Why
+from tracewhale.plan.model import Plan
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.rootfs.tempfiles import check_space
 from tracewhale.rootfs.tree import PackedEntry, View
 from tracewhale.why import from_plan, label

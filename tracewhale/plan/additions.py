@@ -15,7 +15,8 @@ from tracewhale.packages import Databases
 from tracewhale.packages.python import COMPILED
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.dependencies import Dependencies
-from tracewhale.plan.model import Options, Reason, Why
+from tracewhale.plan.model import Options
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.plan.roots import Starts
 from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.tracing.events import Access

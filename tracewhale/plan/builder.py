@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tracewhale.plan.model import Absent, PlannedPath, Reason, Why
+from tracewhale.plan.model import Absent, PlannedPath
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 from tracewhale.tracing.events import CREATING, Access, Event, Trace
 

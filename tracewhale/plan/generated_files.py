@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from tracewhale.closure.ldcache import parse, rewritten
 from tracewhale.packages import GeneratedFile
-from tracewhale.plan.model import PlannedPath, Reason, Why
+from tracewhale.plan.model import PlannedPath
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 LOADER_CACHE = "/etc/ld.so.cache"

@@ -18,7 +18,8 @@ from tracewhale.plan.builder import Draft
 from tracewhale.plan.bytecode import missing_bytecode
 from tracewhale.plan.exclusion import exclude, is_excluded
 from tracewhale.plan.generated_files import generate
-from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan, Reason, Why
+from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.plan.roots import Starts
 from tracewhale.plan.shrinking import JAVA, shrink_files
 from tracewhale.plan.surface import surface

@@ -9,7 +9,8 @@ from typing import Any
 
 from tracewhale.errors import UsageError
 from tracewhale.java.shrink import ShrunkLibrary, shrink
-from tracewhale.plan.model import PlannedPath, Reason, Why
+from tracewhale.plan.model import PlannedPath
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.rootfs.tree import View
 
 JAVA = "java"

@@ -8,29 +8,15 @@ from dataclasses import dataclass
 from tracewhale.report import json, markdown, ncdu, text
 from tracewhale.report.document import ReportDocument
 from tracewhale.report.model import Report
+from tracewhale.report.names import HTML, JSON, MARKDOWN, NCDU, PREFETCH, QUIET, TEXT, VERBOSE
 
-TEXT, VERBOSE, QUIET, JSON = "text", "verbose", "quiet", "json"
-HTML, MARKDOWN, NCDU, PREFETCH = "html", "md", "ncdu", "prefetch"
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """A format of a report. ``render`` returns text that ends with a newline.
-
-    With ``for_programs`` it goes to standard output in place of the command's own output.
-    """
-
-    render: Callable[[Report], str]
-    for_programs: bool = False
-
-
-FORMATS: Mapping[str, Format] = {
-    TEXT: Format(text.render),
-    VERBOSE: Format(text.render_verbose),
-    QUIET: Format(text.render_name, for_programs=True),
-    JSON: Format(json.dumps, for_programs=True),
+FORMATS: Mapping[str, Callable[[Report], str]] = {
+    TEXT: text.render,
+    VERBOSE: text.render_verbose,
+    QUIET: text.render_name,
+    JSON: json.dumps,
 }
-"""Each format by its name on the command line."""
+"""The function that renders each format, by its name on the command line: text that ends with a newline."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from tracewhale.errors import TraceWhaleError
-from tracewhale.plan.model import Absent, Plan, Why
+from tracewhale.plan.model import Absent, Plan
+from tracewhale.plan.reasons import Why
 from tracewhale.report.removed import Removed
 from tracewhale.tracing.events import Counters, Trace
 from tracewhale.verification import Verification

@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from tracewhale.driving.saturation import Curve
-from tracewhale.plan.model import Plan, explain
+from tracewhale.plan.model import Plan
+from tracewhale.plan.reasons import explain
 from tracewhale.printable import printable
 from tracewhale.report.attention import MOST, abbreviate, sentences
 from tracewhale.report.model import Report, absent_paths, libraries

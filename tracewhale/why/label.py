@@ -16,7 +16,7 @@ import os
 from collections.abc import Mapping
 
 from tracewhale.errors import ImageContentError
-from tracewhale.plan.model import Reason, Why
+from tracewhale.plan.reasons import Reason, Why
 from tracewhale.why.ledger import Ledger, ListedModule
 
 LABEL = "tracewhale.plan"

@@ -6,11 +6,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracewhale.errors import UsageError
-from tracewhale.plan.model import Plan, Reason, Why, explain
+from tracewhale.plan.reasons import Reason, Why, explain
 from tracewhale.rootfs.tree import Kind, parent
+
+if TYPE_CHECKING:
+    from tracewhale.plan.model import Plan
 
 BECAUSE = "because of "
 """The text before the path for which a unit is kept, in the detail of its reason."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tracewhale.packages import Distribution, OwnedPackage
-from tracewhale.plan.model import Plan, Reason, explain
+from tracewhale.plan.model import Plan
+from tracewhale.plan.reasons import Reason, explain
 from tracewhale.rootfs.tree import Kind, PackedEntry
 
 _NAMESPACE = uuid.UUID("5b1f3b0e-6f0f-5d3c-9d2a-3c1f0f7a2e61")

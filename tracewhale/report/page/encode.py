@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tracewhale.plan.model import Reason, Why, explain
+from tracewhale.plan.reasons import Reason, Why, explain
 from tracewhale.printable import printable
 from tracewhale.report.document import ReportDocument, ReportedPackage
 from tracewhale.why import Ledger, chain
