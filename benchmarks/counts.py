@@ -12,6 +12,7 @@ import argparse
 import os
 import platform
 import resource
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -42,9 +43,8 @@ class Agent:
     """A native agent and what it tells."""
 
     def __init__(self, probe: str) -> None:
-        self.probe, self.socket = probe, f"tw-counts-{os.getpid()}"
-        command = [probe, "agent", "--socket", self.socket, "--buffer"]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.probe, self.token, self.taken = probe, secrets.token_hex(8), 0
+        self.process = subprocess.Popen([probe, "agent"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.collector = Collector()
         self.reader = threading.Thread(target=self.read)
         self.reader.start()
@@ -59,14 +59,23 @@ class Agent:
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1000
 
+    def take(self, pid: int) -> None:
+        """Have it take a process that waits for it."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"a {pid} {self.taken} {self.token}\n".encode())
+        self.process.stdin.flush()
+        self.taken += 1
+
     def run(self, kind: str, count: int) -> None:
         words = [sys.executable, "-I", "-S", "-c", PROGRAM, kind, str(count)]
         began = time.monotonic()
         subprocess.run(words, check=True)
         untraced = time.monotonic() - began
         began = time.monotonic()
-        subprocess.run([self.probe, "init", "--socket", self.socket, "--", *words], check=True)
+        with subprocess.Popen([self.probe, "init", "--agent", self.token, "--", *words]) as process:
+            self.take(process.pid)
         seconds = time.monotonic() - began
+        assert process.returncode == 0
         print(
             f"{count:>11,} calls for {'one path' if kind == 'same' else 'as many'}: {seconds:.1f} s "
             f"(untraced {untraced:.1f} s), agent {self.memory():.1f} MB, reader {reader_memory():.0f} MB",
@@ -85,10 +94,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=10_000_000)
     parser.add_argument("--paths", type=int, default=1_000_000)
+    parser.add_argument("--probe", type=Path, help="another probe than the built one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         probe = Path(directory) / "probe"
-        probe.write_bytes(binary(platform.machine()))
+        probe.write_bytes(given.probe.read_bytes() if given.probe else binary(platform.machine()))
         probe.chmod(0o700)
         agent = Agent(str(probe))
         agent.run("same", 1000)

@@ -223,3 +223,12 @@ def test_this_kernel_has_what_makes_it_fast(probe: Path) -> None:
 def test_no_path_is_unresolved_in_an_ordinary_program(probe: Path) -> None:
     traced = trace(probe, [sys.executable, "-c", "import json, ssl, subprocess"])
     assert [r for r in traced.records if isinstance(r, FailureRecord)] == []
+
+
+def test_the_benchmark_of_counts_runs(probe: Path) -> None:
+    """It starts an agent of its own and fails when an event is lost."""
+    script = Path(__file__).parents[2] / "benchmarks" / "counts.py"
+    small = ["--calls", "1000", "--paths", "100", "--probe", str(probe)]
+    done = subprocess.run([sys.executable, script, *small], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "events as a trace file" in done.stdout
