@@ -57,6 +57,17 @@ def test_every_operation_has_its_share() -> None:
     assert found == requests_of(json.dumps(DOCUMENT).encode(), 30)
 
 
+def test_what_every_server_is_asked() -> None:
+    requests = requests_of(json.dumps(DOCUMENT).encode(), 60)
+    assert len(requests) <= 60
+    assert requests[0].target == "/api/no-such-page"
+    assert {"HEAD", "OPTIONS"} <= {request.method for request in requests}
+    (german,) = [request for request in requests if ("Accept-Language", "de") in request.headers]
+    assert (german.method, german.body) == ("GET", b"")
+    assert any(("Accept", "application/xml") in request.headers for request in requests)
+    assert requests[-1].method == "DELETE"
+
+
 def test_yaml_and_few() -> None:
     get = b"get: {responses: {'200': {description: x}}}"
     text = b"openapi: 3.0.2\ninfo: {title: a, version: '1'}\npaths: {/a: {%s}}\n" % get

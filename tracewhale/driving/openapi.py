@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,21 @@ ORDER = ("POST", "PUT", "GET", "HEAD", "OPTIONS", "PATCH", "DELETE")
 """The order of methods: creating requests come before reading ones, and deleting ones come last."""
 
 
+NEGOTIATING_SHARE = 12
+"""The share of an operation from which on its media types and languages are asked for, too."""
+NEGOTIATED = (
+    ("GET", ("Accept", "text/html,application/xhtml+xml")),
+    ("GET", ("Accept", "application/xml")),
+    ("GET", ("Accept-Language", "de")),
+    ("GET", ("Accept-Language", "ja")),
+    ("HEAD", ("Accept", "*/*")),
+    ("OPTIONS", ("Accept", "*/*")),
+)
+"""Methods with a header, by which a server is asked for the same thing; none changes anything."""
+UNKNOWN = "/no-such-page"
+"""A path that no document describes: the answer is the server's page for what is not there."""
+
+
 def check_installed() -> None:
     """Raise UsageError if the extra is missing."""
     if find_spec("schemathesis") is None:
@@ -40,7 +56,8 @@ def check_installed() -> None:
 def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest, ...]:
     """Make at most ``most`` requests from a document in JSON or YAML, the same each time.
 
-    Each operation has its share. Raise ValueError if it is not an OpenAPI document.
+    Each operation has its share; where that is large enough, what is read is also asked for as a browser
+    asks. Raise ValueError if it is not an OpenAPI document.
     """
     check_installed()
     import schemathesis
@@ -60,18 +77,29 @@ def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest,
     requests: dict[HttpRequest, None] = {}
     deadline = time.monotonic() + SECONDS
     share = max(1, most // len(operations))
+    if negotiating := share >= NEGOTIATING_SHARE:
+        requests[HttpRequest("GET", f"{_base_path(raw)}{UNKNOWN}")] = None
     for operation in operations:
         own: dict[HttpRequest, None] = {}
         for case in _cases(operation, share, deadline):
             request = _request(case, _base_path(raw))
             if request is not None:
                 own.setdefault(request)
-            if len(own) == share:
+            if len(own) == share - negotiating * len(NEGOTIATED):
                 break
+        if negotiating and operation.method.upper() == "GET" and own:
+            own |= dict.fromkeys(_negotiated(next(iter(own))))
         requests |= own
         if len(requests) >= most:
             break
     return tuple(requests)[:most]
+
+
+def _negotiated(request: HttpRequest) -> Iterator[HttpRequest]:
+    """Yield a request for the same by other methods, for other media types and in other languages."""
+    for method, header in NEGOTIATED:
+        others = (pair for pair in request.headers if pair[0].lower() != header[0].lower())
+        yield replace(request, method=method, headers=(*others, header))
 
 
 def _parsed(document: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import yaml
 from docker import APIClient
@@ -33,11 +33,16 @@ PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
 AWAITED_SECONDS = 120.0
 """The default number of seconds in which a service must reach the condition that the traced one waits for."""
+START_SECONDS = 300.0
+"""Seconds in which Compose must have started the other services, which it does in the order of what they
+wait for."""
+QUESTION_SECONDS = 60.0
+"""Seconds in which Compose must answer a question about a file or itself."""
+REMOVE_SECONDS = 120.0
+"""Seconds for the removal of a project, and for each answer of the engine meanwhile."""
 LOOK_SECONDS = 0.3
 END_SECONDS = 5.0
 """Seconds that Compose has to end after a signal, before it is killed."""
-ROUNDS = 20
-"""The most searches for the rest of a project: a request in flight may still create objects."""
 LINES = 8
 
 
@@ -60,11 +65,13 @@ class ComposeProject:
         """
         service = self.composition
         try:
-            # Created and not started, the traced service has its networks and volumes made.
-            _compose(self.command, "up", "--no-start", service.service)
+            # Created and not started, the traced service has its networks and volumes made. Images that must
+            # be fetched first may take any time.
+            _compose(self.command, "up", "--no-start", service.service, *service.others)
             if service.others:
                 self.progress(f"starting {', '.join(service.others)}")
-                _compose(self.command, "up", "-d", *service.others)
+                longest = max(self.seconds, START_SECONDS)
+                _compose(self.command, "up", "-d", *service.others, seconds=longest)
             for name, condition in service.conditions.items():
                 self._await(name, condition)
             yield
@@ -188,10 +195,8 @@ def find_compose(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
     """Return the command of Compose: the plugin of ``docker``, else ``docker-compose``."""
     path = environ.get("PATH")
     if shutil.which("docker", path=path):
-        asked = subprocess.run(
-            ["docker", "compose", "version"], capture_output=True, check=False, stdin=subprocess.DEVNULL
-        )
-        if asked.returncode == 0:
+        with suppress(EngineError, WorkloadFailed):
+            _compose(("docker", "compose"), "version", seconds=QUESTION_SECONDS)
             return ("docker", "compose")
     if shutil.which("docker-compose", path=path):
         return ("docker-compose",)
@@ -203,7 +208,7 @@ def find_compose(environ: Mapping[str, str] = os.environ) -> tuple[str, ...]:
 
 def _resolved(command: Sequence[str], files: Sequence[str]) -> Mapping[str, Any]:
     try:
-        value = yaml.safe_load(_compose(command, "config"))
+        value = yaml.safe_load(_compose(command, "config", seconds=QUESTION_SECONDS))
     except EngineError as error:
         raise UsageError(f"Compose refuses {', '.join(files)}: {error.what}", error.hint) from error
     except (yaml.YAMLError, RecursionError) as error:
@@ -211,29 +216,41 @@ def _resolved(command: Sequence[str], files: Sequence[str]) -> Mapping[str, Any]
     return value if isinstance(value, dict) else {}
 
 
-def _compose(command: Sequence[str], *words: str) -> str:
-    """Run Compose to its end and return its output. Raise EngineError with its last lines.
+def _compose(command: Sequence[str], *words: str, seconds: float | None = None) -> str:
+    """Run Compose to its end and return its output. Raise EngineError with its last lines, WorkloadFailed if
+    it takes longer than ``seconds``.
 
     Compose gets its own session, so that only we receive a Ctrl-C; it is ended before that is raised.
     """
-    with tempfile.TemporaryFile() as said:
+    # Files, because a process that Compose leaves behind would hold a pipe open.
+    with tempfile.TemporaryFile() as printed, tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
             [*command, *words],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=printed,
             stderr=said,
             start_new_session=True,
         )
         try:
-            printed, _ = process.communicate()
+            process.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            _end(process)
+            raise WorkloadFailed(
+                "\n".join([f"`compose {words[0]}` did not end within {seconds:g} s.", *_last_lines(said)]),
+                "Does it come up with `docker compose up`? --wait-timeout gives it longer.",
+            ) from error
         except BaseException:
             _end(process)
             raise
         if process.returncode:
-            said.seek(0)
-            lines = said.read().decode(errors="replace").strip().splitlines()
-            raise EngineError("\n".join([f"`compose {words[0]}` failed.", *lines[-LINES:]]))
-        return printed.decode(errors="replace")
+            raise EngineError("\n".join([f"`compose {words[0]}` failed.", *_last_lines(said)]))
+        printed.seek(0)
+        return printed.read().decode(errors="replace")
+
+
+def _last_lines(file: IO[bytes]) -> list[str]:
+    file.seek(0)
+    return file.read().decode(errors="replace").strip().splitlines()[-LINES:]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -254,27 +271,44 @@ def _containers(client: APIClient, project: str, service: str = "") -> list[dict
 def remove_project(client: APIClient, project: str) -> None:
     """Remove the containers, networks and volumes of a project, until a search finds none.
 
-    Compose itself is not used: it may have been ended while it created them.
+    Compose itself is not used: it may have been ended while it created them. Raise EngineError if something
+    is left after REMOVE_SECONDS.
+    """
+    deadline = time.monotonic() + REMOVE_SECONDS
+    usual, client.timeout = client.timeout, int(REMOVE_SECONDS)
+    try:
+        # A request in flight may still create objects, so a first search that finds none is not the last.
+        _remove_found(client, project)
+        while _remove_found(client, project):
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    f"The Compose project {project} could not be removed.",
+                    f"Remove what has the label {PROJECT}={project}.",
+                )
+            time.sleep(LOOK_SECONDS)
+    finally:
+        client.timeout = usual
+
+
+def _remove_found(client: APIClient, project: str) -> bool:
+    """Remove the objects of a project that a search finds, and return whether there were any.
+
+    One that cannot be removed is in use for a moment longer, or gone: the next search says so.
     """
     label = {"label": f"{PROJECT}={project}"}
     raw = cast(Any, client)
-    for attempt in range(ROUNDS):
-        containers = _containers(client, project)
-        for item in containers:
-            remove(client, item["Id"])
-        with api_errors("remove the project's networks and volumes"):
-            networks = [item["Id"] for item in raw.networks(filters=label)]
-            volumes = [item["Name"] for item in raw.volumes(filters=label)["Volumes"] or ()]
-        for work, names in ((raw.remove_network, networks), (raw.remove_volume, volumes)):
-            for name in names:
-                with suppress(APIError):  # it is in use for a moment longer, or gone
-                    work(name)
-        if attempt and not (containers or networks or volumes):
-            return
-        time.sleep(LOOK_SECONDS if attempt else 0)
-    raise EngineError(
-        f"The Compose project {project} could not be removed.", "Remove it with `docker compose`."
-    )
+    containers = _containers(client, project)
+    for container in containers:
+        with suppress(EngineError):
+            remove(client, container["Id"])
+    with api_errors("look for the project's networks and volumes"):
+        networks = [network["Id"] for network in raw.networks(filters=label)]
+        volumes = [volume["Name"] for volume in raw.volumes(filters=label)["Volumes"] or ()]
+    for work, names in ((raw.remove_network, networks), (raw.remove_volume, volumes)):
+        for name in names:
+            with suppress(EngineError), api_errors("remove the project's networks and volumes"):
+                work(name)
+    return bool(containers or networks or volumes)
 
 
 def _has_image(client: APIClient, name: str) -> bool:
