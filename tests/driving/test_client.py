@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 import subprocess
 import threading
@@ -182,3 +183,21 @@ def test_a_port_that_speaks_tls_is_noticed(client: Client, tls_port: int) -> Non
     for _ in range(2):
         assert client.send(HttpRequest("GET", "/a"), tls_port).answer.status == 200
     assert client.send(HttpRequest("GET", "/a", port=tls_port, tls=True), tls_port).answer.status == 200
+
+
+def test_a_port_that_only_another_address_has_is_asked_there() -> None:
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6
+
+    with Server(("::1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        two = Client("127.0.0.1", ["127.0.0.2", "::1"])
+        try:
+            replies = [two.send(HttpRequest("GET", "/there"), server.server_address[1]) for _ in range(2)]
+            assert [reply.answer.status for reply in replies] == [200, 200]
+            assert two.send(HttpRequest("GET", "/", port=1), 1).answer.error == "the connection was refused"
+        finally:
+            two.close()
+            server.shutdown()
+            thread.join()

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from http.cookiejar import Cookie, DefaultCookiePolicy
@@ -41,6 +41,7 @@ STREAM_SECONDS = 3.0
 STREAMS = frozenset({"text/event-stream", "multipart/x-mixed-replace"})
 """Media types of answers that have no end (HTML, 9.2 "Server-sent events")."""
 CHUNK = 1 << 16
+REFUSED = "the connection was refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +82,15 @@ class _Session(requests.Session):
 
 
 class Client:
-    """Sends requests to ``address`` (IPv4 or IPv6), keeps cookies, and keeps answers by name."""
+    """Sends requests to ``address`` (IPv4 or IPv6), keeps cookies, and keeps answers by name.
 
-    def __init__(self, address: str) -> None:
+    Requests to a port that refuses them there go to the first of ``others`` that takes them.
+    """
+
+    def __init__(self, address: str, others: Sequence[str] = ()) -> None:
         self._address = address
-        self._host = f"[{address}]" if ":" in address else address
+        self._others = others
+        self._addresses: dict[int, str] = {}
         self._tls_ports = {*TLS_PORTS}
         self._plain_ports: set[int] = set()
         self._session = _Session()
@@ -117,14 +122,31 @@ class Client:
         seen = 0
         while True:
             answer = self._exchange(current)
+            if answer.error == REFUSED:
+                answer = self._elsewhere(current, answer)
             if not current.tls and self._wants_tls(current.port, answer):
                 current = replace(current, tls=True)
                 answer = self._exchange(current)
-            following = _redirected(current, answer, self._host) if request.follow else None
+            following = _redirected(current, answer, self._host(current.port)) if request.follow else None
             if following is None or seen == REDIRECTS:
                 self._templates.learn(request.name, answer)
                 return Reply(answer, current.target)
             current, seen = following, seen + 1
+
+    def _host(self, port: int) -> str:
+        """Return the address at which a port answers, as a URL writes it."""
+        address = self._addresses.get(port, self._address)
+        return f"[{address}]" if ":" in address else address
+
+    def _elsewhere(self, request: HttpRequest, refused: Answer) -> Answer:
+        """Return the answer at another address of the target, else the refusal."""
+        for address in self._others:
+            self._addresses[request.port] = address
+            answer = self._exchange(request)
+            if answer.error != REFUSED:
+                return answer
+        self._addresses.pop(request.port, None)
+        return refused
 
     def _wants_tls(self, port: int, answer: Answer) -> bool:
         """Return whether a port that refused a plain request speaks TLS, by a handshake of its own."""
@@ -132,7 +154,9 @@ class Client:
             return False
         try:
             with (
-                socket.create_connection((self._address, port), HANDSHAKE_SECONDS) as plain,
+                socket.create_connection(
+                    (self._addresses.get(port, self._address), port), HANDSHAKE_SECONDS
+                ) as plain,
                 _any_tls().wrap_socket(plain),
             ):
                 self._tls_ports.add(port)
@@ -171,7 +195,7 @@ class Client:
         began = time.monotonic()
         answer = self._session.request(
             request.method,
-            f"{scheme}://{self._host}:{request.port}{request.target}",
+            f"{scheme}://{self._host(request.port)}:{request.port}{request.target}",
             headers={**self._cookie_header(), **dict(request.headers)},
             data=request.body or None,
             timeout=(CONNECT_SECONDS, READ_SECONDS),
@@ -247,7 +271,7 @@ def reason_of(error: BaseException) -> str:
     """Return the reason for a missing answer, in a few words."""
     text = str(error)
     for pattern, words in (
-        ("refused", "the connection was refused"),
+        ("refused", REFUSED),
         ("timed out|Timeout", "it took too long"),
         ("reset|aborted|disconnected|BrokenPipe", "the connection was closed"),
         ("unreachable|No route", "it cannot be reached from this machine"),

@@ -25,7 +25,8 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running target. Requests go to its own ``address`` and nowhere else.
+    """A running target. Requests go to its own ``address``, or where this refuses them to
+    ``other_addresses`` of its own, and nowhere else.
 
     ``ports`` are the TCP ports that its image exposes, ``step_ports`` those that steps name besides;
     ``environment`` is for the user's commands on this machine.
@@ -36,6 +37,7 @@ class Service:
     step_ports: Sequence[int] = ()
     check: HealthCheck | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    other_addresses: Sequence[str] = ()
 
 
 def health_check(config: Mapping[str, Any]) -> HealthCheck | None:

@@ -44,7 +44,7 @@ class Web:
     def __init__(self, session: RunSession, service: Service) -> None:
         self._session = session
         self._service = service
-        self._client = Client(service.address)
+        self._client = Client(service.address, service.other_addresses)
         self._kept = 0
         self._growth: list[int] = []
         self._visited: dict[str, Reply] = {}

@@ -219,7 +219,8 @@ def service_of(
     addresses = addresses_of(session.state)
     address = addresses[0] if addresses else "127.0.0.1"
     own = {"TRACEWHALE_CONTAINER": session.container, "TRACEWHALE_IP": address}
-    return Service(address, ports, step_ports, check, {**(environment or {}), **own})
+    variables = {**(environment or {}), **own}
+    return Service(address, ports, step_ports, check, variables, addresses[1:])
 
 
 def addresses_of(state: Mapping[str, Any]) -> tuple[str, ...]:
