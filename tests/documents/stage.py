@@ -75,29 +75,26 @@ def prepared(directory: Path, image: Callable[[str], str], by_hand: bool = False
         bases |= {"java-shop": "java", "flask-shop": "flask", "node-shop": "node"}
     for name, base in bases.items():
         _docker("tag", image(base), f"{PREFIX}{name}:latest")
+    if by_hand:
         image("tools")
-        _run("git", "-C", str(ROOT), "archive", "-o", f"{directory}/clone.tar", "HEAD")
-        _run("tar", "-xf", f"{directory}/clone.tar", "-C", str(directory))
-        _run(
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "-q",
-            "--no-deps",
-            "-w",
-            f"{directory}/{WHEELS}",
-            str(directory),
-        )
+        _clone(directory)
     image("base")
     folders = [*directory.glob("*/Dockerfile"), *(directory.glob("by-hand/*/Dockerfile") if by_hand else ())]
     for folder in sorted(folders):
         _docker("build", "-q", "-t", f"{PREFIX}{folder.parent.name}:latest", str(folder.parent))
 
 
+def _clone(directory: Path) -> None:
+    """Put the last commit of this repository into a directory, and its wheel."""
+    _run("git", "-C", str(ROOT), "archive", "-o", f"{directory}/clone.tar", "HEAD")
+    _run("tar", "-xf", f"{directory}/clone.tar", "-C", str(directory))
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel")
+    _run(*build, "-d", str(directory / WHEELS), directory=directory)
+
+
 def _docker(*words: str) -> None:
     _run("docker", *words)
 
 
-def _run(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True, timeout=250)
+def _run(*words: str, directory: Path = ROOT) -> None:
+    subprocess.run(words, check=True, capture_output=True, timeout=250, cwd=directory)
