@@ -61,7 +61,7 @@ class Additions:
         self.options = options
         self.databases = databases
         self.resolver = resolver
-        self.needs = Dependencies(draft, starts, resolver)
+        self.needs = Dependencies(draft, starts, resolver, options)
         self.closer = languages.Closer(
             draft.view, options.environment, languages.ClosureLimits(), options.memory
         )
