@@ -55,7 +55,9 @@ def functions_of(measure: Path) -> dict[str, Any]:
 
 def call(*words: str) -> None:
     """Run a command of TraceWhale's. Raises RuntimeError with its last words."""
-    done = subprocess.run([*CLI, *words], capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = subprocess.run(
+        [*CLI, *words], capture_output=True, text=True, errors="replace", timeout=SECONDS, check=False
+    )
     if done.returncode:
         raise RuntimeError(f"{shlex.join(words)}: exit {done.returncode}: {done.stderr[-300:]}")
 

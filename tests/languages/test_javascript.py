@@ -40,3 +40,15 @@ def test_a_comment_names_nothing() -> None:
         /app/node_modules/ejs/index.js: 1
     """
     assert edges(closed(tree, ["/app/a.js"])) == ""
+
+
+def test_each_command_of_a_pipeline_in_a_string_is_found() -> None:
+    tree = """
+        /app/run.js: exec("echo 'a b' | A=1 gzip -c && sudo gunzip; $(tr a b)", done)\\n
+        /usr/bin/echo: e
+        /usr/bin/gzip: g
+        /usr/bin/gunzip: g
+        /usr/bin/tr: t
+    """
+    names = ["echo", "gzip", "gunzip", "tr"]
+    assert [edge.target for edge in closed(tree, ["/app/run.js"]).edges] == [f"/usr/bin/{n}" for n in names]

@@ -42,3 +42,15 @@ def test_modules_are_found_by_the_link_that_is_in_inc() -> None:
     assert edges(closed(tree, ["/app/run.pl"])).splitlines() == [
         "/app/run.pl:1 Encode -> /usr/lib/x86_64-linux-gnu/perl/5.36/Encode.pm (use)"
     ]
+
+
+def test_modules_that_the_interpreter_loads_itself_are_found() -> None:
+    tree = r"""
+        /usr/bin/perl: \x7fELF..\0attributes.pm\0words.pm and more\0
+        /usr/share/perl/5.36/attributes.pm: package attributes;
+        /usr/share/perl/5.36/words.pm: package words;
+    """
+    found = closed(tree.replace(r"\0", "\0").replace(r"\x7f", "\x7f"), ["/usr/bin/perl"])
+    assert edges(found) == (
+        "/usr/bin/perl:0 attributes.pm -> /usr/share/perl/5.36/attributes.pm (string in code, lazy)"
+    )

@@ -23,7 +23,6 @@ def test_every_import_of_a_module_is_followed() -> None:
     assert edges(closed(tree, [f"{LIB}/os.py", "/app/main.py"])) == "\n".join(
         [
             f"{LIB}/os.py:1 stat -> {LIB}/stat.py (import)",
-            f"{LIB}/os.py:1 stat -> {LIB}/__pycache__/stat.cpython-311.pyc (import)",
             f"/app/main.py:2 json -> {LIB}/json/__init__.py (import, lazy)",
             f"{LIB}/json/__init__.py:1 decoder -> {LIB}/json/decoder.py (from)",
             f"{LIB}/json/decoder.py:1 json -> {LIB}/json/__init__.py (from)",
@@ -162,3 +161,60 @@ def test_tests_are_left_out_only_where_they_are_not_loaded_with_their_source() -
         {SITE}/jinja/test/__init__.py: 1
     """
     assert list(closed(tree, [f"{SITE}/jinja/__init__.py"]).steps) == [f"{SITE}/jinja/tests.py"]
+
+
+def test_names_that_are_put_together_are_those_with_their_beginning() -> None:
+    tree = f"""
+        {SITE}/app/__init__.py: def f(n):\\n    import_module(f"app.forms.x{{n}}")\\n    __import__("app.kinds." + n)\\n
+        {SITE}/app/forms/__init__.py: 1
+        {SITE}/app/forms/xa.py: 1
+        {SITE}/app/forms/b.py: 1
+        {SITE}/app/kinds/c.py: 1
+        {LIB}/sysconfig.py: def f():\\n    return f'_sysconfigdata_{{sys.abiflags}}'\\n__import__(f())\\n
+        {LIB}/_sysconfigdata__linux.py: 1
+    """
+    assert sorted(closed(tree, [f"{SITE}/app/__init__.py", f"{LIB}/sysconfig.py"]).steps) == [
+        f"{LIB}/_sysconfigdata__linux.py",
+        f"{SITE}/app/forms/xa.py",
+        f"{SITE}/app/kinds/c.py",
+    ]
+
+
+def test_a_list_of_names_is_one_of_modules_if_several_are_beside_the_file() -> None:
+    names = "WebP Gif Tiff".split()
+    files = "\n".join(f"        {SITE}/PIL/{name}.py: 1" for name in names)
+    listed = ", ".join(f"'{name}'" for name in [*names, "other"])
+    tree = f"{files}\n        {SITE}/PIL/__init__.py: plugins = [{listed}, ]\\n"
+    kept = [f"{SITE}/PIL/__init__.py"]
+    assert list(closed(tree, kept).steps) == [f"{SITE}/PIL/{name}.py" for name in names]
+    assert closed(tree.replace("'Gif'", "'Png'"), kept).steps == {}
+
+
+def test_an_extension_names_modules_in_its_strings() -> None:
+    so = f"{SITE}/lxml/etree.cpython-311-x86_64-linux-gnu.so"
+    tree = f"""
+        {so}: \x7fELF..\0_elementpath\0lxml.sax\0email\0
+        {SITE}/lxml/__init__.py: 1
+        {SITE}/lxml/_elementpath.py: 1
+        {SITE}/lxml/sax.py: 1
+        {SITE}/lxml/email.py: 1
+    """
+    found = {path.rpartition("/")[2] for path in closed(tree, [so]).steps}
+    assert found == {"__init__.py", "_elementpath.py", "sax.py"}
+
+
+def test_an_import_comes_with_the_entry_points_of_its_distribution() -> None:
+    tree = f"""
+        /app/main.py: import markdown\\n
+        {SITE}/markdown/__init__.py: 1
+        {SITE}/markdown/tables.py: 1
+        {SITE}/Markdown-3.dist-info/METADATA: Name: Markdown
+        {SITE}/Markdown-3.dist-info/entry_points.txt: [markdown.extensions]\\ntables = markdown.tables:T\\n
+    """
+    kept = ["/app/main.py", f"{LIB}/os.py", f"{SITE}/x.py"]
+    assert sorted(closed(tree, kept).steps) == [
+        f"{SITE}/Markdown-3.dist-info/METADATA",
+        f"{SITE}/Markdown-3.dist-info/entry_points.txt",
+        f"{SITE}/markdown/__init__.py",
+        f"{SITE}/markdown/tables.py",
+    ]

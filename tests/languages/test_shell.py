@@ -54,3 +54,18 @@ def test_find_runs_commands() -> None:
         "/usr/bin/sed",
         "/usr/bin/gzip",
     ]
+
+
+def test_a_sourced_file_whose_name_is_put_together_may_be_any_beside_it() -> None:
+    tree = """
+        /opt/pack.sh: #!/bin/sh\\n. "$here/formats/$1.format"\\n. "$1"\\n. "${x}/$y"\\n
+        /opt/formats/gz.format: gzip a\\n
+        /opt/formats/README: read me\\n
+        /usr/bin/gzip: g
+    """
+    assert edges(closed(tree, ["/opt/pack.sh"])) == "\n".join(
+        [
+            "/opt/pack.sh:2 formats/*.format -> /opt/formats/gz.format (source)",
+            "/opt/formats/gz.format:1 gzip -> /usr/bin/gzip (command)",
+        ]
+    )

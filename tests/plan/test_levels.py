@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from tests.packages.images import Image
 from tests.units.scenes import image
 from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import make_plan
 from tracewhale.report.text import render_plan
+from tracewhale.rootfs.tree import View
+from tracewhale.rules import Rule
 from tracewhale.tracing.events import Event, Trace
 from tracewhale.units import Level, Spare
 
@@ -21,6 +26,14 @@ def plan(level: Level, spare: Spare = ROOM, without: tuple[str, ...] = ()) -> Pl
     )
     options = Options(level=level, spare=spare, without_units=without)
     return make_plan(image(*LINES).view, Trace("t", "i", "p", {}, events), options)
+
+
+def executables(made: Image) -> View:
+    """The view of an image in which the files in directories of commands are executable."""
+    for path, entry in made.tree.entries.items():
+        if "/bin/" in path:
+            made.tree.entries[path] = replace(entry, mode=0o755)
+    return View(made.tree)
 
 
 def files(made: Plan) -> set[str]:
@@ -50,3 +63,25 @@ def test_what_finds_no_room_is_reported_with_its_size() -> None:
 
 def test_a_mechanism_can_be_left_out() -> None:
     assert "/app/page.html" not in plan(Level.PACKAGE, without=("own-files",)).kept
+
+
+def test_what_a_rule_keeps_with_a_unit_counts_as_its_size() -> None:
+    rule = Rule("magic", "magic(5)", when=("**/bin/tool",), keep=("/usr/share/tool/magic",))
+    lines = ("/app/main: m", "/usr/bin/tool: t", "/usr/share/tool/magic: " + "x" * LARGE)
+    made = image(*lines, files={"/app/main": "#!/bin/sh\ntool\n"})
+    events = frozenset({Event("/app/main", "exec", "/app/main", present=True)})
+    for size, kept in ((LARGE // 2, False), (LARGE * 3, True)):
+        options = Options(level=Level.MODULE, spare=Spare(0, size), rules=(rule,))
+        found = make_plan(executables(made), Trace("t", "i", "p", {}, events), options).kept
+        assert ("/usr/bin/tool" in found, "/usr/share/tool/magic" in found) == (kept, kept)
+
+
+def test_of_a_unit_the_compiled_file_stays_out() -> None:
+    lines = ("/app/main.py: m", "/app/late.py: l", "/app/main.pyc: m")
+    caches = [f"/app/__pycache__/{name}.cpython-311.pyc: c" for name in ("main", "late")]
+    paths = ("/app/main.py", "/app/__pycache__/main.cpython-311.pyc")
+    events = frozenset(Event(path, "read", "/usr/sbin/server", present=True) for path in paths)
+    options = Options(level=Level.MODULE, spare=ROOM)
+    kept = make_plan(image(*lines, *caches).view, Trace("t", "i", "p", {}, events), options).kept
+    assert {"/app/late.py", paths[1]} < kept.keys()
+    assert "/app/__pycache__/late.cpython-311.pyc" not in kept

@@ -65,7 +65,7 @@ def test_files_of_which_one_needs_much_are_chosen_each_for_itself() -> None:
 
     some = unit("modules", 0.5, 10, 20)
     assert [e.path for each in choice([some], 1e6, needs).kept for e in each.missing] == ["/modules/1"]
-    assert choice([replace(some, mechanism=Mechanism.LANGUAGES)], 1e6, needs).kept == ()
+    assert choice([replace(some, whole=True)], 1e6, needs).kept == ()
 
 
 def test_a_link_is_never_chosen_without_what_it_leads_to() -> None:
@@ -119,3 +119,18 @@ def test_another_budget_is_refused(text: str) -> None:
 
 def test_without_a_limit_all_fits() -> None:
     assert math.isinf(Spare(math.inf).limit(1))
+
+
+def test_what_several_of_the_authors_units_need_is_taken_first() -> None:
+    def needs(entries: Iterable[Entry]) -> Mapping[str, Entry]:
+        return {"/lib": file("/lib", 90_000)} if any("shared" in e.path for e in entries) else {}
+
+    some = [unit("alone", 0.9, 80_000, own=True, whole=True)]
+    some += [unit(f"shared{n}", 0.9, 9000, own=True, whole=True) for n in range(3)]
+    assert names(choice(some, 120_000, needs).kept) == ["shared0", "shared1", "shared2"]
+
+
+def test_a_unit_above_the_largest_size_waits() -> None:
+    some = [unit("large", 0.9, 90_000, own=True), unit("small", 0.9, 9000, own=True)]
+    chosen = choose(some, 200_000, 200_000, nothing, (), 50_000)
+    assert (names(chosen.kept), names(chosen.left_out)) == (["small"], ["large"])

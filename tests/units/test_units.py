@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.units.scenes import found, image, paths, scene
+from tests.packages.images import Image
+from tests.units.scenes import LISTS, found, image, paths, scene
 from tracewhale.units import Mechanism
 from tracewhale.units.ballast import useful
 
@@ -192,3 +193,40 @@ def test_what_a_program_reads_of_a_kind_is_data_of_its_package() -> None:
 )
 def test_code_is_no_documentation_for_its_name(path: str) -> None:
     assert useful({path}, []) == {path}
+
+
+def named(made: Image, *used: str, words: tuple[str, ...] = ()) -> list[str]:
+    """The paths that the used files and the configuration name, sorted, without those that are kept."""
+    where = replace(scene(made, *used), words=words)
+    return sorted({entry.path for unit in found(Mechanism.PATHS, where) for entry in unit.entries})
+
+
+SITE = ("/usr/share/site/page.html: p", "/usr/share/site/sub/a.css: a", "/var/log/site/log: l")
+
+
+def test_a_path_in_the_authors_files_is_kept_with_its_tree() -> None:
+    files = {"/app/a.conf": "# /usr/share/client/data\nroot /usr/share/site/page.html;\nlog /var/log/site\n"}
+    made = image(*SITE, "/app/a.conf: c", files=files)
+    assert named(made, "/app/a.conf") == [
+        "/usr/share/site/page.html",
+        "/usr/share/site/sub",
+        "/usr/share/site/sub/a.css",
+    ]
+
+
+def test_used_configuration_of_a_package_names_files_of_others() -> None:
+    files = {"/etc/server.d": "", "/etc/server/main.conf": "page /usr/share/server/error.html\n"}
+    lists = f"{LISTS['server']}\n/etc/server/main.conf\n"
+    made = image("/etc/server/main.conf: c", files=files | {"/var/lib/dpkg/info/server.list": lists})
+    assert named(made, "/etc/server/main.conf") == ["/usr/share/server/error.html"]
+    assert named(made, "/usr/sbin/server") == []
+
+
+def test_paths_in_variables_and_in_programs_without_ends_count() -> None:
+    made = image(*SITE, "/opt/go: g", files={"/opt/go": "\x7fELF open/usr/share/site/sub/a.cssopen failed"})
+    assert named(made, words=("/usr/share/site/page.html",))[0] == "/usr/share/site/page.html"
+    kept = made.kept(["/opt/go"])
+    kept["/opt/go"] = replace(kept["/opt/go"], mode=0o755)
+    where = replace(scene(made, "/opt/go"), kept=kept)
+    names = {entry.path for unit in found(Mechanism.PATHS, where) for entry in unit.entries}
+    assert "/usr/share/site/sub/a.css" in names

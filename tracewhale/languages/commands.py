@@ -12,6 +12,11 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Docker's PATH for an image that sets none."""
 
 WORD = re.compile(r"[\w./+@:-]+")
+PART = re.compile(r"\|\|?|&&|[;&\n(`]|\$\(")
+"""The end of a command in a command line, or the beginning of one inside another."""
+
+SETTING = re.compile(r"\s*(?:(?:exec|env|sudo|nohup|time|!)\s+|\w+=\S*\s+)*")
+"""Words before a command that are not its name."""
 
 
 class Commands:
@@ -40,12 +45,13 @@ class Commands:
         return self._files.is_file(path) and entry is not None and bool(entry.mode & 0o111)
 
     def of_text(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
-        """Yield the file of the first word of a command line."""
-        match = WORD.match(mention.name.strip())
-        if match is None:
-            return
-        target = self.find(match[0])
-        if target is not None:
-            yield Import(path, mention.line, match[0], target, mention.how, mention.lazy)
-        elif "/" not in match[0]:
-            yield MissingImport(path, mention.line, match[0], self.places, mention.lazy)
+        """Yield the files of the commands in a command line (``cut -f1 a | sort``); a miss for the first."""
+        for number, part in enumerate(PART.split(mention.name)):
+            match = WORD.match(SETTING.sub("", part, count=1))
+            if match is None:
+                continue
+            target = self.find(match[0])
+            if target is not None:
+                yield Import(path, mention.line, match[0], target, mention.how, mention.lazy)
+            elif number == 0 and "/" not in match[0]:
+                yield MissingImport(path, mention.line, match[0], self.places, mention.lazy)

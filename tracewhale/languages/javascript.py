@@ -38,7 +38,7 @@ STATEMENT = re.compile(
 )
 COMMAND = re.compile(
     rb"""\b(?:spawn|spawnSync|exec|execSync|execFile|execFileSync|execa|execaSync)\s*\(\s*
-    (?P<quote>["'`])(?P<name>[\w./+-][^"'`\n]{0,300})(?P=quote)""",
+    (?P<quote>["'`])(?P<name>[\w./+-](?:(?!(?P=quote))[^\n]){0,300})(?P=quote)""",
     re.VERBOSE,
 )
 PATH = re.compile(

@@ -16,8 +16,13 @@ from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\bperl[\d.]*\b")
+INTERPRETER = re.compile(r".*/(?:perl[\d.]*|libperl\.so[\d.]*)")
+IN_CODE = re.compile(rb"(?<=\0)[A-Za-z_]\w*(?:/\w+)*\.p[ml](?=\0)")
+"""A module that the interpreter loads itself, such as attributes.pm."""
+
 ENDINGS = (".pm", ".pl", ".PL", ".al", ".t", ".cgi", ".psgi")
 
+ELF = b"\x7fELF"
 POD = re.compile(rb"^=[a-zA-Z].*?(?:^=cut\b[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 END = re.compile(rb"^__(?:END|DATA)__\s*$", re.MULTILINE)
 HEREDOC = re.compile(rb"<<~?(?P<quote>[\"']?)(?P<end>[A-Z_][A-Z0-9_]{0,40})(?P=quote)")
@@ -35,7 +40,10 @@ INNER = re.compile(rb"\b(?P<how>require)\s+(?P<name>" + MODULE + rb")\s*[;)}]")
 FILE = re.compile(rb"\b(?P<how>require|do)\s*\(?\s*(?P<quote>[\"'])(?P<name>[\w./-]{1,200})(?P=quote)")
 STRING = re.compile(rb"(?P<quote>[\"'])(?P<name>[A-Za-z_]\w*(?:::\w+)+)(?P=quote)")
 ISA = re.compile(rb"@ISA\s*=\s*(?P<rest>[^;\n]*)")
-COMMAND = re.compile(rb"\b(?:system|exec|qx)\s*[({]?\s*(?P<quote>[\"'`(])(?P<name>[\w./+-][^\"'`\n)]{0,200})")
+COMMAND = re.compile(
+    rb"\b(?:system|exec|qx)\s*[({]?\s*(?P<quote>[\"'`({])(?P<name>[\w./+-][^\"`\n)}]{0,200})"
+)
+BACKTICKS = re.compile(rb"=\s*`(?P<name>[\w./+-][^`\n]{0,200})`")
 WORD = re.compile(rb"(?<![\w$@%&])" + MODULE)
 BASES = frozenset({"base", "parent", "fields", "if", "aliased", "superclass"})
 SUB = re.compile(rb"^\s*sub\s+\w+[^;\n]*\{", re.MULTILINE)
@@ -75,9 +83,15 @@ class Perl:
         self._found: dict[str, tuple[str, ...]] = {}
 
     def reads(self, entry: Entry, head: bytes) -> bool:
+        if head.startswith(ELF):
+            return INTERPRETER.fullmatch(entry.path) is not None
         return entry.path.endswith(ENDINGS) or SCRIPT.match(head) is not None
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        if content.startswith(ELF):
+            names = dict.fromkeys(_decoded(match[0]) for match in IN_CODE.finditer(content))
+            yield from (Mention(0, name, "string in code", True) for name in names)
+            return
         code = stripped(content)
         starts = _Lines(code)
         seen: set[int] = set()
@@ -101,10 +115,12 @@ class Perl:
             yield from (Mention(line, word, "@ISA", True) for word in _words(match["rest"]))
         for match in STRING.finditer(code):
             yield Mention(starts.line(match.start()), _decoded(match["name"]), "string", True)
-        for match in COMMAND.finditer(code):
+        for match in (*COMMAND.finditer(code), *BACKTICKS.finditer(code)):
             yield Mention(starts.line(match.start()), _decoded(match["name"]), "command", True)
 
     def is_library(self, path: str) -> bool:
+        if INTERPRETER.fullmatch(path):
+            return True
         return any(path.startswith(f"{self._files.physical(root)}/") for root in self.roots)
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:

@@ -21,7 +21,7 @@ TOKEN = re.compile(
     | (?P<call>\b(?:library|require|requireNamespace|loadNamespace|attachNamespace))\s*\(\s*
       (?:package\s*=\s*)?["']?(?P<name>[A-Za-z][\w.]*)["']?\s*[,)]
     | \bsource\s*\(\s*(?P<quote>["'])(?P<file>[^"'\\\n]{1,300})(?P=quote)
-    | \bsystem2?\s*\(\s*(?P<mark>["'])(?P<command>[\w./+-][^"'\n]{0,300})(?P=mark)
+    | \bsystem2?\s*\(\s*(?P<mark>["'])(?P<command>[\w./+-](?:(?!(?P=mark))[^\n]){0,300})(?P=mark)
     | (?P<space>[A-Za-z][\w.]*):::?[\w.`]
     | (?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""",
     re.VERBOSE | re.DOTALL,

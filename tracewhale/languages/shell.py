@@ -11,7 +11,7 @@ from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
 from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges, Text
-from tracewhale.rootfs.tree import Entry, parent
+from tracewhale.rootfs.tree import Entry, join, parent
 
 SCRIPT = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-S[ \t]+)?(?:\S*/)?)?(?:ba|da|a|k|mk|z)?sh\b")
 ENV = re.compile(rb"#![ \t]*\S*/env[ \t]+(?:-S[ \t]+)?(?:\w+=\S*[ \t]+)*([\w./+-]+)")
@@ -54,7 +54,11 @@ SYSTEM = ("/usr/bin/", "/usr/sbin/", "/usr/lib/", "/usr/share/", "/bin/", "/sbin
 NESTED = 3
 """The deepest nesting of scripts in strings (``sh -c '...'``) that is read."""
 
+MATCHES = 100
+"""The most files that one pattern names."""
+
 SETTING = ("variable_assignment", "heredoc_redirect", "file_redirect")
+VARIABLE = re.compile(r"\$\w+|\$\{[^}]*\}|\$\([^)]*\)|`[^`]*`|\$[@*#?0-9]")
 ABSOLUTE = re.compile(r"/[\w.+@-]+(?:/[\w.+@-]+)+")
 
 
@@ -92,13 +96,24 @@ class Shell:
             if not mention.name.startswith("/"):
                 starts = (parent(path), self._files.environment.directory)
                 places = [normal(f"{place}/{mention.name}") for place in starts]
-            target = next((place for place in places if self._files.is_file(place)), None)
-            if target is not None:
+            targets = next((files for place in places if (files := self._matches(place))), [])
+            for target in targets:
                 if mention.how == "source":
                     self._sourced.add(self._files.physical(target))
                 yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
-            elif mention.how == "source":
+            if not targets and mention.how == "source" and "*" not in mention.name:
                 yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
+
+    def _matches(self, place: str) -> list[str]:
+        """Return a file, or the files in a directory that match a pattern."""
+        if "*" not in place:
+            return [place] if self._files.is_file(place) else []
+        directory = parent(place)
+        if "*" in directory:
+            return []
+        pattern = re.compile(".*".join(map(re.escape, place.rpartition("/")[2].split("*"))), re.DOTALL)
+        names = (name for name in sorted(self._files.listing(directory)) if pattern.fullmatch(name))
+        return [path for name in names if self._files.is_file(path := join(directory, name))][:MATCHES]
 
 
 def script(content: bytes, first: int = 0, depth: int = 0) -> Iterator[Mention]:
@@ -124,7 +139,7 @@ def _command(words: list[str], functions: set[str], line: int, late: bool) -> It
     while words:
         name = _plain(words[0])
         if name in (".", "source") and len(words) > 1:
-            yield Mention(line, _plain(words[1]), "source", late)
+            yield Mention(line, _pattern(words[1]), "source", late)
             return
         if name and name not in BUILTINS and name not in functions:
             yield Mention(line, name, "command", late)
@@ -149,6 +164,14 @@ def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> 
                     text.content[child.start_byte + 1 : child.end_byte - 1], line - 1, depth + 1
                 )
                 return
+
+
+def _pattern(word: str) -> str:
+    """Return a word without its quotes, with ``*`` for each part that is composed at run time; nothing if
+    hardly any other part has a letter in it."""
+    pattern = VARIABLE.sub("*", word.replace('"', "").replace("'", ""))
+    rest = pattern.removeprefix("*/")
+    return _plain(word) if "*" not in pattern else rest if re.match(r"[^*]*\w", rest) else ""
 
 
 def _plain(word: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -28,20 +29,35 @@ USING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
 
 
 class Round(Enum):
-    """The rounds in which units are chosen: those of the author, those that used libraries name, those that
-    belong to used files, and those that these name."""
+    """The rounds in which units are chosen: those of the author, those that used libraries name, the author's
+    large ones, those that belong to used files, and those that these name."""
 
     AUTHOR = "author"
     IMPORTS = "imports"
+    LARGE = "large"
     PACKAGES = "packages"
     LAST = "last"
 
 
-PARTS = {Round.AUTHOR: 15 / 16, Round.IMPORTS: 1 / 2, Round.PACKAGES: 7 / 8, Round.LAST: 1.0}
+PARTS = {
+    Round.AUTHOR: 15 / 16,
+    Round.IMPORTS: 1 / 2,
+    Round.LARGE: 31 / 32,
+    Round.PACKAGES: 7 / 8,
+    Round.LAST: 1.0,
+}
 """The part of the budget that may be spent up to each round, so that each leaves some to the later ones."""
+
+OWN_ROUNDS = (Round.AUTHOR, Round.LARGE)
+SHARE, PIECE = 1 / 8, 1 / 10
+"""The part of the budget that used libraries get in any case, and that of the largest of the author's units
+before these: what the author imports is of little use without what it imports when it is called."""
 
 LATE = 1000
 """The most files of chosen units that are read for the names in them."""
+
+AUTHORS = (Mechanism.OWN, Mechanism.PATHS)
+"""The mechanisms that keep files of the author's."""
 
 SMALL = 300_000
 """The most bytes of an interpreter that needs no other files, such as dash."""
@@ -88,7 +104,9 @@ class Additions:
         finds = list(units.imports(scene, closure))
         for mechanism in wanted:
             finds += units.FINDERS[mechanism](scene) if mechanism in units.FINDERS else ()
-        finds = self._runnable([unit for unit in finds if unit.own or stage is not Round.AUTHOR])
+        others = stage not in OWN_ROUNDS
+        own = stage is not Round.IMPORTS
+        finds = self._runnable([unit for unit in finds if (own if unit.own else others)])
         if last:
             finds += [candidate.unit for choice in self.choices for candidate in choice.left_out]
             finds = [replace(unit, own=unit.own or _is_likely(unit)) for unit in finds]
@@ -98,12 +116,14 @@ class Additions:
         by_author = sum(
             candidate.cost for choice in self.choices for candidate in choice.kept if candidate.unit.own
         )
-        # What used libraries name waits where the author's own code names much.
-        taken = spent if stage is Round.IMPORTS else spent - by_author
-        limit = PARTS[stage] * self.limit - taken
-        share = PARTS[stage] if stage is Round.AUTHOR else 1
+        limit = PARTS[stage] * self.limit - (spent - by_author)
+        if stage is Round.IMPORTS:  # these wait where the author's own code names much
+            waiting = together((c for choice in self.choices for c in choice.left_out), self.draft.entries)
+            limit = max(limit - by_author - waiting, SHARE * self.limit)
+        share = PARTS[stage] if stage in OWN_ROUNDS else 1
         most = share * self.options.spare.most(self.touched) - spent
-        choice = units.choose(finds, limit, most, self.needs.of, self.draft.entries)
+        largest = PIECE * self.limit if stage is Round.AUTHOR else math.inf
+        choice = units.choose(finds, limit, most, self.needs.of, self.draft.entries, largest)
         self.choices.append(choice)
         self._keep(choice, closure)
 
@@ -137,7 +157,7 @@ class Additions:
         round, the commands in the chosen units and the imports of their other files."""
         chosen = [candidate.unit for choice in self.choices for candidate in choice.kept]
         if not last:
-            own = (e.path for unit in chosen if unit.mechanism is Mechanism.OWN for e in unit.entries)
+            own = (e.path for unit in chosen if unit.mechanism in AUTHORS for e in unit.entries)
             return self.closer.close(sorted(_used(self.draft)[0].union(own)))
         paths = [e.path for unit in chosen for e in unit.entries if e.kind is Kind.FILE]
         commands = [path for path in paths if parent(path) in COMMANDS]
@@ -150,7 +170,7 @@ class Additions:
         return frozenset(imported)
 
     def _scene(self, closure: loader.Closure) -> Scene:
-        draft = self.draft
+        draft, environment = self.draft, self.options.environment
         used, executed = _used(draft)
         needed = {entry.path for edge in closure.edges if (entry := draft.view.resolve(edge.path).entry)}
         scene = Scene(
@@ -161,6 +181,7 @@ class Additions:
             dlopened=frozenset((used & closure.objects.keys()) - needed - executed),
             objects=frozenset(closure.objects),
             places=self.options.directories,
+            words=(*(v for n, v in environment.variables if not n.endswith("PATH")), *environment.words),
             mounts=draft.outside,
             contents=self.databases.contents(draft.entries),
         )
@@ -199,7 +220,7 @@ class Additions:
         kept = []
         for unit in units:
             entries = tuple(entry for entry in unit.entries if entry.path not in foreign)
-            if unit.mechanism in (Mechanism.OWN, Mechanism.LANGUAGES, Mechanism.LINKS):
+            if unit.mechanism in (*AUTHORS, Mechanism.LANGUAGES, Mechanism.LINKS):
                 kept.append(unit)
             elif entries:
                 kept.append(replace(unit, entries=entries))

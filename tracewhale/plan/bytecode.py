@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from tracewhale.rootfs.tree import Entry, View
 
 CACHED = re.compile(r"(?P<directory>.*)/__pycache__/(?P<module>[^/.]+)\.(?P<tag>[^/.]+)\.pyc")
 
 
-def missing_bytecode(view: View, kept: Iterable[str]) -> Iterator[tuple[str, str]]:
+def missing_bytecode(view: View, kept: Iterable[str], known: Collection[str]) -> Iterator[tuple[str, str]]:
     """Return the image's compiled files of kept sources, each with its source.
 
-    They are those of an interpreter with kept compiled files: without them, each container compiles the
-    sources again at their first import.
+    They are those of an interpreter with compiled files among all ``known`` paths: without them, each
+    container compiles the sources again at their first import.
     """
-    known = set(kept)
     interpreters = tags(known)
-    for source in sorted(path for path in known if path.endswith(".py")):
+    for source in sorted(path for path in kept if path.endswith(".py")):
         for entry in compiled(view, source, interpreters):
             if entry.path not in known:
                 yield entry.path, source

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from tracewhale import rules
 from tracewhale.closure import Resolver, Root
 from tracewhale.plan.builder import Draft
-from tracewhale.plan.bytecode import compiled, tags
 from tracewhale.plan.model import Options
 from tracewhale.plan.roots import Starts
 from tracewhale.rootfs.tree import Entry, parent
@@ -16,24 +15,45 @@ from tracewhale.units import Unit
 
 
 class Dependencies:
-    """Finds the libraries, interpreters and compiled files that files need, and what rules keep because of them,
-    for each file once."""
+    """Finds the libraries and interpreters that files need, and what rules keep because of them, each file
+    once."""
 
     def __init__(self, draft: Draft, starts: Starts, resolver: Resolver, options: Options) -> None:
         self._draft = draft
         self._options = options
         self._starts = starts
         self._resolver = resolver
-        self._interpreters: tuple[str, ...] = ()
         self._of: dict[str, tuple[Entry, ...]] = {}
+        self._ways: dict[str, tuple[str, ...]] = {}
         self._by_rule: dict[str, dict[str, Entry]] = {}
 
     def prepare(self, units: Iterable[Unit]) -> None:
         """Read the dependencies of all files of units in a few exchanges."""
-        self._interpreters = tags(self._draft.entries)
         new = {entry.path: entry for unit in units for entry in unit.entries if entry.path not in self._of}
-        sources = [path for path in new if path.endswith(".py")]
-        self._draft.view.prefetch({f"{parent(path)}/__pycache__" for path in sources})
+        if not new:
+            return
+        objects = self._find(new)
+        additions = self._ruled(new, objects)
+        self._find({path: entry for path, entry in additions.items() if path not in self._of})
+
+    def of(self, entries: Iterable[Entry]) -> dict[str, Entry]:
+        """Return the dependencies of some files, by path."""
+        entries = list(entries)
+        dependencies = self._loaded(entries)
+        for path in [*(entry.path for entry in entries), *dependencies]:
+            if path in self._by_rule:
+                dependencies |= self._by_rule[path] | self._loaded(self._by_rule[path].values())
+        return dependencies
+
+    def _loaded(self, entries: Iterable[Entry]) -> dict[str, Entry]:
+        dependencies: dict[str, Entry] = {}
+        for entry in entries:
+            dependencies |= {dependency.path: dependency for dependency in self._of.get(entry.path, ())}
+        return dependencies
+
+    def _find(self, new: Mapping[str, Entry]) -> Mapping[str, Object]:
+        """Find the libraries and interpreters of new files, and return the facts about the ELF files."""
+        view = self._draft.view
         roots, scripts = self._starts.find(new.values())
         closure = self._resolver.resolve(roots)
         needed: dict[str, list[str]] = {}
@@ -43,43 +63,31 @@ class Dependencies:
         for root in roots:
             by_path.setdefault(root.path, []).append(root)
         for path in new:
-            names = [*needed.get(path, ()), *self._libraries(by_path.get(path, []))]
-            found = (self._draft.view.resolve(name).entry for name in names)
-            self._of[path] = tuple(entry for entry in found if entry is not None)
-        if new:
-            self._apply_rules(new, closure.objects)
+            own = by_path.get(path, [])
+            names = [*needed.get(path, ()), *(e.path for e in self._resolver.resolve(own).edges if own)]
+            targets = [view.resolve(name) for name in names]
+            self._of[path] = tuple(target.entry for target in targets if target.entry is not None)
+            self._ways[path] = tuple(step for target in targets for step in target.steps)
+        return closure.objects
 
-    def of(self, entries: Iterable[Entry]) -> dict[str, Entry]:
-        """Return the dependencies of some files, by path."""
-        entries = list(entries)
-        found: dict[str, Entry] = {}
-        for entry in entries:
-            found |= {each.path: each for each in self._of.get(entry.path, ())}
-            if entry.path.endswith(".py"):
-                found |= {
-                    each.path: each for each in compiled(self._draft.view, entry.path, self._interpreters)
-                }
-        for path in [*(entry.path for entry in entries), *found]:
-            found |= self._by_rule.get(path, {})
-        return found
-
-    def _apply_rules(self, new: Iterable[str], objects: Mapping[str, Object]) -> None:
-        """Find what rules keep because of new files or of their libraries, if these are kept."""
+    def _ruled(self, new: Iterable[str], objects: Mapping[str, Object]) -> dict[str, Entry]:
+        """Find what rules keep because of new files or of their libraries, as if all of these were kept."""
+        ways = [step for path in new for step in self._ways[path]]
         needed = (entry.path for path in new for entry in self._of[path])
-        kept = {*self._draft.entries, *new, *needed}
+        kept = {*self._draft.entries, *new, *ways, *needed}
         kept |= {directory for path in kept for directory in _above(path)}
         without = frozenset(self._options.without_rules)
+        dependencies: dict[str, Entry] = {}
         for addition in rules.apply(self._draft.view, kept, objects, self._options.rules, without):
             entry = self._draft.view.lstat(addition.path)
-            if entry is not None and addition.because not in self._draft.entries and addition.path not in kept:
-                self._by_rule.setdefault(addition.because, {})[entry.path] = entry
+            if entry is None or addition.path in kept or addition.because in self._draft.entries:
+                continue
+            self._by_rule.setdefault(addition.because, {})[entry.path] = entry
+            dependencies[entry.path] = entry
+        return dependencies
 
-    def _libraries(self, roots: list[Root]) -> Iterator[str]:
-        if roots:
-            yield from (edge.path for edge in self._resolver.resolve(roots).edges)
 
-
-def _above(path: str) -> Iterator[str]:
+def _above(path: str) -> Iterable[str]:
     while path != "/":
         path = parent(path)
         yield path

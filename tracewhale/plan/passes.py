@@ -13,7 +13,7 @@ from tracewhale import rules
 from tracewhale.errors import UsageError
 from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.packages import Databases
-from tracewhale.plan.additions import Additions, Round
+from tracewhale.plan.additions import AUTHORS, Additions, Round
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.bytecode import missing_bytecode
 from tracewhale.plan.exclusion import exclude, is_excluded
@@ -158,7 +158,13 @@ def keep_units(work: Work) -> None:
     if level.rank >= Level.MODULE.rank:
         additions.add(work.closure, [Mechanism.OWN], Round.AUTHOR)
         keep_dependencies(work)
+        additions.add(work.closure, [Mechanism.PATHS, Mechanism.PLUGINS], Round.AUTHOR)
+        keep_dependencies(work)
         additions.add(work.closure, [Mechanism.LANGUAGES], Round.AUTHOR)
+        keep_dependencies(work)
+        additions.add(work.closure, [Mechanism.LANGUAGES], Round.IMPORTS)
+        keep_dependencies(work)
+        additions.add(work.closure, [*AUTHORS, Mechanism.LANGUAGES], Round.LARGE)
         keep_dependencies(work)
         additions.add(work.closure, [Mechanism.LANGUAGES], Round.IMPORTS)
         keep_dependencies(work)
@@ -172,8 +178,11 @@ def keep_units(work: Work) -> None:
 
 
 def keep_bytecode(work: Work) -> None:
-    """Keep the compiled files of kept Python sources."""
-    for path, source in missing_bytecode(work.view, work.draft.entries):
+    """Keep the compiled files of Python sources, except for units: what the run did not load may wait longer
+    to be loaded, and two modules are worth more than one with its compiled file."""
+    reasons = work.draft.reasons.items()
+    sources = [path for path, why in reasons if any(reason.why not in UNTRACED for reason in why)]
+    for path, source in list(missing_bytecode(work.view, sources, work.draft.entries)):
         work.draft.keep(path, Reason(Why.RULE.value, "python-bytecode", source))
 
 
@@ -187,10 +196,14 @@ def keep_package_documents(work: Work) -> None:
             work.draft.keep(document.path, Reason(Why.PACKAGE.value, document.whom, document.what))
 
 
+UNTRACED = frozenset({Why.UNIT.value, Why.IMPORTED.value})
+"""Reasons of the paths that units add."""
+
 DEPENDENCY_PASSES: tuple[Pass, ...] = (keep_elf_closure, keep_rule_additions, keep_bytecode)
 """Passes that keep the needs of kept files."""
 
 UNITS = (
+    Mechanism.PATHS,
     Mechanism.LINKS,
     Mechanism.PLUGINS,
     Mechanism.DLOPEN,

@@ -13,6 +13,7 @@ from tracewhale.units.links import links
 from tracewhale.units.model import Level, Mechanism, Scene, Unit
 from tracewhale.units.own import own_files
 from tracewhale.units.packages import rest, siblings
+from tracewhale.units.paths import named_paths
 from tracewhale.units.plugins import plugins
 from tracewhale.units.requested_packages import WORTH as NAMED_WORTH
 from tracewhale.units.requested_packages import requested_packages
@@ -39,6 +40,7 @@ __all__ = [
 
 FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
     Mechanism.OWN: own_files,
+    Mechanism.PATHS: named_paths,
     Mechanism.PLUGINS: plugins,
     Mechanism.DLOPEN: dlopened,
     Mechanism.FONTS: fonts,

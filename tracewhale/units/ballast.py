@@ -46,7 +46,8 @@ class Ballast(Enum):
     TESTS = (
         r".*/("
         + "|".join(sorted(TESTS))
-        + r")/.*|.*/(test_[^/]*|[^/]*_test|conftest)\.py|.*[._-](test|spec)\.[cm]?[jt]sx?"
+        + r")/.*|.*/(test_[^/]*|[^/]*_test|conftest)\.py|.*/(_test|_xx|xxlimited|_ctypes_test)[^/]*\.so"
+        r"|.*[._-](test|spec)\.[cm]?[jt]sx?"
     )
     STUBS = r".*\.pyi|.*\.d\.[cm]?ts(\.map)?|.*\.flow"
     SOURCE_MAPS = r".*\.(js|css|mjs|cjs)\.map|.*\.tsbuildinfo"
@@ -71,14 +72,15 @@ def useful(paths: Iterable[str], used: Iterable[str]) -> set[str]:
     """Return the paths of a package that are not ballast.
 
     If the program used a file of a kind itself, that kind is data of this package: a compiler of TypeScript
-    reads ``.d.ts`` files. For tests, documentation and caches this holds only for the used directory.
+    reads ``.d.ts`` files. For tests and documentation this holds only for the used directory, for caches
+    never.
     """
     lifted: set[Ballast] = set()
     directories: set[str] = set()
     for path in used:
         ballast = kinds(path)
         lifted.update(ballast)
-        if ballast:
+        if ballast and Ballast.CACHES not in ballast:
             directories.add(path.rpartition("/")[0])
     lifted -= {Ballast.TESTS, Ballast.DOCUMENTATION, Ballast.CACHES}
     return {

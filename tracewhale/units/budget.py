@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import Entry, Kind, parent
-from tracewhale.units.model import Mechanism, Unit
+from tracewhale.units.model import Unit
 
 PAGE = 4096
 """The bytes below which a file's size does not matter."""
@@ -90,12 +91,15 @@ class Candidate:
         large = max(sizes, default=0) > LARGE or self.cost > 3 * LARGE
         return max(self.unit.tier, 2 if large else 1)
 
-    @property
-    def density(self) -> float:
-        """The worth per mean size of the files, or per size of a whole unit: more of a larger unit is used,
-        but less than in proportion."""
+    def density(self, shares: Mapping[str, int]) -> float:
+        """Return the worth per mean size of the files, or per size of a whole unit: more of a larger unit is
+        used, but less than in proportion.
+
+        ``shares`` are the numbers of units that need each path.
+        """
         files = 1 if self.unit.whole else len(self.unit.entries)
-        return self.unit.worth / math.sqrt(max(PAGE, self.cost / files))
+        sizes = (e.size / max(1, shares.get(e.path, 1)) for e in self.missing if e.kind is Kind.FILE)
+        return self.unit.worth / math.sqrt(max(PAGE, sum(sizes) / files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +110,19 @@ class Choice:
     left_out: tuple[Candidate, ...] = ()
 
 
-def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known: Iterable[str]) -> Choice:
+def choose(
+    units: Iterable[Unit],
+    limit: float,
+    most: float,
+    needs: Needs,
+    known: Iterable[str],
+    largest: float = math.inf,
+) -> Choice:
     """Take units while they fit into ``limit`` bytes, the one with the most worth per byte first.
 
     Units that the author's own code names may bring the total up to ``most`` bytes; the others may use the
-    rest of these. ``known`` are the paths that are already kept. A unit that does not fit does not end the
-    choice.
+    rest of these. ``known`` are the paths that are already kept, ``largest`` are the most bytes of one
+    unit. A unit that does not fit does not end the choice.
     """
     have = set(known)
     kept: list[Candidate] = []
@@ -125,7 +136,11 @@ def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known
         cost = _cost(missing)
         candidate = replace(candidate, missing=missing, cost=cost)
         room = most if unit.own else min(most, limit + own)
-        if spent + cost > room or (room < math.inf and not unit.own and unit.worth < LEAST_USE * cost):
+        if (
+            cost > largest
+            or spent + cost > room
+            or (room < math.inf and not unit.own and unit.worth < LEAST_USE * cost)
+        ):
             left.append(candidate)
             continue
         spent += cost
@@ -136,13 +151,19 @@ def choose(units: Iterable[Unit], limit: float, most: float, needs: Needs, known
 
 
 def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candidate]:
-    """Return units in the order in which they are taken: by tier, by worth per byte, then by name."""
+    """Return units in the order in which they are taken: by tier, by worth per byte, then by name.
+
+    A file that several of the author's units need counts as a part of candidate.
+    """
     candidates = [candidate for unit in units for candidate in _candidates(unit, needs, known)]
+    shares = Counter(
+        entry.path for candidate in candidates if candidate.unit.own for entry in candidate.missing
+    )
     return sorted(
         candidates,
         key=lambda candidate: (
             candidate.tier,
-            -candidate.density,
+            -candidate.density(shares),
             candidate.unit.mechanism.value,
             candidate.unit.name,
             candidate.unit.entries[0].path,
@@ -160,8 +181,7 @@ def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate
     if not entries:
         return
     candidate = _candidate(unit, entries, needs, known)
-    together = unit.mechanism is Mechanism.LANGUAGES
-    if len(entries) > 1 and not together and candidate.cost > max(HEAVY * _cost(entries), LARGE):
+    if len(entries) > 1 and not unit.whole and candidate.cost > max(HEAVY * _cost(entries), LARGE):
         by_path = {entry.path: entry for entry in entries}
         for entry in entries:
             target = by_path.get(posixpath.normpath(posixpath.join(parent(entry.path), entry.target)))

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.walk import way
 
-USED_WORTH, WORTH = 0.5, 0.3
-"""The worth of a library that a used file names, and of one that another kept file names."""
+USED_WORTH, WORTH, BASE_WORTH = 0.5, 0.3, 0.15
+"""The worth of a library that a used file names, of one that another kept file names, and of one that only a
+library of every system names: the C library's for host names that are not ASCII, for example."""
 
 
 def dlopened(scene: Scene) -> Iterator[Unit]:
@@ -16,5 +17,7 @@ def dlopened(scene: Scene) -> Iterator[Unit]:
     for needer, path in scene.openings:
         entries = way(scene, path) if needer in scene.kept else ()
         if entries:
-            worth = USED_WORTH if needer in scene.used else WORTH
+            owner = scene.owner(needer)
+            base = owner is not None and owner.base
+            worth = BASE_WORTH if base else USED_WORTH if needer in scene.used else WORTH
             yield Unit(Mechanism.DLOPEN, path, needer, entries, worth, whole=True)

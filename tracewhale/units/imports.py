@@ -9,8 +9,17 @@ from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
 
 OWN_WORTH, WORTH, LAZY_WORTH = 0.9, 0.6, 0.3
-"""The worth of a name in the author's code; of one in a library at load time, or in its table of plugins; and
-of one in a library's function."""
+"""The worth of a name in the author's code; of one in a library at load time, in its table of plugins, or in
+a program that the author's code calls; and of one in a library's function."""
+
+DIRECT = 0.4
+"""The additional worth of a name in a module that the author's own code imports."""
+
+SINGLE = ("list of modules", "beginning of a name")
+"""Constructs in which each name is one of several choices."""
+
+IN_CODE = "string in code"
+"""The construct of a command that machine code names."""
 
 
 def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
@@ -24,6 +33,8 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
     loads: dict[str, dict[str, Entry]] = {}
     lines: dict[tuple[str, int, str], dict[str, Entry]] = {}
     first: dict[tuple[str, int, str], Import] = {}
+    called = _called(scene, closure, where)
+    direct = {where[e.target].path for e in closure.edges if e.target in where and _is_own(scene, closure, e)}
     for edge in closure.edges:
         entry = where.get(edge.target)
         if entry is None or entry.path in scene.kept or scene.is_outside(entry.path):
@@ -31,17 +42,46 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
         if not edge.lazy:
             loads.setdefault(edge.source, {})[entry.path] = entry
         if edge.lazy or edge.source in scene.kept:
-            line = (edge.source, edge.line, "" if edge.line else edge.name)
+            line = (edge.source, edge.line, edge.name if not edge.line or edge.how in SINGLE else "")
             lines.setdefault(line, {})[entry.path] = entry
             first.setdefault(line, edge)
     for line, requested in lines.items():
         edge = first[line]
-        owner = scene.owner(edge.source)
-        own = edge.source not in closure.libraries and (owner is None or owner.own)
-        lazy = edge.lazy and edge.how != "string"
+        own = _is_own(scene, closure, edge)
+        tier = 0
+        lazy = (edge.lazy and edge.how != "string") or edge.how == "command"
         worth = OWN_WORTH if own else LAZY_WORTH if lazy else WORTH
+        if not own and edge.source in direct:
+            worth += DIRECT
+        if edge.how == IN_CODE and _is_likely(scene, edge.source, where[edge.target].path, called):
+            own, worth, tier = True, WORTH, 1
         entries = tuple(_loaded(requested, loads).values())
-        yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, entries, worth, 0, True, own)
+        yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, entries, worth, tier, True, own)
+
+
+def _is_own(scene: Scene, closure: LanguageClosure, edge: Import) -> bool:
+    """Return whether the author's own code contains a name."""
+    owner = scene.owner(edge.source)
+    return edge.source not in closure.libraries and (owner is None or owner.own)
+
+
+def _called(scene: Scene, closure: LanguageClosure, where: Mapping[str, Entry]) -> frozenset[str]:
+    """Return the files that the author's own code names as commands."""
+    commands = (edge for edge in closure.edges if edge.how == "command" and _is_own(scene, closure, edge))
+    return frozenset(where[edge.target].path for edge in commands if edge.target in where)
+
+
+def _is_likely(scene: Scene, source: str, target: str, called: frozenset[str]) -> bool:
+    """Return whether a command in a program's code is likely to run: the author's own code calls the program,
+    or the program ran and the command is of its source package or of one that the author installed."""
+    owner, other = scene.owner(source), scene.owner(target)
+    if source in called:
+        return True
+    if source not in scene.executed or owner is None or other is None:
+        return False
+    return other.named or (owner.package.source or owner.package.name) == (
+        other.package.source or other.package.name
+    )
 
 
 def targets(view: View, closure: LanguageClosure) -> Mapping[str, Entry]:

@@ -31,6 +31,7 @@ class Mechanism(Enum):
     """The kinds of units, with the names in the report and in ``--no-unit``."""
 
     OWN = "own-files"
+    PATHS = "paths"
     LANGUAGES = "languages"
     PLUGINS = "plugins"
     DLOPEN = "dlopen"
@@ -80,7 +81,8 @@ class Scene:
     ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are kept
     ELF files, ``named`` are files that others name in their languages; ``openings`` are pairs of a kept ELF
     file and a library that it may open by a name in its read-only data. ``places`` are the working directory
-    and the user's home; ``mounts`` are directories that are not the image's.
+    and the user's home, ``words`` the values of variables and the command; ``mounts`` are directories that
+    are not the image's.
     """
 
     view: View
@@ -92,6 +94,7 @@ class Scene:
     named: frozenset[str] = frozenset()
     openings: tuple[tuple[str, str], ...] = ()
     places: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     contents: tuple[InstalledPackage, ...] = field(default=())
 

@@ -45,7 +45,7 @@ def own_files(scene: Scene) -> Iterator[Unit]:
     directories it consists of the unpackaged files in the directory itself.
     """
     for top, because in sorted(_tops(scene).items()):
-        entries = below(scene.view, [top], partial(_enters, scene, top))
+        entries = below(scene.view, [top], partial(enters, scene, top))
         own = [entry for entry in entries if _is_own(scene, entry)]
         for unit in group(scene, Mechanism.OWN, top, because, own, WORTH, DECAY):
             yield replace(unit, own=True)
@@ -55,14 +55,14 @@ def _tops(scene: Scene) -> dict[str, str]:
     """Return the trees, each with a used file in it."""
     tops: dict[str, str] = {}
     for path in sorted(scene.used):
-        if _is_closed(path) or CACHES.intersection(path.split("/")) or scene.owner(path) is not None:
+        if is_closed(path) or CACHES.intersection(path.split("/")) or scene.owner(path) is not None:
             continue
         top = tree_of(path)
         if top:
             tops.setdefault(top, path)
     for place in scene.places:
         place = _physical(scene, place)
-        if place and place not in STANDARD and not _is_closed(place) and scene.used_below(place):
+        if place and place not in STANDARD and not is_closed(place):
             tops.setdefault(place, place)
     return {
         top: path
@@ -86,13 +86,14 @@ def is_standard(directory: str) -> bool:
     return directory in STANDARD or DEFAULT_DIRECTORY.fullmatch(directory) is not None
 
 
-def _enters(scene: Scene, top: str, path: str) -> bool:
+def enters(scene: Scene, top: str, path: str) -> bool:
+    """Return whether a directory below ``top`` may have files of the author's."""
     if path == top:
         return True
     name = path.rpartition("/")[2]
     if top in STANDARD or name in CACHES or name in TESTS or name in VENDORED:
         return False
-    return not _is_closed(path) and not scene.is_outside(f"{path}/") and path not in scene.tops
+    return not is_closed(path) and not scene.is_outside(f"{path}/") and path not in scene.tops
 
 
 def _is_own(scene: Scene, entry: Entry) -> bool:
@@ -108,5 +109,6 @@ def _physical(scene: Scene, place: str) -> str:
     return "" if entry is None else entry.path
 
 
-def _is_closed(path: str) -> bool:
+def is_closed(path: str) -> bool:
+    """Return whether a path belongs to the system's own records, or to files that a run makes."""
     return f"{path}/".startswith(CLOSED)

@@ -53,7 +53,8 @@ def _zones(scene: Scene) -> Iterator[Unit]:
     if because and scene.view.listing(ZONES) is not None:
         entries = below(scene.view, [ZONES], lambda path: path not in copies)
         files = [entry for entry in entries if entry.kind is not Kind.DIRECTORY]
-        yield from group(scene, Mechanism.PLUGINS, ZONES, because, files, WORTH, 1)
+        for unit in group(scene, Mechanism.PLUGINS, ZONES, because, files, WORTH, 1):
+            yield replace(unit, own=True)
 
 
 def _modules(scene: Scene) -> Iterator[Unit]:

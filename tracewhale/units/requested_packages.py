@@ -37,7 +37,7 @@ def requested_packages(scene: Scene) -> Iterator[Unit]:
         if entries:
             worth = WORTH * max(unit.worth for unit in units) * DECAY**steps
             worth *= SPARED if steps and uses(scene, asked) else 1
-            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2, whole=True)
+            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2 if steps else 1, whole=True)
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, int]]:

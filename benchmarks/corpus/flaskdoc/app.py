@@ -1,12 +1,13 @@
 import importlib
 import io
 import logging.config
+import pathlib
 
 import yaml
 from flask import Flask, Response, jsonify, render_template, request
 
 app = Flask(__name__)
-logging.config.dictConfig(yaml.safe_load(open("logging.yaml")))
+logging.config.dictConfig(yaml.safe_load(pathlib.Path("logging.yaml").read_text()))
 ROWS = [("orca", 8), ("blue", 29), ("minke", 7)]
 
 
@@ -24,7 +25,10 @@ def page():
 def text():
     import markdown
 
-    return markdown.markdown("# Whales\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nprint(1)\n```", extensions=["tables", "fenced_code", "toc"])
+    return markdown.markdown(
+        "# Whales\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```python\nprint(1)\n```",
+        extensions=["tables", "fenced_code", "toc"],
+    )
 
 
 @app.route("/thumb.<kind>")
@@ -42,7 +46,7 @@ def thumb(kind):
 def xml():
     from lxml import etree
 
-    sheet = etree.XSLT(etree.XML(open("forms/list.xsl").read().encode()))
+    sheet = etree.XSLT(etree.XML(pathlib.Path("forms/list.xsl").read_bytes()))
     return str(sheet(etree.XML("<w><n>orca</n><n>blue</n></w>")))
 
 
@@ -52,8 +56,10 @@ def when():
 
     from babel.dates import format_datetime, get_timezone
 
-    moment = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.timezone.utc)
-    return format_datetime(moment, locale=request.args.get("l", "en"), tzinfo=get_timezone(request.args.get("tz", "UTC")))
+    moment = datetime.datetime(2026, 1, 2, 3, 4, tzinfo=datetime.UTC)
+    return format_datetime(
+        moment, locale=request.args.get("l", "en"), tzinfo=get_timezone(request.args.get("tz", "UTC"))
+    )
 
 
 @app.route("/export/<name>")

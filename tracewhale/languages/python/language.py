@@ -11,6 +11,7 @@ from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
 from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.python import names
+from tracewhale.languages.python.distributions import Distributions
 from tracewhale.languages.python.paths import Paths, is_library, is_standard
 from tracewhale.rootfs.tree import Entry, Kind, join, parent
 
@@ -25,9 +26,19 @@ DIRECT_URL = "direct_url.json"
 """The record of a distribution that comes from a directory, an archive or a repository, rather than an
 index."""
 
-BYTECODE = re.compile(r"\.(?:cpython|pypy|graalpy)-?\w*(?:\.opt-\d)?\.pyc")
-GUESSES = ("string", "import_string()", "load_object()")
+ELF = b"\x7fELF"
+EXTENSION_FILE = re.compile(
+    r".*/[^/.]+\.(?:cpython-|pypy|abi)[^/]*\.so|.*/(?:site|dist)-packages/.*\.so", re.DOTALL
+)
+IN_CODE = "string in code"
+GUESSES = (IN_CODE, "string", "import_string()", "load_object()")
 """Constructs whose names may end with a class, and may not be names of modules at all."""
+
+LISTED = 3
+"""The least number of modules in a list of names."""
+
+MATCHES = 100
+"""The most modules whose names have the same beginning."""
 
 ATTRIBUTE = re.compile(r"\w+\.[A-Z]\w*")
 """A class in a module, by the convention of PEP 8."""
@@ -58,15 +69,20 @@ class Python:
         self._modules: dict[tuple[tuple[str, ...], str], PythonModule | None] = {}
         self._in_use = {match[0] for path in files.kept if (match := DISTRIBUTED.match(path))}
         self._suffixed: dict[str, dict[str, list[str]]] = {}
+        self._distributions = Distributions(files)
         self._applications: dict[str, frozenset[str]] = {}
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         path = entry.path
         if path.endswith((".py", ".pyw", ".pth", "-info/entry_points.txt")):
             return True
+        if head.startswith(ELF):
+            return EXTENSION_FILE.fullmatch(path) is not None
         return SCRIPT.match(head) is not None or (path.endswith(ZIPPED) and b"PK\x03\x04" in head)
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        if content.startswith(ELF):
+            return names.native(content)
         if path.endswith("entry_points.txt"):
             return names.entry_points(content)
         if path.endswith(".pth"):
@@ -100,15 +116,57 @@ class Python:
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         search = self._paths.search(path)
         standard, library = is_standard(path), self.is_library(path)
+        listed: list[Mention] = []
         for mention in mentions:
             if (standard and mention.how == "string") or (library and mention.how == names.AS_MAIN):
                 continue
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
+            elif mention.how == names.LISTED:
+                listed.append(mention)
+            elif mention.how == names.PREFIX:
+                yield from self._beginning(path, mention, search)
+            elif mention.how == IN_CODE and "." not in mention.name:
+                yield from self._beside(path, mention, search)
             elif mention.name.startswith("."):
                 yield from self._relative(path, mention)
             else:
                 yield from self._absolute(path, mention, search)
+        yield from self._listed(path, listed)
+
+    def _listed(self, path: str, mentions: list[Mention]) -> Iterator[Import]:
+        """Yield the modules beside a file among the names in its lists, if several are."""
+        here = parent(path)
+        own = path.rpartition("/")[2].removesuffix(".py")
+        modules = [
+            (mention, module)
+            for mention in mentions
+            if mention.name != own and (module := self._find((here,), mention.name)) is not None
+        ]
+        if len({mention.name for mention, _ in modules}) >= LISTED:
+            for mention, module in modules:
+                yield from _edges(path, mention, module.files, mention.name)
+
+    def _beginning(self, path: str, mention: Mention, search: tuple[str, ...]) -> Iterator[Import]:
+        """Yield the modules whose names have a known beginning (``f"forms.{name}"``)."""
+        *above, start = mention.name.lstrip(".").split(".")
+        places: tuple[str, ...] = (parent(path),) if mention.name.startswith(".") else search
+        for part in above:
+            module = self._find(places, part)
+            places = module.directories if module else ()
+        listed = {name.partition(".")[0] for place in places for name in self._files.listing(place)}
+        names = [name for name in sorted(listed) if name.startswith(start) and name.isidentifier()]
+        for name in names if len(names) <= MATCHES else ():
+            module = self._find(places, name)
+            if module is not None:
+                yield from _edges(path, mention, module.files, ".".join((*above, name)))
+
+    def _beside(self, path: str, mention: Mention, search: tuple[str, ...]) -> Iterator[Import]:
+        """Yield a private module that an extension names, beside it or of the standard library."""
+        places = tuple(place for place in search if is_standard(f"{place}/"))
+        module = self._find((parent(path), *places), mention.name)
+        if module is not None and path not in module.files:
+            yield from _edges(path, mention, module.files, mention.name)
 
     def _relative(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
         """Resolve ``from ..name import part``: one dot means the package of the file."""
@@ -143,18 +201,25 @@ class Python:
                 elif not certain and (depth > 1 or (depth == 1 and ATTRIBUTE.fullmatch(mention.name))):
                     yield from seen
                 return
-            seen += _edges(path, mention, module.files, mention.name)
+            seen += _edges(path, mention, (*module.files, *self._metadata(module, depth)), mention.name)
             places = module.directories
         yield from seen
         yield from self._parts(path, mention, places)
 
+    def _metadata(self, module: PythonModule, depth: int) -> tuple[str, ...]:
+        """Return the metadata with entry points of a module at the top level."""
+        match = DISTRIBUTED.match((module.files or ("",))[0]) if depth == 0 else None
+        return self._distributions.metadata(match[0]) if match else ()
+
     def _is_out_of_use(self, path: str, module: PythonModule) -> bool:
-        """Return whether a module belongs to a distribution without kept files: a library's optional
-        dependency."""
+        """Return whether a module belongs to a distribution without kept files that the library does not
+        require: an optional dependency."""
         own = DISTRIBUTED.match(path)
         matches = [DISTRIBUTED.match(file) for file in module.files or module.directories]
         roots = {match[0] for match in matches if match}
-        return bool(roots) and not roots & (self._in_use | {own[0] if own else ""})
+        if not roots or roots & (self._in_use | {own[0] if own else ""}):
+            return False
+        return own is None or not any(self._distributions.requires(own[0], root) for root in roots)
 
     def _parts(self, path: str, mention: Mention, directories: tuple[str, ...]) -> Iterator[Import]:
         """Yield the submodules among the names that a ``from`` imports; the others are attributes."""
@@ -186,33 +251,23 @@ class Python:
         return PythonModule((), tuple(portions)) if portions else None
 
     def _sources(self, place: str, name: str) -> tuple[str, ...]:
-        """Return the extension module, or the source with its bytecode, or the bytecode alone (importlib)."""
+        """Return the extension module, or the source without its cached bytecode, or the bytecode alone
+        (importlib)."""
         listing = self._files.listing(place)
         extensions = self._extensions(place).get(name)
         if extensions:
             return tuple(join(place, extension) for extension in extensions)
         if f"{name}.py" in listing:
-            cached = self._files.listing(join(place, "__pycache__")) if "__pycache__" in listing else {}
-            source = join(place, f"{name}.py")
-            if source in self._files.kept:
-                return (source,)  # its bytecode has been asked for, or is not used
-            bytecode = self._bytecode(place, cached).get(name, ())
-            return (source, *(join(join(place, "__pycache__"), cache) for cache in bytecode))
+            return (join(place, f"{name}.py"),)
         return (join(place, f"{name}.pyc"),) if f"{name}.pyc" in listing else ()
 
     def _extensions(self, place: str) -> dict[str, list[str]]:
-        return self._named(place, self._files.listing(place), EXTENSION)
-
-    def _bytecode(self, place: str, cached: dict[str, Entry]) -> dict[str, list[str]]:
-        return self._named(join(place, "__pycache__"), cached, BYTECODE)
-
-    def _named(self, place: str, listing: dict[str, Entry], suffix: re.Pattern[str]) -> dict[str, list[str]]:
-        """Return the suffixes in a directory by module name; computed once."""
+        """Return the file names of a directory's extension modules by module name; computed once."""
         if place not in self._suffixed:
             names: dict[str, list[str]] = {}
-            for name, entry in listing.items():
+            for name, entry in self._files.listing(place).items():
                 stem, dot, rest = name.partition(".")
-                if dot and entry.kind is not Kind.DIRECTORY and suffix.fullmatch(dot + rest):
+                if dot and entry.kind is not Kind.DIRECTORY and EXTENSION.fullmatch(dot + rest):
                     names.setdefault(stem, []).append(name)
             self._suffixed[place] = names
         return self._suffixed[place]

@@ -35,9 +35,29 @@ CALL = re.compile(
 COMMAND = re.compile(
     rb"""\b(run|Popen|call|check_call|check_output|system|popen|which|getoutput|getstatusoutput|exec[lv][pe]*
     |spawn[lv]p?e?|create_subprocess_exec|create_subprocess_shell)\s*\(\s*[\[(]?\s*
-    (?P<quote>["'])(?P<name>[^"'\\\n]{1,400})(?P=quote)""",
+    [rf]?(?P<quote>["'])(?P<name>(?:(?!(?P=quote))[^\n]){1,400})(?P=quote)""",
     re.VERBOSE,
 )
+COMPUTED = re.compile(
+    rb"""\b(?P<how>import_module|__import__)\s*\(\s*
+    (?:[fF]["'](?P<start>[A-Za-z_.][\w.]{0,80})\{
+    | ["'](?P<prefix>[A-Za-z_.][\w.]{0,80}\.)["']\s*\+
+    | ["'](?P<format>[A-Za-z_.][\w.]{0,80}\.)%s)""",
+    re.VERBOSE,
+)
+"""A call with a name that is put together, of which the beginning is known."""
+
+FORMATTED = re.compile(rb"""\b[fF](?P<quote>["'])(?P<start>_?[a-z]\w{6,80})\{[^"'\n]{1,200}(?P=quote)""")
+"""A string that may be such a name, if the text has an import by name as well."""
+
+LIST = re.compile(rb"""[\[(]\s*(?:["']\w{2,60}["']\s*,\s*(?:\#[^\n]*\n\s*)*){3,}""")
+ITEM = re.compile(rb"""["'](\w{2,60})["']""")
+"""A list of names, which may be those of the modules beside the file."""
+
+LISTED, PREFIX = "list of modules", "beginning of a name"
+ITEMS = 1000
+"""The most names of all lists in a text."""
+
 IMPORTING = re.compile(rb"import_module|__import__|find_spec|import_string|load_object")
 RUNNING = re.compile(rb"subprocess|popen|system|spawn|exec[vl]|which")
 """Words without which a text is not searched for calls, because that takes longer."""
@@ -52,6 +72,9 @@ OUTERMOST = re.compile(rb"^[A-Za-z_@]", re.MULTILINE)
 """The beginning of a line that is hardly inside another statement."""
 
 STRING = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
+
+NATIVE = re.compile(rb"(?<=\0)((?:[A-Za-z_]\w{0,60}\.){1,8}[A-Za-z_]\w{0,60}|_[a-z]\w{2,60})(?=\0)")
+"""A string of an extension module that may be the name of a module."""
 
 ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})|^\[([^\]\n]*)\]", re.MULTILINE)
 SCRIPTS = (b"console_scripts", b"gui_scripts")
@@ -80,6 +103,7 @@ def mentions(content: bytes) -> Iterator[Mention]:
     calls = list(CALL.finditer(content)) if IMPORTING.search(content) else []
     commands = list(COMMAND.finditer(content)) if RUNNING.search(content) else []
     strings = list(STRING.finditer(content))
+    yield from _computed(content)
     last = max([*imports, *(match.end() for match in (*calls, *commands, *strings))], default=-1)
     if last < 0:
         return
@@ -103,6 +127,25 @@ def mentions(content: bytes) -> Iterator[Mention]:
     for match in strings:
         if text.type_at(match.start(2), match.end(2)) == "string_content":
             yield Mention(text.line(match.start()), match[2].decode(), "string", True)
+
+
+def _computed(content: bytes) -> Iterator[Mention]:
+    """Yield the beginnings of names of modules that are put together, and lists of names."""
+    lines = 0, 1
+    finds = [(match.start(), match[match.lastgroup or 0], PREFIX) for match in COMPUTED.finditer(content)]
+    if IMPORTING.search(content):
+        finds += [(match.start(), match["start"], PREFIX) for match in FORMATTED.finditer(content)]
+    for listing in LIST.finditer(content):
+        finds += [(listing.start() + item.start(), item[1], LISTED) for item in ITEM.finditer(listing[0])]
+    for at, name, how in sorted(finds)[:ITEMS]:
+        lines = at, lines[1] + content.count(b"\n", lines[0], at)
+        yield Mention(lines[1], _decoded(name), how, True)
+
+
+def native(content: bytes) -> Iterator[Mention]:
+    """Yield the dotted and the private names among an extension module's strings."""
+    names = dict.fromkeys(match[1] for match in NATIVE.finditer(content))
+    yield from (Mention(0, _decoded(name), "string in code", True) for name in names)
 
 
 def _parsed(content: bytes, last: int) -> Text:

@@ -1,0 +1,56 @@
+"""The metadata of installed distributions beside their modules: ``NAME-VERSION.dist-info`` (PyPA, "Recording
+installed projects")."""
+
+from __future__ import annotations
+
+import re
+
+from tracewhale.languages.files import Files
+
+REQUIRED = re.compile(r"^Requires-Dist:\s*([\w.-]+)(?![^\n]*\bextra\s*==)", re.MULTILINE)
+"""A dependency that is not one of an extra (PyPA, "Core metadata")."""
+
+
+class Distributions:
+    """Looks metadata up by the name of a module at the top level, if the distribution has the same name."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._infos: dict[str, dict[str, str]] = {}
+        self._required: dict[str, frozenset[str]] = {}
+
+    def metadata(self, root: str) -> tuple[str, ...]:
+        """Return the entry points of the distribution of a module or package, with its metadata; nothing if
+        it has no entry points."""
+        directory = self._directory(root)
+        files = (f"{directory}/entry_points.txt", f"{directory}/METADATA")
+        return files if directory and all(self._files.is_file(file) for file in files) else ()
+
+    def requires(self, root: str, other: str) -> bool:
+        """Return whether the distribution of a module, or of a directory of metadata, requires another one,
+        or is the same."""
+        if root not in self._required:
+            directory = root if root.endswith(".dist-info") else self._directory(root)
+            text = self._files.text(f"{directory}/METADATA").decode("utf-8", "replace") if directory else ""
+            names = REQUIRED.findall(text.partition("\n\n")[0])
+            self._required[root] = frozenset(map(normal, names)) | {_name(root)}
+        return _name(other) in self._required[root]
+
+    def _directory(self, root: str) -> str:
+        site = root.rpartition("/")[0]
+        if site not in self._infos:
+            infos = [info for info in self._files.listing(site) if info.endswith(".dist-info")]
+            self._files.view.prefetch(f"{site}/{info}" for info in infos)
+            self._infos[site] = {_name(info): f"{site}/{info}" for info in infos}
+        return self._infos[site].get(_name(root), "")
+
+
+def normal(name: str) -> str:
+    """Return a name in the form in which names are compared (PyPA, "Names and normalization")."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _name(path: str) -> str:
+    """Return the name of a module, or of the distribution of a directory of metadata."""
+    name = path.rpartition("/")[2]
+    return normal(name.partition("-")[0] if name.endswith(".dist-info") else name.removesuffix(".py"))
