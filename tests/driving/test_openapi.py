@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,6 +70,19 @@ def test_what_every_server_is_asked() -> None:
     assert (german.method, german.body) == ("GET", b"")
     assert any(("Accept", "application/xml") in request.headers for request in requests)
     assert requests[-1].method == "DELETE"
+
+
+def test_nothing_is_written_where_the_user_works(tmp_path: Path) -> None:
+    # In a process of its own: hypothesis has looked for its directory when it was imported.
+    program = "import sys; from tracewhale.driving.openapi import *; requests_of(sys.stdin.buffer.read(), 9)"
+    subprocess.run(
+        [sys.executable, "-c", program],
+        input=json.dumps(DOCUMENT).encode(),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.getcwd(), "TMPDIR": str(tmp_path)},
+        check=True,
+    )
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_yaml_and_few() -> None:

@@ -6,8 +6,10 @@ schemathesis, an optional extra, makes them. They are recorded and repeated unch
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import Any
@@ -79,20 +81,35 @@ def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest,
     share = max(1, most // len(operations))
     if negotiating := share >= NEGOTIATING_SHARE:
         requests[HttpRequest("GET", f"{_base_path(raw)}{UNKNOWN}")] = None
-    for operation in operations:
-        own: dict[HttpRequest, None] = {}
-        for case in _cases(operation, share, deadline):
-            request = _request(case, _base_path(raw))
-            if request is not None:
-                own.setdefault(request)
-            if len(own) == share - negotiating * len(NEGOTIATED):
+    with _own_storage():
+        for operation in operations:
+            own: dict[HttpRequest, None] = {}
+            for case in _cases(operation, share, deadline):
+                request = _request(case, _base_path(raw))
+                if request is not None:
+                    own.setdefault(request)
+                if len(own) == share - negotiating * len(NEGOTIATED):
+                    break
+            if negotiating and operation.method.upper() == "GET" and own:
+                own |= dict.fromkeys(_negotiated(next(iter(own))))
+            requests |= own
+            if len(requests) >= most:
                 break
-        if negotiating and operation.method.upper() == "GET" and own:
-            own |= dict.fromkeys(_negotiated(next(iter(own))))
-        requests |= own
-        if len(requests) >= most:
-            break
     return tuple(requests)[:most]
+
+
+@contextmanager
+def _own_storage() -> Iterator[None]:
+    """Have hypothesis write what it keeps between runs to a directory that is removed, and not where the user
+    works."""
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    with tempfile.TemporaryDirectory(prefix="tracewhale-openapi-") as directory:
+        set_hypothesis_home_dir(directory)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(None)
 
 
 def _negotiated(request: HttpRequest) -> Iterator[HttpRequest]:
