@@ -212,3 +212,81 @@ def test_an_answer_of_500_is_a_failure(status: int, expected: int, fails: bool) 
     if fails:
         assert told.findings[0].paths == ("/app/templates/index.html",)
         assert "GET / was answered with 500" in told.findings[0].symptom
+
+
+@pytest.mark.parametrize(
+    ("word", "line"),
+    [
+        ("source", "sed -i 's/^\\([[:space:]]*\\)source /\\1. /' /entrypoint.sh"),
+        ("[[", "sed -i '1s|^#!.*|#!/usr/bin/bash|' /entrypoint.sh"),
+    ],
+)
+def test_a_word_of_bash_is_no_missing_command(word: str, line: str) -> None:
+    tree = f"{APP}/usr/bin/bash: x\n/entrypoint.sh: #!/bin/sh\n"
+    told = found(f"/entrypoint.sh: 3: {word}: not found", tree)
+    assert told.findings[0].kind == "shell"
+    assert lines(told)[0] == line
+
+
+def test_an_agent_of_java_that_is_missing() -> None:
+    said = (
+        "Error occurred during initialization of VM\n"
+        "Error opening zip file or JAR manifest missing : /otel.jar\n"
+    )
+    told = found(said, APP, "/otel.jar", "/usr/lib/jvm/java/bin/../lib/glibc-hwcaps/x86-64-v2")
+    assert [finding.paths for finding in told.findings] == [("/otel.jar",)]
+
+
+def test_a_variable_that_leads_to_nothing() -> None:
+    said = "ERROR: JAVA_HOME is set to an invalid directory: /opt/jdk"
+    tree = f"{APP}/usr/lib/jvm/java-17/bin/java: x\n"
+    told = found(said, tree, "/opt/jdk/bin/java", environment={"JAVA_HOME": "/opt/jdk"})
+    assert (told.findings[0].kind, told.findings[0].sure) == ("variable", Sure.YES)
+    assert lines(told)[0] == "ENV JAVA_HOME=/usr/lib/jvm/java-17"
+    silent = found("failed", tree, "/opt/jdk/bin/java", environment={"JAVA_HOME": "/opt/jdk"})
+    assert silent.findings[0].sure is Sure.GUESS
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("ERROR: [pool www] cannot get uid for user 'www-data'", "user www-data"),
+        ("chown: invalid group: 'root:www-data'", "group www-data"),
+        ("chown: invalid user: 'app'", "user app"),
+    ],
+)
+def test_the_user_is_named_without_what_is_before_it(said: str, name: str) -> None:
+    told = found(said, f"{APP}/etc/passwd: root:x:0:0:::\n/etc/group: root:x:0:\n")
+    assert name in told.findings[0].cause
+
+
+@pytest.mark.parametrize(
+    ("platform", "words"),
+    [
+        ("aarch64-linux-gnu", "is for aarch64, and this image is for x86_64"),
+        ("x86_64-linux-musl", "is for musl, and this image has glibc"),
+    ],
+)
+def test_an_extension_for_another_platform(platform: str, words: str) -> None:
+    tree = f"{APP}/lib64/ld-linux-x86-64.so.2: x\n{PACKAGES}/core/_core.cpython-311-{platform}.so: x\n"
+    said = "ImportError: cannot import name 'A' from 'core._core' (unknown location)"
+    told = found(said, tree, f"{PACKAGES}/x.py", architecture="amd64")
+    assert words in told.findings[0].cause
+    assert lines(told)[0] == "pip install --force-reinstall core"
+    fitting = tree.replace(platform, "x86_64-linux-gnu")
+    assert found(said, fitting, f"{PACKAGES}/x.py", architecture="amd64").findings[0].kind == "python-module"
+
+
+def test_a_directory_of_modules_is_copied_whole() -> None:
+    """Else each file of it would be a finding of its own, one after the other."""
+    said = "in `require': cannot load such file -- json/common (LoadError)"
+    full = "/usr/lib/ruby/3.1.0/json/common.rb: x\n/usr/lib/ruby/3.1.0/json/version.rb: x\n"
+    tree = f"{APP}/usr/lib/ruby/3.1.0/json.rb: x\n"
+    told = found(said, tree, "/usr/lib/ruby/3.1.0/json/common.rb", full=full)
+    assert lines(told)[0] == "COPY --from=FULL /usr/lib/ruby/3.1.0/json/ /usr/lib/ruby/3.1.0/json/"
+
+
+def test_usual_commands_have_a_package() -> None:
+    tree = f"{APP}/etc/os-release: ID=debian\n"
+    assert lines(found("/entrypoint.sh: 3: envsubst: not found", tree))[0].endswith(" gettext-base")
+    assert lines(found("/entrypoint.sh: 3: nc: not found", tree))[0].endswith(" netcat-openbsd")

@@ -10,6 +10,7 @@ from tracewhale.closure.deps import dependencies
 from tracewhale.closure.script import HEAD, interpreter
 from tracewhale.diagnosis.binaries import NAMES
 from tracewhale.diagnosis.explain import explain
+from tracewhale.diagnosis.explain.circumstances import lost_paths
 from tracewhale.diagnosis.libraries import opened
 from tracewhale.diagnosis.lookups import unexplained
 from tracewhale.diagnosis.mentions import mentions
@@ -77,6 +78,7 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
     if case.failed or lacks:
         findings += before_running(case)
         findings += [finding for finding, _ in _complaints(case)]
+        findings += lost_paths(case)
         if not any(f.sure is Sure.YES for f in findings):
             findings += opened(case)
         if not any(f.sure is not Sure.GUESS for f in findings):

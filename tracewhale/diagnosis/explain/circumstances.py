@@ -7,13 +7,19 @@ import shlex
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.absence import WRITE, refusal
-from tracewhale.diagnosis.explain.common import finding
+from tracewhale.diagnosis.explain.common import SAID, finding, there_in_full
+from tracewhale.diagnosis.lookups import symptom_of
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure, searched
+from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.remedy import Remedy, set_variable
+from tracewhale.diagnosis.search import find_below
 from tracewhale.rootfs.tree import Kind
 
 SHARED_MEMORY = "/dev/shm"
+
+OWN_FINDING = frozenset({"HOME", "TMPDIR", "PWD", "OLDPWD"})
+"""Variables whose directories have findings of their own."""
 
 SEARCHED, SCRIPTS, SCRIPT_LIMIT = 200, 2_000, 16 << 10
 """Directories, scripts of each depth, and bytes of a script that are searched for a variable."""
@@ -45,6 +51,33 @@ def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
         (image, run) if value else (run, image),
         ground="the message and the configuration agree",
     )
+
+
+def lost_paths(case: Case) -> Iterator[Finding]:
+    """Yield each variable that names a missing path below which the command looked, where the output has the
+    variable or the path."""
+    for name, value in sorted(case.environment.items()):
+        if name in OWN_FINDING or not value.startswith("/") or ":" in value or case.exists(value):
+            continue
+        asked = [path for path in case.absent if f"{path}/".startswith(f"{value.rstrip('/')}/")]
+        if not asked or (name not in case.output and value not in case.output):
+            continue
+        there = there_in_full(case, (value,))
+        rest = asked[-1].removeprefix(value).strip("/")
+        other = next((place for place, _ in find_below(case.view, (rest,))), "") if rest else ""
+        remedies = [*Remedies(case).copies(there), *(set_variable(name, other) if other else ())]
+        cause = f"{name} is {value}, which is not in the image" + (f": see {other}." if other else ".")
+        yield Finding(
+            "variable",
+            symptom_of(case),
+            cause,
+            tuple(remedies or Remedies(case).files((value,))),
+            Sure.YES,
+            "the environment, the output and the look-ups agree",
+            searched(asked),
+            there,
+            SAID - 10,
+        )
 
 
 def _setting(case: Case, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.absence import absence, first_missing
@@ -19,11 +20,20 @@ from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.needs import command_paths, need_of, removed_command
 from tracewhale.diagnosis.programs import check_program
 from tracewhale.diagnosis.remedies import Remedies
-from tracewhale.diagnosis.remedy import Remedy
+from tracewhale.diagnosis.remedy import Remedy, sed_text
 from tracewhale.diagnosis.search import find_name, find_program
 from tracewhale.rootfs.tree import Kind as EntryKind
 
 SCRIPT_LIMIT = 1 << 20
+
+BASH_WORDS = frozenset(
+    {"source", "[[", "((", "declare", "typeset", "shopt", "pushd", "popd", "function", "let", "select"}
+    | {"mapfile", "readarray", "disown", "enable", "compgen", "complete"}
+)
+"""Words of bash (bash(1)) that no shell of POSIX has to have, and dash has not."""
+
+_SCRIPT = re.compile(r"(?P<path>[^\s:]+): (?:line )?\d+: ")
+"""The beginning of a shell's message: the script and the number of its line."""
 
 
 def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -117,6 +127,9 @@ def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if name.endswith("\r"):
         yield from carriage_return(case, complaint)
         return
+    if name in BASH_WORDS:
+        yield _of_bash(case, complaint, name)
+        return
     if "/" in name:
         path = case.absolute(name)
         if case.exists(path):
@@ -154,6 +167,20 @@ def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
     remedies = Remedies(case).files(places, need_of(name), name=name)
     cause = f"the command {name} is not in the image."
     yield finding(case, complaint, "command", cause, remedies, evidence=searched(asked), paths=paths)
+
+
+def _of_bash(case: Case, complaint: Complaint, word: str) -> Finding:
+    """Return the finding of a script for bash that another shell reads."""
+    match = _SCRIPT.match(complaint.line)
+    path = case.find_command(match["path"]) if match is not None else ""
+    bash = case.find_command("bash")
+    remedies = list(Remedies(case).installs((), "bash")) if not bash else []
+    if path:
+        first = Remedy("sed -i {} {}", f"1s|^#!.*|#!{sed_text(bash or '/bin/bash')}|", path)
+        dot = [Remedy("sed -i 's/^\\([[:space:]]*\\)source /\\1. /' {}", path)] if word == "source" else []
+        remedies = [*dot, first, *remedies] if bash else [*dot, *remedies, first]
+    cause = f"{word} is a word of bash, and another shell reads {path or 'the script'}."
+    return finding(case, complaint, "shell", cause, remedies, paths=(path,) if path else ())
 
 
 def start(case: Case, complaint: Complaint) -> Iterator[Finding]:

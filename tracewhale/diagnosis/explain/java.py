@@ -5,12 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from tracewhale.diagnosis.explain.common import (
-    base,
-    finding,
-    lookups,
-    there_in_full,
-)
+from tracewhale.diagnosis.explain.common import base, finding, lookups, owned, there_in_full
 from tracewhale.diagnosis.explain.modules import missing_module
 from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Sure
@@ -78,6 +73,8 @@ def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
     asked = lookups(
         case, lambda p: base(p) == wanted if wanted else "/lib/" in p and ("jvm" in p or "java" in p)
     )
+    if not wanted:  # it looks for many files that are nowhere
+        asked = there_in_full(case, asked) or owned(case, asked)
     there = there_in_full(case, [*([path] if path else []), *asked])
     paths = there or tuple(filter(None, (path,))) or asked[:1]
     if not paths or case.exists(paths[0]):

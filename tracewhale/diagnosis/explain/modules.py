@@ -96,6 +96,7 @@ def missing_module(
     """
     there = there_in_full(case, paths)
     there = tuple(dict.fromkeys((*there, *lacking(case, [p for p in there if ".so" in base(p)]))))
+    there = Remedies(case).wholes(there)
     gone = owned(case, [path for path in paths if not case.exists(path)][:50])
     if search is not None and not gone and not there:
         if (copy := elsewhere(case, complaint, kind, title, search)) is not None:

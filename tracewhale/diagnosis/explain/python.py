@@ -16,12 +16,16 @@ from tracewhale.diagnosis.explain.common import (
 from tracewhale.diagnosis.explain.modules import SearchPath, missing_module, renamed
 from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, searched
+from tracewhale.diagnosis.needs import other_libc
 from tracewhale.diagnosis.remedies import Remedies, install
 from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.diagnosis.search import find_all, find_below
 from tracewhale.rootfs.tree import View
 
 _VERSION = re.compile(r"/python(\d\.\d+)/")
+
+MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "386": "i386", "arm": "arm"}
+"""The machine in the name of an extension module, by Go's name of an architecture."""
 
 RECORD_LIMIT = 256 << 10
 """The bytes of a distribution's list of files that are read."""
@@ -60,27 +64,41 @@ def python_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
 def _other_abi(
     case: Case, complaint: Complaint, places: Sequence[str], parts: Sequence[str]
 ) -> Finding | None:
-    """Return the finding for an extension module that was compiled for another version of CPython."""
+    """Return the finding for an extension module that was compiled for another version of CPython, another
+    machine or another C library (PEP 3149)."""
     seen = {match[1].replace(".", "") for path in case.paths if (match := _VERSION.search(path))}
-    wanted = re.compile(rf"{re.escape(parts[-1])}\.cpython-(\d)(\d+)-.*\.so")
+    wanted = re.compile(rf"{re.escape(parts[-1])}\.cpython-(\d)(\d+)-(.*)\.so")
     for place in places if seen else ():
         directory = "/".join((place.rstrip("/"), *parts[:-1]))
         for entry in sorted(case.view.listing(_physical(case.view, directory)) or {}):
             match = wanted.fullmatch(entry)
-            if match is None or "".join(match.groups()) in seen:
+            if match is None:
                 continue
-            version, ours = ".".join(match.groups()), min(f"{tag[0]}.{tag[1:]}" for tag in seen)
-            cause = f"{directory}/{entry} is for Python {version}, and Python {ours} runs."
+            platform = _other_platform(case, match[3])
+            if match[1] + match[2] in seen and not platform:
+                continue
+            version, ours = f"{match[1]}.{match[2]}", min(f"{number[0]}.{number[1:]}" for number in seen)
+            what = platform or f"Python {version}, and Python {ours} runs"
+            cause = f"{directory}/{entry} is for {what}."
             package = renamed()["python"].get(parts[0], parts[0])
-            again = Remedy("pip install --force-reinstall {:package}", package, note=f"with Python {ours}")
-            remedies = [
-                again,
-                Remedy("FROM python:{}", version, note="the Python that it was installed with"),
-            ]
+            note = "in this image" if platform else f"with Python {ours}"
+            again = Remedy("pip install --force-reinstall {:package}", package, note=note)
+            other = Remedy("FROM python:{}", version, note="the Python that it was installed with")
             paths = there_in_full(case, _python_files(case, place, parts))
-            remedies = [*Remedies(case).copies(paths), *remedies]
+            remedies = [*Remedies(case).copies(paths), again, *([] if platform else [other])]
             return finding(case, complaint, "python-version", cause, remedies, paths=paths)
     return None
+
+
+def _other_platform(case: Case, platform: str) -> str:
+    """Return for what an extension module is, if it is not for this image; empty if it is."""
+    machine, _, libc = platform.partition("-linux-")
+    ours = MACHINES.get(case.architecture, machine)
+    if machine != ours:
+        return f"{machine}, and this image is for {ours}"
+    name = "musl" if libc.startswith("musl") else "glibc"
+    other = other_libc(case.view, name)
+    return f"{name}, and this image has {other}" if other else ""
 
 
 def _other_version(case: Case, complaint: Complaint, parts: Sequence[str]) -> Finding | None:
