@@ -8,7 +8,7 @@ import pytest
 
 from tests.diagnosis.test_messages import found
 from tests.trees import MemoryTree
-from tracewhale.diagnosis import Case, Diagnosis, Sure, diagnose
+from tracewhale.diagnosis import Case, Diagnosis, Sure, User, diagnose
 from tracewhale.diagnosis.text import render
 from tracewhale.examine import in_short
 from tracewhale.rootfs.tree import View
@@ -290,3 +290,33 @@ def test_usual_commands_have_a_package() -> None:
     tree = f"{APP}/etc/os-release: ID=debian\n"
     assert lines(found("/entrypoint.sh: 3: envsubst: not found", tree))[0].endswith(" gettext-base")
     assert lines(found("/entrypoint.sh: 3: nc: not found", tree))[0].endswith(" netcat-openbsd")
+
+
+def test_a_stack_trace_names_no_missing_file() -> None:
+    said = 'Traceback:\n  File "uvloop/loop.pyx", line 15, in run\nFileNotFoundError: [Errno 2] No such file'
+    told = found(said, APP, "/uvloop/loop.pyx", "/certs/k.pem", full="/certs/k.pem: x\n")
+    assert told.findings[0].paths == ("/certs/k.pem",)
+
+
+def test_a_module_that_the_user_may_not_read() -> None:
+    """Node finds no module below a directory that it may not enter."""
+    memory = MemoryTree(f"{APP}/app/s.js: x\n")
+    memory.entries["/app"] = replace(memory.entries["/app"], mode=0o700)
+    outcome = Outcome(1, stderr=b"Error: Cannot find module '/app/s.js'")
+    trace = Trace("t", "i", "p", {}, frozenset(), outcome=outcome)
+    told = diagnose(Case("x", View(memory), trace=trace, user=User(1000, 1000, (1000,), "/", "1000")))
+    assert told.findings[0].kind == "permission"
+    assert "may not enter the directory /app" in told.findings[0].cause
+
+
+def test_a_part_of_the_library_of_python() -> None:
+    said = "Fatal Python error: init_fs_encoding: failed to get the Python codec of the filesystem encoding"
+    lost = "/usr/lib/python3.11/encodings/__init__.py"
+    absent = ("/usr/bin/lib/python3.11/os.py", "/usr/lib/python3.11/encodings")
+    events = {Event(path, "stat", "/bin/app", present=False) for path in absent}
+    events |= {Event("/usr/lib/python3.11/os.py", "stat", "/bin/app", present=True)}
+    trace = Trace("t", "i", "p", {}, frozenset(events), outcome=Outcome(1, stderr=said.encode()))
+    full = View(MemoryTree(f"{PYTHON}{lost}: x\n"))
+    told = diagnose(Case("x", View(MemoryTree(f"{APP}{PYTHON}")), trace=trace, full=full, full_name="FULL"))
+    place = "/usr/lib/python3.11/encodings/"
+    assert lines(told)[0] == f"COPY --from=FULL {place} {place}"

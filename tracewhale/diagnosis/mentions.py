@@ -24,6 +24,9 @@ _TROUBLE = re.compile(
     re.IGNORECASE,
 )
 _TOKEN = re.compile(r"[^\s'\"`\u2018\u2019\u201c\u201d()<>\[\]{}|,;=]+")
+_FRAME = re.compile(r"""\s*(?:File "|at |from )""")
+"""The beginning of a line of a stack trace, which names sources that need not be there."""
+
 _EDGES = ".,:;!?*"
 
 _WORD = re.compile(r"[a-z]+")
@@ -48,7 +51,7 @@ def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint
     trouble = [_TROUBLE.search(line[:MAX_LINE]) is not None for line in lines]
     seen: set[str] = set()
     for number, line in enumerate(lines):
-        if number in explained:
+        if number in explained or _FRAME.match(line):
             continue
         bad = any(trouble[max(0, number - 1) : number + 2])
         in_line = []

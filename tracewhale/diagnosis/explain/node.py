@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tracewhale.diagnosis.absence import absence
 from tracewhale.diagnosis.explain.common import (
@@ -14,6 +15,7 @@ from tracewhale.diagnosis.explain.common import (
     there_in_full,
 )
 from tracewhale.diagnosis.explain.modules import SearchPath, missing_module
+from tracewhale.diagnosis.explain.users import permission
 from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies, install
@@ -32,6 +34,9 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
             ways = (Remedy("WORKDIR {}", copy[0]), Remedy("--workdir {}", copy[0]))
             cause = f"{given} is looked for in {case.directory}, and the image has it at {copy[1]}."
             yield finding(case, complaint, "workdir", cause, ways)
+            return
+        if case.exists(name):
+            yield from permission(case, replace(complaint, facts={"path": name}))
             return
         paths = [name, f"{name}.js", f"{name}/index.js", f"{name}/package.json"]
         why = absence(case, name)

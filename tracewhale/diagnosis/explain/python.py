@@ -187,6 +187,13 @@ def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
             evidence=searched(asked),
         )
         return
+    for home in sorted({os.path.dirname(path) for path in case.paths if path.endswith("/os.py")}):
+        if case.exists(f"{home}/os.py") and not case.exists(f"{home}/encodings/__init__.py"):
+            lost = (f"{home}/encodings/__init__.py",)
+            cause = f"a part of Python's standard library ({home}/encodings) is not in the image."
+            remedies = Remedies(case).files(lost, "python3")
+            yield finding(case, complaint, "python-home", cause, remedies, paths=Remedies(case).wholes(lost))
+            return
     needed = tuple(path for path in asked if path.endswith("/os.py"))
     directories = tuple(sorted({os.path.dirname(path) for path in needed}, key=_beside_programs))
     paths = there_in_full(case, directories)
