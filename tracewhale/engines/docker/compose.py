@@ -33,9 +33,9 @@ PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 
 AWAITED_SECONDS = 120.0
 """The default number of seconds in which a service must reach the condition that the traced one waits for."""
-START_SECONDS = 300.0
-"""Seconds in which Compose must have started the other services, which it does in the order of what they
-wait for."""
+START_SECONDS = 600.0
+"""Seconds in which Compose must have fetched and started the other services, in the order of what they wait
+for."""
 QUESTION_SECONDS = 60.0
 """Seconds in which Compose must answer a question about a file or itself."""
 REMOVE_SECONDS = 120.0
@@ -65,9 +65,9 @@ class ComposeProject:
         """
         service = self.composition
         try:
-            # Created and not started, the traced service has its networks and volumes made. Images that must
-            # be fetched first may take any time.
-            _compose(self.command, "up", "--no-start", service.service, *service.others)
+            # Created and not started, the traced service has its networks and volumes made. Not the others:
+            # docker-compose 1 waits for the state of what they depend on, which nothing has started.
+            _compose(self.command, "up", "--no-start", service.service)
             if service.others:
                 self.progress(f"starting {', '.join(service.others)}")
                 longest = max(self.seconds, START_SECONDS)
