@@ -134,3 +134,11 @@ def test_a_unit_above_the_largest_size_waits() -> None:
     some = [unit("large", 0.9, 90_000, own=True), unit("small", 0.9, 9000, own=True)]
     chosen = choose(some, 200_000, 200_000, nothing, (), 50_000)
     assert (names(chosen.kept), names(chosen.left_out)) == (["small"], ["large"])
+
+
+def test_a_dependency_is_not_taken_without_what_needs_it() -> None:
+    data = replace(unit("data", 0.9, 1000), after="/main/0")
+    assert names(choice([data], math.inf).kept) == []
+    assert names(choice([data], math.inf, known=["/main/0"]).kept) == ["data"]
+    main = replace(unit("main", 0.1, 1000), tier=-1)
+    assert names(choice([data, main], math.inf).kept) == ["main", "data"]

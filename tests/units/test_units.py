@@ -34,6 +34,13 @@ def test_the_authors_files_are_kept_as_a_tree_without_caches_tests_and_packages(
     ]
 
 
+def test_a_repository_is_kept_where_its_contents_were_read() -> None:
+    made = image("/r/.git/HEAD: h", "/r/.git/objects/ab/c: c", "/r/.git/objects/ab/d: d", "/r/file: f")
+    assert "/r/.git/objects/ab/d" in paths(Mechanism.OWN, scene(made, "/r/.git/objects/ab/c"))
+    assert paths(Mechanism.OWN, scene(made, "/r/.git/HEAD")) == []
+    assert paths(Mechanism.OWN, scene(made, "/r/file")) == []
+
+
 def test_of_a_standard_directory_only_the_files_in_it_are_the_authors() -> None:
     assert paths(Mechanism.OWN, scene(image(*OWN), "/entry.sh")) == ["/site.template"]
 
@@ -83,6 +90,15 @@ def test_what_the_author_put_beside_a_packages_configuration_comes_with_it() -> 
     assert "/etc/other.d/x.conf" not in paths(Mechanism.PACKAGES, where)
 
 
+def test_files_that_a_package_made_when_it_was_installed_come_with_it() -> None:
+    made = image(
+        "/usr/lib/server/de.dict -> /var/lib/server/de", "/usr/lib/server/cache: c", "/usr/sbin/other: o"
+    )
+    kept = paths(Mechanism.PACKAGES, scene(made, executed=("/usr/sbin/server",)))
+    assert {"/usr/lib/server/de.dict", "/usr/lib/server/cache"} <= set(kept)
+    assert "/usr/sbin/other" not in kept
+
+
 def test_base_packages_and_what_they_need_are_not_completed() -> None:
     assert paths(Mechanism.PACKAGES, scene(image(), "/etc/issue", "/usr/lib/libbase.so.1")) == []
 
@@ -103,6 +119,9 @@ def test_what_was_installed_by_name_comes_with_its_dependencies() -> None:
         "/usr/bin/editor": "deb:editor",
         "/usr/share/server/error.html": "deb:server (deb:server-data)",
     }
+    assert {unit.after for unit in units} == {""}
+    unused = found(Mechanism.NAMED, scene(image(), executed=("/usr/bin/client",)))
+    assert {unit.name: unit.after for unit in unused}["deb:server (deb:server-data)"] == "/usr/sbin/server"
 
 
 def test_modules_beside_one_that_was_opened_by_a_computed_name() -> None:
@@ -202,6 +221,13 @@ def named(made: Image, *used: str, words: tuple[str, ...] = ()) -> list[str]:
 
 
 SITE = ("/usr/share/site/page.html: p", "/usr/share/site/sub/a.css: a", "/var/log/site/log: l")
+
+
+def test_a_log_names_nothing() -> None:
+    made = image(
+        *SITE, "/app/a: a", "/app/a.log: l", files={"/app/a.log": "read /usr/share/site/page.html\n"}
+    )
+    assert named(made, "/app/a.log") == []
 
 
 def test_a_path_in_the_authors_files_is_kept_with_its_tree() -> None:

@@ -122,7 +122,7 @@ def choose(
 
     Units that the author's own code names may bring the total up to ``most`` bytes; the others may use the
     rest of these. ``known`` are the paths that are already kept, ``largest`` are the most bytes of one
-    unit. A unit that does not fit does not end the choice.
+    unit. A unit that does not fit, or whose ``after`` is not kept yet, does not end the choice.
     """
     have = set(known)
     kept: list[Candidate] = []
@@ -138,6 +138,7 @@ def choose(
         room = most if unit.own else min(most, limit + own)
         if (
             cost > largest
+            or (unit.after and unit.after not in have)
             or spent + cost > room
             or (room < math.inf and not unit.own and unit.worth < LEAST_USE * cost)
         ):
@@ -153,7 +154,7 @@ def choose(
 def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candidate]:
     """Return units in the order in which they are taken: by tier, by worth per byte, then by name.
 
-    A file that several of the author's units need counts as a part of candidate.
+    The size of a file that several of the author's units need is shared among them.
     """
     candidates = [candidate for unit in units for candidate in _candidates(unit, needs, known)]
     shares = Counter(

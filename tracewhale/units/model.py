@@ -55,7 +55,7 @@ class Unit:
     ``name`` is that thing: a package (``deb:git``), a directory, a file that names them; ``because`` is a
     used path. ``worth`` is the likelihood that a run needs any of the files, between 0 and 1. Units of a
     ``tier`` are taken before all those of a higher one. A ``whole`` unit is useless in part. ``own`` says
-    that the author's own code names it.
+    that the author's own code names it. ``after`` is a path without which the unit is of no use, or empty.
     """
 
     mechanism: Mechanism
@@ -66,6 +66,7 @@ class Unit:
     tier: int = 0
     whole: bool = False
     own: bool = False
+    after: str = ""
 
     @property
     def size(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -34,12 +35,16 @@ CLOSED = tuple(
 )
 """Trees of the system's own records, and of files that a run makes."""
 
+STORE = re.compile(r".*/(\.git/objects|\.hg/store|\.svn/(pristine|wc\.db)|\.bzr/repository)(/.*)?", re.DOTALL)
+"""The contents of repositories (gitrepository-layout(5), Mercurial's "Repository requirements", Subversion's
+working copies): a program that reads them works with the repository, and not only with its name."""
+
 WORTH, DECAY = 0.9, 0.9
 
 
 def own_files(scene: Scene) -> Iterator[Unit]:
     """Yield the unpackaged files of each tree with a used unpackaged file, without caches, tests and
-    packages.
+    packages; a repository whose contents are used is no cache.
 
     The tree is the outermost directory above the file that is not a standard one; for some standard
     directories it consists of the unpackaged files in the directory itself.
@@ -55,7 +60,8 @@ def _tops(scene: Scene) -> dict[str, str]:
     """Return the trees, each with a used file in it."""
     tops: dict[str, str] = {}
     for path in sorted(scene.used):
-        if is_closed(path) or CACHES.intersection(path.split("/")) or scene.owner(path) is not None:
+        cached = CACHES.intersection(path.split("/")) and not STORE.fullmatch(path)
+        if is_closed(path) or cached or scene.owner(path) is not None:
             continue
         top = tree_of(path)
         if top:
@@ -91,7 +97,9 @@ def enters(scene: Scene, top: str, path: str) -> bool:
     if path == top:
         return True
     name = path.rpartition("/")[2]
-    if top in STANDARD or name in CACHES or name in TESTS or name in VENDORED:
+    if top in STANDARD or name in TESTS or name in VENDORED:
+        return False
+    if name in CACHES and not any(STORE.fullmatch(used) for used in scene.used_below(path)):
         return False
     return not is_closed(path) and not scene.is_outside(f"{path}/") and path not in scene.tops
 

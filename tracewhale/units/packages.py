@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from tracewhale.packages import InstalledPackage
 from tracewhale.packages.files import substance
 from tracewhale.rootfs.tree import Entry, Kind, parent
-from tracewhale.units.ballast import CACHES, TESTS, useful
+from tracewhale.units.ballast import CACHES, TESTS, VENDORED, useful
 from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.own import is_standard
 from tracewhale.units.walk import below, entries, group
 
 COMMANDS = frozenset("/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/games".split())
 ALTERNATIVES = "/etc/alternatives"
 CONFIGURATION = "/etc/"
+SYSTEM = ("deb", "apk", "rpm")
+"""The kinds of a distribution's packages."""
+
 LEAST, DECAY = 0.35, 0.6
 """The worth of the code of a hardly used package, and the factor for each directory."""
 
@@ -77,15 +81,15 @@ def uses(scene: Scene, contents: InstalledPackage) -> set[str]:
 
 
 def files(scene: Scene, contents: InstalledPackage, used: set[str]) -> list[Entry]:
-    """Return all files of a package in the image, without ballast, and the author's files beside its
-    configuration."""
+    """Return all files of a package in the image, without ballast, and the files without a package beside
+    them."""
     inside = below(
         scene.view,
         contents.tops,
         lambda path: path in contents.tops or (path not in scene.tops and _enters(scene, path)),
     )
     entries_of = [*entries(scene.view, sorted(contents.paths)), *inside, *_launchers(scene, contents)]
-    entries_of += _configuration(scene, entries_of)
+    entries_of += _beside(scene, contents, entries_of)
     good = useful({entry.path for entry in entries_of}, used)
     directories = {parent(entry.path) for entry in entries_of}
     return [
@@ -105,15 +109,25 @@ def _launchers(scene: Scene, contents: InstalledPackage) -> Iterator[Entry]:
                 yield entry
 
 
-def _configuration(scene: Scene, entries: list[Entry]) -> list[Entry]:
-    """Return the files without a package in the package's directories below /etc."""
-    own = {entry.path if entry.kind is Kind.DIRECTORY else parent(entry.path) for entry in entries}
-    directories = sorted(path for path in own if path.startswith(CONFIGURATION))
+def _beside(scene: Scene, contents: InstalledPackage, files: list[Entry]) -> list[Entry]:
+    """Return the files without a package in a package's directories: its configuration, and what maintainer
+    scripts made, such as dictionaries, caches and links (Debian policy, 6)."""
+    own = {entry.path if entry.kind is Kind.DIRECTORY else parent(entry.path) for entry in files}
+    system = contents.package.kind in SYSTEM
+    directories = sorted(
+        path
+        for path in own
+        if path.startswith(CONFIGURATION)
+        or (system and not is_standard(path) and path.rpartition("/")[2] not in VENDORED)
+    )
     scene.view.prefetch(directories)
-    beside = (entry for path in directories for entry in (scene.view.listing(path) or {}).values())
-    known = {entry.path for entry in entries}
-    files = (entry for entry in beside if entry.kind is Kind.FILE and entry.path not in known)
-    return [entry for entry in files if scene.owner(entry.path) is None]
+    beside = [entry for path in directories for entry in (scene.view.listing(path) or {}).values()]
+    known = {entry.path for entry in files}
+    return [
+        entry
+        for entry in beside
+        if entry.kind is not Kind.DIRECTORY and entry.path not in known and scene.owner(entry.path) is None
+    ]
 
 
 def title(contents: InstalledPackage) -> str:

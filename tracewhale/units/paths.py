@@ -18,11 +18,11 @@ IN_PROGRAM = re.compile(rb"/[\w.+@-]+(?:/[\w.+@-]+)+")
 COMMENT = re.compile(rb"^[ \t]*(?:#|;|//|--|\*).*$", re.MULTILINE)
 CONFIGURATION = re.compile(r"/(?:usr/local/)?etc/[^/]+/.+", re.DOTALL)
 BUILDING = re.compile(
-    r".*/(?:Dockerfile|Containerfile|Makefile|Jenkinsfile|Vagrantfile)[^/]*|.*\.(?:md|rst|lock)|.*-lock\.\w+"
+    r".*/(?:Dockerfile|Containerfile|Makefile|Jenkinsfile|Vagrantfile)[^/]*|.*\.(?:md|rst|lock|log)|.*-lock\.\w+"
     r"|.*/(?:docker-)?compose[^/]*\.ya?ml",
     re.DOTALL,
 )
-"""Files that are read when an image is built, or by people."""
+"""Files that are read when an image is built, or only by people."""
 
 ELF = b"\x7fELF"
 
@@ -46,7 +46,8 @@ OWN_WORTH, WORTH, DECAY = 0.9, 0.6, 0.9
 
 
 def named_paths(scene: Scene) -> Iterator[Unit]:
-    """Yield the names files, with the links on the way, and what is in the names directories.
+    """Yield the files that others name, with the links on the way, and the contents of directories that they
+    name.
 
     The sources are the author's own files, the variables and command of the image's configuration, and used
     configuration of packages. An unpackaged file comes with its tree.

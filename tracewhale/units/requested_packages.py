@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from tracewhale.packages import InstalledPackage
-from tracewhale.rootfs.tree import parent
+from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.rules.engine import DEFAULT_DIRECTORY
 from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.packages import files, title, uses
@@ -23,8 +23,9 @@ SPARED = 0.5
 def requested_packages(scene: Scene) -> Iterator[Unit]:
     """Yield unused packages that were requested, or that such packages depend on.
 
-    A dependency of several packages is counted with the nearest one.
+    A dependency of several packages is counted with the nearest one, and is of no use without it.
     """
+    mains: dict[tuple[str, str, str], str] = {}
     for contents, asked, steps in _wanted(scene):
         name = title(asked) if asked is contents else f"{title(asked)} ({title(contents)})"
         contained = files(scene, contents, set())
@@ -37,7 +38,13 @@ def requested_packages(scene: Scene) -> Iterator[Unit]:
         if entries:
             worth = WORTH * max(unit.worth for unit in units) * DECAY**steps
             worth *= SPARED if steps and uses(scene, asked) else 1
-            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=2 if steps else 1, whole=True)
+            tier = 2 if steps else 1
+            after = mains.get(asked.identity, "") if steps else ""
+            if not steps:
+                mains[asked.identity] = next(
+                    (e.path for e in entries if e.kind is Kind.FILE), entries[0].path
+                )
+            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=tier, whole=True, after=after)
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, int]]:
