@@ -121,7 +121,7 @@ def test_what_was_installed_by_name_comes_with_its_dependencies() -> None:
     }
     assert {unit.after for unit in units} == {""}
     unused = found(Mechanism.NAMED, scene(image(), executed=("/usr/bin/client",)))
-    assert {unit.name: unit.after for unit in unused}["deb:server (deb:server-data)"] == "/usr/sbin/server"
+    assert {unit.name: unit.after for unit in unused}["deb:server (deb:server-data)"] == "/usr/lib/server/mod_a.so"
 
 
 def test_modules_beside_one_that_was_opened_by_a_computed_name() -> None:
@@ -148,6 +148,14 @@ def test_a_kept_link_keeps_what_it_leads_to_but_no_dangling_one_does() -> None:
     kept = dict(where.kept) | {path: made.tree.entries[path] for path in ("/opt/link", "/opt/gone")}
     where = type(where)(made.view, kept, where.used)
     assert paths(Mechanism.LINKS, where) == ["/opt/real/file"]
+
+
+def test_a_link_on_the_way_is_kept_though_the_end_is_kept_already() -> None:
+    made = image("/opt/dict -> /etc/alternatives/dict", "/etc/alternatives/dict -> /opt/de", "/opt/de: d")
+    where = scene(made)
+    kept = {path: made.tree.entries[path] for path in ("/opt/dict", "/opt/de")}
+    where = replace(where, kept=dict(where.kept) | kept)
+    assert paths(Mechanism.LINKS, where) == ["/etc/alternatives/dict"]
 
 
 @pytest.mark.parametrize(("used", "worth"), [(True, 0.5), (False, 0.3)])

@@ -13,8 +13,5 @@ def links(scene: Scene) -> Iterator[Unit]:
     """Yield the target of each kept link, with the links and directories on the way; a directory without its
     contents."""
     for path, entry in sorted(scene.kept.items()):
-        target = scene.view.resolve(path).entry if entry.kind is Kind.SYMLINK else None
-        if target is None or target.path in scene.kept:
-            continue
-        if entries := way(scene, path):
+        if entry.kind is Kind.SYMLINK and (entries := way(scene, path)):
             yield Unit(Mechanism.LINKS, path, path, entries, 1.0)
