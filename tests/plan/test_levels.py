@@ -47,6 +47,15 @@ def test_each_level_keeps_more() -> None:
     assert {"/usr/lib/server/mod_a.so", "/usr/bin/client", "/usr/bin/editor"} <= package - module
 
 
+def test_a_program_that_runs_by_a_link_is_used_by_the_links_package() -> None:
+    lists = {"/var/lib/dpkg/info/editor.list": "/usr/bin/editor\n/usr/lib/editor/mode.so\n"}
+    made = image("/usr/bin/editor -> ../sbin/server", "/usr/lib/editor/mode.so: m", files=lists)
+    events = frozenset({Event("/usr/bin/editor", "exec", "/usr/sbin/server", present=True)})
+    kept = make_plan(made.view, Trace("t", "i", "p", {}, events), Options(level=Level.PACKAGE)).kept
+    reasons = {(reason.why, reason.by, reason.detail) for reason in kept["/usr/lib/editor/mode.so"].reasons}
+    assert ("unit", "packages", "deb:editor, because of /usr/bin/editor") in reasons
+
+
 def test_every_addition_names_its_unit() -> None:
     made = plan(Level.PACKAGE)
     assert [(r.why, r.by) for r in made.kept["/usr/lib/server/mod_a.so"].reasons] == [("unit", "packages")]

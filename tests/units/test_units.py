@@ -121,7 +121,9 @@ def test_what_was_installed_by_name_comes_with_its_dependencies() -> None:
     }
     assert {unit.after for unit in units} == {""}
     unused = found(Mechanism.NAMED, scene(image(), executed=("/usr/bin/client",)))
-    assert {unit.name: unit.after for unit in unused}["deb:server (deb:server-data)"] == "/usr/lib/server/mod_a.so"
+    assert {unit.name: unit.after for unit in unused}[
+        "deb:server (deb:server-data)"
+    ] == "/usr/lib/server/mod_a.so"
 
 
 def test_modules_beside_one_that_was_opened_by_a_computed_name() -> None:

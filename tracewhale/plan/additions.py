@@ -252,7 +252,8 @@ def _is_likely(unit: Unit) -> bool:
 
 
 def _used(draft: Draft) -> tuple[set[str], set[str]]:
-    """Return the kept files that are executed, read, mapped or needed, and those that were executed."""
+    """Return the kept files that are executed, read, mapped or needed, with links to the executed ones, and
+    those that were executed."""
     used: set[str] = set()
     executed: set[str] = set()
     for path, reasons in draft.reasons.items():
@@ -263,6 +264,11 @@ def _used(draft: Draft) -> tuple[set[str], set[str]]:
                 used.add(path)
             if (reason.why, reason.detail) == (Why.ACCESS.value, Access.EXEC.value):
                 executed.add(path)
+    for path, reasons in draft.reasons.items():
+        # A program that runs by a link is used by the package of the link, too.
+        towards = {reason.by for reason in reasons if reason.why == Why.SYMLINK.value} & executed
+        if towards and (entry := draft.view.resolve(path).entry) is not None and entry.path in towards:
+            used.add(path)
     for path in list(used):
         compiled = COMPILED.fullmatch(path)
         source = f"{compiled['directory']}/{compiled['module']}.py" if compiled else path
