@@ -56,6 +56,20 @@ def test_a_program_that_runs_by_a_link_is_used_by_the_links_package() -> None:
     assert ("unit", "packages", "deb:editor, because of /usr/bin/editor") in reasons
 
 
+def test_a_sample_names_nothing() -> None:
+    scripts = {
+        "/app/hook": "#!/bin/sh\n",
+        "/app/a.sample": "#!/bin/sh\nclient\n",
+        "/app/b.sh": "#!/bin/sh\neditor\n",
+    }
+    made = image(*(f"{path}: s" for path in scripts), files=scripts)
+    events = frozenset({Event("/app/hook", "exec", "/app/hook", present=True)})
+    options = Options(level=Level.MODULE)
+    kept = make_plan(executables(made), Trace("t", "i", "p", {}, events), options).kept
+    assert "/app/a.sample" in kept
+    assert ("/usr/bin/editor" in kept, "/usr/bin/client" in kept) == (True, False)
+
+
 def test_every_addition_names_its_unit() -> None:
     made = plan(Level.PACKAGE)
     assert [(r.why, r.by) for r in made.kept["/usr/lib/server/mod_a.so"].reasons] == [("unit", "packages")]

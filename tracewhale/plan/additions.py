@@ -22,6 +22,7 @@ from tracewhale.plan.roots import Starts
 from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.tracing.events import Access
 from tracewhale.units import Choice, Level, Mechanism, Scene, Unit
+from tracewhale.units.ballast import Ballast, kinds
 from tracewhale.units.packages import COMMANDS
 from tracewhale.units.summary import Summary, together, totals
 
@@ -157,7 +158,8 @@ class Additions:
         round, the commands in the chosen units and the imports of their other files."""
         chosen = [candidate.unit for choice in self.choices for candidate in choice.kept]
         if not last:
-            own = (e.path for unit in chosen if unit.mechanism in AUTHORS for e in unit.entries)
+            authors = (e.path for unit in chosen if unit.mechanism in AUTHORS for e in unit.entries)
+            own = (path for path in authors if Ballast.DOCUMENTATION not in kinds(path))
             return self.closer.close(sorted(_used(self.draft)[0].union(own)))
         paths = [e.path for unit in chosen for e in unit.entries if e.kind is Kind.FILE]
         commands = [path for path in paths if parent(path) in COMMANDS]

@@ -32,7 +32,7 @@ class Ballast(Enum):
         r"/usr/(local/)?share/(doc|man|info|gtk-doc|help|doc-base|lintian|bug|bash-completion|zsh|fish|menu"
         r"|applications|metainfo|appdata|icons|pixmaps|vim|emacs|reportbug)/.*|/etc/bash_completion\.d/.*"
         r"|.*/man/man\d/.*|.*/(?i:readme|changelog|changes|history|contributing|security|news|todo)"
-        r"([._-](?i:md|markdown|txt|rst|html|gz|pod))?|.*\.(md|markdown|rst|adoc|pod|rdoc|ri)"
+        r"([._-](?i:md|markdown|txt|rst|html|gz|pod))?|.*\.(md|markdown|rst|adoc|pod|rdoc|ri|sample|example)"
         r"|.*/(docs?|examples?|samples?|demos?|benchmarks?|sample_data)/(.*/)?[^/.]+(\.(?!py$|rb$|js$|pm$|pl$)[^/]*)?"
         r"|.*/R/(site-)?library/[^/]+/(help|html|doc|demo)/.*"
     )
