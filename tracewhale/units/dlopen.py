@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.walk import way
 
-USED_WORTH, WORTH, BASE_WORTH = 0.5, 0.3, 0.15
+USED_WORTH, WORTH, BASE_WORTH = 0.5, 0.3, 0.06
 """The worth of a library that a used file names, of one that another kept file names, and of one that only a
-library of every system names: the C library's for host names that are not ASCII, for example."""
+library of every system names: rules say who asks the C library for its own."""
 
 
 def dlopened(scene: Scene) -> Iterator[Unit]:
