@@ -214,6 +214,16 @@ def test_an_answer_of_500_is_a_failure(status: int, expected: int, fails: bool) 
         assert "GET / was answered with 500" in told.findings[0].symptom
 
 
+def test_a_request_that_ended_the_run_is_the_symptom() -> None:
+    """The command did not fail: it was killed when its run ended."""
+    refusal = "The request GET / was answered with status 500 and not one below 400.\noops"
+    trace = Trace("t", "i", "p", {}, frozenset(), outcome=Outcome(137, stopped=True))
+    told = diagnose(Case("x", View(MemoryTree(APP)), trace=trace, refusal=refusal))
+    text = render(told)
+    assert text.startswith("x: The request GET / was answered with status 500 and not one below 400, and no")
+    assert "137" not in text
+
+
 @pytest.mark.parametrize(
     ("word", "line"),
     [

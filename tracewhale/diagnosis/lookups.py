@@ -156,6 +156,6 @@ def symptom_of(case: Case) -> str:
     lines = [line for line in case.output.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if not _STACK.match(line)), lines[-1] if lines else "")
     symptom = said.strip()[:160] or f"{case.argv[0] if case.argv else case.name} printed nothing"
-    if case.server_error:
-        return f"{symptom} ({case.server_error})"
+    if case.step_failure:
+        return symptom if case.step_failure in symptom else f"{symptom} ({case.step_failure})"
     return f"{symptom} (status {case.status})" if case.status else symptom

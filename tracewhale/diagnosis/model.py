@@ -97,20 +97,21 @@ class Case:
             return True
         if self.outcome is None:
             return False
-        if any(step.status for step in self.steps) or self.server_error:
+        if any(step.status for step in self.steps) or self.step_failure:
             return True
         return bool(self.outcome.status and not self.outcome.stopped)
 
     @property
-    def server_error(self) -> str:
-        """The first request that was answered with a status of 500 to 599, with that status; empty for
-        none."""
+    def step_failure(self) -> str:
+        """The failure of a step while the command ran: the first request that was answered with a status of
+        500 to 599, or another step; empty for none."""
         for step in self.steps:
             for exchange in step.exchanges:
                 status = exchange.answer.status if exchange.answer is not None else 0
                 if status >= SERVER_ERROR and status != exchange.request.expected:
                     return f"{exchange.request} was answered with {status}"
-        return ""
+        stopped = self.outcome is not None and self.outcome.stopped
+        return self.refusal.partition("\n")[0].removesuffix(".") if stopped else ""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -226,7 +227,7 @@ class Diagnosis:
     """The findings, the most probable cause first, and the facts that were checked without a finding.
 
     ``libraries`` and ``architecture`` are facts of the command's program; ``absent`` counts look-ups of
-    missing paths that explain nothing.
+    missing paths that explain nothing. ``step_failure`` is what failed though the command ran.
     """
 
     name: str
@@ -237,6 +238,7 @@ class Diagnosis:
     architecture: str = ""
     absent: int = 0
     command: tuple[str, ...] = ()
+    step_failure: str = ""
 
 
 def searched(paths: Sequence[str]) -> tuple[str, ...]:

@@ -94,6 +94,7 @@ def diagnose(case: Case, *, lacks: bool = False) -> Diagnosis:
         *_facts(case),
         len(case.absent),
         case.argv,
+        case.step_failure,
     )
 
 

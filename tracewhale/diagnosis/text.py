@@ -78,8 +78,9 @@ def _none(diagnosis: Diagnosis) -> Iterator[str]:
         yield f"{diagnosis.name}: no finding: {ended}."
         yield f"{diagnosis.absent} look-ups of absent files explain nothing and harm nothing. {facts}"
         return
-    status = "the run failed" if not diagnosis.status else f"the command ended with status {diagnosis.status}"
-    yield f"{diagnosis.name}: {status}, and no missing file explains it."
+    status = f"the command ended with status {diagnosis.status}" if diagnosis.status else "the run failed"
+    symptom = diagnosis.step_failure or status
+    yield f"{diagnosis.name}: {symptom}, and no missing file explains it."
     yield f"Cause: not known: {diagnosis.absent} paths were looked for in vain, all of them as in every run."
     yield f"Fix:   tracewhale diagnose {diagnosis.name} --against FULL_IMAGE    (has what is missing named)"
     yield f"Sure:  no. {facts}"

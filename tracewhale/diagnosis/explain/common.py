@@ -27,7 +27,7 @@ def finding(
     paths: Sequence[str] = (),
 ) -> Finding:
     """Return a finding whose symptom is the message itself."""
-    ended = case.server_error or (f"status {case.status}" if case.status else "")
+    ended = case.step_failure or (f"status {case.status}" if case.status else "")
     status = f" ({ended})" if ended else ""
     weight = (CONFIRMED if sure is Sure.YES else SAID) + complaint.weight
     said = (f"printed: {complaint.line}", f"message of: {complaint.source}", *evidence)
