@@ -160,6 +160,13 @@ def test_a_link_on_the_way_is_kept_though_the_end_is_kept_already() -> None:
     assert paths(Mechanism.LINKS, where) == ["/etc/alternatives/dict"]
 
 
+def test_a_large_library_that_only_the_base_system_may_open_is_left_to_rules() -> None:
+    made = image("/usr/lib/liba.so.1: a", "/usr/lib/libb.so.1: " + "x" * 200_000)
+    opens = tuple(("/usr/lib/libbase.so.1", f"/usr/lib/lib{name}.so.1") for name in "ab")
+    where = replace(scene(made, "/usr/lib/libbase.so.1"), openings=opens)
+    assert paths(Mechanism.DLOPEN, where) == ["/usr/lib/liba.so.1"]
+
+
 @pytest.mark.parametrize(("used", "worth"), [(True, 0.5), (False, 0.3)])
 def test_a_library_that_may_be_opened_comes_with_its_links(used: bool, worth: float) -> None:
     made = image("/usr/lib/liba.so.1 -> liba.so.1.2", "/usr/lib/liba.so.1.2: a", "/opt/app: a")

@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.walk import way
 
-USED_WORTH, WORTH, BASE_WORTH = 0.5, 0.3, 0.06
+USED_WORTH, WORTH, BASE_WORTH = 0.5, 0.3, 0.15
 """The worth of a library that a used file names, of one that another kept file names, and of one that only a
-library of every system names: rules say who asks the C library for its own."""
+library of every system names."""
+
+BASE_SIZE = 150_000
+"""The most bytes of a library that only one of every system names: rules say who asks for larger ones, as for
+names of hosts that are not ASCII."""
 
 
 def dlopened(scene: Scene) -> Iterator[Unit]:
@@ -19,5 +23,7 @@ def dlopened(scene: Scene) -> Iterator[Unit]:
         if entries:
             owner = scene.owner(needer)
             base = owner is not None and owner.base
+            if base and sum(entry.size for entry in entries) > BASE_SIZE:
+                continue
             worth = BASE_WORTH if base else USED_WORTH if needer in scene.used else WORTH
             yield Unit(Mechanism.DLOPEN, path, needer, entries, worth, whole=True)
