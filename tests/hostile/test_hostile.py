@@ -15,6 +15,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,29 +146,49 @@ def test_a_signal_to_everybody_reaches_nobody(engine: str, target: Target, tmp_p
     assert "open: done\n" in output
 
 
-def agent_of(run: subprocess.Popen[bytes], engine: str) -> int:
-    """The process of the agent: of the engine's in a container of its own, else a child of the keeper."""
+def agent_of(run: subprocess.Popen[bytes], client: DockerClient, engine: str) -> int:
+    """Return the process of the run's agent: in a container of its own, or a child of the keeper.
+
+    Other runs on the machine have agents, too.
+    """
     deadline = time.monotonic() + SECONDS
     pattern = rb"\0agent\0--join" if engine == "docker" else rb"\0sandbox\0.*\0--stage\0"
     while time.monotonic() < deadline:
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit():
-                continue
+        processes = containers(client) if engine == "docker" else below(run.pid)
+        for process in processes:
             try:
-                words, status = (entry / "cmdline").read_bytes(), (entry / "status").read_text()
+                words = Path(f"/proc/{process}/cmdline").read_bytes()
+                status = Path(f"/proc/{process}/status").read_text()
             except OSError:
                 continue
             if re.search(pattern, words, re.DOTALL) and re.search(r"CapPrm:\s0*80004\n", status):
-                return int(entry.name)
+                return process
         assert run.poll() is None
         time.sleep(0.1)
     raise AssertionError("there is no agent")
 
 
+def containers(client: DockerClient) -> list[int]:
+    """Return the first processes of the engine's containers."""
+    return [client.api.inspect_container(found["Id"])["State"]["Pid"] for found in client.api.containers()]
+
+
+def below(process: int) -> list[int]:
+    """Return the descendants of a process."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
+    inside = {process}
+    while more := {child for child, parent in parents.items() if parent in inside} - inside:
+        inside |= more
+    return sorted(inside)
+
+
 @pytest.mark.parametrize("number", [signal.SIGSTOP, signal.SIGKILL])
 @pytest.mark.parametrize("engine", ["docker", "embedded"])
 def test_an_agent_that_does_not_answer_ends_the_run(
-    engine: str, number: int, target: Target, tmp_path: Path
+    engine: str, number: int, target: Target, tmp_path: Path, docker_client: DockerClient
 ) -> None:
     """It holds two capabilities, and the run ends with a sentence when it is stopped or killed."""
     words = ["trace", "-o", str(tmp_path / "trace.json"), target(engine), "--", "/hostile", "wait"]
@@ -175,7 +196,7 @@ def test_an_agent_that_does_not_answer_ends_the_run(
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
         assert run.stdout
         assert run.stdout.readline().startswith(b"wait ")  # before, it would be an agent that did not start
-        agent = agent_of(run, engine)
+        agent = agent_of(run, docker_client, engine)
         os.kill(agent, number)
         _, errors = run.communicate(timeout=SECONDS)
     assert run.returncode == ExitCode.TRACE_LOST, errors
