@@ -129,10 +129,10 @@ class JavaScript:
         for place in places:
             root = f"{place}/{package}"
             if self._files.is_directory(root):
-                file = self._package(self._files.physical(root), rest, conditions)
-                return ([root, *file] if file else []), places
-            if rest == "." and (file := self._at(root)):
-                return file, places
+                files = self._package(self._files.physical(root), rest, conditions)
+                return ([root, *files] if files else []), places
+            if rest == "." and (files := self._at(root)):
+                return files, places
         return [], places
 
     def _places(self, directory: str) -> Iterator[str]:
@@ -149,10 +149,10 @@ class JavaScript:
         manifest = self._manifest(root)
         own = [f"{root}/package.json"] if manifest else []
         if "exports" in manifest:
-            file = self._exported(root, manifest, rest, conditions)
+            files = self._exported(root, manifest, rest, conditions)
         else:
-            file = self._at(normal(f"{root}/{rest}"))
-        return [*own, *file] if file else []
+            files = self._at(normal(f"{root}/{rest}"))
+        return [*own, *files] if files else []
 
     def _exported(
         self, root: str, manifest: dict[str, Any], rest: str, conditions: tuple[str, ...]
@@ -199,8 +199,8 @@ class JavaScript:
             return []
         manifest = self._manifest(place)
         main = manifest.get("main")
-        if isinstance(main, str) and (file := self._at(normal(f"{place}/{main}"), depth + 1)):
-            return [f"{place}/package.json", *file]
+        if isinstance(main, str) and (files := self._at(normal(f"{place}/{main}"), depth + 1)):
+            return [f"{place}/package.json", *files]
         indexes = (f"{place}/index{suffix}" for suffix in SUFFIXES)
         return [index for index in indexes if self._files.is_file(index)][:1]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
-from tracewhale.languages.model import Import, Mention, MissingImport
+from tracewhale.languages.model import ELF, IN_CODE, Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, parent
 
 EXECUTING = frozenset(
@@ -86,13 +86,13 @@ class MachineCode:
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         name = entry.path.rpartition("/")[2]
-        return head.startswith(b"\x7fELF\x02\x01") and ".so" not in name and bool(entry.mode & 0o111)
+        return head.startswith(ELF + b"\x02\x01") and ".so" not in name and bool(entry.mode & 0o111)
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
         if not EXECUTING & imported(content):
             return ()
         words = dict.fromkeys(words_referred_to(content))
-        return (Mention(0, word, "string in code", True) for word in words if word not in EVERYDAY)
+        return (Mention(0, word, IN_CODE, True) for word in words if word not in EVERYDAY)
 
     def is_library(self, path: str) -> bool:
         return True
@@ -110,7 +110,7 @@ class MachineCode:
                 target = self._commands.find(name) if name[0] == "/" else self._in_bin(name)
                 targets = [target] if target else []
             for target in targets:
-                yield Import(path, 0, name, target, "string in code", True)
+                yield Import(path, 0, name, target, IN_CODE, True)
 
     def _in_bin(self, word: str) -> str | None:
         """Return a command that every user has; names of an administrator's tools are mere words, too."""
@@ -189,8 +189,8 @@ def _addresses(content: bytes, machine: int, sections: Iterable[Section]) -> set
             addresses |= set(_adrp(part, section.address))
         elif section.kind == 4:
             relative = R_RELATIVE.get(machine)
-            rows_only = part[: len(part) - len(part) % 24]
-            rows = struct.iter_unpack("<QQq", rows_only)
+            complete = part[: len(part) - len(part) % 24]
+            rows = struct.iter_unpack("<QQq", complete)
             addresses |= {addend for _, info, addend in rows if info & 0xFFFFFFFF == relative}
     return addresses
 

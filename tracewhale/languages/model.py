@@ -14,6 +14,13 @@ from typing import Protocol
 from tracewhale.errors import TraceWhaleError
 from tracewhale.rootfs.tree import Entry
 
+ELF = b"\x7fELF"
+"""The beginning of machine code (elf(5))."""
+
+IN_CODE, LISTED, PREFIX = "string in code", "list of modules", "beginning of a name"
+"""How some names are found: among the strings of machine code, in a list, and as the known part of a name
+that is put together."""
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:

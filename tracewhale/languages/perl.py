@@ -12,17 +12,16 @@ from itertools import islice
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Import, Mention, MissingImport
+from tracewhale.languages.model import ELF, IN_CODE, Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\bperl[\d.]*\b")
 INTERPRETER = re.compile(r".*/(?:perl[\d.]*|libperl\.so[\d.]*)")
-IN_CODE = re.compile(rb"(?<=\0)[A-Za-z_]\w*(?:/\w+)*\.p[ml](?=\0)")
+MODULE_IN_CODE = re.compile(rb"(?<=\0)[A-Za-z_]\w*(?:/\w+)*\.p[ml](?=\0)")
 """A module that the interpreter loads itself, such as attributes.pm."""
 
 ENDINGS = (".pm", ".pl", ".PL", ".al", ".t", ".cgi", ".psgi")
 
-ELF = b"\x7fELF"
 POD = re.compile(rb"^=[a-zA-Z].*?(?:^=cut\b[^\n]*$|\Z)", re.MULTILINE | re.DOTALL)
 END = re.compile(rb"^__(?:END|DATA)__\s*$", re.MULTILINE)
 HEREDOC = re.compile(rb"<<~?(?P<quote>[\"']?)(?P<end>[A-Z_][A-Z0-9_]{0,40})(?P=quote)")
@@ -89,8 +88,8 @@ class Perl:
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
         if content.startswith(ELF):
-            names = dict.fromkeys(_decoded(match[0]) for match in IN_CODE.finditer(content))
-            yield from (Mention(0, name, "string in code", True) for name in names)
+            names = dict.fromkeys(_decoded(match[0]) for match in MODULE_IN_CODE.finditer(content))
+            yield from (Mention(0, name, IN_CODE, True) for name in names)
             return
         code = stripped(content)
         starts = _Lines(code)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tracewhale.languages import Import, LanguageClosure
+from tracewhale.languages.model import IN_CODE, LISTED, PREFIX
 from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
 
@@ -15,11 +16,8 @@ a program that the author's code calls; and of one in a library's function."""
 DIRECT = 0.4
 """The additional worth of a name in a module that the author's own code imports."""
 
-SINGLE = ("list of modules", "beginning of a name")
+SINGLE = (LISTED, PREFIX)
 """Constructs in which each name is one of several choices."""
-
-IN_CODE = "string in code"
-"""The construct of a command that machine code names."""
 
 
 def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:

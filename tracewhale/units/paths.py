@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from tracewhale.languages.model import ELF
 from tracewhale.rootfs.tree import Entry, Kind, join, parent
 from tracewhale.units.ballast import kinds
 from tracewhale.units.model import Mechanism, Scene, Unit
@@ -23,8 +24,6 @@ BUILDING = re.compile(
     re.DOTALL,
 )
 """Files that are read when an image is built, or only by people."""
-
-ELF = b"\x7fELF"
 
 TEXT = 256 << 10
 """The most bytes of a text that is read; a larger one is data."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Iterator
 
+from tracewhale.languages.python.distributions import normalized
 from tracewhale.packages import InstalledPackage
 from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.rules.engine import DEFAULT_DIRECTORY
@@ -52,7 +52,7 @@ def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, 
     them."""
     known: dict[tuple[str, str], InstalledPackage] = {}
     for contents in scene.contents:
-        known.setdefault((contents.package.kind, _normal(contents.package.title)), contents)
+        known.setdefault((contents.package.kind, normalized(contents.package.title)), contents)
     pending = deque((contents, contents, 0) for contents in scene.contents if contents.named)
     done: set[tuple[str, str, str]] = set()
     while pending:
@@ -63,11 +63,6 @@ def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, 
         if not uses(scene, contents):
             yield contents, asked, steps
         for name in contents.depends:
-            dependency = known.get((contents.package.kind, _normal(name)))
+            dependency = known.get((contents.package.kind, normalized(name)))
             if dependency is not None:
                 pending.append((dependency, asked, steps + 1))
-
-
-def _normal(name: str) -> str:
-    """Return a name in the form in which names are compared (PyPA, "Names and normalization")."""
-    return re.sub(r"[-_.]+", "-", name).lower()

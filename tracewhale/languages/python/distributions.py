@@ -33,7 +33,7 @@ class Distributions:
             directory = root if root.endswith(".dist-info") else self._directory(root)
             text = self._files.text(f"{directory}/METADATA").decode("utf-8", "replace") if directory else ""
             names = REQUIRED.findall(text.partition("\n\n")[0])
-            self._required[root] = frozenset(map(normal, names)) | {_name(root)}
+            self._required[root] = frozenset(map(normalized, names)) | {_name(root)}
         return _name(other) in self._required[root]
 
     def _directory(self, root: str) -> str:
@@ -45,7 +45,7 @@ class Distributions:
         return self._infos[site].get(_name(root), "")
 
 
-def normal(name: str) -> str:
+def normalized(name: str) -> str:
     """Return a name in the form in which names are compared (PyPA, "Names and normalization")."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -53,4 +53,4 @@ def normal(name: str) -> str:
 def _name(path: str) -> str:
     """Return the name of a module, or of the distribution of a directory of metadata."""
     name = path.rpartition("/")[2]
-    return normal(name.partition("-")[0] if name.endswith(".dist-info") else name.removesuffix(".py"))
+    return normalized(name.partition("-")[0] if name.endswith(".dist-info") else name.removesuffix(".py"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
-from tracewhale.languages.model import Import, Mention, MissingImport
+from tracewhale.languages.model import ELF, IN_CODE, LISTED, PREFIX, Import, Mention, MissingImport
 from tracewhale.languages.python import names
 from tracewhale.languages.python.distributions import Distributions
 from tracewhale.languages.python.paths import Paths, is_library, is_standard
@@ -26,15 +26,13 @@ DIRECT_URL = "direct_url.json"
 """The record of a distribution that comes from a directory, an archive or a repository, rather than an
 index."""
 
-ELF = b"\x7fELF"
 EXTENSION_FILE = re.compile(
     r".*/[^/.]+\.(?:cpython-|pypy|abi)[^/]*\.so|.*/(?:site|dist)-packages/.*\.so", re.DOTALL
 )
-IN_CODE = "string in code"
 GUESSES = (IN_CODE, "string", "import_string()", "load_object()")
 """Constructs whose names may end with a class, and may not be names of modules at all."""
 
-LISTED = 3
+LEAST = 3
 """The least number of modules in a list of names."""
 
 MATCHES = 100
@@ -122,9 +120,9 @@ class Python:
                 continue
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
-            elif mention.how == names.LISTED:
+            elif mention.how == LISTED:
                 listed.append(mention)
-            elif mention.how == names.PREFIX:
+            elif mention.how == PREFIX:
                 yield from self._beginning(path, mention, search)
             elif mention.how == IN_CODE and "." not in mention.name:
                 yield from self._beside(path, mention, search)
@@ -143,7 +141,7 @@ class Python:
             for mention in mentions
             if mention.name != own and (module := self._find((here,), mention.name)) is not None
         ]
-        if len({mention.name for mention, _ in modules}) >= LISTED:
+        if len({mention.name for mention, _ in modules}) >= LEAST:
             for mention, module in modules:
                 yield from _edges(path, mention, module.files, mention.name)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
-from tracewhale.languages.model import Mention
+from tracewhale.languages.model import IN_CODE, LISTED, PREFIX, Mention
 from tracewhale.languages.syntax import Grammar, Text
 
 GRAMMAR = Grammar("tree_sitter_python")
@@ -54,7 +54,6 @@ LIST = re.compile(rb"""[\[(]\s*(?:["']\w{2,60}["']\s*,\s*(?:\#[^\n]*\n\s*)*){3,}
 ITEM = re.compile(rb"""["'](\w{2,60})["']""")
 """A list of names, which may be those of the modules beside the file."""
 
-LISTED, PREFIX = "list of modules", "beginning of a name"
 ITEMS = 1000
 """The most names of all lists in a text."""
 
@@ -145,7 +144,7 @@ def _computed(content: bytes) -> Iterator[Mention]:
 def native(content: bytes) -> Iterator[Mention]:
     """Yield the dotted and the private names among an extension module's strings."""
     names = dict.fromkeys(match[1] for match in NATIVE.finditer(content))
-    yield from (Mention(0, _decoded(name), "string in code", True) for name in names)
+    yield from (Mention(0, _decoded(name), IN_CODE, True) for name in names)
 
 
 def _parsed(content: bytes, last: int) -> Text:
