@@ -11,6 +11,7 @@ import secrets
 import signal
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,32 @@ from tests.presence import presence
 from tracewhale.rootfs.archive import open_docker_archive
 from tracewhale.rootfs.layers import open_layers
 
+MACHINE = "machine"
+"""The group of the tests that use the engine or a probe."""
+
 GONE_SECONDS = 10
 """How long something may take to vanish after the call that removed it has returned."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run every test that uses the engine or a probe, so that two can run the suite.
+
+    Such a test looks for what it left in the engine, in the processes and in the mounts of the machine, where
+    it would find what another test has there just then. Nothing uses either without the compiled probe.
+    """
+    for item in items:
+        if "probe" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(MACHINE))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that passed tests recorded with ``record_property``, each the sum over its tests."""
+    figures: Counter[str] = Counter()
+    for report in terminalreporter.stats.get("passed", ()):
+        for name, count in report.user_properties:
+            figures[name] += int(count)
+    for name, count in figures.items():
+        terminalreporter.line(f"{name}: {count}")
 
 
 ENDING: dict[int, Any] = {
