@@ -52,3 +52,35 @@ def test_each_command_of_a_pipeline_in_a_string_is_found() -> None:
     """
     names = ["echo", "gzip", "gunzip", "tr"]
     assert [edge.target for edge in closed(tree, ["/app/run.js"]).edges] == [f"/usr/bin/{n}" for n in names]
+
+
+def test_a_function_that_is_called_where_it_is_defined_is_executed_at_once() -> None:
+    calls = ["(function() { require('a') }).call(this)", "(() => { require('a') })()"]
+    calls += ["!function(f) { f(require('a')) }(function() {})", "(function() { require('a') }())"]
+    for call in calls:
+        tree = f"/app/x.js: {call}\\n\n/app/node_modules/a.js: 1"
+        assert [edge.lazy for edge in closed(tree, ["/app/x.js"]).edges] == [False], call
+    tree = "/app/x.js: (function() { return function() { require('a') } })()\\n\n/app/node_modules/a.js: 1"
+    assert [edge.lazy for edge in closed(tree, ["/app/x.js"]).edges] == [True]
+
+
+def test_modules_whose_relative_names_have_a_known_beginning() -> None:
+    tree = """
+        /m/moment.js: var ask = require; ask('./locale/' + name)\\n
+        /m/dialect.js: require(`./dialects/s${name}/index.js`); x = __dirname + '/parts/' + y // './no/' + z\\n
+        /m/locale/de.js: 1
+        /m/locale/ja.js: 1
+        /m/locale/README.md: 1
+        /m/no/a.js: 1
+        /m/dialects/sqlite/index.js: 1
+        /m/dialects/mysql/index.js: 1
+        /m/parts/a.json: 1
+    """
+    assert edges(closed(tree, ["/m/moment.js", "/m/dialect.js"])) == "\n".join(
+        [
+            "/m/moment.js:1 ./locale/ -> /m/locale/de.js (beginning of a name, lazy)",
+            "/m/moment.js:1 ./locale/ -> /m/locale/ja.js (beginning of a name, lazy)",
+            "/m/dialect.js:1 ./dialects/s -> /m/dialects/sqlite/index.js (beginning of a name, lazy)",
+            "/m/dialect.js:1 ./parts/ -> /m/parts/a.json (beginning of a name, lazy)",
+        ]
+    )

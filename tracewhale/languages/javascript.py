@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from tree_sitter import Node
+
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Import, Mention, MissingImport
+from tracewhale.languages.model import PREFIX, Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges
-from tracewhale.rootfs.tree import Entry, parent
+from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\b(node|nodejs|bun|deno)\b")
 SCRIPTS = (".js", ".cjs", ".mjs", ".jsx")
@@ -22,6 +24,10 @@ SUFFIXES = (".js", ".json", ".node", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".ct
 QUERY = """
     [(function_declaration) (function_expression) (arrow_function) (method_definition)
      (generator_function_declaration)] @lazy
+    (call_expression function: [(function_expression) (parenthesized_expression
+     [(function_expression) (arrow_function)])] @called)
+    (call_expression function: (member_expression object: [(function_expression) (parenthesized_expression
+     (function_expression))] @called))
 """
 GRAMMAR = Grammar("tree_sitter_javascript", QUERY)
 TYPESCRIPT = Grammar("tree_sitter_typescript", QUERY, "language_typescript")
@@ -46,6 +52,15 @@ PATH = re.compile(
     (?P<quote>["'])(?P<name>[^"'\\\n]{1,300})(?P=quote)\s*\)""",
     re.VERBOSE,
 )
+JOINED = re.compile(
+    rb"""(?P<quote>["'])(?P<name>\.{1,2}/[\w./@-]{0,200})(?P=quote)\s*\+
+    |`(?P<template>\.{1,2}/[\w./@-]{0,200})\$\{
+    |\b__dirname\s*(?:\+\s*|,\s*)(?P<mark>["'])(?P<below>/?[\w./@-]{1,200})(?P=mark)\s*[+,]""",
+    re.VERBOSE,
+)
+"""The known beginning of a relative path that is put together: ``'./locale/' + name``."""
+QUOTES = frozenset({"'", '"', "`", "string", "template_string", "identifier"})
+
 CODE = frozenset({"identifier", "property_identifier", "import", "from", "meta_property", "call_expression"})
 
 BUILTIN = frozenset(
@@ -74,14 +89,21 @@ class JavaScript:
         return entry.path.endswith((*SCRIPTS, *TYPED)) or SCRIPT.match(head) is not None
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        matches = [m for pattern in (CALL, STATEMENT, PATH, COMMAND) for m in pattern.finditer(content)]
+        patterns = (CALL, STATEMENT, PATH, COMMAND, JOINED)
+        matches = [match for pattern in patterns for match in pattern.finditer(content)]
         if not matches or path.endswith((".d.ts", ".d.mts", ".d.cts")):
             return
         grammar = TSX if path.endswith(".tsx") else TYPESCRIPT if path.endswith(TYPED) else GRAMMAR
         text = grammar.parse(content)
-        lazy = Ranges(text.nodes("lazy"))
+        called = {_inner(node) for node in text.nodes("called")}
+        lazy = Ranges(node for node in text.nodes("lazy") if node.start_byte not in called)
         for match in matches:
             at = match.start()
+            if match.re is JOINED:
+                if text.type_at(at, at + 1) in QUOTES:
+                    start = match["name"] or match["template"] or b"./" + match["below"].lstrip(b"/")
+                    yield Mention(text.line(at), start.decode("utf-8", "surrogateescape"), PREFIX, True)
+                continue
             word_end = at + len(re.match(rb"\w+", match[0])[0])  # type: ignore[index]
             if text.type_at(at, word_end) not in CODE:
                 continue
@@ -97,6 +119,9 @@ class JavaScript:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
                 continue
+            if mention.how == PREFIX:
+                yield from self._beginning(path, mention)
+                continue
             name = mention.name.partition("?")[0] if mention.how in ("import", "from") else mention.name
             if mention.how == "path":
                 targets, places = self._at(normal(f"{parent(path)}/{name}")), [parent(path)]
@@ -109,6 +134,16 @@ class JavaScript:
                 yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
             if not targets and mention.how != "path":
                 yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
+
+    def _beginning(self, path: str, mention: Mention) -> Iterator[Import]:
+        """Yield the modules of a directory whose relative names have a known beginning."""
+        start = f"{parent(path)}/{mention.name}"
+        directory, _, stem = start.rpartition("/")
+        for name, entry in self._files.listing(normal(directory)).items():
+            if name.startswith(stem) and (entry.kind is Kind.DIRECTORY or name.endswith(SUFFIXES)):
+                for target in self._at(normal(f"{directory}/{name}")):
+                    if target != path:
+                        yield Import(path, mention.line, mention.name, target, PREFIX, True)
 
     def _module(self, path: str, name: str, conditions: tuple[str, ...]) -> tuple[list[str], list[str]]:
         """Return the files for a name, the manifests on the way, and the searched places."""
@@ -203,6 +238,13 @@ class JavaScript:
             return [f"{place}/package.json", *files]
         indexes = (f"{place}/index{suffix}" for suffix in SUFFIXES)
         return [index for index in indexes if self._files.is_file(index)][:1]
+
+
+def _inner(node: Node) -> int:
+    """Return the first byte of a function that is called where it is defined, as bundles wrap a module: it is
+    executed when its file is loaded."""
+    inner = node.named_child(0) if node.type == "parenthesized_expression" else node
+    return node.start_byte if inner is None else inner.start_byte
 
 
 def _matched(table: Any, name: str, conditions: tuple[str, ...]) -> str:
