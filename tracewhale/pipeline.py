@@ -25,6 +25,7 @@ from tracewhale.plan.model import Options, Plan
 from tracewhale.plan.passes import check_included
 from tracewhale.project.cache import TraceCache
 from tracewhale.project.lock import NO_LIMITS, Limits, LockedImage
+from tracewhale.repetition import repeat
 from tracewhale.report.model import BuiltImage, LockEntry, Report
 from tracewhale.report.removed import Removed, survey
 from tracewhale.running.snapshot import NO_SNAPSHOT
@@ -41,7 +42,6 @@ from tracewhale.stages import (
     run_others,
     run_traced,
     union_with,
-    verify_image,
 )
 from tracewhale.tracing.events import Trace, merge
 from tracewhale.verification import Comparison, Verification, difference, listed
@@ -66,7 +66,8 @@ def trace(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
     context.explain = explained
     with ExitStack() as held:
         target, view = hold(held, context, job.name, lambda: engine.open(job.name, job.request))
-        recorded = run_traced(target, view, job, context)
+        alone = run_traced(target, view, job, context)
+        recorded = union_with(alone, run_others(target, view, job, context, None)) if job.also else alone
         report = _report("trace", target, context, recorded)
         if failure := failure_of(recorded, job.expected_status):
             note = explained(target, view, failure, recorded).hint
@@ -160,34 +161,31 @@ def verify(
     context: Context,
     trust: Trust = NO_TRUST,
 ) -> Report:
-    """Run an image as the original was run, and compare; ``error`` of the report says how they differ.
+    """Run an image as the original was run in each trace, and compare; ``error`` of the report says how they
+    differ.
 
     Raise Untrusted if the traced run reached this machine and ``trust`` does not allow it.
     """
-    merged = union_of(traces)
-    if merged.outcome is None:
+    runs = [trace for trace in traces if trace.outcome is not None]
+    merged = union_of([*runs, *(trace for trace in traces if trace.outcome is None)])
+    if not runs:
         raise UsageError("The trace has no run to compare with.", "Trace a command.")
     if not name.strip():
         raise TargetNotFound("There is no image without a name.", "Name the image to verify.")
-    trust.check(merged, repeats=True, image=name)
+    for recorded in runs:
+        trust.check(recorded, repeats=True, image=name)
     with ExitStack() as held:
-        target, view = hold(held, context, merged.target, lambda: engine.reopen(merged))
-        new, new_view = hold(held, context, name, lambda: engine.reopen(merged, name))
-        mounts = held.enter_context(target.snapshot()).after_the_run()
-        making = Making(target, view, options, PLAIN, context, mounts)
-        planned = plan_image(making, merged)
-        comparison, again, runs = verify_image(
-            new, making, merged, planned, lambda path: new_view.lstat(path) is not None
-        )
+        repeated = repeat(engine, name, runs, options, context, held)
+        target, new, comparison = repeated.target, repeated.new, repeated.verification.comparison
         # A run tries whether the names that directories list are what the command prints.
         error = _difference(comparison, LISTINGS_HINT if comparison.difference and listed(merged) else HINT)
         if error is not None:
-            explained(new, new_view, error, again, view, merged.target)
+            explained(new, repeated.new_view, error, repeated.again, repeated.view, merged.target)
     return replace(
-        _report("verify", target, context, merged),
+        _report("verify", target, context, replace(merged, steps=repeated.steps)),
         built=BuiltImage(name, new.image, new.size, target.size),
-        verification=Verification(1, (), comparison, runs),
-        notes=(*target.notes, *mounts.notes),
+        verification=repeated.verification,
+        notes=repeated.notes,
         error=error,
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
@@ -10,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.e2e.tool import refusal, tracewhale
+from tests.project.runner import pip_that_installs, run_action
 from tracewhale.errors import ExitCode
 
 NewTag = Callable[[], str]
@@ -26,8 +29,9 @@ def test_an_image_of_a_project(image: Image, new_tag: NewTag, tmp_path: Path) ->
     assert made.returncode == 0, made.stderr.decode()
     locked = json.loads(lock.read_text())["targets"][tag]
     assert "/usr/sbin/nginx" in locked["paths"]
-    # Again, out of the cache; and with a path that the lock file lacks.
-    again = tracewhale("make", "--locked", "--project", str(project), "web")
+    # Again by the GitHub Action, out of the cache; and with a path that the lock file lacks.
+    tool = pip_that_installs(tmp_path, f'#!/bin/sh\nexec {sys.executable} -m tracewhale "$@"\n')
+    again = run_action(tmp_path, {"targets": "web", "project": str(project)}, os.environ, tool)
     assert again.returncode == 0, again.stderr.decode()
     assert b"using the trace in the cache" in again.stderr
     project.write_text(text + 'include = "/usr/share/nginx/html/index.html"\n')

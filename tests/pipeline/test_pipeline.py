@@ -222,3 +222,36 @@ def test_another_command_that_fails_makes_no_image() -> None:
     with pytest.raises(CommandFailed, match="no data base"):
         pipeline.run(docker, MIGRATE, Options(), Context())
     assert docker.target.published == []
+
+
+def test_a_trace_has_the_other_commands_too() -> None:
+    other = RunResult(replace(result().trace, events=frozenset({Event("/etc/other.conf", "open", "", True)})))
+    _, recorded = pipeline.trace(engine(result(), other), MIGRATE, Context())
+    assert {event.path for event in recorded.events} == {"/bin/tool", "/etc/other.conf"}
+    assert [(step.kind, step.argument) for step in recorded.steps] == [("also", "tool 'mig rate'")]
+
+
+@pytest.mark.parametrize(("new", "same"), [(0, True), (1, False)])
+def test_verify_repeats_the_other_commands_of_a_trace(new: int, same: bool) -> None:
+    recorded = replace(result().trace, steps=(Step("also", "tool 'mig rate'"),))
+    # The new image, the original's other command, the new image's, and the original's again if they differ.
+    docker = engine(result(), result(), result(new), result())
+    report = pipeline.verify(docker, "new:1", [recorded], Options(), Context())
+    assert len(docker.target.runs) == 3 + new
+    assert (report.error is None) is same
+    if report.error is None:
+        assert "output and status equal, 1 other command passed" in FORMATS[TEXT](report)
+    else:
+        assert "With the command \"tool 'mig rate'\" the original ends with status 0" in report.error.what
+
+
+def test_verify_repeats_the_run_of_each_trace() -> None:
+    second = replace(result().trace, request={"command": ["tool", "-x"]})
+    docker = engine(result())
+    report = pipeline.verify(docker, "new:1", [result().trace, second], Options(), Context())
+    assert len(docker.target.runs) == 2
+    assert "output and status equal, 1 other command passed" in FORMATS[TEXT](report)
+    docker = engine(result(), result(1), result())
+    report = pipeline.verify(docker, "new:1", [result().trace, second], Options(), Context())
+    assert report.error is not None
+    assert "With the command 'tool -x' the original ends with status 0" in report.error.what

@@ -1,8 +1,10 @@
-"""The steps of the GitHub Action, run by a shell as a runner does; the scripts of workflows, read by one."""
+"""The GitHub Action, with programs that only write down their words; a shell reads the scripts of workflows.
+
+``tests/e2e/test_make.py`` runs the Action with the tool itself.
+"""
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import textwrap
@@ -14,68 +16,42 @@ from typing import Any
 import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
-ACTION = ROOT / "action.yml"
+from tests.project.runner import ROOT, pip_that_installs, run_action
 
-
-def steps() -> list[dict[str, Any]]:
-    loaded: dict[str, Any] = yaml.safe_load(ACTION.read_text())
-    assert all(step["shell"] == "bash" for step in loaded["runs"]["steps"])
-    return list(loaded["runs"]["steps"])
-
-
-def ran(step: dict[str, Any], directory: Path, **environment: str) -> list[str]:
-    """Run a step with programs that only write down their words; returns a line for each."""
-    programs = directory / "programs"
-    programs.mkdir(exist_ok=True)
-    log = directory / "log"
-    for name in ("tracewhale", "python3"):
-        program = programs / name
-        program.write_text(f'#!/bin/sh\nprintf "%s|" {name} "$@" >> {log}; echo >> {log}\n')
-        program.chmod(0o755)
-    given = dict.fromkeys(step.get("env", {}), "") | environment
-    path = f"{programs}:{os.environ['PATH']}"
-    subprocess.run(
-        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-        check=True,
-        env={"PATH": path, **given},
-        timeout=60,
-    )
-    return log.read_text().splitlines() if log.exists() else []
+WORDS = """#!/bin/sh
+printf '%s|' "$@" > words
+"""
+"""A program that writes down its words."""
 
 
 def test_it_installs_into_an_environment_of_its_own(tmp_path: Path) -> None:
-    place = tmp_path / "tracewhale" / "bin"
-    place.mkdir(parents=True)
-    pip = place / "pip"
-    pip.write_text(f'#!/bin/sh\nprintf "%s|" pip "$@" >> {tmp_path}/log\n')
-    pip.chmod(0o755)
-    lines = ran(
-        steps()[0],
-        tmp_path,
-        RUNNER_TEMP=str(tmp_path),
-        GITHUB_PATH=str(tmp_path / "path"),
-        TRACEWHALE_ACTION="/action dir",
-    )
-    assert lines == [f"python3|-m|venv|{tmp_path}/tracewhale|", "pip|install|--quiet|/action dir|"]
-    assert (tmp_path / "path").read_text() == f"{place}\n"
+    path = pip_that_installs(tmp_path, WORDS)
+    assert run_action(tmp_path, {}, {}, path).returncode == 0
+    assert (tmp_path / "installed").read_text() == f"install|--quiet|{ROOT}|"
+    assert (tmp_path / "github_path").read_text() == f"{tmp_path}/tracewhale/bin\n"
+    assert run_action(tmp_path, {"version": "tracewhale==1"}, {}, path).returncode == 0
+    assert (tmp_path / "installed").read_text() == "install|--quiet|tracewhale==1|"
 
 
 @pytest.mark.parametrize(
     ("inputs", "words"),
     [
-        ({}, "tracewhale|make|"),
-        ({"LOCKED": "true"}, "tracewhale|make|--locked|"),
+        ({}, "make|--locked|"),
+        ({"locked": "false"}, "make|"),
         (
-            {"PROJECT": "a b/x.toml", "LOCKED": "false", "TARGETS": "shop  worker"},
-            "tracewhale|make|--project|a b/x.toml|shop|worker|",
+            {"project": "a b/x.toml", "locked": "false", "targets": "shop  worker"},
+            "make|--project|a b/x.toml|shop|worker|",
         ),
-        ({"TARGETS": "$(touch /tmp/x); *"}, "tracewhale|make|$(touch|/tmp/x);|*|"),
+        ({"targets": "$(touch /tmp/x); *"}, "make|--locked|$(touch|/tmp/x);|*|"),
     ],
 )
 def test_it_makes_the_images(tmp_path: Path, inputs: dict[str, str], words: str) -> None:
-    given = {f"TRACEWHALE_{name}": value for name, value in inputs.items()}
-    assert ran(steps()[1], tmp_path, **given) == [words]
+    assert run_action(tmp_path, inputs, {}, pip_that_installs(tmp_path, WORDS)).returncode == 0
+    assert (tmp_path / "words").read_text() == words
+
+
+def test_it_fails_as_the_tool_does(tmp_path: Path) -> None:
+    assert run_action(tmp_path, {}, {}, pip_that_installs(tmp_path, "exit 20\n")).returncode == 20
 
 
 def scripts(value: Any) -> Iterator[str]:

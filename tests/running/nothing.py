@@ -8,9 +8,10 @@ from tracewhale.running.session import RunSession, TargetProcess
 
 
 class Nothing(RunSession):
-    """No command, no agent; ``ports`` are said to be listened on, and the ``local`` places."""
+    """No command, no agent; it is said to listen on ``ports``, on those of ``ipv6``, at ``local`` places."""
 
     ports: frozenset[int] = frozenset()
+    ipv6: frozenset[int] = frozenset()
     local: tuple[str, ...] = ()
 
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:
@@ -18,6 +19,9 @@ class Nothing(RunSession):
 
     def listening(self) -> set[int]:
         return set(self.ports)
+
+    def ipv6_listeners(self) -> set[int]:
+        return set(self.ipv6)
 
     def local_listeners(self) -> tuple[str, ...]:
         return self.local

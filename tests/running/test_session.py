@@ -63,6 +63,17 @@ def test_a_command_that_handles_the_stop_signal_has_its_time_which_is_said(
     assert "--stop-timeout" in said[0]
 
 
+def test_a_command_that_outlives_sigkill_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("tracewhale.running.session.KILL_SECONDS", 0.1)
+    monkeypatch.setattr(Stubborn, "kill", lambda self, number: self.sent.append(number))
+    session = Stubborn(["0"])
+    with pytest.raises(TraceLost, match=r"still there 0\.1 s after it was killed"):
+        session.stop()
+    assert session.sent == [signal.SIGTERM, signal.SIGKILL]
+
+
 def test_sigterm_to_the_run_ends_the_command_with_it() -> None:
     session = Stubborn(["0"])
     session.handle.signal(signal.SIGTERM)

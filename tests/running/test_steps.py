@@ -243,3 +243,13 @@ def test_a_refused_request_says_where_only_the_target_can_ask(session: Nothing) 
     with pytest.raises(WorkloadFailed, match="refused") as raised:
         taken(session, http("/"))
     assert "/run/app.sock" in raised.value.hint
+
+
+@pytest.mark.parametrize(("addresses", "hinted"), [((), True), (("::1",), False)])
+def test_a_refused_request_says_that_only_ipv6_is_listened_on(
+    session: Nothing, addresses: tuple[str, ...], hinted: bool
+) -> None:
+    session.ports = session.ipv6 = frozenset({1})
+    with pytest.raises(WorkloadFailed, match="refused") as raised:
+        drive(session, Service(other_addresses=addresses), [http("/")])
+    assert ("It listens on port 1 for IPv6 only" in raised.value.hint) is hinted

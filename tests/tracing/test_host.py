@@ -214,6 +214,7 @@ def test_places_that_only_the_own_network_reaches(tmp_path: Path) -> None:
     with (
         closing(socket.create_server(("127.0.0.1", 0))) as server,
         closing(socket.create_server(("", 0))) as open_to_all,
+        closing(socket.create_server(("::", 0), family=socket.AF_INET6)) as open_to_ipv6,
         closing(socket.socket(socket.AF_UNIX)) as local,
     ):
         local.bind(path)
@@ -222,3 +223,5 @@ def test_places_that_only_the_own_network_reaches(tmp_path: Path) -> None:
         found = proc.local_listeners(os.getpid())
         assert {path, f"127.0.0.1:{server.getsockname()[1]}"} <= {*found}
         assert not any(place.endswith(f":{open_to_all.getsockname()[1]}") for place in found)
+        everywhere = {server.getsockname()[1] for server in (open_to_all, open_to_ipv6)}
+        assert proc.ipv6_listeners(os.getpid()) & everywhere == {open_to_ipv6.getsockname()[1]}

@@ -21,7 +21,7 @@ also_option = many(
 )
 
 
-class RunCommand(TargetCommand):
+class AlsoCommand(TargetCommand):
     """``TARGET [-- ARG...] [--also -- CMD ARG...]...``"""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

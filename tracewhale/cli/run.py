@@ -9,7 +9,7 @@ import click
 
 from tracewhale import pipeline
 from tracewhale.cli import making, options, steps
-from tracewhale.cli.also import RunCommand, also, also_option
+from tracewhale.cli.also import AlsoCommand, also, also_option
 from tracewhale.cli.compose import TargetArgument, check_target, compose_options, composed
 from tracewhale.cli.limits import accept, junit_of_errors, limit_options, limits, write_junit
 from tracewhale.cli.reports import check_places, report_option, write_reports
@@ -19,7 +19,7 @@ from tracewhale.project.cache import TraceCache
 from tracewhale.tracing import tracefile
 
 
-@click.command("run", cls=RunCommand)
+@click.command("run", cls=AlsoCommand)
 @click.argument("target", cls=TargetArgument)
 @options.output_options
 @compose_options

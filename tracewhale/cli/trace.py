@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -10,6 +11,7 @@ from click.core import ParameterSource
 
 from tracewhale import pipeline
 from tracewhale.cli import options, steps
+from tracewhale.cli.also import AlsoCommand, also, also_option
 from tracewhale.cli.declare import many
 from tracewhale.cli.verb import context, show, verb
 from tracewhale.engines.names import HOST
@@ -22,7 +24,7 @@ from tracewhale.tracing.strace import Start, parse, runs_of
 FROM_STRACE = "--from-strace"
 
 
-class TraceCommand(options.TargetCommand):
+class TraceCommand(AlsoCommand):
     """``--from-strace LOG...``: each word up to the next option is a log, as a shell's ``*`` gives them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -47,6 +49,8 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
     given = [name for name in others if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
     names = {param.name: param.opts[-1] for param in context.command.params}
     what = "a command" if context.obj["arguments"] else names[given[0]] if given else ""
+    if not what and context.obj["also"]:
+        what = "--also"
     if what == "--step":
         what = "a step such as --workload, --http or --for"
     if what:
@@ -63,6 +67,7 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
     help="Run nothing, but read what strace -f (or -ff) wrote; TARGET is whose files they tell of [host].",
 )
 @click.option("--attach", "attached", is_flag=True, help="TARGET is a container that runs, and goes on.")
+@also_option
 @steps.step_options
 @options.change_options
 @options.docker_run_options
@@ -76,10 +81,10 @@ def trace(
     if target is None and not logs:
         raise UsageError("No target is given.", "Say: tracewhale trace -o FILE TARGET")
     if logs:
-        _refuse(FROM_STRACE, "runs nothing", ("attached", "step", "keep_changes"))
+        _refuse(FROM_STRACE, "runs nothing", ("attached", "also", "step", "keep_changes"))
     elif attached:
-        _refuse("--attach", "takes a container as it runs", (*options.DOCKER_RUN, "keep_changes"))
-    job = options.job(target or HOST, given)
+        _refuse("--attach", "takes a container as it runs", (*options.DOCKER_RUN, "also", "keep_changes"))
+    job = replace(options.job(target or HOST, given), also=also(given))
     tracefile.check_place(trace_out)
     with context(form, interactive=given["interactive"]) as current:
         engines = Engines(current.progress)

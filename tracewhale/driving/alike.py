@@ -74,6 +74,14 @@ class Answers:
     def same(self) -> bool:
         return not self.differences
 
+    def __add__(self, other: Answers) -> Answers:
+        return Answers(
+            self.total + other.total,
+            self.alike + other.alike,
+            self.unstable + other.unstable,
+            self.differences + other.differences,
+        )
+
 
 def compare_answers(original: Answered, again: Answered, second: Answered | None = None) -> Answers:
     """Compare the answers of the new image with the original's, in order.

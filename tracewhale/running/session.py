@@ -33,6 +33,8 @@ DRAIN_SECONDS = 20.0
 
 STOP_POLL_SECONDS = 0.1
 """Seconds between two looks at a command that must stop."""
+KILL_SECONDS = 60.0
+"""Seconds in which a command must be gone after SIGKILL, which only the kernel can delay."""
 STOP_SILENCE_SECONDS = 1.0
 """Seconds after which the user is told that the command does not stop."""
 
@@ -257,6 +259,10 @@ class RunSession(ABC):
         """Return the known places at which the target listens and that other machines cannot reach."""
         return ()
 
+    def ipv6_listeners(self) -> set[int]:
+        """Return the TCP ports that are known to listen at all IPv6 addresses."""
+        return set()
+
     def learn(self, data: bytes) -> None:
         """Take in a piece of the agent's events."""
         self._heard_at = time.monotonic()
@@ -271,7 +277,10 @@ class RunSession(ABC):
                     self.observe(self.collector.event(record))
 
     def stop(self) -> None:
-        """Stop the command as ``docker stop`` does; kill it at once if it cannot react to the signal."""
+        """Stop the command as ``docker stop`` does; kill it at once if it cannot react to the signal.
+
+        Raise TraceLost if it outlives that.
+        """
         number, seconds = self.ending_signal or self.stop_policy.signal, self.stop_policy.seconds
         began = time.monotonic()
         self.collector.stopping = True
@@ -281,7 +290,11 @@ class RunSession(ABC):
             # A handler may give the signal its default meaning back, which process 1 does not die of.
             if time.monotonic() - began >= seconds or not reacts(self.process_status(), number):
                 self.kill(signal.SIGKILL)
-                self.wait(lambda: self.status is not None)
+                if not self.wait(lambda: self.status is not None, KILL_SECONDS):
+                    raise TraceLost(
+                        f"The command is still there {KILL_SECONDS:g} s after it was killed.",
+                        "Does it wait for a disk or a network file system that does not answer?",
+                    )
             elif not announced and time.monotonic() - began >= STOP_SILENCE_SECONDS:
                 announced = True
                 self.progress(f"stopping the command, which may take {seconds:.0f} s (--stop-timeout)")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from tracewhale.driving.client import Client, Reply
+from tracewhale.driving.client import REFUSED, Client, Reply
 from tracewhale.driving.links import links_of
 from tracewhale.driving.openapi import requests_of
 from tracewhale.driving.words import parse
@@ -115,12 +115,9 @@ class Web:
         exchange, reply = self._exchange(request)
         answer = reply.answer
         if not answer.status:
-            local = ", ".join(self._session.local_listeners())
             raise WorkloadFailed(
                 f"The request {request} got no answer: {answer.error}.{self._ended()}",
-                f"Only the target itself can reach {local}: have it listen on 0.0.0.0, or ask it by --exec."
-                if local
-                else "",
+                self._unreachable(request.port or self.port(), answer.error),
             )
         if answer.status != request.expected if request.expected else answer.status >= 400:
             wanted = f"{request.expected}" if request.expected else "one below 400"
@@ -131,6 +128,22 @@ class Web:
                 f"Write ={answer.status} behind the path where that is the right answer.",
             )
         return exchange
+
+    def _unreachable(self, port: int, error: str) -> str:
+        """Return what to do about a port that takes no request; empty if nothing is known of it."""
+        session, service = self._session, self._service
+        if local := ", ".join(session.local_listeners()):
+            return (
+                f"Only the target itself can reach {local}: have it listen on 0.0.0.0, or ask it by --exec."
+            )
+        addresses = (service.address, *service.other_addresses)
+        has_ipv6 = any(":" in address for address in addresses)
+        if error == REFUSED and not has_ipv6 and port in session.ipv6_listeners():
+            return (
+                f"It listens on port {port} for IPv6 only, and the container has no such address: have it "
+                "listen on 0.0.0.0, or take a --network with IPv6."
+            )
+        return ""
 
     def _ended(self) -> str:
         status = self._session.status

@@ -113,10 +113,14 @@ def compare(
 
 def combine(main: Comparison, command: str, other: Comparison) -> Comparison:
     """Return the comparison of both runs, ``other`` of a further command: the first that differs, with what
-    both miss."""
+    both miss and all answers."""
     lacking = {*main.missing, *other.missing}
-    chosen = main if not main.same or other.same else replace(other, command=command, answers=main.answers)
-    return replace(chosen, missing=tuple(sorted(lacking, key=lambda absent: (absent.path, absent.program))))
+    chosen = main if not main.same or other.same else replace(other, command=command)
+    return replace(
+        chosen,
+        missing=tuple(sorted(lacking, key=lambda absent: (absent.path, absent.program))),
+        answers=main.answers + other.answers,
+    )
 
 
 def failed_processes(

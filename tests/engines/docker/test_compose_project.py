@@ -10,9 +10,11 @@ import pytest
 from docker import APIClient
 from docker.errors import APIError
 
+from tracewhale.engines.base import Request
 from tracewhale.engines.docker import compose
-from tracewhale.engines.docker.compose import _compose, find_compose, remove_project
+from tracewhale.engines.docker.compose import ComposeProject, _compose, find_compose, remove_project
 from tracewhale.errors import EngineError, WorkloadFailed
+from tracewhale.running.compose import Composition
 
 SLEEPER = (
     sys.executable,
@@ -80,6 +82,16 @@ def test_compose_is_not_waited_for_without_end() -> None:
     with pytest.raises(WorkloadFailed, match="did not end within 1 s") as raised:
         _compose(SLEEPER, "up", seconds=1)
     assert "pulling" in raised.value.what
+
+
+def test_no_word_to_compose_is_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "START_SECONDS", 0.5)
+    service = Composition("web", "shop", "p", {})
+    project = ComposeProject(service, SLEEPER, cast(APIClient, Project(stuck=0)), lambda text: None, 0.1)
+    with pytest.raises(WorkloadFailed, match=r"`compose up` did not end within 0\.5 s"), project.running():
+        pytest.fail("it was created")
+    with pytest.raises(WorkloadFailed, match="did not end"):
+        project.request(Request())
 
 
 def test_a_compose_that_does_not_answer_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

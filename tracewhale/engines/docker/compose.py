@@ -34,8 +34,10 @@ PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 AWAITED_SECONDS = 120.0
 """The default number of seconds in which a service must reach the condition that the traced one waits for."""
 START_SECONDS = 600.0
-"""Seconds in which Compose must have fetched and started the other services, in the order of what they wait
-for."""
+"""Seconds in which Compose must have fetched and created the traced service, and as many for the start of the
+others, in the order of what they wait for."""
+BUILD_SECONDS = 3600.0
+"""Seconds in which Compose must have built the images that are missing."""
 QUESTION_SECONDS = 60.0
 """Seconds in which Compose must answer a question about a file or itself."""
 REMOVE_SECONDS = 120.0
@@ -67,11 +69,10 @@ class ComposeProject:
         try:
             # Created and not started, the traced service has its networks and volumes made. Not the others:
             # docker-compose 1 waits for the state of what they depend on, which nothing has started.
-            _compose(self.command, "up", "--no-start", service.service)
+            self._up("--no-start", service.service)
             if service.others:
                 self.progress(f"starting {', '.join(service.others)}")
-                longest = max(self.seconds, START_SECONDS)
-                _compose(self.command, "up", "-d", *service.others, seconds=longest)
+                self._up("-d", *service.others)
             for name, condition in service.conditions.items():
                 self._await(name, condition)
             yield
@@ -84,7 +85,7 @@ class ComposeProject:
         it."""
         service = self.composition
         try:
-            _compose(self.command, "up", "--no-start", service.service)
+            self._up("--no-start", service.service)
             (container,) = _containers(self.client, service.project, service.service)
             created = inspect_container(self.client, container["Id"])
             image = inspect_image(self.client, str(created["Image"]))["Config"] or {}
@@ -98,6 +99,9 @@ class ComposeProject:
             command=request.command or words,
             base={**base, "Networks": list(networks)},
         )
+
+    def _up(self, *words: str) -> None:
+        _compose(self.command, "up", *words, seconds=max(self.seconds, START_SECONDS))
 
     def _await(self, name: str, condition: str) -> None:
         self.progress(f"waiting for {name} ({condition})")
@@ -181,7 +185,7 @@ def open_project(
     images = project.file["services"]
     if missing := [name for name in project.building if not _has_image(client, images[name]["image"])]:
         progress(f"building {', '.join(missing)}")
-        _compose((*theirs, "-p", own), "build", *missing)
+        _compose((*theirs, "-p", own), "build", *missing, seconds=max(seconds, BUILD_SECONDS))
     with tempfile.TemporaryDirectory(prefix="tracewhale-compose-") as directory:
         copy = os.path.join(directory, "compose.json")
         with open(copy, "x", encoding="utf-8") as file_:
@@ -216,7 +220,7 @@ def _resolved(command: Sequence[str], files: Sequence[str]) -> Mapping[str, Any]
     return value if isinstance(value, dict) else {}
 
 
-def _compose(command: Sequence[str], *words: str, seconds: float | None = None) -> str:
+def _compose(command: Sequence[str], *words: str, seconds: float) -> str:
     """Run Compose to its end and return its output. Raise EngineError with its last lines, WorkloadFailed if
     it takes longer than ``seconds``.
 

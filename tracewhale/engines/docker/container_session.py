@@ -140,6 +140,11 @@ class ContainerSession(session.RunSession):
         pid = self._network_pid()
         return proc.local_listeners(pid) if pid else ()
 
+    def ipv6_listeners(self) -> set[int]:
+        """Return the TCP ports on which the target listens at all IPv6 addresses."""
+        pid = self._network_pid()
+        return proc.ipv6_listeners(pid) if pid else set()
+
     def _network_pid(self) -> int:
         """Return the command's process id if its network is its own and the engine is on this machine, else
         0."""

@@ -137,6 +137,13 @@ def listening(pid: int) -> set[int]:
     return {port for _, port in _listeners(pid)}
 
 
+def ipv6_listeners(pid: int) -> set[int]:
+    """Return the TCP ports on which sockets in the process's network listen at all its IPv6 addresses.
+
+    Such a socket may take IPv4, too: no file in /proc says that."""
+    return {port for address, port in _listeners(pid) if address == "::"}
+
+
 def local_listeners(pid: int) -> tuple[str, ...]:
     """Return the places at which sockets in the process's network listen for that network only: loopback
     addresses with ports, and the paths of Unix sockets (proc_net_unix in proc(5))."""
