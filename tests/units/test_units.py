@@ -53,6 +53,24 @@ def test_a_program_without_a_c_library_has_all_time_zones_too() -> None:
     assert paths(Mechanism.PLUGINS, scene(made, "/app/data")) == []
 
 
+def test_data_come_for_the_languages_of_the_authors_catalogs() -> None:
+    lists = f"{LISTS['server']}\n" + "\n".join(
+        f"/usr/lib/babel/{n}.dat" for n in ("en", "de", "fr", "ja", "x")
+    )
+    data = [f"/usr/lib/babel/{name}.dat: d" for name in ("en", "de", "de_AT", "de_CH", "fr", "ja")]
+    files = {"/var/lib/dpkg/info/server.list": lists}
+    made = image(*data, "/app/locale/de_AT/LC_MESSAGES/a.mo: m", "/app/lang/messages.fr.yml: m", files=files)
+    where = scene(made, "/usr/lib/babel/en.dat")
+    assert paths(Mechanism.PLUGINS, where) == []
+    own = made.kept(["/app/locale/de_AT/LC_MESSAGES/a.mo", "/app/lang/messages.fr.yml"])
+    kept = {**where.kept, **own}
+    assert paths(Mechanism.PLUGINS, replace(where, kept=kept)) == [
+        "/usr/lib/babel/de.dat",
+        "/usr/lib/babel/de_AT.dat",
+        "/usr/lib/babel/fr.dat",
+    ]
+
+
 def test_what_a_site_serves_belongs_together() -> None:
     made = image("/srv/lua/app.lua: l", "/srv/www/index.html: w", "/opt/a/x: x", "/opt/b/y: y")
     assert paths(Mechanism.OWN, scene(made, "/srv/lua/app.lua", "/opt/a/x")) == [
@@ -254,7 +272,17 @@ def test_a_path_in_the_authors_files_is_kept_with_its_tree() -> None:
         "/usr/share/site/page.html",
         "/usr/share/site/sub",
         "/usr/share/site/sub/a.css",
+        "/var/log/site",
+        "/var/log/site/log",
     ]
+
+
+def test_a_file_that_a_run_makes_is_kept_where_the_author_made_and_names_it() -> None:
+    files = {"/etc/server/main.conf": "log /var/log/server\nlog /var/log/site\n"}
+    lists = f"{LISTS['server']}\n/etc/server/main.conf\n/var/log/server\n"
+    files["/var/lib/dpkg/info/server.list"] = lists
+    made = image(*SITE, "/var/log/server/a: a", "/etc/server/main.conf: c", files=files)
+    assert named(made, "/etc/server/main.conf") == []
 
 
 def test_used_configuration_of_a_package_names_files_of_others() -> None:

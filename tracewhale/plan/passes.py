@@ -171,7 +171,7 @@ def keep_units(work: Work) -> None:
         ranked = [m for m in UNITS if m.level.rank <= level.rank]
         additions.add(work.closure, ranked, Round.PACKAGES)
         keep_dependencies(work)
-        late = [Mechanism.LANGUAGES, Mechanism.LINKS, Mechanism.DLOPEN, Mechanism.FONTS]
+        late = [Mechanism.PATHS, Mechanism.LANGUAGES, Mechanism.LINKS, Mechanism.DLOPEN, Mechanism.FONTS]
         additions.add(work.closure, late, Round.LAST)
         keep_dependencies(work)
     work.units = additions.summary()

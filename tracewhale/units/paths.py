@@ -40,6 +40,10 @@ SMALL = 1 << 20
 NAMES = 200
 """The most paths that count of one file; a longer list is data."""
 
+RUNTIME = ("/var/log/", "/var/cache/", "/run/")
+"""Trees of files that runs make: what the image has there already was put there by its author, if no package
+owns it."""
+
 CONFIGURED = "the image's configuration"
 OWN_WORTH, WORTH, DECAY = 0.9, 0.6, 0.9
 
@@ -54,7 +58,7 @@ def named_paths(scene: Scene) -> Iterator[Unit]:
     done: set[str] = set()
     for source, own, path in _mentions(scene):
         entry = scene.view.resolve(path).entry
-        if entry is None or entry.path in done or not _counts(scene, entry):
+        if entry is None or entry.path in done or not _counts(scene, entry, own):
             continue
         done.add(entry.path)
         yield from _units(scene, source, own, path, entry)
@@ -69,22 +73,26 @@ def _units(scene: Scene, source: str, own: bool, path: str, entry: Entry) -> Ite
     packaged = scene.owner(entry.path) is not None or entry.path in scene.shared
     if is_standard(top) or not top or (entry.kind is not Kind.DIRECTORY and packaged):
         return
-    inside = below(scene.view, [top], partial(enters, scene, top))
+    runtime = top.startswith(RUNTIME)
+    enter = (lambda path: not scene.is_outside(f"{path}/")) if runtime else partial(enters, scene, top)
+    inside = below(scene.view, [top], enter)
     if not packaged:
         inside = [
             entry for entry in inside if entry.kind is Kind.DIRECTORY or scene.owner(entry.path) is None
         ]
     useful = [entry for entry in inside if not kinds(entry.path)]
-    if packaged and sum(entry.size for entry in useful) > SMALL:
+    if (packaged or runtime) and sum(entry.size for entry in useful) > SMALL:
         return
     for unit in group(scene, Mechanism.PATHS, top, source, useful, worth, DECAY):
         yield replace(unit, own=own and not packaged)
 
 
-def _counts(scene: Scene, entry: Entry) -> bool:
+def _counts(scene: Scene, entry: Entry, own: bool) -> bool:
     if entry.kind not in (Kind.FILE, Kind.DIRECTORY) or scene.is_outside(f"{entry.path}/"):
         return False
-    return not is_standard(entry.path) and not is_closed(entry.path) and not kinds(entry.path)
+    runtime = own and entry.path.startswith(RUNTIME) and scene.owner(entry.path) is None
+    closed = is_closed(entry.path) and not runtime
+    return not is_standard(entry.path) and not closed and not kinds(entry.path)
 
 
 def _mentions(scene: Scene) -> Iterator[tuple[str, bool, str]]:

@@ -18,18 +18,25 @@ SUFFIX = re.compile(r"\.so(\.[\d.]+)?$|\.[^./]+$")
 MINIMUM = 3
 """The least number of modules with one suffix in a directory of plugins."""
 
+LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Z][a-z]{3})?([_-]([A-Z]{2}|\d{3}))?")
+"""A tag of a language with a script and a region (RFC 5646), as files are named."""
+
+CATALOGS = frozenset("i18n intl l10n lang langs language languages locale locales translations".split())
+"""The usual names of directories with the translations of a program."""
+
 ZONES = "/usr/share/zoneinfo"
 WORTH = 0.6
 
 
 def plugins(scene: Scene) -> Iterator[Unit]:
     """Yield the other modules of a directory if a library was loaded from it that no header of a kept file
-    names, or a module that no kept file imports by its name; also all time zones, and the C library's
-    converters if a program can request one.
+    names, or a module that no kept file imports by its name; also all time zones, data for the languages of
+    the author's catalogs, and the C library's converters if a program can request one.
 
     They have the same suffix. A directory with libraries that headers name is not one of plugins.
     """
     yield from _zones(scene)
+    yield from _translations(scene)
     yield from _modules(scene)
     needed = {parent(path) for path in scene.used - scene.dlopened if LIBRARY.search(path)}
     for directory, because in sorted({**_converters(scene), **_directories(scene)}.items()):
@@ -42,6 +49,45 @@ def plugins(scene: Scene) -> Iterator[Unit]:
             guessed = not because.startswith(f"{directory}/")
             for unit in group(scene, Mechanism.PLUGINS, directory, because, alike, WORTH, 1):
                 yield replace(unit, tier=3) if guessed else unit
+
+
+def _translations(scene: Scene) -> Iterator[Unit]:
+    """Yield the data for the languages of the author's own catalogs, in directories of packages with a used
+    file for another language.
+
+    A catalog is a file such as ``locale/de/LC_MESSAGES/a.mo`` or ``lang/messages.de.yml``.
+    """
+    languages = {language for path in scene.kept for language in _languages(scene, path)}
+    directories: dict[str, str] = {}
+    for path in sorted(scene.used) if languages else ():
+        if LANGUAGE.fullmatch(_stem(path)) and scene.owner(path) is not None:
+            directories.setdefault(parent(path), path)
+    for directory, because in directories.items():
+        files = [e for e in (scene.view.listing(directory) or {}).values() if e.kind is Kind.FILE]
+        alike = [e for e in files if _suffix(e.path) == _suffix(because)]
+        if sum(LANGUAGE.fullmatch(_stem(entry.path)) is not None for entry in alike) > len(files) / 2:
+            entries = [entry for entry in alike if _language(_stem(entry.path)) in languages]
+            for unit in group(scene, Mechanism.PLUGINS, directory, because, entries, WORTH, 1):
+                yield replace(unit, own=True)
+
+
+def _languages(scene: Scene, path: str) -> Iterator[str]:
+    """Yield the language of a catalog of the author's, and that without its region."""
+    parts = path.split("/")
+    at = next((at for at, part in enumerate(parts[:-1]) if part in CATALOGS), None)
+    if at is None or ((owner := scene.owner(path)) is not None and not owner.own):
+        return
+    for name in (*parts[at + 1 : -1], *parts[-1].split(".")[:-1]):
+        if LANGUAGE.fullmatch(name):
+            yield from (_language(name), re.split("[_-]", name)[0])
+
+
+def _stem(path: str) -> str:
+    return path.rpartition("/")[2].partition(".")[0]
+
+
+def _language(name: str) -> str:
+    return name.replace("-", "_").lower()
 
 
 def _zones(scene: Scene) -> Iterator[Unit]:
