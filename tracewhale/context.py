@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
-from tracewhale.engines.base import Progress, Target
+from tracewhale.engines.base import Target
 from tracewhale.errors import Interrupted, TraceWhaleError
 from tracewhale.rootfs.tree import View
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console, Handle, Progress
 from tracewhale.running.session import GIVEN_UP
 from tracewhale.tracing.events import Trace
 
@@ -20,15 +20,13 @@ Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleErro
 
 @dataclass(slots=True)
 class Context:
-    """The surroundings of the stages: streams, the way to interrupt them, progress, and a stopwatch.
+    """The surroundings of the stages: the user's side, and a stopwatch.
 
     ``surroundings`` starts the services beside the target in each run, those of a Compose project.
     ``explain`` turns an error of a run into one that gives the reason.
     """
 
     console: Console = field(default_factory=Console)
-    handle: Handle = field(default_factory=Handle)
-    progress: Progress = lambda text: None
     surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
     explain: Explain = lambda target, view, error, trace: error
     running: bool = False
@@ -39,6 +37,16 @@ class Context:
     _seconds: dict[str, float] = field(default_factory=dict)
     _done: int = 0
     _total: int = 0
+
+    @property
+    def handle(self) -> Handle:
+        """The way to interrupt a run."""
+        return self.console.handle
+
+    @property
+    def progress(self) -> Progress:
+        """Called with words on the work that begins."""
+        return self.console.progress
 
     @contextmanager
     def stage(self, name: str, text: str) -> Iterator[None]:

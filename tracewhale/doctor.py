@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.base import Request
 from tracewhale.engines.docker.agent_container import probe_image
 from tracewhale.engines.docker.engine import connect
 from tracewhale.engines.docker.facts import engine_name, facts
@@ -21,7 +21,7 @@ from tracewhale.engines.names import ROOTFS
 from tracewhale.engines.probes import REAL, SEES_ALL, Probe, ProbeVerdict, judge
 from tracewhale.errors import ProbeError, TraceWhaleError
 from tracewhale.probe import binary
-from tracewhale.running.console import NO_CONSOLE, Handle
+from tracewhale.running.console import Console, Progress
 
 ENTERING = (
     "a traced container is created with CAP_SYS_ADMIN, which a docker exec has that comes neither from "
@@ -116,6 +116,6 @@ def _sandbox() -> None:
         engine = EmbeddedEngine(lambda text: None)
         request = Request(command=("/trial",))
         with engine.open(f"{ROOTFS}:{directory}", request) as target, target.tree() as tree:
-            trace = target.trace(tree, (), NO_CONSOLE, Handle(), lambda text: None).checked()
+            trace = target.trace(tree, (), Console()).checked()
     if not any(event.path == "/trial" for event in trace.events):
         raise ProbeError("The sandbox ran and its probe saw nothing.", "Please report it with your kernel.")

@@ -201,7 +201,7 @@ def _run(target: Target, tree: Tree, job: Job, context: Context, case: Case) -> 
         return case
     try:
         with context.command("running the command"):
-            result = target.trace(tree, job.steps, context.console, context.handle, context.progress)
+            result = target.trace(tree, job.steps, context.console)
     except CommandNotFound as error:
         return replace(case, refusal=error.what)
     return with_trace(case, result.trace, result.failure.what if result.failure else "")
@@ -251,9 +251,7 @@ class Complete:
             target, view = hold(held, context, self._against, opening)
             with context.command(f"running the command in {self._against}"):
                 try:
-                    result = target.trace(
-                        view.tree, self._job.steps, context.console, context.handle, context.progress
-                    )
+                    result = target.trace(view.tree, self._job.steps, context.console)
                 except CommandNotFound:
                     return None
         outcome = result.trace.outcome

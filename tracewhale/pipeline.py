@@ -86,7 +86,7 @@ def from_logs(engine: Engine, job: Job, logged: Trace, context: Context) -> tupl
 def attach(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
     """Trace a running container, which keeps running; nothing is built."""
     with context.command("watching the container"):
-        recorded = engine.attach(job.name, job.request, job.steps, context.console, context.handle)
+        recorded = engine.attach(job.name, job.request, job.steps, context.console)
     report = Report("trace", recorded.target, recorded.image, trace=recorded, seconds=context.seconds)
     return report, recorded
 
@@ -102,9 +102,7 @@ def watch(
         target, view = hold(held, context, original, lambda: engine.open(original, Request()))
         watcher = Watcher(view, tell)
         with context.command("watching the container"):
-            recorded = engine.attach(
-                job.name, job.request, job.steps, context.console, context.handle, watcher.observe
-            )
+            recorded = engine.attach(job.name, job.request, job.steps, context.console, watcher.observe)
         return watcher.missing, adopt(view, target.untraced(), recorded)
 
 

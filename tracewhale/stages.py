@@ -27,7 +27,7 @@ from tracewhale.project.lock import LockedImage
 from tracewhale.report.model import BuiltImage
 from tracewhale.rootfs.counted_tree import CountedTree
 from tracewhale.rootfs.tree import View
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.result import RunResult
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.tracing.events import Step, Trace, merge
@@ -114,9 +114,7 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
         return target.untraced(changes)
     try:
         with context.surroundings(), context.command("running the command in its original container"):
-            result = target.trace(
-                view.tree, job.steps, context.console, context.handle, context.progress, changes=changes
-            )
+            result = target.trace(view.tree, job.steps, context.console, changes=changes)
     except CommandNotFound as error:
         raise context.explain(target, view, error, None) from error
     if result.failure is not None:
@@ -191,9 +189,7 @@ def run_again(target: Target, trace: Trace, making: Making, text: str) -> RunRes
             return target.trace(
                 tree,
                 repeated(trace),
-                Console(),
-                Handle(),
-                context.progress,
+                Console(progress=context.progress),
                 repeating=trace,
                 mounts=making.mounts,
             )

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.packages.images import Image as Files
-from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.base import Request
 from tracewhale.engines.names import DOCKER, Name
 from tracewhale.image import Image
 from tracewhale.rootfs.counted_tree import Count, ignore
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
@@ -63,8 +63,6 @@ class FakeTarget:
         tree: Tree,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
-        progress: Progress,
         repeating: Trace | None = None,
         changes: tuple[str, ...] = (),
         mounts: MountSnapshot = NO_SNAPSHOT,
@@ -153,7 +151,6 @@ class FakeEngine:
         request: Request,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
         return self.target.results[0].trace

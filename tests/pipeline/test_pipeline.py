@@ -19,6 +19,7 @@ from tracewhale.plan.model import Options
 from tracewhale.report.formats import FORMATS
 from tracewhale.report.model import Report
 from tracewhale.report.names import JSON, TEXT
+from tracewhale.running.console import Console
 from tracewhale.running.result import RunResult
 from tracewhale.tracing.events import Event, Step, Trace
 
@@ -110,7 +111,7 @@ def test_another_workload_may_verify() -> None:
 def test_progress_and_report_say_that_the_workload_runs_again() -> None:
     said: list[str] = []
     docker = engine(result(0, stopped=True, steps=(Step("workload", "post"),)))
-    report = pipeline.run(docker, JOB, Options(), Context(progress=said.append))
+    report = pipeline.run(docker, JOB, Options(), Context(Console(progress=said.append)))
     assert "running the new image, driven the same way" in said
     assert "1 workload, 2 times in all" in FORMATS[TEXT](report)
 

@@ -25,7 +25,7 @@ class Stubborn(Nothing):
     """
 
     def __init__(self, masks: list[str]) -> None:
-        super().__init__(Console(), Handle())
+        super().__init__(Console())
         self.masks = masks
         self.sent: list[int] = []
 
@@ -85,7 +85,7 @@ def test_sigterm_to_the_run_ends_the_command_with_it() -> None:
 def test_a_command_without_an_end_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracewhale.running.steps.ENDLESS_SECONDS", 0.0)
     said: list[str] = []
-    session = Nothing(Console(), Handle())
+    session = Nothing(Console())
 
     def progress(text: str) -> None:
         said.append(text)
@@ -100,7 +100,7 @@ def test_a_workload_ends_when_the_command_has_and_both_have_their_last_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tracewhale.running.workloads.ORPHANED_SECONDS", 0.1)
-    session = Nothing(Console(), Handle())
+    session = Nothing(Console())
     session.collector.listening.add(80)
     session.command.captured.stderr += b"ImportError: no module named x\n"
 
@@ -116,7 +116,7 @@ def test_a_workload_ends_when_the_command_has_and_both_have_their_last_words(
 
 def test_the_first_interrupt_says_what_the_second_does() -> None:
     said: list[str] = []
-    session = Nothing(Console(), Handle())
+    session = Nothing(Console())
     session.progress = said.append
     session.handle.interrupt()
     session.wait(lambda: session.interrupted, 60)
@@ -140,7 +140,7 @@ def test_a_second_sigterm_gives_up() -> None:
 
 def printing(write: Callable[[bytes], None], pieces: int) -> Nothing:
     """A session whose command has ended and printed ``pieces``, that a thread passes to ``write``."""
-    session = Nothing(Console(stdout=write), Handle())
+    session = Nothing(Console(stdout=write))
 
     def pump() -> None:
         for _ in range(pieces):
@@ -167,13 +167,13 @@ def test_output_is_waited_for_as_long_as_its_reader_takes() -> None:
 
 
 def test_a_stream_that_never_ends_is_not_waited_for() -> None:
-    session = Nothing(Console(), Handle())
+    session = Nothing(Console())
     session.await_output(session.command, 0.01)
     assert not session.command.drained
 
 
 def test_an_interrupt_between_start_and_first_step_ends_the_command() -> None:
-    session = Nothing(Console(), Handle())
+    session = Nothing(Console())
     session.handle.interrupt()
     session.wait(lambda: session.interrupted, 60)
     steps, stopped = drive(session, Service(), [Step("for", "1000")])
@@ -184,14 +184,14 @@ def test_an_agent_that_falls_silent_before_the_command_starts_ends_the_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tracewhale.running.session.ASK_EVERY_SECONDS", 0.2)
-    session = Nothing(Console(), Handle())
+    session = Nothing(Console())
     session.answer_seconds, session.begun = 0.3, True
     with pytest.raises(TraceLost, match="does not answer"):
         session.wait(lambda: False, 60)
 
 
 def test_two_interrupts_give_up_whatever_happens() -> None:
-    session = Nothing(Console(), Handle())
+    session = Nothing(Console())
     session.handle.interrupt()
     session.handle.interrupt()
     with pytest.raises(Interrupted):
@@ -202,4 +202,4 @@ def test_an_interrupt_before_the_command_runs_gives_up() -> None:
     handle = Handle()
     handle.interrupt()
     with pytest.raises(Interrupted):
-        Nothing(Console(), handle)
+        Nothing(Console(handle=handle))

@@ -12,7 +12,7 @@ from tests.running.nothing import Nothing
 from tracewhale.driving.words import parse
 from tracewhale.errors import UsageError, WorkloadFailed
 from tracewhale.running import readiness
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.service import HealthCheck, Service
 from tracewhale.running.session import STDERR, STDOUT, TargetProcess
 from tracewhale.running.steps import check_steps, drive
@@ -53,7 +53,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def session(port: int) -> Nothing:
-    made = Nothing(Console(), Handle())
+    made = Nothing(Console())
     made.ports = frozenset({port})
     return made
 
@@ -208,7 +208,7 @@ class Unready(Nothing):
     """A target whose health check fails at first, with many words."""
 
     def __init__(self, console: Console) -> None:
-        super().__init__(console, Handle())
+        super().__init__(console)
         self.asked = 0
 
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:

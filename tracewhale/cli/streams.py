@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import click
 
-from tracewhale.running.console import Amount, Console, no_amount
+from tracewhale.running.console import Amount, Console, Progress, no_amount, no_progress
 
 
 def unless_unread(descriptor: int, write: Callable[[], None]) -> None:
@@ -25,7 +25,12 @@ def unless_unread(descriptor: int, write: Callable[[], None]) -> None:
 
 
 def console(
-    output: int, clear: Callable[[], None], *, interactive: bool, amount: Amount = no_amount
+    output: int,
+    clear: Callable[[], None],
+    *,
+    interactive: bool,
+    amount: Amount = no_amount,
+    progress: Progress = no_progress,
 ) -> Console:
     """Return the console on this process's streams.
 
@@ -46,6 +51,7 @@ def console(
         raw=_raw_terminal,
         size=_terminal_size,
         amount=amount,
+        progress=progress,
     )
 
 

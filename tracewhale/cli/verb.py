@@ -19,7 +19,6 @@ from tracewhale.cli.streams import console, to_nowhere
 from tracewhale.errors import ExitCode, NoSpace, TraceWhaleError
 from tracewhale.printable import printable
 from tracewhale.report.names import FOR_PROGRAMS, QUIET, TEXT
-from tracewhale.running.console import Handle
 
 if TYPE_CHECKING:
     from tracewhale.context import Context
@@ -116,7 +115,7 @@ def context(form: str, *, interactive: bool = False) -> Iterator[Context]:
     click.get_current_context().meta[PROGRESS] = progress
     output = 2 if form in FOR_PROGRAMS else 1
     current = Context(
-        console(output, progress.clear, interactive=interactive, amount=progress.amount), Handle(), progress
+        console(output, progress.clear, interactive=interactive, amount=progress.amount, progress=progress)
     )
     with signals(current):
         try:

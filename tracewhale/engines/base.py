@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,15 +12,12 @@ from tracewhale.engines.probes import Probe
 from tracewhale.image import Image
 from tracewhale.rootfs.counted_tree import Count, ignore
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.options import RunOptions
 from tracewhale.running.result import RunResult
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.running.startup import Works
 from tracewhale.tracing.events import Observer, Outcome, Step, Trace
-
-Progress = Callable[[str], None]
-"""Called with a few words on the work that begins; called often, and cheap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +75,6 @@ class Target(Protocol):
         tree: Tree,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
-        progress: Progress,
         repeating: Trace | None = None,
         changes: tuple[str, ...] = (),
         mounts: MountSnapshot = NO_SNAPSHOT,
@@ -175,7 +170,6 @@ class Engine(Protocol):
         request: Request,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
         """Trace a running container, which keeps running. Raise UsageError if it does not run.

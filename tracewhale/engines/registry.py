@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
-from tracewhale.engines.base import EndedContainer, Engine, Progress, Request, Target
+from tracewhale.engines.base import EndedContainer, Engine, Request, Target
 from tracewhale.engines.names import ARCHIVE, DOCKER, HOST, OCI, OCI_ARCHIVE, ROOTFS, parse
 from tracewhale.errors import UsageError
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console, Progress
 from tracewhale.running.run import Run
 from tracewhale.tracing.events import Observer, Step, Trace
 
@@ -60,11 +60,10 @@ class Engines:
         request: Request,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
         """Trace a running container, which keeps running. Raise UsageError if the target does not run."""
-        return self._engine(name).attach(name, request, steps, console, handle, observe)
+        return self._engine(name).attach(name, request, steps, console, observe)
 
     def ended_container(self, name: str) -> EndedContainer | None:
         """Return how a container ended, or None if the target is anything else."""

@@ -1,10 +1,10 @@
-"""The input and output of a run, and the user's signals to it. The library has no terminal."""
+"""The user's side of a run: its streams, signals and progress. The library has no terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import SimpleQueue
 from typing import Protocol
 
@@ -22,6 +22,14 @@ def discard(data: bytes) -> None:
     """Discard data: a writer that writes nowhere."""
 
 
+Progress = Callable[[str], None]
+"""Called with a few words on the work that begins; called often, and cheap."""
+
+
+def no_progress(text: str) -> None:
+    """Do nothing with words on the progress."""
+
+
 Amount = Callable[[int, int, str], None]
 """Called with the amount done of the present stage, its total (0 if unknown) and the newest item; called
 often, and cheap."""
@@ -29,28 +37,6 @@ often, and cheap."""
 
 def no_amount(done: int, total: int, newest: str = "") -> None:
     """Do nothing with an amount."""
-
-
-@dataclass(frozen=True, slots=True)
-class Console:
-    """The streams of the user's process; the writers are called from threads, each by one at a time.
-
-    ``stdin`` is read only with ``-i``; with None the command gets the recorded input of its run. ``raw`` puts
-    the terminal into raw mode while it is entered, ``size`` returns its (rows, columns), or None without a
-    terminal; both are used only with ``-t``. A workload's output goes to ``stderr``. ``amount`` is called
-    with the number of requested paths and the newest.
-    """
-
-    stdout: Callable[[bytes], None] = discard
-    stderr: Callable[[bytes], None] = discard
-    stdin: InputReader | None = None
-    raw: Callable[[], AbstractContextManager[None]] = nullcontext
-    size: Callable[[], tuple[int, int] | None] = lambda: None
-    amount: Amount = no_amount
-
-
-NO_CONSOLE = Console()
-"""No input, and the output goes nowhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +87,24 @@ class Handle:
     def _post(self, message: object) -> None:
         if self._queue is not None:
             self._queue.put(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The user's side of a run; the writers are called from threads, each by one at a time.
+
+    ``stdin`` is read only with ``-i``; with None the command gets the recorded input of its run. ``raw`` puts
+    the terminal into raw mode while it is entered, ``size`` returns its (rows, columns), or None without a
+    terminal; both are used only with ``-t``. A workload's output goes to ``stderr``. ``amount`` is called
+    with the number of requested paths and the newest, ``progress`` with words. The user interrupts the run
+    through ``handle``.
+    """
+
+    stdout: Callable[[bytes], None] = discard
+    stderr: Callable[[bytes], None] = discard
+    stdin: InputReader | None = None
+    raw: Callable[[], AbstractContextManager[None]] = nullcontext
+    size: Callable[[], tuple[int, int] | None] = lambda: None
+    amount: Amount = no_amount
+    progress: Progress = no_progress
+    handle: Handle = field(default_factory=Handle)

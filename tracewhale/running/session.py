@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
 from tracewhale.errors import Interrupted, TraceLost
-from tracewhale.running.console import Console, Forward, Handle, Interrupt, Resize
+from tracewhale.running.console import Console, Forward, Interrupt, Resize
 from tracewhale.running.stopping import DEFAULT_POLICY, reacts
 from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import OUTPUT_LIMIT, Observer
@@ -95,8 +95,8 @@ class RunSession(ABC):
     answer_seconds = 10.0
     """Seconds in which the agent must answer."""
 
-    def __init__(self, console: Console, handle: Handle) -> None:
-        self.console, self.handle = console, handle
+    def __init__(self, console: Console) -> None:
+        self.console, self.handle = console, console.handle
         self.queue: SimpleQueue[object] = SimpleQueue()
         self.collector = Collector()
         self.observe: Observer | None = None
@@ -109,7 +109,7 @@ class RunSession(ABC):
         self.agent_errors = bytearray()
         self.signalled: set[int] = set()
         self.recorded_input = bytearray()
-        self.progress: Callable[[str], None] = lambda text: None
+        self.progress = console.progress
         self.stop_policy = DEFAULT_POLICY
         self.ending_signal = 0
         """The signal with which the user ended the run: SIGTERM."""
@@ -120,8 +120,8 @@ class RunSession(ABC):
         """True once the command should end, which it may only when ``stoppable``."""
         self._entered = 1
         self._heard_at = self._asked_at = self._watched_at = 0.0
-        handle.connect(self.queue)
-        if handle.interrupts:
+        self.handle.connect(self.queue)
+        if self.handle.interrupts:
             raise Interrupted(GIVEN_UP)
 
     # Threads.

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from docker import APIClient
 
-from tests.engines.runner import EngineRunner
+from tests.engines.runner import EngineRunner, RunRequest
 from tracewhale.engines.docker.containers import served_tree
 from tracewhale.engines.docker.driver import trace
 from tracewhale.engines.docker.engine import connect, find
 from tracewhale.engines.docker.target import prepare
 from tracewhale.engines.probes import Probe
-from tracewhale.running.console import Console, Handle, InputReader
-from tracewhale.running.options import parse_options
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.running.console import Console
+from tracewhale.tracing.events import Trace
 
 
 @pytest.fixture(scope="session")
@@ -43,34 +41,20 @@ class Runner(EngineRunner):
     image: Callable[[str], str]
     kind: Probe = Probe.SECCOMP
 
-    def __call__(
-        self,
-        target: str,
-        *command: str,
-        steps: Sequence[Step] = (),
-        handle: Handle | None = None,
-        stdin: InputReader | None = None,
-        recorded: bytes = b"",
-        size: tuple[int, int] | None = None,
-        config: dict[str, Any] | None = None,
-        **options: Any,
-    ) -> Trace:
+    def trace(self, target: str, request: RunRequest, console: Console) -> Trace:
         name = self.image(target) if target.isalpha() else target
-        console = Console(self.stdout.extend, self.stderr.extend, stdin, size=lambda: size)
-        parsed = parse_options(environ={}, **options)
         with (
-            prepare(self.api, find(self.api, name), parsed, command) as run,
+            prepare(self.api, find(self.api, name), request.options, request.command) as run,
             served_tree(self.api, run.image, self.probe) as tree,
         ):
-            asked = replace(run, input=recorded, config={**run.config, **(config or {})})
+            asked = replace(run, input=request.recorded, config={**run.config, **request.config})
             return trace(
                 self.api,
                 asked,
                 tree=tree,
                 probe=self.probe,
-                steps=steps,
+                steps=request.steps,
                 console=console,
-                handle=handle,
                 kind=self.kind,
             ).checked()
 

@@ -43,7 +43,8 @@ CHANGES = (
 def test_a_directory_is_never_written_to(runner: Runner, unpacked: Unpacked, way: int) -> None:
     directory, _ = unpacked("base")
     before = picture(directory)
-    runner("base", "sh", "-c", CHANGES, first_way=way)
+    runner.first_way = way
+    runner("base", "sh", "-c", CHANGES)
     assert runner.stdout == b"/etc/another\n/moved\n/new\nx\n"
     assert picture(directory) == before
 

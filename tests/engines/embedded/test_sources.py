@@ -21,7 +21,7 @@ from tracewhale.engines.embedded.sources import Source, open_source
 from tracewhale.engines.names import parse
 from tracewhale.errors import EngineError
 from tracewhale.image.archive import write_oci_layout
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.options import RunOptions
 from tracewhale.tracing.events import Trace
 
@@ -96,7 +96,7 @@ def test_this_machines_runtime_files_are_no_images() -> None:
 def run(target: str, *command: str) -> Trace:
     engine = EmbeddedEngine(lambda text: None)
     with engine.open(target, Request(PLAIN, command)) as found, found.tree() as tree:
-        return found.trace(tree, (), Console(), Handle(), lambda text: None).checked()
+        return found.trace(tree, (), Console()).checked()
 
 
 @pytest.mark.usefixtures("probe")

@@ -14,7 +14,7 @@ from docker import APIClient
 
 from tracewhale import probe
 from tracewhale.engines import output
-from tracewhale.engines.base import EndedContainer, Progress, Request
+from tracewhale.engines.base import EndedContainer, Request
 from tracewhale.engines.docker import driver
 from tracewhale.engines.docker.attach import attach
 from tracewhale.engines.docker.container_end import ended_container
@@ -37,6 +37,7 @@ from tracewhale.engines.docker.reference import normalize
 from tracewhale.engines.docker.target import changes, inspect_container, prepare, save
 from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.engines.probes import Probe, ProbeVerdict, choose
+from tracewhale.engines.requested import RequestedTarget
 from tracewhale.engines.trust import IDENTITY
 from tracewhale.errors import ProbeError, TargetNotFound, TraceFileError, UsageError
 from tracewhale.image import Image
@@ -45,35 +46,34 @@ from tracewhale.image.config import from_inspect
 from tracewhale.rootfs.counted_tree import Count, count_chunks, ignore
 from tracewhale.rootfs.layers import changed_paths
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.console import Console, Handle
-from tracewhale.running.identity import identity, read_user_database
+from tracewhale.running.console import Console, Progress
 from tracewhale.running.result import RunResult
-from tracewhale.running.run import CONTAINER, Run, user_of
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remount
-from tracewhale.running.startup import Works, run_line, startup
-from tracewhale.running.stopping import stop_policy
+from tracewhale.running.run import CONTAINER, Run
+from tracewhale.running.snapshot import MountSnapshot
+from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Observer, Step, Trace
 
 
-class DockerTarget:
+class DockerTarget(RequestedTarget):
     """An image of the engine (for a container, the image made from it) with the requested run."""
 
     def __init__(
         self, client: APIClient, run: Run, engine_object: EngineObject, probe: Probe = Probe.AUTO
     ) -> None:
         self._client = client
-        self._run = run
         self._found = engine_object
         self._kind = probe
         self._inspected = inspect_image(client, run.image)
         if engine_object.container:  # its image is made anew each time that we look
             self._inspected["Created"] = inspect_container(client, engine_object.container)["Created"]
-        self.name = run.target
-        self.image = run.identity if engine_object.container else run.image
-        self.size = int(self._inspected["Size"])
-        self.config: Mapping[str, Any] = from_inspect(self._inspected)
+        super().__init__(
+            run,
+            run.identity if engine_object.container else run.image,
+            int(self._inspected["Size"]),
+            from_inspect(self._inspected),
+            (engine_object.note,) if engine_object.note else (),
+        )
         self.default_destination = Name(DOCKER, skinny_name(engine_object))
-        self.notes = (engine_object.note,) if engine_object.note else ()
 
     @property
     def _probe(self) -> bytes:
@@ -82,22 +82,13 @@ class DockerTarget:
     def tree(self) -> AbstractContextManager[Tree]:
         return served_tree(self._client, self._run.image, self._probe)
 
-    def trace(
-        self,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        handle: Handle,
-        progress: Progress,
-        repeating: Trace | None = None,
-        changes: tuple[str, ...] = (),
-        mounts: MountSnapshot = NO_SNAPSHOT,
-    ) -> RunResult:
-        source, destinations = mounts.source, mounts.destinations
-        with copied_volumes(self._client, self._run.image, source, destinations) as (_, volumes):
-            options = remount(self._run.options, volumes)
-            run = replace(self._run, options=options)
-            return self._trace(run, tree, steps, console, handle, progress, repeating, changes)
+    @contextmanager
+    def _copies(self, mounts: MountSnapshot) -> Iterator[Mapping[str, str]]:
+        with copied_volumes(self._client, self._run.image, mounts.source, mounts.destinations) as (
+            _,
+            volumes,
+        ):
+            yield volumes
 
     def _trace(
         self,
@@ -105,15 +96,9 @@ class DockerTarget:
         tree: Tree,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
-        progress: Progress,
-        repeating: Trace | None,
         changes: tuple[str, ...],
+        stopping: StopPolicy,
     ) -> RunResult:
-        if repeating is not None:
-            recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
-            run = replace(run, input=recorded.input)
-
         def traced(kind: Probe) -> RunResult:
             return driver.trace(
                 self._client,
@@ -122,23 +107,18 @@ class DockerTarget:
                 probe=self._probe,
                 steps=steps,
                 console=console,
-                handle=handle,
-                progress=progress,
                 kind=kind,
                 changes=changes,
-                stopping=stop_policy(run, repeating),
+                stopping=stopping,
             )
 
-        return first_working(choose(self._kind, facts(self._client)), traced, progress)
+        return first_working(choose(self._kind, facts(self._client)), traced, console.progress)
 
     def running(self, command: tuple[str, ...]) -> DockerTarget:
         return DockerTarget(self._client, replace(self._run, command=command), self._found, self._kind)
 
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return mount_snapshot(self._client, self._run)
-
-    def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
-        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset(), changes=changes)
 
     def changes(self, base: str) -> tuple[str, ...]:
         if self._found.container:
@@ -153,19 +133,14 @@ class DockerTarget:
             return tuple(changed_paths(saved, below))
 
     def directories(self, tree: Tree) -> tuple[str, ...]:
-        who = identity(user_of(self._run), *read_user_database(tree))
         base = self._run.base.get("Config") or self._run.config
-        return (self._run.options.workdir or base.get("WorkingDir") or "/", who.home)
-
-    def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
-        """Return the differences of the new image's ``config`` object, and a note on them."""
-        return startup(self._run, works)
+        return (self._run.options.workdir or base.get("WorkingDir") or "/", self._who(tree).home)
 
     def run_line(self, name: str) -> tuple[str, ...]:
-        """Return the ``docker run`` command that runs the image of that name as it was traced."""
+        """Return the ``docker run`` command, or nothing for a service of a Compose project."""
         if self._run.base.get("Networks"):
             return ()  # Compose starts it
-        return run_line(self._run, self.config.get("config") or {}, name, os.environ)
+        return super().run_line(name)
 
     @contextmanager
     def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[DockerRebuilt]:
@@ -281,7 +256,6 @@ class DockerEngine:
         request: Request,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
         """Trace a running container, which keeps running. Raise the errors of `attach.attach`."""
@@ -292,8 +266,6 @@ class DockerEngine:
             kind=request.probe,
             steps=steps,
             console=console,
-            handle=handle,
-            progress=self._progress,
             observe=observe,
         )
 

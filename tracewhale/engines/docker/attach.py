@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from tracewhale.engines.docker.target import inspect_container
 from tracewhale.engines.probes import Probe, choose
 from tracewhale.errors import ProbeError, UsageError
 from tracewhale.probe import binary
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.identity import Identity
 from tracewhale.running.run import CONTAINER, Run
 from tracewhale.running.service import ports_of
@@ -49,8 +49,6 @@ def attach(
     kind: Probe,
     steps: Sequence[Step] = (),
     console: Console,
-    handle: Handle,
-    progress: Callable[[str], None] = lambda line: None,
     observe: Observer | None = None,
 ) -> Trace:
     """Trace a running container until the steps are done, it ends, or the user ends the trace; it keeps
@@ -67,13 +65,12 @@ def attach(
         )
     state = _running(client, engine_object)
     chosen = choose(kind, facts(client), ATTACHING)[0]
-    progress(f"tracing with {chosen.probe.value}: {chosen.why}")
+    console.progress(f"tracing with {chosen.probe.value}: {chosen.why}")
     began = time.monotonic()
     with ExitStack() as stack:
         words = stack.enter_context(agent_words(chosen.probe, binary(os.uname().machine)))
         entry = EntrySpec(Identity(), 0)
-        session = RunningSession(client, engine_object.container, "", entry, console, handle, words)
-        session.progress = progress
+        session = RunningSession(client, engine_object.container, "", entry, console, words)
         stack.callback(session.close)
         session.state = dict(state)
         session.observe = observe and _without_mounts(observe, _mounts(state))

@@ -19,7 +19,7 @@ import yaml
 from docker import APIClient
 from docker.errors import APIError
 
-from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.base import Request
 from tracewhale.engines.docker.containers import remove, token
 from tracewhale.engines.docker.engine import api_errors, connect, inspect_image
 from tracewhale.engines.docker.interrupts import run_to_end
@@ -27,6 +27,7 @@ from tracewhale.engines.docker.leftovers import OWNER, owner, remove_leftovers
 from tracewhale.engines.docker.target import inspect_container
 from tracewhale.errors import EngineError, TargetNotFound, UsageError, WorkloadFailed
 from tracewhale.running.compose import Composition, as_options, composition, overlaid, project_name
+from tracewhale.running.console import Progress
 
 PROJECT, SERVICE = "com.docker.compose.project", "com.docker.compose.service"
 """Labels of the objects that Compose makes."""

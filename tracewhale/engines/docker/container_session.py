@@ -17,7 +17,7 @@ from tracewhale.engines.docker.engine import api_errors
 from tracewhale.engines.docker.exec_stream import AttachedStream, attach, execute
 from tracewhale.errors import TraceLost
 from tracewhale.running import session
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.session import READY_SECONDS, STDOUT, TargetProcess
 from tracewhale.tracing.host import proc
 
@@ -36,9 +36,8 @@ class ContainerSession(session.RunSession):
         token: str,
         entry: EntrySpec,
         console: Console,
-        handle: Handle,
     ) -> None:
-        super().__init__(console, handle)
+        super().__init__(console)
         self.client, self.container, self.token, self.entry = client, container, token, entry
         self.payload = CreatePayload({}, {}, ())
         self.probes: ProbeContainers | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,7 @@ from tracewhale.engines.docker.written_files import with_written
 from tracewhale.engines.probes import SEES_FAILURES, Probe
 from tracewhale.errors import CommandNotFound, EngineError, RunFailed, TargetNotFound
 from tracewhale.rootfs.tree import Tree, View
-from tracewhale.running.console import NO_CONSOLE, Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import Ending, RunResult
 from tracewhale.running.run import Run, user_of
@@ -61,9 +61,7 @@ def trace(
     tree: Tree,
     probe: bytes,
     steps: Sequence[Step] = (),
-    console: Console = NO_CONSOLE,
-    handle: Handle | None = None,
-    progress: Callable[[str], None] = lambda line: None,
+    console: Console | None = None,
     environment: Mapping[str, str] | None = None,
     kind: Probe = Probe.SECCOMP,
     changes: tuple[str, ...] = (),
@@ -85,7 +83,8 @@ def trace(
     passwd, group = read_user_database(tree)
     who = identity(user_of(run), passwd, group, plain.host.get("GroupAdd") or ())
     name = token()
-    progress("creating the container")
+    console = console or Console()
+    console.progress("creating the container")
     with ExitStack() as stack:
         source = run.volumes_from or run.container
         _, volumes = stack.enter_context(copied_volumes(client, run.image, source, plain.copied))
@@ -101,18 +100,18 @@ def trace(
         put_programs(client, identifier, programs, volume=bool(payload.host.get("ReadonlyRootfs")))
         probes = stack.enter_context(ProbeContainers(client, probe))
         if kind is Probe.SECCOMP:
-            session = ContainerSession(client, identifier, name, entry, console, handle or Handle())
+            session = ContainerSession(client, identifier, name, entry, console)
         else:
             words = stack.enter_context(agent_words(kind, probe))
-            session = HostedSession(client, identifier, name, entry, console, handle or Handle(), words)
-        session.progress, session.stop_policy = progress, stopping
+            session = HostedSession(client, identifier, name, entry, console, words)
+        session.stop_policy = stopping
         session.payload, session.probes = payload, probes
         try:
             # Without commands on this machine nobody enters by the engine's own name.
             hosted = any(step.kind in ("workload", "wait") for step in wanted)
             with ExitStack() as driving:
                 own = driving.enter_context(workload_engine(session, passwd, group)) if hosted else {}
-                ending = _drive(session, run, payload, wanted, progress, {**(environment or {}), **own})
+                ending = _drive(session, run, payload, wanted, {**(environment or {}), **own})
             session.collector.finish()
         except TargetNotFound as error:
             raise EngineError(
@@ -150,7 +149,6 @@ def _drive(
     run: Run,
     payload: CreatePayload,
     steps: Sequence[Step],
-    progress: Callable[[str], None],
     environment: Mapping[str, str],
 ) -> Ending:
     """Start the command, drive it, and wait for the end of its trace."""
@@ -162,7 +160,7 @@ def _drive(
         with session.console.raw() if options.tty else nullcontext():
             session.start((*exposed, *step_ports) if exposed else ())
             check_start(session, payload.argv[0])
-            progress("tracing")
+            session.progress("tracing")
             service = service_of(session, exposed, health_check(_health(run)), environment, step_ports)
             taken, stopped = drive(session, service, steps)
         session.drain()

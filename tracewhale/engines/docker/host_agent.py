@@ -18,7 +18,7 @@ from tracewhale.engines.docker.container_session import ContainerSession
 from tracewhale.engines.docker.container_spec import EntrySpec
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import ProbeError
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.session import CHUNK, READY_SECONDS
 from tracewhale.tracing.host import proc
 
@@ -53,10 +53,9 @@ class HostedSession(ContainerSession):
         token: str,
         entry: EntrySpec,
         console: Console,
-        handle: Handle,
         words: Sequence[str],
     ) -> None:
-        super().__init__(client, container, token, entry, console, handle)
+        super().__init__(client, container, token, entry, console)
         self._words = words
         self._process: subprocess.Popen[bytes] | None = None
 

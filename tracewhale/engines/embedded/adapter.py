@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
-from typing import Any
 
 from tracewhale.engines import output
-from tracewhale.engines.base import Progress, Request
+from tracewhale.engines.base import Request
 from tracewhale.engines.embedded import driver
 from tracewhale.engines.embedded.command import workdir_of
 from tracewhale.engines.embedded.machine import this_machine
@@ -18,31 +16,25 @@ from tracewhale.engines.embedded.sandbox_session import OverlayRefused
 from tracewhale.engines.embedded.sources import Source, of_image, open_source
 from tracewhale.engines.names import OCI, Name, parse
 from tracewhale.engines.probes import Probe
+from tracewhale.engines.requested import RequestedTarget
 from tracewhale.errors import TargetNotFound, UsageError
 from tracewhale.image import Image
 from tracewhale.rootfs.counted_tree import Count, ignore
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.console import Console, Handle
-from tracewhale.running.identity import Identity, identity, read_user_database
+from tracewhale.running.console import Console, Progress
 from tracewhale.running.result import RunResult
-from tracewhale.running.run import Run, user_of
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remount
-from tracewhale.running.startup import Works, run_line, startup
-from tracewhale.running.stopping import stop_policy
+from tracewhale.running.run import Run
+from tracewhale.running.snapshot import MountSnapshot
+from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Observer, Step, Trace
 
 
-class EmbeddedTarget:
+class EmbeddedTarget(RequestedTarget):
     """Files with a configuration, and the run that is requested in a sandbox."""
 
     def __init__(self, source: Source, run: Run) -> None:
+        super().__init__(run, source.identity, source.size, source.config)
         self._source = source
-        self._run = run
-        self.name = run.target
-        self.image = source.identity
-        self.size = source.size
-        self.config: Mapping[str, Any] = source.config
-        self.notes: tuple[str, ...] = ()
 
     @property
     def default_destination(self) -> Name:
@@ -52,20 +44,8 @@ class EmbeddedTarget:
     def tree(self) -> AbstractContextManager[Tree]:
         return nullcontext(self._source.tree)
 
-    def trace(
-        self,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        handle: Handle,
-        progress: Progress,
-        repeating: Trace | None = None,
-        changes: tuple[str, ...] = (),
-        mounts: MountSnapshot = NO_SNAPSHOT,
-    ) -> RunResult:
-        with copied_mounts(mounts) as copies:
-            run = replace(self._run, options=remount(self._run.options, copies))
-            return self._trace(run, tree, steps, console, handle, progress, repeating, changes)
+    def _copies(self, mounts: MountSnapshot) -> AbstractContextManager[Mapping[str, str]]:
+        return copied_mounts(mounts)
 
     def running(self, command: tuple[str, ...]) -> EmbeddedTarget:
         return EmbeddedTarget(self._source, replace(self._run, command=command))
@@ -79,14 +59,9 @@ class EmbeddedTarget:
         tree: Tree,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
-        progress: Progress,
-        repeating: Trace | None,
         changes: tuple[str, ...],
+        stopping: StopPolicy,
     ) -> RunResult:
-        if repeating is not None:
-            recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
-            run = replace(run, input=recorded.input)
         with closing(self._source.places(self._who(tree).uid)) as places:
             for place in places:
                 with suppress(OverlayRefused):
@@ -97,32 +72,16 @@ class EmbeddedTarget:
                         tree=tree,
                         steps=steps,
                         console=console,
-                        handle=handle,
-                        progress=progress,
                         changes=changes,
-                        stopping=stop_policy(run, repeating),
+                        stopping=stopping,
                     )
         raise AssertionError("places end with an error")
-
-    def untraced(self, changes: tuple[str, ...] = ()) -> Trace:
-        return Trace(self.name, self.image, "none", self._run.to_json(), frozenset(), changes=changes)
 
     def changes(self, base: str) -> tuple[str, ...]:
         raise UsageError(f"--keep-changes needs an image or a container of Docker's, not {self.name}.")
 
     def directories(self, tree: Tree) -> tuple[str, ...]:
         return (workdir_of(self._run), self._who(tree).home)
-
-    def _who(self, tree: Tree) -> Identity:
-        return identity(user_of(self._run), *read_user_database(tree))
-
-    def startup(self, works: Works) -> tuple[Mapping[str, Any], str]:
-        """Return the differences of the new image's ``config`` object, and a note on them."""
-        return startup(self._run, works)
-
-    def run_line(self, name: str) -> tuple[str, ...]:
-        """Return the ``docker run`` command that runs the image of that name as it was traced."""
-        return run_line(self._run, self.config.get("config") or {}, name, os.environ)
 
     @contextmanager
     def rebuilt(self, image: Image, count: Count = ignore) -> Iterator[EmbeddedRebuilt]:
@@ -173,7 +132,6 @@ class EmbeddedEngine:
         request: Request,
         steps: Sequence[Step],
         console: Console,
-        handle: Handle,
         observe: Observer | None = None,
     ) -> Trace:
         """Raise UsageError: no target of this engine is running."""

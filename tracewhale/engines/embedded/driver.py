@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 
 from tracewhale import probe
-from tracewhale.engines.base import Progress
 from tracewhale.engines.embedded.command import (
     RunDirectories,
     check,
@@ -24,7 +23,7 @@ from tracewhale.engines.embedded.sandbox_session import SandboxSession
 from tracewhale.engines.probes import Probe
 from tracewhale.errors import RunFailed, TargetNotFound
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, user_of
@@ -52,8 +51,6 @@ def trace(
     tree: Tree,
     steps: Sequence[Step],
     console: Console,
-    handle: Handle,
-    progress: Progress,
     changes: tuple[str, ...] = (),
     stopping: StopPolicy = DEFAULT_POLICY,
 ) -> RunResult:
@@ -73,11 +70,11 @@ def trace(
     files = write_files(place.directory, run.options, hostname)
     with program(machine) as probe_file:
         sandbox = sandbox_of(run, machine, place, who, hostname, files, probe_file)
-        session = SandboxSession(sandbox, console, handle)
-        session.progress, session.stop_policy = progress, stopping
+        session = SandboxSession(sandbox, console)
+        session.stop_policy = stopping
         try:
             with console.raw() if run.options.tty else nullcontext():
-                progress("tracing")
+                session.progress("tracing")
                 options = run.options
                 session.start(argv, interactive=options.interactive, terminal=options.tty, recorded=run.input)
                 check_start(session, argv[0])

@@ -24,7 +24,7 @@ from typing import IO
 from tracewhale.engines.embedded.sandbox import Sandbox
 from tracewhale.errors import EngineError, ProbeError, UsageError
 from tracewhale.running import session
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.session import CHUNK, DRAIN_SECONDS, READY_SECONDS, STDERR, STDOUT, TargetProcess
 
 NO_OVERLAY = 71
@@ -41,8 +41,8 @@ class OverlayRefused(Exception):
 class SandboxSession(session.RunSession):
     """One sandbox, from before its start to after its end."""
 
-    def __init__(self, sandbox: Sandbox, console: Console, handle: Handle) -> None:
-        super().__init__(console, handle)
+    def __init__(self, sandbox: Sandbox, console: Console) -> None:
+        super().__init__(console)
         self._sandbox = sandbox
         self._keeper: subprocess.Popen[bytes] | None = None
         self._processes: list[subprocess.Popen[bytes]] = []
