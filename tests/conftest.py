@@ -27,22 +27,35 @@ from tests.presence import presence
 from tracewhale.rootfs.archive import open_docker_archive
 from tracewhale.rootfs.layers import open_layers
 
-MACHINE = "machine"
-"""The group of the tests that use the engine or a probe."""
-
 GONE_SECONDS = 10
 """How long something may take to vanish after the call that removed it has returned."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run every test that uses the engine or a probe, so that two can run the suite.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--part",
+        choices=("machine", "rest"),
+        help="Run the tests that use an engine or a probe, or the others. Both may run at the same time.",
+    )
 
-    Such a test looks for what it left in the engine, in the processes and in the mounts of the machine, where
-    it would find what another test has there just then. Nothing uses either without the compiled probe.
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select a part of the tests.
+
+    A test that uses an engine or a probe looks for what it left in the engine, in the processes and in the
+    mounts of the machine, where it would find what another test has there just then. So one process runs all
+    of these. Nothing uses either without the compiled probe.
     """
+    part = config.getoption("--part")
+    if part is None:
+        return
+    selected: list[pytest.Item] = []
+    others: list[pytest.Item] = []
     for item in items:
-        if "probe" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group(MACHINE))
+        uses_probe = "probe" in getattr(item, "fixturenames", ())
+        (selected if uses_probe is (part == "machine") else others).append(item)
+    config.hook.pytest_deselected(items=others)
+    items[:] = selected
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
