@@ -12,7 +12,7 @@ from tracewhale.engines.base import Engine, Target
 from tracewhale.image.recipe import PLAIN
 from tracewhale.plan.model import Options
 from tracewhale.rootfs.tree import View
-from tracewhale.running.console import Console, Handle
+from tracewhale.running.console import Console
 from tracewhale.running.run import Run
 from tracewhale.stages import Making, OtherRun, hold, plan_image, verify_image
 from tracewhale.tracing.events import Step, Trace
@@ -95,7 +95,7 @@ def _recorded(making: Making, command: tuple[str, ...]) -> OtherRun:
     context, target = making.context, making.target.running(command)
     text = f"running the original with {shlex.join(command)}"
     with context.surroundings(), target.tree() as tree, context.stage("verification run", text):
-        result = target.trace(tree, (), Console(), Handle(), context.progress, mounts=making.mounts)
+        result = target.trace(tree, (), Console(progress=context.progress), mounts=making.mounts)
     return OtherRun(command, result.checked())
 
 
