@@ -10,7 +10,7 @@ from tests.rules.pictures import Elf, Picture, elf_file
 from tests.trees import MemoryTree
 from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import View
-from tracewhale.rules import Addition, Rule, apply, load
+from tracewhale.rules import Addition, Rule, Rulebook, apply, load
 from tracewhale.rules.readers import READERS, dlopen_note
 from tracewhale.rules.symbols import symbol_names
 
@@ -56,6 +56,31 @@ def test_to_drop_a_rule_that_is_not_there_is_an_error_with_the_close_names() -> 
     with pytest.raises(UsageError, match="--no-rule plugins: there is no rule") as caught:
         additions("* /lib/libp.so\n", PLUGIN, without=frozenset({"plugins"}))
     assert "plugin" in caught.value.hint
+
+
+@given(st.lists(st.sampled_from(
+    ["/usr/lib/libp.so", "/opt/p/lib/libp.so", "/opt/p/lib/libc.so.6", "/usr/lib/libc.so.6", "/etc/db.conf"]
+), max_size=6))  # fmt: skip
+def test_a_rulebook_adds_to_growing_and_shrinking_paths_what_a_new_one_adds(order: list[str]) -> None:
+    picture = Picture(
+        "* /usr/lib/libp.so\n* /opt/p/lib/libp.so\n* /usr/lib/libc.so.6\n* /opt/p/lib/libc.so.6\n"
+        "  /etc/nsswitch.conf: hosts: db\n  /usr/lib/libnss_db.so.2\n  /opt/p/lib/libnss_db.so.2\n"
+        "  /opt/p/lib/p/a.so\n  /usr/lib/q.so\n* /etc/db.conf\n"
+    )
+    rules = (
+        PLUGIN,
+        Rule(
+            "nss",
+            "a test",
+            when=("libc.so.6",),
+            also=("db.conf",),
+            read=("/etc/nsswitch.conf",),
+            reader="nsswitch",
+        ),
+    )
+    book = Rulebook(View(picture.tree), rules)
+    for kept in [{*order[:n]} for n in (*range(len(order)), *reversed(range(len(order))))]:
+        assert book.apply(kept, {}) == apply(View(picture.tree), kept, {}, rules)
 
 
 def test_exchanges_follow_the_depth_of_the_tree_and_not_the_number_of_rules() -> None:

@@ -94,7 +94,7 @@ def scene(made: Image, *used: str, executed: tuple[str, ...] = (), dlopened: tup
         dlopened=frozenset(dlopened),
         objects=frozenset(dlopened),
         mounts=("/proc", "/data"),
-        contents=Databases(made.view).contents(kept),
+        ownership=Databases(made.view).ownership(kept),
     )
 
 

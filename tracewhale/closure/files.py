@@ -24,6 +24,7 @@ class ElfFiles:
     def __init__(self, view: View) -> None:
         self.view = view
         self._read: dict[str, Read] = {}
+        self._broken: dict[str, str] = {}
 
     def get(self, entry: Entry) -> Read:
         """Return one file, read now unless it was read before."""
@@ -33,16 +34,14 @@ class ElfFiles:
 
     def unreadable(self) -> Iterator[tuple[str, str]]:
         """Yield every path read so far that has only the beginning of an ELF file, with the reason."""
-        for path, read in sorted(self._read.items()):
-            if isinstance(read, UnreadableElf) and read.is_elf:
-                yield path, read.reason
+        yield from sorted(self._broken.items())
 
     def load(self, entries: Iterable[Entry]) -> None:
         """Read the regular files among these that were not read before."""
         wanted = {e.path: e for e in entries if e.path not in self._read}
         for path, entry in wanted.items():
             if entry.kind is not Kind.FILE:
-                self._read[path] = UnreadableElf(f"it is a {entry.kind.value}", is_elf=False)
+                self._set(path, UnreadableElf(f"it is a {entry.kind.value}", is_elf=False))
         new = [e for e in wanted.values() if e.kind is Kind.FILE]
         for start in range(0, len(new), BATCH):
             self._load(new[start : start + BATCH])
@@ -73,9 +72,14 @@ class ElfFiles:
                 raise UnreadableElf("it cannot be read")
             return parser.send([block for block in received if block is not None])
         except StopIteration as end:
-            self._read[path] = end.value
+            self._set(path, end.value)
         except UnreadableElf as error:
-            self._read[path] = error
+            self._set(path, error)
         except HOSTILE as error:
-            self._read[path] = UnreadableElf(f"{type(error).__name__} while reading it")
+            self._set(path, UnreadableElf(f"{type(error).__name__} while reading it"))
         return None
+
+    def _set(self, path: str, read: Read) -> None:
+        self._read[path] = read
+        if isinstance(read, UnreadableElf) and read.is_elf:
+            self._broken[path] = read.reason

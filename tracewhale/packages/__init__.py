@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Protocol
 
 from tracewhale.packages.apk import Apk
-from tracewhale.packages.contents import InstalledPackage, closure
+from tracewhale.packages.contents import InstalledPackage, Ownership, closure
 from tracewhale.packages.distribution import distribution, documents
 from tracewhale.packages.dpkg import Dpkg
 from tracewhale.packages.files import PackageFiles
@@ -34,6 +35,7 @@ __all__ = [
     "InstalledPackage",
     "Inventory",
     "OwnedPackage",
+    "Ownership",
     "Package",
     "closure",
 ]
@@ -47,7 +49,7 @@ class Database(Protocol):
         ...
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
-        """Return the contents of all packages; of a language's packages, those near kept paths."""
+        """Return the contents of all packages of a distribution; of a language's, those near kept paths."""
         ...
 
 
@@ -63,6 +65,7 @@ class Databases:
             RubyPackages(files),
             JavaPackages(files),
         )
+        self._ownership = Ownership()
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """Return the contents of the installed packages: all of the distribution, and a language's near kept
@@ -70,8 +73,18 @@ class Databases:
 
         A distribution's package comes before packages that may be inside it.
         """
-        systems = [contents for database in self._systems for contents in database.contents(kept)]
-        return (*systems, *self.languages(kept))
+        return (*self._installed, *self.languages(kept))
+
+    def ownership(self, kept: Mapping[str, Entry]) -> Ownership:
+        """Return the packages of all paths: of ``contents``, those of the last call if it was the same."""
+        contents = self.contents(kept)
+        if contents != self._ownership.contents:
+            self._ownership = Ownership(contents)
+        return self._ownership
+
+    @cached_property
+    def _installed(self) -> tuple[InstalledPackage, ...]:
+        return tuple(contents for database in self._systems for contents in database.contents({}))
 
     def languages(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:
         """Return the contents of the packages of languages near kept paths."""

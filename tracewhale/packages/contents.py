@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from tracewhale.packages.model import Package
+from tracewhale.rootfs.tree import parent
 
 LIBC = re.compile(r".*/(libc\.so\.6|libc\.musl-[^/]+\.so\.1|ld-musl-[^/]+\.so\.1)")
 """Files that identify the package of the C library, whatever its name."""
@@ -35,6 +37,45 @@ class InstalledPackage:
     def identity(self) -> tuple[str, str, str]:
         """The package's identity and its version."""
         return self.package.kind, self.package.title, self.tops[0] if self.tops else self.package.version
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """The installed packages, and the one to which a path belongs."""
+
+    contents: tuple[InstalledPackage, ...] = ()
+
+    @cached_property
+    def owners(self) -> Mapping[str, InstalledPackage]:
+        """The owner of each path: the distribution's package, else a language's."""
+        owners: dict[str, InstalledPackage] = {}
+        for contents in reversed(self.contents):
+            owners.update(dict.fromkeys(contents.paths, contents))
+        return owners
+
+    @cached_property
+    def tops(self) -> Mapping[str, InstalledPackage]:
+        """Directories that belong to a package with everything below them."""
+        return {top: contents for contents in self.contents for top in contents.tops}
+
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """Directories in which packages have files."""
+        paths: set[str] = set()
+        for path in self.owners:
+            while (path := parent(path)) not in paths:
+                paths.add(path)
+        return frozenset(paths)
+
+    def of(self, path: str) -> InstalledPackage | None:
+        """Return the package of a path, or None if it belongs to no package."""
+        if path in self.owners:
+            return self.owners[path]
+        while path != "/":
+            if path in self.tops:
+                return self.tops[path]
+            path = parent(path)
+        return None
 
 
 def closure(names: Iterable[str], depends: Mapping[str, tuple[str, ...]]) -> set[str]:

@@ -9,8 +9,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from tracewhale.packages.contents import LIBC, InstalledPackage, closure
 from tracewhale.packages.files import (
@@ -69,6 +70,7 @@ class Dpkg:
         self._distroless = not records
         self._records = records or tuple(self._read_distroless())
         self._directories = {parent(name) for record in self._records for name in record.names}
+        self._leaves: dict[str, frozenset[str]] = {}
 
     def find(self, kept: Mapping[str, Entry], *, licences: bool) -> PackageFacts:
         """Return the packages of some kept paths, the documents to keep for them, and their ``status.d``."""
@@ -191,9 +193,11 @@ class Dpkg:
         return names
 
     def _lacking(self, record: _DpkgRecord, kept: Mapping[str, Entry]) -> list[str]:
-        leaves = record.names - {parent(name) for name in record.names}
-        physical = {self._names.physical(name) for name in leaves}
-        return sorted(path for path in physical if path not in kept)
+        physical = self._leaves.get(record.base)
+        if physical is None:
+            leaves = record.names - {parent(name) for name in record.names}
+            physical = self._leaves[record.base] = frozenset(map(self._names.physical, leaves))
+        return sorted(physical - kept.keys())
 
     # ---- what the new image carries -----------------------------------------------------------------
 
@@ -217,25 +221,31 @@ class Dpkg:
         sums = self._files.read(f"{self._base}/info/{record.base}.md5sums" for record in records)
         modified = self._files.modified(f"{self._base}/status")
         twice = _repetitions(record.package.name for record in records)
+
+        @cache
+        def is_reached(directory: str) -> bool:
+            return all(step in kept for step in self._files.view.resolve(directory).steps)
+
         for record in records:
             package = record.package
             name = f"{package.name}:{package.architecture}" if package.name in twice else package.name
             place = f"{self._base}/status.d/{name}"
             yield GeneratedFile(place, encode(self._stanza(record, kept)), modified, package.name, "record")
             text = decode(sums.get(f"{self._base}/info/{record.base}.md5sums", b""))
-            lines = [self._line(path, line, kept) for path, line in digests(text)]
+            lines = [self._line(path, line, kept, is_reached) for path, line in digests(text)]
             if any(lines):
                 content = encode("".join(f"{line}\n" for line in lines if line))
                 yield GeneratedFile(f"{place}.md5sums", content, modified, package.name, "record")
 
-    def _line(self, path: str, line: str, kept: Mapping[str, Entry]) -> str:
+    def _line(
+        self, path: str, line: str, kept: Mapping[str, Entry], is_reached: Callable[[str], bool]
+    ) -> str:
         """Return a line of ``.md5sums``, empty for a file that is not kept; with the file's physical path if
-        the link in the package's name (``/bin``) is not kept."""
+        the link in the package's name (``/bin``) is not kept, so that its directory is not reached."""
         physical = self._names.physical(path)
         if physical not in kept:
             return ""
-        steps = self._files.view.resolve(path, follow=False).steps
-        return line if all(step in kept for step in steps) else f"{line.split()[0]}  {physical[1:]}"
+        return line if is_reached(parent(path)) else f"{line.split()[0]}  {physical[1:]}"
 
     def _stanza(self, record: _DpkgRecord, kept: Mapping[str, Entry]) -> str:
         """Return a stanza as in the package itself: without its state here, and without conffiles that are

@@ -73,21 +73,23 @@ class Names:
     """Translates between names in a database and physical paths."""
 
     def __init__(self, aliases: Mapping[str, str]) -> None:
-        self._aliases = aliases
+        self._beginnings = tuple(f"{alias}/" for alias in aliases)
+        self._targets = {alias: target.rstrip("/") for alias, target in aliases.items()}
 
     def physical(self, name: str) -> str:
         """Return a name with an alias at its beginning replaced by its target."""
-        for alias, target in self._aliases.items():
-            if name.startswith(f"{alias}/"):
-                return target.rstrip("/") + name[len(alias) :]
+        if name.startswith(self._beginnings):
+            for alias, target in self._targets.items():
+                if name.startswith(f"{alias}/"):
+                    return target + name[len(alias) :]
         return name
 
     def of(self, path: str) -> list[str]:
         """Return every name that a database may have for a physical path."""
         names = [path]
-        for alias, target in self._aliases.items():
-            if path.startswith(f"{target.rstrip('/')}/"):
-                names.append(alias + path[len(target.rstrip("/")) :])
+        for alias, target in self._targets.items():
+            if path.startswith(f"{target}/"):
+                names.append(alias + path[len(target) :])
         return names
 
 

@@ -63,6 +63,7 @@ AUTHORS = (Mechanism.OWN, Mechanism.PATHS)
 SMALL = 300_000
 """The most bytes of an interpreter that needs no other files, such as dash."""
 
+ACCESS, EXEC, IMPORTED, LINK = Why.ACCESS.value, Access.EXEC.value, Why.IMPORTED.value, Why.SYMLINK.value
 NEEDING = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
 SOURCE = re.compile(r".*\.(py|rb|pl|pm|al|php|js|mjs|cjs|R)", re.DOTALL)
 
@@ -71,14 +72,20 @@ class Additions:
     """Chooses units for a draft with the touched paths, and counts their cost."""
 
     def __init__(
-        self, draft: Draft, starts: Starts, resolver: Resolver, databases: Databases, options: Options
+        self,
+        draft: Draft,
+        starts: Starts,
+        resolver: Resolver,
+        databases: Databases,
+        needs: Dependencies,
+        options: Options,
     ) -> None:
         self.draft = draft
         self.starts = starts
         self.options = options
         self.databases = databases
         self.resolver = resolver
-        self.needs = Dependencies(draft, starts, resolver, options)
+        self.needs = needs
         self.closer = languages.Closer(
             draft.view, options.environment, languages.ClosureLimits(), options.memory
         )
@@ -168,7 +175,7 @@ class Additions:
     def _targets(self) -> frozenset[str]:
         """Return the kept files that others name in their languages."""
         reasons = self.draft.reasons.items()
-        imported = (path for path, why in reasons if any(r.why == Why.IMPORTED.value for r in why))
+        imported = (path for path, why in reasons if any(r.why == IMPORTED for r in why))
         return frozenset(imported)
 
     def _scene(self, closure: loader.Closure) -> Scene:
@@ -185,12 +192,12 @@ class Additions:
             places=self.options.directories,
             words=(*(v for n, v in environment.variables if not n.endswith("PATH")), *environment.words),
             mounts=draft.outside,
-            contents=self.databases.contents(draft.entries),
+            ownership=self.databases.ownership(draft.entries),
         )
         titles = {
             path
             for path, reasons in draft.reasons.items()
-            if any(r.why == Why.IMPORTED.value and scene.owner(r.by) is None for r in reasons)
+            if any(r.why == IMPORTED and scene.owner(r.by) is None for r in reasons)
         }
         return replace(scene, used=scene.used | titles)
 
@@ -262,13 +269,13 @@ def _used(draft: Draft) -> tuple[set[str], set[str]]:
         if draft.entries[path].kind is Kind.DIRECTORY:
             continue
         for reason in reasons:
-            if (reason.why == Why.ACCESS.value and reason.detail in USING) or reason.why in NEEDING:
+            if (reason.why == ACCESS and reason.detail in USING) or reason.why in NEEDING:
                 used.add(path)
-            if (reason.why, reason.detail) == (Why.ACCESS.value, Access.EXEC.value):
+            if reason.why == ACCESS and reason.detail == EXEC:
                 executed.add(path)
     for path, reasons in draft.reasons.items():
         # A program that runs by a link is used by the package of the link, too.
-        towards = {reason.by for reason in reasons if reason.why == Why.SYMLINK.value} & executed
+        towards = {reason.by for reason in reasons if reason.why == LINK} & executed
         if towards and (entry := draft.view.resolve(path).entry) is not None and entry.path in towards:
             used.add(path)
     for path in list(used):

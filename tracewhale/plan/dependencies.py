@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from tracewhale import rules
 from tracewhale.closure import Resolver, Root
 from tracewhale.plan.builder import Draft
-from tracewhale.plan.model import Options
 from tracewhale.plan.roots import Starts
 from tracewhale.rootfs.tree import Entry, parent
-from tracewhale.rules.engine import Object
+from tracewhale.rules import Object, Rulebook
 from tracewhale.units import Unit
 
 
@@ -18,11 +16,11 @@ class Dependencies:
     """Finds the libraries and interpreters that files need, and what rules keep because of them, each file
     once."""
 
-    def __init__(self, draft: Draft, starts: Starts, resolver: Resolver, options: Options) -> None:
+    def __init__(self, draft: Draft, starts: Starts, resolver: Resolver, rulebook: Rulebook) -> None:
         self._draft = draft
-        self._options = options
         self._starts = starts
         self._resolver = resolver
+        self._rulebook = rulebook
         self._of: dict[str, tuple[Entry, ...]] = {}
         self._ways: dict[str, tuple[str, ...]] = {}
         self._by_rule: dict[str, dict[str, Entry]] = {}
@@ -64,7 +62,8 @@ class Dependencies:
             by_path.setdefault(root.path, []).append(root)
         for path in new:
             own = by_path.get(path, [])
-            names = [*needed.get(path, ()), *(e.path for e in self._resolver.resolve(own).edges if own)]
+            edges = self._resolver.resolve(own).edges if own else ()
+            names = [*needed.get(path, ()), *(edge.path for edge in edges)]
             targets = [view.resolve(name) for name in names]
             self._of[path] = tuple(target.entry for target in targets if target.entry is not None)
             self._ways[path] = tuple(step for target in targets for step in target.steps)
@@ -76,9 +75,8 @@ class Dependencies:
         needed = (entry.path for path in new for entry in self._of[path])
         kept = {*self._draft.entries, *new, *ways, *needed}
         kept |= {directory for path in kept for directory in _above(path)}
-        without = frozenset(self._options.without_rules)
         dependencies: dict[str, Entry] = {}
-        for addition in rules.apply(self._draft.view, kept, objects, self._options.rules, without):
+        for addition in self._rulebook.apply(kept, objects):
             entry = self._draft.view.lstat(addition.path)
             if entry is None or addition.path in kept or addition.because in self._draft.entries:
                 continue

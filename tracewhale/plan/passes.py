@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tracewhale import closure as loader
-from tracewhale import rules
 from tracewhale.errors import UsageError
 from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import AUTHORS, Additions, Round
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.bytecode import missing_bytecode
+from tracewhale.plan.dependencies import Dependencies
 from tracewhale.plan.exclusion import exclude, is_excluded
 from tracewhale.plan.generated_files import generate
 from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan
@@ -24,6 +24,7 @@ from tracewhale.plan.roots import Starts
 from tracewhale.plan.shrinking import JAVA, shrink_files
 from tracewhale.plan.surface import surface
 from tracewhale.rootfs.tree import ROOT, View, parent
+from tracewhale.rules import Rulebook
 from tracewhale.tracing.events import Trace
 from tracewhale.units import Level, Mechanism, Summary
 
@@ -38,6 +39,7 @@ class Work:
     draft: Draft
     starts: Starts
     resolver: loader.Resolver
+    rulebook: Rulebook
     databases: Databases
     absent: tuple[Absent, ...] = ()
     closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
@@ -56,6 +58,7 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
         Draft(view, (*RUNTIME_PATHS, *trace.mounts)),
         Starts(view, trace),
         loader.Resolver(view),
+        Rulebook(view, options.rules, frozenset(options.without_rules)),
         Databases(view),
     )
     for keep in PASSES:
@@ -135,14 +138,7 @@ def keep_elf_closure(work: Work) -> None:
 
 def keep_rule_additions(work: Work) -> None:
     """Keep the paths that rules add for the kept paths."""
-    additions = rules.apply(
-        work.view,
-        set(work.draft.entries),
-        work.closure.objects,
-        work.options.rules,
-        frozenset(work.options.without_rules),
-    )
-    for addition in additions:
+    for addition in work.rulebook.apply(work.draft.entries.keys(), work.closure.objects):
         reason = Reason(Why.RULE.value, addition.rule, addition.because)
         work.draft.keep(addition.path, reason, follow=False)
 
@@ -154,7 +150,8 @@ def keep_units(work: Work) -> None:
     Then all units of used files are ranked together. The files that the chosen units name come last.
     """
     level = work.options.level
-    additions = Additions(work.draft, work.starts, work.resolver, work.databases, work.options)
+    needs = Dependencies(work.draft, work.starts, work.resolver, work.rulebook)
+    additions = Additions(work.draft, work.starts, work.resolver, work.databases, needs, work.options)
     if level.rank >= Level.MODULE.rank:
         additions.add(work.closure, [Mechanism.OWN], Round.AUTHOR)
         keep_dependencies(work)

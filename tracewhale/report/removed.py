@@ -11,7 +11,6 @@ from tracewhale.packages import Databases
 from tracewhale.plan.model import Plan
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 from tracewhale.rootfs.walk import walk
-from tracewhale.units import Scene
 
 SHARE = 1000
 """A place has its own row if it holds more than this part of all removed bytes (one in so many)."""
@@ -91,11 +90,11 @@ def _above(path: str) -> Iterable[str]:
 def _packages(
     view: View, kept: Mapping[str, Entry], entries: Iterable[Entry]
 ) -> tuple[tuple[str, int, int], ...]:
-    owners = Scene(view, kept, frozenset(), contents=Databases(view).contents(kept))
+    ownership = Databases(view).ownership(kept)
     files: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for entry in entries:
-        if (contents := owners.owner(entry.path)) is not None:
+        if (contents := ownership.of(entry.path)) is not None:
             package = contents.package
             name = f"{package.kind}:{package.title}@{package.version}"
             files[name] += 1

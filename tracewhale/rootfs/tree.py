@@ -14,6 +14,9 @@ from typing import Protocol
 SYMLINK_LIMIT = 40
 """The most symbolic links followed in one resolution before ELOOP (Linux: path_resolution(7))."""
 
+RESOLUTIONS = 1 << 16
+"""The most resolved paths in a view's cache."""
+
 
 class Kind(Enum):
     """The type of a directory entry: ``st_mode & S_IFMT``."""
@@ -119,11 +122,15 @@ def parent(path: str) -> str:
 
 
 class View:
-    """A tree with a cache: each directory is scanned once, and paths resolve as in the kernel."""
+    """A tree with a cache: each directory is scanned once, and paths resolve as in the kernel.
+
+    The tree must not change meanwhile.
+    """
 
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._listings: dict[str, dict[str, Entry] | None] = {}
+        self._resolutions: dict[tuple[str, bool, str], Resolution] = {}
 
     def listing(self, directory: str) -> dict[str, Entry] | None:
         """Return entries of a physical directory by name, or None if it is not a directory."""
@@ -149,6 +156,14 @@ class View:
 
         ``follow`` says whether a final symbolic link is followed.
         """
+        key = path, follow, root
+        if key not in self._resolutions:
+            if len(self._resolutions) >= RESOLUTIONS:
+                self._resolutions.clear()
+            self._resolutions[key] = self._resolve(path, follow, root)
+        return self._resolutions[key]
+
+    def _resolve(self, path: str, follow: bool, root: str) -> Resolution:
         steps: dict[str, None] = {}
         pending = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         must_be_directory = path.endswith(("/", "/.")) and bool(pending)

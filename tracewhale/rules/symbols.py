@@ -18,7 +18,7 @@ BATCH = 32
 PT_LOAD, PT_DYNAMIC = 1, 2
 DT_STRTAB, DT_STRSZ = 5, 10
 
-_known: WeakKeyDictionary[View, dict[str, frozenset[str]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[View, dict[tuple[str, frozenset[str]], frozenset[str]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ def symbol_names(view: View, objects: Iterable[str], symbols: frozenset[str]) ->
     same end counts as well: rarely too much, never too little. A file that is not ELF names nothing.
     """
     known = _known.setdefault(view, {})
-    asked = {path: f"{path}\0{sorted(symbols)}" for path in objects}
-    new = [path for path, key in asked.items() if key not in known]
+    paths = list(objects)
+    new = [path for path in dict.fromkeys(paths) if (path, symbols) not in known]
     for start in range(0, len(new), BATCH):
         batch = new[start : start + BATCH]
         for path, table in zip(batch, _string_tables(view, batch), strict=True):
-            known[asked[path]] = frozenset(s for s in symbols if s.encode() + b"\0" in table)
-    return {path: known[key] for path, key in asked.items()}
+            known[path, symbols] = frozenset(s for s in symbols if s.encode() + b"\0" in table)
+    return {path: known[path, symbols] for path in paths}
 
 
 def _string_tables(view: View, paths: list[str]) -> list[bytes]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from itertools import takewhile
 
-from tracewhale.packages import InstalledPackage
+from tracewhale.packages import InstalledPackage, Ownership
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 
@@ -97,40 +97,31 @@ class Scene:
     places: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
-    contents: tuple[InstalledPackage, ...] = field(default=())
+    ownership: Ownership = Ownership()
 
-    @cached_property
+    @property
+    def contents(self) -> tuple[InstalledPackage, ...]:
+        """The installed packages: see ``Databases.contents``."""
+        return self.ownership.contents
+
+    @property
     def owners(self) -> Mapping[str, InstalledPackage]:
         """The owner of each path: the distribution's package, else a language's."""
-        owners: dict[str, InstalledPackage] = {}
-        for contents in self.contents:
-            for path in contents.paths:
-                owners.setdefault(path, contents)
-        return owners
+        return self.ownership.owners
 
-    @cached_property
+    @property
     def tops(self) -> Mapping[str, InstalledPackage]:
         """Directories that belong to a package with everything below them."""
-        return {top: contents for contents in self.contents for top in contents.tops}
+        return self.ownership.tops
 
-    @cached_property
+    @property
     def shared(self) -> frozenset[str]:
         """Directories in which packages have files."""
-        paths: set[str] = set()
-        for path in self.owners:
-            while (path := parent(path)) not in paths:
-                paths.add(path)
-        return frozenset(paths)
+        return self.ownership.shared
 
     def owner(self, path: str) -> InstalledPackage | None:
         """Return the package of a path, or None if it belongs to no package."""
-        if path in self.owners:
-            return self.owners[path]
-        while path != "/":
-            if path in self.tops:
-                return self.tops[path]
-            path = parent(path)
-        return None
+        return self.ownership.of(path)
 
     def used_below(self, top: str) -> list[str]:
         """Return the used files below a directory."""
