@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.probe.tracing import SECONDS, Agent, agent, trace
+from tests.probe.tracing import FAILING, SECONDS, Agent, agent, failures, trace
 from tracewhale.tracing.collector import Collector
-from tracewhale.tracing.events import Access, FailedProcess
+from tracewhale.tracing.events import Access
 from tracewhale.tracing.records import (
     AccessRecord,
     CountersRecord,
@@ -93,35 +93,14 @@ def test_killed_in_the_middle_of_a_call(probe: Path, program: Program) -> None:
         assert running.process.poll() is None
 
 
-FAILING = """
-    /bin/true
-    (exit 3) & wait
-    perl -e 'exit 3'
-    perl -e 'kill 9, $$'
-    (exec perl -e 'fork or exit 7; wait; use POSIX; POSIX::abort()')
-    exit 5
-"""
-
-
 def test_processes_that_fail_are_told_but_the_command_itself_and_what_runs_beside_it(probe: Path) -> None:
-    with agent(probe) as running:
-        with running.start(["/bin/sleep", "60"], quiet=True) as command:
-            assert running.run(["/bin/sh", "-c", "perl -e 'exit 9'; exit 8"]).returncode == 8
-            command.kill()
-        assert running.collector.failed == ()
+    with agent(probe) as running, running.start(["/bin/sleep", "60"], quiet=True) as command:
+        assert running.run(["/bin/sh", "-c", "perl -e 'exit 9'; exit 8"]).returncode == 8
+        command.kill()
+    assert running.collector.failed == ()
     traced = trace(probe, ["/bin/sh", "-c", FAILING])
     assert traced.status == 5
-    shell, perl = (os.path.realpath(shutil.which(name) or "") for name in ("sh", "perl"))
-    assert traced.collector.failed == tuple(
-        sorted(
-            [
-                FailedProcess(shell, 3),
-                FailedProcess(perl, 3),
-                FailedProcess(perl, 7),
-                FailedProcess(perl, 0, killed=True),
-            ]
-        )
-    )
+    assert traced.collector.failed == failures()
 
 
 def test_a_process_that_is_killed_because_the_command_ends_has_not_failed(probe: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 import subprocess
 import sys
 import threading
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracewhale.tracing.collector import Collector
-from tracewhale.tracing.events import Event
+from tracewhale.tracing.events import Event, FailedProcess
 from tracewhale.tracing.records import AccessRecord, CountersRecord, Record
 
 SECONDS = 120
@@ -160,3 +162,20 @@ def python(probe: Path, code: str, *arguments: str | Path, cwd: Path | None = No
     traced = trace(probe, words, cwd=cwd)
     assert traced.status == 0, traced.stderr
     return traced
+
+
+FAILING = """
+    /bin/true
+    (exit 3) & wait
+    perl -e 'exit 3'
+    perl -e 'kill 9, $$'
+    (exec perl -e 'fork or exit 7; wait; use POSIX; POSIX::abort()')
+    exit 5
+"""
+
+
+def failures() -> tuple[FailedProcess, ...]:
+    """What a probe reports on ``FAILING``, which itself ends with status 5."""
+    shell, perl = (os.path.realpath(shutil.which(name) or "") for name in ("sh", "perl"))
+    ends = [(shell, 3, False), (perl, 3, False), (perl, 7, False), (perl, 0, True)]
+    return tuple(sorted(FailedProcess(*end) for end in ends))

@@ -18,9 +18,9 @@ from pathlib import Path
 import pytest
 
 from tests.probe import tracing as native
-from tests.probe.tracing import TracedCommand
+from tests.probe.tracing import FAILING, TracedCommand, failures
 from tests.probes.host_probe import agent, trace
-from tracewhale.tracing.events import Event
+from tracewhale.tracing.events import Event, FailedProcess
 from tracewhale.tracing.host import proc
 from tracewhale.tracing.records import FailureRecord, Listening, StartRecord
 
@@ -100,6 +100,33 @@ def test_a_program_is_told_as_by_the_native_probe(name: str, code: str, probe: P
         assert mine == theirs
         assert found.collector.execs == expected.collector.execs
     assert found.collector.started == {0: StartRecord(0, 0, "")}
+
+
+THREADS = """
+import os, threading, time
+for end in (lambda: os._exit(4), lambda: os.execv("/bin/sh", ["sh", "-c", "exit 6"])):
+    if os.fork() == 0:
+        threading.Thread(target=end).start()
+        time.sleep(60)
+    os.wait()
+threading.Thread(target=lambda: os._exit(2)).start()
+time.sleep(60)
+"""
+
+
+def test_processes_that_fail_are_told_but_the_command_itself_and_what_runs_beside_it(probe: Path) -> None:
+    with agent("ptrace", probe) as running, running.start(["/bin/sleep", "60"]) as command:
+        running.until(lambda: bool(running.collector.started))
+        with running.start(["/bin/sh", "-c", "perl -e 'exit 9'; exit 8"], listener=1) as beside:
+            assert beside.wait() == 8
+        command.kill()
+    assert running.collector.failed == ()
+    traced = trace("ptrace", probe, ["/bin/sh", "-c", FAILING])
+    assert (traced.status, traced.collector.failed) == (5, failures())
+    traced = trace("ptrace", probe, [sys.executable, "-I", "-S", "-c", THREADS])
+    python, shell = (os.path.realpath(path) for path in (sys.executable, "/bin/sh"))
+    wanted = {FailedProcess(python, 4), FailedProcess(shell, 6)}
+    assert (traced.status, set(traced.collector.failed or ())) == (2, wanted)
 
 
 @pytest.mark.parametrize("name", AGENTS)

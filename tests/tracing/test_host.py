@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from tracewhale.tracing.events import Access, Counters
 from tracewhale.tracing.host import finding, kernel, proc
 from tracewhale.tracing.host.encode import encode
+from tracewhale.tracing.host.process_ends import ProcessEnds
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.records import (
     AccessRecord,
@@ -29,6 +31,7 @@ from tracewhale.tracing.records import (
     Feature,
     Hello,
     Listening,
+    ProcessEndRecord,
     Program,
     Record,
     StartRecord,
@@ -225,3 +228,31 @@ def test_places_that_only_the_own_network_reaches(tmp_path: Path) -> None:
         assert not any(place.endswith(f":{open_to_all.getsockname()[1]}") for place in found)
         everywhere = {server.getsockname()[1] for server in (open_to_all, open_to_ipv6)}
         assert proc.ipv6_listeners(os.getpid()) & everywhere == {open_to_ipv6.getsockname()[1]}
+
+
+@pytest.mark.parametrize("is_child_first", [True, False])
+def test_what_the_kernel_kills_with_the_command_has_not_failed(
+    is_child_first: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command, beside, child, others, killed = range(1, 6)
+    parents = {child: command, others: beside, killed: command}
+    status = "Name:\tsh\nTgid:\t{0}\nNgid:\t0\nPid:\t{0}\nPPid:\t{1}\n".format
+    monkeypatch.setattr(proc, "status", lambda pid: status(pid, parents[pid]))
+    monkeypatch.setattr(proc, "threads", lambda pid: [pid])
+    records: list[ProcessEndRecord] = []
+    ends = ProcessEnds(records.append)
+    ends.take(command, command, is_command=True)
+    ends.take(beside, beside, is_command=False)
+    for number, parent in parents.items():
+        if is_child_first:
+            ends.appeared(number)
+            ends.started(parent, number)
+        else:
+            ends.started(parent, number)
+            ends.appeared(number)
+    ends.ended(others, 7, 1 << 8)
+    ends.ended(child, 7, 3 << 8)
+    ends.exits(command)
+    ends.ended(killed, 7, signal.SIGKILL)
+    ends.ended(command, 7, 1 << 8)
+    assert records == [ProcessEndRecord(child, 7, 3)]

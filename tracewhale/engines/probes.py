@@ -28,7 +28,7 @@ REAL = tuple(probe for probe in Probe if probe is not Probe.AUTO)
 SEES_ALL = (Probe.SECCOMP, Probe.EBPF, Probe.PTRACE, Probe.STRACE)
 """The probes for ``auto``; fanotify is not among them, because it sees only opens."""
 
-SEES_FAILURES = frozenset({Probe.SECCOMP})
+SEES_FAILURES = frozenset({Probe.SECCOMP, Probe.PTRACE})
 """Probes that see how the processes end that the command starts."""
 
 CAP_SYS_PTRACE, CAP_SYS_ADMIN = 1 << 19, 1 << 21

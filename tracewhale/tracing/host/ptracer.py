@@ -16,6 +16,7 @@ from tracewhale.tracing.calls import ArgumentKind
 from tracewhale.tracing.host import finding, present, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.interpreters import interpreters
+from tracewhale.tracing.host.process_ends import ProcessEnds
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.host.request import (
     OWN_TRACER,
@@ -30,7 +31,15 @@ from tracewhale.tracing.records import StartRecord
 SEIZE, INTERRUPT, LISTEN, GET_SYSCALL_INFO = 0x4206, 0x4207, 0x4208, 0x420E
 CONT, SYSCALL, DETACH = func.PTRACE_CONT, func.PTRACE_SYSCALL, func.PTRACE_DETACH
 O_TRACESECCOMP = 0x80
-EVENT_EXEC, EVENT_SECCOMP, EVENT_STOP = 4, 7, 128
+EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_EXIT, EVENT_SECCOMP, EVENT_STOP = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    7,
+    128,
+)
 OPTIONS = (
     func.PTRACE_O_TRACESYSGOOD
     | func.PTRACE_O_TRACEFORK
@@ -67,6 +76,7 @@ class Tracer:
         self._programs: dict[int, int] = {}
         """The program of each followed thread."""
         self._held: dict[int, Take] = {}
+        self._ends = ProcessEnds(recorder.tell)
         self._resume = CONT
         self._roots_differ = False
         self._opens_are_judged = False
@@ -92,7 +102,7 @@ class Tracer:
     def _take(self, take: Take) -> None:
         options = OPTIONS
         if take.token:
-            options |= O_TRACESECCOMP
+            options |= O_TRACESECCOMP | func.PTRACE_O_TRACEEXIT
             self._held[take.pid] = take
         else:
             self._resume = SYSCALL
@@ -102,6 +112,7 @@ class Tracer:
             for tid in new:
                 if _ptrace(SEIZE, tid, 0, options):
                     self._programs[tid] = self._recorder.program(proc.program(tid))
+                    self._ends.take(take.pid, tid, is_command=bool(take.token) and take.listener == 0)
                     _ptrace(INTERRUPT, tid)
             is_found |= len(self._programs) > before
             if take.token or len(self._programs) == before:
@@ -122,17 +133,22 @@ class Tracer:
 
     def _handle(self, tid: int, status: int) -> None:
         if os.WIFEXITED(status) or os.WIFSIGNALED(status):
-            self._programs.pop(tid, None)
+            self._ends.ended(tid, self._programs.pop(tid, 0), status)
             self._held.pop(tid, None)
             return
         if tid not in self._programs:  # a child, maybe before its parent's call has told of it
             self._programs[tid] = self._recorder.program(proc.program(tid))
+            self._ends.appeared(tid)
         number, event = os.WSTOPSIG(status), status >> 16
         delivered = 0
         if number == SYSCALL_STOP or event == EVENT_SECCOMP:
             self._enter(tid)
         elif event == EVENT_EXEC:
             self._executed(tid)
+        elif event in (EVENT_FORK, EVENT_VFORK, EVENT_CLONE):
+            self._ends.started(tid, _message(tid))
+        elif event == EVENT_EXIT:
+            self._ends.exits(tid)
         elif event == EVENT_STOP and number in GROUP_STOPS and not self._letting_go:
             _ptrace(LISTEN, tid)
             return
@@ -148,10 +164,10 @@ class Tracer:
                 os.kill(tid, signal.SIGUSR1)
 
     def _executed(self, tid: int) -> None:
-        former = ctypes.c_ulong()
-        _ptrace(func.PTRACE_GETEVENTMSG, tid, 0, ctypes.addressof(former))
-        if former.value != tid:  # a thread that is not its group's first takes the first one's number
-            self._programs.pop(former.value, None)
+        former = _message(tid)
+        if former != tid:  # a thread that is not its group's first takes the first one's number
+            self._programs.pop(former, None)
+        self._ends.executed(tid, former)
         self._programs[tid] = self._recorder.program(proc.program(tid))
         take = self._held.pop(tid, None)
         if take is not None:
@@ -202,6 +218,13 @@ def _wait_for_child() -> tuple[int, int] | None:
     except ChildProcessError:
         return None
     return (pid, status) if pid else None
+
+
+def _message(tid: int) -> int:
+    """Return the number that belongs to an event: a new thread's, or an executing thread's former one."""
+    message = ctypes.c_ulong()
+    _ptrace(func.PTRACE_GETEVENTMSG, tid, 0, ctypes.addressof(message))
+    return message.value
 
 
 def _ptrace(order: int, tid: int, address: int = 0, data: int = 0) -> bool:
