@@ -29,7 +29,7 @@
  *    B  busy:        u32 pid, u32 program: it requested a listener of its own, which it cannot have
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
  *
- *    A record is made before its call is allowed to continue, and is written whole, within
+ *    What a record says was read before its call was allowed to continue. It is written whole, within
  *    about 20 ms: the agent does not end with what it traces.
  *    `received` in A counts the notifications so far, this one included; a call with two paths has two
  *    records with the same, and an execution has one more for each interpreter that the kernel opens for it.

@@ -26,6 +26,7 @@ static struct watched watched[WATCHED];
 static unsigned count;
 static int poller = -1;
 static bool stopped, incomplete;
+static uint32_t command; /* the process of the command itself */
 
 /* The last report on a thread, so that most calls cost only a comparison. */
 static struct { uint32_t tid, program; } recent[RECENT];
@@ -67,7 +68,8 @@ static void forget(struct watched *process) {
     *process = watched[--count];
 }
 
-void exits_watch(uint32_t tid, uint32_t program) {
+void exits_watch(uint32_t tid, uint32_t program, uint32_t first) {
+    command = first;
     typeof(*recent) *last = &recent[tid % RECENT];
     if (stopped || (last->tid == tid && last->program == program))
         return;
@@ -93,8 +95,8 @@ void exits_watch(uint32_t tid, uint32_t program) {
         close(fd);
 }
 
-void exits_note(uint32_t tid, uint32_t program, uint8_t status, bool group) {
-    struct watched *process = find(group ? tracee_process(tid) : tid);
+void exits_note(uint32_t tid, uint32_t group, uint32_t program, uint8_t status) {
+    struct watched *process = find(group ? group : tid);
     recent[tid % RECENT].tid = 0; /* its number may be used again */
     if (stopped)
         return;
@@ -109,9 +111,18 @@ void exits_note(uint32_t tid, uint32_t program, uint8_t status, bool group) {
     }
 }
 
+static void stop(void) {
+    stopped = true;
+    while (count)
+        forget(watched);
+}
+
 void exits_hear(void) {
     struct epoll_event events[EVENTS];
     int ready = epoll_wait(poller, events, EVENTS, 0);
+    for (int i = 0; i < ready && !stopped; i++)
+        if (events[i].data.u32 == command)
+            stop();
     for (int i = 0; i < ready; i++) {
         struct watched *process = find(events[i].data.u32);
         if (!process)
@@ -126,7 +137,5 @@ void exits_hear(void) {
 void exits_stop(void) {
     if (poller >= 0 && !stopped)
         exits_hear(); /* of those that have ended before */
-    stopped = true;
-    while (count)
-        forget(watched);
+    stop();
 }

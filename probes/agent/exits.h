@@ -9,11 +9,12 @@
 /* Becomes readable when exits_hear() has something to do; -1 before the first process. */
 int exits_descriptor(void);
 
-/* A process of the command made a request, so its end will be known. */
-void exits_watch(uint32_t tid, uint32_t program);
+/* A process of the command, whose own is `first`, made a request, so its end will be known. */
+void exits_watch(uint32_t tid, uint32_t program, uint32_t first);
 
-/* A thread is about to end with this status, or, if `group`, its whole process. */
-void exits_note(uint32_t tid, uint32_t program, uint8_t status, bool group);
+/* A thread is about to end with this status, or, if `group` is not 0, all of that process, which is its own.
+ */
+void exits_note(uint32_t tid, uint32_t group, uint32_t program, uint8_t status);
 
 /* The command itself ends: what the kernel kills with it did not fail. */
 void exits_stop(void);

@@ -36,6 +36,8 @@ struct request {
     int error; /* of the path that could not be resolved */
     uint8_t failed_access;
     bool in_root; /* RESOLVE_IN_ROOT: "/" is the descriptor's directory */
+    bool last;    /* its path is the last thing that is read for it */
+    bool answered;
 };
 
 static struct set seen;
@@ -54,9 +56,24 @@ static enum outcome unresolved(struct request *request, uint8_t access, int erro
     return UNRESOLVED;
 }
 
-static bool still_waits(const struct request *request) {
+/* Lets the call go on. False if its caller has ended, or was interrupted and will make it anew. */
+static bool answer(struct request *request) {
+    struct seccomp_notif_resp response = {.id = request->notification->id,
+                                          .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    request->answered = true;
+    return ioctl(request->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
+}
+
+/* Whether the caller was waiting all the time, so that all that was read is its own and not of a process that
+ * got its number. The answer to a call tells that, too, where nothing else is to be read.
+ *
+ * Only the record is written after an answer. What is at the path may not be looked at then: the call itself
+ * may create or remove it, and afterwards its caller may close a descriptor (below /proc), remove a queue or
+ * end, all without a call that is trapped. Nothing would be gained either, for the kernel wakes the caller on
+ * the agent's processor, where it waits until the agent sleeps. */
+static bool was_waiting(struct request *request) {
     uint64_t id = request->notification->id;
-    return ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+    return request->last ? answer(request) : ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 static void write_access(const struct request *request, uint8_t access, bool nofollow,
@@ -81,7 +98,7 @@ static enum outcome record(struct request *request, uint8_t access, bool nofollo
         return REPEATED;
     struct found found;
     path_find(&found, asked, request->pid, nofollow);
-    if (!still_waits(request)) /* what was read may be of another process by now */
+    if (!was_waiting(request))
         return unresolved(request, access, ESRCH);
     write_access(request, access, nofollow, asked, &found);
     set_add(&seen, member);
@@ -281,10 +298,11 @@ static void write_refused(const struct request *request) {
 }
 
 static void handle_exit(const struct request *request, uint32_t command, bool group) {
-    if (group && tracee_process(request->pid) == command)
+    uint32_t process = group ? tracee_process(request->pid) : 0;
+    if (group && process == command)
         exits_stop();
     else
-        exits_note(request->pid, tracee_program(request->pid), request->argument[0], group);
+        exits_note(request->pid, process, tracee_program(request->pid), request->argument[0]);
 }
 
 void handle(int listener, const struct seccomp_notif *notification, uint32_t command,
@@ -298,7 +316,8 @@ void handle(int listener, const struct seccomp_notif *notification, uint32_t com
     if (call && call->kind < CALL_FILTER) {
         request.program = tracee_program(request.pid);
         if (command)
-            exits_watch(request.pid, request.program);
+            exits_watch(request.pid, request.program, command);
+        request.last = call->kind != CALL_EXEC && !call->roots && call->name[1].path < 0;
         outcome = dispatch(&request, call);
     }
     if (call && command && (call->kind == CALL_EXIT || call->kind == CALL_EXIT_GROUP))
@@ -312,4 +331,6 @@ void handle(int listener, const struct seccomp_notif *notification, uint32_t com
         write_unresolved(&request);
     uint64_t *count[] = {&counters->ignored, &counters->repeated, &counters->unresolved, &counters->recorded};
     ++*count[outcome];
+    if (!request.answered)
+        answer(&request);
 }

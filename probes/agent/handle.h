@@ -1,4 +1,4 @@
-/* Handles one notification: its paths are recorded, unless they are already known. */
+/* Handles one notification: its paths are recorded, unless they are already known, and its call goes on. */
 #ifndef HANDLE_H
 #define HANDLE_H
 
@@ -7,8 +7,9 @@
 
 #include "stream.h"
 
-/* Writes what there is to write of a notification that was received on `listener`, and counts it. `command`
- * is the process of the command, 0 where the notification is of something else that runs beside it. */
+/* Writes what there is to write of a notification that was received on `listener`, counts and answers it.
+ * `command` is the process of the command, 0 where the notification is of something else that runs beside it.
+ */
 void handle(int listener, const struct seccomp_notif *notification, uint32_t command,
             struct counters *counters);
 
