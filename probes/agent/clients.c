@@ -72,7 +72,6 @@ static void join_mounts(uint32_t pid) {
 static void settle(uint32_t pid) {
     settled = true;
     ports_open(ports, joins ? pid : 0);
-    ports_look();
     if (joins)
         join_mounts(pid);
     drop_capabilities();

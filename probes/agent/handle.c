@@ -206,13 +206,16 @@ static enum outcome handle_socketcall(struct request *request) {
 static enum outcome later(enum outcome first, enum outcome second) { return first > second ? first : second; }
 
 /* What the kernel opens besides an executed file, which is open with O_PATH and is closed; its interpreter,
- * and if that is a script, too, the next. They are looked up each time: a script may have been written anew.
- */
+ * and if that is a script, too, the next. Only those of ELF files are remembered: what a script leads to may
+ * change without the script. */
 static enum outcome handle_interpreters(struct request *request, int file) {
+    static struct set known;
     enum outcome outcome = IGNORED;
     char name[PATH_LIMIT];
+    struct fingerprint version = file_version(file, request->program, asked.root);
+    bool is_known = file >= 0 && set_has(&known, version);
     for (int depth = 0; file >= 0 && depth < INTERPRETER_DEPTH; depth++) {
-        enum interpreter kind = opens_are_judged ? INTERPRETER_NONE : interpreter_of(file, name);
+        enum interpreter kind = opens_are_judged || is_known ? INTERPRETER_NONE : interpreter_of(file, name);
         close(file);
         file = -1;
         if (kind == INTERPRETER_NONE)
@@ -222,6 +225,8 @@ static enum outcome handle_interpreters(struct request *request, int file) {
                                        : record(request, ACCESS_EXEC, false, &asked));
         if (!error && kind == INTERPRETER_OF_SCRIPT)
             file = path_open(&asked, request->pid, false);
+        else if (depth == 0 && *name == '/' && outcome != UNRESOLVED)
+            set_add(&known, version);
     }
     if (file >= 0)
         close(file);

@@ -85,3 +85,13 @@ enum interpreter interpreter_of(int file, char name[PATH_LIMIT]) {
         return INTERPRETER_OF_ELF;
     return INTERPRETER_NONE;
 }
+
+struct fingerprint file_version(int file, uint64_t first, uint64_t second) {
+    struct stat status = {0};
+    fstat(file, &status);
+    struct {
+        uint64_t device, inode;
+        struct timespec changed;
+    } version = {status.st_dev, status.st_ino, status.st_ctim};
+    return fingerprint(&version, sizeof version, first, second);
+}

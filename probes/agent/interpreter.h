@@ -2,6 +2,7 @@
 #ifndef INTERPRETER_H
 #define INTERPRETER_H
 
+#include "set.h"
 #include "tracee.h"
 
 /* How many files the kernel looks at, each but the first the interpreter of the one before (fs/exec.c,
@@ -18,5 +19,9 @@ enum interpreter {
  * kernel would not execute, has no interpreter. It waits for nothing but a disk: no FIFO or device is opened,
  * no lease waited for. binfmt_misc (binfmt_misc(5)) is not looked at. */
 enum interpreter interpreter_of(int file, char name[PATH_LIMIT]);
+
+/* Identifies a version of an open file, and numbers that belong to it. One that is written anew is another.
+ */
+struct fingerprint file_version(int file, uint64_t first, uint64_t second);
 
 #endif

@@ -1,8 +1,17 @@
+#define _GNU_SOURCE
 #include "ports.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "stream.h"
@@ -41,6 +50,58 @@ static void parse_line(char *line, bool silent) {
         listening(number, silent);
 }
 
+/* ---- sock_diag(7) ------------------------------------------------------------------------------------ */
+
+static int lister = -1; /* a socket of the watched network that lists its sockets */
+
+static void open_lister(uint32_t pid) {
+    char path[64];
+    proc_path(path, pid, "ns/net", -1);
+    AUTO_CLOSE int ours = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    AUTO_CLOSE int theirs = pid ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (pid && (ours < 0 || theirs < 0 || setns(theirs, CLONE_NEWNET) < 0))
+        return;
+    lister = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (pid && setns(ours, CLONE_NEWNET) < 0)
+        die_errno(EXIT_PROBE, "agent: cannot leave the network of the command");
+}
+
+/* Lists what listens and nothing else. False if this kernel does not. */
+static bool list(uint8_t family, bool silent) {
+    static union {
+        struct nlmsghdr first;
+        char bytes[32 << 10];
+    } answer;
+    struct {
+        struct nlmsghdr header;
+        struct inet_diag_req_v2 request;
+    } question = {{.nlmsg_len = sizeof question,
+                   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+                  {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = 1 << TCP_LISTEN}};
+    if (send(lister, &question, sizeof question, 0) < 0)
+        return false;
+    for (;;) {
+        ssize_t left = recv(lister, &answer, sizeof answer, 0);
+        if (left < 0 && errno == EINTR)
+            continue;
+        if (left <= 0)
+            return false;
+        for (struct nlmsghdr *part = &answer.first; NLMSG_OK(part, left); part = NLMSG_NEXT(part, left)) {
+            int error = 0;
+            if (part->nlmsg_type == NLMSG_DONE || part->nlmsg_type == NLMSG_ERROR) {
+                memcpy(&error, NLMSG_DATA(part), sizeof error);
+                return part->nlmsg_type == NLMSG_DONE && !error;
+            }
+            struct inet_diag_msg socket;
+            memcpy(&socket, NLMSG_DATA(part), sizeof socket);
+            listening(ntohs(socket.id.idiag_sport), silent);
+        }
+    }
+}
+
+/* ---- /proc/net/tcp ----------------------------------------------------------------------------------- */
+
 static int network = -1; /* the directory /proc/PID/net */
 
 static void look(const char *table, bool silent) {
@@ -62,7 +123,13 @@ static void look(const char *table, bool silent) {
     }
 }
 
+/* The files of /proc go through the whole table of connections, as large as the memory allows: 15 ms each on
+ * a machine with 24 GB, 0.02 ms by the other way. */
 static void look_at_all(bool silent) {
+    if (lister >= 0 && list(AF_INET, silent) && list(AF_INET6, silent))
+        return;
+    close_descriptor(&lister);
+    lister = -1;
     look("tcp", silent);
     look("tcp6", silent);
 }
@@ -72,6 +139,7 @@ void ports_open(char *list, uint32_t pid) {
     if (pid)
         proc_path(path, pid, "net", -1);
     network = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    open_lister(pid);
     any = !list;
     for (char *next; list && *list; list = next) {
         uint64_t port;
@@ -83,8 +151,7 @@ void ports_open(char *list, uint32_t pid) {
         left += !test(wanted, port);
         mark(wanted, port);
     }
-    if (any)
-        look_at_all(true);
+    look_at_all(any);
 }
 
 bool ports_look(void) {

@@ -1,4 +1,4 @@
-/* TCP ports with listening sockets, from /proc/net/tcp and tcp6. */
+/* TCP ports with listening sockets, from sock_diag(7), else from /proc/net/tcp and tcp6. */
 #ifndef PORTS_H
 #define PORTS_H
 

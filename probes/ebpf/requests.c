@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "interpreter.h"
@@ -301,16 +300,9 @@ static void executed(const struct event *event, const char *variables) {
     }
     /* They are looked up again when the file is another: a script may have been written anew. */
     int file = place_open(root, path, request->flags & EVENT_NOFOLLOW);
-    struct stat status;
-    if (file >= 0 && fstat(file, &status) == 0) {
-        struct {
-            uint64_t device, inode;
-            struct timespec changed;
-        } version = {status.st_dev, status.st_ino, status.st_ctim};
-        if (!set_add(&seen, fingerprint(&version, sizeof version, where.low, ~(uint64_t)request->program))) {
-            close(file);
-            return;
-        }
+    if (file >= 0 && !set_add(&seen, file_version(file, where.low, ~(uint64_t)request->program))) {
+        close(file);
+        return;
     }
     interpreters(request, event->pid, root, file);
 }
