@@ -61,6 +61,9 @@ _FAULTS = """() => {
             if (section && box(each).right > box(section).right + 1)
                 faults.push(`text of ${name(each)} leaves its block: ${each.textContent.slice(0, 30)}`);
         }
+    for (const each of document.querySelectorAll(".rows"))
+        if (shown(each) && each.scrollWidth > each.parentElement.clientWidth + 1)
+            faults.push(`the table ${each.parentElement.getAttribute("aria-label")} is cut`);
     const map = document.getElementById("map");
     const leaves = [...map.querySelectorAll(".cell:not(.directory)")].filter(shown);
     if (map.clientHeight < 200) faults.push("the map has no height");

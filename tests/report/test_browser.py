@@ -184,6 +184,7 @@ def test_a_fault_of_the_layout_is_noticed(browser: Browser, pages: dict[str, Pat
         ("#map .cell{visibility:hidden}", "has 0 files"),
         ("#map .cell{width:300px!important}", "overlap"),
         ("main p{margin-left:1000px;white-space:nowrap}", "leaves its block"),
+        (".rows{width:1500px}", "is cut"),
     ):
         restyle(page, style)
         assert fault in "; ".join(faults(page)), style
