@@ -85,10 +85,11 @@ def alike(shown: str, printed: str) -> bool:
     return all(abs(float(one) - float(other)) <= SLACK * max(float(one), 1) for one, other in pairs)
 
 
-def run(example: Example, directory: Path) -> str:
-    """Run an example in a directory; return what is wrong, or nothing."""
+def run(example: Example, directory: Path, prefix: str = PREFIX) -> str:
+    """Run an example in a directory, with images whose names begin with ``prefix``; return what is wrong, or
+    nothing."""
     done = subprocess.run(
-        ["timeout", "--kill-after=30", str(SECONDS), "bash", "-c", renamed(example.command)],
+        ["timeout", "--kill-after=30", str(SECONDS), "bash", "-c", renamed(example.command, prefix)],
         cwd=directory,
         env={
             **os.environ,
@@ -103,7 +104,7 @@ def run(example: Example, directory: Path) -> str:
         errors="replace",
         check=False,
     )
-    said = done.stdout.replace(PREFIX, "")
+    said = done.stdout.replace(prefix, "")
     if done.returncode != example.status:
         return f"{example.command}\nexits with {done.returncode}, not {example.status}:\n{said}"
     lines = [line for line in said.splitlines() if line.strip() and not line.startswith(ENGINE_WARNING)]

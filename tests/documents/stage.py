@@ -24,7 +24,8 @@ WHEELS = "wheels"
 """The directory of the scene from which pip takes TraceWhale where a document has it from PyPI."""
 
 PREFIX = "twdocs-"
-"""Of all that the examples make in the engine, so that nothing of the reader's own is touched."""
+"""Of all that the examples make in the engine, so that nothing of the reader's own is touched. Documents that
+are run at the same time have a longer one each."""
 
 IMAGES = (
     "shop",
@@ -42,9 +43,9 @@ NAMES = re.compile(rf"(?<![\w./-])(?=(?:{'|'.join(IMAGES)}):|shop-web\b)")
 """Where a document names an image or a container."""
 
 
-def renamed(command: str) -> str:
+def renamed(command: str, prefix: str) -> str:
     """Return a command with the names that its images and containers have here."""
-    return NAMES.sub(PREFIX, command)
+    return NAMES.sub(prefix, command)
 
 
 @contextmanager
@@ -60,10 +61,13 @@ def cleared(client: DockerClient) -> Iterator[None]:
                 client.images.remove(tag, force=True)
 
 
-def prepared(directory: Path, image: Callable[[str], str], by_hand: bool = False) -> None:
+def prepared(
+    directory: Path, image: Callable[[str], str], prefix: str = PREFIX, by_hand: bool = False
+) -> None:
     """Fill a directory with what the reader is said to have: a program, a project, images.
 
-    ``by_hand`` adds a clone of this repository, its wheel in the place of PyPI's, and larger images.
+    ``prefix`` begins the images' names here. ``by_hand`` adds a clone of this repository, its wheel in the
+    place of PyPI's, and larger images.
     """
     shutil.copytree(SCENE, directory)
     program = directory / ".venv" / "bin" / "tracewhale"
@@ -74,14 +78,14 @@ def prepared(directory: Path, image: Callable[[str], str], by_hand: bool = False
     if by_hand:
         bases |= {"java-shop": "java", "flask-shop": "flask", "node-shop": "node"}
     for name, base in bases.items():
-        _docker("tag", image(base), f"{PREFIX}{name}:latest")
+        _docker("tag", image(base), f"{prefix}{name}:latest")
     if by_hand:
         image("tools")
         _clone(directory)
     image("base")
     folders = [*directory.glob("*/Dockerfile"), *(directory.glob("by-hand/*/Dockerfile") if by_hand else ())]
     for folder in sorted(folders):
-        _docker("build", "-q", "-t", f"{PREFIX}{folder.parent.name}:latest", str(folder.parent))
+        _docker("build", "-q", "-t", f"{prefix}{folder.parent.name}:latest", str(folder.parent))
 
 
 def _clone(directory: Path) -> None:

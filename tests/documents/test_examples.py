@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from docker import DockerClient
 
 from tests.documents.examples import alike, examples, matches, run
-from tests.documents.stage import DOCUMENTS, cleared, prepared
+from tests.documents.stage import DOCUMENTS, PREFIX, cleared, prepared
 
 TEXT = """
 Words.
@@ -71,18 +72,20 @@ def test_words_count_and_blanks_do_not() -> None:
     assert not alike("image x", "image y")
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_the_examples_of_a_document(
-    document: str,
-    docker_client: DockerClient,
-    image: Callable[[str], str],
-    tmp_path: Path,
-    leaves_nothing: Path,
+def test_the_examples_of_the_documents(
+    docker_client: DockerClient, image: Callable[[str], str], tmp_path: Path, leaves_nothing: Path
 ) -> None:
-    chosen = [each for each in examples(DOCUMENTS[document].read_text()) if not each.by_hand]
-    assert chosen
-    with cleared(docker_client):
-        prepared(tmp_path / "scene", image)
-        wrong = [said for each in chosen if (said := run(each, tmp_path / "scene"))]
-    if wrong:
-        pytest.fail("\n\n".join(wrong), pytrace=False)
+    """All documents at the same time, because much of it is waiting for servers to start and to stop."""
+
+    def wrong(document: str) -> list[str]:
+        chosen = [each for each in examples(DOCUMENTS[document].read_text()) if not each.by_hand]
+        assert chosen
+        scene, prefix = tmp_path / document, f"{PREFIX}{document.lower()[:2]}-"
+        prepared(scene, image, prefix)
+        said = [(each, run(each, scene, prefix)) for each in chosen]
+        return [f"{document}:{each.line}: {text}" for each, text in said if text]
+
+    with cleared(docker_client), ThreadPoolExecutor(len(DOCUMENTS)) as pool:
+        faults = [fault for found in pool.map(wrong, DOCUMENTS) for fault in found]
+    if faults:
+        pytest.fail("\n\n".join(faults), pytrace=False)
