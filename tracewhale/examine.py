@@ -182,6 +182,7 @@ def _case(run: Run, name: str, view: View, *, files_known: bool = True) -> Case:
         user=user,
         directory=options.workdir or base.get("WorkingDir") or "/",
         mounts=mounts,
+        volumes=tuple(base.get("Volumes") or ()),
         read_only=options.read_only or bool((run.base.get("HostConfig") or {}).get("ReadonlyRootfs")),
         architecture=architecture(),
         refusal=refusal,

@@ -330,3 +330,13 @@ def test_a_part_of_the_library_of_python() -> None:
     told = diagnose(Case("x", View(MemoryTree(f"{APP}{PYTHON}")), trace=trace, full=full, full_name="FULL"))
     place = "/usr/lib/python3.11/encodings/"
     assert lines(told)[0] == f"COPY --from=FULL {place} {place}"
+
+
+@pytest.mark.parametrize(
+    ("volumes", "causes"), [((), ["the directory /data is not in the image"]), (("/data",), [])]
+)
+def test_a_file_that_was_made_in_a_volume_is_not_missing(volumes: tuple[str, ...], causes: list[str]) -> None:
+    events = frozenset({Event("/data/5891", "create", "/bin/app", present=False)})
+    trace = Trace("t", "i", "p", {}, events, outcome=Outcome(143, stopped=True, absent=("/data/5891",)))
+    case = Case("x", View(MemoryTree(APP)), trace=trace, refusal="GET /x was answered", volumes=volumes)
+    assert [finding.cause.partition(",")[0] for finding in diagnose(case).findings] == causes

@@ -72,6 +72,7 @@ def test_words_count_and_blanks_do_not() -> None:
     assert not alike("image x", "image y")
 
 
+@pytest.mark.timeout(900)
 def test_the_examples_of_the_documents(
     docker_client: DockerClient, image: Callable[[str], str], tmp_path: Path, leaves_nothing: Path
 ) -> None:

@@ -96,6 +96,26 @@ def test_an_answer_that_has_no_such_thing(value: str) -> None:
         templates.fill(HttpRequest("GET", "/", (("X", value),)))
 
 
+def test_a_member_of_an_object_is_used_by_its_name() -> None:
+    templates = Templates(lambda: {"session": "s"})
+    request = HttpRequest("GET", "/files/%7B%7Bid%7D%7D", (), b"{{session}}{{name}}")
+    assert templates.unknown(request) == ("id", "name")
+    templates.learn("", Answer(201, "application/json", body=b'{"id": "a/b", "name": 5, "tags": ["x"]}'))
+    assert templates.unknown(request) == ()
+    assert templates.fill(request).target == "/files/a%2Fb"
+    assert templates.fill(request).body == b"s5"
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"[1]", b"{", b"\xff"])
+def test_an_answer_that_has_no_members(body: bytes) -> None:
+    templates = Templates()
+    templates.learn("deep", Answer(200, "application/json", body=body))
+    request = HttpRequest("GET", "/%7B%7Bid%7D%7D")
+    assert templates.fill(request) == request
+    with pytest.raises(ValueError, match="deep"):
+        templates.fill(HttpRequest("GET", "/", (("X", "{{deep.response.body.id}}"),)))
+
+
 def test_an_answer_cannot_add_a_header() -> None:
     templates = Templates()
     templates.learn("login", Answer(200, body=b'{"a": "x\\r\\nHost: elsewhere"}'))

@@ -28,6 +28,11 @@ def test_a_curve_is_drawn_and_told() -> None:
     assert Curve(()).bars() == Curve((3,)).sentence() == ""
     assert Curve((3, 5)).sentence().startswith("the last of 2 steps still brought 2 new accesses")
     assert "the last 3 of 5 steps" in Curve((1, 2, 2, 2, 2)).sentence()
+    assert Curve((1, 2, 2)).sentence() == (
+        "the last of 3 steps brought nothing new: one more like that brings something new with "
+        "a probability below 95%, which says little"
+    )
+    assert Curve((1,) * 11).sentence().endswith("below 26%")
 
 
 def test_coverage() -> None:

@@ -253,3 +253,9 @@ def test_a_refused_request_says_that_only_ipv6_is_listened_on(
     with pytest.raises(WorkloadFailed, match="refused") as raised:
         drive(session, Service(other_addresses=addresses), [http("/")])
     assert ("It listens on port 1 for IPv6 only" in raised.value.hint) is hinted
+
+
+def test_a_refused_request_names_what_it_refers_to_in_vain(session: Nothing) -> None:
+    with pytest.raises(WorkloadFailed, match="status 404") as raised:
+        taken(session, http("/none/{{id}}"))
+    assert raised.value.hint == "No answer so far has a field, a member or a cookie for {{id}}."

@@ -27,7 +27,7 @@ def wanted_directory(case: Case, path: str, line: str = "") -> str:
         above = os.path.dirname(path.rstrip("/")) or "/"
         if full is not None and full.kind is Kind.DIRECTORY and "mkdir" not in accesses:
             return path.rstrip("/")
-        return "" if case.exists(above) else above
+        return "" if case.has_directory(above) else above
     if accesses & ENTERS or path.endswith("/") or (full is not None and full.kind is Kind.DIRECTORY):
         return path.rstrip("/") or "/"
     return ""

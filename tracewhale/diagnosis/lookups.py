@@ -130,7 +130,7 @@ def _stem(path: str) -> str:
 
 
 def _can_be_made(case: Case, path: str) -> bool:
-    return case.exists(os.path.dirname(path.rstrip("/")) or "/")
+    return case.has_directory(os.path.dirname(path.rstrip("/")) or "/")
 
 
 def _finding(case: Case, paths: tuple[str, ...], sure: Sure, weight: int, ground: str) -> Finding:

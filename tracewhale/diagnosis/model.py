@@ -58,10 +58,11 @@ class Case:
 
     ``name`` is the user's name for the image, ``view`` shows its files. ``argv``, ``environment``, ``user``
     and ``directory`` are those of the run; ``mounts`` are paths on which something is mounted, with the
-    options (``ro``, ``noexec``, empty). ``read_only`` says that the root file system is. ``trace`` is None if
-    nothing ran; ``refusal`` is then the engine's message. ``files_known`` is false if the view only has the
-    files in a trace, without their contents. ``full`` shows the files of a complete image, called
-    ``full_name``, which sets ``full_environment``. ``architecture`` is the image's, by Go's names.
+    options (``ro``, ``noexec``, empty); ``volumes`` are those that the image declares. ``read_only`` says
+    that the root file system is. ``trace`` is None if nothing ran; ``refusal`` is then the engine's message.
+    ``files_known`` is false if the view only has the files in a trace, without their contents. ``full`` shows
+    the files of a complete image, called ``full_name``, which sets ``full_environment``. ``architecture`` is
+    the image's, by Go's names.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Case:
     user: User = User()
     directory: str = "/"
     mounts: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
     read_only: bool = False
     architecture: str = ""
     trace: Trace | None = None
@@ -176,6 +178,10 @@ class Case:
     def exists(self, path: str) -> bool:
         """Return whether a requested path exists in the image."""
         return self.view.resolve(path).exists
+
+    def has_directory(self, path: str) -> bool:
+        """Return whether a directory exists in the image, or the engine makes it for a mount or a volume."""
+        return self.exists(path) or path in self.mounts or path.rstrip("/") in self.volumes
 
     @cached_property
     def _accesses(self) -> Mapping[str, frozenset[str]]:

@@ -108,6 +108,10 @@ class Client:
         """Close the connections."""
         self._session.close()
 
+    def unknown(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the names that a request refers to and no answer so far has a value for."""
+        return self._templates.unknown(request)
+
     def send(self, request: HttpRequest, port: int) -> Reply:
         """Send a request to ``port`` unless it names one, and follow redirects within the target.
 

@@ -13,6 +13,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 CONFIDENCE = 0.95
+LITTLE = 0.5
+"""A probability above which a curve says little."""
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40
 """The most bars of a curve."""
@@ -57,9 +59,11 @@ class Curve:
         if not self.quiet:
             new = self.counts[-1] - self.counts[-2]
             return f"the last of {slices} steps still brought {new} new accesses: more of them may bring more"
+        last = f"last {self.quiet}" if self.quiet > 1 else "last"
+        doubt = ", which says little" if self.risk > LITTLE else ""
         return (
-            f"the last {self.quiet} of {slices} steps brought nothing new: one more like them does so with a "
-            f"probability below {self.risk:.0%}"
+            f"the {last} of {slices} steps brought nothing new: one more like that brings something new with "
+            f"a probability below {self.risk:.0%}{doubt}"
         )
 
 

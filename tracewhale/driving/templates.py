@@ -1,7 +1,8 @@
 """References to earlier answers in requests, in the form of editors: ``{{login.response.body.$.token}}``.
 
-``{{NAME}}`` is the value of a page's field (an ``input`` or ``meta`` of that name) or of a cookie: a token
-against forged requests, for one. References stay in a trace, because a repeated run has its own tokens.
+``{{NAME}}`` is the value of a page's field (an ``input`` or ``meta`` of that name), of a member of a JSON
+object, or of a cookie: a token against forged requests, the id of what was just made. References stay in a
+trace, because a repeated run has its own values.
 """
 
 from __future__ import annotations
@@ -41,10 +42,18 @@ class Templates:
             self._bodies[name] = answer.body
         if "html" in answer.type:
             self._fields |= fields_of(answer.body.decode("utf-8", "replace"))
+        elif "json" in answer.type:
+            self._fields |= members_of(answer.body)
+
+    def unknown(self, request: HttpRequest) -> tuple[str, ...]:
+        """Return the names that a request refers to and no answer so far has a value for, sorted."""
+        text = _unescaped(request.target) + request.body.decode("utf-8", "replace")
+        known = {*self._fields, *self._cookies()}
+        return tuple(sorted({match[1] for match in FIELD.finditer(text)} - known))
 
     def fill(self, request: HttpRequest) -> HttpRequest:
         """Return the request with its references replaced. Raise ValueError if no answer has the value."""
-        target = ESCAPED.sub(lambda match: "{{" if "B" in match[0].upper() else "}}", request.target)
+        target = _unescaped(request.target)
         body = request.body.decode("utf-8", "surrogateescape")
         texts = (target, body, *(value for _, value in request.headers))
         if not any("{{" in text for text in texts):
@@ -80,9 +89,24 @@ class Templates:
             return body.decode("utf-8", "replace")
         try:
             value = _walk(json.loads(body), path.removeprefix("$"))
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, RecursionError):
             raise ValueError(f"the answer to {name} has no {path}") from None
         return value if isinstance(value, str) else json.dumps(value)
+
+
+def _unescaped(target: str) -> str:
+    """Return a request's target with the braces of its references as they were written."""
+    return ESCAPED.sub(lambda match: "{{" if "B" in match[0].upper() else "}}", target)
+
+
+def members_of(body: bytes) -> dict[str, str]:
+    """Return the strings and numbers of a JSON object by their names; none of anything else."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    members = value.items() if isinstance(value, dict) else ()
+    return {name: str(text) for name, text in members if type(text) in (str, int, float)}
 
 
 class _Fields(HTMLParser):

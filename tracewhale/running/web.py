@@ -125,7 +125,9 @@ class Web:
             raise WorkloadFailed(
                 f"The request {request} was answered with status {answer.status} and not {wanted}."
                 f"{self._ended()}" + (f"\n{body}" if body else ""),
-                f"Write ={answer.status} behind the path where that is the right answer.",
+                f"No answer so far has a field, a member or a cookie for {{{{{unknown[0]}}}}}."
+                if (unknown := self._client.unknown(request))
+                else f"Write ={answer.status} behind the path where that is the right answer.",
             )
         return exchange
 
