@@ -99,6 +99,7 @@ def test_an_answer_that_has_no_such_thing(value: str) -> None:
 def test_a_member_of_an_object_is_used_by_its_name() -> None:
     templates = Templates(lambda: {"session": "s"})
     request = HttpRequest("GET", "/files/%7B%7Bid%7D%7D", (), b"{{session}}{{name}}")
+    assert str(request) == "GET /files/{{id}}"
     assert templates.unknown(request) == ("id", "name")
     templates.learn("", Answer(201, "application/json", body=b'{"id": "a/b", "name": 5, "tags": ["x"]}'))
     assert templates.unknown(request) == ()

@@ -11,13 +11,14 @@ import pytest
 
 from tests.report.documents import hostile, report
 from tests.sample_images import plan_sample
-from tracewhale.report.document import of_value
+from tracewhale.report.document import of_ledger, of_value
 from tracewhale.report.formats import FILE_FORMATS, format_of
 from tracewhale.report.json import schema, to_json
 from tracewhale.report.markdown import code
 from tracewhale.report.names import HTML, JSON, MARKDOWN, NCDU, PREFETCH
 from tracewhale.report.removed import RemovedPlace, places, survey
 from tracewhale.report.sizes import human
+from tracewhale.why import from_report
 
 DOCUMENT = of_value(to_json(report()))
 
@@ -36,6 +37,12 @@ def test_the_comment_of_a_pull_request_has_sizes_verdict_and_growth() -> None:
 def test_a_comment_never_claims_that_an_image_was_run_that_was_not() -> None:
     value = to_json(replace(report(), verification=None))
     assert "⚪ **Not verified:** the new image was not run." in FILE_FORMATS[MARKDOWN].render(of_value(value))
+
+
+def test_a_comment_of_a_label_claims_no_more_than_the_label_tells() -> None:
+    lines = FILE_FORMATS[MARKDOWN].render(of_ledger("slim:1", from_report(to_json(report())))).splitlines()
+    assert "⚪ **Verdict not known:** an image's label does not tell it." in lines
+    assert not any("in part" in line for line in lines)
 
 
 @pytest.mark.parametrize(

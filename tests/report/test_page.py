@@ -93,8 +93,8 @@ def test_the_chain_of_a_path_is_that_of_why() -> None:
 
 def test_a_label_gives_a_page_that_claims_no_more_than_it_knows() -> None:
     page = render(of_ledger("slim:1", from_report(to_json(report()))))
-    assert "This report is of no run of a new image." in page
-    assert "An image's label does not tell it" in page
+    assert '<p class="big">not known</p>' in page
+    assert "An image&#39;s label does not tell it." in page
     assert data_of(page)["known"] is False
 
 

@@ -16,11 +16,10 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
 
-from tracewhale.tracing.exchanges import VALUE, Answer, HttpRequest
+from tracewhale.tracing.exchanges import VALUE, Answer, HttpRequest, with_braces
 
 REFERENCE = re.compile(r"\{\{\s*(?:\$\{)?([A-Za-z_]\w*)\.response\.body\.?([^}\s]*)\s*\}\}")
 FIELD = re.compile(r"\{\{\s*([A-Za-z_][\w.:-]*)\s*\}\}")
-ESCAPED = re.compile(r"%7[Bb]%7[Bb]|%7[Dd]%7[Dd]")
 FORM = "application/x-www-form-urlencoded"
 STEP = re.compile(r"\.?([A-Za-z_][\w-]*)|\[(\d+)\]|\['([^']*)'\]")
 
@@ -47,13 +46,13 @@ class Templates:
 
     def unknown(self, request: HttpRequest) -> tuple[str, ...]:
         """Return the names that a request refers to and no answer so far has a value for, sorted."""
-        text = _unescaped(request.target) + request.body.decode("utf-8", "replace")
+        text = with_braces(request.target) + request.body.decode("utf-8", "replace")
         known = {*self._fields, *self._cookies()}
         return tuple(sorted({match[1] for match in FIELD.finditer(text)} - known))
 
     def fill(self, request: HttpRequest) -> HttpRequest:
         """Return the request with its references replaced. Raise ValueError if no answer has the value."""
-        target = _unescaped(request.target)
+        target = with_braces(request.target)
         body = request.body.decode("utf-8", "surrogateescape")
         texts = (target, body, *(value for _, value in request.headers))
         if not any("{{" in text for text in texts):
@@ -92,11 +91,6 @@ class Templates:
         except (ValueError, LookupError, TypeError, RecursionError):
             raise ValueError(f"the answer to {name} has no {path}") from None
         return value if isinstance(value, str) else json.dumps(value)
-
-
-def _unescaped(target: str) -> str:
-    """Return a request's target with the braces of its references as they were written."""
-    return ESCAPED.sub(lambda match: "{{" if "B" in match[0].upper() else "}}", target)
 
 
 def members_of(body: bytes) -> dict[str, str]:

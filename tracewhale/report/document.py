@@ -128,6 +128,7 @@ class ReportDocument:
     probe: str = ""
     accepted: tuple[int, tuple[str, ...], tuple[str, ...]] | None = None
     value: Any = None
+    from_label: bool = False
 
     @property
     def kept_size(self) -> int:
@@ -151,7 +152,9 @@ def of_ledger(name: str, ledger: Ledger) -> ReportDocument:
         ReportedFile(path, size=ledger.sizes.get(path, 0), kind=_kind(ledger, path))
         for path in ledger.reasons
     )
-    return ReportDocument(name, ledger, name, files=files, packages=_packages(ledger, {}, {}))
+    return ReportDocument(
+        name, ledger, name, files=files, packages=_packages(ledger, {}, {}), from_label=True
+    )
 
 
 def _kind(ledger: Ledger, path: str) -> str:

@@ -51,6 +51,8 @@ def _lines(document: ReportDocument) -> Iterator[str]:
 def _verdict(document: ReportDocument) -> str:
     if document.error:
         return f"❌ **Failed:** {code(document.error)}"
+    if document.from_label:
+        return "⚪ **Verdict not known:** an image's label does not tell it."
     if document.verified is None:
         return "⚪ **Not verified:** the new image was not run."
     return f"{'✅ **Verified:**' if document.verified else '❌ **Not alike:**'} {code(document.verdict)}"
@@ -67,7 +69,8 @@ def _rows(document: ReportDocument) -> Iterator[str]:
     kept = [package for package in document.packages if package.files]
     if document.packages:
         parts = sum(package.whole is False for package in kept)
-        yield f"| packages | {len(document.packages)} | {len(kept)}, {parts} of them in part |"
+        shares = "" if document.from_label else f", {parts} of them in part"
+        yield f"| packages | {len(document.packages)} | {len(kept)}{shares} |"
     for group in document.surface:
         yield f"| {group.title} | {len(group.before)} | {len(group.left)} |"
 

@@ -13,6 +13,7 @@ ANSWER_LIMIT = 256 << 10
 
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A method or the name of a header (RFC 9110, 5.6.2)."""
+_BRACES = re.compile(r"%7[Bb]%7[Bb]|%7[Dd]%7[Dd]")
 TARGET = re.compile(r"/[!-~]*")
 """A path and query in ASCII, as in a request line (RFC 9112, 3.2.1)."""
 VALUE = re.compile(r"[^\0\r\n]*")
@@ -56,7 +57,12 @@ class HttpRequest:
 
     def __str__(self) -> str:
         place = f":{self.port}" if self.port else ""
-        return f"{self.method} {'https://' if self.tls else ''}{place}{self.target}"
+        return f"{self.method} {'https://' if self.tls else ''}{place}{with_braces(self.target)}"
+
+
+def with_braces(target: str) -> str:
+    """Return a request's target with the double braces of its references as they were written."""
+    return _BRACES.sub(lambda match: "{{" if "B" in match[0].upper() else "}}", target)
 
 
 @dataclass(frozen=True, slots=True)
