@@ -71,6 +71,10 @@ def test_the_first_difference_is_shown() -> None:
         ((0, 1), False, False),
         ((137, 143), True, True),
         ((0, 139), True, False),
+        ((1, 137), True, True),
+        ((137, 1), True, True),
+        ((1, 137), False, False),
+        ((0, 1), True, False),
     ],
 )
 def test_ends(statuses: tuple[int, int], stopped: bool, same: bool) -> None:

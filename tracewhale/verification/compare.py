@@ -17,7 +17,9 @@ from tracewhale.tracing.normal_form import normalized
 from tracewhale.verification.output import Output, compare_output
 from tracewhale.verification.written_files import WrittenComparison, compare_written_files
 
-STOPPED = frozenset({0, 128 + 2, 128 + 3, 128 + 9, 128 + 15})
+KILLED = 128 + 9
+"""The status of a command that SIGKILL ended."""
+STOPPED = frozenset({0, 128 + 2, 128 + 3, KILLED, 128 + 15})
 """Statuses of a command that was asked to stop: SIGINT, SIGQUIT, SIGKILL, SIGTERM."""
 
 
@@ -94,8 +96,10 @@ def compare(
     output, difference = compare_output(original.outcome, again.outcome, other, any_order=listed(original))
     answers = Answers() if failure else answers_of(original, again, second)
     status = (original.outcome.status, again.outcome.status)
-    # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race.
-    if original.outcome.stopped and again.outcome.stopped and set(status) <= STOPPED:
+    # A command that was stopped may handle the signal, die of it, or outlast it and be killed: a race. One
+    # that was killed shows no status of its own.
+    unknown = set(status) <= STOPPED or KILLED in status
+    if original.outcome.stopped and again.outcome.stopped and unknown:
         status = (status[0], status[0])
     failed = failed_processes(original.outcome, again.outcome, other)
     return Comparison(
