@@ -47,16 +47,17 @@ Asked = Callable[..., tuple[Job, Options, dict[str, Any]]]
 @pytest.mark.parametrize(
     ("words", "shrink"),
     [
-        ((), ("java",)),
-        (("--keep", "module"), ("java",)),
-        (("--keep", "touched"), ()),
-        (("--keep", "touched", "--shrink", "java"), ("java",)),
-        (("--keep", "touched", "--shrink", "java=modules"), ("java",)),
-        (("--no-shrink", "java"), ()),
+        ((), {"java": "modules"}),
+        (("--keep", "module"), {"java": "modules"}),
+        (("--keep", "touched"), {}),
+        (("--keep", "touched", "--shrink", "java"), {"java": "modules"}),
+        (("--keep", "touched", "--shrink", "java=packages"), {"java": "packages"}),
+        (("--shrink", "java=classes"), {"java": "classes"}),
+        (("--no-shrink", "java"), {}),
     ],
 )
 def test_what_is_shrunk_depends_on_the_level(
-    asked: Asked, words: tuple[str, ...], shrink: tuple[str, ...]
+    asked: Asked, words: tuple[str, ...], shrink: dict[str, str]
 ) -> None:
     assert asked(*words, "img")[1].shrink == shrink
 
@@ -64,8 +65,7 @@ def test_what_is_shrunk_depends_on_the_level(
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        ("java=classes", "has no unit 'classes': what reflection names"),
-        ("java=packages", "Say --shrink java=modules, which is the default."),
+        ("java=methods", "The units are modules, packages, classes."),
         ("java=", "has no unit ''"),
         ("icu", "--shrink does not know 'icu'"),
     ],

@@ -7,7 +7,8 @@ import pytest
 from tests.java.images import class_file, image, module_info
 from tracewhale.java.classfile import UnknownClass, class_names, module
 from tracewhale.java.jimage import JImage
-from tracewhale.java.modules import SMALL, Cause, select
+from tracewhale.java.model import Cause
+from tracewhale.java.modules import SMALL, select
 from tracewhale.java.shrink import OTHER_LOCALE
 
 LARGE = b"x" * SMALL

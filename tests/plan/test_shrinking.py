@@ -10,9 +10,13 @@ import pytest
 from tests.java.images import class_file, image, module_info
 from tests.java.test_archive import FIRST, archive
 from tests.trees import MemoryTree
+from tracewhale.java.jimage import JImage
+from tracewhale.java.model import LibraryUnit
+from tracewhale.java.shrink import OTHER_LOCALE
+from tracewhale.languages import Environment
 from tracewhale.plan.model import PlannedPath
 from tracewhale.plan.reasons import Reason
-from tracewhale.plan.shrinking import shrink_files
+from tracewhale.plan.shrinking import command_words, shrink_files
 from tracewhale.rootfs.tree import View
 
 LIB = "/jdk/lib"
@@ -59,7 +63,7 @@ def kept(memory: MemoryTree, asked: str = "") -> dict[str, PlannedPath]:
 
 def test_an_archive_fits_and_what_nothing_uses_goes() -> None:
     memory = tree()
-    new, (library,) = shrink_files(View(memory), kept(memory), {})
+    new, (library,) = shrink_files(View(memory), kept(memory))
     content = new[f"{LIB}/server/classes.jsa"].content
     assert content is not None
     assert struct.pack("<q", library.after) in content
@@ -71,33 +75,71 @@ def test_an_archive_fits_and_what_nothing_uses_goes() -> None:
 @pytest.mark.parametrize(("asked", "whole"), [("", False), ("jpackage", True)])
 def test_a_launcher_counts_only_if_something_asked_for_it(asked: str, whole: bool) -> None:
     memory = tree()
-    _, (library,) = shrink_files(View(memory), kept(memory, asked), {})
+    _, (library,) = shrink_files(View(memory), kept(memory, asked))
     assert (library.before == library.after) is whole
 
 
 def test_a_compiler_that_is_kept_can_be_used() -> None:
     memory = tree()
     memory.put("/jdk/bin/javac", b"jdk.compiler/com.sun.tools.javac.Main")
-    _, (library,) = shrink_files(View(memory), kept(memory), {})
+    _, (library,) = shrink_files(View(memory), kept(memory))
     assert library.before == library.after
     assert "com.sun.tools.javac" not in library.note
     assert "/jdk/bin/javac" in library.note
 
 
+@pytest.mark.parametrize("requested", [True, False], ids=["requested", "configured"])
 @pytest.mark.parametrize(
-    ("command", "whole"), [(["java", "App.java"], True), (["java", "-jar", "app.jar"], False)]
+    ("command", "whole"), [(("java", "App.java"), True), (("java", "-jar", "app.jar"), False)]
 )
-def test_sources_that_java_runs_need_the_compiler(command: list[str], whole: bool) -> None:
+def test_sources_that_java_runs_need_the_compiler(
+    command: tuple[str, ...], whole: bool, requested: bool
+) -> None:
     memory = tree()
-    _, (library,) = shrink_files(View(memory), kept(memory), {"command": command})
+    words = (
+        command_words({"command": command}, Environment())
+        if requested
+        else command_words({}, Environment(words=command))
+    )
+    _, (library,) = shrink_files(View(memory), kept(memory), words)
     assert (library.before == library.after) is whole
+
+
+def test_variables_of_the_configuration_count() -> None:
+    words = command_words({}, Environment((("LANG", "de_DE.UTF-8"),)))
+    assert OTHER_LOCALE.search(words)
+
+
+@pytest.mark.parametrize(
+    ("unit", "words", "gone"),
+    [
+        (LibraryUnit.MODULES, "", ()),
+        (LibraryUnit.PACKAGES, "", ("sun/o/Other",)),
+        (LibraryUnit.CLASSES, "", ("sun/o/Other", "sun/p/Other")),
+        (LibraryUnit.CLASSES, "-Dhandler=sun.o.Other", ("sun/p/Other",)),
+    ],
+)
+def test_the_unit_says_what_goes_inside_of_a_module(
+    unit: LibraryUnit, words: str, gone: tuple[str, ...]
+) -> None:
+    """The native library of the runtime names one class, which is in a package with another."""
+    files = {
+        f"/java.base/{name}.class": class_file() for name in ("sun/p/Native", "sun/p/Other", "sun/o/Other")
+    }
+    memory = MemoryTree(f"{LIB}/libjvm.so: -sun/p/Native-\n{LIB}/modules: library\n")
+    memory.put(f"{LIB}/modules", image({"/java.base/module-info.class": module_info("java.base"), **files}))
+    new, (library,) = shrink_files(View(memory), kept(memory), words, unit)
+    content = new[f"{LIB}/modules"].content
+    left_out = JImage(content).left_out() if content is not None else ()
+    assert set(left_out) == {f"/java.base/{name}.class" for name in gone}
+    assert library.unreached[0] == len(gone)
 
 
 def test_a_library_without_modules_stays_whole_and_is_named() -> None:
     memory = MemoryTree(
         "/jdk8/jre/lib/rt.jar: PK\n/jdk8/jre/lib/amd64/server/libjvm.so: ELF\n/app/lib/rt.jar: PK\n"
     )
-    new, (library,) = shrink_files(View(memory), kept(memory), {})
+    new, (library,) = shrink_files(View(memory), kept(memory))
     assert (library.path, library.note) == (
         "/jdk8/jre/lib/rt.jar",
         "it is that of Java 8 or older, which has no modules",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.sample_images import plan_sample
-from tracewhale.java.modules import LeftOut
+from tracewhale.java.model import LeftOut, LibraryUnit
 from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.report.attention import sentences
 from tracewhale.report.formats import FORMATS
@@ -61,9 +61,20 @@ def test_nothing_to_look_at_is_no_section() -> None:
 
 def test_modules_that_a_class_library_lacks_are_named_with_their_sizes() -> None:
     left_out = (LeftOut("jdk.localedata", 23_600_000), LeftOut("jdk.jlink", 500_000))
-    library = ShrunkLibrary("/jvm/lib/modules", 129_000_000, 105_000_000, left_out)
-    (sentence,) = sentences(Report("run", "t", "i", plan=replace(plan_sample()[1], shrunk=(library,))))
+    library = ShrunkLibrary(
+        "/jvm/lib/modules",
+        129_000_000,
+        105_000_000,
+        left_out,
+        unit=LibraryUnit.CLASSES,
+        unreached=(20, 1_500_000),
+    )
+    sentence, inside = sentences(Report("run", "t", "i", plan=replace(plan_sample()[1], shrunk=(library,))))
     assert sentence == (
         "No kept file names a class of these modules of /jvm/lib/modules, which are left out: "
         "jdk.localedata (locales other than English) 23.6 MB, jdk.jlink 0.5 MB; --no-shrink java keeps them."
+    )
+    assert inside == (
+        "Nothing that is kept names 20 classes (1.5 MB) of the other modules of /jvm/lib/modules, "
+        "which are left out; --shrink java=modules keeps them."
     )

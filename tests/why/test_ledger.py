@@ -168,3 +168,37 @@ def test_a_class_leads_through_modules_to_the_command() -> None:
         assert "java.desktop" in gone.note
         assert "--no-shrink java" in gone.note
         assert "no package" in other.note
+
+
+def part(name: str, reason: Reason | None) -> ListedModule:
+    return ListedModule(name, "/jvm/lib/modules", (), reason)
+
+
+INSIDE = (
+    *MODULES,
+    part("java.sql.Date", Reason("imported", "/lib/a.so", "java.sql.Date")),
+    part("javax.xml", None),
+    part("javax.xml.Parser", Reason("imported", "java.sql.Date", "javax.xml.Parser")),
+)
+
+
+@pytest.mark.parametrize("name", ["javax.xml.Parser", "javax/xml/Parser.class", "javax.xml"])
+def test_a_class_leads_through_classes_to_the_command(name: str) -> None:
+    for ledger in (replace(LEDGER, modules=INSIDE), decode(encode(replace(LEDGER, modules=INSIDE)))):
+        (answer,) = ask(ledger, (name,))
+        assert [line.path for line in answer.chain] == [
+            "javax.xml.Parser",
+            "java.sql.Date",
+            "/lib/a.so",
+            "/app/main",
+        ]
+
+
+def test_a_class_that_is_left_out_of_a_kept_module_is_named() -> None:
+    answer, kept, gone = ask(
+        replace(LEDGER, modules=INSIDE), ("javax.xml.Other", "java.sql.Other", "java.awt.Window")
+    )
+    assert not answer.kept
+    assert "--shrink java=modules" in answer.note
+    assert [line.path for line in kept.chain][:1] == ["java.sql"]
+    assert "--no-shrink java" in gone.note

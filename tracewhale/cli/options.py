@@ -151,9 +151,9 @@ plan_options = apply(
     ),
     many(
         "--shrink",
-        metavar="java[=modules]",
-        help="Keep the part of such files that the program can reach: of a JVM's class library its modules "
-        "[from --keep module on].",
+        metavar="java[=UNIT]",
+        help="Keep the part of such files that the program can reach: of a JVM's class library its modules, "
+        "packages or classes [java=modules from --keep module on].",
     ),
     many("--no-shrink", type=click.Choice(SHRINKABLE), help="Keep such files whole."),
     click.option(
@@ -277,16 +277,17 @@ def plan_settings(parameters: dict[str, Any]) -> Options:
     )
 
 
-def _shrink(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the kinds of files to shrink. Raise UsageError for contradictory options."""
-    wanted = [shrinkable(value) for value in parameters["shrink"]]
-    both = sorted(set(wanted) & set(parameters["no_shrink"]))
+def _shrink(parameters: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the kinds of files to shrink, each with its unit. Raise UsageError for contradictory options."""
+    wanted = dict(map(shrinkable, parameters["shrink"]))
+    both = sorted(wanted.keys() & set(parameters["no_shrink"]))
     if both:
         raise UsageError(
             f"--shrink {both[0]} and --no-shrink {both[0]} exclude each other.", "Give one of them."
         )
     usual = () if parameters["level"] == Level.TOUCHED.value else SHRINKABLE
-    return tuple(dict.fromkeys(k for k in (*wanted, *usual) if k not in parameters["no_shrink"]))
+    units = dict(map(shrinkable, usual)) | wanted
+    return {kind: unit for kind, unit in units.items() if kind not in parameters["no_shrink"]}
 
 
 def cache_directory(environ: Mapping[str, str]) -> str:

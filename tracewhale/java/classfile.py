@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 MAGIC = b"\xca\xfe\xba\xbe"
@@ -35,6 +36,16 @@ class ModuleDescriptor:
     provides: tuple[tuple[str, tuple[str, ...]], ...]
 
 
+def texts(data: bytes) -> Iterable[bytes]:
+    """Return the texts in a class file's constant pool (CONSTANT_Utf8). Raise UnknownClass."""
+    return _constants(data)[0].values()
+
+
+def types(text: bytes) -> list[str]:
+    """Return the names of classes in a descriptor or a signature, with slashes (JVMS 4.3, 4.7.9.1)."""
+    return [name.decode("utf-8", "replace") for name in _IN_DESCRIPTOR.findall(text)]
+
+
 def class_names(data: bytes) -> set[str]:
     """Return every name in a class file that may be a class, with slashes.
 
@@ -42,8 +53,8 @@ def class_names(data: bytes) -> set[str]:
     form of a qualified name, because reflection takes such strings. Raise UnknownClass.
     """
     names: set[bytes] = set()
-    for constant in _constants(data)[0]:
-        if isinstance(constant, bytes) and (b"/" in constant or b"." in constant):
+    for constant in texts(data):
+        if b"/" in constant or b"." in constant:
             names.update(_IN_DESCRIPTOR.findall(constant))
             if _NAME.fullmatch(constant):
                 names.add(constant.replace(b".", b"/"))
@@ -52,21 +63,18 @@ def class_names(data: bytes) -> set[str]:
 
 def module(data: bytes) -> ModuleDescriptor:
     """Return the descriptor in a ``module-info.class``. Raise UnknownClass."""
-    constants, at = _constants(data)
+    constants, names, at = _constants(data)
     try:
-        return _module(data, constants, at)
-    except (struct.error, IndexError, KeyError, TypeError) as error:
+        return _module(data, constants, names, at)
+    except (struct.error, KeyError) as error:
         raise UnknownClass(f"the module's descriptor is damaged: {error}") from error
 
 
-def _module(data: bytes, constants: list[bytes | int | None], at: int) -> ModuleDescriptor:
+def _module(
+    data: bytes, constants: Mapping[int, bytes], names: Mapping[int, int], at: int
+) -> ModuleDescriptor:
     def text(index: int) -> str:
-        constant = constants[index]
-        if isinstance(constant, int):
-            constant = constants[constant]
-        if not isinstance(constant, bytes):
-            raise TypeError("a name is no text")
-        return constant.decode("utf-8", "replace")
+        return constants[names.get(index, index)].decode("utf-8", "replace")
 
     def words(at: int, count: int) -> tuple[int, ...]:
         return struct.unpack_from(f">{count}H", data, at)
@@ -109,27 +117,30 @@ def _module(data: bytes, constants: list[bytes | int | None], at: int) -> Module
     return ModuleDescriptor(text(own), requires, uses, tuple(provides))
 
 
-def _constants(data: bytes) -> tuple[list[bytes | int | None], int]:
-    """Return the constant pool and its end: texts as bytes, names as the index of their text."""
+def _constants(data: bytes) -> tuple[dict[int, bytes], dict[int, int], int]:
+    """Return the texts of the constant pool, the texts' numbers of its classes and modules, and its end."""
     if data[:4] != MAGIC:
         raise UnknownClass("the file does not begin as a class file does")
+    texts: dict[int, bytes] = {}
+    names: dict[int, int] = {}
     try:
         (count,) = struct.unpack_from(">H", data, 8)
-        constants: list[bytes | int | None] = [None]
-        at = 10
-        while len(constants) < count:
+        number, at = 1, 10
+        while number < count:
             tag = data[at]
             if tag == _UTF8:
-                length = data[at + 1] << 8 | data[at + 2]
-                constants.append(data[at + 3 : at + 3 + length])
-                at += 3 + length
-                continue
-            constants.append(data[at + 1] << 8 | data[at + 2] if tag in (_CLASS, _MODULE) else None)
-            if tag in (_LONG, _DOUBLE):
-                constants.append(None)
-            at += 1 + _SIZES[tag]
+                end = at + 3 + (data[at + 1] << 8 | data[at + 2])
+                texts[number] = data[at + 3 : end]
+                at = end
+            else:
+                if tag in (_CLASS, _MODULE):
+                    names[number] = data[at + 1] << 8 | data[at + 2]
+                elif tag in (_LONG, _DOUBLE):
+                    number += 1
+                at += 1 + _SIZES[tag]
+            number += 1
     except (struct.error, IndexError, KeyError) as error:
         raise UnknownClass(f"the constant pool is damaged: {error}") from error
     if at > len(data):
         raise UnknownClass("the constant pool is longer than the file")
-    return constants, at
+    return texts, names, at

@@ -9,10 +9,10 @@ find what the descriptors promise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from tracewhale.java.classfile import ModuleDescriptor, UnknownClass, class_names, module
 from tracewhale.java.jimage import JImage, Resource
+from tracewhale.java.model import Cause, LeftOut, Selection, ShrunkModule
 
 BASE = "java.base"
 DESCRIPTOR = "module-info.class"
@@ -25,76 +25,15 @@ COMPILERS = frozenset({"jdk.compiler", "jdk.jshell", "jdk.scripting.nashorn"})
 CHARACTER_SETS = "jdk.charsets"
 """Always kept: the input of a program may name a character set (a request, a mail, a file)."""
 
+SMALL_MODULE = "java-small-module"
+"""The rule by which small modules stay that nothing names."""
+
 REQUEST = "java-command"
 """The rule by which modules stay that options of the command name."""
 
 LOCALE_DATA = "jdk.localedata"
 LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
 """Names of classes (or packages) with which a program requests the data of other locales."""
-
-
-PURPOSES = {
-    "java.desktop": "windows, drawing, printing, JavaBeans",
-    "java.sql": "databases",
-    "java.xml": "XML",
-    "java.xml.crypto": "signatures in XML",
-    "jdk.charsets": "rare character sets",
-    "jdk.compiler": "javac",
-    "jdk.crypto.ec": "elliptic curves",
-    "jdk.hotspot.agent": "debugging of the JVM itself",
-    "jdk.incubator.vector": "vectors",
-    "jdk.javadoc": "javadoc",
-    "jdk.jdeps": "javap, jdeps",
-    "jdk.jfr": "flight recordings",
-    "jdk.jshell": "jshell",
-    "jdk.localedata": "locales other than English",
-}
-"""In a few words what a module is for."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A module of which only a skeleton is kept, with the bytes that this saves."""
-
-    module: str
-    size: int
-
-    @property
-    def title(self) -> str:
-        """The name, and what it is for, where that is known."""
-        purpose = PURPOSES.get(self.module)
-        return f"{self.module} ({purpose})" if purpose else self.module
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """Why a module stays: the path or the module that names it, and what is named.
-
-    Where none does, ``by`` is empty, and ``name`` is one of the rules: ``java-base``,
-    ``java-character-sets``, ``java-command`` (options of the command name it) or ``java-small-module``.
-    """
-
-    by: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShrunkModule:
-    """A module of a class library, its packages (with dots), and why it stays: None if it is left out."""
-
-    module: str
-    packages: tuple[str, ...]
-    cause: Cause | None
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """The names of resources to drop, and their modules; ``note`` is the reason if there are none."""
-
-    dropped: frozenset[str]
-    left_out: tuple[LeftOut, ...]
-    note: str = ""
-    parts: tuple[ShrunkModule, ...] = ()
 
 
 def select(
@@ -136,7 +75,7 @@ def select(
         for _, name in sorted((size, name) for name, size in sizes.items()):
             needed = _requirements(descriptors, {name})
             if name != LOCALE_DATA and sum(sizes[module] for module in needed - causes.keys()) <= SMALL:
-                _reach(causes, descriptors, name, Cause("", "java-small-module"))
+                _reach(causes, descriptors, name, Cause("", SMALL_MODULE))
     dropped: set[str] = set()
     left_out = []
     for name in sorted(descriptors.keys() - causes.keys()):

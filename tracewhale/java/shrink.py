@@ -12,10 +12,20 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from tracewhale.java import archive
-from tracewhale.java.application import TooLarge, compiles, is_read, modules_in, names_in
+from tracewhale.java.application import (
+    TooLarge,
+    compiles,
+    is_read,
+    modules_in,
+    names_in,
+    names_in_text,
+    names_of_runtime,
+)
 from tracewhale.java.classfile import UnknownClass
+from tracewhale.java.inside import LibraryNames, trim
 from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
-from tracewhale.java.modules import COMPILERS, LeftOut, ShrunkModule, select
+from tracewhale.java.model import Inside, LeftOut, LibraryUnit, ShrunkModule
+from tracewhale.java.modules import COMPILERS, select
 from tracewhale.rootfs.tree import Entry, Kind, View
 
 LIBRARY = "/lib/modules"
@@ -24,6 +34,22 @@ OLD_LIBRARY, OLD_NOTE = "/lib/rt.jar", "it is that of Java 8 or older, which has
 
 ARCHIVES = "/lib/server/classes"
 """The directory of a runtime's archives of loaded classes (CDS), which fit only one class library."""
+
+CLASS_LIST = "/lib/classlist"
+"""The classes that the runtime's own archive is made of, one a line (jlink)."""
+
+NOT_READ = (LIBRARY, "/lib/ct.sym", "/lib/src.zip", ".jsa")
+"""The ends of the paths in a runtime that are not read for names of classes."""
+
+OPTIONS = {
+    "jmxremote": "jdk.management.agent",
+    "FlightRecord": "jdk.jfr",
+    "JVMCI": "jdk.internal.vm.ci",
+}
+"""Words in options of the JVM for which it loads a module (java(1), Extra Options)."""
+
+COMMAND = "the command"
+"""The source of the names in options and variables of the command."""
 
 SIGNATURES, COMPILER = "/lib/ct.sym", "jdk.compiler"
 """The signatures of older releases' classes, which only the compiler reads."""
@@ -43,7 +69,9 @@ class ShrunkLibrary:
 
     ``archives`` are CDS archives, each with contents that fit the new library. ``dropped`` are the paths of
     archives that the program does not use or that cannot be made to fit, and of files that belong to modules
-    that are left out. ``note`` says why the library is whole. ``parts`` are all its modules.
+    that are left out. ``note`` says why the library is whole. ``parts`` are all its modules. ``inside`` are
+    the packages or classes of those that stay, and ``unreached`` the number and bytes of their classes that
+    are left out, where ``unit`` is finer than a module.
     """
 
     path: str
@@ -55,16 +83,23 @@ class ShrunkLibrary:
     note: str = ""
     parts: tuple[ShrunkModule, ...] = ()
     content: bytes = b""
+    unit: LibraryUnit = LibraryUnit.MODULES
+    inside: tuple[Inside, ...] = ()
+    unreached: tuple[int, int] = (0, 0)
 
 
 def shrink(
-    view: View, kept: Mapping[str, Entry], words: str = "", unused: AbstractSet[str] = frozenset()
+    view: View,
+    kept: Mapping[str, Entry],
+    words: str = "",
+    unused: AbstractSet[str] = frozenset(),
+    unit: LibraryUnit = LibraryUnit.MODULES,
 ) -> tuple[ShrunkLibrary, ...]:
     """Return the class libraries among kept paths, each shrunk, or with a note on the reason why it is not.
 
     ``words`` is the text of the run's request, in which options may name modules. ``unused`` are kept paths
     that no run and no other file asked for: a launcher among them names no module that must stay, unless
-    it is a compiler's.
+    it is a compiler's. ``unit`` is what stays or goes as a whole.
     """
     files = {path: entry for path, entry in kept.items() if entry.kind is Kind.FILE}
     libraries = [
@@ -78,20 +113,40 @@ def shrink(
         return old
     homes = [entry.path.removesuffix(LIBRARY) for entry in images]
     runtime = _runtime_directories(view, kept, homes)
-    own = [
-        entry
-        for path, entry in files.items()
-        if is_read(path) and not any(path == library or path.startswith(f"{library}/") for library in runtime)
+    inner = {path for path in files if any(path == home or path.startswith(f"{home}/") for home in runtime)}
+    outer = [
+        entry for path, entry in files.items() if path not in inner and (is_read(path) or _is_script(entry))
     ]
     try:
-        names = names_in(view, own)
+        names = {
+            **dict.fromkeys(names_in_text(words.encode("utf-8", "replace")), COMMAND),
+            **names_in(view, outer),
+        }
     except TooLarge as error:
         return *old, *(ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
-    requested = modules_in(words.encode("utf-8", "replace")) | ({COMPILER} if compiles(words) else set())
-    roots = _roots(view, files, homes, unused) | dict.fromkeys(requested, "")
-    locales = OTHER_LOCALE.search(words) is not None
-    program = _Program(names, roots, locales)
+    finer = unit is not LibraryUnit.MODULES
+    own = [files[path] for path in sorted(inner) if finer and not path.endswith(NOT_READ)]
+    program = _Program(
+        LibraryNames(names, names_of_runtime(view, own), _listed(view, homes) if finer else frozenset()),
+        _roots(view, files, homes, unused) | dict.fromkeys(_requested(words), ""),
+        OTHER_LOCALE.search(words) is not None,
+        unit,
+    )
     return *old, *(_shrink(view, files, entry, program, unused) for entry in images)
+
+
+def _requested(words: str) -> set[str]:
+    """Return the modules that a request names, or asks for by options of the JVM."""
+    by_option = {module for option, module in OPTIONS.items() if option in words}
+    compiler = {COMPILER} if compiles(words) else set()
+    return modules_in(words.encode("utf-8", "replace")) | by_option | compiler
+
+
+def _listed(view: View, homes: list[str]) -> frozenset[str]:
+    """Return the classes in the runtimes' lists, with slashes, whether the lists are kept or not."""
+    lists = view.tree.read([(f"{home}{CLASS_LIST}", 0, -1) for home in homes])
+    lines = b"\n".join(data for data in lists if data).decode("utf-8", "replace").splitlines()
+    return frozenset(line.partition(" ")[0] for line in lines if line[:1].isalpha())
 
 
 def _old_libraries(files: Mapping[str, Entry]) -> tuple[ShrunkLibrary, ...]:
@@ -105,13 +160,19 @@ def _old_libraries(files: Mapping[str, Entry]) -> tuple[ShrunkLibrary, ...]:
     )
 
 
+def _is_script(entry: Entry) -> bool:
+    """Return whether a file may be a script: by its mode and size."""
+    return bool(entry.mode & 0o111) and entry.size <= SCRIPT_LIMIT >> 4
+
+
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """The names of classes, packages and modules in a program, each with a path that has it."""
+    """The names of classes and modules in a program, each with a path that has it, and the unit to choose."""
 
-    names: Mapping[str, str]
+    names: LibraryNames
     roots: Mapping[str, str]
     locales: bool
+    unit: LibraryUnit
 
 
 def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]) -> list[str]:
@@ -165,7 +226,9 @@ def _shrink(
     data = view.tree.read([(entry.path, 0, -1)])[0] or b""
     try:
         image = JImage(data)
-        selection = select(image, program.names, program.roots, locales=program.locales)
+        selection = select(image, program.names.program, program.roots, locales=program.locales)
+        if program.unit is not LibraryUnit.MODULES and not selection.note:
+            selection = trim(image, selection, program.names, program.unit)
         if not selection.dropped:
             note = selection.note or "nothing can be left out"
             return ShrunkLibrary(entry.path, entry.size, entry.size, note=note, parts=selection.parts)
@@ -188,6 +251,10 @@ def _shrink(
         selection.left_out,
         archives,
         tuple(dropped),
-        parts=selection.parts,
-        content=content,
+        "",
+        selection.parts,
+        content,
+        program.unit,
+        selection.inside,
+        selection.unreached,
     )

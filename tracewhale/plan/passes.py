@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from tracewhale import closure as loader
 from tracewhale.errors import UsageError
+from tracewhale.java.model import LibraryUnit
 from tracewhale.java.shrink import ShrunkLibrary
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import AUTHORS, Additions, Round
@@ -21,7 +22,7 @@ from tracewhale.plan.generated_files import generate
 from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan
 from tracewhale.plan.reasons import Reason, Why
 from tracewhale.plan.roots import Starts
-from tracewhale.plan.shrinking import JAVA, shrink_files
+from tracewhale.plan.shrinking import JAVA, command_words, shrink_files
 from tracewhale.plan.surface import surface
 from tracewhale.rootfs.tree import ROOT, View, parent
 from tracewhale.rules import Rulebook
@@ -239,7 +240,8 @@ def _finish(work: Work) -> Plan:
     )
     shrunk: tuple[ShrunkLibrary, ...] = ()
     if JAVA in options.shrink:
-        kept, shrunk = shrink_files(view, kept, work.trace.request)
+        words = command_words(work.trace.request, options.environment)
+        kept, shrunk = shrink_files(view, kept, words, LibraryUnit(options.shrink[JAVA]))
     possible = tuple(edge for edge in work.resolver.possible() if _physical(view, edge.path) not in kept)
     return Plan(
         kept,

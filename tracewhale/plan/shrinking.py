@@ -8,7 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from tracewhale.errors import UsageError
+from tracewhale.java.model import LibraryUnit
 from tracewhale.java.shrink import ShrunkLibrary, shrink
+from tracewhale.languages import Environment
 from tracewhale.plan.model import PlannedPath
 from tracewhale.plan.reasons import Reason, Why
 from tracewhale.rootfs.tree import View
@@ -17,43 +19,46 @@ JAVA = "java"
 SHRINKABLE = (JAVA,)
 """The kinds of files that --shrink names."""
 
-MODULES = "modules"
-"""The one unit by which a class library is shrunk, and its default."""
-
 COMPANIONS = frozenset({Why.UNIT.value, Why.PACKAGE.value})
 """Reasons of paths that were not requested, but belong to requested ones."""
 
 
-def shrinkable(value: str) -> str:
-    """Return the kind of files that a value of --shrink names (KIND or KIND=UNIT). Raise UsageError."""
-    kind, _, unit = value.partition("=")
+def shrinkable(value: str) -> tuple[str, str]:
+    """Return the kind of files and the unit in a value of --shrink (KIND or KIND=UNIT). Raise UsageError."""
+    kind, equals, unit = value.partition("=")
     if kind not in SHRINKABLE:
         raise UsageError(f"--shrink does not know {kind!r}.", "It knows java.")
-    if unit not in (MODULES, "") or value.endswith("="):
-        raise UsageError(
-            f"--shrink {kind} has no unit {unit!r}: what reflection names inside of a module is not seen.",
-            f"Say --shrink {kind}={MODULES}, which is the default.",
-        )
-    return kind
+    units = [unit.value for unit in LibraryUnit]
+    if equals and unit not in units:
+        raise UsageError(f"--shrink {kind} has no unit {unit!r}.", f"The units are {', '.join(units)}.")
+    return kind, unit or LibraryUnit.MODULES.value
+
+
+def command_words(request: Mapping[str, Any], environment: Environment) -> str:
+    """Return the text of a request and of what the image's configuration adds to it: the command, its options
+    and variables."""
+    variables = (f"{name}={value}" for name, value in environment.variables)
+    return "\n".join((json.dumps(request, default=str), *environment.words, *variables))
 
 
 def shrink_files(
-    view: View, kept: Mapping[str, PlannedPath], request: Mapping[str, Any]
+    view: View, kept: Mapping[str, PlannedPath], words: str = "", unit: LibraryUnit = LibraryUnit.MODULES
 ) -> tuple[dict[str, PlannedPath], tuple[ShrunkLibrary, ...]]:
     """Return the kept paths with shrunk class libraries, and the result for each library.
 
-    An archive of loaded classes (CDS) is adapted to the new library.
+    ``words`` are those of the command and its environment. An archive of loaded classes (CDS) is adapted to
+    the new library.
     """
     entries = {path: planned.entry for path, planned in kept.items()}
     unused = {
         path for path, planned in kept.items() if {reason.why for reason in planned.reasons} <= COMPANIONS
     }
-    libraries = shrink(view, entries, json.dumps(request, default=str), unused)
+    libraries = shrink(view, entries, words, unused, unit)
     result = dict(kept)
     for library in libraries:
         if not library.content:
             continue
-        detail = "with the modules that the program can reach"
+        detail = f"with the {unit.value} that the program can reach"
         result[library.path] = _with(kept[library.path], "class library", detail, library.content)
         for archive, content in library.archives:
             result[archive] = _with(kept[archive], library.path, "made to fit", content)

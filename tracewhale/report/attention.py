@@ -75,6 +75,12 @@ def _class_libraries(plan: Plan) -> Iterator[str]:
                 f"No kept file names a class of these modules of {printable(library.path)}, "
                 f"which are left out: {abbreviate(_by_size(sizes))}; --no-shrink java keeps them."
             )
+        count, size = library.unreached
+        if count:
+            yield (
+                f"Nothing that is kept names {count} classes ({size / 1e6:.1f} MB) of the other modules of "
+                f"{printable(library.path)}, which are left out; --shrink java=modules keeps them."
+            )
 
 
 def _shells(plan: Plan) -> Iterator[str]:

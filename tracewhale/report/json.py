@@ -125,6 +125,15 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                     }
                     for part in item.parts
                 ],
+                "unit": item.unit.value,
+                "inside": [
+                    {
+                        "name": part.name,
+                        "cause": {"by": part.cause.by, "name": part.cause.name} if part.cause else None,
+                    }
+                    for part in item.inside
+                ],
+                "unreached": {"classes": item.unreached[0], "size": item.unreached[1]},
                 "dropped": list(item.dropped),
                 "note": item.note,
             }

@@ -146,6 +146,9 @@ def _shrunk(plan: Plan) -> Iterator[str]:
         yield f"shrunk       {printable(library.path)}  ({sizes})"
         modules = [f"{module.title} {megabytes(module.size)}" for module in library.left_out]
         yield f"  modules left out but for their descriptors: {abbreviate(modules)}"
+        if count := library.unreached[0]:
+            size = megabytes(library.unreached[1])
+            yield f"  left out of the others, as nothing reaches them: {count} classes, {size}"
         if library.dropped:
             yield f"  left out, as nothing uses them now: {abbreviate(list(library.dropped))}"
 

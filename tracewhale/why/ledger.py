@@ -45,7 +45,9 @@ class ChainStep:
 class ListedModule:
     """A module of a class library (``library`` is its path), and why it stays: None if it was left out.
 
-    ``packages`` have dots. The reason is on behalf of a path, or of another module.
+    ``packages`` have dots. The reason is on behalf of a path, or of another module. Where --shrink left out
+    packages or classes of modules that stay, each that stays is listed as well, without packages, and so is
+    each package that is left out or lacks classes, without a reason.
     """
 
     name: str
@@ -130,17 +132,18 @@ def from_plan(plan: Plan) -> Ledger:
         tuple(_name(package) for package in plan.packages.left_out),
         plan.excluded,
         tuple(
-            ListedModule(part.module, library.path, part.packages, _cause(part.cause.by, part.cause.name))
-            if part.cause
-            else ListedModule(part.module, library.path, part.packages, None)
+            ListedModule(name, library.path, packages, _cause(cause.by, cause.name) if cause else None)
             for library in plan.shrunk
-            for part in library.parts
+            for name, packages, cause in (
+                *((part.module, part.packages, part.cause) for part in library.parts),
+                *((part.name, (), part.cause) for part in library.inside),
+            )
         ),
     )
 
 
 def _cause(by: str, name: str) -> Reason:
-    """Return the reason for a module: what names it, or a rule."""
+    """Return the reason for a module, a package or a class: what names it, or a rule."""
     return Reason(Why.IMPORTED.value, by, name) if by else Reason(Why.RULE.value, name)
 
 
@@ -161,13 +164,13 @@ def from_report(value: Any) -> Ledger:
             tuple(value["plan"]["excluded"]),
             tuple(
                 ListedModule(
-                    part["module"],
+                    part["module"] if "module" in part else part["name"],
                     library["path"],
-                    tuple(part["packages"]),
+                    tuple(part.get("packages", ())),
                     _cause(part["cause"]["by"], part["cause"]["name"]) if part["cause"] else None,
                 )
                 for library in value["plan"].get("shrunk", ())
-                for part in library.get("parts", ())
+                for part in (*library.get("parts", ()), *library.get("inside", ()))
             ),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -236,28 +239,35 @@ def _package(ledger: Ledger, name: str) -> Explanation:
 
 
 def _module_of(ledger: Ledger, name: str) -> ListedModule | None:
-    """Return the module of this name, or that with the class or package of this name."""
-    plain = name.removesuffix(".class").replace("/", ".")
+    """Return the class or package of this name, or that which has it; or else the module."""
+    asked = plain = name.removesuffix(".class").replace("/", ".")
+    listed = {module.name: module for module in ledger.modules}
+    owners = {package: module for module in ledger.modules for package in module.packages}
     while plain:
-        for module in ledger.modules:
-            if plain == module.name or plain in module.packages:
-                return module
+        if (module := listed.get(plain) or owners.get(plain)) is not None:
+            kept = (part for part in ledger.modules if part.reason and part.name.startswith(f"{asked}."))
+            return module if module.reason or plain != asked else next(kept, module)
         plain = plain.rpartition(".")[0]
     return None
 
 
 def _module(ledger: Ledger, name: str, module: ListedModule) -> Explanation:
-    """Return the chain from a module of a class library to the command, or how to keep it."""
-    inside = {sibling.name: sibling for sibling in ledger.modules if sibling.library == module.library}
+    """Return the chain from a part of a class library to the command, or how to keep it."""
+    siblings = {sibling.name: sibling for sibling in ledger.modules if sibling.library == module.library}
     lines: list[ChainStep] = []
     at: ListedModule | None = module
-    while at is not None and at.reason is not None and len(lines) < len(inside):
+    while at is not None and at.reason is not None and len(lines) < len(siblings):
         lines.append(ChainStep(at.name, at.reason))
-        at = inside.get(at.reason.by)
+        at = siblings.get(at.reason.by)
     if lines:
         return Explanation(name, (*lines, *chain(ledger, lines[-1].reason.by)))
-    note = f"Its module {module.name} is left out of {module.library}: nothing that is kept names one of its"
-    return Explanation(name, note=f"{note} classes. Keep the whole library with --no-shrink java.")
+    if module.packages:
+        note = (
+            f"Its module {module.name} is left out of {module.library}: nothing that is kept names one of its"
+        )
+        return Explanation(name, note=f"{note} classes. Keep the whole library with --no-shrink java.")
+    note = f"It is left out of {module.library}: nothing that is kept names it."
+    return Explanation(name, note=f"{note} Keep the whole module with --shrink java=modules.")
 
 
 def _is(name: str, package: str) -> bool:

@@ -1,0 +1,96 @@
+"""The choice from a class library: its unit, its parts, and the cause of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class LibraryUnit(Enum):
+    """The parts of a class library that stay or go as a whole, the most careful one first."""
+
+    MODULES = "modules"
+    PACKAGES = "packages"
+    CLASSES = "classes"
+
+
+PURPOSES = {
+    "java.desktop": "windows, drawing, printing, JavaBeans",
+    "java.sql": "databases",
+    "java.xml": "XML",
+    "java.xml.crypto": "signatures in XML",
+    "jdk.charsets": "rare character sets",
+    "jdk.compiler": "javac",
+    "jdk.crypto.ec": "elliptic curves",
+    "jdk.hotspot.agent": "debugging of the JVM itself",
+    "jdk.incubator.vector": "vectors",
+    "jdk.javadoc": "javadoc",
+    "jdk.jdeps": "javap, jdeps",
+    "jdk.jfr": "flight recordings",
+    "jdk.jshell": "jshell",
+    "jdk.localedata": "locales other than English",
+}
+"""In a few words what a module is for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A module of which only a skeleton is kept, with the bytes that this saves."""
+
+    module: str
+    size: int
+
+    @property
+    def title(self) -> str:
+        """The name, and what it is for, where that is known."""
+        purpose = PURPOSES.get(self.module)
+        return f"{self.module} ({purpose})" if purpose else self.module
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a module, a package or a class stays: the path or the other part that names it, and what is named.
+
+    Where none does, ``by`` is empty, and ``name`` is one of the rules: ``java-base``,
+    ``java-character-sets``, ``java-command`` (options of the command name it), ``java-small-module`` or
+    ``java-class-list``.
+    """
+
+    by: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShrunkModule:
+    """A module of a class library, its packages (with dots), and why it stays: None if it is left out."""
+
+    module: str
+    packages: tuple[str, ...]
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """A package or a class (with dots) of a module that stays, and why it stays.
+
+    It is None for a package that is left out, or of which classes are.
+    """
+
+    name: str
+    cause: Cause | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The names of resources to drop, and their modules; ``note`` is the reason if there are none.
+
+    ``inside`` are the packages or classes of the other modules, where the unit is finer than a module, and
+    ``unreached`` the number of their classes that are dropped, and of their bytes.
+    """
+
+    dropped: frozenset[str]
+    left_out: tuple[LeftOut, ...]
+    note: str = ""
+    parts: tuple[ShrunkModule, ...] = ()
+    inside: tuple[Inside, ...] = ()
+    unreached: tuple[int, int] = (0, 0)
