@@ -108,3 +108,13 @@ def test_of_a_unit_the_compiled_file_stays_out() -> None:
     kept = make_plan(image(*lines, *caches).view, Trace("t", "i", "p", {}, events), options).kept
     assert {"/app/late.py", paths[1]} < kept.keys()
     assert "/app/__pycache__/late.cpython-311.pyc" not in kept
+
+
+def test_the_scripts_in_an_installed_package_of_r_load_nothing() -> None:
+    other = "/usr/lib/R/library/other/DESCRIPTION"
+    for script, loads in (("/usr/lib/R/library/m/scripts/a.R", False), ("/usr/lib/editor/a.R", True)):
+        lists = {"/var/lib/dpkg/info/editor.list": f"/usr/bin/editor\n{script}\n"}
+        made = image(f"{script}: s", f"{other}: o", files=lists | {script: "library(other)\n"})
+        events = frozenset({Event("/usr/bin/editor", "exec", "/usr/bin/editor", present=True)})
+        kept = make_plan(made.view, Trace("t", "i", "p", {}, events), Options(level=Level.PACKAGE)).kept
+        assert (script in kept, other in kept) == (True, loads)

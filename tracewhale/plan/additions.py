@@ -65,7 +65,8 @@ SMALL = 300_000
 
 ACCESS, EXEC, IMPORTED, LINK = Why.ACCESS.value, Access.EXEC.value, Why.IMPORTED.value, Why.SYMLINK.value
 NEEDING = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
-SOURCE = re.compile(r".*\.(py|rb|pl|pm|al|php|js|mjs|cjs|R)", re.DOTALL)
+SOURCE = re.compile(r".*\.(py|rb|pl|pm|al|php|js|mjs|cjs)|(?!.*/(?:site-)?library/).*\.R", re.DOTALL)
+"""Files that others load. Scripts in an installed package of R are not: its functions are in a database."""
 
 
 class Additions:

@@ -29,7 +29,7 @@ HEAVY = 4
 """The ratio of dependencies to the size of a directory's files above which each file is ranked by itself."""
 
 FLOOR = 20_000_000
-MORE = 1.48
+MORE = 1.46
 """The factor by which the imports of the author's own code may exceed the budget of all other units."""
 
 SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
