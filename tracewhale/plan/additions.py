@@ -21,7 +21,7 @@ from tracewhale.plan.reasons import Reason, Why
 from tracewhale.plan.roots import Starts
 from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.tracing.events import Access
-from tracewhale.units import Choice, Level, Mechanism, Scene, Unit
+from tracewhale.units import Choice, Level, Mechanism, Scene, Unit, distinct_entries
 from tracewhale.units.ballast import Ballast, kinds
 from tracewhale.units.packages import COMMANDS
 from tracewhale.units.summary import Summary, together, totals
@@ -59,6 +59,9 @@ LATE = 1000
 
 AUTHORS = (Mechanism.OWN, Mechanism.PATHS)
 """The mechanisms that keep files of the author's."""
+
+ANYWAY = (*AUTHORS, Mechanism.LANGUAGES, Mechanism.LINKS)
+"""The mechanisms whose units may have scripts without their interpreter."""
 
 SMALL = 300_000
 """The most bytes of an interpreter that needs no other files, such as dash."""
@@ -222,18 +225,19 @@ class Additions:
     def _runnable(self, units: list[Unit]) -> list[Unit]:
         """Return units without the scripts of packages whose interpreter is not used otherwise and is no
         small shell: without its modules it could not run them."""
-        _, scripts = self.starts.find(entry for unit in units for entry in unit.entries)
+        packaged = [unit for unit in units if unit.mechanism not in ANYWAY]
+        entries = distinct_entries(packaged).values()
+        scripts = self.starts.scripts(entries)
         foreign = {script.path for script in scripts if not self._has(script.interpreter)}
-        links = {entry.path for unit in units for entry in unit.entries if entry.kind is Kind.SYMLINK}
+        links = {entry.path for entry in entries if entry.kind is Kind.SYMLINK}
         resolved = ((path, self.draft.view.resolve(path).entry) for path in links)
         foreign |= {path for path, entry in resolved if entry is not None and entry.path in foreign}
         kept = []
         for unit in units:
-            entries = tuple(entry for entry in unit.entries if entry.path not in foreign)
-            if unit.mechanism in (*AUTHORS, Mechanism.LANGUAGES, Mechanism.LINKS):
+            if unit.mechanism in ANYWAY:
                 kept.append(unit)
-            elif entries:
-                kept.append(replace(unit, entries=entries))
+            elif own := tuple(entry for entry in unit.entries if entry.path not in foreign):
+                kept.append(replace(unit, entries=own))
         return kept
 
     def _has(self, interpreter: str) -> bool:

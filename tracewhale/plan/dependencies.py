@@ -9,7 +9,7 @@ from tracewhale.plan.builder import Draft
 from tracewhale.plan.roots import Starts
 from tracewhale.rootfs.tree import Entry, parent
 from tracewhale.rules import Object, Rulebook
-from tracewhale.units import Unit
+from tracewhale.units import Unit, distinct_entries
 
 
 class Dependencies:
@@ -27,7 +27,7 @@ class Dependencies:
 
     def prepare(self, units: Iterable[Unit]) -> None:
         """Read the dependencies of all files of units in a few exchanges."""
-        new = {entry.path: entry for unit in units for entry in unit.entries if entry.path not in self._of}
+        new = {path: entry for path, entry in distinct_entries(units).items() if path not in self._of}
         if not new:
             return
         objects = self._find(new)

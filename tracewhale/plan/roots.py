@@ -38,23 +38,30 @@ class Starts:
         An executed file is a program, an opened one is a library in each process that opened it, and one kept
         for any other reason counts as a program of its own.
         """
-        files = sorted((e for e in entries if e.kind is Kind.FILE), key=lambda entry: entry.path)
-        self._read([entry for entry in files if entry.path not in self._heads])
-        roots: list[Root] = []
-        scripts: list[Script] = []
+        files = self._read(entries)
+        objects = (entry for entry in files if self._heads[entry.path].startswith(ELF))
+        return [root for entry in objects for root in self._roots(entry)], list(self._scripts(files))
+
+    def scripts(self, entries: Iterable[Entry]) -> list[Script]:
+        """Return the scripts among the regular files, in the order of their paths."""
+        return list(self._scripts(self._read(entries)))
+
+    def _scripts(self, files: Iterable[Entry]) -> Iterator[Script]:
         for entry in files:
             head = self._heads[entry.path]
-            if head.startswith(ELF):
-                roots += self._roots(entry)
-            elif head.startswith(b"#!") and (entry.mode & 0o111 or entry.path in self._executed):
+            if head.startswith(b"#!") and (entry.mode & 0o111 or entry.path in self._executed):
                 line = interpreter(head)
-                scripts += [Script(entry.path, *line)] if line else []
-        return roots, scripts
+                if line:
+                    yield Script(entry.path, *line)
 
-    def _read(self, files: list[Entry]) -> None:
-        heads = self._view.tree.read([(entry.path, 0, HEAD) for entry in files])
-        for entry, head in zip(files, heads, strict=True):
+    def _read(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Read the beginnings of the regular files, and return these in the order of their paths."""
+        files = sorted((e for e in entries if e.kind is Kind.FILE), key=lambda entry: entry.path)
+        new = [entry for entry in files if entry.path not in self._heads]
+        heads = self._view.tree.read([(entry.path, 0, HEAD) for entry in new])
+        for entry, head in zip(new, heads, strict=True):
             self._heads[entry.path] = head or b""
+        return files
 
     def _roots(self, entry: Entry) -> Iterator[Root]:
         programs = self._opened.get(entry.path, ())

@@ -10,7 +10,7 @@ from tracewhale.units.fonts import fonts
 from tracewhale.units.imports import WORTH as IMPORT_WORTH
 from tracewhale.units.imports import imports, targets
 from tracewhale.units.links import links
-from tracewhale.units.model import Level, Mechanism, Scene, Unit
+from tracewhale.units.model import Level, Mechanism, Scene, Unit, distinct_entries
 from tracewhale.units.own import own_files
 from tracewhale.units.packages import rest, siblings
 from tracewhale.units.paths import named_paths
@@ -33,6 +33,7 @@ __all__ = [
     "Summary",
     "Unit",
     "choose",
+    "distinct_entries",
     "imports",
     "spare",
     "targets",

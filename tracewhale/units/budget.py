@@ -75,11 +75,12 @@ def spare(text: str) -> Spare:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A unit with its dependencies: ``missing`` are its entries and their dependencies that are not kept yet,
-    and ``cost`` their bytes."""
+    and ``cost`` their bytes; ``largest`` are the bytes of the unit's largest file."""
 
     unit: Unit
     missing: tuple[Entry, ...]
     cost: int
+    largest: int
 
     @property
     def tier(self) -> int:
@@ -87,19 +88,17 @@ class Candidate:
         request."""
         if self.cost <= SMALL or self.unit.own:
             return self.unit.tier
-        sizes = (entry.size for entry in self.unit.entries if entry.kind is Kind.FILE)
-        large = max(sizes, default=0) > LARGE or self.cost > 3 * LARGE
+        large = self.largest > LARGE or self.cost > 3 * LARGE
         return max(self.unit.tier, 2 if large else 1)
 
-    def density(self, shares: Mapping[str, int]) -> float:
+    def density(self, size: float) -> float:
         """Return the worth per mean size of the files, or per size of a whole unit: more of a larger unit is
         used, but less than in proportion.
 
-        ``shares`` are the numbers of units that need each path.
+        ``size`` are the bytes of the missing files, of which those that other units need count in part.
         """
         files = 1 if self.unit.whole else len(self.unit.entries)
-        sizes = (e.size / max(1, shares.get(e.path, 1)) for e in self.missing if e.kind is Kind.FILE)
-        return self.unit.worth / math.sqrt(max(PAGE, sum(sizes) / files))
+        return self.unit.worth / math.sqrt(max(PAGE, size / files))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +127,17 @@ def choose(
     kept: list[Candidate] = []
     left: list[Candidate] = []
     spent = own = 0
+    # Thousands of units share their files, so what is missing of these is worked out when something was kept.
+    remaining: dict[int, tuple[int, Candidate | None]] = {}
     for candidate in ranked(units, needs, have):
-        unit = candidate.unit
-        missing = tuple(entry for entry in candidate.missing if entry.path not in have)
-        if have.issuperset(entry.path for entry in unit.entries):
+        unit, key = candidate.unit, id(candidate.missing)
+        count, rest = remaining.get(key, (0, candidate))
+        if rest is not None and count != len(have):
+            rest = _remaining(rest, have)
+            remaining[key] = len(have), rest
+        if rest is None:
             continue
-        cost = _cost(missing)
-        candidate = replace(candidate, missing=missing, cost=cost)
+        candidate, cost = replace(rest, unit=unit), rest.cost
         room = most if unit.own else min(most, limit + own)
         if (
             cost > largest
@@ -146,7 +149,7 @@ def choose(
             continue
         spent += cost
         own += cost if unit.own else 0
-        have.update(entry.path for entry in missing)
+        have.update(entry.path for entry in candidate.missing)
         kept.append(candidate)
     return Choice(tuple(kept), tuple(left))
 
@@ -156,15 +159,19 @@ def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candida
 
     The size of a file that several of the author's units need is shared among them.
     """
-    candidates = [candidate for unit in units for candidate in _candidates(unit, needs, known)]
+    units = list(units)
+    costs: dict[int, Candidate | None] = {}
+    candidates = [candidate for unit in units for candidate in _candidates(unit, needs, known, costs)]
     shares = Counter(
         entry.path for candidate in candidates if candidate.unit.own for entry in candidate.missing
     )
+    missing = {id(candidate.missing): candidate.missing for candidate in candidates}
+    sizes = {key: _shared_size(entries, shares) for key, entries in missing.items()}
     return sorted(
         candidates,
         key=lambda candidate: (
             candidate.tier,
-            -candidate.density(shares),
+            -candidate.density(sizes[id(candidate.missing)]),
             candidate.unit.mechanism.value,
             candidate.unit.name,
             candidate.unit.entries[0].path,
@@ -172,17 +179,25 @@ def ranked(units: Iterable[Unit], needs: Needs, known: set[str]) -> list[Candida
     )
 
 
-def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate]:
+def _candidates(
+    unit: Unit, needs: Needs, known: set[str], costs: dict[int, Candidate | None]
+) -> Iterator[Candidate]:
     """Yield a unit with its cost, or each of its files as a unit if their dependencies are much larger than
     they are.
 
-    A link comes with its target, because it would dangle otherwise.
+    A link comes with its target, because it would dangle otherwise. ``costs`` are the candidates so far, by
+    the identity of their entries, which units may share.
     """
-    entries = [entry for entry in unit.entries if entry.path not in known]
-    if not entries:
+    key = id(unit.entries)
+    if key not in costs:
+        entries = [entry for entry in unit.entries if entry.path not in known]
+        costs[key] = _candidate(unit, entries, needs, known) if entries else None
+    candidate = costs[key]
+    if candidate is None:
         return
-    candidate = _candidate(unit, entries, needs, known)
-    if len(entries) > 1 and not unit.whole and candidate.cost > max(HEAVY * _cost(entries), LARGE):
+    candidate = replace(candidate, unit=unit)
+    entries = [] if unit.whole else [entry for entry in unit.entries if entry.path not in known]
+    if len(entries) > 1 and candidate.cost > max(HEAVY * _cost(entries), LARGE):
         by_path = {entry.path: entry for entry in entries}
         for entry in entries:
             target = by_path.get(posixpath.normpath(posixpath.join(parent(entry.path), entry.target)))
@@ -195,8 +210,25 @@ def _candidates(unit: Unit, needs: Needs, known: set[str]) -> Iterator[Candidate
 def _candidate(unit: Unit, entries: list[Entry], needs: Needs, known: set[str]) -> Candidate:
     needed = [entry for path, entry in needs(entries).items() if path not in known]
     missing = tuple({entry.path: entry for entry in (*entries, *needed)}.values())
-    return Candidate(unit, missing, _cost(missing))
+    return Candidate(unit, missing, _cost(missing), max(map(_size, unit.entries), default=0))
+
+
+def _remaining(candidate: Candidate, have: set[str]) -> Candidate | None:
+    """Return a candidate without the files that are kept by now, or None if all of its unit's are."""
+    if have.issuperset(entry.path for entry in candidate.unit.entries):
+        return None
+    missing = tuple(entry for entry in candidate.missing if entry.path not in have)
+    return replace(candidate, missing=missing, cost=_cost(missing))
+
+
+def _shared_size(entries: Iterable[Entry], shares: Mapping[str, int]) -> float:
+    """Return the bytes of files, each divided by the number of units that need its path."""
+    return sum(_size(entry) / max(1, shares.get(entry.path, 1)) for entry in entries)
 
 
 def _cost(entries: Iterable[Entry]) -> int:
-    return sum(entry.size for entry in entries if entry.kind is Kind.FILE)
+    return sum(map(_size, entries))
+
+
+def _size(entry: Entry) -> int:
+    return entry.size if entry.kind is Kind.FILE else 0

@@ -43,6 +43,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             line = (edge.source, edge.line, edge.name if not edge.line or edge.how in SINGLE else "")
             lines.setdefault(line, {})[entry.path] = entry
             first.setdefault(line, edge)
+    loaded: dict[tuple[str, ...], tuple[Entry, ...]] = {}
     for line, requested in lines.items():
         edge = first[line]
         own = _is_own(scene, closure, edge)
@@ -53,8 +54,10 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             worth += DIRECT
         if edge.how == IN_CODE and _is_likely(scene, edge.source, where[edge.target].path, called):
             own, worth, tier = True, WORTH, 1
-        entries = tuple(_loaded(requested, loads).values())
-        yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, entries, worth, tier, True, own)
+        names = tuple(requested)
+        if names not in loaded:
+            loaded[names] = tuple(_loaded(requested, loads).values())
+        yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, loaded[names], worth, tier, True, own)
 
 
 def _is_own(scene: Scene, closure: LanguageClosure, edge: Import) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -72,6 +72,12 @@ class Unit:
     def size(self) -> int:
         """The bytes of the regular files."""
         return sum(entry.size for entry in self.entries if entry.kind is Kind.FILE)
+
+
+def distinct_entries(units: Iterable[Unit]) -> dict[str, Entry]:
+    """Return the entries of units by path. Thousands of units may share one tuple of entries."""
+    tuples = {id(unit.entries): unit.entries for unit in units}
+    return {entry.path: entry for entries in tuples.values() for entry in entries}
 
 
 @dataclass(frozen=True)

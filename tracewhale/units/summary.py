@@ -58,10 +58,8 @@ def totals(choice: Choice, known: Collection[str]) -> tuple[Total, ...]:
 def together(candidates: Iterable[Candidate], known: Collection[str]) -> int:
     """Return the total cost of several omitted units: a dependency of several counts once, and a path
     ``known`` to be kept does not count."""
+    missing = {id(candidate.missing): candidate.missing for candidate in candidates}
     entries = {
-        entry.path: entry
-        for candidate in candidates
-        for entry in candidate.missing
-        if entry.path not in known
+        entry.path: entry for entries in missing.values() for entry in entries if entry.path not in known
     }
     return sum(entry.size for entry in entries.values() if entry.kind is Kind.FILE)
