@@ -49,7 +49,7 @@ LAYERS = {
     "examine": "errors context platforms printable rootfs tracing diagnosis verification running engines "
     "stages",
     "repair": "errors context rootfs diagnosis plan image engines stages examine",
-    "pipeline": "errors context tracing outcome project plan adoption watching verification report "
+    "pipeline": "errors context rootfs tracing outcome project plan adoption watching verification report "
     "image running engines stages repetition examine",
     "doctor": "errors probe running engines",
     "cli": "errors context printable rootfs tracing driving probe closure rules units plan verification "

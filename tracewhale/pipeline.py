@@ -17,7 +17,6 @@ from tracewhale.engines.base import Engine, Request, Target
 from tracewhale.engines.names import Name
 from tracewhale.engines.trust import NO_TRUST, Trust
 from tracewhale.errors import TargetNotFound, TraceWhaleError, UsageError, VerificationFailed
-from tracewhale.examine import explained
 from tracewhale.image.recipe import PLAIN, Recipe
 from tracewhale.image.recipe import check as check_recipe
 from tracewhale.outcome import failure_of
@@ -28,6 +27,7 @@ from tracewhale.project.lock import NO_LIMITS, Limits, LockedImage
 from tracewhale.repetition import repeat
 from tracewhale.report.model import BuiltImage, LockEntry, Report
 from tracewhale.report.removed import Removed, survey
+from tracewhale.rootfs.tree import View
 from tracewhale.running.snapshot import NO_SNAPSHOT
 from tracewhale.stages import (
     Job,
@@ -256,6 +256,20 @@ def union_of(traces: Sequence[Trace]) -> Trace:
     if len({trace.image for trace in traces}) != 1:
         raise UsageError("The traces are of different images.", "Give traces of one image only.")
     return merge(traces)
+
+
+def explained(
+    target: Target,
+    view: View,
+    error: TraceWhaleError,
+    trace: Trace | None,
+    against: View | None = None,
+    name: str = "",
+) -> TraceWhaleError:
+    """See ``examine.explained``, which is imported when a run fails: its patterns take long to compile."""
+    from tracewhale.examine import explained as explain
+
+    return explain(target, view, error, trace, against, name)
 
 
 def _report(command: str, target: Target, context: Context, recorded: Trace) -> Report:

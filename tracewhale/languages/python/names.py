@@ -72,7 +72,7 @@ OUTERMOST = re.compile(rb"^[A-Za-z_@]", re.MULTILINE)
 
 STRING = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
 
-NATIVE = re.compile(rb"(?<=\0)((?:[A-Za-z_]\w{0,60}\.){1,8}[A-Za-z_]\w{0,60}|_[a-z]\w{2,60})(?=\0)")
+NATIVE = re.compile(rb"\0((?:[A-Za-z_]\w{0,60}\.){1,8}[A-Za-z_]\w{0,60}|_[a-z]\w{2,60})(?=\0)")
 """A string of an extension module that may be the name of a module."""
 
 ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})|^\[([^\]\n]*)\]", re.MULTILINE)
@@ -99,10 +99,11 @@ class MentionContext:
 def mentions(content: bytes) -> Iterator[Mention]:
     """Yield the mentions of a module, in the order of kinds and lines."""
     imports = [match.start() for match in IMPORT.finditer(content)]
-    calls = list(CALL.finditer(content)) if IMPORTING.search(content) else []
+    importing = IMPORTING.search(content) is not None
+    calls = list(CALL.finditer(content)) if importing else []
     commands = list(COMMAND.finditer(content)) if RUNNING.search(content) else []
     strings = list(STRING.finditer(content))
-    yield from _computed(content)
+    yield from _computed(content, importing)
     last = max([*imports, *(match.end() for match in (*calls, *commands, *strings))], default=-1)
     if last < 0:
         return
@@ -128,11 +129,15 @@ def mentions(content: bytes) -> Iterator[Mention]:
             yield Mention(text.line(match.start()), match[2].decode(), "string", True)
 
 
-def _computed(content: bytes) -> Iterator[Mention]:
-    """Yield the beginnings of names of modules that are put together, and lists of names."""
+def _computed(content: bytes, importing: bool) -> Iterator[Mention]:
+    """Yield the beginnings of names of modules that are put together, if the text is ``importing`` by name,
+    and lists of names."""
     lines = 0, 1
-    finds = [(match.start(), match[match.lastgroup or 0], PREFIX) for match in COMPUTED.finditer(content)]
-    if IMPORTING.search(content):
+    finds: list[tuple[int, bytes, str]] = []
+    if importing:
+        finds += [
+            (match.start(), match[match.lastgroup or 0], PREFIX) for match in COMPUTED.finditer(content)
+        ]
         finds += [(match.start(), match["start"], PREFIX) for match in FORMATTED.finditer(content)]
     for listing in LIST.finditer(content):
         finds += [(listing.start() + item.start(), item[1], LISTED) for item in ITEM.finditer(listing[0])]
