@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import partial
 
 from tracewhale import diagnosis
 from tracewhale.context import Context
@@ -24,6 +24,7 @@ from tracewhale.platforms import architecture
 from tracewhale.printable import printable
 from tracewhale.rootfs.tree import Tree, View
 from tracewhale.running.identity import identity, read_user_database
+from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, environment_of, user_of
 from tracewhale.stages import Job, hold
 from tracewhale.tracing.events import Outcome, Trace
@@ -77,6 +78,12 @@ def look(
             status = int(refused[0].symptom.rpartition("(status ")[2].rstrip(")") or 127)
             return diagnosis.diagnose(replace(case, refusal=f"It cannot start (status {status})."))
         case = _run(target, view.tree, job, context, case)
+        if job.request.options.read_only and case.failed:
+            options = replace(job.request.options, read_only=False)
+            request = replace(job.request, options=options)
+            why = "running the command with a root file system that it may write to"
+            result = _traced(engine, job.name, replace(job, request=request), context, why)
+            case = replace(case, writable=result.trace if result is not None else None)
         complete = complete or Complete(engine, job, references.against, context)
         return diagnosis.diagnose(case, lacks=complete.does_more(case))
 
@@ -116,7 +123,7 @@ def in_short(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 def ask(name: str) -> str:
     """Return what tells more about a failure."""
-    return f"Ask `tracewhale diagnose {printable(name)}` with the same options for more."
+    return f"Ask `tracewhale diagnose {shlex.quote(printable(name))}` with the same options for more."
 
 
 def examine_trace(
@@ -172,8 +179,7 @@ def _case(run: Run, name: str, view: View, *, files_known: bool = True) -> Case:
     }
     for volume in options.volumes:
         words = volume.split(":")
-        if len(words) > 1:
-            mounts[words[1]] = words[2] if len(words) > 2 else ""
+        mounts[words[min(1, len(words) - 1)]] = words[2] if len(words) > 2 else ""
     return Case(
         name=name,
         view=view,
@@ -184,6 +190,7 @@ def _case(run: Run, name: str, view: View, *, files_known: bool = True) -> Case:
         mounts=mounts,
         volumes=tuple(base.get("Volumes") or ()),
         read_only=options.read_only or bool((run.base.get("HostConfig") or {}).get("ReadonlyRootfs")),
+        security=options.security_opt,
         architecture=architecture(),
         refusal=refusal,
         files_known=files_known,
@@ -247,13 +254,20 @@ class Complete:
         context, request = self._context, self._job.request
         options = replace(request.options, entrypoint=argv[0])
         request = replace(request, options=options, command=tuple(argv[1:]))
-        with ExitStack() as held:
-            opening = partial(self._engine.open, self._against, request)
-            target, view = hold(held, context, self._against, opening)
-            with context.command(f"running the command in {self._against}"):
-                try:
-                    result = target.trace(view.tree, self._job.steps, context.console)
-                except CommandNotFound:
-                    return None
-        outcome = result.trace.outcome
-        return None if result.failure is not None or outcome is None or outcome.status else outcome
+        why = f"running the command in {self._against}"
+        result = _traced(self._engine, self._against, replace(self._job, request=request), context, why)
+        outcome = result.trace.outcome if result is not None else None
+        if result is None or result.failure is not None or outcome is None or outcome.status:
+            return None
+        return outcome
+
+
+def _traced(engine: Engine, name: str, job: Job, context: Context, why: str) -> RunResult | None:
+    """Return the traced run of a job in an image; None if it has no such command."""
+    with ExitStack() as held:
+        target, view = hold(held, context, name, lambda: engine.open(name, job.request))
+        with context.command(why):
+            try:
+                return target.trace(view.tree, job.steps, context.console)
+            except CommandNotFound:
+                return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tracewhale.closure import Elf, UnreadableElf
 from tracewhale.diagnosis.absence import absence
-from tracewhale.diagnosis.libraries import lacking, libraries
+from tracewhale.diagnosis.libraries import in_full, lacking, libraries
 from tracewhale.diagnosis.model import Case, Finding
 from tracewhale.diagnosis.needs import other_libc
 from tracewhale.diagnosis.refused_program import NOT_EXECUTABLE, RefusedProgram
@@ -127,6 +127,9 @@ def loader(program: RefusedProgram, physical: str, elf: Elf) -> Iterator[Finding
     why = absence(case, name)
     own = _own_in_full(case, program.path, name)
     paths = tuple(dict.fromkeys((*own, *lacking(case, [program.path, *([] if own else [name])]))))
+    if case.full is not None and not case.full.resolve(program.path).exists:  # it was built elsewhere
+        places = [place for needed in elf.needed for place in in_full(case, needed, "")]
+        paths = tuple(dict.fromkeys((*paths, *(place for place in places if not case.exists(place)))))
     words = "" if why is None or why.words.startswith(f"{name} is not in the image") else f" ({why.words})"
     libc = "musl" if "musl" in name else "glibc"
     remedies = Remedies(case).files(paths, libc, name=os.path.basename(name))

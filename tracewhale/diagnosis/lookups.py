@@ -16,6 +16,7 @@ from tracewhale.diagnosis.directories import WRITES, directory_remedies, wanted_
 from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
 from tracewhale.diagnosis.remedy import Remedy
+from tracewhale.diagnosis.search import find_below
 from tracewhale.rootfs.tree import View
 
 PROVEN, REFUSED, OWNED, LAST = 40, 38, 35, 10
@@ -25,6 +26,9 @@ and that were tried last."""
 SHOWN = 3
 ASKED_OF_PACKAGES = 400
 """The number of paths, from the last, whose package is looked up."""
+
+_NOT_FOUND = re.compile(r"[Nn]o such file or directory|os error 2\b|\bENOENT\b|\bNotFound\b")
+"""Words of a missing file that is not named: strerror(3), Rust's std::io::Error."""
 
 _STACK = re.compile(r"\s|from |at |File |Traceback|\)")
 """The beginnings of lines that are not messages themselves."""
@@ -58,8 +62,29 @@ def unexplained(case: Case) -> Iterator[Finding]:
     gone = tuple(path for path in last if case.owners.of((path,)))
     if gone:
         yield _finding(case, gone, Sure.LIKELY, OWNED, "a package of the image says that it has it")
+    elif last and (elsewhere := _elsewhere(case, last[-1])) is not None:
+        yield elsewhere
     elif last:
-        yield _finding(case, (last[-1],), Sure.GUESS, LAST, "it is the last that was looked for in vain")
+        said = _NOT_FOUND.search(case.output) is not None
+        ground = "it is the last that was looked for in vain" + (
+            ", and the output says ENOENT" if said else ""
+        )
+        yield _finding(case, (last[-1],), Sure.LIKELY if said else Sure.GUESS, LAST, ground)
+
+
+def _elsewhere(case: Case, path: str) -> Finding | None:
+    """Return the finding for a path below the working directory that the image has below another one."""
+    relative = path.removeprefix(f"{case.directory.rstrip('/')}/")
+    if relative == path or "/" not in relative:
+        return None
+    directory, place = next(find_below(case.view, (relative,)), ("", ""))
+    if not place or directory == case.directory:
+        return None
+    cause = f"{relative} is looked for in {case.directory}, and the image has it at {place}."
+    ways = (Remedy("WORKDIR {}", directory), Remedy("--workdir {}", directory))
+    ground = "the look-up and the image's files agree"
+    evidence = searched((path,))
+    return Finding("workdir", symptom_of(case), cause, ways, Sure.LIKELY, ground, evidence, (), OWNED)
 
 
 def _imported(case: Case, full: View) -> tuple[str, ...]:

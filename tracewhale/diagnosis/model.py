@@ -59,10 +59,12 @@ class Case:
     ``name`` is the user's name for the image, ``view`` shows its files. ``argv``, ``environment``, ``user``
     and ``directory`` are those of the run; ``mounts`` are paths on which something is mounted, with the
     options (``ro``, ``noexec``, empty); ``volumes`` are those that the image declares. ``read_only`` says
-    that the root file system is. ``trace`` is None if nothing ran; ``refusal`` is then the engine's message.
-    ``files_known`` is false if the view only has the files in a trace, without their contents. ``full`` shows
-    the files of a complete image, called ``full_name``, which sets ``full_environment``. ``architecture`` is
-    the image's, by Go's names.
+    that the root file system is; ``security`` are the run's security options, with a seccomp profile as its
+    text. ``trace`` is None if nothing ran; ``refusal`` is then the engine's message. ``files_known`` is false
+    if the view only has the files in a trace, without their contents. ``writable`` is the trace of the same
+    command with a root file system that it may write to, where its own is read-only. ``full`` shows the files
+    of a complete image, called ``full_name``, which sets ``full_environment``. ``architecture`` is the
+    image's, by Go's names.
     """
 
     name: str
@@ -74,8 +76,10 @@ class Case:
     mounts: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
     read_only: bool = False
+    security: tuple[str, ...] = ()
     architecture: str = ""
     trace: Trace | None = None
+    writable: Trace | None = None
     refusal: str = ""
     files_known: bool = True
     full: View | None = None
@@ -158,6 +162,11 @@ class Case:
         if path.startswith("/") and not path.startswith("//"):
             return path
         return "/" + os.path.normpath(os.path.join(self.directory, path)).lstrip("/")
+
+    def mount_of(self, path: str) -> str:
+        """Return the innermost mount that has a path, or an empty string if the root file system has it."""
+        inside = [mount for mount in self.mounts if f"{path}/".startswith(f"{mount.rstrip('/')}/")]
+        return max(inside, key=len, default="")
 
     @property
     def search_path(self) -> tuple[str, ...]:

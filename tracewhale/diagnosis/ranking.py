@@ -10,7 +10,7 @@ from tracewhale.closure.deps import dependencies
 from tracewhale.closure.script import HEAD, interpreter
 from tracewhale.diagnosis.binaries import NAMES
 from tracewhale.diagnosis.explain import explain
-from tracewhale.diagnosis.explain.circumstances import lost_paths
+from tracewhale.diagnosis.explain.circumstances import SHARED_MEMORY, lost_paths
 from tracewhale.diagnosis.libraries import opened
 from tracewhale.diagnosis.lookups import unexplained
 from tracewhale.diagnosis.mentions import mentions
@@ -140,6 +140,15 @@ def _signal(case: Case) -> Iterator[Finding]:
             (Remedy("use a build for an older CPU, such as x86-64-v2"),),
             Sure.LIKELY,
             "SIGILL has no other common cause",
+        )
+    elif name == "SIGBUS" and any(path.startswith(f"{SHARED_MEMORY}/") for path in case.paths):
+        yield Finding(
+            "shared-memory",
+            symptom,
+            f"{SHARED_MEMORY} is full: it has 64 MB unless the run gives it more. No file is missing.",
+            (Remedy("--shm-size 1g"),),
+            Sure.LIKELY,
+            "it maps files of shared memory, and SIGBUS is what writing beyond their space gives (mmap(2))",
         )
     elif name == "SIGKILL":
         yield Finding(

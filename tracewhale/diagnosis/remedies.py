@@ -34,6 +34,8 @@ INSTALL = {
 }
 REINSTALL = {
     "deb": "apt-get update && apt-get install -y --reinstall {names:package}",
+    "deb-conffile": "apt-get update && apt-get install -y --reinstall -oDpkg::Options::=--force-confmiss"
+    " {names:package}",
     "apk": "apk fix --reinstall {names:package}",
     "rpm": "dnf reinstall -y {names:package}",
 }
@@ -85,6 +87,8 @@ class Remedies:
             place = next((path for path in paths if path.startswith("/")), f"/PATH/TO/{name or need}")
             note = "--against a complete image tells from where, and what else"
             remedies.append(copy(FULL_IMAGE, [place], _directory(place), note=note))
+            if place.startswith(("/etc/", "/run/secrets/")):  # what is a site's own comes by a mount
+                remedies.append(Remedy("-v {}:{}:ro", "/PATH/TO/IT", place))
         return tuple(dict.fromkeys(remedies))
 
     def wholes(self, paths: Sequence[str]) -> tuple[str, ...]:
@@ -121,7 +125,11 @@ class Remedies:
                 groups.setdefault(f"{path}/", {})[f"{path}/"] = None
             else:
                 groups.setdefault(_directory(path), {})[path] = None
-        lines = [copy(self.case.full_name, list(sources), place) for place, sources in sorted(groups.items())]
+        whole = tuple(source for sources in groups.values() for source in sources if source.endswith("/"))
+        lines = []
+        for place, sources in sorted(groups.items()):
+            alone = [s for s in sources if not any(s != top and s.startswith(top) for top in whole)]
+            lines += [copy(self.case.full_name, alone, place)] if alone else []
         return [joined(lines)] if lines else []
 
     def installs(self, paths: Sequence[str], need: str = "", name: str = "") -> list[Remedy]:
@@ -130,7 +138,7 @@ class Remedies:
         remedies = []
         owners = self.case.full_owners
         if broken := self.case.owners.of(paths):
-            remedies += _lines(broken, again=True)
+            remedies += _lines(broken, again=True, files=paths)
         elif owners is not None and (whose := owners.of(paths)):
             remedies += [remedy for remedy in _lines(whose) if self._fits(whose)]
         kind = family(self.case.view)
@@ -161,11 +169,14 @@ def _aliases(paths: Iterable[str]) -> list[str]:
     return [path.removeprefix("/usr") if path.startswith("/usr/") else f"/usr{path}" for path in paths]
 
 
-def _lines(packages: Iterable[Package], *, again: bool = False) -> list[Remedy]:
+def _lines(packages: Iterable[Package], *, again: bool = False, files: Sequence[str] = ()) -> list[Remedy]:
+    """Return a line for each kind of packages; ``files`` are those that are to be there ``again``."""
     by_kind: dict[str, list[str]] = {}
     for package in packages:
         by_kind.setdefault(package.kind, []).append(package.title)
     forms = REINSTALL if again else INSTALL
+    if "deb" in by_kind and any(path.startswith("/etc/") for path in files):
+        by_kind["deb-conffile"] = by_kind.pop("deb")  # dpkg leaves deleted ones deleted (dpkg(1), confmiss)
     return [install(kind, *names, again=again) for kind, names in by_kind.items() if kind in forms]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.model import Diagnosis, Finding
@@ -82,5 +83,6 @@ def _none(diagnosis: Diagnosis) -> Iterator[str]:
     symptom = diagnosis.step_failure or status
     yield f"{diagnosis.name}: {symptom}, and no missing file explains it."
     yield f"Cause: not known: {diagnosis.absent} paths were looked for in vain, all of them as in every run."
-    yield f"Fix:   tracewhale diagnose {diagnosis.name} --against FULL_IMAGE    (has what is missing named)"
+    name = shlex.quote(printable(diagnosis.name))
+    yield f"Fix:   tracewhale diagnose {name} --against FULL_IMAGE    (names what only that image has)"
     yield f"Sure:  no. {facts}"

@@ -9,6 +9,7 @@ from tracewhale.diagnosis.explain import (
     circumstances,
     files,
     java,
+    limits,
     loading,
     node,
     python,
@@ -33,6 +34,7 @@ EXPLAINERS: Mapping[str, Explainer] = {
     **users.EXPLAINERS,
     **rights.EXPLAINERS,
     **circumstances.EXPLAINERS,
+    **limits.EXPLAINERS,
 }
 """The explainers by kind of message."""
 

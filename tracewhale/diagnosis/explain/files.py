@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.absence import absence, first_missing
-from tracewhale.diagnosis.directories import directory_remedies, wanted_directory
+from tracewhale.diagnosis.directories import WRITES, directory_remedies, wanted_directory
 from tracewhale.diagnosis.explain.common import (
     base,
     finding,
@@ -69,10 +69,25 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
         yield directory_finding(case, complaint, directory, path)
         return
     remedies = Remedies(case).files(paths, need_of(path))
+    if blocked := case.view.resolve(path).blocked:
+        paths, remedies = (), (_directory_instead(case, blocked, path),)
     if "hides" in why.words:
         paths, remedies = (), (Remedy("mount it elsewhere, or add the file to what is mounted"),)
     evidence = (*why.evidence, *((f"a file of that name is at {other}",) if other else ()))
     yield finding(case, complaint, "file", f"{why.words}.", remedies, evidence=evidence, paths=paths)
+
+
+def _directory_instead(case: Case, blocked: str, path: str) -> Remedy:
+    """Return the remedy for a file in the place of a directory, as COPY leaves it where the last slash is
+    forgotten: the file becomes the one that was asked for, unless that is to be made."""
+    if case.accesses(path) & WRITES:
+        return Remedy("rm {0} && mkdir -p {0}", blocked)
+    words = {"file": blocked, "aside": f"{blocked}.file", "path": path, "above": os.path.dirname(path)}
+    return Remedy(
+        "mv {file} {aside} && mkdir -p {above} && mv {aside} {path}",
+        **words,
+        note="COPY into a directory takes a slash behind its name",
+    )
 
 
 def directory_finding(case: Case, complaint: Complaint, directory: str, path: str) -> Finding:
@@ -87,13 +102,14 @@ def directory_finding(case: Case, complaint: Complaint, directory: str, path: st
 def _asked(case: Case, name: str) -> str:
     """Return the path that a message means: the requested one if the message has only its end."""
     path = os.path.normpath(case.absolute(name))
-    if name.startswith("/") or path in case.absent:
+    if name.startswith("/"):
         return path
-    ends = [candidate for candidate in relevant(case) if candidate.endswith(f"/{name}")]
-    there = there_in_full(case, ends) or there_in_full(
-        case, [f"{candidate}/{name}" for candidate in case.absent]
-    )
-    return (there or case.owners.lost([name]) or ends or [path])[-1]
+    ends = [p for p in relevant(case) if p.endswith((f"/{name}", f"/{name}.so"))]
+    there = there_in_full(case, ends) or case.owners.lost([name, f"{name}.so"])
+    if path in case.absent and not there:
+        return path
+    there = there or there_in_full(case, [f"{directory}/{name}" for directory in case.absent])
+    return (there or ends or [path])[-1]
 
 
 def _as_given(case: Case, name: str) -> str:

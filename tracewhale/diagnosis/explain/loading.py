@@ -25,7 +25,7 @@ from tracewhale.diagnosis.messages import Complaint
 from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.needs import other_libc
 from tracewhale.diagnosis.remedies import Remedies
-from tracewhale.diagnosis.remedy import Remedy
+from tracewhale.diagnosis.remedy import Remedy, set_variable
 from tracewhale.diagnosis.search import find_name
 
 
@@ -209,6 +209,24 @@ def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
     )
 
 
+def preload(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain a library that the environment or /etc/ld.so.preload wants in every program (ld.so(8))."""
+    path, by = complaint.fact("path"), complaint.fact("name")
+    if "/" in path and case.exists(path):
+        yield from library_refused(case, complaint)
+        return
+    other = find_name(case.view, base(path))
+    remedies = list(Remedies(case).files((path,), base(path), name=base(path)))
+    if by == "LD_PRELOAD":
+        value = case.environment.get(by, "")
+        rest = " ".join(word for word in re.split("[ :]", value) if word != path)
+        where = set_variable(by, f"{other} {rest}".strip())
+        remedies = [*where, *remedies] if other else [*remedies, set_variable(by, rest)[0]]
+    cause = f"{by} names {path}, which is not in the image" + (f": see {other}." if other else ".")
+    ground = "the message and the image's files agree"
+    yield finding(case, complaint, "preload", cause, remedies, ground=ground, paths=(path,))
+
+
 def version(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a library that is too old for its user."""
     path, by = complaint.fact("path"), complaint.fact("by")
@@ -285,6 +303,7 @@ def _same(case: Case, ours: str, theirs: str) -> bool:
 EXPLAINERS = {
     "library": library,
     "library-refused": library_refused,
+    "preload": preload,
     "version": version,
     "symbol": symbol,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 from tracewhale.diagnosis.absence import EXECUTE, refusal
@@ -13,6 +14,10 @@ from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.rootfs.tree import Kind
 
 SETUID = 0o4000
+
+ALLOW = "SCMP_ACT_ALLOW"
+
+SHOWN = 6
 
 CALLS = {
     "ptrace": "SYS_PTRACE",
@@ -119,6 +124,9 @@ def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a call that was refused because a capability is missing, or by the engine's seccomp or AppArmor
     profile."""
     call = complaint.fact("name").lower()
+    if not call:
+        yield _unnamed_call(case, complaint)
+        return
     wanted = CALLS.get(call)
     if wanted:
         cause = f"{call} is refused: it takes CAP_{wanted}, which is not given. No file is missing."
@@ -140,16 +148,44 @@ def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
     )
 
 
+def _unnamed_call(case: Case, complaint: Complaint) -> Finding:
+    """Return the finding for EPERM of some call; the run's own seccomp profile may say of which."""
+    unconfined = Remedy("--security-opt seccomp=unconfined", note="to see whether a seccomp profile does it")
+    refused = _refused_calls(case)
+    if refused:
+        calls = ", ".join(refused[:SHOWN]) + (", ..." if len(refused) > SHOWN else "")
+        cause = f"the seccomp profile of the run refuses calls ({calls}), and it makes one of them."
+        sure, ground = Sure.LIKELY, "the message is EPERM, and the run has a profile of its own"
+    else:
+        cause = (
+            "the kernel refuses one of its calls (EPERM), by a seccomp profile or for want of a capability."
+        )
+        sure, ground = Sure.GUESS, "the message does not name the call"
+    remedies = (unconfined, Remedy("--cap-add ALL", note="to see whether a capability is missing"))
+    return finding(case, complaint, "refused-call", cause, remedies, sure=sure, ground=ground)
+
+
+def _refused_calls(case: Case) -> list[str]:
+    """Return the calls that the run's own seccomp profile refuses where it allows others; "all others" where
+    it is a list of allowed ones (Docker's seccomp profiles: defaultAction, syscalls)."""
+    for option in case.security:
+        try:
+            profile = json.loads(option.removeprefix("seccomp="))
+            if profile["defaultAction"] != ALLOW:
+                return ["all but those that it lists"]
+            rows = [row for row in profile.get("syscalls") or () if row["action"] != ALLOW]
+            return sorted({str(name) for row in rows for name in row.get("names") or [row["name"]]})
+        except (ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return []
+
+
 def executable(case: Case, complaint: Complaint, path: str) -> Finding | None:
     """Return other causes of EACCES for a file that the user may read and write, because it is to be
     executed."""
     entry = case.view.resolve(path).entry
-    if entry is None or entry.kind is not Kind.FILE:
-        return None
-    mount = next(
-        (m for m, options in case.mounts.items() if path.startswith(f"{m}/") and "noexec" in options), ""
-    )
-    if mount:
+    mount = case.mount_of(path)
+    if mount and "noexec" in case.mounts[mount]:
         return finding(
             case,
             complaint,
@@ -157,6 +193,8 @@ def executable(case: Case, complaint: Complaint, path: str) -> Finding | None:
             f"{mount} is mounted noexec, and {path} is in it.",
             (Remedy("--tmpfs {}:exec", mount),),
         )
+    if entry is None or entry.kind is not Kind.FILE:
+        return None
     if refusal(case.view, case.user, path, EXECUTE) is not None and not entry.mode & 0o111:
         cause = f"{entry.path} has no execute permission (mode {entry.mode:04o})."
         return finding(

@@ -1,4 +1,4 @@
-"""Messages about modules and extensions of Ruby, Perl, PHP and R."""
+"""Messages about modules and extensions of Ruby, Perl, PHP, R and Erlang."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from tracewhale.diagnosis.explain.common import (
     base,
+    finding,
     lookups,
     owned,
     there_in_full,
@@ -177,7 +178,24 @@ def r_package(case: Case, complaint: Complaint) -> Iterator[Finding]:
     )
 
 
+def erlang_boot(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain a boot script, or a module that it loads, which Erlang did not find."""
+    module = complaint.fact("name")
+    path = complaint.fact("path") or next(iter(lookups(case, lambda p: base(p) == f"{module}.beam")), "")
+    if not path or case.exists(path):
+        return
+    yield finding(
+        case,
+        complaint,
+        "file",
+        f"{path} is not in the image, and Erlang does not start without it.",
+        Remedies(case).files((path,)),
+        paths=(path,),
+    )
+
+
 EXPLAINERS = {
+    "erlang-boot": erlang_boot,
     "ruby-module": ruby_module,
     "ruby-gem": ruby_gem,
     "perl-module": perl_module,

@@ -120,9 +120,10 @@ def time_zone(case: Case, complaint: Complaint) -> Iterator[Finding]:
     asked = lookups(case, lambda p: "zoneinfo" in p)
     if case.exists(place) and name:
         return
-    paths = tuple(dict.fromkeys((*there_in_full(case, (place, ZONES)), *asked)))
-    paths = (ZONES,) if there_in_full(case, (ZONES,)) else paths or (place,)
-    more = [Remedy("pip install tzdata")] if "ZoneInfo" in complaint.line else []
+    whole = case.full is None and not case.exists(ZONES)
+    paths = (ZONES,) if whole or there_in_full(case, (ZONES,)) else (place, *asked)
+    more = [Remedy("go build -tags timetzdata")] if "unknown time zone" in complaint.line else []
+    more += [Remedy("pip install tzdata")] if "ZoneInfo" in complaint.line else []
     more += [Remedy("gem install tzinfo-data")] if "TZInfo" in complaint.line else []
     yield _missing(
         case,

@@ -1,27 +1,31 @@
-"""Messages about users and their rights, and about places that cannot be written."""
+"""Messages about users and their rights."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
-from tracewhale.diagnosis.absence import READ, WRITE, refusal
+from tracewhale.diagnosis.absence import READ, WRITE, Refusal, refusal
+from tracewhale.diagnosis.directories import wanted_directory
 from tracewhale.diagnosis.explain import rights
-from tracewhale.diagnosis.explain.common import (
-    finding,
-    there_in_full,
-)
+from tracewhale.diagnosis.explain.common import base, finding, lookups, there_in_full
+from tracewhale.diagnosis.explain.files import directory_finding
+from tracewhale.diagnosis.lookups import harmless
 from tracewhale.diagnosis.messages import Complaint
-from tracewhale.diagnosis.model import Case, Finding, Sure
+from tracewhale.diagnosis.model import Case, Finding, Sure, searched
 from tracewhale.diagnosis.remedies import Remedies
-from tracewhale.diagnosis.remedy import Remedy, set_variable
-from tracewhale.rootfs.tree import Kind
+from tracewhale.diagnosis.remedy import Remedy, joined, set_variable
+from tracewhale.rootfs.tree import Kind, View
 
 
 def user(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a user or group that is missing in passwd(5) or group(5)."""
     name = complaint.fact("name", "by", "path", "version", "symbol") or case.user.name or str(case.user.uid)
     group = "group" in complaint.line and "passwd" not in complaint.line
+    unread = _unread_database(case, complaint, name, "group" if group else "passwd")
+    if unread is not None:
+        yield unread
     file = "/etc/group" if group else "/etc/passwd"
     there = case.exists(file)
     number = name if name.isdigit() else ""
@@ -55,6 +59,116 @@ def user(case: Case, complaint: Complaint) -> Iterator[Finding]:
     elif not group:
         remedies.append(Remedy("--user 0", note="or another that it has"))
     yield finding(case, complaint, "user", cause, remedies, paths=full)
+
+
+def root(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain a server that refuses to be root: the image may have a user with its name, as postgres has."""
+    programs = {base(event.program) for event in case.trace.events} if case.trace is not None else set()
+    programs |= {base(word) for word in case.argv[:1]}
+    users = [name for name in _names(case.view, "/etc/passwd") if len(name) > 2 and name != "root"]
+    own = next((name for name in users if any(program.startswith(name) for program in programs)), "")
+    program = next((p for p in sorted(programs) if own and p.startswith(own)), "the program")
+    cause = f"{program} refuses to run as root."
+    ways = (Remedy("--user {}", own), Remedy("USER {}", own)) if own else (Remedy("--user 1000:1000"),)
+    yield finding(case, complaint, "root", cause, ways, sure=Sure.LIKELY, ground="the message says so")
+
+
+def _names(view: View, file: str) -> list[str]:
+    """Return the first field of each line of passwd(5) or group(5)."""
+    entry = view.resolve(file).entry
+    (text,) = view.tree.read([(entry.path, 0, 1 << 20)]) if entry is not None else (b"",)
+    return [line.partition(":")[0] for line in os.fsdecode(text or b"").splitlines()]
+
+
+def _unread_database(case: Case, complaint: Complaint, name: str, database: str) -> Finding | None:
+    """Return the finding for a source of names whose module (nss(5)) was looked for in vain."""
+    entry = case.view.resolve("/etc/nsswitch.conf").entry
+    (text,) = case.view.tree.read([(entry.path, 0, 1 << 16)]) if entry is not None else (b"",)
+    lines = [line.partition("#")[0].split() for line in os.fsdecode(text or b"").splitlines()]
+    sources = next((words[1:] for words in lines if words[:1] == [f"{database}:"]), [])
+    modules = {f"libnss_{source}.so.2": source for source in sources}
+    asked = lookups(case, lambda path: base(path) in modules)
+    if not asked:
+        return None
+    module = base(asked[0])
+    paths = there_in_full(case, asked) or case.owners.lost([module])
+    known = bool(paths) and not (case.full is not None and _has_line(case, f"/etc/{database}", name))
+    cause = (
+        f"nsswitch.conf names {modules[module]} as a source of users and groups such as {name}, and its "
+        f"module {module} is not in the image."
+    )
+    remedies = Remedies(case).files(paths, module, name=module)
+    sure = Sure.YES if known else Sure.GUESS
+    ground = "the message, nsswitch.conf and the look-ups agree"
+    kind = "name-service"
+    return finding(
+        case,
+        complaint,
+        kind,
+        cause,
+        remedies,
+        sure=sure,
+        ground=ground,
+        evidence=searched(asked),
+        paths=paths,
+    )
+
+
+def authentication(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain what a program that authenticates by PAM (pam(3)) lacks: shadow(5), a service, a module."""
+    name = complaint.fact("name") or "passwd"
+    modules = lookups(case, lambda path: "/security/pam_" in path)
+    needs = {
+        "/etc/shadow": "it has the passwords",
+        f"/etc/pam.d/{name}": f"it says how {name} authenticates",
+        "/etc/pam.d/other": f"it says how {name} authenticates",
+    }
+    asked = [path for path in needs if path in case.absent or (not case.trace and not case.exists(path))]
+    lost = modules or [path for path in asked if not case.exists(path)][:1]
+    if not lost:
+        return
+    path = lost[0]
+    why = needs.get(path, f"/etc/pam.d names it for {name}")
+    remedies = list(Remedies(case).files((path,)))
+    if path == "/etc/shadow":
+        make = Remedy("pwconv", note="makes it from /etc/passwd, with no passwords")
+        remedies = [*Remedies(case).copies((path,)), make, Remedy("--user 0", note="root needs no password")]
+    yield finding(
+        case,
+        complaint,
+        "authentication",
+        f"{path} is not in the image: {why}.",
+        remedies,
+        evidence=searched(lost),
+        paths=(path,),
+    )
+
+
+def database(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain a database file that SQLite cannot open or write: it also makes files beside it
+    (sqlite.org/tempfiles.html)."""
+    events = sorted(case.trace.events) if case.trace is not None else ()
+    writes = {"read", "write", "create"}
+    tried = [e.path for e in events if e.root == "/" and e.access in writes and not harmless(e.path)]
+    likely = [path for path in tried if re.search(r"\.(?:db|sqlite3?|sqlitedb|db3)(?:-\w+)?$", path)]
+    for path in likely:
+        directory = wanted_directory(case, path, complaint.line) if not case.exists(path) else ""
+        if directory and not case.exists(directory):
+            yield directory_finding(case, complaint, directory, path)
+            return
+        for place in (path, os.path.join(os.path.dirname(path), "x")):
+            if (why := refusal(case.view, case.user, place, WRITE)) is not None:
+                yield _not_writable(case, complaint, path, why)
+                return
+
+
+def _not_writable(case: Case, complaint: Complaint, path: str, why: Refusal) -> Finding:
+    who = case.user.name or str(case.user.uid)
+    above = os.path.dirname(path)
+    cause = f"user {who} {why.words}, and SQLite writes to {path} and makes files beside it."
+    owner = f"{case.user.uid}:{case.user.gid}"
+    remedies = (Remedy("chown -R {} {}", owner, above), Remedy("--user {}", why.entry.uid))
+    return finding(case, complaint, "permission", cause, remedies)
 
 
 def _has_line(case: Case, file: str, name: str) -> bool:
@@ -122,7 +236,11 @@ def permission(case: Case, complaint: Complaint) -> Iterator[Finding]:
 def _no_home(case: Case, complaint: Complaint, path: str) -> Iterator[Finding]:
     who = case.user.name or str(case.user.uid)
     cause = f"user {who} has no home directory, so HOME is / and it may not make {path}."
-    yield finding(case, complaint, "home", cause, set_variable("HOME", "/tmp"))
+    remedies = set_variable("HOME", "/tmp")
+    if not case.exists("/tmp"):
+        options = (remedies[1], Remedy("--tmpfs /tmp:mode=1777"))
+        remedies = (joined(options, " "), _owned_directory(case, "/home/app"))
+    yield finding(case, complaint, "home", cause, remedies)
 
 
 def _owned_directory(case: Case, place: str) -> Remedy:
@@ -175,58 +293,12 @@ def temporary(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
 
 
-def read_only(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a write to a file system that is mounted read-only."""
-    path = complaint.fact("path", "file")
-    directory = os.path.dirname(path) or "/tmp"
-    mount = next(
-        (m for m in sorted(case.mounts, key=len, reverse=True) if f"{path}/".startswith(f"{m}/")), ""
-    )
-    what = f"{mount} is mounted read-only" if mount else "the root file system is read-only (--read-only)"
-    remedies = [Remedy("--tmpfs {}", directory), Remedy("-v VOLUME:{}", directory)]
-    yield finding(
-        case,
-        complaint,
-        "read-only",
-        f"{path} cannot be written: {what}.",
-        remedies,
-        sure=Sure.YES if case.read_only or mount else Sure.LIKELY,
-        ground="the message and the run's options agree" if case.read_only else "the message says so",
-    )
-
-
-def memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a lack of memory: no file is missing."""
-    yield finding(
-        case,
-        complaint,
-        "memory",
-        "it used more memory than it may: no file is missing.",
-        (Remedy("--memory with more"),),
-        sure=Sure.LIKELY,
-        ground="the message says so",
-    )
-
-
-def disk(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a full disk: no file is missing."""
-    yield finding(
-        case,
-        complaint,
-        "disk",
-        "a disk or tmpfs is full: no file is missing.",
-        (Remedy("docker system df"),),
-        sure=Sure.LIKELY,
-        ground="the message says so",
-    )
-
-
 EXPLAINERS = {
     "user": user,
+    "root": root,
+    "authentication": authentication,
+    "database": database,
     "permission": permission,
     "home": home,
     "temporary": temporary,
-    "read-only": read_only,
-    "memory": memory,
-    "disk": disk,
 }
