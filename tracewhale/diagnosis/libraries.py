@@ -156,6 +156,11 @@ def missing_libraries(
             f"the {first} that {miss.needer} needs is refused: {wrong[-1].place} ({wrong[-1].reason}){more}."
         )
         remedies = Remedies(case).files(paths or (wrong[-1].place,), first, name=first)
+    elif namesake := _namesake(case, miss):
+        kind = "library"
+        cause = f"{first}, which {miss.needer} needs, is in the image under the name {namesake} only{more}."
+        link = f"{os.path.dirname(namesake)}/{first}"
+        remedies = (Remedy("ln -s {} {}", os.path.basename(namesake), link), *Remedies(case).copies(paths))
     elif first in elsewhere:
         kind = "library-path"
         directories = list(dict.fromkeys(os.path.dirname(place) for place in elsewhere.values()))
@@ -184,6 +189,20 @@ def missing_libraries(
         paths,
         weight,
     )
+
+
+def _namesake(case: Case, miss: Miss) -> str:
+    """Return a library that has the missing name as its DT_SONAME and lies where it is searched for under
+    another name, as COPY leaves it, which follows links and keeps the name of the link."""
+    stem = miss.name.partition(".so")[0]
+    for directory in dict.fromkeys(os.path.dirname(attempt.place) for attempt in miss.attempts):
+        entry = case.view.resolve(directory).entry
+        listing = (case.view.listing(entry.path) if entry is not None else None) or {}
+        for name in sorted(listing):
+            elf = case.resolver.disk.files.get(listing[name]) if name.startswith(f"{stem}.so") else None
+            if getattr(elf, "soname", None) == miss.name and name != miss.name:
+                return f"{directory}/{name}"
+    return ""
 
 
 def _expected(case: Case, name: str) -> tuple[str, ...]:

@@ -139,7 +139,8 @@ def _absent(program: RefusedProgram, path: str, script: str) -> Finding:
     other = beside if case.exists(beside) else find_program(case.view, name, limit=200)
     if other:
         line = Remedy("sed -i {} {}", f"1s|^#! *[^ ]*|#!{sed_text(other)}|", script)
-        link = Remedy("ln -s {} {}", other, path)
+        dangling = case.view.resolve(path, follow=False).exists
+        link = Remedy("ln -sf {} {}" if dangling else "ln -s {} {}", other, path)
         ways = (line, link) if not case.exists(os.path.dirname(path)) else (link, line)
         remedies = (*ways, *remedies)
     paths = tuple(dict.fromkeys((*paths, *lacking(case, [path]), *homes(case, missing))))

@@ -127,9 +127,9 @@ def _matters(case: Case, finding: Finding) -> bool:
 
 def _signal(case: Case) -> Iterator[Finding]:
     """Yield the death by a signal that no file explains."""
-    if case.outcome is not None and case.outcome.stopped:  # by us, at the end of what drove it
-        return
     name = SIGNALS.get(case.status or 0, "")
+    if name == "SIGKILL" and case.outcome is not None and case.outcome.stopped:  # by us, after its steps
+        return
     command = case.argv[0] if case.argv else case.name
     symptom = f"{command} was killed by {name} (status {case.status})"
     if name == "SIGILL":

@@ -33,12 +33,13 @@ INSTALL = {
     "cran": "Rscript -e {names:package}",
 }
 REINSTALL = {
-    "deb": "apt-get update && apt-get install -y --reinstall {names:package}",
-    "deb-conffile": "apt-get update && apt-get install -y --reinstall -oDpkg::Options::=--force-confmiss"
+    "deb": "apt-get update && apt-get install -y --reinstall -oDpkg::Options::=--force-confmiss"
     " {names:package}",
     "apk": "apk fix --reinstall {names:package}",
     "rpm": "dnf reinstall -y {names:package}",
 }
+"""Lines that bring deleted files back; dpkg leaves deleted conffiles deleted without confmiss (dpkg(1))."""
+
 FAMILIES = {
     "debian": "deb",
     "ubuntu": "deb",
@@ -125,10 +126,12 @@ class Remedies:
                 groups.setdefault(f"{path}/", {})[f"{path}/"] = None
             else:
                 groups.setdefault(_directory(path), {})[path] = None
-        whole = tuple(source for sources in groups.values() for source in sources if source.endswith("/"))
+        directories = tuple(
+            source for sources in groups.values() for source in sources if source.endswith("/")
+        )
         lines = []
         for place, sources in sorted(groups.items()):
-            alone = [s for s in sources if not any(s != top and s.startswith(top) for top in whole)]
+            alone = [s for s in sources if not any(s != top and s.startswith(top) for top in directories)]
             lines += [copy(self.case.full_name, alone, place)] if alone else []
         return [joined(lines)] if lines else []
 
@@ -138,7 +141,7 @@ class Remedies:
         remedies = []
         owners = self.case.full_owners
         if broken := self.case.owners.of(paths):
-            remedies += _lines(broken, again=True, files=paths)
+            remedies += _lines(broken, again=True)
         elif owners is not None and (whose := owners.of(paths)):
             remedies += [remedy for remedy in _lines(whose) if self._fits(whose)]
         kind = family(self.case.view)
@@ -147,6 +150,9 @@ class Remedies:
             if indexed:
                 remedies.append(install("deb", *indexed))
         names = package_names().get(need, {})
+        pip = self.case.find_command("pip") or self.case.find_command("pip3")
+        if not remedies and pip and (package := names.get("pypi", "")):
+            remedies.append(install("pypi", package))
         if not remedies and kind and (package := names.get(kind, "")):
             remedies.append(install(kind, *package.split()))
         return remedies
@@ -169,14 +175,11 @@ def _aliases(paths: Iterable[str]) -> list[str]:
     return [path.removeprefix("/usr") if path.startswith("/usr/") else f"/usr{path}" for path in paths]
 
 
-def _lines(packages: Iterable[Package], *, again: bool = False, files: Sequence[str] = ()) -> list[Remedy]:
-    """Return a line for each kind of packages; ``files`` are those that are to be there ``again``."""
+def _lines(packages: Iterable[Package], *, again: bool = False) -> list[Remedy]:
     by_kind: dict[str, list[str]] = {}
     for package in packages:
         by_kind.setdefault(package.kind, []).append(package.title)
     forms = REINSTALL if again else INSTALL
-    if "deb" in by_kind and any(path.startswith("/etc/") for path in files):
-        by_kind["deb-conffile"] = by_kind.pop("deb")  # dpkg leaves deleted ones deleted (dpkg(1), confmiss)
     return [install(kind, *names, again=again) for kind, names in by_kind.items() if kind in forms]
 
 

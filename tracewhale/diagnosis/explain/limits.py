@@ -98,9 +98,7 @@ def disk(case: Case, complaint: Complaint) -> Iterator[Finding]:
     sized = sorted(mount for mount in mounts if mount and "size=" in case.mounts[mount])
     if sized:
         size = re.search(r"size=(\w+)", case.mounts[sized[0]])
-        cause = (
-            f"{sized[0]} is full: the run gives it {size[1] if size else 'few'} bytes. No file is missing."
-        )
+        cause = f"{sized[0]} is full: its size is {size[1] if size else 'set'} (--tmpfs). No file is missing."
         yield finding(
             case,
             complaint,

@@ -105,7 +105,7 @@ def missing_module(
     remedies: list[Remedy] = list(Remedies(case).copies(there))
     if gone:
         remedies += Remedies(case).installs(gone)
-        cause = f"{title} is installed ({gone[0]}), and its file is gone."
+        cause = f"{title} belongs to an installed package, and its file {gone[0]} is gone."
     elif there:
         remedies += Remedies(case).installs(there)
         cause = f"{title} is not in the image: {case.full_name} has it at {there[0]}."

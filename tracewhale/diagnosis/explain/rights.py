@@ -87,7 +87,7 @@ def set_user_id(case: Case, complaint: Complaint) -> Iterator[Finding]:
             complaint,
             "set-user-id",
             cause,
-            (Remedy("leave out --security-opt no-new-privileges"),),
+            (Remedy("--security-opt no-new-privileges=false"),),
             sure=Sure.LIKELY,
         )
         return
@@ -161,7 +161,10 @@ def _unnamed_call(case: Case, complaint: Complaint) -> Finding:
             "the kernel refuses one of its calls (EPERM), by a seccomp profile or for want of a capability."
         )
         sure, ground = Sure.GUESS, "the message does not name the call"
-    remedies = (unconfined, Remedy("--cap-add ALL", note="to see whether a capability is missing"))
+    other = (
+        Remedy("--user 0") if case.user.uid else Remedy("--cap-add ALL", note="to see whether one is missing")
+    )
+    remedies = (unconfined, other) if refused else (other, unconfined)
     return finding(case, complaint, "refused-call", cause, remedies, sure=sure, ground=ground)
 
 

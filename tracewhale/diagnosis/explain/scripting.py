@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tracewhale.diagnosis.explain.common import (
     base,
     finding,
+    listed_directories,
     lookups,
     owned,
     there_in_full,
@@ -18,6 +19,16 @@ from tracewhale.diagnosis.model import Case, Finding
 from tracewhale.diagnosis.remedies import Remedies, family, install
 from tracewhale.diagnosis.remedy import Remedy
 from tracewhale.diagnosis.search import find_all
+
+PDO_DRIVERS = (
+    "pdo_sqlite.so",
+    "pdo_mysql.so",
+    "pdo_pgsql.so",
+    "pdo_odbc.so",
+    "pdo_dblib.so",
+    "pdo_firebird.so",
+)
+"""The extensions with a driver of PDO."""
 
 
 def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -34,6 +45,11 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         )
         return
     asked = lookups(case, lambda p: p.endswith((f"/{name}.rb", f"/{name}.so", f"/{name}")))
+    if not owned(case, asked) and not there_in_full(case, asked) and (lost := _lost_before(case)):
+        cause = f"{lost[0]} is not in the image, so Ruby tried {name} instead."
+        remedies = [*Remedies(case).copies(lost), *Remedies(case).installs(lost)]
+        yield finding(case, complaint, "ruby-module", cause, remedies, paths=lost)
+        return
     yield missing_module(
         case,
         complaint,
@@ -44,6 +60,13 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         asked,
         SearchPath((f"{name.removesuffix('.rb')}.rb", f"{name}.so"), "RUBYLIB"),
     )
+
+
+def _lost_before(case: Case) -> tuple[str, ...]:
+    """Return the files of Ruby that were looked for in vain and that the complete image or a package of the
+    image has: a library that fails may be replaced by another, and the message names the last."""
+    asked = lookups(case, lambda path: "ruby" in path and path.endswith((".rb", ".so")))
+    return there_in_full(case, asked) or owned(case, asked[:200])
 
 
 def ruby_gem(case: Case, complaint: Complaint) -> Iterator[Finding]:
@@ -126,6 +149,10 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
         paths += [e.path for e in find_all(case.full, (f"{library}.so",), 6000)]
         inis = tuple(f"{number}-{library}.ini" for number in (10, 15, 20))
         paths += [e.path for e in find_all(case.full, inis, 6000)]
+    disabled = _disabled(case, complaint, PDO_DRIVERS if name == "PDO" else (f"{library}.so",))
+    if disabled is not None:
+        yield disabled
+        return
     kind = family(case.view)
     package = {"deb": f"php-{which}", "apk": f"php83-{which}", "rpm": f"php-{which}"}.get(kind, "")
     fallback = [install(kind, package)] if package else []
@@ -139,6 +166,23 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
         fallback,
         asked,
     )
+
+
+def _disabled(case: Case, complaint: Complaint, libraries: Sequence[str]) -> Finding | None:
+    """Return the finding for an extension that is there and that no php.ini names (PHP manual, extension)."""
+    here = [e.path for e in find_all(case.view, libraries, 6000) if e.path not in case.paths]
+    directory = next((path for path in listed_directories(case) if path.endswith("/conf.d")), "")
+    if not here or not directory:
+        return None
+    title = base(here[0]).removesuffix(".so")
+    place = f"{directory}/20-{title}.ini"
+    cause = f"PHP's extension {title} is in the image ({here[0]}), and no file of {directory} enables it."
+    remedies = (
+        *Remedies(case).copies(there_in_full(case, (place, f"{directory}/15-{title}.ini"))),
+        Remedy("echo {} > {}", f"extension={title}", place),
+        *([Remedy("phpenmod {}", title)] if case.find_command("phpenmod") else []),
+    )
+    return finding(case, complaint, "php-extension", cause, remedies)
 
 
 def php_extension(case: Case, complaint: Complaint) -> Iterator[Finding]:

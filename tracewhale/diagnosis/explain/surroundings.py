@@ -11,6 +11,7 @@ from tracewhale.diagnosis.explain.common import (
     by_name_in_full,
     finding,
     lookups,
+    owned,
     there_in_full,
 )
 from tracewhale.diagnosis.libraries import lacking
@@ -47,7 +48,7 @@ def _missing(
     there = there_in_full(case, paths)
     remedies = [
         *Remedies(case).copies(there),
-        *Remedies(case).installs(_files(case, there) or tuple(paths)[:1], need),
+        *Remedies(case).installs(_files(case, there) or owned(case, paths)[:1] or tuple(paths)[:1], need),
         *more,
     ]
     if not remedies:
@@ -120,8 +121,8 @@ def time_zone(case: Case, complaint: Complaint) -> Iterator[Finding]:
     asked = lookups(case, lambda p: "zoneinfo" in p)
     if case.exists(place) and name:
         return
-    whole = case.full is None and not case.exists(ZONES)
-    paths = (ZONES,) if whole or there_in_full(case, (ZONES,)) else (place, *asked)
+    no_zones = case.full is None and not case.exists(ZONES)
+    paths = (ZONES,) if no_zones or there_in_full(case, (ZONES,)) else (place, *asked)
     more = [Remedy("go build -tags timetzdata")] if "unknown time zone" in complaint.line else []
     more += [Remedy("pip install tzdata")] if "ZoneInfo" in complaint.line else []
     more += [Remedy("gem install tzinfo-data")] if "TZInfo" in complaint.line else []
@@ -300,7 +301,8 @@ def gconv(case: Case, complaint: Complaint) -> Iterator[Finding]:
             listing = case.full.listing(folders[0]) or {}
             there = there_in_full(case, [f"{folders[0]}/{n}" for n in sorted(listing)])
     what = f"the character set {name}" if name else "a character set"
-    place = there[0] if there else folder or "/usr/lib/gconv"
+    module = next((p for p in asked if p.endswith(".so")), "")
+    place = there[0] if there else module or folder or "/usr/lib/gconv"
     if not (asked or there) and case.trace is not None:
         return
     yield _missing(

@@ -132,7 +132,8 @@ def authentication(case: Case, complaint: Complaint) -> Iterator[Finding]:
     remedies = list(Remedies(case).files((path,)))
     if path == "/etc/shadow":
         make = Remedy("pwconv", note="makes it from /etc/passwd, with no passwords")
-        remedies = [*Remedies(case).copies((path,)), make, Remedy("--user 0", note="root needs no password")]
+        ways = (make, Remedy("--user 0", note="root needs no password"))
+        remedies = [*Remedies(case).copies((path,)), *(reversed(ways) if case.user.uid else ways)]
     yield finding(
         case,
         complaint,
