@@ -488,7 +488,7 @@ BROKEN = (
     Broken(
         "read-only",
         "--read-only",
-        ("sh", "-ec", "echo a > /var/log/whale.log"),
+        ("sh", "-ec", "echo a > /srv/whale.log; echo b > /mnt/calf.log"),
         lambda lab: None,
         options={"read_only": True},
     ),

@@ -183,13 +183,13 @@ def mend(lab: Lab, text: str, remedy: Sequence[str], options: Mapping[str, Any])
             _copy(lab, words[2:])
         elif words[0] == "ENV":
             changed.setdefault("env", []).append(_expanded(words[1]))
-        elif words[0] == "-e":
-            changed.setdefault("env", []).append(words[1])
         elif words[0] == "WORKDIR":
             changed["workdir"] = words[1]
-        elif words[0].startswith("--"):
-            name = words[0].removeprefix("--").replace("-", "_")
-            changed[name] = [words[1]] if name in ("tmpfs", "cap_add", "volume") else words[1]
+        elif words[0].startswith("-"):
+            for option, value in zip(words[::2], words[1::2], strict=True):
+                name = {"-e": "env", "-v": "volume"}.get(option, option.removeprefix("--").replace("-", "_"))
+                several = name in ("env", "tmpfs", "cap_add", "volume")
+                changed[name] = [*changed.get(name, ()), value] if several else value
         elif "apt-get install" in line:
             _install(lab, [word for word in words[words.index("install") + 1 :] if not word.startswith("-")])
         else:

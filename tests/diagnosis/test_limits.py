@@ -84,6 +84,23 @@ def test_sigbus_in_shared_memory() -> None:
     assert all(finding.kind != "shared-memory" for finding in traced("", APP, status=135).findings)
 
 
+def test_what_a_command_makes_itself_is_not_missing() -> None:
+    rows = (
+        ("/tmp/v", "mkdir", False),
+        ("/tmp/v/bin", "mkdir", False),
+        ("/tmp/v/bin/python3", "symlink", False),
+    )
+    told = traced("Failing command: /tmp/v/bin/python3", f"{APP}/tmp/\n", *rows)
+    assert told.findings == ()
+
+
+def test_a_supervised_program_that_is_not_there() -> None:
+    """Supervisor itself goes on."""
+    said = "INFO spawnerr: can't find command '/opt/web'"
+    kind, cause, _ = first(traced(said, APP, status=0))
+    assert (kind, cause) == ("command", "/opt/web is not in the image, nor is its directory /opt.")
+
+
 @pytest.mark.parametrize(
     ("kind", "said", "remedy"),
     [
@@ -109,6 +126,7 @@ def test_a_library_to_preload() -> None:
     known: Any = {"environment": {"LD_PRELOAD": "/opt/libj.so.2"}}
     kind, cause, _ = first(found(said, APP, "/opt/libj.so.2", status=0, **known))
     assert (kind, cause) == ("preload", "LD_PRELOAD names /opt/libj.so.2, which is not in the image.")
+    assert first(found(said, APP, "/opt/libj.so.2", status=0, **known))[2] == 'ENV LD_PRELOAD=""'
     moved = found(said, f"{APP}/usr/lib/libj.so.2: x\n", "/opt/libj.so.2", status=0, **known)
     assert first(moved)[2] == "ENV LD_PRELOAD=/usr/lib/libj.so.2"
 

@@ -155,7 +155,8 @@ def _stem(path: str) -> str:
 
 
 def _can_be_made(case: Case, path: str) -> bool:
-    return case.has_directory(os.path.dirname(path.rstrip("/")) or "/")
+    above = os.path.dirname(path.rstrip("/")) or "/"
+    return case.has_directory(above) or "mkdir" in case.accesses(above)
 
 
 def _finding(case: Case, paths: tuple[str, ...], sure: Sure, weight: int, ground: str) -> Finding:

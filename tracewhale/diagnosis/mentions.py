@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Collection, Iterator
 
+from tracewhale.diagnosis.directories import WRITES
 from tracewhale.diagnosis.lookups import relevant
 from tracewhale.diagnosis.messages import MAX_LINE, MAX_LINES, Complaint
 from tracewhale.diagnosis.model import Case, Sure
@@ -77,6 +78,11 @@ def _exists(case: Case, path: str) -> bool:
     return full or bool(case.owners.of((case.absolute(path),)))
 
 
+def _made(case: Case, path: str) -> bool:
+    """Return whether the command made a path itself, in a directory that it made, too."""
+    return bool(case.accesses(path) & WRITES) and "mkdir" in case.accesses(os.path.dirname(path))
+
+
 def _complaint(
     case: Case,
     word: str,
@@ -90,7 +96,7 @@ def _complaint(
     less = 0 if bad else CALM
     if "/" in word:
         path = os.path.normpath(case.absolute(word))
-        if path not in absent:
+        if path not in absent or _made(case, path):
             return None
         return Complaint("file", SOURCE, line.strip(), number, {"path": path}, WHOLE + less)
     paths = sequences.get(word)

@@ -216,7 +216,8 @@ def preload(case: Case, complaint: Complaint) -> Iterator[Finding]:
         yield from library_refused(case, complaint)
         return
     other = find_name(case.view, base(path))
-    remedies = list(Remedies(case).files((path,), base(path), name=base(path)))
+    known = Remedies(case)
+    remedies = [*known.copies((path,)), *known.installs((path,), base(path), base(path))]
     if by == "LD_PRELOAD":
         value = case.environment.get(by, "")
         rest = " ".join(word for word in re.split("[ :]", value) if word != path)
