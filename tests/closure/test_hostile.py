@@ -161,7 +161,7 @@ def test_changed_cache(changes: list[tuple[int, int]], size: int) -> None:
         data[at] = value
     for cut in (bytes(data), bytes(data[:size])):
         cache = ldcache.parse(cut)
-        lookup(cache.named("liba.so.1"), frozenset([0x303]), {"x86-64-v2": 1})
+        lookup(cache.with_name("liba.so.1"), frozenset([0x303]), {"x86-64-v2": 1})
         ldcache.rewritten(cut, lambda path: True)
 
 

@@ -80,7 +80,7 @@ class Answer:
     def kept(self) -> list[str]:
         """``TITLE VERSION whole|part PATH...``"""
         return [
-            " ".join([o.package.title, o.package.version, "whole" if o.whole else "part", *o.paths])
+            " ".join([o.package.title, o.package.version, "whole" if o.complete else "part", *o.paths])
             for o in self.inventory.kept
         ]
 

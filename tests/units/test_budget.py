@@ -18,9 +18,9 @@ def file(path: str, size: int) -> Entry:
     return Entry(path, Kind.FILE, 0o644, 0, 0, size, 0)
 
 
-def unit(name: str, worth: float, *sizes: int, own: bool = False, whole: bool = False) -> Unit:
+def unit(name: str, worth: float, *sizes: int, own: bool = False, indivisible: bool = False) -> Unit:
     entries = tuple(file(f"/{name}/{number}", size) for number, size in enumerate(sizes))
-    return Unit(Mechanism.PACKAGES, name, "/because", entries, worth, whole=whole, own=own)
+    return Unit(Mechanism.PACKAGES, name, "/because", entries, worth, indivisible=indivisible, own=own)
 
 
 def nothing(entries: Iterable[Entry]) -> Mapping[str, Entry]:
@@ -65,7 +65,7 @@ def test_files_of_which_one_needs_much_are_chosen_each_for_itself() -> None:
 
     some = unit("modules", 0.5, 10, 20)
     assert [e.path for each in choice([some], 1e6, needs).kept for e in each.missing] == ["/modules/1"]
-    assert choice([replace(some, whole=True)], 1e6, needs).kept == ()
+    assert choice([replace(some, indivisible=True)], 1e6, needs).kept == ()
 
 
 def test_a_link_is_never_chosen_without_what_it_leads_to() -> None:
@@ -125,8 +125,8 @@ def test_what_several_of_the_authors_units_need_is_taken_first() -> None:
     def needs(entries: Iterable[Entry]) -> Mapping[str, Entry]:
         return {"/lib": file("/lib", 90_000)} if any("shared" in e.path for e in entries) else {}
 
-    some = [unit("alone", 0.9, 80_000, own=True, whole=True)]
-    some += [unit(f"shared{n}", 0.9, 9000, own=True, whole=True) for n in range(3)]
+    some = [unit("alone", 0.9, 80_000, own=True, indivisible=True)]
+    some += [unit(f"shared{n}", 0.9, 9000, own=True, indivisible=True) for n in range(3)]
     assert names(choice(some, 120_000, needs).kept) == ["shared0", "shared1", "shared2"]
 
 

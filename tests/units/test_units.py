@@ -158,8 +158,8 @@ def test_modules_of_a_python_package_beside_one_that_no_import_names() -> None:
     files = {f"{info}/METADATA": "Name: codecs\nVersion: 1\n", f"{info}/RECORD": "codecs/a.py,,\n"}
     where = scene(image(*lines, files=files), "/opt/venv/lib/python3.11/site-packages/codecs/a.py")
     beside = [f"/opt/venv/lib/python3.11/site-packages/codecs/{name}.py" for name in ("__init__", "b", "c")]
-    assert paths(Mechanism.PLUGINS, replace(where, named=frozenset({"/other"}))) == beside
-    assert paths(Mechanism.PLUGINS, replace(where, named=frozenset({*where.used}))) == []
+    assert paths(Mechanism.PLUGINS, replace(where, targets=frozenset({"/other"}))) == beside
+    assert paths(Mechanism.PLUGINS, replace(where, targets=frozenset({*where.used}))) == []
 
 
 def test_a_kept_link_keeps_what_it_leads_to_but_no_dangling_one_does() -> None:
@@ -192,7 +192,7 @@ def test_a_library_that_may_be_opened_comes_with_its_links(used: bool, worth: fl
     where = where if used else replace(where, used=frozenset())
     (unit,) = found(Mechanism.DLOPEN, where)
     assert [entry.path for entry in unit.entries] == ["/usr/lib/liba.so.1", "/usr/lib/liba.so.1.2"]
-    assert (unit.because, unit.worth, unit.whole) == ("/opt/app", worth, True)
+    assert (unit.because, unit.worth, unit.indivisible) == ("/opt/app", worth, True)
 
 
 def test_what_a_library_that_is_not_kept_may_open_does_not_count() -> None:

@@ -39,7 +39,7 @@ class Cache:
     generator: str = ""
     flags: int = LITTLE_ENDIAN
 
-    def named(self, name: str) -> tuple[CacheEntry, ...]:
+    def with_name(self, name: str) -> tuple[CacheEntry, ...]:
         """Return entries for a name, found by binary search as in the loader (dl-cache.c, search_cache)."""
         left, right = 0, len(self.entries) - 1
         while left <= right:

@@ -177,7 +177,7 @@ def _dynamic(base: Elf, order: str, head: bytes, size: int, mapped: list[Segment
     first: list[Range] = [(strings.base, values.get(DT_STRSZ, 0))] if small else strings.missing(offsets)
     blocks = yield from _ask(head, size, tables + first)
     if small:
-        strings.whole = blocks[-1]
+        strings._text = blocks[-1]
     else:
         strings.add(first, blocks[len(tables) :])
     if DT_VERNEED in values:
@@ -217,7 +217,7 @@ def _dynamic(base: Elf, order: str, head: bytes, size: int, mapped: list[Segment
         flags_1=flags_1,
         audit=texts.get(DT_AUDIT),
         depaudit=texts.get(DT_DEPAUDIT),
-        version_needs=tuple(n.named(strings.text) for n in wanted_versions),
+        version_needs=tuple(n.with_names(strings.text) for n in wanted_versions),
         version_definitions=tuple(dict.fromkeys(map(strings.text, defined))),
         dynamic=True,
         refusal=base.refusal or pie,
@@ -231,7 +231,7 @@ class _Strings:
         self.base = base
         self._windows: dict[int, bytes] = {}
         self._texts: dict[int, str] = {}
-        self.whole = b""
+        self._text = b""
 
     def missing(self, offsets: list[int]) -> list[Range]:
         """Return ranges of the file to read for the names at these offsets; each call returns longer ones."""
@@ -239,9 +239,9 @@ class _Strings:
         for offset in sorted(set(offsets)):
             if offset in self._texts:
                 continue
-            end = self.whole.find(b"\0", offset) if offset < len(self.whole) else -1
+            end = self._text.find(b"\0", offset) if offset < len(self._text) else -1
             if end >= 0:
-                self._texts[offset] = os.fsdecode(self.whole[offset:end])
+                self._texts[offset] = os.fsdecode(self._text[offset:end])
                 continue
             before = self._windows.get(offset)
             wanted = STRING_WINDOW if before is None else STRING_WINDOW * 128

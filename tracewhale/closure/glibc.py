@@ -36,8 +36,8 @@ class Namespace:
         self.identities: dict[object, Map] = {}
         self.order: list[Map] = []
 
-    def named(self, name: str) -> Map | None:
-        inherited = self.parent.named(name) if self.parent else None
+    def library(self, name: str) -> Map | None:
+        inherited = self.parent.library(name) if self.parent else None
         return inherited or self.names.get(name)
 
     def same_file(self, identity: object) -> Map | None:
@@ -121,7 +121,7 @@ class GlibcProcess:
         what the process has loaded anyway."""
         for map_ in self._maps:
             for name in names.get(map_.physical, ()):
-                if self.base.named(name) is not None:
+                if self.base.library(name) is not None:
                     continue
                 outcome = self.search.find(name, map_, self.main)
                 if isinstance(outcome, SearchResult) and not self.base.same_file(outcome.located.identity):
@@ -195,7 +195,7 @@ class GlibcProcess:
             attempt = Attempt(name, How.PATH, "a token in it has no value here")
             self._miss(needer, name, kind, SearchFailure((attempt,)))
             return None
-        known = space.named(expanded)
+        known = space.library(expanded)
         if known is not None:
             self._edge(needer, name, known.path, kind, How.LOADED)
             if known is self.interpreter and self._interpreter_at is None:
@@ -246,7 +246,7 @@ class GlibcProcess:
         (dl-version.c)."""
         for map_ in space.order:
             for need in map_.elf.version_needs:
-                library = space.named(need.file)
+                library = space.library(need.file)
                 if library is None or need.weak or not library.elf.version_definitions:
                     continue
                 if need.version not in library.elf.version_definitions:

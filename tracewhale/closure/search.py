@@ -201,7 +201,7 @@ class Search:
         return None
 
     def _cached(self, name: str, plan: SearchPlan, attempts: list[Attempt]) -> Outcome | None:
-        entries = self.cache.named(name)
+        entries = self.cache.with_name(name)
         flags = self.loader.cache_flags
         chosen = lookup(entries, flags, self.priorities, self.usable_hwcap, self.isa_levels)
         if chosen is None:

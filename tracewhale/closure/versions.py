@@ -19,7 +19,7 @@ class RawNeed(NamedTuple):
     version: int
     weak: bool
 
-    def named(self, text: Callable[[int], str]) -> VersionNeed:
+    def with_names(self, text: Callable[[int], str]) -> VersionNeed:
         return VersionNeed(text(self.file), text(self.version), self.weak)
 
 

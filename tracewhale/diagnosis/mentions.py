@@ -78,7 +78,7 @@ def _exists(case: Case, path: str) -> bool:
     return full or bool(case.owners.of((case.absolute(path),)))
 
 
-def _made(case: Case, path: str) -> bool:
+def _command_makes(case: Case, path: str) -> bool:
     """Return whether the command made a path itself, in a directory that it made, too."""
     return bool(case.accesses(path) & WRITES) and "mkdir" in case.accesses(os.path.dirname(path))
 
@@ -96,7 +96,7 @@ def _complaint(
     less = 0 if bad else CALM
     if "/" in word:
         path = os.path.normpath(case.absolute(word))
-        if path not in absent or _made(case, path):
+        if path not in absent or _command_makes(case, path):
             return None
         return Complaint("file", SOURCE, line.strip(), number, {"path": path}, WHOLE + less)
     paths = sequences.get(word)

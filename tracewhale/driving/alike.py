@@ -165,7 +165,7 @@ def _decoded(answer: Answer) -> str | None:
 
 def _same_text(ours: _Side, theirs: _Side, new: _Side | None) -> bool:
     # Of a body that was not kept, or not whole, the rest may differ.
-    if ours.lines is None or theirs.lines is None or not (_whole(ours.answer) and _whole(theirs.answer)):
+    if ours.lines is None or theirs.lines is None or not (_has_all(ours.answer) and _has_all(theirs.answer)):
         return False
     if ours.lines == theirs.lines:
         return True
@@ -177,7 +177,7 @@ def _same_text(ours: _Side, theirs: _Side, new: _Side | None) -> bool:
     return len({*map(len, lines)}) == 1 and all(map(_same_line, *lines))
 
 
-def _whole(answer: Answer) -> bool:
+def _has_all(answer: Answer) -> bool:
     """Return whether all of the body was kept. A length in characters replaces one in bytes for text."""
     return len(answer.body) == answer.size
 
@@ -199,7 +199,7 @@ def _unstable(ours: _Side | None, theirs: _Side | None, new: _Side | None) -> bo
         return ours.kind != theirs.kind
     if ours.kind != theirs.kind:
         return False
-    if ours.lines is None or new.lines is None or not _whole(ours.answer):
+    if ours.lines is None or new.lines is None or not _has_all(ours.answer):
         return ours.answer.digest != new.answer.digest
     return len(ours.lines) != len(new.lines)
 

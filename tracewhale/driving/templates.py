@@ -106,13 +106,13 @@ def members_of(body: bytes) -> dict[str, str]:
 class _Fields(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
-        self.found: dict[str, str] = {}
+        self.values: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         key = {"input": "value", "meta": "content"}.get(tag)
         if key and given.get("name") and key in given:
-            self.found[given["name"]] = given[key]
+            self.values[given["name"]] = given[key]
 
 
 def fields_of(page: str) -> dict[str, str]:
@@ -121,7 +121,7 @@ def fields_of(page: str) -> dict[str, str]:
     with suppress(AssertionError, ValueError):  # html.parser gives up on some malformed declarations
         parser.feed(page)
         parser.close()
-    return parser.found
+    return parser.values
 
 
 def _walk(value: Any, path: str) -> Any:

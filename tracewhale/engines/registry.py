@@ -37,7 +37,7 @@ class Engines:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._made: dict[Callable[[Progress], Engine], Engine] = {}
+        self._engines: dict[Callable[[Progress], Engine], Engine] = {}
 
     def open(self, name: str, request: Request) -> AbstractContextManager[Target]:
         """Open a target. Raise the errors of its engine."""
@@ -82,6 +82,6 @@ class Engines:
 
     def _of_kind(self, kind: str) -> Engine:
         make = next(make for make, kinds in ENGINES if kind in kinds)
-        if make not in self._made:
-            self._made[make] = make(self._progress)
-        return self._made[make]
+        if make not in self._engines:
+            self._engines[make] = make(self._progress)
+        return self._engines[make]

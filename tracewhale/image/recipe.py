@@ -179,7 +179,7 @@ def describe(
     """Return the contents of an image. An SBOM inside it has neither its name nor its digest."""
     base = "@".join(filter(None, (original.name, original.digest)))
     name = name or f"made from {original.name or original.digest or 'a directory'}"
-    return sbom.describe(plan, digests.found, name=name, version=image, base=base, created=created)
+    return sbom.describe(plan, digests.digests, name=name, version=image, base=base, created=created)
 
 
 def write_sbom(written: WrittenImage, original: Original, recipe: Recipe, name: str, image: str) -> None:

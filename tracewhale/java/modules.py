@@ -54,7 +54,7 @@ def select(
     _reach(causes, descriptors, CHARACTER_SETS, Cause("", "java-character-sets"))
     for root, by in sorted(roots.items()):
         _reach(causes, descriptors, root, Cause(by, root if by else REQUEST))
-    for name, cause in _named(resources, packages, names).items():
+    for name, cause in _of_names(resources, packages, names).items():
         _reach(causes, descriptors, name, cause)
     providers = _providers(descriptors)
     for service in sorted(providers.keys() & names.keys()):
@@ -161,7 +161,7 @@ def _descriptors(image: JImage, resources: Mapping[str, list[Resource]]) -> Mapp
     return descriptors
 
 
-def _named(
+def _of_names(
     resources: Mapping[str, list[Resource]],
     packages: Mapping[str, tuple[str, ...]],
     names: Mapping[str, str],

@@ -83,7 +83,7 @@ class _Walk:
     def read(self, text: bytes, by: str) -> None:
         """Note the classes to which a text may lead."""
         for part in text.split(RECIPE):
-            for name in self._named(part):
+            for name in self._classes_named(part):
                 self.note(name, Cause(by, name.replace("/", ".")))
 
     def run(self) -> None:
@@ -117,7 +117,7 @@ class _Walk:
     def _bundles(self, name: str) -> list[str]:
         return [other for other in self._beginning(name) if BUNDLE.fullmatch(other, len(name))]
 
-    def _named(self, text: bytes) -> Iterable[str]:
+    def _classes_named(self, text: bytes) -> Iterable[str]:
         if b";" in text:
             return types(text)
         if not _NAME.fullmatch(text):

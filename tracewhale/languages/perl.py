@@ -79,7 +79,7 @@ class Perl:
         self._files = files
         self._commands = Commands(files)
         self._roots: tuple[str, ...] | None = None
-        self._found: dict[str, tuple[str, ...]] = {}
+        self._modules: dict[str, tuple[str, ...]] = {}
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         if head.startswith(ELF):
@@ -163,13 +163,13 @@ class Perl:
         for place in self._own(path):
             if self._files.is_file(target := normal(f"{place}/{file}")):
                 return (target, *self._beside(file))
-        if file not in self._found:
-            self._found[file] = ()
+        if file not in self._modules:
+            self._modules[file] = ()
             for root in self.roots:
                 if self._files.is_file(f"{root}/{file}"):
-                    self._found[file] = (f"{root}/{file}", *self._beside(file))
+                    self._modules[file] = (f"{root}/{file}", *self._beside(file))
                     break
-        return self._found[file]
+        return self._modules[file]
 
     def _beside(self, file: str) -> Iterator[str]:
         """Yield a module's compiled part and its split functions: ``auto/Name/Name.so`` (XSLoader,

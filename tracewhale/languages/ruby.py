@@ -46,7 +46,7 @@ class Ruby:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._commands = Commands(files)
-        self._found: dict[str, tuple[str, ...]] = {}
+        self._modules: dict[str, tuple[str, ...]] = {}
         self._roots: tuple[str, ...] | None = None
 
     def reads(self, entry: Entry, head: bytes) -> bool:
@@ -114,13 +114,13 @@ class Ruby:
         for place in self._own(path):
             if own := _with_suffix(self._files, normal(f"{place}/{name}")):
                 return own
-        if name not in self._found:
+        if name not in self._modules:
             files: tuple[str, ...] = ()
             for place in self.roots:
                 if files := _with_suffix(self._files, f"{place}/{name}"):
                     break
-            self._found[name] = files
-        return self._found[name]
+            self._modules[name] = files
+        return self._modules[name]
 
     @property
     def roots(self) -> tuple[str, ...]:

@@ -71,7 +71,7 @@ class Apk:
                 record.package,
                 paths=record.paths,
                 base=record.package.name in SYSTEM or any(map(LIBC.fullmatch, record.paths)),
-                named=record.package.name in world - SYSTEM,
+                requested=record.package.name in world - SYSTEM,
                 depends=_depends(record.lines),
             )
             for record in self._records

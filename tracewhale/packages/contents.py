@@ -20,7 +20,7 @@ class InstalledPackage:
 
     ``paths`` are physical paths of files, which the image may lack; ``tops`` are directories that belong to
     the package with everything below them. ``base`` marks a package that every system of this kind has
-    (Essential, required, the C library); ``named`` one that the author of the image requested, rather than
+    (Essential, required, the C library); ``requested`` one that the author of the image wanted, rather than
     got as a dependency; ``own`` one made of the author's files; ``depends`` are names of packages of the same
     kind.
     """
@@ -29,7 +29,7 @@ class InstalledPackage:
     paths: frozenset[str] = frozenset()
     tops: tuple[str, ...] = ()
     base: bool = False
-    named: bool = False
+    requested: bool = False
     own: bool = False
     depends: tuple[str, ...] = ()
 

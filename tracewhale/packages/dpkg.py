@@ -118,7 +118,7 @@ class Dpkg:
                 record.package,
                 paths=self._physical(record),
                 base=record.package.name in first or any(map(LIBC.fullmatch, record.names)),
-                named=record.package.name not in first | automatic and bool(required),
+                requested=record.package.name not in first | automatic and bool(required),
                 depends=depends[record.package.name],
             )
             for record in self._records

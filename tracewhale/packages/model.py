@@ -40,7 +40,7 @@ class OwnedPackage:
 
     package: Package
     paths: tuple[str, ...]
-    whole: bool
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -78,7 +78,7 @@ class NodePackages:
             InstalledPackage(
                 package,
                 tops=(directory,),
-                named=directory in result,
+                requested=directory in result,
                 depends=tuple(_dependencies(self._files.text(join(directory, "package.json")))),
             )
             for directory, package in self._packages(known).items()

@@ -92,7 +92,7 @@ class PythonPackages:
                 paths=distribution.record,
                 tops=() if distribution.record else distribution.tops,
                 base=_package(distribution.info, "").name in INSTALLERS,
-                named="REQUESTED" in (self._files.view.listing(distribution.info.path) or {}),
+                requested="REQUESTED" in (self._files.view.listing(distribution.info.path) or {}),
                 own="direct_url.json" in (self._files.view.listing(distribution.info.path) or {}),
                 depends=_requirements(words(metadata.get(distribution.metadata, b""))),
             )

@@ -110,9 +110,11 @@ class Additions:
             openings = ((edge.needer, edge.path) for edge in self.resolver.possible())
             scene = replace(scene, openings=tuple(openings))
         last = stage is Round.LAST
-        closure = self._named(last) if Mechanism.LANGUAGES in wanted else languages.LanguageClosure()
+        closure = (
+            self._language_closure(last) if Mechanism.LANGUAGES in wanted else languages.LanguageClosure()
+        )
         if stage is Round.PACKAGES:
-            scene = replace(scene, named=self._targets())
+            scene = replace(scene, targets=self._targets())
         finds = list(units.imports(scene, closure))
         for mechanism in wanted:
             finds += units.FINDERS[mechanism](scene) if mechanism in units.FINDERS else ()
@@ -164,7 +166,7 @@ class Additions:
             else:
                 self.draft.keep(edge.target, reason)
 
-    def _named(self, last: bool) -> languages.LanguageClosure:
+    def _language_closure(self, last: bool) -> languages.LanguageClosure:
         """Return the names in files, by their language: in the used files and the author's own; in the last
         round, the commands in the chosen units and the imports of their other files."""
         chosen = [candidate.unit for choice in self.choices for candidate in choice.kept]

@@ -61,9 +61,9 @@ def surface(view: View, entries: Mapping[str, Entry]) -> Surface:
     before = list((there | dict(entries)).values())
     return Surface(
         _change(before, entries, {entry.path for entry in before if _is_setuid(entry)}),
-        _change(before, entries, _named(there, SHELLS)),
-        _change(before, entries, _named(there, MANAGERS)),
-        _change(before, entries, _named(there, COMPILERS)),
+        _change(before, entries, _with_names(there, SHELLS)),
+        _change(before, entries, _with_names(there, MANAGERS)),
+        _change(before, entries, _with_names(there, COMPILERS)),
     )
 
 
@@ -72,7 +72,7 @@ def _change(before: Iterable[Entry], entries: Mapping[str, Entry], chosen: set[s
     return SurfaceChange(tuple(paths), tuple(path for path in paths if path in entries))
 
 
-def _named(entries: Mapping[str, Entry], names: re.Pattern[str]) -> set[str]:
+def _with_names(entries: Mapping[str, Entry], names: re.Pattern[str]) -> set[str]:
     return {
         path
         for path, entry in entries.items()

@@ -31,7 +31,7 @@ class ReportedFile:
 class ReportedPackage:
     """A package of the original: the kept and the removed bytes of its files.
 
-    ``whole`` is None if it is unknown whether all of it is kept.
+    ``complete`` is None if it is unknown whether all of it is kept.
     """
 
     id: str
@@ -41,7 +41,7 @@ class ReportedPackage:
     files: int = 0
     size: int = 0
     removed: int = 0
-    whole: bool | None = None
+    complete: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,7 @@ def _document(value: Any, ledger: Ledger) -> ReportDocument:
         command=str(value.get("command", "")),
         tool=str((value.get("tool") or {}).get("version", "")),
         image=str(value.get("image", "")),
-        files=_each(plan["files"], _file),
+        files=_tuple(plan["files"], _file),
         sizes=(int(built["original_size"]), int(built["size"])) if built else None,
         start=_texts(built.get("start") or ()) if built else (),
         verified=None if verification is None else bool(verification["verified"]),
@@ -202,16 +202,16 @@ def _document(value: Any, ledger: Ledger) -> ReportDocument:
         unstable=int(answers.get("unstable", 0)),
         steps=tuple((str(s["kind"]), str(s["argument"]), int(s["status"])) for s in steps),
         growth=tuple(int(count) for step in steps for count in step.get("growth") or ()),
-        opened=_each(trace.get("opened") or (), _opened),
+        opened=_tuple(trace.get("opened") or (), _opened),
         packages=_packages(ledger, is_whole, gone),
         libraries=_libraries(plan["libraries"]),
-        surface=_each(plan["surface"].items(), lambda pair: _surface(*pair)),
-        possible=_each(plan["libraries"]["possible"], lambda p: (str(p["path"]), str(p["named_by"]))),
-        missing=_each(plan["missing"]["libraries"], lambda m: (str(m["library"]), str(m["needed_by"]))),
+        surface=_tuple(plan["surface"].items(), lambda pair: _surface(*pair)),
+        possible=_tuple(plan["libraries"]["possible"], lambda p: (str(p["path"]), str(p["named_by"]))),
+        missing=_tuple(plan["missing"]["libraries"], lambda m: (str(m["library"]), str(m["needed_by"]))),
         level=str(plan["units"]["level"]),
         levels=tuple((str(name), int(size)) for name, size in plan["units"]["levels"].items()),
-        units=_each(plan["units"]["found"], _unit),
-        places=_each(removed["places"], _place) if removed else None,
+        units=_tuple(plan["units"]["found"], _unit),
+        places=_tuple(removed["places"], _place) if removed else None,
         complete=bool(removed["complete"]) if removed else True,
         notes=_texts(value.get("notes") or ()),
         seconds=tuple((str(name), float(took)) for name, took in (value.get("seconds") or {}).items()),
@@ -226,12 +226,12 @@ def _accepted(value: Any) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     return int(value["bytes"]), _texts(value["new"]), _texts(value["gone"])
 
 
-def _each(values: Any, make: Callable[[Any], T]) -> tuple[T, ...]:
+def _tuple(values: Any, make: Callable[[Any], T]) -> tuple[T, ...]:
     return tuple(make(value) for value in values)
 
 
 def _texts(values: Any) -> tuple[str, ...]:
-    return _each(values, str)
+    return _tuple(values, str)
 
 
 def _file(value: Any) -> ReportedFile:

@@ -161,7 +161,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
                 "version": plan.packages.distribution.version,
             },
             "kept": [
-                {**_package(owned.package), "whole": owned.whole, "files": len(owned.paths)}
+                {**_package(owned.package), "whole": owned.complete, "files": len(owned.paths)}
                 for owned in plan.packages.kept
             ],
             "left_out": [_package(package) for package in plan.packages.left_out],

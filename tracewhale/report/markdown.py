@@ -68,7 +68,7 @@ def _rows(document: ReportDocument) -> Iterator[str]:
     yield f"| files | {original_files} | {human(document.kept_size)} |"
     kept = [package for package in document.packages if package.files]
     if document.packages:
-        parts = sum(package.whole is False for package in kept)
+        parts = sum(package.complete is False for package in kept)
         shares = "" if document.from_label else f", {parts} of them in part"
         yield f"| packages | {len(document.packages)} | {len(kept)}{shares} |"
     for group in document.surface:

@@ -167,8 +167,8 @@ def _packages(plan: Plan) -> Iterator[str]:
     kept, left_out = plan.packages.kept, plan.packages.left_out
     if not kept and not left_out:
         return
-    parts = [owned.package.title for owned in kept if not owned.whole]
-    complete = [owned.package.title for owned in kept if owned.whole]
+    parts = [owned.package.title for owned in kept if not owned.complete]
+    complete = [owned.package.title for owned in kept if owned.complete]
     yield "packages"
     for title, names in (
         ("whole", complete),

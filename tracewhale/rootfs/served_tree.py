@@ -67,7 +67,7 @@ class _Input:
             )
         return data
 
-    def some(self, limit: int) -> bytes:
+    def up_to(self, limit: int) -> bytes:
         """Return at least one byte and at most ``limit``."""
         data = self._buffer or self._more()
         data, self._buffer = data[:limit], data[limit:]
@@ -77,7 +77,7 @@ class _Input:
     def exactly(self, size: int) -> bytes:
         parts = []
         while size:
-            parts.append(self.some(size))
+            parts.append(self.up_to(size))
             size -= len(parts[-1])
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
@@ -192,7 +192,7 @@ class ServedTree:
 
     def _chunks(self, end: int) -> Iterator[bytes]:
         while self._input.position < end:
-            yield self._input.some(min(CHUNK, end - self._input.position))
+            yield self._input.up_to(min(CHUNK, end - self._input.position))
 
     def _send(self, data: bytes) -> None:
         try:
@@ -236,5 +236,5 @@ class ServedTree:
             end = self._input.position + size
             yield code, size
             while self._input.position < end:
-                self._input.some(end - self._input.position)
+                self._input.up_to(end - self._input.position)
             unanswered.popleft()

@@ -124,7 +124,7 @@ class Readiness:
         captured = self._session.command.captured
         looked = {id(captured.stdout): 0, id(captured.stderr): 0}
 
-        def found() -> bool:
+        def is_printed() -> bool:
             for output in (captured.stdout, captured.stderr):
                 end = len(output)
                 fresh = bytes(output[looked[id(output)] : end])
@@ -133,7 +133,7 @@ class Readiness:
                 looked[id(output)] += fresh.rfind(b"\n") + 1  # the last line may go on
             return False
 
-        return found
+        return is_printed
 
     def _until(self, ready: Callable[[], bool], seconds: float, condition: str) -> None:
         if not self._look(ready, seconds or DEFAULT_SECONDS):

@@ -176,7 +176,7 @@ class Web:
             most, _, path = step.argument.partition(" ")
             document = self._accepted(parse(path, lambda name: b""))
             sent.append(document)
-            planned = self._made(document.answer.body if document.answer else b"", int(most))
+            planned = self._planned_requests(document.answer.body if document.answer else b"", int(most))
         for request in planned:
             sent.append(self._exchange(request)[0])
             if self._session.status is not None:
@@ -190,7 +190,7 @@ class Web:
             )
         return tuple(sent)
 
-    def _made(self, document: bytes, most: int) -> tuple[HttpRequest, ...]:
+    def _planned_requests(self, document: bytes, most: int) -> tuple[HttpRequest, ...]:
         result: list[tuple[HttpRequest, ...]] = []
         self._session.progress("making requests of the OpenAPI document")
 

@@ -97,7 +97,7 @@ class Candidate:
 
         ``size`` are the bytes of the missing files, of which those that other units need count in part.
         """
-        files = 1 if self.unit.whole else len(self.unit.entries)
+        files = 1 if self.unit.indivisible else len(self.unit.entries)
         return self.unit.worth / math.sqrt(max(PAGE, size / files))
 
 
@@ -196,7 +196,7 @@ def _candidates(
     if candidate is None:
         return
     candidate = replace(candidate, unit=unit)
-    entries = [] if unit.whole else [entry for entry in unit.entries if entry.path not in known]
+    entries = [] if unit.indivisible else [entry for entry in unit.entries if entry.path not in known]
     if len(entries) > 1 and candidate.cost > max(HEAVY * _cost(entries), LARGE):
         by_path = {entry.path: entry for entry in entries}
         for entry in entries:

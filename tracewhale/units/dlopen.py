@@ -26,4 +26,4 @@ def dlopened(scene: Scene) -> Iterator[Unit]:
             if base and sum(entry.size for entry in entries) > BASE_SIZE:
                 continue
             worth = BASE_WORTH if base else USED_WORTH if needer in scene.used else WORTH
-            yield Unit(Mechanism.DLOPEN, path, needer, entries, worth, whole=True)
+            yield Unit(Mechanism.DLOPEN, path, needer, entries, worth, indivisible=True)

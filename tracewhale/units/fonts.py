@@ -29,4 +29,6 @@ def fonts(scene: Scene) -> Iterator[Unit]:
             families.setdefault(parent(entry.path), []).append(entry)
     if families:
         directory = min(families, key=lambda path: (sum(entry.size for entry in families[path]), path))
-        yield Unit(Mechanism.FONTS, directory, CONFIGURATION, tuple(families[directory]), WORTH, whole=True)
+        yield Unit(
+            Mechanism.FONTS, directory, CONFIGURATION, tuple(families[directory]), WORTH, indivisible=True
+        )

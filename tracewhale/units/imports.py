@@ -80,7 +80,7 @@ def _is_likely(scene: Scene, source: str, target: str, called: frozenset[str]) -
         return True
     if source not in scene.executed or owner is None or other is None:
         return False
-    return other.named or (owner.package.source or owner.package.name) == (
+    return other.requested or (owner.package.source or owner.package.name) == (
         other.package.source or other.package.name
     )
 

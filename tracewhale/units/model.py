@@ -54,8 +54,9 @@ class Unit:
 
     ``name`` is that thing: a package (``deb:git``), a directory, a file that names them; ``because`` is a
     used path. ``worth`` is the likelihood that a run needs any of the files, between 0 and 1. Units of a
-    ``tier`` are taken before all those of a higher one. A ``whole`` unit is useless in part. ``own`` says
-    that the author's own code names it. ``after`` is a path without which the unit is of no use, or empty.
+    ``tier`` are taken before all those of a higher one. An ``indivisible`` unit is useless in part. ``own``
+    says that the author's own code names it. ``after`` is a path without which the unit is of no use, or
+    empty.
     """
 
     mechanism: Mechanism
@@ -64,7 +65,7 @@ class Unit:
     entries: tuple[Entry, ...]
     worth: float
     tier: int = 0
-    whole: bool = False
+    indivisible: bool = False
     own: bool = False
     after: str = ""
 
@@ -86,7 +87,7 @@ class Scene:
 
     ``used`` are those that a program executed, read or mapped, or that another file needs to be loaded;
     ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are kept
-    ELF files, ``named`` are files that others name in their languages; ``openings`` are pairs of a kept ELF
+    ELF files, ``targets`` are files that others name in their languages; ``openings`` are pairs of a kept ELF
     file and a library that it may open by a name in its read-only data. ``places`` are the working directory
     and the user's home, ``words`` the values of variables and the command; ``mounts`` are directories that
     are not the image's.
@@ -98,7 +99,7 @@ class Scene:
     executed: frozenset[str] = frozenset()
     dlopened: frozenset[str] = frozenset()
     objects: frozenset[str] = frozenset()
-    named: frozenset[str] = frozenset()
+    targets: frozenset[str] = frozenset()
     openings: tuple[tuple[str, str], ...] = ()
     places: tuple[str, ...] = ()
     words: tuple[str, ...] = ()

@@ -106,7 +106,7 @@ def _zones(scene: Scene) -> Iterator[Unit]:
 def _modules(scene: Scene) -> Iterator[Unit]:
     """Yield the modules of a Python package, one of which was imported by a computed name."""
     modules: dict[str, str] = {}
-    for path in sorted(scene.used - scene.named - scene.executed) if scene.named else ():
+    for path in sorted(scene.used - scene.targets - scene.executed) if scene.targets else ():
         if path.endswith(".py") and not path.endswith("/__init__.py") and scene.owner(path) is not None:
             modules.setdefault(parent(path), path)
     for directory, because in modules.items():

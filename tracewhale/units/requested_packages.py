@@ -44,7 +44,9 @@ def requested_packages(scene: Scene) -> Iterator[Unit]:
                 mains[asked.identity] = next(
                     (e.path for e in entries if e.kind is Kind.FILE), entries[0].path
                 )
-            yield Unit(Mechanism.NAMED, name, because, entries, worth, tier=tier, whole=True, after=after)
+            yield Unit(
+                Mechanism.NAMED, name, because, entries, worth, tier=tier, indivisible=True, after=after
+            )
 
 
 def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, int]]:
@@ -53,7 +55,7 @@ def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, 
     known: dict[tuple[str, str], InstalledPackage] = {}
     for contents in scene.contents:
         known.setdefault((contents.package.kind, normalized(contents.package.title)), contents)
-    pending = deque((contents, contents, 0) for contents in scene.contents if contents.named)
+    pending = deque((contents, contents, 0) for contents in scene.contents if contents.requested)
     done: set[tuple[str, str, str]] = set()
     while pending:
         contents, asked, steps = pending.popleft()

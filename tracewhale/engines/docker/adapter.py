@@ -61,7 +61,7 @@ class DockerTarget(RequestedTarget):
         self, client: APIClient, run: Run, engine_object: EngineObject, probe: Probe = Probe.AUTO
     ) -> None:
         self._client = client
-        self._found = engine_object
+        self._object = engine_object
         self._kind = probe
         self._inspected = inspect_image(client, run.image)
         if engine_object.container:  # its image is made anew each time that we look
@@ -115,14 +115,14 @@ class DockerTarget(RequestedTarget):
         return first_working(choose(self._kind, facts(self._client)), traced, console.progress)
 
     def running(self, command: tuple[str, ...]) -> DockerTarget:
-        return DockerTarget(self._client, replace(self._run, command=command), self._found, self._kind)
+        return DockerTarget(self._client, replace(self._run, command=command), self._object, self._kind)
 
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return mount_snapshot(self._client, self._run)
 
     def changes(self, base: str) -> tuple[str, ...]:
-        if self._found.container:
-            return changes(self._client, self._found.container)
+        if self._object.container:
+            return changes(self._client, self._object.container)
         if not base:
             raise UsageError(
                 f"{self.name} is an image, so --keep-changes needs to know what it was built on.",

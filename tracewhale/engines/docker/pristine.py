@@ -118,13 +118,13 @@ class PristineTree:
         for name, entry in entries.items():
             if directory == "/" and name in self.ADDED:
                 continue
-            if directory == "/etc" and self._made(name, entry):
+            if directory == "/etc" and self._is_by_engine(name, entry):
                 continue
             original = self._original(entry)
             if original is not None:
                 yield name, original
 
-    def _made(self, name: str, entry: Entry) -> bool:
+    def _is_by_engine(self, name: str, entry: Entry) -> bool:
         bare = (entry.kind is Kind.FILE and not entry.size) or entry.target == "/proc/mounts"
         return name in self.MADE and bare and entry.mtime_ns >= self._begun - SAME_MOMENT
 

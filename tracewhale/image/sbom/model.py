@@ -46,7 +46,7 @@ class SbomPackage:
     @property
     def kept(self) -> str:
         """Whether all of it or a part is kept."""
-        return "whole" if self.owned.whole else "partial"
+        return "whole" if self.owned.complete else "partial"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class Digests:
     """Computes digests of files on their way into an image."""
 
     def __init__(self) -> None:
-        self._found: dict[str, Digest] = {}
+        self._digests: dict[str, Digest] = {}
         self._linked: dict[tuple[int, int], Digest] = {}
 
     def watch(self, items: Iterable[PackedEntry]) -> Iterator[PackedEntry]:
@@ -85,8 +85,8 @@ class Digests:
             entry = item.entry
             yield replace(item, chunks=self._chunks(item)) if entry.kind is Kind.FILE else item
             # The second name of a file is written as a link, and its contents not asked for.
-            if entry.kind is Kind.FILE and entry.path not in self._found and entry.nlink > 1:
-                self._found[entry.path] = self._linked[entry.device, entry.inode]
+            if entry.kind is Kind.FILE and entry.path not in self._digests and entry.nlink > 1:
+                self._digests[entry.path] = self._linked[entry.device, entry.inode]
 
     def _chunks(self, item: PackedEntry) -> Iterator[bytes]:
         sha1, sha256 = hashlib.sha1(usedforsecurity=False), hashlib.sha256()
@@ -95,12 +95,12 @@ class Digests:
             sha256.update(chunk)
             yield chunk
         digest = Digest(sha1.hexdigest(), sha256.hexdigest())
-        self._found[item.entry.path] = self._linked[item.entry.device, item.entry.inode] = digest
+        self._digests[item.entry.path] = self._linked[item.entry.device, item.entry.inode] = digest
 
     @property
-    def found(self) -> Mapping[str, Digest]:
+    def digests(self) -> Mapping[str, Digest]:
         """The digests by physical path."""
-        return self._found
+        return self._digests
 
 
 def describe(

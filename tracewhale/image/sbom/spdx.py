@@ -92,7 +92,7 @@ def _package(sbom: Sbom, name: str, part: SbomPackage) -> SpdxPackage:
         verification_code=PackageVerificationCode(_verification(part.files)) if part.files else None,
         license_declared=SpdxNoAssertion() if licence is None else licence,
         license_comment=package.licence if package.licence and licence is None else None,
-        comment=f"{part.kept}: " + ("all" if part.owned.whole else "only some") + " of its files are kept",
+        comment=f"{part.kept}: " + ("all" if part.owned.complete else "only some") + " of its files are kept",
         external_references=[
             ExternalPackageRef(
                 ExternalPackageRefCategory.PACKAGE_MANAGER,

@@ -82,8 +82,8 @@ def _sorted(
 ) -> tuple[list[ReportedPackage], list[ReportedPackage], list[ReportedPackage]]:
     kept = [package for package in packages if package.files]
     return (
-        [package for package in kept if package.whole is not False],
-        [package for package in kept if package.whole is False],
+        [package for package in kept if package.complete is not False],
+        [package for package in kept if package.complete is False],
         [package for package in packages if not package.files],
     )
 

@@ -63,7 +63,7 @@ class Control:
 
     def wait(self, *, soon: bool = False) -> None:
         """Wait for a child, an order, or the next regular task (``soon``: for some milliseconds)."""
-        busy = self._listens_until or self._recorder.counters != self._recorder.told
+        busy = self._listens_until or self._recorder.counters != self._recorder.last_counters
         if self._orders.empty():
             seconds = SOON if soon or self._waiting else EVERY if busy else 3600
             signal.sigtimedwait({WAKE, signal.SIGCHLD}, seconds)

@@ -30,4 +30,4 @@ def find(pid: int, requested_path: RequestedPath, *, follow: bool) -> tuple[bool
         real = os.readlink(f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
-    return True, real if real.startswith("/") and real != requested_path.whole else ""
+    return True, real if real.startswith("/") and real != requested_path.full_path else ""

@@ -16,14 +16,16 @@ def uses(pid: int) -> list[Use]:
     result, root = [], "/"
     with suppress(OSError):
         root = proc.root(pid)
-        result.append(Use(Access.CHDIR, True, RequestedPath.of_whole(proc.link(pid, "cwd"), root)))
+        result.append(Use(Access.CHDIR, True, RequestedPath.of_full_path(proc.link(pid, "cwd"), root)))
     if root != "/":
         result.append(Use(Access.CHROOT, True, RequestedPath(root)))
     if program := proc.program(pid):
-        result.append(Use(Access.EXEC, True, RequestedPath.of_whole(program, root)))
-    result += [Use(Access.MAP, True, RequestedPath.of_whole(path, root)) for path in proc.mapped_files(pid)]
+        result.append(Use(Access.EXEC, True, RequestedPath.of_full_path(program, root)))
+    result += [
+        Use(Access.MAP, True, RequestedPath.of_full_path(path, root)) for path in proc.mapped_files(pid)
+    ]
     for path, flags in proc.open_files(pid).values():
-        result.append(Use(opens(flag_names(flags))[0], True, RequestedPath.of_whole(path, root)))
+        result.append(Use(opens(flag_names(flags))[0], True, RequestedPath.of_full_path(path, root)))
     return result
 
 

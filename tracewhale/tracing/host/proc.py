@@ -129,7 +129,7 @@ def requested_path(pid: int, path: str, directory: str, base_root: str) -> Reque
     base = link(pid, directory)
     if not base.startswith("/"):
         raise NotADirectoryError(20, "Not a directory")
-    return RequestedPath.of_whole(join(base, path) if path else base, base_root)
+    return RequestedPath.of_full_path(join(base, path) if path else base, base_root)
 
 
 def listening(pid: int) -> set[int]:

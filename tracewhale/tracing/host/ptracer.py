@@ -194,7 +194,7 @@ class Tracer:
         call, program = call_request.call, self._programs[tid]
         if call.kind is ArgumentKind.LISTEN:
             self._control.saw_listen()
-        uses = call_request.named()
+        uses = call_request.uses()
         executed = uses[0] if call.kind is ArgumentKind.EXEC else None
         self._opens_are_judged |= call_request.judges_opens
         if isinstance(executed, Use) and not self._opens_are_judged:
@@ -205,7 +205,7 @@ class Tracer:
         if isinstance(executed, Use):
             present, _ = finding.find(tid, executed.asked, follow=executed.follow)
             if present:
-                self._recorder.executed(tid, program, executed.asked.whole, call_request.environment())
+                self._recorder.executed(tid, program, executed.asked.full_path, call_request.environment())
 
     def _call(self, tid: int, program: int, uses: Sequence[Use | Nothing]) -> None:
         self._recorder.call(tid, program, uses, lambda asked, follow: finding.find(tid, asked, follow=follow))

@@ -46,7 +46,7 @@ class Recorder:
         self._known: set[tuple[Use, int]] = set()
         self._execs: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
         self._counts = [0, 0, 0, 0]  # ignored, repeated, unresolved, recorded
-        self.told = Counters()
+        self.last_counters = Counters()
 
     def pass_on(self, records: bytes) -> None:
         """Write whole records that another process has encoded."""
@@ -116,6 +116,6 @@ class Recorder:
 
     def count(self, *, always: bool = True) -> None:
         """Record the counters; unless ``always``, only if they have changed."""
-        if always or self.counters != self.told:
-            self.told = self.counters
-            self.tell(CountersRecord(self.told))
+        if always or self.counters != self.last_counters:
+            self.last_counters = self.counters
+            self.tell(CountersRecord(self.last_counters))

@@ -53,7 +53,7 @@ class CallRequest:
     narrow: bool = False
     root: str = "/"
 
-    def named(self) -> list[Use | Nothing]:
+    def uses(self) -> list[Use | Nothing]:
         """Return the uses of paths; nothing for a call whose paths are descriptors."""
         if self.call.kind is ArgumentKind.SOCKETCALL:
             return [self._socketcall()]

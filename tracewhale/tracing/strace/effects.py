@@ -36,18 +36,18 @@ def affect(
     """Apply a successful call to a process. Raise Malformed, or Unknown if it cannot be followed."""
     path = requested[0] if requested and isinstance(requested[0], RequestedPath) else None
     if name in OPENS and result.value is not None:
-        opened = result.path or (without_dots(path.whole) if path else "")
+        opened = result.path or (without_dots(path.full_path) if path else "")
         process.files[result.value] = Open(opened, process.pid)
     elif name == "chdir" and path is not None:
-        _move(process, path.whole)
+        _move(process, path.full_path)
     elif name == "fchdir":
         _move(process, _file(process, arguments))
     elif name == "chroot" and path is not None:
-        process.place.root = without_dots(path.whole)
+        process.place.root = without_dots(path.full_path)
     elif name == "getcwd":
         _tell_directory(process, arguments)
     elif name in ("execve", "execveat") and path is not None:
-        process.program = path.whole
+        process.program = path.full_path
         process.unshare(place=False, files=True)
     elif name == "close":
         process.files.pop(lines.descriptor(_first(arguments))[0] or 0, None)
@@ -91,4 +91,4 @@ def _tell_directory(process: TracedThread, arguments: Sequence[str]) -> None:
     if directory is not None and directory.startswith("/"):
         process.place.directory = RequestedPath(
             directory.removesuffix(" (deleted)"), process.place.root
-        ).whole
+        ).full_path

@@ -228,13 +228,13 @@ class LogInterpreter:
                 outcomes.append(Failure(access, process.program, path))
             else:
                 present = was_present(access, result, arguments)
-                real = "" if result.path == path.whole else result.path
+                real = "" if result.path == path.full_path else result.path
                 outcomes.append(
                     Event(path.path, access.value, process.program, present, follow, real, path.root)
                 )
         self._sink.call(process.pid or 0, outcomes)
         if call.kind is ArgumentKind.EXEC and result.value == 0 and isinstance(requested[0], RequestedPath):
-            execution = Exec(requested[0].whole, loader_environment(arguments))
+            execution = Exec(requested[0].full_path, loader_environment(arguments))
             self._sink.executed(process.pid or 0, process.program, execution)
 
 
@@ -251,7 +251,7 @@ def _requested_path(
     Raise Malformed, or Unknown if the path is relative to an unknown one.
     """
     if name.path < 0:
-        return RequestedPath.of_whole(_known_base(base), root)
+        return RequestedPath.of_full_path(_known_base(base), root)
     if name.path >= len(arguments):
         raise Malformed(f"has no argument {name.path + 1}")
     argument = arguments[name.path]
@@ -270,7 +270,7 @@ def _requested_path(
         raise Malformed("has an address where there is a path (-e raw)")
     if not path:
         return (
-            RequestedPath.of_whole(_known_base(base), root)
+            RequestedPath.of_full_path(_known_base(base), root)
             if call.kind is ArgumentKind.EXEC and name.dirfd >= 0
             else None
         )
@@ -278,7 +278,7 @@ def _requested_path(
         path = path.lstrip("/") or "."
     if path.startswith("/"):
         return RequestedPath(path, root)
-    return RequestedPath.of_whole(join(_known_base(base), path), root)
+    return RequestedPath.of_full_path(join(_known_base(base), path), root)
 
 
 def _known_base(base: str | Unknown) -> str:

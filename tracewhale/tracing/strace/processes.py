@@ -17,13 +17,13 @@ class RequestedPath:
     root: str = "/"
 
     @property
-    def whole(self) -> str:
+    def full_path(self) -> str:
         """The path with the root before it."""
         return self.path if self.root == "/" else self.root + self.path
 
     @staticmethod
-    def of_whole(path: str, root: str) -> RequestedPath:
-        """Return a path as a process with this root names it, or the whole path if it is outside (chroot(2)
+    def of_full_path(path: str, root: str) -> RequestedPath:
+        """Return a path as a process with this root names it, or the full path if it is outside (chroot(2)
         keeps the directory)."""
         if root != "/" and f"{path}/".startswith(f"{root}/"):
             return RequestedPath(path[len(root) :] or "/", root)
