@@ -637,7 +637,7 @@ BROKEN = (
     ),
     Broken(
         "git-owner",
-        "another user's",
+        "belongs to another user",
         ("git", "-C", "/srv/repo", "status"),
         both(
             lambda lab: lab.write("/srv/repo/.git/HEAD", "ref: refs/heads/main\n"),
