@@ -30,14 +30,17 @@ int door_open(void) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
-    int ours = fcntl(pair[0], F_DUPFD_CLOEXEC, DOOR + 1), theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, DOOR + 1);
-    if (ours < 0 || theirs < 0)
+    /* The agent takes what is DOOR at any moment from now on. */
+    bool swapped = pair[0] == DOOR;
+    int theirs = pair[!swapped], ours = fcntl(pair[swapped], F_DUPFD_CLOEXEC, DOOR + 1);
+    if (ours < 0)
         return -1;
-    for (int i = 0; i < 2; i++)
-        close(pair[i]);
-    if (dup3(theirs, DOOR, O_CLOEXEC) < 0)
-        return -1;
-    close(theirs);
+    close(pair[swapped]);
+    if (theirs != DOOR) {
+        if (dup3(theirs, DOOR, O_CLOEXEC) < 0)
+            return -1;
+        close(theirs);
+    }
     bool taken = await(ours, DOOR_TAKEN, TAKEN_WITHIN);
     close(DOOR);
     return taken ? ours : (errno = ETIMEDOUT, -1);

@@ -236,3 +236,13 @@ def test_io_uring_is_denied(probe: Path) -> None:
     code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True)\n"
     code += "print(libc.syscall(425, 1, 0), ctypes.get_errno())"
     assert trace(probe, [sys.executable, "-I", "-S", "-c", code]).stdout == "-1 1\n"
+
+
+def test_an_agent_that_looks_while_the_door_is_made(probe: Path) -> None:
+    """It must not get the other end, whichever number that has meanwhile."""
+    delay = ("-e", "trace=fcntl", "-e", "inject=fcntl:delay_enter=300000")
+    with agent(probe) as watcher:
+        words = ["strace", "-D", "-qq", "-o", "/dev/null", *delay, *watcher.command(["true"])]
+        with subprocess.Popen(words) as process:
+            watcher.order(f"a {process.pid} 0 {watcher.token}")
+            assert process.wait(SECONDS) == 0
