@@ -293,6 +293,14 @@ def test_used_configuration_of_a_package_names_files_of_others() -> None:
     assert named(made, "/usr/sbin/server") == []
 
 
+def test_a_file_that_a_packages_installation_makes_names_nothing_before_it_is_used() -> None:
+    lists = f"{LISTS['server']}\n/usr/lib/server\n"
+    files = {"/usr/lib/server/cache": "/usr/share/site/page.html\n", "/var/lib/dpkg/info/server.list": lists}
+    where = scene(image(*SITE, "/usr/lib/server/cache: c", files=files), "/usr/lib/server/cache")
+    assert "/usr/share/site/page.html" in paths(Mechanism.PATHS, where)
+    assert paths(Mechanism.PATHS, replace(where, used=frozenset())) == []
+
+
 def test_paths_in_variables_and_in_programs_without_ends_count() -> None:
     made = image(*SITE, "/opt/go: g", files={"/opt/go": "\x7fELF open/usr/share/site/sub/a.cssopen failed"})
     assert named(made, words=("/usr/share/site/page.html",))[0] == "/usr/share/site/page.html"

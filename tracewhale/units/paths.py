@@ -122,9 +122,17 @@ def _is_own(scene: Scene, path: str) -> bool | None:
     """Return whether a source is the author's own file; None for a file that is no source."""
     owner = scene.owner(path)
     if owner is None or owner.own:
-        is_file = bool(tree_of(path)) or path in scene.used
+        is_file = (bool(tree_of(path)) and not _is_by_package(scene, path)) or path in scene.used
         return True if is_file and not is_closed(path) and parent(path) != "/etc" else None
     return False if path in scene.used and CONFIGURATION.fullmatch(path) and not owner.base else None
+
+
+def _is_by_package(scene: Scene, path: str) -> bool:
+    """Return whether an unpackaged file is one that the installation of a package makes: in one of its
+    directories below /usr, which is not the author's (FHS, 4.1)."""
+    directory = parent(path)
+    below = path.startswith("/usr/") and not path.startswith(("/usr/local/", "/usr/src/"))
+    return below and (scene.owner(directory) is not None or directory in scene.shared)
 
 
 def _texts(content: bytes) -> Iterator[str]:
