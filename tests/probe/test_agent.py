@@ -104,10 +104,13 @@ def test_processes_that_fail_are_told_but_the_command_itself_and_what_runs_besid
 
 
 def test_a_process_that_is_killed_because_the_command_ends_has_not_failed(probe: Path) -> None:
-    script = "sleep 60 & child=$!; (sleep 60) & echo $! $child; exit 0"
+    quiet = ">/dev/null 2>&1"  # who reads the output would wait for the children
+    script = f"sleep 60 {quiet} & child=$!; (sleep 60) {quiet} & echo $! $child; exit 0"
     with agent(probe) as running:
-        ended = running.run(["/bin/sh", "-c", f"exec >/dev/stderr; {script}"])
-        for number in ended.stderr.split():
+        ended = running.run(["/bin/sh", "-c", script])
+        children = ended.stdout.split()
+        assert len(children) == 2
+        for number in children:
             os.kill(int(number), signal.SIGKILL)
     assert running.collector.failed == ()
 
