@@ -77,7 +77,7 @@ def test_a_profiles_rules_are_decided_for_the_untraced_container() -> None:
     assert made["defaultAction"] == "SCMP_ACT_ERRNO"
 
 
-@pytest.mark.parametrize("profile", ["", "[]", '{"syscalls": [1]}', '{"syscalls": {"a": 1}}'])
+@pytest.mark.parametrize("profile", ["", "[]", '{"syscalls": [1]}', '{"syscalls": {"a": 1}}', "[" * 100_000])
 def test_a_profile_that_is_none(profile: str) -> None:
     with pytest.raises(UsageError):
         resolved_profile(profile, DEFAULT)

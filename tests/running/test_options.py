@@ -157,6 +157,13 @@ def test_gpus() -> None:
     }
 
 
+def test_a_seccomp_profile_that_is_nested_too_deeply(tmp_path: Path) -> None:
+    profile = tmp_path / "profile.json"
+    profile.write_text("[" * 100_000)
+    with pytest.raises(UsageError):
+        parsed(security_opt=[f"seccomp={profile}"])
+
+
 def test_a_seccomp_profile_is_read_at_once(tmp_path: Path) -> None:
     profile = tmp_path / "profile.json"
     profile.write_text('{"defaultAction": "SCMP_ACT_ALLOW"}')

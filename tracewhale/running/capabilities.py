@@ -87,7 +87,7 @@ def resolved_profile(profile: str, capabilities: Iterable[str]) -> str:
             }
             for rule in kept
         ]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (ValueError, AttributeError, TypeError, RecursionError) as error:
         raise UsageError(
             "The seccomp profile is not valid: it must be a JSON object of Docker's format."
         ) from error

@@ -165,7 +165,7 @@ def security(value: str, read: Callable[[str], bytes]) -> str:
             raise UsageError(
                 f"The seccomp profile {content!r} cannot be read: {error.strerror or error}."
             ) from error
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"The seccomp profile {content!r} is not JSON: {error}.") from error
     return f"{name}={content}" if mark else value
 

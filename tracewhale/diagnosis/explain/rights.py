@@ -178,7 +178,7 @@ def _refused_calls(case: Case) -> list[str]:
                 return ["all but those that it lists"]
             rows = [row for row in profile.get("syscalls") or () if row["action"] != ALLOW]
             return sorted({str(name) for row in rows for name in row.get("names") or [row["name"]]})
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             continue
     return []
 
