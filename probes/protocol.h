@@ -30,7 +30,7 @@
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
  *
  *    What a record says was read before its call was allowed to continue. It is written whole, within
- *    about 20 ms: the agent does not end with what it traces.
+ *    about 20 ms (100 ms by `probe ebpf`): the agent does not end with what it traces.
  *    `received` in A counts the notifications so far, this one included; a call with two paths has two
  *    records with the same, and an execution has one more for each interpreter that the kernel opens for it.
  *    `recorded` in C counts notifications with at least one A record, `repeated` those that named nothing

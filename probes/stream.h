@@ -1,6 +1,6 @@
 /* The event stream on standard output (protocol.h, part 1). One record at a time is built in a buffer, and
- * waits with others, about 20 ms at most, for one write of many. The process ends, with a message, when it
- * cannot be written. */
+ * waits with others for one write of many, at most as long as protocol.h says. The process ends, with a
+ * message, when it cannot be written. */
 #ifndef STREAM_H
 #define STREAM_H
 

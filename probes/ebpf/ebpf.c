@@ -318,9 +318,9 @@ int ebpf_main(char **argv) {
         int64_t now = milliseconds();
         if (now >= next_counters) {
             write_counters(false, false);
+            stream_flush(); /* not more often: the reader takes processor time from the target */
             next_counters = now + COUNTERS_EVERY;
         }
-        stream_flush();
     }
     write_counters(true, true);
     stream_flush();

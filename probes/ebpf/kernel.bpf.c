@@ -9,11 +9,13 @@
 
 /* ---- the begin and the end of a call ----------------------------------------------------------------- */
 
-/* Architectures differ in where the arguments are, and how to know a call of 32 bits. */
+/* Architectures differ in where the arguments are, and in how a call of 32 bits is recognized. Every call of
+ * every process is looked at, so the verifier checks this pointer, and no helper has to read it. */
 #if defined(__x86_64__)
-INLINE int is_compat(u64 task) {
+INLINE int is_compat(const char *task) {
     enum { TS_COMPAT = 2 };
-    return kernel_u32(task + OFFSET(task_struct__thread_info) + OFFSET(thread_info__status)) & TS_COMPAT;
+    return *(const volatile u32 *)(task + OFFSET(task_struct__thread_info) + OFFSET(thread_info__status)) &
+           TS_COMPAT;
 }
 
 INLINE void get_arguments(struct scratch *scratch, const u64 *registers, int compat) {
@@ -35,9 +37,11 @@ INLINE void get_arguments(struct scratch *scratch, const u64 *registers, int com
     scratch->arguments[5] = registers[8];
 }
 #elif defined(__aarch64__)
-INLINE int is_compat(u64 task) {
+INLINE int is_compat(const char *task) {
     enum { TIF_32BIT = 22 };
-    return kernel_u64(task + OFFSET(task_struct__thread_info) + OFFSET(thread_info__flags)) >> TIF_32BIT & 1;
+    return *(const volatile u64 *)(task + OFFSET(task_struct__thread_info) + OFFSET(thread_info__flags)) >>
+               TIF_32BIT &
+           1;
 }
 
 INLINE void get_arguments(struct scratch *scratch, const u64 *registers, int compat) {
@@ -48,8 +52,7 @@ INLINE void get_arguments(struct scratch *scratch, const u64 *registers, int com
 #endif
 
 SECTION("sys_enter") int enter(const u64 *context) {
-    u64 task = current_task();
-    int compat = is_compat(task);
+    int compat = is_compat(current_task_typed());
     u64 number = context[1] & ~(u64)X32_BIT;
     if (number >= CALL_NUMBERS)
         return 0;
@@ -57,6 +60,7 @@ SECTION("sys_enter") int enter(const u64 *context) {
     struct rule *rule = map_lookup(map_rules, &index);
     if (!rule || !rule->kind)
         return 0;
+    u64 task = current_task();
     struct state *state = traced_state(task, STORAGE_CREATE);
     struct scratch *scratch = get_scratch();
     if (!state || !scratch)
@@ -250,14 +254,13 @@ SECTION("sched_process_exec") int executed(const u64 *context) {
 
 SECTION("sched_process_fork") int forked(const u64 *context) {
     struct state *state = traced_state(current_task(), 0);
-    if (!state || !(state->marked || state->inside))
+    if (!state)
         return 0;
     struct state *child = storage_get(map_states, (const void *)context[1], 0, STORAGE_CREATE);
     if (!child) {
         count(COUNT_LOST);
         return 0;
     }
-    child->marked = state->marked;
     child->inside = state->inside;
     return 0;
 }

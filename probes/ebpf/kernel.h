@@ -83,7 +83,7 @@ struct state {
     struct identifier id[2];
     u64 arguments[6]; /* of a call whose path could not be read at its begin */
     u32 rule;         /* its index */
-    uint8_t pending, marked, fault, names, told;
+    uint8_t pending, fault, names, told;
     uint8_t known[2]; /* enum outcome_bit */
     uint8_t opens;
     uint8_t inside; /* runs a program of the container, or comes from one that did */
@@ -150,31 +150,26 @@ ALONE u64 is_below(u64 task, u64 cgroup) {
     return 0;
 }
 
-/* The state of the current thread if it is traced. */
+/* Return the state of the current thread if it is traced. A thread that has a state is traced and stays so:
+ * one look-up shows it, where the control group takes one read for each of its parents. */
 INLINE struct state *traced_state(u64 task, u64 flags) {
     u32 zero = 0;
+    struct state *state = storage_get(map_states, current_task_typed(), 0, 0);
+    if (state)
+        return state;
     struct settings *settings = map_lookup(map_settings, &zero);
     if (!settings)
         return 0;
-    if (settings->cgroup && is_below(task, settings->cgroup)) {
-        struct state *state = storage_get(map_states, current_task_typed(), 0, flags);
-        if (!state && flags)
-            count(COUNT_LOST);
-        return state;
+    int below = settings->cgroup && is_below(task, settings->cgroup);
+    if (!below && settings->marked) {
+        u32 tid = current_pid();
+        below = map_lookup(map_first, &tid) && !map_delete(map_first, &tid);
+        flags = STORAGE_CREATE;
     }
-    if (!settings->marked)
+    if (!below || !flags)
         return 0;
-    struct state *state = storage_get(map_states, current_task_typed(), 0, 0);
-    if (state)
-        return state->marked ? state : 0;
-    u32 tid = current_pid();
-    if (!map_lookup(map_first, &tid))
-        return 0;
-    map_delete(map_first, &tid);
     state = storage_get(map_states, current_task_typed(), 0, STORAGE_CREATE);
-    if (state)
-        state->marked = 1;
-    else
+    if (!state)
         count(COUNT_LOST);
     return state;
 }
