@@ -375,6 +375,7 @@ def test_a_thread_that_is_killed_on_its_way_into_a_call(killed: str) -> None:
         '12 openat(AT_FDCWD</start>, "x", O_RDONLY <detached ...>',
         '12 openat(AT_FDCWD</start>, "x", O_RDONLY <unfinished ...>\n12 <... openat resumed> <detached ...>',
         '12 openat(AT_FDCWD</start>, "x", O_RDONLY <unfinished ...>\n12 +++ killed by SIGKILL +++',
+        '12 openat(AT_FDCWD</start>, "x", O_RDONLY <unfinished ...>\n12 <... openat  <unfinished ...>',
         '12 openat(AT_FDCWD, "x", O_RDONLY <unfinished ...>\n12 +++ killed by SIGKILL +++\n13 fork() = 12',
         '12 openat(AT_FDCWD, "x", 0 <unfinished ...>\n13 execve("/b", [], NULL <pid changed to 12 ...>',
     ],

@@ -19,7 +19,8 @@ _HEAD = re.compile(
 )
 _NOISE = re.compile(
     r"strace: |Process \d+ (?:attached|detached|resumed|suspended)|\[ Process PID=|"
-    r"--- .* ---$|<\.\.\. \?+ resumed>|\+\+\+ superseded by execve|\+\+\+ .*\+\+\+$| > |$"
+    r"--- .* ---$|<\.\.\. \?+ resumed>|<\.\.\. \w+ +<unfinished \.\.\.>$|"
+    r"\+\+\+ superseded by execve|\+\+\+ .*\+\+\+$| > |$"
 )
 _END = re.compile(r"\+\+\+ (?:exited with \d+|killed by \w+(?: \(core dumped\))?) \+\+\+$")
 _CALL = re.compile(r"(?P<name>[a-z_][a-z0-9_]*|syscall_0x[0-9a-f]+)\(")
