@@ -150,8 +150,9 @@ def module_info(
     uses: tuple[str, ...] = (),
     provides: Mapping[str, tuple[str, ...]] | None = None,
     optional: tuple[str, ...] = (),
+    resolution: int = 0,
 ) -> bytes:
-    """Return a ``module-info.class`` (JVMS 4.7.25)."""
+    """Return a ``module-info.class`` (JVMS 4.7.25). ``resolution`` are flags of ModuleResolution."""
     pool: list[bytes] = []
 
     def text(value: str) -> int:
@@ -162,7 +163,7 @@ def module_info(
         pool.append(bytes([tag]) + struct.pack(">H", text(value)))
         return len(pool)
 
-    attribute = text("Module")
+    attribute, other = text("Module"), text("ModuleResolution")
     own = named(19, name)
     required = [(named(19, each), 0) for each in requires] + [(named(19, each), 0x40) for each in optional]
     used = [named(7, each) for each in uses]
@@ -178,5 +179,6 @@ def module_info(
     for service, numbers in provided:
         body += struct.pack(f">HH{len(numbers)}H", service, len(numbers), *numbers)
     tail = struct.pack(">HHHH", 0x8000, 0, 0, 0) + struct.pack(">HH", 0, 0)
-    tail += struct.pack(">HHI", 1, attribute, len(body)) + body
+    tail += struct.pack(">HHI", 2, attribute, len(body)) + body
+    tail += struct.pack(">HIH", other, 2, resolution)
     return b"\xca\xfe\xba\xbe" + struct.pack(">HHH", 0, 61, len(pool) + 1) + b"".join(pool) + tail

@@ -167,3 +167,39 @@ def test_a_descriptor() -> None:
 def test_another_file_is_no_descriptor(data: bytes) -> None:
     with pytest.raises(UnknownClass):
         module(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "offered", "flags", "stays"),
+    [
+        ("java.part", "", (), 0, True),
+        ("jdk.part", "", (), 0, False),
+        ("jdk.part", "p/A", (), 0, True),
+        ("jdk.part", "", ("p/A",), 0, True),
+        ("jdk.part", "", ("jdk/part",), 0, True),
+        ("jdk.part", "", ("p/A",), 1, False),
+        ("jdk.part", "s/Used", (), 0, True),
+        ("jdk.part", "s/Alone", (), 0, False),
+    ],
+    ids=["standard", "other", "named", "class", "module", "incubator", "service", "tool"],
+)
+def test_a_small_module_stays_if_something_may_ask_for_it(
+    name: str, asked: str, offered: tuple[str, ...], flags: int, stays: bool
+) -> None:
+    """A service for which only its own class asks is of no use to a program that does not name that class."""
+    service = asked if asked.startswith("s/") else "s/Other"
+    files = {
+        "/java.base/module-info.class": module_info("java.base", uses=("s/Used", "s/Alone")),
+        "/java.base/s/Used.class": class_file(),
+        "/java.base/s/User.class": class_file(classes=("s/Used",)),
+        "/java.base/s/Alone.class": class_file(classes=("s/Alone",)),
+        "/java.base/s/Alone$1.class": class_file(classes=("s/Alone",)),
+        f"/{name}/module-info.class": module_info(
+            name, ("java.base",), provides={service: ("p/A",)}, resolution=flags
+        ),
+        f"/{name}/p/A.class": class_file(),
+        f"/{name}/p/B.class": class_file() + bytes(SMALL // 2),
+    }
+    names = {asked: "/a.jar"} if asked and not asked.startswith("s/") else {}
+    selection = select(JImage(image(files)), names, {}, offered)
+    assert (name not in [module.module for module in selection.left_out]) is stays

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.packages.images import Image
 from tests.units.scenes import image
 from tracewhale.plan.model import Options, Plan
@@ -118,3 +120,58 @@ def test_the_scripts_in_an_installed_package_of_r_load_nothing() -> None:
         events = frozenset({Event("/usr/bin/editor", "exec", "/usr/bin/editor", present=True)})
         kept = make_plan(made.view, Trace("t", "i", "p", {}, events), Options(level=Level.PACKAGE)).kept
         assert (script in kept, other in kept) == (True, loads)
+
+
+STATUS = """Package: base
+Status: install ok installed
+Priority: required
+Architecture: amd64
+Version: 1
+
+Package: chosen
+Status: install ok installed
+Architecture: amd64
+Version: 1
+Depends: helper
+
+Package: helper
+Status: install ok installed
+Architecture: amd64
+Version: 1
+
+Package: tool
+Status: install ok installed
+Architecture: amd64
+Version: 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("script", "size", "kept"),
+    [
+        ("/usr/bin/update", 100_000, True),
+        ("/usr/bin/update", 4_000_000, False),
+        ("/usr/bin/work", 4_000_000, True),
+    ],
+    ids=["small", "large", "of the command"],
+)
+def test_a_command_is_no_likelier_than_the_script_that_names_it(script: str, size: int, kept: bool) -> None:
+    """``update`` is of a package that nothing used, and that one depends on which the author installed."""
+    info = "/var/lib/dpkg/info"
+    files = {
+        "/var/lib/dpkg/status": STATUS,
+        "/var/lib/apt/extended_states": "\n\n".join(
+            f"Package: {name}\nAuto-Installed: 1" for name in ("helper", "tool")
+        ),
+        f"{info}/chosen.list": "/usr/share/chosen/data\n",
+        f"{info}/helper.list": "/usr/bin/update\n/usr/bin/work\n",
+        f"{info}/tool.list": "/usr/bin/tool\n",
+        script: "#!/usr/bin/sh\ntool\n",
+    }
+    lines = (f"/usr/bin/tool: {'x' * size}", "/usr/share/chosen/data: d", "/usr/bin/sh: s")
+    made = image(*lines, *(f"{path}: w" for path in ("/usr/bin/update", "/usr/bin/work")), files=files)
+    used = script if script == "/usr/bin/work" else "/usr/sbin/server"
+    events = frozenset({Event(used, "exec", "/usr/bin/sh", present=True)})
+    plan = make_plan(executables(made), Trace("t", "i", "p", {}, events), Options(level=Level.PACKAGE))
+    assert script in plan.kept
+    assert ("/usr/bin/tool" in plan.kept) is kept

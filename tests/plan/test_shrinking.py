@@ -10,16 +10,23 @@ import pytest
 from tests.java.images import class_file, image, module_info
 from tests.java.test_archive import FIRST, archive
 from tests.trees import MemoryTree
+from tests.units.scenes import image as installed
 from tracewhale.java.jimage import JImage
 from tracewhale.java.model import LibraryUnit
-from tracewhale.java.shrink import OTHER_LOCALE
+from tracewhale.java.shrink import OTHER_LOCALE, Shrinker
 from tracewhale.languages import Environment
-from tracewhale.plan.model import PlannedPath
+from tracewhale.plan.model import Options, PlannedPath
+from tracewhale.plan.passes import make_plan
 from tracewhale.plan.reasons import Reason
 from tracewhale.plan.shrinking import command_words, shrink_files
 from tracewhale.rootfs.tree import View
+from tracewhale.tracing.events import Event, Trace
+from tracewhale.units import Level
 
 LIB = "/jdk/lib"
+NATIVE = ("java_awt_Main_x", "java_lang_Object_x", "")
+"""The native methods of some libraries."""
+
 TREE = f"""
 {LIB}/modules: library
 {LIB}/ct.sym: signatures
@@ -63,7 +70,7 @@ def kept(memory: MemoryTree, asked: str = "") -> dict[str, PlannedPath]:
 
 def test_an_archive_fits_and_what_nothing_uses_goes() -> None:
     memory = tree()
-    new, (library,) = shrink_files(View(memory), kept(memory))
+    new, (library,) = shrink_files(Shrinker(View(memory)), kept(memory))
     content = new[f"{LIB}/server/classes.jsa"].content
     assert content is not None
     assert struct.pack("<q", library.after) in content
@@ -75,14 +82,14 @@ def test_an_archive_fits_and_what_nothing_uses_goes() -> None:
 @pytest.mark.parametrize(("asked", "whole"), [("", False), ("jpackage", True)])
 def test_a_launcher_counts_only_if_something_asked_for_it(asked: str, whole: bool) -> None:
     memory = tree()
-    _, (library,) = shrink_files(View(memory), kept(memory, asked))
+    _, (library,) = shrink_files(Shrinker(View(memory)), kept(memory, asked))
     assert (library.before == library.after) is whole
 
 
 def test_a_compiler_that_is_kept_can_be_used() -> None:
     memory = tree()
     memory.put("/jdk/bin/javac", b"jdk.compiler/com.sun.tools.javac.Main")
-    _, (library,) = shrink_files(View(memory), kept(memory))
+    _, (library,) = shrink_files(Shrinker(View(memory)), kept(memory))
     assert library.before == library.after
     assert "com.sun.tools.javac" not in library.note
     assert "/jdk/bin/javac" in library.note
@@ -101,7 +108,7 @@ def test_sources_that_java_runs_need_the_compiler(
         if requested
         else command_words({}, Environment(words=command))
     )
-    _, (library,) = shrink_files(View(memory), kept(memory), words)
+    _, (library,) = shrink_files(Shrinker(View(memory), words), kept(memory))
     assert (library.before == library.after) is whole
 
 
@@ -128,7 +135,7 @@ def test_the_unit_says_what_goes_inside_of_a_module(
     }
     memory = MemoryTree(f"{LIB}/libjvm.so: -sun/p/Native-\n{LIB}/modules: library\n")
     memory.put(f"{LIB}/modules", image({"/java.base/module-info.class": module_info("java.base"), **files}))
-    new, (library,) = shrink_files(View(memory), kept(memory), words, unit)
+    new, (library,) = shrink_files(Shrinker(View(memory), words, unit), kept(memory))
     content = new[f"{LIB}/modules"].content
     left_out = JImage(content).left_out() if content is not None else ()
     assert set(left_out) == {f"/java.base/{name}.class" for name in gone}
@@ -139,9 +146,42 @@ def test_a_library_without_modules_stays_whole_and_is_named() -> None:
     memory = MemoryTree(
         "/jdk8/jre/lib/rt.jar: PK\n/jdk8/jre/lib/amd64/server/libjvm.so: ELF\n/app/lib/rt.jar: PK\n"
     )
-    new, (library,) = shrink_files(View(memory), kept(memory))
+    new, (library,) = shrink_files(Shrinker(View(memory)), kept(memory))
     assert (library.path, library.note) == (
         "/jdk8/jre/lib/rt.jar",
         "it is that of Java 8 or older, which has no modules",
     )
     assert new["/jdk8/jre/lib/rt.jar"].content is None
+
+
+@pytest.mark.parametrize(
+    ("command", "drawn"), [(("/jdk/bin/java",), False), (("/jdk/bin/java", "java.awt.Main"), True)]
+)
+def test_native_libraries_of_modules_that_are_left_out_are_no_part_of_the_package(
+    command: tuple[str, ...], drawn: bool
+) -> None:
+    library = image(
+        {
+            "/java.base/module-info.class": module_info("java.base"),
+            "/java.base/java/lang/Object.class": class_file(),
+            "/java.desktop/module-info.class": module_info("java.desktop", ("java.base",)),
+            "/java.desktop/java/awt/Main.class": class_file(),
+            "/java.desktop/data": bytes(2_500_000),
+        }
+    )
+    names = ("libawt", "libnet", "libagent")
+    methods = (f"\0Java_{method}\0".encode() for method in NATIVE)
+    files = {f"{LIB}/{name}.so": method for name, method in zip(names, methods, strict=True)}
+    paths = ("/jdk/bin/java", f"{LIB}/modules", f"{LIB}/server/classes_other.jsa", *files)
+    lists = {"/var/lib/dpkg/info/client.list": "\n".join(paths)}
+    made = installed(*(f"{path}: f" for path in paths), files=lists)
+    for path, content in {**files, f"{LIB}/modules": library}.items():
+        made.tree.put(path, content)
+    events = frozenset(
+        Event(path, "read", "/jdk/bin/java", present=True) for path in ("/jdk/bin/java", f"{LIB}/modules")
+    )
+    trace = Trace("t", "i", "p", {"command": command}, events)
+    options = Options(level=Level.PACKAGE, shrink={"java": "modules"})
+    plan = make_plan(View(made.tree), trace, options)
+    useless = {f"{LIB}/libawt.so", f"{LIB}/server/classes_other.jsa"}
+    assert set(paths) - plan.kept.keys() == (set() if drawn else useless)

@@ -213,10 +213,7 @@ FONTS = (
 @pytest.mark.parametrize(
     ("kept", "family"),
     [
-        (
-            ["/etc/fonts/fonts.conf"],
-            ["b.ttf", "c.otf"],
-        ),
+        (["/etc/fonts/fonts.conf"], ["b.ttf", "c.otf"]),
         (["/etc/fonts/fonts.conf", "/usr/share/fonts/X11/d.pcf"], []),
         (["/etc/issue"], []),
     ],
@@ -225,6 +222,46 @@ FONTS = (
 def test_one_family_of_fonts_where_none_is_kept(kept: list[str], family: list[str]) -> None:
     expected = [f"/usr/share/fonts/truetype/small/{name}" for name in family]
     assert paths(Mechanism.FONTS, scene(image(*FONTS), *kept)) == expected
+
+
+@pytest.mark.parametrize(
+    ("library", "drawn"), [("opens libfontconfig.so.1", True), ("has fonts.conf", True), ("no text", False)]
+)
+def test_fonts_need_a_library_that_uses_fontconfig(library: str, drawn: bool) -> None:
+    """The configuration alone may be there because some package depends on it."""
+    made = image(*FONTS, f"/opt/lib/libdraw.so: {library}")
+    where = scene(made, "/etc/fonts/fonts.conf", dlopened=("/opt/lib/libdraw.so",))
+    where = replace(where, used=frozenset({"/opt/lib/libdraw.so"}))
+    assert bool(paths(Mechanism.FONTS, where)) is drawn
+
+
+@pytest.mark.parametrize(
+    ("field", "other", "worth"),
+    [
+        ("Suggests", "other", 0.5),
+        ("Recommends", "x, other | y", 0.5),
+        ("Depends", "other", 0.5),
+        ("Depends", "between", 0.15),
+        ("Source", "other", 0.5),
+    ],
+)
+def test_a_library_of_a_package_that_is_not_even_suggested_is_not_likely(
+    field: str, other: str, worth: float
+) -> None:
+    status = (
+        f"Package: user\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n{field}: {other}\n\n"
+        "Package: other\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n"
+    )
+    info = "/var/lib/dpkg/info"
+    files = {
+        "/var/lib/dpkg/status": status,
+        f"{info}/user.list": "/usr/lib/libuser.so\n",
+        f"{info}/other.list": "/usr/lib/libother.so\n",
+    }
+    made = image("/usr/lib/libuser.so: u", "/usr/lib/libother.so: o", files=files)
+    opens = (("/usr/lib/libuser.so", "/usr/lib/libother.so"),)
+    (unit,) = found(Mechanism.DLOPEN, replace(scene(made, "/usr/lib/libuser.so"), openings=opens))
+    assert unit.worth == worth
 
 
 def test_what_is_mounted_is_not_the_images() -> None:

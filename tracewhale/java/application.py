@@ -11,7 +11,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tracewhale.java.classfile import UnknownClass, class_names
 from tracewhale.rootfs.tree import Entry, View
@@ -52,34 +52,46 @@ def is_read(path: str) -> bool:
     return path.endswith((".class", *ARCHIVES, *TEXTS, *SOURCES)) or ".so" in path.rpartition("/")[2]
 
 
-def names_in(view: View, entries: Iterable[Entry]) -> Mapping[str, str]:
-    """Return the names in some files that may be classes or packages, with slashes, and for each the path
-    of the first file that has it. Raise TooLarge."""
-    names: dict[str, str] = {}
+class FileNames:
+    """The names in files that may be classes or packages, with slashes. Each file is read once.
+
+    ``limit`` are the most bytes of a file that is read; ``find`` returns the names in a file with a path.
+    """
+
+    def __init__(self, view: View, limit: int, find: Callable[[str, bytes], Iterable[str]]) -> None:
+        self._view, self._limit, self._find = view, limit, find
+        self._names: dict[str, tuple[str, ...]] = {}
+
+    def of(self, entries: Iterable[Entry]) -> Mapping[str, str]:
+        """Return the names in some files, and for each the path of the first file that has it."""
+        names: dict[str, str] = {}
+        for entry in entries:
+            if entry.path not in self._names:
+                data = self._view.tree.read([(entry.path, 0, -1)])[0] if entry.size <= self._limit else None
+                self._names[entry.path] = tuple(dict.fromkeys(self._find(entry.path, data or b"")))
+            for name in self._names[entry.path]:
+                names.setdefault(name, entry.path)
+        return names
+
+
+def program_names(view: View) -> FileNames:
+    """Return the names in files of a program. Asking for them raises TooLarge."""
     budget = _Budget()
-    for entry in entries:
-        data = view.tree.read([(entry.path, 0, -1)])[0] if entry.size <= TOTAL_LIMIT else None
-        if data is None:
-            continue
-        for name in _names(entry.path, data, budget, DEPTH):
-            names.setdefault(name, entry.path)
-    return names
+    return FileNames(view, TOTAL_LIMIT, lambda path, data: _names(path, data, budget, DEPTH))
+
+
+def runtime_names(view: View) -> FileNames:
+    """Return the names in files of a runtime that may be classes of its library."""
+
+    def find(path: str, data: bytes) -> Iterator[str]:
+        return (name.decode().replace(".", "/") for name in _OF_LIBRARY.findall(data))
+
+    return FileNames(view, RUNTIME_LIMIT, find)
 
 
 def names_in_text(data: bytes) -> Iterator[str]:
     """Yield the names in a text or a program that may be classes or packages, with slashes."""
     return (name.decode().replace(".", "/") for name in _QUALIFIED.findall(data))
-
-
-def names_of_runtime(view: View, entries: Iterable[Entry]) -> Mapping[str, str]:
-    """Return the names in files of a runtime that may be classes of its library, with slashes, and for each
-    the path of the first file that has it."""
-    names: dict[str, str] = {}
-    for entry in entries:
-        data = view.tree.read([(entry.path, 0, -1)])[0] if entry.size <= RUNTIME_LIMIT else None
-        for name in _OF_LIBRARY.findall(data or b""):
-            names.setdefault(name.decode().replace(".", "/"), entry.path)
-    return names
 
 
 def modules_in(data: bytes) -> set[str]:

@@ -18,6 +18,9 @@ _NAME = re.compile(rb"[\w$\x80-\xff-]+(?:[./][\w$\x80-\xff-]+)+")
 REQUIRES_STATIC = 0x0040
 """ACC_STATIC_PHASE: the module is needed at compile time only."""
 
+DO_NOT_RESOLVE_BY_DEFAULT = 0x0001
+"""A flag of the ModuleResolution attribute (jdk.internal.module.ClassFileConstants)."""
+
 
 class UnknownClass(ValueError):
     """The bytes are not a class file."""
@@ -27,13 +30,15 @@ class UnknownClass(ValueError):
 class ModuleDescriptor:
     """The descriptor of a module. Names of modules have dots, those of classes slashes.
 
-    ``provides`` are pairs of a service and the classes that implement it.
+    ``provides`` are pairs of a service and the classes that implement it. ``by_default`` is false for a
+    module that is in the graph only if an option names it, as those of the incubator (JEP 11).
     """
 
     name: str
     requires: tuple[str, ...]
     uses: tuple[str, ...]
     provides: tuple[tuple[str, tuple[str, ...]], ...]
+    by_default: bool = True
 
 
 def texts(data: bytes) -> Iterable[bytes]:
@@ -85,14 +90,15 @@ def _module(
     if not access & 0x8000 or fields or methods:
         raise UnknownClass("the class is no module's descriptor")
     at += 6
+    places: dict[str, int] = {}
     for _ in range(attributes):
         name, length = struct.unpack_from(">HI", data, at)
-        if text(name) == "Module":
-            break
+        places[text(name)] = at + 6
         at += 6 + length
-    else:
+    if "Module" not in places:
         raise UnknownClass("the class has no module attribute")
-    at += 6
+    (resolution,) = words(places["ModuleResolution"], 1) if "ModuleResolution" in places else (0,)
+    at = places["Module"]
     own, _, _, count = words(at, 4)
     at += 8
     entries = [words(at + 6 * number, 3) for number in range(count)]
@@ -114,7 +120,8 @@ def _module(
         service, implementations = words(at, 2)
         provides.append((text(service), tuple(map(text, words(at + 4, implementations)))))
         at += 4 + 2 * implementations
-    return ModuleDescriptor(text(own), requires, uses, tuple(provides))
+    by_default = not resolution & DO_NOT_RESOLVE_BY_DEFAULT
+    return ModuleDescriptor(text(own), requires, uses, tuple(provides), by_default)
 
 
 def _constants(data: bytes) -> tuple[dict[int, bytes], dict[int, int], int]:

@@ -17,7 +17,14 @@ from tracewhale.java.model import Cause, LeftOut, Selection, ShrunkModule
 BASE = "java.base"
 DESCRIPTOR = "module-info.class"
 SMALL = 2_000_000
-"""The most bytes of a module, with its requirements, that is kept although nothing reaches it."""
+"""The most bytes of a module, with its requirements, that is kept although nothing reaches it, because an
+option or a configuration may: the JVM names it, Java SE has it, or it provides a service that others use."""
+
+TINY = 250_000
+"""The most bytes of any other module that is kept although nothing reaches it."""
+
+STANDARD = "java."
+"""The beginning of the names of the modules of Java SE."""
 
 COMPILERS = frozenset({"jdk.compiler", "jdk.jshell", "jdk.scripting.nashorn"})
 """Modules that compile source text, which may name any class: with one of them the library stays whole."""
@@ -37,13 +44,19 @@ LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
 
 
 def select(
-    image: JImage, names: Mapping[str, str], roots: Mapping[str, str] = {}, *, locales: bool = False
+    image: JImage,
+    names: Mapping[str, str],
+    roots: Mapping[str, str] = {},
+    offered: Iterable[str] = (),
+    *,
+    locales: bool = False,
 ) -> Selection:
     """Return what a program that names some classes can do without.
 
     ``names`` are names with slashes that may be classes or packages, each with the path of a file that has
     it; ``roots`` are modules that are named otherwise, each with the path of what names it, or an empty one
-    for the command. ``locales`` tells that the command asks for a locale other than English.
+    for the command. ``offered`` are names in the runtime's own programs and native libraries, which options
+    of the JVM may reach. ``locales`` tells that the command asks for a locale other than English.
     Raise UnknownImage, UnknownClass for a class library that is not understood.
     """
     resources = _by_module(image)
@@ -71,10 +84,16 @@ def select(
         modules = tuple(ShrunkModule(name, packages[name], causes.get(name)) for name in sorted(descriptors))
         return Selection(frozenset(), (), _compiles(compilers[0], causes), modules)
     sizes = {name: sum(resource.stored for resource in resources[name]) for name in descriptors}
+    optional = _optional(image, descriptors, resources, causes)
+    offered = dict.fromkeys(offered, "")
+    named = set(_of_names(resources, packages, offered))
+    named |= {name for name in descriptors if name.replace(".", "/") in offered}
+    optional |= {name for name in named if name in descriptors and descriptors[name].by_default}
     for _ in range(2):  # what one requires may have become small
         for _, name in sorted((size, name) for name, size in sizes.items()):
             needed = _requirements(descriptors, {name})
-            if name != LOCALE_DATA and sum(sizes[module] for module in needed - causes.keys()) <= SMALL:
+            limit = SMALL if name in optional else TINY
+            if name != LOCALE_DATA and sum(sizes[module] for module in needed - causes.keys()) <= limit:
                 _reach(causes, descriptors, name, Cause("", SMALL_MODULE))
     dropped: set[str] = set()
     left_out = []
@@ -89,6 +108,39 @@ def select(
         tuple(sorted(left_out, key=lambda module: (-module.size, module.module))),
         parts=tuple(ShrunkModule(name, packages[name], causes.get(name)) for name in sorted(descriptors)),
     )
+
+
+def _optional(
+    image: JImage,
+    descriptors: Mapping[str, ModuleDescriptor],
+    resources: Mapping[str, list[Resource]],
+    causes: Iterable[str],
+) -> set[str]:
+    """Return the modules of Java SE, and those that provide a service for which modules that stay ask."""
+    optional = {name for name in descriptors if name.startswith(STANDARD)}
+    services = {service for name in causes for service in descriptors[name].uses}
+    for name, descriptor in descriptors.items():
+        provided = [service for service, _ in descriptor.provides if service in services]
+        if any(_ask(image, resources, causes, service) for service in provided if name not in causes):
+            optional.add(name)
+    return optional
+
+
+def _ask(
+    image: JImage, resources: Mapping[str, list[Resource]], modules: Iterable[str], service: str
+) -> bool:
+    """Return whether a class in some modules names a service, other than its own: a service that only its own
+    class loads (``ToolProvider``) is asked for by programs."""
+    for name in modules:
+        for resource in resources[name]:
+            own = resource.name.startswith((f"/{name}/{service}.", f"/{name}/{service}$"))
+            if (
+                not own
+                and not resource.name.endswith(DESCRIPTOR)
+                and service.encode() in image.content(resource)
+            ):
+                return True
+    return False
 
 
 def _compiles(module: str, causes: Mapping[str, Cause]) -> str:

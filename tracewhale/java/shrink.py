@@ -5,28 +5,28 @@ It only reads files: a shrunk library is contents for a plan.
 
 from __future__ import annotations
 
-import posixpath
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from tracewhale.java import archive
+from tracewhale.java import archive, natives
 from tracewhale.java.application import (
     TooLarge,
     compiles,
     is_read,
     modules_in,
-    names_in,
     names_in_text,
-    names_of_runtime,
+    program_names,
+    runtime_names,
 )
 from tracewhale.java.classfile import UnknownClass
 from tracewhale.java.inside import LibraryNames, trim
 from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
-from tracewhale.java.model import Inside, LeftOut, LibraryUnit, ShrunkModule
+from tracewhale.java.model import Inside, LeftOut, LibraryUnit, Selection, ShrunkModule
 from tracewhale.java.modules import COMPILERS, select
-from tracewhale.rootfs.tree import Entry, Kind, View
+from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 LIBRARY = "/lib/modules"
 OLD_LIBRARY, OLD_NOTE = "/lib/rt.jar", "it is that of Java 8 or older, which has no modules"
@@ -38,7 +38,8 @@ ARCHIVES = "/lib/server/classes"
 CLASS_LIST = "/lib/classlist"
 """The classes that the runtime's own archive is made of, one a line (jlink)."""
 
-NOT_READ = (LIBRARY, "/lib/ct.sym", "/lib/src.zip", ".jsa")
+CDS_ARCHIVE, NATIVE_LIBRARY, PROGRAMS = ".jsa", ".so", "/bin"
+NOT_READ = (LIBRARY, "/lib/ct.sym", "/lib/src.zip", CDS_ARCHIVE)
 """The ends of the paths in a runtime that are not read for names of classes."""
 
 OPTIONS = {
@@ -60,6 +61,7 @@ OTHER_LOCALE = re.compile(
 """Variables and properties in a request that choose a locale other than English."""
 
 SIZE_LIMIT = 512 << 20
+NATIVE_LIMIT = 16 << 20
 SCRIPT_LIMIT = 1 << 20
 
 
@@ -88,51 +90,172 @@ class ShrunkLibrary:
     unreached: tuple[int, int] = (0, 0)
 
 
-def shrink(
-    view: View,
-    kept: Mapping[str, Entry],
-    words: str = "",
-    unused: AbstractSet[str] = frozenset(),
-    unit: LibraryUnit = LibraryUnit.MODULES,
-) -> tuple[ShrunkLibrary, ...]:
-    """Return the class libraries among kept paths, each shrunk, or with a note on the reason why it is not.
+class Shrinker:
+    """Shrinks the class libraries in one view. Each file is read once, however often it is asked.
 
-    ``words`` is the text of the run's request, in which options may name modules. ``unused`` are kept paths
-    that no run and no other file asked for: a launcher among them names no module that must stay, unless
-    it is a compiler's. ``unit`` is what stays or goes as a whole.
+    ``words`` is the text of the run's request, in which options may name modules. ``unit`` is what stays or
+    goes as a whole.
     """
-    files = {path: entry for path, entry in kept.items() if entry.kind is Kind.FILE}
-    libraries = [
-        entry for path, entry in files.items() if path.endswith(LIBRARY) and entry.size <= SIZE_LIMIT
-    ]
-    old = _old_libraries(files)
-    heads = view.tree.read([(entry.path, 0, 4) for entry in libraries])
-    magic = MAGIC.to_bytes(4, "little")
-    images = [entry for entry, head in zip(libraries, heads, strict=True) if head == magic]
-    if not images:
-        return old
-    homes = [entry.path.removesuffix(LIBRARY) for entry in images]
-    runtime = _runtime_directories(view, kept, homes)
-    inner = {path for path in files if any(path == home or path.startswith(f"{home}/") for home in runtime)}
-    outer = [
-        entry for path, entry in files.items() if path not in inner and (is_read(path) or _is_script(entry))
-    ]
-    try:
+
+    def __init__(self, view: View, words: str = "", unit: LibraryUnit = LibraryUnit.MODULES) -> None:
+        self._view, self._words, self._unit = view, words, unit
+        self._names, self._runtime_names = program_names(view), runtime_names(view)
+        self._images: dict[str, JImage] = {}
+
+    def shrink(
+        self, kept: Mapping[str, Entry], unused: AbstractSet[str] = frozenset()
+    ) -> tuple[ShrunkLibrary, ...]:
+        """Return the class libraries among kept paths, each shrunk, or with a note on why it is not.
+
+        ``unused`` are kept paths that no run and no other file asked for: a launcher among them names no
+        module that must stay, unless it is a compiler's.
+        """
+        files = _files(kept)
+        old, images = _old_libraries(files), self._libraries(files)
+        try:
+            program = self._program(kept, files, images, unused)
+        except TooLarge as error:
+            whole = (ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
+            return *old, *whole
+        return *old, *(self._shrink(files, entry, program, unused) for entry in images)
+
+    def unreachable(
+        self, kept: Mapping[str, Entry], unused: AbstractSet[str] = frozenset()
+    ) -> frozenset[str]:
+        """Return the files of the runtimes among kept paths that are of no use without the modules left out.
+
+        These are native libraries of such modules, archives of loaded classes (CDS) that are not used, and
+        the compiler's data, whether they are kept or not.
+        """
+        files = _files(kept)
+        images = self._libraries(files)
+        result: set[str] = set()
+        with contextlib.suppress(TooLarge, UnknownImage, UnknownClass):
+            program = self._program(kept, files, images, unused)
+            for entry in images:
+                selection = self._select(entry, program)
+                if selection.dropped:
+                    result.update(self._useless(entry.path.removesuffix(LIBRARY), selection, files, unused))
+        return frozenset(result)
+
+    def _libraries(self, files: Mapping[str, Entry]) -> list[Entry]:
+        """Return the class libraries with modules."""
+        found = [entry for path, entry in files.items() if path.endswith(LIBRARY)]
+        entries = [entry for entry in found if entry.size <= SIZE_LIMIT]
+        heads = self._view.tree.read([(entry.path, 0, 4) for entry in entries])
+        magic = MAGIC.to_bytes(4, "little")
+        return [entry for entry, head in zip(entries, heads, strict=True) if head == magic]
+
+    def _program(
+        self,
+        kept: Mapping[str, Entry],
+        files: Mapping[str, Entry],
+        images: list[Entry],
+        unused: AbstractSet[str],
+    ) -> _Program:
+        """Return the names in a program. Raise TooLarge."""
+        view, words = self._view, self._words
+        homes = [entry.path.removesuffix(LIBRARY) for entry in images]
+        runtime = _runtime_directories(view, kept, homes)
+        inner = {
+            path for path in files if any(path == home or path.startswith(f"{home}/") for home in runtime)
+        }
+        outer = [
+            entry
+            for path, entry in (files.items() if images else ())
+            if path not in inner and (is_read(path) or _is_script(entry))
+        ]
         names = {
             **dict.fromkeys(names_in_text(words.encode("utf-8", "replace")), COMMAND),
-            **names_in(view, outer),
+            **self._names.of(outer),
         }
-    except TooLarge as error:
-        return *old, *(ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
-    finer = unit is not LibraryUnit.MODULES
-    own = [files[path] for path in sorted(inner) if finer and not path.endswith(NOT_READ)]
-    program = _Program(
-        LibraryNames(names, names_of_runtime(view, own), _listed(view, homes) if finer else frozenset()),
-        _roots(view, files, homes, unused) | dict.fromkeys(_requested(words), ""),
-        OTHER_LOCALE.search(words) is not None,
-        unit,
-    )
-    return *old, *(_shrink(view, files, entry, program, unused) for entry in images)
+        finer = self._unit is not LibraryUnit.MODULES
+        own = [files[path] for path in sorted(inner) if not path.endswith(NOT_READ)]
+        programs = [
+            entry
+            for entry in own
+            if entry.path.endswith(NATIVE_LIBRARY) or parent(entry.path).endswith(PROGRAMS)
+        ]
+        return _Program(
+            LibraryNames(names, self._runtime_names.of(own), _listed(view, homes) if finer else frozenset()),
+            _roots(view, files, homes, unused) | dict.fromkeys(_requested(words), ""),
+            OTHER_LOCALE.search(words) is not None,
+            frozenset(self._runtime_names.of(programs)),
+        )
+
+    def _image(self, entry: Entry) -> JImage:
+        """Return a class library. Raise UnknownImage."""
+        if entry.path not in self._images:
+            self._images[entry.path] = JImage(self._view.tree.read([(entry.path, 0, -1)])[0] or b"")
+        return self._images[entry.path]
+
+    def _select(self, entry: Entry, program: _Program) -> Selection:
+        """Return the modules that the program needs. Raise UnknownImage, UnknownClass."""
+        names, roots, locales = program.names.program, program.roots, program.locales
+        return select(self._image(entry), names, roots, program.offered, locales=locales)
+
+    def _useless(
+        self, home: str, selection: Selection, files: Mapping[str, Entry], unused: AbstractSet[str]
+    ) -> Iterator[str]:
+        """Yield the paths of a runtime's files that no kept module uses."""
+        listing = (self._view.listing(f"{home}/lib") or {}).values()
+        libraries = [e for e in listing if e.kind is Kind.FILE and e.path.endswith(NATIVE_LIBRARY)]
+        contents = self._view.tree.read([(e.path, 0, NATIVE_LIMIT) for e in libraries])
+        packages = {name.replace(".", "/"): part.module for part in selection.parts for name in part.packages}
+        left_out = {module.module for module in selection.left_out}
+        yield from natives.unreachable(
+            {e.path: data or b"" for e, data in zip(libraries, contents, strict=True)}, packages, left_out
+        )
+        for entry in (self._view.listing(f"{home}/lib/server") or {}).values():
+            if entry.path.endswith(CDS_ARCHIVE) and (entry.path not in files or entry.path in unused):
+                yield entry.path
+        if COMPILER in left_out:
+            yield home + SIGNATURES
+
+    def _shrink(
+        self, files: Mapping[str, Entry], entry: Entry, program: _Program, unused: AbstractSet[str]
+    ) -> ShrunkLibrary:
+        view, unit = self._view, self._unit
+        try:
+            image = self._image(entry)
+            selection = self._select(entry, program)
+            if unit is not LibraryUnit.MODULES and not selection.note:
+                selection = trim(image, selection, program.names, unit)
+            if not selection.dropped:
+                note = selection.note or "nothing can be left out"
+                return ShrunkLibrary(entry.path, entry.size, entry.size, note=note, parts=selection.parts)
+            content = image.without(lambda resource: resource.name in selection.dropped)
+        except (UnknownImage, UnknownClass) as error:
+            return ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error))
+        home = entry.path.removesuffix(LIBRARY)
+        paths = sorted(
+            path for path in files if path.startswith(home + ARCHIVES) and path.endswith(CDS_ARCHIVE)
+        )
+        read = view.tree.read([(path, 0, -1) for path in paths if path not in unused])
+        used = zip((path for path in paths if path not in unused), read, strict=True)
+        fits = {path: archive.fit(old or b"", entry.size, len(content)) for path, old in used}
+        archives = tuple((path, new) for path, new in fits.items() if new is not None)
+        dropped = [path for path in paths if fits.get(path) is None]
+        if home + SIGNATURES in unused and any(module.module == COMPILER for module in selection.left_out):
+            dropped.append(home + SIGNATURES)
+        return ShrunkLibrary(
+            entry.path,
+            entry.size,
+            len(content),
+            selection.left_out,
+            archives,
+            tuple(dropped),
+            "",
+            selection.parts,
+            content,
+            unit,
+            selection.inside,
+            selection.unreached,
+        )
+
+
+def _files(kept: Mapping[str, Entry]) -> dict[str, Entry]:
+    return {path: entry for path, entry in kept.items() if entry.kind is Kind.FILE}
 
 
 def _requested(words: str) -> set[str]:
@@ -167,12 +290,13 @@ def _is_script(entry: Entry) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Program:
-    """The names of classes and modules in a program, each with a path that has it, and the unit to choose."""
+    """The names of classes and modules in a program, each with a path that has it, whether it asks for other
+    locales, and the names in the runtime's own programs and native libraries."""
 
     names: LibraryNames
     roots: Mapping[str, str]
     locales: bool
-    unit: LibraryUnit
+    offered: frozenset[str]
 
 
 def _runtime_directories(view: View, kept: Mapping[str, Entry], homes: list[str]) -> list[str]:
@@ -198,13 +322,13 @@ def _roots(
         entry
         for path, entry in files.items()
         if entry.mode & 0o111
-        and entry.size <= (SCRIPT_LIMIT if posixpath.dirname(path) in directories else SCRIPT_LIMIT >> 4)
+        and entry.size <= (SCRIPT_LIMIT if parent(path) in directories else SCRIPT_LIMIT >> 4)
     ]
     roots: dict[str, str] = {}
     contents = view.tree.read([(entry.path, 0, -1) for entry in programs])
     for entry, data in zip(programs, contents, strict=True):
         script = data is not None and data.startswith(b"#!")
-        if data is None or not (script or posixpath.dirname(entry.path).endswith("/bin")):
+        if data is None or not (script or parent(entry.path).endswith(PROGRAMS)):
             continue
         modules = modules_in(data)
         if script and compiles(data.decode("utf-8", "replace")):
@@ -214,47 +338,3 @@ def _roots(
         for name in sorted(modules):
             roots.setdefault(name, entry.path)
     return roots
-
-
-def _shrink(
-    view: View,
-    files: Mapping[str, Entry],
-    entry: Entry,
-    program: _Program,
-    unused: AbstractSet[str],
-) -> ShrunkLibrary:
-    data = view.tree.read([(entry.path, 0, -1)])[0] or b""
-    try:
-        image = JImage(data)
-        selection = select(image, program.names.program, program.roots, locales=program.locales)
-        if program.unit is not LibraryUnit.MODULES and not selection.note:
-            selection = trim(image, selection, program.names, program.unit)
-        if not selection.dropped:
-            note = selection.note or "nothing can be left out"
-            return ShrunkLibrary(entry.path, entry.size, entry.size, note=note, parts=selection.parts)
-        content = image.without(lambda resource: resource.name in selection.dropped)
-    except (UnknownImage, UnknownClass) as error:
-        return ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error))
-    home = entry.path.removesuffix(LIBRARY)
-    paths = sorted(path for path in files if path.startswith(home + ARCHIVES) and path.endswith(".jsa"))
-    read = view.tree.read([(path, 0, -1) for path in paths if path not in unused])
-    used = zip((path for path in paths if path not in unused), read, strict=True)
-    fits = {path: archive.fit(old or b"", entry.size, len(content)) for path, old in used}
-    archives = tuple((path, new) for path, new in fits.items() if new is not None)
-    dropped = [path for path in paths if fits.get(path) is None]
-    if home + SIGNATURES in unused and any(module.module == COMPILER for module in selection.left_out):
-        dropped.append(home + SIGNATURES)
-    return ShrunkLibrary(
-        entry.path,
-        entry.size,
-        len(content),
-        selection.left_out,
-        archives,
-        tuple(dropped),
-        "",
-        selection.parts,
-        content,
-        program.unit,
-        selection.inside,
-        selection.unreached,
-    )

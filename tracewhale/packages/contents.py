@@ -22,7 +22,7 @@ class InstalledPackage:
     the package with everything below them. ``base`` marks a package that every system of this kind has
     (Essential, required, the C library); ``requested`` one that the author of the image wanted, rather than
     got as a dependency; ``own`` one made of the author's files; ``depends`` are names of packages of the same
-    kind.
+    kind, and ``suggests`` those that a package of Debian can also use.
     """
 
     package: Package
@@ -32,6 +32,7 @@ class InstalledPackage:
     requested: bool = False
     own: bool = False
     depends: tuple[str, ...] = ()
+    suggests: tuple[str, ...] = ()
 
     @property
     def identity(self) -> tuple[str, str, str]:

@@ -120,8 +120,9 @@ class Dpkg:
                 base=record.package.name in first or any(map(LIBC.fullmatch, record.names)),
                 requested=record.package.name not in first | automatic and bool(required),
                 depends=depends[record.package.name],
+                suggests=(*_names(values.get("Recommends", "")), *_names(values.get("Suggests", ""))),
             )
-            for record in self._records
+            for record, values in zip(self._records, fields, strict=True)
         )
 
     def _automatic(self) -> set[str]:

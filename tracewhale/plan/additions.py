@@ -96,6 +96,9 @@ class Additions:
         self.touched = self._size()
         self.limit = options.spare.limit(self.touched)
         self.choices: list[Choice] = []
+        self._unlikely: dict[str, float] = {}
+        self.useless: frozenset[str] = frozenset()
+        """Paths that no unit brings: they serve only what is left out inside of another file."""
 
     def add(self, elf: loader.Closure, mechanisms: Iterable[Mechanism], stage: Round) -> None:
         """Keep the units of some mechanisms that fit into the round's part of the budget.
@@ -115,12 +118,13 @@ class Additions:
         )
         if stage is Round.PACKAGES:
             scene = replace(scene, targets=self._targets())
-        finds = list(units.imports(scene, closure))
+        finds = [self._discounted(unit) for unit in units.imports(scene, closure)]
         for mechanism in wanted:
             finds += units.FINDERS[mechanism](scene) if mechanism in units.FINDERS else ()
         others = stage not in OWN_ROUNDS
         own = stage is not Round.IMPORTS
         finds = self._runnable([unit for unit in finds if (own if unit.own else others)])
+        finds = _without(finds, self.useless)
         if last:
             finds += [candidate.unit for choice in self.choices for candidate in choice.left_out]
             finds = [replace(unit, own=unit.own or _is_likely(unit)) for unit in finds]
@@ -141,10 +145,18 @@ class Additions:
         self.choices.append(choice)
         self._keep(choice, closure)
 
+    def _discounted(self, unit: Unit) -> Unit:
+        """Return what a file names with the worth of the file, if that was kept as a part of an unused
+        package: a command in a script is no likelier to run than the script."""
+        worth = self._unlikely.get(unit.because, 1.0)
+        return unit if unit.own else replace(unit, worth=unit.worth * worth)
+
     def _keep(self, choice: Choice, closure: languages.LanguageClosure) -> None:
         chosen: dict[str, list[Unit]] = {}
         for candidate in choice.kept:
             unit = candidate.unit
+            if unit.mechanism is Mechanism.NAMED:
+                self._unlikely |= {entry.path: unit.worth for entry in unit.entries}
             if unit.mechanism is Mechanism.LANGUAGES:
                 chosen.setdefault(unit.because, []).append(unit)
                 continue
@@ -248,6 +260,19 @@ class Additions:
 
     def _size(self) -> int:
         return sum(entry.size for entry in self.draft.entries.values() if entry.kind is Kind.FILE)
+
+
+def _without(finds: list[Unit], paths: frozenset[str]) -> list[Unit]:
+    """Return units without some paths."""
+    if not paths:
+        return finds
+    rest = []
+    for unit in finds:
+        if paths.isdisjoint(entry.path for entry in unit.entries):
+            rest.append(unit)
+        elif own := tuple(entry for entry in unit.entries if entry.path not in paths):
+            rest.append(replace(unit, entries=own))
+    return rest
 
 
 def environment_of(config: Mapping[str, Any]) -> languages.Environment:

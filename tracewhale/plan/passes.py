@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tracewhale import closure as loader
 from tracewhale.errors import UsageError
 from tracewhale.java.model import LibraryUnit
-from tracewhale.java.shrink import ShrunkLibrary
+from tracewhale.java.shrink import NATIVE_LIBRARY, Shrinker, ShrunkLibrary
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import AUTHORS, Additions, Round
 from tracewhale.plan.builder import Draft
@@ -22,7 +22,7 @@ from tracewhale.plan.generated_files import generate
 from tracewhale.plan.model import RUNTIME_PATHS, Absent, Options, Plan
 from tracewhale.plan.reasons import Reason, Why
 from tracewhale.plan.roots import Starts
-from tracewhale.plan.shrinking import JAVA, command_words, shrink_files
+from tracewhale.plan.shrinking import JAVA, command_words, shrink_files, unused_paths
 from tracewhale.plan.surface import surface
 from tracewhale.rootfs.tree import ROOT, View, parent
 from tracewhale.rules import Rulebook
@@ -45,6 +45,7 @@ class Work:
     absent: tuple[Absent, ...] = ()
     closure: loader.Closure = field(default_factory=lambda: loader.Closure({}, ()))
     units: Summary = field(default_factory=Summary)
+    shrinker: Shrinker | None = None
 
 
 Pass = Callable[[Work], None]
@@ -62,6 +63,9 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
         Rulebook(view, options.rules, frozenset(options.without_rules)),
         Databases(view),
     )
+    if JAVA in options.shrink:
+        words = command_words(trace.request, options.environment)
+        work.shrinker = Shrinker(view, words, LibraryUnit(options.shrink[JAVA]))
     for keep in PASSES:
         keep(work)
     return _finish(work)
@@ -166,13 +170,31 @@ def keep_units(work: Work) -> None:
         keep_dependencies(work)
         additions.add(work.closure, [Mechanism.LANGUAGES], Round.IMPORTS)
         keep_dependencies(work)
+        additions.useless = _useless(work)
         ranked = [m for m in UNITS if m.level.rank <= level.rank]
         additions.add(work.closure, ranked, Round.PACKAGES)
         keep_dependencies(work)
         late = [Mechanism.PATHS, Mechanism.LANGUAGES, Mechanism.LINKS, Mechanism.DLOPEN, Mechanism.FONTS]
         additions.add(work.closure, late, Round.LAST)
         keep_dependencies(work)
+        _keep_native_libraries(work, additions.useless)
     work.units = additions.summary()
+
+
+def _useless(work: Work) -> frozenset[str]:
+    """Return the files that serve only parts of class libraries that are left out."""
+    if work.shrinker is None:
+        return frozenset()
+    return work.shrinker.unreachable(work.draft.entries, unused_paths(work.draft.reasons))
+
+
+def _keep_native_libraries(work: Work, useless: frozenset[str]) -> None:
+    """Keep native libraries that were useless until units brought files that reach their modules."""
+    needed = [path for path in sorted(useless - _useless(work)) if path.endswith(NATIVE_LIBRARY)]
+    for path in needed:
+        work.draft.keep(path, Reason(Why.UNIT.value, Mechanism.PACKAGES.value, "the class library"))
+    if needed:
+        keep_dependencies(work)
 
 
 def keep_bytecode(work: Work) -> None:
@@ -239,9 +261,8 @@ def _finish(work: Work) -> Plan:
         view, kept, written, is_allowed=wanted, epoch=options.epoch, shorten=not options.listings
     )
     shrunk: tuple[ShrunkLibrary, ...] = ()
-    if JAVA in options.shrink:
-        words = command_words(work.trace.request, options.environment)
-        kept, shrunk = shrink_files(view, kept, words, LibraryUnit(options.shrink[JAVA]))
+    if work.shrinker is not None:
+        kept, shrunk = shrink_files(work.shrinker, kept)
     possible = tuple(edge for edge in work.resolver.possible() if _physical(view, edge.path) not in kept)
     return Plan(
         kept,

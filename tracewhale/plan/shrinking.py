@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from tracewhale.errors import UsageError
 from tracewhale.java.model import LibraryUnit
-from tracewhale.java.shrink import ShrunkLibrary, shrink
+from tracewhale.java.shrink import Shrinker, ShrunkLibrary
 from tracewhale.languages import Environment
 from tracewhale.plan.model import PlannedPath
 from tracewhale.plan.reasons import Reason, Why
-from tracewhale.rootfs.tree import View
 
 JAVA = "java"
 SHRINKABLE = (JAVA,)
@@ -41,24 +40,26 @@ def command_words(request: Mapping[str, Any], environment: Environment) -> str:
     return "\n".join((json.dumps(request, default=str), *environment.words, *variables))
 
 
+def unused_paths(reasons: Mapping[str, Iterable[Reason]]) -> frozenset[str]:
+    """Return the paths that nothing requested, by the reasons of all kept paths."""
+    return frozenset(path for path, why in reasons.items() if {reason.why for reason in why} <= COMPANIONS)
+
+
 def shrink_files(
-    view: View, kept: Mapping[str, PlannedPath], words: str = "", unit: LibraryUnit = LibraryUnit.MODULES
+    shrinker: Shrinker, kept: Mapping[str, PlannedPath]
 ) -> tuple[dict[str, PlannedPath], tuple[ShrunkLibrary, ...]]:
     """Return the kept paths with shrunk class libraries, and the result for each library.
 
-    ``words`` are those of the command and its environment. An archive of loaded classes (CDS) is adapted to
-    the new library.
+    An archive of loaded classes (CDS) is adapted to the new library.
     """
     entries = {path: planned.entry for path, planned in kept.items()}
-    unused = {
-        path for path, planned in kept.items() if {reason.why for reason in planned.reasons} <= COMPANIONS
-    }
-    libraries = shrink(view, entries, words, unused, unit)
+    unused = unused_paths({path: planned.reasons for path, planned in kept.items()})
+    libraries = shrinker.shrink(entries, unused)
     result = dict(kept)
     for library in libraries:
         if not library.content:
             continue
-        detail = f"with the {unit.value} that the program can reach"
+        detail = f"with the {library.unit.value} that the program can reach"
         result[library.path] = _with(kept[library.path], "class library", detail, library.content)
         for archive, content in library.archives:
             result[archive] = _with(kept[archive], library.path, "made to fit", content)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tracewhale.packages import InstalledPackage
 from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.walk import way
 
-USED_WORTH, WORTH, BASE_WORTH = 0.5, 0.3, 0.15
+USED_WORTH, WORTH, LEAST_WORTH = 0.5, 0.3, 0.15
 """The worth of a library that a used file names, of one that another kept file names, and of one that only a
-library of every system names."""
+library of every system names, or one whose package works without it."""
+
+DEBIAN = "deb"
 
 BASE_SIZE = 150_000
 """The most bytes of a library that only one of every system names: rules say who asks for larger ones, as for
@@ -25,5 +28,16 @@ def dlopened(scene: Scene) -> Iterator[Unit]:
             base = owner is not None and owner.base
             if base and sum(entry.size for entry in entries) > BASE_SIZE:
                 continue
-            worth = BASE_WORTH if base else USED_WORTH if needer in scene.used else WORTH
+            strange = base or _is_strange(scene, owner, entries[-1].path)
+            worth = LEAST_WORTH if strange else USED_WORTH if needer in scene.used else WORTH
             yield Unit(Mechanism.DLOPEN, path, needer, entries, worth, indivisible=True)
+
+
+def _is_strange(scene: Scene, owner: InstalledPackage | None, path: str) -> bool:
+    """Return whether a library is of a package of Debian that the one that names it does not even suggest:
+    OpenJDK asks GLib for proxies where a desktop has it, and is installed without."""
+    other = scene.owner(path)
+    if owner is None or other is None or owner.package.kind != DEBIAN or other.package.kind != DEBIAN:
+        return False
+    same = (owner.package.source or owner.package.name) == (other.package.source or other.package.name)
+    return not same and other.package.name not in {*owner.depends, *owner.suggests}
