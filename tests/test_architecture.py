@@ -45,12 +45,13 @@ LAYERS = {
     "project": "errors tracing",
     "context": "errors rootfs tracing running engines",
     "stages": "errors context rootfs tracing outcome project plan verification report image running engines",
+    "class_loading": "errors java tracing plan running engines stages",
     "repetition": "context rootfs tracing plan verification image running engines stages",
     "examine": "errors context platforms printable rootfs tracing diagnosis verification running engines "
     "stages",
     "repair": "errors context rootfs diagnosis plan image engines stages examine",
     "pipeline": "errors context rootfs tracing outcome project plan adoption watching verification report "
-    "image running engines stages repetition examine",
+    "image running engines stages class_loading repetition examine",
     "doctor": "errors probe running engines",
     "cli": "errors context printable rootfs tracing driving probe closure rules units plan verification "
     "report "

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from tracewhale.adoption import adopt
+from tracewhale.class_loading import with_loaded_classes
 from tracewhale.context import Context
 from tracewhale.engines import output
 from tracewhale.engines.base import Engine, Request, Target
@@ -228,6 +229,7 @@ def run(
         others = run_others(target, view, job, context, cache)
         merged = union_with(recorded, others)
         on_trace(merged)
+        making = with_loaded_classes(making, recorded, others)
         verification: Verification | None = None
         error: TraceWhaleError | None = None
         if verified and recorded.outcome is not None:

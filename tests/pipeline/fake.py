@@ -54,6 +54,7 @@ class FakeTarget:
     notes: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     container: str = ""
+    variables: tuple[str, ...] = ()
 
     def tree(self) -> AbstractContextManager[Tree]:
         return nullcontext(self.files.tree)
@@ -73,6 +74,9 @@ class FakeTarget:
 
     def running(self, command: tuple[str, ...]) -> FakeTarget:
         return replace(self, command=command)
+
+    def adding(self, variable: str, words: str) -> FakeTarget:
+        return replace(self, variables=(*self.variables, f"{variable}={words}"))
 
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return nullcontext(MountSnapshot("copy", ("/out",), ("a note",)))

@@ -185,3 +185,15 @@ def test_native_libraries_of_modules_that_are_left_out_are_no_part_of_the_packag
     plan = make_plan(View(made.tree), trace, options)
     useless = {f"{LIB}/libawt.so", f"{LIB}/server/classes_other.jsa"}
     assert set(paths) - plan.kept.keys() == (set() if drawn else useless)
+
+
+def test_a_class_that_a_run_loaded_stays() -> None:
+    names = ("java/lang/Object", "sun/o/Computed", "sun/o/Other")
+    files = {f"/java.base/{name}.class": class_file() for name in names}
+    memory = MemoryTree(f"{LIB}/modules: library\n")
+    memory.put(f"{LIB}/modules", image({"/java.base/module-info.class": module_info("java.base"), **files}))
+    loaded = frozenset({"java/lang/Object", "sun/o/Computed"})
+    shrinker = Shrinker(View(memory), "", LibraryUnit.CLASSES, loaded)
+    content = shrink_files(shrinker, kept(memory))[0][f"{LIB}/modules"].content
+    assert content is not None
+    assert set(JImage(content).left_out()) == {"/java.base/sun/o/Other.class"}

@@ -91,6 +91,10 @@ class Target(Protocol):
         """Return this target with another command."""
         ...
 
+    def adding(self, variable: str, words: str) -> Target:
+        """Return this target with words at the end of an environment variable."""
+        ...
+
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         """Hold copies of the mounts that the run may write to, as they are now."""
         ...

@@ -50,7 +50,7 @@ OPTIONS = {
 """Words in options of the JVM for which it loads a module (java(1), Extra Options)."""
 
 COMMAND = "the command"
-"""The source of the names in options and variables of the command."""
+"""The source of the names in options and variables of the command, and of the classes that it loads."""
 
 SIGNATURES, COMPILER = "/lib/ct.sym", "jdk.compiler"
 """The signatures of older releases' classes, which only the compiler reads."""
@@ -94,11 +94,17 @@ class Shrinker:
     """Shrinks the class libraries in one view. Each file is read once, however often it is asked.
 
     ``words`` is the text of the run's request, in which options may name modules. ``unit`` is what stays or
-    goes as a whole.
+    goes as a whole. ``loaded`` are classes that a JVM loaded in a run of the program.
     """
 
-    def __init__(self, view: View, words: str = "", unit: LibraryUnit = LibraryUnit.MODULES) -> None:
-        self._view, self._words, self._unit = view, words, unit
+    def __init__(
+        self,
+        view: View,
+        words: str = "",
+        unit: LibraryUnit = LibraryUnit.MODULES,
+        loaded: frozenset[str] = frozenset(),
+    ) -> None:
+        self._view, self._words, self._unit, self._loaded = view, words, unit, loaded
         self._names, self._runtime_names = program_names(view), runtime_names(view)
         self._images: dict[str, JImage] = {}
 
@@ -166,6 +172,7 @@ class Shrinker:
             if path not in inner and (is_read(path) or _is_script(entry))
         ]
         names = {
+            **dict.fromkeys(sorted(self._loaded), COMMAND),
             **dict.fromkeys(names_in_text(words.encode("utf-8", "replace")), COMMAND),
             **self._names.of(outer),
         }

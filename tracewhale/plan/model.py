@@ -104,7 +104,8 @@ class Options:
     files. ``level`` says which units are added to the touched paths, within the budget ``spare``;
     ``without_units`` are names of mechanisms (``Mechanism``) that are not used. ``environment`` is the
     environment in the image's configuration. ``shrink`` are kinds of files of which only the part that the
-    program can reach is kept, and the unit of each. ``epoch`` is the time of generated files in seconds
+    program can reach is kept, and the unit of each; ``loaded`` are classes that a JVM loaded in a run, with
+    slashes. ``epoch`` is the time of generated files in seconds
     (SOURCE_DATE_EPOCH); None means the original's. ``memory`` is a directory for cached results on the
     contents of files, empty for none.
     """
@@ -122,5 +123,6 @@ class Options:
     without_units: tuple[str, ...] = ()
     environment: Environment = Environment()
     shrink: Mapping[str, str] = field(default_factory=dict)
+    loaded: frozenset[str] = frozenset()
     epoch: int | None = None
     memory: str = ""

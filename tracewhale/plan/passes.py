@@ -65,7 +65,7 @@ def make_plan(view: View, trace: Trace, options: Options) -> Plan:
     )
     if JAVA in options.shrink:
         words = command_words(trace.request, options.environment)
-        work.shrinker = Shrinker(view, words, LibraryUnit(options.shrink[JAVA]))
+        work.shrinker = Shrinker(view, words, LibraryUnit(options.shrink[JAVA]), options.loaded)
     for keep in PASSES:
         keep(work)
     return _finish(work)

@@ -107,6 +107,12 @@ def argv_of(run: Run) -> tuple[str, ...]:
     return tuple(words)
 
 
+def adding(run: Run, variable: str, words: str) -> Run:
+    """Return a run with words at the end of an environment variable."""
+    value = f"{environment_of(run).get(variable, '')} {words}".strip()
+    return replace(run, options=replace(run.options, env=(*run.options.env, f"{variable}={value}")))
+
+
 def user_of(run: Run) -> str:
     """Return the effective USER string."""
     return str(run.options.user if run.options.user is not None else run.config.get("User") or "")

@@ -48,7 +48,7 @@ from tracewhale.rootfs.layers import changed_paths
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Progress
 from tracewhale.running.result import RunResult
-from tracewhale.running.run import CONTAINER, Run
+from tracewhale.running.run import CONTAINER, Run, adding
 from tracewhale.running.snapshot import MountSnapshot
 from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Observer, Step, Trace
@@ -116,6 +116,9 @@ class DockerTarget(RequestedTarget):
 
     def running(self, command: tuple[str, ...]) -> DockerTarget:
         return DockerTarget(self._client, replace(self._run, command=command), self._object, self._kind)
+
+    def adding(self, variable: str, words: str) -> DockerTarget:
+        return DockerTarget(self._client, adding(self._run, variable, words), self._object, self._kind)
 
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return mount_snapshot(self._client, self._run)

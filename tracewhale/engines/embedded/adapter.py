@@ -23,7 +23,7 @@ from tracewhale.rootfs.counted_tree import Count, ignore
 from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Progress
 from tracewhale.running.result import RunResult
-from tracewhale.running.run import Run
+from tracewhale.running.run import Run, adding
 from tracewhale.running.snapshot import MountSnapshot
 from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Observer, Step, Trace
@@ -49,6 +49,9 @@ class EmbeddedTarget(RequestedTarget):
 
     def running(self, command: tuple[str, ...]) -> EmbeddedTarget:
         return EmbeddedTarget(self._source, replace(self._run, command=command))
+
+    def adding(self, variable: str, words: str) -> EmbeddedTarget:
+        return EmbeddedTarget(self._source, adding(self._run, variable, words))
 
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return mount_snapshot(self._run)
