@@ -104,3 +104,12 @@ def test_what_was_taken_away_is_still_known_by_name() -> None:
     assert whole.left_out() == ()
     smaller = JImage(whole.without(lambda resource: resource.name in list(FILES)[:1]))
     assert smaller.left_out() == tuple(list(FILES)[:1])
+
+
+def test_resources_that_overlap_are_unknown() -> None:
+    """Two resources that claim the bytes behind them move the third to a place that its attributes cannot
+    hold."""
+    data = image({f"/m/{name}": bytes(5) for name in ("one", "two", "three")} | {"/m/rest": bytes(900)})
+    size, larger = b"\x38\x05\0", b"\x38\xfa\0"
+    with pytest.raises(UnknownImage, match="overlap"):
+        JImage(data.replace(size, larger, 2)).without(lambda resource: False)

@@ -187,13 +187,28 @@ def test_native_libraries_of_modules_that_are_left_out_are_no_part_of_the_packag
     assert set(paths) - plan.kept.keys() == (set() if drawn else useless)
 
 
-def test_a_class_that_a_run_loaded_stays() -> None:
-    names = ("java/lang/Object", "sun/o/Computed", "sun/o/Other")
-    files = {f"/java.base/{name}.class": class_file() for name in names}
+def test_a_class_that_a_run_loaded_stays_with_its_module() -> None:
+    """Every JVM loads the class of locales: that says nothing of other languages."""
+    names = (
+        "java.base/java/util/Locale",
+        "java.base/sun/o/Other",
+        "java.sql/java/sql/Some",
+        "java.xml/x/Any",
+    )
+    modules = ("java.base", "java.sql", "java.xml", "jdk.localedata")
+    large = [f"/{name}/data" for name in modules]
     memory = MemoryTree(f"{LIB}/modules: library\n")
-    memory.put(f"{LIB}/modules", image({"/java.base/module-info.class": module_info("java.base"), **files}))
-    loaded = frozenset({"java/lang/Object", "sun/o/Computed"})
+    memory.put(
+        f"{LIB}/modules",
+        image(
+            {f"/{name}/module-info.class": module_info(name) for name in modules}
+            | {f"/{name}.class": class_file() for name in names}
+            | dict.fromkeys(large, bytes(2_500_000))
+        ),
+    )
+    loaded = frozenset({"java/util/Locale", "java/sql/Some"})
     shrinker = Shrinker(View(memory), "", LibraryUnit.CLASSES, loaded)
     content = shrink_files(shrinker, kept(memory))[0][f"{LIB}/modules"].content
     assert content is not None
-    assert set(JImage(content).left_out()) == {"/java.base/sun/o/Other.class"}
+    left_out = set(JImage(content).left_out())
+    assert left_out == {"/java.base/sun/o/Other.class", "/java.xml/data", "/jdk.localedata/data"}

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.sample_images import plan_sample
-from tracewhale.java.model import LeftOut, LibraryUnit
-from tracewhale.java.shrink import ShrunkLibrary
+from tracewhale.java.model import LeftOut, LibraryUnit, ShrunkLibrary
 from tracewhale.report.attention import sentences
 from tracewhale.report.formats import FORMATS
 from tracewhale.report.model import Report

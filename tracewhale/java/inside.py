@@ -13,7 +13,8 @@ from tracewhale.java.modules import BASE, DESCRIPTOR, LOCALE_DATA, SMALL_MODULE
 from tracewhale.java.reach import ClassLibrary, reach
 
 CLASS_LIST = "java-class-list"
-"""The rule by which the classes stay that the runtime's own list names, from which it makes its archive."""
+"""The rule by which the classes stay that the runtime's own list names, from which it makes its archive, and
+those that a run loaded."""
 
 TABLES = (".properties", ".xml")
 """The ends of the names of resources that may name classes."""
@@ -24,7 +25,8 @@ class LibraryNames:
     """Names with slashes that may be classes or packages, each with the path of a file that has it.
 
     ``program`` are those in the program's own files, ``runtime`` those in the runtime's native libraries,
-    programs and configuration. ``listed`` are classes of the runtime's own list (``lib/classlist``).
+    programs and configuration. ``listed`` are classes of the runtime's own list (``lib/classlist``), and
+    those that a run loaded.
     """
 
     program: Mapping[str, str]

@@ -159,7 +159,7 @@ class JImage:
     def without(self, is_dropped: Callable[[Resource], bool]) -> bytes:
         """Return the file without some resources: the same bytes for the same resources.
 
-        Directories keep their place and lose the dropped children.
+        Directories keep their place and lose the dropped children. Raise UnknownImage if resources overlap.
         """
         index = bytearray(self._data[: self._contents])
         contents = bytearray()
@@ -187,6 +187,8 @@ class JImage:
         """
         for kind, old, begin, length in self._attributes(resource.location):
             new = {OFFSET: place, UNCOMPRESSED: stored if not resource.compressed else old}.get(kind, old)
+            if new >> 8 * length:
+                raise UnknownImage("resources overlap")
             index[begin : begin + length] = new.to_bytes(length, "big")
 
 

@@ -94,3 +94,28 @@ class Selection:
     parts: tuple[ShrunkModule, ...] = ()
     inside: tuple[Inside, ...] = ()
     unreached: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ShrunkLibrary:
+    """An examined class library: its path, its size in bytes and the new one, and the modules left out.
+
+    ``archives`` are CDS archives, each with contents that fit the new library. ``dropped`` are the paths of
+    archives that the program does not use or that cannot be made to fit, and of files that belong to modules
+    that are left out. ``note`` says why the library is whole. ``parts`` are all its modules. ``inside`` are
+    the packages or classes of those that stay, and ``unreached`` the number and bytes of their classes that
+    are left out, where ``unit`` is finer than a module.
+    """
+
+    path: str
+    before: int
+    after: int
+    left_out: tuple[LeftOut, ...] = ()
+    archives: tuple[tuple[str, bytes], ...] = ()
+    dropped: tuple[str, ...] = ()
+    note: str = ""
+    parts: tuple[ShrunkModule, ...] = ()
+    content: bytes = b""
+    unit: LibraryUnit = LibraryUnit.MODULES
+    inside: tuple[Inside, ...] = ()
+    unreached: tuple[int, int] = (0, 0)

@@ -24,7 +24,7 @@ from tracewhale.java.application import (
 from tracewhale.java.classfile import UnknownClass
 from tracewhale.java.inside import LibraryNames, trim
 from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
-from tracewhale.java.model import Inside, LeftOut, LibraryUnit, Selection, ShrunkModule
+from tracewhale.java.model import LibraryUnit, Selection, ShrunkLibrary
 from tracewhale.java.modules import COMPILERS, select
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
@@ -38,7 +38,7 @@ ARCHIVES = "/lib/server/classes"
 CLASS_LIST = "/lib/classlist"
 """The classes that the runtime's own archive is made of, one a line (jlink)."""
 
-CDS_ARCHIVE, NATIVE_LIBRARY, PROGRAMS = ".jsa", ".so", "/bin"
+CDS_ARCHIVE, NATIVE_LIBRARY, CLASS, PROGRAMS = ".jsa", ".so", ".class", "/bin"
 NOT_READ = (LIBRARY, "/lib/ct.sym", "/lib/src.zip", CDS_ARCHIVE)
 """The ends of the paths in a runtime that are not read for names of classes."""
 
@@ -50,7 +50,7 @@ OPTIONS = {
 """Words in options of the JVM for which it loads a module (java(1), Extra Options)."""
 
 COMMAND = "the command"
-"""The source of the names in options and variables of the command, and of the classes that it loads."""
+"""The source of the names in options and variables of the command."""
 
 SIGNATURES, COMPILER = "/lib/ct.sym", "jdk.compiler"
 """The signatures of older releases' classes, which only the compiler reads."""
@@ -63,31 +63,6 @@ OTHER_LOCALE = re.compile(
 SIZE_LIMIT = 512 << 20
 NATIVE_LIMIT = 16 << 20
 SCRIPT_LIMIT = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class ShrunkLibrary:
-    """An examined class library: its path, its size in bytes and the new one, and the modules left out.
-
-    ``archives`` are CDS archives, each with contents that fit the new library. ``dropped`` are the paths of
-    archives that the program does not use or that cannot be made to fit, and of files that belong to modules
-    that are left out. ``note`` says why the library is whole. ``parts`` are all its modules. ``inside`` are
-    the packages or classes of those that stay, and ``unreached`` the number and bytes of their classes that
-    are left out, where ``unit`` is finer than a module.
-    """
-
-    path: str
-    before: int
-    after: int
-    left_out: tuple[LeftOut, ...] = ()
-    archives: tuple[tuple[str, bytes], ...] = ()
-    dropped: tuple[str, ...] = ()
-    note: str = ""
-    parts: tuple[ShrunkModule, ...] = ()
-    content: bytes = b""
-    unit: LibraryUnit = LibraryUnit.MODULES
-    inside: tuple[Inside, ...] = ()
-    unreached: tuple[int, int] = (0, 0)
 
 
 class Shrinker:
@@ -172,7 +147,6 @@ class Shrinker:
             if path not in inner and (is_read(path) or _is_script(entry))
         ]
         names = {
-            **dict.fromkeys(sorted(self._loaded), COMMAND),
             **dict.fromkeys(names_in_text(words.encode("utf-8", "replace")), COMMAND),
             **self._names.of(outer),
         }
@@ -183,8 +157,9 @@ class Shrinker:
             for entry in own
             if entry.path.endswith(NATIVE_LIBRARY) or parent(entry.path).endswith(PROGRAMS)
         ]
+        listed = _listed(view, homes) if finer else frozenset()
         return _Program(
-            LibraryNames(names, self._runtime_names.of(own), _listed(view, homes) if finer else frozenset()),
+            LibraryNames(names, self._runtime_names.of(own), listed | self._loaded),
             _roots(view, files, homes, unused) | dict.fromkeys(_requested(words), ""),
             OTHER_LOCALE.search(words) is not None,
             frozenset(self._runtime_names.of(programs)),
@@ -198,8 +173,14 @@ class Shrinker:
 
     def _select(self, entry: Entry, program: _Program) -> Selection:
         """Return the modules that the program needs. Raise UnknownImage, UnknownClass."""
-        names, roots, locales = program.names.program, program.roots, program.locales
-        return select(self._image(entry), names, roots, program.offered, locales=locales)
+        image, names = self._image(entry), program.names.program
+        loaded = {
+            item.module
+            for item in (image.resources if self._loaded else ())
+            if item.name[len(item.module) + 2 :].removesuffix(CLASS) in self._loaded
+        }
+        roots = {**dict.fromkeys(sorted(loaded), ""), **program.roots}
+        return select(image, names, roots, program.offered, locales=program.locales)
 
     def _useless(
         self, home: str, selection: Selection, files: Mapping[str, Entry], unused: AbstractSet[str]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tracewhale.closure import Closure, Edge
-from tracewhale.java.shrink import ShrunkLibrary
+from tracewhale.java.model import ShrunkLibrary
 from tracewhale.languages import Environment
 from tracewhale.packages import Inventory
 from tracewhale.plan.reasons import Reason, Why

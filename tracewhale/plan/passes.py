@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from tracewhale import closure as loader
 from tracewhale.errors import UsageError
-from tracewhale.java.model import LibraryUnit
-from tracewhale.java.shrink import NATIVE_LIBRARY, Shrinker, ShrunkLibrary
+from tracewhale.java.model import LibraryUnit, ShrunkLibrary
+from tracewhale.java.shrink import NATIVE_LIBRARY, Shrinker
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import AUTHORS, Additions, Round
 from tracewhale.plan.builder import Draft

@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from tracewhale.errors import UsageError
-from tracewhale.java.model import LibraryUnit
-from tracewhale.java.shrink import Shrinker, ShrunkLibrary
+from tracewhale.java.model import LibraryUnit, ShrunkLibrary
+from tracewhale.java.shrink import Shrinker
 from tracewhale.languages import Environment
 from tracewhale.plan.model import PlannedPath
 from tracewhale.plan.reasons import Reason, Why
