@@ -160,9 +160,7 @@ def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> 
     if is_shell or names & {"trap", "eval"}:
         for child in node.children:
             if child.type in ("string", "raw_string"):
-                yield from script(
-                    text.content[child.start_byte + 1 : child.end_byte - 1], line - 1, depth + 1
-                )
+                yield from script(text.bytes(child)[1:-1], line - 1, depth + 1)
                 return
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 
 import tree_sitter
 
+from tracewhale.languages.excerpt import Excerpt
 from tracewhale.languages.model import Unparsed
 
 PARSING = 4.0
@@ -36,35 +37,49 @@ class Grammar:
     def _query(self) -> tree_sitter.Query:
         return tree_sitter.Query(self._language, self._query_text)
 
-    def parse(self, content: bytes) -> Text:
-        """Return a text with its tree. Raise Unparsed if that takes too long."""
-        end = time.monotonic() + PARSING
+    def parse(self, content: bytes, excerpt: Excerpt | None = None) -> Text:
+        """Return a text with its tree, or with that of an excerpt if this has no syntax error.
 
+        Raise Unparsed if that takes too long.
+        """
+        end = time.thread_time() + PARSING  # processor time, so that a busy machine makes no difference
+        whole = Excerpt(content)
+        tree = self._tree((excerpt or whole).content, end)
+        if excerpt is not None and tree.root_node.has_error:
+            excerpt, tree = None, self._tree(content, end)
+        return Text(content, excerpt or whole, tree, lambda: self._captures(tree), end)
+
+    def _tree(self, content: bytes, end: float) -> tree_sitter.Tree:
         def late(*_: object) -> bool:
-            return time.monotonic() > end
+            return time.thread_time() > end
 
         parser = tree_sitter.Parser(self._language)
         try:
-            tree = parser.parse(lambda at, _: content[at : at + CHUNK], progress_callback=late)
+            return parser.parse(lambda at, _: content[at : at + CHUNK], progress_callback=late)
         except ValueError as error:
             raise Unparsed("it takes too long to parse") from error
-        return Text(content, tree, lambda: self._captures(tree), end)
 
     def _captures(self, tree: tree_sitter.Tree) -> dict[str, list[tree_sitter.Node]]:
         return tree_sitter.QueryCursor(self._query, match_limit=1 << 16).captures(tree.root_node)
 
 
 class Text:
-    """A parsed text: its tree, and the nodes of the grammar's query by the name of their capture."""
+    """A parsed text: the tree of its excerpt, and the nodes of the grammar's query by the name of their
+    capture.
+
+    Offsets are those in the text; nodes have those in the excerpt.
+    """
 
     def __init__(
         self,
         content: bytes,
+        excerpt: Excerpt,
         tree: tree_sitter.Tree,
         capture: Callable[[], dict[str, list[tree_sitter.Node]]],
         end: float,
     ) -> None:
         self.content = content
+        self._excerpt = excerpt
         self.root = tree.root_node
         self._cursor = tree.walk()
         self._capture = capture
@@ -84,8 +99,9 @@ class Text:
 
         Raise Unparsed if the text has taken too long.
         """
-        if time.monotonic() > self._end:
+        if time.thread_time() > self._end:
             raise Unparsed("it takes too long to parse")
+        offset = self.place(offset)
         cursor = self._cursor
         cursor.reset(self.root)
         ancestors: list[tree_sitter.Node] = []
@@ -96,12 +112,20 @@ class Text:
             ancestors.append(node)
         return ancestors
 
+    def place(self, offset: int) -> int:
+        """Return the offset in the excerpt of a byte of the text."""
+        return self._excerpt.place(offset)
+
+    def bytes(self, node: tree_sitter.Node) -> bytes:
+        return self._excerpt.content[node.start_byte : node.end_byte]
+
     def text(self, node: tree_sitter.Node) -> str:
-        return self.content[node.start_byte : node.end_byte].decode("utf-8", "surrogateescape")
+        return self.bytes(node).decode("utf-8", "surrogateescape")
 
     def type_at(self, start: int, end: int) -> str:
         """Return the type of the smallest node that contains a range of bytes."""
-        node = self.root.descendant_for_byte_range(start, end)
+        begin = self.place(start)
+        node = self.root.descendant_for_byte_range(begin, begin + end - start)
         return node.type if node else ""
 
     def line(self, offset: int) -> int:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from tree_sitter import Node
 
 from tracewhale.languages.model import IN_CODE, LISTED, PREFIX, Mention
+from tracewhale.languages.python.statements import around, code
 from tracewhale.languages.syntax import Grammar, Text
 
 GRAMMAR = Grammar("tree_sitter_python")
@@ -57,20 +58,19 @@ ITEM = re.compile(rb"""["'](\w{2,60})["']""")
 ITEMS = 1000
 """The most names of all lists in a text."""
 
-IMPORTING = re.compile(rb"import_module|__import__|find_spec|import_string|load_object")
-RUNNING = re.compile(rb"subprocess|popen|system|spawn|exec[vl]|which")
+IMPORTING = (b"import_module", b"__import__", b"find_spec", b"import_string", b"load_object")
+RUNNING = (b"subprocess", b"popen", b"spawn", b"execv", b"execl")
+RUNNING_CALLS = (re.compile(rb"system\s*\("), re.compile(rb"which\s*\("))
 """Words without which a text is not searched for calls, because that takes longer."""
 
-IMPORT = re.compile(rb"\bimport\b")
+IMPORT = re.compile(rb"import(?<!\wimport)\b")
+COMMENT = re.compile(rb"[ \t]*#")
 STATEMENTS = ("import_statement", "import_from_statement")
 LATER = ("function_definition", "lambda")
 SELF_TEST = b"_test"
 """The usual name of a function with a module's own tests."""
 
-OUTERMOST = re.compile(rb"^[A-Za-z_@]", re.MULTILINE)
-"""The beginning of a line that is hardly inside another statement."""
-
-STRING = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
+DOTTED = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(:\w{1,80})?\1""")
 
 NATIVE = re.compile(rb"\0((?:[A-Za-z_]\w{0,60}\.){1,8}[A-Za-z_]\w{0,60}|_[a-z]\w{2,60})(?=\0)")
 """A string of an extension module that may be the name of a module."""
@@ -98,22 +98,24 @@ class MentionContext:
 
 def mentions(content: bytes) -> Iterator[Mention]:
     """Yield the mentions of a module, in the order of kinds and lines."""
-    imports = [match.start() for match in IMPORT.finditer(content)]
-    importing = IMPORTING.search(content) is not None
+    importing = any(word in content for word in IMPORTING)
     calls = list(CALL.finditer(content)) if importing else []
-    commands = list(COMMAND.finditer(content)) if RUNNING.search(content) else []
-    strings = list(STRING.finditer(content))
+    running = any(word in content for word in RUNNING) or any(p.search(content) for p in RUNNING_CALLS)
+    commands = list(COMMAND.finditer(content)) if running else []
+    dotted = list(DOTTED.finditer(content))
     yield from _computed(content, importing)
-    last = max([*imports, *(match.end() for match in (*calls, *commands, *strings))], default=-1)
-    if last < 0:
+    lines = code(content)
+    imports = list(_in_code(lines))
+    positions = sorted((*imports, *(match.start(2) for match in (*calls, *commands, *dotted))))
+    if not positions:
         return
-    text = _parsed(content, last)
+    text = GRAMMAR.parse(content, around(content, lines, positions))
     for at in imports:
         above = text.above(at)
         node = next((node for node in reversed(above) if node.type in STATEMENTS), None)
         if above and node is not None and above[-1].type == "import":
             place = _place(text, above, at)
-            statements = () if place.never else _imports(text, node, place.lazy or place.main)
+            statements = () if place.never else _imports(text, at, node, place.lazy or place.main)
             yield from (replace(mention, how=AS_MAIN) for mention in statements) if place.main else statements
     for match in calls:
         at = match.start(1)
@@ -124,7 +126,7 @@ def mentions(content: bytes) -> Iterator[Mention]:
     for match in commands:
         if text.type_at(match.start(1), match.end(1)) == "identifier":
             yield Mention(text.line(match.start()), _decoded(match["name"]), "command", True)
-    for match in strings:
+    for match in dotted:
         if text.type_at(match.start(2), match.end(2)) == "string_content":
             yield Mention(text.line(match.start()), match[2].decode(), "string", True)
 
@@ -152,20 +154,22 @@ def native(content: bytes) -> Iterator[Mention]:
     yield from (Mention(0, _decoded(name), IN_CODE, True) for name in names)
 
 
-def _parsed(content: bytes, last: int) -> Text:
-    """Return the text up to the outermost statement after the last mention, because parsing the rest takes
-    long. Return it all if that position is inside another statement."""
-    after = OUTERMOST.search(content, content.find(b"\n", last) + 1) if b"\n" in content[last:] else None
-    if after is not None:
-        text = GRAMMAR.parse(content[: after.start()])
-        if not text.root.has_error:
-            return text
-    return GRAMMAR.parse(content)
+def _in_code(lines: bytes) -> Iterator[int]:
+    """Yield the positions of imports in a text's code, except on lines that are a comment."""
+    done, comment = 0, COMMENT.match(lines)
+    for match in IMPORT.finditer(lines):
+        at = match.start()
+        if (end := lines.rfind(b"\n", done, at)) >= 0:
+            comment = COMMENT.match(lines, end + 1)
+        done = at
+        if comment is None:
+            yield at
 
 
 def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
     """Return the surroundings of a byte, given the nodes above it."""
     lazy = main = never = False
+    at = text.place(at)
     for depth, node in enumerate(above):
         if node.type in LATER:
             lazy = True
@@ -174,14 +178,14 @@ def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
         elif node.type == "if_statement":
             condition, block = (node.child_by_field_name(field) for field in ("condition", "consequence"))
             if condition and block and block.start_byte <= at < block.end_byte:
-                words = text.content[condition.start_byte : condition.end_byte]
+                words = text.bytes(condition)
                 never = never or NEVER.match(words) is not None
                 main = main or MAIN.match(words) is not None
     return MentionContext(lazy, main, never)
 
 
-def _imports(text: Text, node: Node, lazy: bool) -> Iterator[Mention]:
-    line = node.start_point.row + 1
+def _imports(text: Text, at: int, node: Node, lazy: bool) -> Iterator[Mention]:
+    line = text.line(at - (text.place(at) - node.start_byte))  # the statement's first
     modules = [name.child_by_field_name("name") or name for name in node.children_by_field_name("name")]
     names = tuple(text.text(name) for name in modules)
     if node.type == "import_statement":
