@@ -1,4 +1,4 @@
-"""Turn a trace that was made without a target into one of a target."""
+"""Turn a trace that was made without a target into the trace of a target."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def adopt(view: View, untraced: Trace, trace: Trace) -> Trace:
 
 
 def with_real_programs(view: View, trace: Trace) -> Trace:
-    """Return the trace with the real paths of programs whose executed names it has.
+    """Return the trace with the real paths of its programs in place of the names that were executed.
 
     A program that the target lacks keeps its name.
     """

@@ -148,7 +148,7 @@ def test_reports_of_several_forms_are_written_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["-o", "x.txt"], "The ending of x.txt does not say in which form it is to be."),
+        (["-o", "x.txt"], "The ending of x.txt names no form of a report."),
         (["-o", "/nowhere/x.html"], "The report cannot be written to /nowhere/x.html."),
         (
             ["-o", "a.html", "-o", "b.md", "--format", "md"],

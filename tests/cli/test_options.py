@@ -220,9 +220,9 @@ def test_a_request_that_makes_no_sense_is_refused_in_one_sentence(words: tuple[s
         (("-m", "64m"), "docker create -m ... IMAGE"),
         (("-d",), "--workload"),
         (("--name", "x"), "TRACEWHALE_CONTAINER"),
-        (("sh", "-c", "true"), "The command to run stands behind `--`"),
-        (("sh",), "The command to run stands behind `--`"),
-        (("curl", "--version"), "The command to run stands behind `--`"),
+        (("sh", "-c", "true"), "The command to run follows `--`"),
+        (("sh",), "The command to run follows `--`"),
+        (("curl", "--version"), "The command to run follows `--`"),
         (("--nonsense",), "run -h` shows what it takes"),
     ],
 )

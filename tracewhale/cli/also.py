@@ -17,7 +17,7 @@ ALSO = "--also"
 also_option = many(
     ALSO,
     metavar="CMD|-- CMD ARG...",
-    help="Run this command to its end, too, in a container of its own, and verify it.",
+    help="Run this command to its end as well, in its own container, and verify it.",
 )
 
 
@@ -58,5 +58,5 @@ def also(parameters: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
         raise UsageError(f"{ALSO} is not valid: {error}.", "Quote it as for a shell.") from error
     commands = (*given, *click.get_current_context().obj["also"])
     if not all(commands):
-        raise UsageError(f"{ALSO} has no command.", "Say: --also -- CMD ARG...")
+        raise UsageError(f"{ALSO} has no command.", "Use: --also -- CMD ARG...")
     return commands

@@ -1,4 +1,4 @@
-"""``tracewhale completion``: the script by which a shell completes its words."""
+"""``tracewhale completion``: the script with which a shell completes the command line."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHELLS = ("bash", "zsh", "fish")
 @click.argument("shell", type=click.Choice(SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print the script that completes tracewhale's words in a shell.
+    """Print the script that completes tracewhale's command line in a shell.
 
     \b
     bash: source <(tracewhale completion bash)        in ~/.bashrc

@@ -22,39 +22,39 @@ COMPOSE = "--compose"
 
 compose_options = apply(
     many(COMPOSE, metavar="FILE", help="Trace a service of this Compose file, with the others beside it."),
-    click.option("--service", metavar="NAME", default="", help="Which service of --compose."),
+    click.option("--service", metavar="NAME", default="", help="The service of --compose to trace."),
 )
 
 
 class TargetArgument(click.Argument):
-    """A TARGET that may be left out where --compose says what is traced."""
+    """A TARGET that may be omitted if --compose names the traced service."""
 
     def value_is_missing(self, value: Any) -> bool:
-        """Return whether the user has to say more."""
+        """Return whether the user must give a target."""
         context = click.get_current_context(silent=True)
         composed = context is not None and (context.obj or {}).get("composed")
         return not composed and super().value_is_missing(value)
 
 
 def check_target(target: str | None, parameters: dict[str, Any]) -> str:
-    """Return the target's name, empty for a service. Raise UsageError where the options contradict it."""
+    """Return the target's name, empty for a service. Raise UsageError if the options contradict it."""
     if bool(parameters["compose"]) != bool(parameters["service"]):
         raise UsageError("--compose FILE and --service NAME belong together.", "Give both.")
     if parameters["compose"] and target:
         raise UsageError(
             f"The target {target} and --compose contradict each other.",
-            "Leave TARGET out: its image is the service's.",
+            "Leave TARGET out: the service has an image.",
         )
     if parameters["compose"] and parameters.get("cache"):
         raise UsageError(
-            "--cache does not know what the other services of --compose hold.", "Leave one of them out."
+            "--cache cannot know the state of the other services of --compose.", "Leave one of them out."
         )
     return target or ""
 
 
 @contextmanager
 def composed(job: Job, parameters: dict[str, Any], context: Context) -> Iterator[Job]:
-    """Yield the job of the service, whose project runs beside each run; any other job as it is."""
+    """Yield the job of the service, with its project beside each run; any other job is yielded unchanged."""
     if not parameters["compose"]:
         yield job
         return

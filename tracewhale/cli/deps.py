@@ -35,7 +35,7 @@ Opener = Callable[[str], AbstractContextManager[Tree]]
 
 @contextmanager
 def open_files(name: str) -> Iterator[Tree]:
-    """Yield the files of a target of the other verbs, for whatever machine it is."""
+    """Yield the files of any target that the other verbs accept, whatever its architecture."""
     reference = parse(name)
     with ExitStack() as stack:
         if reference.kind in (HOST, ROOTFS):
@@ -58,14 +58,14 @@ def command(open_tree: Opener = open_files) -> click.Command:
     @click.command("deps")
     @click.argument("target")
     @click.argument("paths", metavar="[PATH]...", nargs=-1)
-    @click.option("--flat", is_flag=True, help="Each path once, a line each.")
+    @click.option("--flat", is_flag=True, help="Print each path once, one per line.")
     @form_option
     @click.option("--guess-dlopen", "guess", is_flag=True,
-                  help="With --flat, also what string literals name.")  # fmt: skip
+                  help="With --flat, list libraries that string literals name, too.")  # fmt: skip
     @click.option("-e", "--env", "variables", metavar="NAME=VALUE", multiple=True,
-                  help="A variable that steers the loader, or PATH for names.")  # fmt: skip
+                  help="A variable that affects the loader, or PATH for names.")  # fmt: skip
     @click.option("--cpu", type=click.Choice(["this", "baseline"]), default="this", show_default=True,
-                  help="Take the builds of libraries for this machine's CPU, or for any.")  # fmt: skip
+                  help="Choose the builds of libraries for this machine's CPU, or for any.")  # fmt: skip
     @verb
     def deps(
         target: str,
@@ -78,9 +78,9 @@ def command(open_tree: Opener = open_files) -> click.Command:
     ) -> None:
         """Show what the dynamic loader would load for files of a target, without running anything.
 
-        TARGET is an image or container, docker-archive:FILE, oci:DIRECTORY, rootfs:DIRECTORY or host.
-        PATH is a file in it, or a command's name. Without a TARGET the files are this machine's: the first
-        begins with / or . then, or is the only one. Exits with 1 when something is missing.
+        TARGET is an image or container, docker-archive:FILE, oci:DIRECTORY, rootfs:DIRECTORY or host. PATH is
+        a file in it, or a command's name. Without a TARGET the files are this machine's, if the first PATH
+        begins with / or . or is the only one. Exits with 1 if something is missing.
         """
         if target.startswith(PATHS) or not paths:
             target, paths = HOST, tuple(_host_file(path, alone=not paths) for path in (target, *paths))
@@ -109,12 +109,12 @@ FORMS: Mapping[str, Callable[[list[Listing]], str]] = {TEXT: _tree, FLAT: render
 
 
 def _host_file(name: str, *, alone: bool) -> str:
-    """Return a path as the resolver takes it; a name that is no file here is a command's, or, if it is alone,
-    a target's."""
+    """Return an existing file's absolute path, and any other name unchanged, because it may be a command's.
+    Raise UsageError if the name is ``alone``: then it can only be a target's."""
     if name.startswith(PATHS) or os.path.exists(name):
         return os.path.abspath(name)
     if alone:
-        raise UsageError(f"No path in {name} is given.", "Say: tracewhale deps TARGET PATH...")
+        raise UsageError(f"No path in {name} is given.", "Run: tracewhale deps TARGET PATH...")
     return name
 
 

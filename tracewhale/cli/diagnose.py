@@ -25,7 +25,7 @@ from tracewhale.tracing import tracefile
 
 
 class DiagnoseCommand(options.TargetCommand):
-    """A command in which ``-v`` is Docker's if a volume follows, and asks for the evidence otherwise."""
+    """A command whose ``-v`` is Docker's if a volume follows, and requests the evidence otherwise."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         at = args.index("--") if "--" in args else len(args)
@@ -53,7 +53,7 @@ def _is_volume(word: str) -> bool:
 )
 @click.option("--fix", is_flag=True, help="Make the repaired image from the files of --against, and run it.")
 @options.output_options
-@click.option("--verbose", is_flag=True, help="Show every finding, and what it stands on (or -v).")
+@click.option("--verbose", is_flag=True, help="Show every finding with its evidence (or -v).")
 @steps.step_options
 @options.docker_run_options
 @options.probe_option
@@ -70,10 +70,10 @@ def diagnose(
     form: str,
     **given: Any,
 ) -> None:
-    """Tell why a command of TARGET fails for want of something, and what to do about it.
+    """Explain why a command of TARGET fails because something is missing, and what to do about it.
 
-    TARGET is an image, a container (one that has ended is not run again), or a trace file. Exits with 1
-    when something is found, or when the command fails and nothing is; with --fix only if it is not repaired.
+    TARGET is an image, a container (one that has ended is not run again), or a trace file. Exits with 1 if a
+    cause is found or the command fails; with --fix, only if it is not repaired.
     """
     if fix and (not against or os.path.isfile(target)):
         raise UsageError(

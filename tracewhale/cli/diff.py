@@ -36,7 +36,7 @@ def diff(first: str, second: str, form: str) -> None:
     """Show what differs between two images, traces or plans: files, packages, configuration, rights, reasons.
 
     A and B are images or other targets, trace files, the JSON of `plan --json`, or lock files. Exits with 1
-    when they differ.
+    if they differ.
     """
     with ExitStack() as stack:
         engines = cache(partial(_engines, stack))
@@ -49,7 +49,7 @@ def diff(first: str, second: str, form: str) -> None:
 
 
 def _engines(stack: ExitStack) -> Engines:
-    """Return the engines, which a comparison of plans does without."""
+    """Return the engines. They are imported here because a comparison of plans does not need them."""
     from tracewhale.engines.registry import Engines
 
     return Engines(stack.enter_context(context(JSON, interactive=False)).progress)

@@ -27,9 +27,9 @@ FORMAT_VERSION = 1
 @options.form_option
 @verb
 def doctor(form: str) -> None:
-    """Try each probe on this machine and its engine, and say what to do where one does not work.
+    """Try each probe on this machine and its engine, and say what to do if one does not work.
 
-    Exits with 0 when some way to trace works, and with 15 when none does.
+    Exits with 0 if a probe works, and with 15 if none does.
     """
     progress = Progress()
     examination = examine(progress)

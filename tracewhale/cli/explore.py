@@ -1,4 +1,4 @@
-"""``tracewhale explore``: a report in the terminal, to look into and to mark paths in."""
+"""``tracewhale explore``: browse a report in the terminal, and mark paths in it."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from tracewhale.errors import UsageError
 @options.plan_options
 @verb
 def explore(source: str, marks: str, file_form: str | None, **given: Any) -> None:
-    """Look into what is kept and removed: a tree by size, with the reasons of each path.
+    """Browse the kept and removed files: a tree by size, with the reasons of each path.
 
-    The source is what `tracewhale report` takes. / searches, n goes on, r shows reasons, space marks a path
-    to be left out or kept, q ends. With --format nothing is shown: the report goes to standard output. It
-    takes the extra `explore`: pip install 'tracewhale[explore]'.
+    The source is the same as for `tracewhale report`. / searches, n finds the next match, r shows reasons,
+    space marks a path to be left out or kept, q quits. With --format nothing is shown: the report goes to
+    standard output. The verb needs the extra `explore`: pip install 'tracewhale[explore]'.
     """
     if file_form:
         check_places(("-",), file_form)

@@ -16,23 +16,23 @@ from tracewhale.errors import TraceWhaleError, UsageError
 VERBS: Mapping[str, str] = {
     "run": "Run a command of TARGET under the tracer and make a minimal image that behaves the same.",
     "make": "Make the images of a project file, or those of its TARGETs, and write tracewhale.lock.",
-    "init": "Write a project file for TARGET from what its image says, and from what is beside the file.",
+    "init": "Write a project file for TARGET from its image and from the files beside it.",
     "trace": "Run a command of TARGET under the tracer and write the trace to a file; nothing is built.",
     "merge": "Write the union of traces of one image: of several commands, test shards or machines.",
     "plan": "Show every path that would be kept for one or several traces, with its reasons.",
     "build": "Build the image of one or several traces, whose union is kept.",
-    "verify": "Run IMAGE as the original was run when it was traced, traced again, and compare.",
-    "watch": "Report each path that a running container asks for, that it lacks, and that the original image "
-    "has.",
-    "diagnose": "Tell why a command of TARGET fails for want of something, and what to do about it.",
+    "verify": "Run IMAGE under the tracer as the original was run, and compare the two runs.",
+    "watch": "Report each path that a running container requests and lacks, and that the original image has.",
+    "diagnose": "Explain why a command of TARGET fails because something is missing, and what to do "
+    "about it.",
     "why": "Show why a path is kept: the shortest chain of reasons from it to the command.",
-    "report": "Write a report with a map of what is kept and removed, and the reasons of each path.",
-    "explore": "Look into what is kept and removed: a tree by size, with the reasons of each path.",
+    "report": "Write a report with a map of the kept and removed files, and the reasons of each path.",
+    "explore": "Browse the kept and removed files: a tree by size, with the reasons of each path.",
     "diff": "Show what differs between two images, traces or plans: files, packages, configuration, rights, "
     "reasons.",
     "deps": "Show what the dynamic loader would load for files of a target, without running anything.",
-    "doctor": "Try each probe on this machine and its engine, and say what to do where one does not work.",
-    "completion": "Print the script that completes tracewhale's words in a shell.",
+    "doctor": "Try each probe on this machine and its engine, and say what to do if one does not work.",
+    "completion": "Print the script that completes tracewhale's command line in a shell.",
 }
 """Each verb with the first sentence of its help, in the order shown: a function in the module of that
 name."""
@@ -88,10 +88,10 @@ class Verbs(click.Group):
 
 
 def unexpected(error: Exception) -> NoReturn:
-    """End after a mistake of ours, with all available details."""
+    """End after a bug in TraceWhale, with all available details."""
     traceback.print_exception(error)
     what = f"An unexpected {type(error).__name__} was raised: {error}."
-    hint = "This is a mistake of TraceWhale's: please report it with the lines above."
+    hint = "This is a bug in TraceWhale: please report it with the lines above."
     _fail(TraceWhaleError(what, hint), sys.argv[1:])
 
 
@@ -128,5 +128,5 @@ def _refusal(error: click.ClickException) -> UsageError:
         if instead := instead_of(option):
             what, hint = f"{option} of docker run is not an option here.", instead
         if option or "unexpected extra argument" in what:
-            hint = f"{hint} The command to run stands behind `--`: TARGET -- COMMAND ARG..."
+            hint = f"{hint} The command to run follows `--`: TARGET -- COMMAND ARG..."
     return UsageError(what, hint)

@@ -1,4 +1,4 @@
-"""Options for continuous integration: limits of a new image, and traces to use again."""
+"""Options for continuous integration: limits of a new image, and cached traces."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ from tracewhale.report.model import Report
 limit_options = apply(
     click.option("--max-size", metavar="SIZE", help="Fail if the new image is larger, such as 50MB."),
     click.option(
-        "--max-growth", metavar="SIZE|%", help="Fail if it is larger than the lock file says, by so much."
+        "--max-growth", metavar="SIZE|%", help="Fail if it has grown by more than this since the lock file."
     ),
     click.option("--fail-on-new", is_flag=True, help="Fail if it has paths that the lock file lacks."),
-    click.option("--lock", metavar="FILE", help="Write what the new image holds, and compare with it."),
-    click.option("--junit", metavar="FILE", help="Write what was verified as JUnit XML, for CI to show."),
+    click.option(
+        "--lock", metavar="FILE", help="Compare the new image with FILE, and write its contents there."
+    ),
+    click.option("--junit", metavar="FILE", help="Write the results of verification as JUnit XML, for CI."),
     click.option(
         "--cache",
         metavar="DIR",
@@ -55,7 +57,7 @@ def accept(lock: str | None, report: Report) -> None:
 
 @contextmanager
 def junit_of_errors(path: str | None, target: str) -> Iterator[None]:
-    """Write an error that ends the work to the JUnit file, too, unless it is a mistake of the user."""
+    """Write an error that ends the work to the JUnit file, too, unless it is a UsageError."""
     try:
         yield
     except UsageError:

@@ -1,4 +1,4 @@
-"""``tracewhale make``: the images of a project file. ``tracewhale init``: a first one."""
+"""``tracewhale make``: the images of a project file. ``tracewhale init``: a first project file."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def schema() -> dict[str, Any]:
     }
     steps = {
         "type": "array",
-        "description": "What drives the target, in order.",
+        "description": "The steps that drive the target, in order.",
         "items": {
             "type": "object",
             "properties": {name: describe_target(name, text) for name in sorted(known.steps)},
@@ -77,7 +77,7 @@ def schema() -> dict[str, Any]:
             "maxProperties": 1,
         },
     }
-    image = {"type": "string", "description": "The image or other target, where it is no service of compose."}
+    image = {"type": "string", "description": "The image or other target, if it is not a service of compose."}
     target = {
         "type": "object",
         "properties": dict(sorted({**keys, "steps": steps, "image": image}.items())),
@@ -110,7 +110,7 @@ def schema() -> dict[str, Any]:
 def make(targets: tuple[str, ...], project: str | None, locked: bool, wants_schema: bool, form: str) -> None:
     """Make the images of a project file, or those of its TARGETs, and write tracewhale.lock.
 
-    The first that fails ends it, with its exit code.
+    The first failure ends the work, with its exit code.
     """
     if wants_schema:
         echo(json.dumps(schema(), indent=2) + "\n")
@@ -137,17 +137,22 @@ def make(targets: tuple[str, ...], project: str | None, locked: bool, wants_sche
 @click.command("init")
 @click.argument("target")
 @click.option(
-    "-o", "--project", metavar="FILE", default="tracewhale.toml", show_default=True, help="Where it goes."
+    "-o",
+    "--project",
+    metavar="FILE",
+    default="tracewhale.toml",
+    show_default=True,
+    help="The project file to write.",
 )
 @verb
 def init(target: str, project: str) -> None:
-    """Write a project file for TARGET from what its image says, and from what is beside the file.
+    """Write a project file for TARGET from its image and from the files beside it.
 
-    That is its ports, its health check, a Compose file with services of this image, and an OpenAPI document.
-    FILE - is standard output.
+    It uses the image's ports and health check, a Compose file with services of this image, and an OpenAPI
+    document. FILE - is standard output.
     """
     if os.path.exists(project):
-        raise UsageError(f"{project} is there already.", "Remove it, or name another file with -o.")
+        raise UsageError(f"{project} exists already.", "Remove it, or name another file with -o.")
     progress = Progress()
     with Engines(progress).open(target, Request(command=("true",))) as opened:
         beside = look_beside(os.path.dirname(os.path.abspath(project)))

@@ -25,7 +25,7 @@ making_options = apply(
         default=1,
         show_default=True,
         metavar="N",
-        help="At most so many layers, by package: images made from one base share them.",
+        help="Make at most N layers, by package: images made from one base share them.",
     ),
     click.option("--sbom", metavar="FILE", default="", help="Write an SBOM of the new image."),
     click.option("--sbom-in-image", is_flag=True, help="Put an SBOM into the new image."),

@@ -14,12 +14,13 @@ from tracewhale.tracing import tracefile
 
 @click.command("merge")
 @options.trace_arguments
-@click.option("-o", "--trace-out", metavar="FILE", required=True, help="Where the union goes.")
+@click.option("-o", "--trace-out", metavar="FILE", required=True, help="The trace file to write.")
 @verb
 def merge(traces: tuple[str, ...], trace_out: str) -> None:
     """Write the union of traces of one image: of several commands, test shards or machines.
 
-    The request and the steps are the first one's. It says how complete the traces are together.
+    The request and the steps are those of the first trace. The output says how complete the traces are
+    together.
     """
     tracefile.check_place(trace_out)
     parts = [tracefile.read(path) for path in traces]

@@ -95,7 +95,7 @@ docker_run_options = apply(
         "--stop-timeout",
         type=click.IntRange(0, 86400),
         metavar="SECONDS",
-        help="How long the command may take to stop before it is killed [10].",
+        help="Seconds in which the command may stop before it is killed [10].",
     ),
     click.option("--platform", metavar="OS/ARCH", help="The image's platform."),
     click.option("-i", "--interactive", is_flag=True, help="Pass standard input to the command."),
@@ -109,7 +109,7 @@ probe_option = click.option(
     type=click.Choice([probe.value for probe in Probe]),
     default=Probe.AUTO.value,
     show_default=True,
-    help="What watches the command; `tracewhale doctor` tells which can work here.",
+    help="The probe that watches the command; `tracewhale doctor` shows which ones work here.",
 )
 
 change_options = apply(
@@ -124,20 +124,20 @@ plan_options = apply(
         type=click.Choice([level.value for level in Level]),
         default=DEFAULT_LEVEL.value,
         show_default=True,
-        help="What is kept beside what the command touched: what belongs to the modules, to the packages, or "
-        "also all that was installed by name.",
+        help="What to keep beside the touched paths: nothing, the rest of their modules, the rest of their "
+        "packages, or also everything that was installed by name.",
     ),
     click.option(
         "--spare",
         metavar="AMOUNT",
         default="",
-        help="How much --keep may add: a share such as 40% (at least 20 MB), or a size such as 50MB [40%; "
-        "no limit for installed].",
+        help="The size that --keep may add: a share such as 40% (at least 20 MB), or a size such as 50MB "
+        "[40%; no limit for installed].",
     ),
     many("--no-unit", metavar="NAME", help="Do not keep units of this kind."),
-    many("--include", metavar="PATH", help="Keep PATH, a directory with all that is in it."),
+    many("--include", metavar="PATH", help="Keep PATH; a directory with all its contents."),
     many("--include-from", metavar="FILE", help="Read --include paths from a file, one a line."),
-    many("--exclude", metavar="GLOB", help="Leave out what matches."),
+    many("--exclude", metavar="GLOB", help="Leave out the paths that match."),
     many("--exclude-from", metavar="FILE", help="Read --exclude globs from a file, one a line."),
     click.option(
         "--keep-listings", is_flag=True, help="Keep every entry of the directories that the program listed."
@@ -161,7 +161,7 @@ plan_options = apply(
         type=click.Choice([LICENCES, "none"]),
         default=LICENCES,
         show_default=True,
-        help="Keep copyright and licence files of the packages that are there.",
+        help="Keep copyright and licence files of the kept packages.",
     ),
 )
 
@@ -172,7 +172,7 @@ output_options = apply(
         "--output",
         metavar="PLACE",
         default="",
-        help="Where it goes: docker-daemon:NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE or "
+        help="The destination: docker-daemon:NAME, docker-archive:FILE, oci:DIR[:TAG], oci-archive:FILE or "
         "rootfs:DIR [the Docker engine; for a target that is not in one, oci:skinny-NAME].",
     ),
     click.option(
@@ -190,11 +190,11 @@ form_option = click.option(
 report_options = apply(
     form_option,
     click.option("--verbose", "form", flag_value=VERBOSE, help="Report also how the image was made."),
-    click.option("-q", "--quiet", "form", flag_value=QUIET, help="Print the name of the new image alone."),
+    click.option("-q", "--quiet", "form", flag_value=QUIET, help="Print only the name of the new image."),
 )
 
 trust_option = click.option(
-    "--trust-trace", is_flag=True, help="Let the traces do on this machine whatever they ask for."
+    "--trust-trace", is_flag=True, help="Grant the traces everything that they request on this machine."
 )
 
 repeated_options = apply(

@@ -1,4 +1,4 @@
-"""``tracewhale report``: a report to look at, of an image, a trace or a plan."""
+"""``tracewhale report``: a report of an image, a trace or a plan, in a file."""
 
 from __future__ import annotations
 
@@ -23,19 +23,22 @@ from tracewhale.errors import UsageError
     multiple=True,
     required=True,
     metavar="FILE",
-    help="Write it to FILE, - for standard output.",
+    help="Write the report to FILE; - is standard output.",
 )
 @format_option
 @options.plan_options
 @verb
 def report(source: str, places: tuple[str, ...], file_form: str | None, **given: Any) -> None:
-    """Write a report with a map of what is kept and removed, and the reasons of each path.
+    """Write a report with a map of the kept and removed files, and the reasons of each path.
 
     The source is a trace file, whose target must still be there; the JSON of `run --json` or `plan --json`;
-    or an image that TraceWhale made, whose label has the reasons and sizes of its paths and no more. FILE is
-    HTML, Markdown, JSON or an export of ncdu, by its ending.
+    or an image that TraceWhale made, whose label has only the reasons and sizes of its paths. The ending of
+    FILE chooses HTML, Markdown, JSON or an export of ncdu.
     """
     check_places(places, file_form)
     if file_form and len(places) > 1:
-        raise UsageError("--format is for one file, and there are several.", "Let the endings say the forms.")
+        raise UsageError(
+            "--format is for one file, and there are several.",
+            "Leave it out: the ending of each file chooses its form.",
+        )
     write_documents(places, document_of(source, given), file_form)

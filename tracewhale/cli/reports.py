@@ -22,14 +22,14 @@ report_option = many(
     "--report",
     "reports",
     metavar="FILE",
-    help="Write a report to FILE, in the form that its ending names: .html, .md, .json or .ncdu.",
+    help="Write a report to FILE, whose ending chooses the form: .html, .md, .json or .ncdu.",
 )
 
 format_option = click.option(
     "--format",
     "file_form",
     type=click.Choice(list(FILE_FORMATS)),
-    help="The form of FILE, where its ending does not say.",
+    help="The form of FILE, if its ending does not name one.",
 )
 
 
@@ -37,13 +37,11 @@ def check_places(places: Sequence[str], form: str | None = None) -> None:
     """Raise UsageError for a place whose format is unknown, or that cannot be written."""
     for place in places:
         if not (form or format_of(place)):
-            raise UsageError(
-                f"The ending of {place} does not say in which form it is to be.", f"Give {ENDINGS}."
-            )
+            raise UsageError(f"The ending of {place} names no form of a report.", f"Use one of {ENDINGS}.")
         directory = os.path.dirname(place) or "."
         if place != "-" and (os.path.isdir(place) or not os.access(directory, os.W_OK)):
             raise UsageError(
-                f"The report cannot be written to {place}.", "Name a file in a directory that is there."
+                f"The report cannot be written to {place}.", "Name a file in an existing directory."
             )
 
 

@@ -1,4 +1,4 @@
-"""``tracewhale run``: all of it."""
+"""``tracewhale run``: all stages."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from tracewhale.tracing import tracefile
     "--expect-status",
     type=click.IntRange(0, 128),
     metavar="N",
-    help="The command is meant to end with status N [0].",
+    help="The exit status with which the command should end [0].",
 )
-@click.option("--no-verify", is_flag=True, help="Do not run the new image to see that it behaves the same.")
+@click.option("--no-verify", is_flag=True, help="Do not run the new image to verify it.")
 @click.option(
     "--verify-with", metavar="CMD", default="", help="Verify with this workload in place of the traced steps."
 )
@@ -51,12 +51,12 @@ def run(
 ) -> None:
     """Run a command of TARGET under the tracer and make a minimal image that behaves the same.
 
-    TARGET is an image, which --compose and --service name in place of TARGET, or a container by id or name,
-    which is taken as it is now; or, with no engine, docker-archive:FILE, oci:DIR[:TAG], rootfs:DIR or host,
-    this very machine. ARG... means what it means to `docker run`; for a container it is the command itself,
-    as with `docker exec`.
+    TARGET is an image, or a container by id or name, in its present state; or, without an engine,
+    docker-archive:FILE, oci:DIR[:TAG], rootfs:DIR or host (this machine). --compose and --service replace
+    TARGET. ARG... has the same meaning as for `docker run`; for a container it is the command itself, as with
+    `docker exec`.
 
-    The command and all that drives it run twice or more: traced, and again in each new image to verify it.
+    The command and its steps run at least twice: traced, and again in each new image to verify it.
     """
     job = replace(options.job(check_target(target, given), given), also=also(given))
     settings = options.plan_settings(given)

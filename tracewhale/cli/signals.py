@@ -20,7 +20,7 @@ PROXIED = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal
 
 
 class Termination(KeyboardInterrupt):
-    """Raised if a signal ends the work, so that everything is cleaned up."""
+    """Raised when a signal ends the work, so that everything is cleaned up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)

@@ -1,4 +1,4 @@
-"""Options that drive a target. Their order on the command line is the order in which they are taken."""
+"""Options that drive a target. They run in the order in which they are on the command line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ step_options = apply(
     many("--workload", metavar="CMD", help="Run CMD on the host, by the shell, while the target runs."),
     many("--exec", "exec_", metavar="CMD", help="Run CMD inside the container, traced too."),
     many("--for", "for_", metavar="SECONDS", help="Let the target run for SECONDS."),
-    many("--until-idle", metavar="SECONDS", help="Let it run until nothing new came for SECONDS."),
+    many(
+        "--until-idle", metavar="SECONDS", help="Let it run until it has requested nothing new for SECONDS."
+    ),
     many(
         "--http",
         metavar="REQUEST",
@@ -36,7 +38,7 @@ step_options = apply(
     many(
         "--openapi",
         metavar="FILE|PATH",
-        help="Send what an OpenAPI document describes: a file, or the target's own, such as /openapi.json.",
+        help="Send the requests of an OpenAPI document: a file, or the target's own, such as /openapi.json.",
     ),
     click.option(
         "--openapi-max",
@@ -44,7 +46,7 @@ step_options = apply(
         default=DEFAULT_MOST,
         show_default=True,
         metavar="N",
-        help="At most so many requests of each OpenAPI document.",
+        help="Send at most N requests of each OpenAPI document.",
     ),
     many(
         "--wait-for",
@@ -55,7 +57,7 @@ step_options = apply(
         "--wait-timeout",
         type=click.FloatRange(0, 1e6, min_open=True),
         metavar="SECONDS",
-        help=f"How long the target may take to be ready [{DEFAULT_SECONDS:g}].",
+        help=f"Seconds in which the target must be ready [{DEFAULT_SECONDS:g}].",
     ),
     many("--step", hidden=True),
 )
@@ -92,7 +94,7 @@ def _step(text: str, seconds: float, most: int) -> Step:
         match kind:
             case "for" | "until-idle":
                 if not 0 <= _number(argument) < 1e9:
-                    raise ValueError("it is no number of seconds such as 10")
+                    raise ValueError("it is not a number of seconds, such as 10")
             case "http":
                 request = words.parse(argument, _read)
                 return Step("http", argument, exchanges=(Exchange(request),))
@@ -105,12 +107,12 @@ def _step(text: str, seconds: float, most: int) -> Step:
                 return Step("wait", argument, seconds=seconds)
             case "crawl":
                 if argument and not argument.isdecimal():
-                    raise ValueError("it is no number of links such as 3")
+                    raise ValueError("it is not a number of links, such as 3")
     except ValueError as error:
         raise UsageError(f"--{kind} {argument} is not valid: {error}.") from error
     except OSError as error:
         what = f"--{kind} {argument}: {error.filename} cannot be read: {error.strerror}."
-        raise UsageError(what, "Name a file that is there.") from error
+        raise UsageError(what, "Name a file that exists.") from error
     return Step(kind, argument)
 
 

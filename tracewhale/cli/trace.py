@@ -1,4 +1,5 @@
-"""``tracewhale trace``: run the command traced, or read what traced it, and write what it asked for."""
+"""``tracewhale trace``: run the command under a probe, or read logs of strace, and write the requested
+paths."""
 
 from __future__ import annotations
 
@@ -59,14 +60,16 @@ def _refuse(option: str, reason: str, others: Sequence[str]) -> None:
 
 @click.command("trace", cls=TraceCommand)
 @click.argument("target", required=False)
-@click.option("-o", "--trace-out", metavar="FILE", required=True, help="Where the trace goes.")
+@click.option("-o", "--trace-out", metavar="FILE", required=True, help="The trace file to write.")
 @many(
     FROM_STRACE,
     "logs",
     metavar="LOG...",
-    help="Run nothing, but read what strace -f (or -ff) wrote; TARGET is whose files they tell of [host].",
+    help="Run nothing, but read logs of strace -f (or -ff); TARGET has the files that they name [host].",
 )
-@click.option("--attach", "attached", is_flag=True, help="TARGET is a container that runs, and goes on.")
+@click.option(
+    "--attach", "attached", is_flag=True, help="Trace the running container TARGET, which continues to run."
+)
 @also_option
 @steps.step_options
 @options.change_options
@@ -79,11 +82,13 @@ def trace(
 ) -> None:
     """Run a command of TARGET under the tracer and write the trace to a file; nothing is built."""
     if target is None and not logs:
-        raise UsageError("No target is given.", "Say: tracewhale trace -o FILE TARGET")
+        raise UsageError("No target is given.", "Run: tracewhale trace -o FILE TARGET")
     if logs:
         _refuse(FROM_STRACE, "runs nothing", ("attached", "also", "step", "keep_changes"))
     elif attached:
-        _refuse("--attach", "takes a container as it runs", (*options.DOCKER_RUN, "also", "keep_changes"))
+        _refuse(
+            "--attach", "traces a container that already runs", (*options.DOCKER_RUN, "also", "keep_changes")
+        )
     job = replace(options.job(target or HOST, given), also=also(given))
     tracefile.check_place(trace_out)
     with context(form, interactive=given["interactive"]) as current:

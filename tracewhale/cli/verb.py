@@ -77,7 +77,7 @@ def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None)
 
 
 def _sentence(text: str) -> str:
-    """Return one of an error's sentences; the last output of a command may follow it on lines of its own."""
+    """Return one of an error's sentences; the last output of a command may follow it on further lines."""
     first, *quoted = map(printable, text.splitlines())
     return "".join([f"tracewhale: {first}\n", *(f"    {line}\n" for line in quoted)])
 

@@ -22,7 +22,7 @@ from tracewhale.tracing import tracefile
 @options.report_options
 @verb
 def verify(image: str, traces: tuple[str, ...], form: str, **given: Any) -> None:
-    """Run IMAGE as the original was run when it was traced, traced again, and compare."""
+    """Run IMAGE under the tracer as the original was run, and compare the two runs."""
     parts = [tracefile.read(path) for path in traces]
     settings = options.plan_settings(given)
     trust = options.trust(given)

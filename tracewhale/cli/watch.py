@@ -1,4 +1,4 @@
-"""``tracewhale watch``: what a running container asks for and lacks, as it happens."""
+"""``tracewhale watch``: the paths that a running container requests and lacks, reported at once."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ from tracewhale.watching import MissingPath
 @click.command("watch")
 @click.argument("container", required=False)
 @click.option("--label", metavar="SELECTOR", help="Watch the one running container that has this label.")
-@click.option("--original", metavar="IMAGE", required=True, help="The image that has what may be missing.")
+@click.option(
+    "--original", metavar="IMAGE", required=True, help="The image with the paths that may be missing."
+)
 @click.option(
     "--for",
     "seconds",
@@ -48,9 +50,9 @@ def watch(
     probe: str,
     form: str,
 ) -> None:
-    """Report each path that a running container asks for, that it lacks, and that the original image has.
+    """Report each path that a running container requests and lacks, and that the original image has.
 
-    Nothing of the container is changed. The exit status is 1 when a path was missing.
+    The container is not changed. Exits with 1 if a path was missing.
     """
     if (container is None) == (label is None):
         raise UsageError("`tracewhale watch` needs a container or --label SELECTOR.", "Give one of them.")

@@ -23,14 +23,14 @@ from tracewhale.why.text import render, to_json
 @click.command("why")
 @click.argument("target", metavar="IMAGE|TRACE|PLAN")
 @click.argument("questions", metavar="PATH...", nargs=-1, required=True)
-@click.option("--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object an answer.")
+@click.option("--json", "form", flag_value=JSON, default=TEXT, help="Print one JSON object for each answer.")
 @verb
 def why(target: str, questions: Sequence[str], form: str) -> None:
     """Show why a path is kept: the shortest chain of reasons from it to the command.
 
-    The first argument is an image that TraceWhale made, a trace file, or the JSON of `plan --json`. PATH is
-    a file, a directory (with the sum of what is in it), or a package's name. Exits with 1 when one of them
-    is not kept.
+    The first argument is an image that TraceWhale made, a trace file, or the JSON of `plan --json`. PATH is a
+    file, a directory (with the sum of its contents), or a package's name. Exits with 1 if one of them is not
+    kept.
     """
     answers = ask(_ledger(target), questions)
     echo(json.dumps(to_json(answers)) + "\n" if form == JSON else render(answers))
@@ -57,7 +57,7 @@ def label_of(target: str) -> Ledger:
     if ledger is None:
         raise UsageError(
             f"{target} has no label {LABEL}, so it was not made by TraceWhale, or by an older one.",
-            "Ask its trace: tracewhale why TRACE PATH.",
+            "Use its trace: tracewhale why TRACE PATH.",
         )
     return ledger
 
@@ -72,7 +72,7 @@ def _of_trace(place: str) -> Ledger:
         options = Options(rules=rules.load(()))
         report = pipeline.plan(Engines(current.progress), [tracefile.read(place)], options, current)
     if report.plan is None:
-        raise UsageError(f"{place} gives no plan.", "Trace again.")
+        raise UsageError(f"{place} has no plan.", "Trace again.")
     return from_plan(report.plan)
 
 
@@ -85,10 +85,10 @@ def read_report(place: str) -> Any:
             file.seek(0)
             value = json.load(file)
         if not isinstance(value, dict):
-            raise ValueError("it is no object")
+            raise ValueError("it is not an object")
         return value
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(
             f"{place} is neither a trace nor a plan: {error}.",
-            "Give a trace file, or what plan --json prints.",
+            "Give a trace file, or the output of `tracewhale plan --json`.",
         ) from error
