@@ -1,4 +1,4 @@
-/* The probe: one static binary that is put into a container, to trace there and to read its files. */
+/* The probe: one static binary, which traces the processes of a container and reads its files. */
 #include "main.h"
 
 #include <string.h>

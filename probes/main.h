@@ -10,7 +10,7 @@
     ROW(sandbox)                                                                                             \
     ROW(serve)
 
-/* NAME_main() runs a subcommand. argv starts behind the subcommand's name; the result is the exit status. */
+/* NAME_main() runs a subcommand. argv starts after the subcommand's name; the result is the exit status. */
 #define DECLARE(name) int name##_main(char **argv);
 SUBCOMMANDS(DECLARE)
 #undef DECLARE

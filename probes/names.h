@@ -1,4 +1,4 @@
-/* Strings with small numbers, from 0 in the order of arrival; they are kept for good. */
+/* Numbers for strings, from 0 in the order of arrival. They are never removed. */
 #ifndef NAMES_H
 #define NAMES_H
 
@@ -13,10 +13,10 @@ struct names {
     uint32_t mask;
 };
 
-/* The number of a string, which is added when it is new. */
+/* Returns the number of a string, which is added if it is new. */
 uint32_t names_add(struct names *names, const char *text, size_t size, bool *added);
 
-/* The string of a number that names_add() gave. */
+/* Returns the string of a number that names_add() returned. */
 const char *names_get(const struct names *names, uint32_t number);
 
 #endif

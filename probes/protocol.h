@@ -29,8 +29,8 @@
  *    B  busy:        u32 pid, u32 program: it requested a listener of its own, which it cannot have
  *    C  counters:    u64 received, u64 recorded, u64 repeated, u64 unresolved, u64 ignored
  *
- *    What a record says was read before its call was allowed to continue. It is written whole, within
- *    about 20 ms (100 ms by `probe ebpf`): the agent does not end with what it traces.
+ *    The facts in a record were read before its call was allowed to continue. It is written completely,
+ *    within about 20 ms (100 ms by `probe ebpf`): the agent does not end with its tracees.
  *    `received` in A counts the notifications so far, this one included; a call with two paths has two
  *    records with the same, and an execution has one more for each interpreter that the kernel opens for it.
  *    `recorded` in C counts notifications with at least one A record, `repeated` those that named nothing
@@ -93,7 +93,7 @@ enum access {
     ACCESS_MAP
 };
 
-/* How a process ended that did not exit. */
+/* The end of a process that did not exit. */
 enum process_end { EXIT_SIGNAL = 256, EXIT_UNKNOWN };
 
 /* FLAG_PRESENT: the path existed at that moment. FLAG_NOFOLLOW: a final symbolic link is not followed. */

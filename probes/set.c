@@ -43,13 +43,13 @@ struct fingerprint fingerprint(const void *bytes, size_t size, uint64_t first, u
         high = mix(x ^ secret[3], y ^ secret[0] ^ high) + (high << 9 | high >> 55);
     }
     struct fingerprint result = {mix(low ^ secret[2], secret[3]), mix(high ^ secret[1], secret[0])};
-    result.low |= !(result.low | result.high); /* all zeros is an empty slot */
+    result.low |= !(result.low | result.high); /* all zeros mean an empty slot */
     return result;
 }
 
 static bool equal(struct fingerprint a, struct fingerprint b) { return a.low == b.low && a.high == b.high; }
 
-/* The member's slot, or the empty one where it belongs. */
+/* Returns the member's slot, or the empty slot for it. */
 static struct fingerprint *find(const struct set *set, struct fingerprint member) {
     static const struct fingerprint empty;
     size_t at = member.low & set->mask;

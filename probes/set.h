@@ -1,5 +1,5 @@
-/* A set of 128-bit fingerprints: 16 bytes a distinct member, whatever its length. The fingerprints depend on
- * a random secret, so that a hostile program cannot make two paths collide. */
+/* A set of 128-bit fingerprints: 16 bytes for each distinct member, whatever its length. The fingerprints
+ * depend on a random secret, so that a hostile program cannot make two paths collide. */
 #ifndef SET_H
 #define SET_H
 
@@ -16,10 +16,10 @@ struct set {
     size_t mask, count;
 };
 
-/* Of some bytes, and of numbers that belong to them. */
+/* Returns the fingerprint of some bytes and of numbers that belong to them. */
 struct fingerprint fingerprint(const void *bytes, size_t size, uint64_t first, uint64_t second);
 
-/* Returns true when the member was new. */
+/* Adds a member. Returns true if it was new. */
 bool set_add(struct set *set, struct fingerprint member);
 bool set_has(const struct set *set, struct fingerprint member);
 

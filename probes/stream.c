@@ -21,7 +21,7 @@ static size_t waits;
 
 void stream_open(void) {
     signal(SIGPIPE, SIG_IGN);
-    fcntl(1, F_SETPIPE_SZ, 1 << 20); /* a socket or file does without */
+    fcntl(1, F_SETPIPE_SZ, 1 << 20); /* a socket or file does not need it */
 }
 
 static void write_out(const void *bytes, size_t count) {
@@ -60,7 +60,7 @@ void record_string(const char *text, size_t count) {
 
 void record_text(const char *text) { record_string(text, strlen(text)); }
 
-/* Those that somebody may wait for. */
+/* Records for which the reader may be waiting. */
 static bool is_urgent(char type) { return strchr("APEUX", type) == NULL; }
 
 void record_end(void) {

@@ -1,6 +1,6 @@
-/* The event stream on standard output (protocol.h, part 1). One record at a time is built in a buffer, and
- * waits with others for one write of many, at most as long as protocol.h says. The process ends, with a
- * message, when it cannot be written. */
+/* The event stream on standard output (protocol.h, part 1). One record at a time is built in a buffer. Records
+ * wait there, at most as long as protocol.h says, to be written together. If writing fails, the process ends
+ * with a message. */
 #ifndef STREAM_H
 #define STREAM_H
 
@@ -15,7 +15,7 @@ struct counters {
 /* Ignores SIGPIPE and, where standard output is a pipe, makes it large. */
 void stream_open(void);
 
-/* Writes what waits. */
+/* Writes the waiting records. */
 void stream_flush(void);
 bool stream_waits(void);
 

@@ -12,7 +12,7 @@
 #include "stream.h"
 #include "util.h"
 
-enum { PAGE = 4096 }; /* the smallest there is: a finer split does no harm */
+enum { PAGE = 4096 }; /* the smallest page size: a finer split does no harm */
 
 static ssize_t read_through_proc(uint32_t pid, uint64_t address, void *bytes, size_t size) {
     char name[64];
@@ -105,9 +105,9 @@ uint32_t tracee_process(uint32_t tid) {
     return number;
 }
 
-/* A thread's number may be used again, and a thread that is not its group's first may execute a program and
- * take the first one's number on: so an entry is believed for a second only, and one that was forgotten is
- * not filled before that. */
+/* A thread's number may be reused, and a thread other than its group's first may execute a program and take
+ * over the first one's number. So an entry is valid for only a second, and a forgotten entry is not filled
+ * again before that. */
 enum { CACHE = 1024, BELIEVED = 1000 };
 static struct {
     uint32_t tid, program;

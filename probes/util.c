@@ -19,7 +19,7 @@ void complain(const char *first, ...) {
     va_end(rest);
     parts[count++] = (struct iovec){"\n", 1};
     if (writev(2, parts, count) < 0)
-        return; /* nobody is left to tell */
+        return; /* nobody is left to read it */
 }
 
 void leave(int status) {

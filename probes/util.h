@@ -28,14 +28,13 @@ void close_descriptor(int *fd);
 /* For a variable with a descriptor: closes it at the end of its block, however that is left. */
 #define AUTO_CLOSE __attribute__((cleanup(close_descriptor)))
 
-/* Writes all of the data, in several writes if necessary. False with errno on an error. */
+/* Writes all of the data, in several writes if necessary. Returns false with errno on an error. */
 bool write_all(int fd, const void *bytes, size_t size);
 
-/* Reads exactly `size` bytes. False at the end of the stream (errno 0) or on an error. */
+/* Reads exactly `size` bytes. Returns false at the end of the stream (errno 0) or on an error. */
 bool read_all(int fd, void *bytes, size_t size);
 
-/* A number in the given base that takes up the whole string. False if it is not a number, or above the limit.
- */
+/* Parses a string that is a number in the given base. Returns false if it is not one, or above the limit. */
 bool parse_number(const char *text, int base, uint64_t limit, uint64_t *number);
 
 enum { NUMBER_SIZE = 21 };
@@ -62,7 +61,7 @@ void proc_path(char out[static PROC_SIZE], uint32_t pid, const char *name, long 
 /* Writes the path of an own descriptor, "/proc/self/fd/FD", and returns `out`. */
 char *descriptor_path(char out[static PROC_SIZE], int fd);
 
-/* Milliseconds of a clock that only goes forward, to some milliseconds' exactness, with no system call. */
+/* Returns the milliseconds of a monotonic clock, exact to some milliseconds, without a system call. */
 int64_t milliseconds(void);
 
 #endif

@@ -1,7 +1,7 @@
-/* `probe fanotify PID`: the files opened in the file systems of that process, by any process. It runs on the
- * host, writes events (protocol.h, part 1), and has an unlimited queue: an event that the kernel had to drop
- * ends it with an error. A byte 'c' on standard input asks for the counters, its end for all that waits and
- * the end. */
+/* `probe fanotify PID`: reports the files opened in the file systems of that process, by any process. It runs
+ * on the host, writes events (protocol.h, part 1), and has an unlimited queue: if the kernel drops an event,
+ * it ends with an error. A byte 'c' on standard input requests the counters; at the end of the input it
+ * writes all pending events and ends. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +48,8 @@ static void mark(int group, uint32_t pid, const char *point, const char *type) {
     if (!append(path, sizeof path, point, NULL))
         return;
     bool root = !strcmp(point, "/");
-    /* A layered file system is this container's alone: its mark holds in new mount name spaces, too. */
+    /* A layered file system belongs to this container alone: its mark applies in new mount name spaces,
+     * too. */
     if (root && !strcmp(type, "overlay") &&
         fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_FILESYSTEM, EVENTS, AT_FDCWD, path) == 0)
         return;
@@ -56,7 +57,8 @@ static void mark(int group, uint32_t pid, const char *point, const char *type) {
         die_errno(EXIT_PROBE, "fanotify: cannot mark the root of the process");
 }
 
-/* The nth field of a line of mountinfo (proc_pid_mountinfo(5)), which is cut there; NULL when it has less. */
+/* Returns the nth field of a line of mountinfo (proc_pid_mountinfo(5)), which is cut there; NULL if it has
+ * fewer. */
 static char *field(char *line, int number) {
     for (; line && number; number--)
         line = (line = strchr(line, ' ')) ? line + 1 : NULL;
@@ -183,7 +185,7 @@ static void read_events(int group) {
         if (size < 0 && errno == EAGAIN)
             return;
         if (size < 0 && errno != EINTR)
-            unresolved(0, errno); /* what was opened cannot be opened by us: a device, what is gone */
+            unresolved(0, errno); /* we cannot open it: it is a device, or was removed */
         const struct fanotify_event_metadata *metadata = &buffer.first;
         for (; size > 0 && FAN_EVENT_OK(metadata, size); metadata = FAN_EVENT_NEXT(metadata, size))
             event(metadata);

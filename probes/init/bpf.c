@@ -1,5 +1,5 @@
-/* Each architecture's rules become a binary search over intervals of numbers: about seven jumps for a
- * call, and the kernel's own bitmap of always allowed numbers (Linux 5.11) spares even those. */
+/* Each architecture's rules become a binary search over intervals of numbers: about seven jumps for a call,
+ * and the kernel's own bitmap of always allowed numbers (Linux 5.11) saves even those. */
 #include "bpf.h"
 
 #include <linux/filter.h>

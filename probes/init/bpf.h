@@ -19,7 +19,7 @@ struct rule {
     uint8_t test;    /* enum rule_test */
 };
 
-/* Rules of one architecture, in any order; what no rule names is allowed. */
+/* Rules of one architecture, in any order; calls without a rule are allowed. */
 struct rules {
     enum arch arch;
     unsigned count;
@@ -28,8 +28,8 @@ struct rules {
 
 void rules_add(struct rules *rules, int number, uint32_t action, enum rule_test test);
 
-/* Installs one filter with the rules of the native and of the compat architecture (x32 has the native
- * ones). Returns what seccomp(2) does. */
+/* Installs one filter with the rules of the native and of the compat architecture (x32 has the native ones).
+ * Returns the result of seccomp(2). */
 long bpf_install(struct rules *native, struct rules *compat, unsigned flags);
 
 #endif

@@ -14,7 +14,8 @@ static void set(int context, unsigned command, const char *key, const char *valu
     syscall(SYS_fsconfig, context, command, key, value, 0);
 }
 
-/* Mounts a hierarchy nowhere: what `controllers` names (cgroups(7), /proc/PID/cgroup), "" for version 2. */
+/* Mounts the hierarchy of `controllers` without attaching it (cgroups(7), /proc/PID/cgroup); "" is version
+ * 2. */
 static int mount_hierarchy(char *controllers) {
     int context = syscall(SYS_fsopen, *controllers ? "cgroup" : "cgroup2", FSOPEN_CLOEXEC);
     for (char *next, *name = controllers; name && *name; name = next) {

@@ -4,8 +4,8 @@
 
 #include <stdint.h>
 
-/* Joins those that can be joined: what the target may use is then for this process, too. To be called with
- * the engine's own control groups in sight (cgroup_namespaces(7)). */
+/* Joins the groups that can be joined, so that the target's limits apply to this process, too. Call it while
+ * the engine's own control groups are visible (cgroup_namespaces(7)). */
 void cgroups_join(uint32_t pid);
 
 #endif

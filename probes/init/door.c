@@ -30,7 +30,7 @@ int door_open(void) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -1;
-    /* The agent takes what is DOOR at any moment from now on. */
+    /* From now on the agent may take the descriptor DOOR at any moment. */
     bool swapped = pair[0] == DOOR;
     int theirs = pair[!swapped], ours = fcntl(pair[swapped], F_DUPFD_CLOEXEC, DOOR + 1);
     if (ours < 0)

@@ -21,8 +21,9 @@ static bool same_file(int left, int right) {
     return fstat(left, &a) == 0 && fstat(right, &b) == 0 && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
 }
 
-/* Of a user name space that has just been entered, where our own user may have no number: without one it
- * could not be left and taken on again (set_credentials.h). Where there is no root either, ours has one. */
+/* For a user name space that has just been entered, in which our own user may have no number: without one, we
+ * could not change the user and change back (set_credentials.h). If it has no root either, our user has a
+ * number. */
 static void become_root(void) {
     if (syscall(SYS_setresgid, 0, 0, 0) == 0)
         syscall(SYS_setresuid, 0, 0, 0);
@@ -40,7 +41,8 @@ void enter_namespaces(uint32_t pid) {
         concat(path, "/proc/self/", names[i]);
         ours[i] = open(path, O_RDONLY | O_CLOEXEC);
     }
-    cgroups_join(pid); /* after it what is asked for is the target's, to a probe that follows its groups */
+    cgroups_join(pid); /* from then on, a probe that follows the target's groups counts our requests as the
+                        * target's */
     for (int i = 0; i < COUNT; i++) {
         if (ours[i] < 0 || same_file(theirs[i], ours[i]))
             continue;
@@ -81,14 +83,14 @@ void enter_processes(void) {
     pid_t child = forked();
     if (!child) {
         prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-        if (!isatty(0)) /* else it has the session of its terminal */
+        if (!isatty(0)) /* otherwise it keeps the session of its terminal */
             setsid();
         return;
     }
-    for (int number = 1; number < NSIG; number++) /* a terminal's are for the child */
+    for (int number = 1; number < NSIG; number++) /* a terminal's signals are for the child */
         if (number != SIGCHLD)
             signal(number, SIG_IGN);
-    syscall(SYS_close_range, 3, ~0U, 0); /* the child's own end of the door tells when it has executed */
+    syscall(SYS_close_range, 3, ~0U, 0); /* the child's own end of the door shows when it has executed */
     for (int fd = 0; fd < 3; fd++)
         close(fd);
     int status;

@@ -19,7 +19,7 @@ static enum rule_test test_of(enum call_kind kind) {
     return kind == CALL_SOCKETCALL ? TEST_SOCKETCALL : kind == CALL_FILTER ? TEST_LISTENER : TEST_NONE;
 }
 
-/* `ours`: calls that only a listener needs. */
+/* `ours` are calls that only a listener needs. */
 static void add_calls(struct rules *native, struct rules *compat, uint32_t action, bool ours) {
     for (size_t i = 0; i < calls_count; i++) {
         enum call_kind kind = calls[i].kind;
@@ -31,8 +31,8 @@ static void add_calls(struct rules *native, struct rules *compat, uint32_t actio
     }
 }
 
-/* What io_uring opens, no filter and no tracer sees. Docker denies it too, since 25.0, and libraries do
- * without. */
+/* No filter and no tracer sees what io_uring opens. Docker has denied it since 25.0, too, and libraries work
+ * without it. */
 static void deny_io_uring(struct rules *native, struct rules *compat) {
     rules_add(native, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
     rules_add(compat, IO_URING_SETUP, SECCOMP_RET_ERRNO | EPERM, TEST_NONE);
@@ -69,12 +69,12 @@ enum { SYS_PTRACE = 19, SYS_ADMIN = 21, SYSLOG = 34, PERFMON = 38, BPF = 39, NON
 
 struct denied {
     int16_t number[ARCH_COUNT]; /* x86_64, i386, aarch64, arm */
-    uint8_t capability, other;  /* it is allowed to whoever has one of them */
+    uint8_t capability, other;  /* allowed to a process with one of them */
     uint8_t error, test;
 };
 
-/* What profiles/seccomp/default.json of moby allows under CAP_SYS_ADMIN or CAP_SYS_PTRACE only. clone3 is
- * denied with ENOSYS so that libc falls back to clone. */
+/* The calls that profiles/seccomp/default.json of moby allows only under CAP_SYS_ADMIN or CAP_SYS_PTRACE.
+ * clone3 is denied with ENOSYS so that libc falls back to clone. */
 /* clang-format off */
 static const struct denied denials[] = {
     {{321, 357, 280, 386}, SYS_ADMIN, BPF, EPERM, TEST_NONE}, /* bpf */
@@ -109,7 +109,7 @@ static const struct denied denials[] = {
 };
 /* clang-format on */
 
-/* Calls that older profiles denied, too; only the caller, which knows the engine, can decide. */
+/* Calls that only older profiles denied; the caller, which knows the engine, decides. */
 static const struct {
     const char *name;
     int16_t number[ARCH_COUNT];
@@ -119,10 +119,10 @@ static const struct {
     {"process_vm_writev", {311, 348, 271, 377}},
 };
 
-enum { NEW_CALLS = 424 }; /* from here on numbers are the same on every architecture */
+enum { NEW_CALLS = 424 }; /* from here on, numbers are the same on every architecture */
 
-/* A call that is newer than the profile fails with ENOSYS (runc): it must go on doing so. The arguments are
- * such that it does nothing. */
+/* A call that is newer than the profile fails with ENOSYS (runc), and must continue to do so. With these
+ * arguments it has no effect. */
 static bool is_unknown(int number) {
     return number >= NEW_CALLS && syscall(number, -1L, -1L, -1L, -1L, -1L, -1L) == -1 && errno == ENOSYS;
 }

@@ -1,10 +1,10 @@
-/* `probe init`: puts itself under the filter, has the agent take the listener (door.h), becomes the user that
- * the image asked for, and executes the command. With --hold a tracer, which is outside too, sends SIGUSR1
- * when it has taken the process.
+/* `probe init`: installs the filter on itself, passes the listener to the agent (door.h), becomes the user
+ * that the image names, and executes the command. With --hold, an external tracer sends SIGUSR1 when it has
+ * attached to the process.
  *
- * With --enter PID the command joins the processes of PID. It is born there as what it is to be, under its
- * filter, by a parent that stays outside: so nobody there ever sees a process that holds more than its own.
- */
+ * With --enter PID the command joins the container of PID. A parent that stays outside forks it with its
+ * final identity and filter, so no process in the container ever sees one with more privileges than the
+ * container has. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -94,7 +94,7 @@ static void parse(struct options *options, char **argv) {
         if (!argv[1])
             die(EXIT_USAGE, "init: ", *argv, " needs a value");
         if (!strcmp(*argv, "--agent"))
-            options->agent = argv[1]; /* a token by which the agent knows that it is this process */
+            options->agent = argv[1]; /* a token by which the agent recognizes this process */
         else if (!strcmp(*argv, "--hold") || !strcmp(*argv, "--hold-traced")) {
             options->hold = argv[1]; /* the same for a tracer */
             options->traced = argv[0][6];
@@ -125,7 +125,7 @@ static void chown_streams(const struct identity *identity) {
     for (int fd = 0; fd < 3; fd++)
         if (fstat(fd, &stream) == 0 && stream.st_uid != identity->uid && stream.st_rdev != null.st_rdev &&
             fchown(fd, identity->uid, stream.st_gid) < 0)
-            continue; /* EPERM, EROFS, EINVAL: it is not ours to give */
+            continue; /* EPERM, EROFS, EINVAL: we may not change its owner */
 }
 
 /* Reports why the command did not start, with the exit status of a shell and Docker. */
@@ -136,8 +136,8 @@ static _Noreturn void give_up(int door, int error, const char *stage, const char
     leave(error == ENOENT ? 127 : 126);
 }
 
-/* The tracer outside sees in /proc/PID/status that SIGUSR2 is blocked. All signals are for a moment in a
- * child of fork(3), so SIGUSR1, by which it answers, is kept from before on. */
+/* The external tracer sees in /proc/PID/status that SIGUSR2 is blocked. In a child of fork(3), all signals
+ * are blocked for a moment, so SIGUSR1, with which the tracer answers, is blocked before. */
 static void keep_answer(sigset_t *go, sigset_t *before) {
     sigemptyset(go);
     sigaddset(go, SIGUSR1);
@@ -155,7 +155,7 @@ static void hold(const sigset_t *go, const sigset_t *before) {
     sigprocmask(SIG_SETMASK, before, NULL);
 }
 
-/* Gives the listener to the agent; without one, installs what a tracer outside needs. */
+/* Gives the listener to the agent; without an agent, installs the filter for an external tracer. */
 static void enter_filter(int door, bool traced, const char *command) {
     if (door < 0) {
         if (filter_hold(traced) < 0)
@@ -167,7 +167,7 @@ static void enter_filter(int door, bool traced, const char *command) {
     if (listener < 0)
         give_up(door, errno, "filter", command);
     bool heard = door_give_listener(door, listener, features);
-    close(listener); /* as long as it is open here, a call that nobody answers waits */
+    close(listener); /* while it is open here, a call without an answer blocks */
     if (!heard)
         die(EXIT_PROBE, "init: the agent went away");
 }

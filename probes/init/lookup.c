@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Go's findExecutable: something that is not a directory, and that this user may execute. */
+/* As Go's findExecutable: any file but a directory that this user may execute. */
 static int executable(const char *path) {
     struct stat status;
     if (stat(path, &status) < 0)
@@ -40,7 +40,7 @@ static int search(const char *command, char program[LOOKUP_LIMIT]) {
         memcpy(program, path, length);
         program[length] = '/';
         memcpy(program + length + !!length, command, size + 1);
-        if (executable(program) == 0) /* Go refuses what it finds relative to the working directory */
+        if (executable(program) == 0) /* Go refuses a file that it finds relative to the working directory */
             return *program == '/' ? 0 : EACCES;
     }
     return error;

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Plain system calls: the C library's wrappers make all threads follow, of which there are none. */
+/* Plain system calls: the C library's wrappers would also change other threads, and there are none. */
 
 static struct __user_cap_header_struct header(void) {
     return (struct __user_cap_header_struct){_LINUX_CAPABILITY_VERSION_3, 0};
@@ -44,7 +44,7 @@ static int drop_bounding(const struct identity *identity) {
     for (int capability = 0; capability < 64; capability++) {
         int have = prctl(PR_CAPBSET_READ, capability, 0, 0, 0);
         if (have < 0)
-            return 0; /* EINVAL: the kernel knows no more of them */
+            return 0; /* EINVAL: the kernel has no further capability */
         if (have && !(wanted(identity, SET_BOUNDING, UINT64_MAX) >> capability & 1) &&
             prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
             return -1;
@@ -54,7 +54,7 @@ static int drop_bounding(const struct identity *identity) {
 
 static int raise_ambient(uint64_t ambient) {
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
-        return ambient ? -1 : 0; /* before Linux 4.3 there are none */
+        return ambient ? -1 : 0; /* Linux before 4.3 has none */
     for (int capability = 0; capability < 64; capability++)
         if (ambient >> capability & 1 && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) < 0)
             return -1;
@@ -65,7 +65,7 @@ static int set_groups(const struct identity *identity) {
     if (!identity->set_groups)
         return 0;
     int done = syscall(SYS_setgroups, identity->group_count, identity->groups);
-    /* A user namespace may forbid it (user_namespaces(7)): then there are none to lose. */
+    /* A user name space may forbid it (user_namespaces(7)): then there are no groups to drop. */
     return done < 0 && errno == EPERM && identity->group_count == 0 && getgroups(0, NULL) == 0 ? 0 : done;
 }
 

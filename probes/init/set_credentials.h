@@ -10,8 +10,8 @@ enum { GROUP_LIMIT = 1024 };
 
 enum capability_set { SET_PERMITTED, SET_EFFECTIVE, SET_INHERITABLE, SET_BOUNDING, SET_AMBIENT, SET_COUNT };
 
-/* What is not given stays as it is, but that a user other than root ends without permitted and effective
- * capabilities, as after any change of user. */
+/* Values that are not given do not change, except that a user other than root loses the permitted and
+ * effective capabilities, as after any change of user. */
 struct identity {
     bool set_uid, set_gid, set_groups;
     uid_t uid;
@@ -22,13 +22,13 @@ struct identity {
     uint64_t sets[SET_COUNT];
 };
 
-/* Takes the credentials irrevocably. Returns NULL, or the name of the step that failed, with errno. */
+/* Takes on the credentials irrevocably. Returns NULL, or the name of the step that failed, with errno. */
 const char *set_credentials(const struct identity *identity);
 
-/* The effective capabilities; none if they are unknown. */
+/* Returns the effective capabilities; none if they are unknown. */
 uint64_t held_capabilities(void);
 
-/* Takes on its user and groups for looking at files, and gives them back. Return 0, or -1 with errno. */
+/* Take on another user and groups to look at files, and restore our own. Return 0, or -1 with errno. */
 int set_user_for_now(const struct identity *identity);
 int restore_root(void);
 

@@ -1,8 +1,8 @@
-/* `probe sandbox`: runs a command in name spaces of its own, under the agent, with no container engine.
+/* `probe sandbox`: runs a command in its own name spaces, under the agent, without a container engine.
  *
- * Three processes: a keeper, which was started; the agent, with this machine's process ids and the sandbox's
- * files; and the command, process 1 of the sandbox. The standard streams are the command's. `probe sandbox
- * --enter` puts one more command into a sandbox. */
+ * It has three processes: the keeper, which was started; the agent, with this machine's process ids and the
+ * sandbox's files; and the command, process 1 of the sandbox. The standard streams are the command's. `probe
+ * sandbox --enter` puts one more command into a sandbox. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +34,7 @@ static uint64_t number(const char *option, const char *text, uint64_t limit) {
     return value;
 }
 
-/* NUMBER:SOFT:HARD, with RLIM_INFINITY as all ones. It holds for this process and all that it starts. */
+/* NUMBER:SOFT:HARD, with RLIM_INFINITY as all ones. It applies to this process and its children. */
 static void limit(char *text) {
     char *soft = strchr(text, ':'), *hard = soft ? strchr(soft + 1, ':') : NULL;
     if (!hard)
@@ -130,7 +130,7 @@ static void map(const char *name, uint32_t inside, uint32_t outside) {
     write_file(name, text);
 }
 
-/* One user and one group: all that needs no privilege (user_namespaces(7)). */
+/* Maps one user and one group, which needs no privilege (user_namespaces(7)). */
 static void unshare_user(const struct sandbox *sandbox) {
     uid_t uid = geteuid();
     gid_t gid = getegid();
@@ -162,7 +162,8 @@ static void unshare_all(const struct sandbox *sandbox) {
 
 /* ---- the agent and the keeper ------------------------------------------------------------------------ */
 
-/* Its /proc is this machine's, for the process ids in notifications are those of the agent's name space. */
+/* Its /proc is this machine's, because the process ids in notifications are those of the agent's name
+ * space. */
 static _Noreturn void agent(struct sandbox *sandbox, int ready, int proc) {
     char byte;
     if (!read_all(ready, &byte, 1))
@@ -180,7 +181,7 @@ static _Noreturn void agent(struct sandbox *sandbox, int ready, int proc) {
 static void say(int fd, const char *word, uint64_t number) {
     char line[64], digits[NUMBER_SIZE];
     if (!concat(line, word, format_number(digits, number), "\n") || !write_all(fd, line, strlen(line)))
-        return; /* no reader: the lifeline ends, too */
+        return; /* without a reader the lifeline ends, too */
 }
 
 /* Waits for a child's end; kills it if our parent has ended. */
@@ -209,7 +210,7 @@ static _Noreturn void keep(struct sandbox *sandbox) {
         agent(sandbox, ready[0], proc);
     }
     close(proc);
-    if (unshare(CLONE_NEWPID) < 0) /* of the children from now on */
+    if (unshare(CLONE_NEWPID) < 0) /* for the following children */
         die_errno(EXIT_PROBE, "sandbox: cannot make a process name space");
     pid_t command_pid = forked();
     if (!command_pid)
@@ -220,7 +221,7 @@ static _Noreturn void keep(struct sandbox *sandbox) {
     close(sandbox->errors);
     close(sandbox->input);
     close(sandbox->own_errors);
-    signal(SIGPIPE, SIG_IGN); /* who started us may be gone */
+    signal(SIGPIPE, SIG_IGN); /* our parent may have ended */
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int fd = 0; fd < 3; fd++)
         dup2(null, fd);
@@ -240,7 +241,7 @@ int sandbox_main(char **argv) {
     umask(022);
     close_others(false);
     parse(&sandbox, argv);
-    setsid(); /* a terminal's signals, and a kill of our group, are not for the sandbox */
+    setsid(); /* signals of a terminal or to our group must not reach the sandbox */
     if (sandbox.enter)
         sandbox_enter(&sandbox);
     if (!sandbox.stage || !sandbox.mounts)

@@ -10,17 +10,17 @@
 struct sandbox {
     char *stage, *upper, *hostname, *workdir, *ports;
     bool user, own_network, read_only, no_new_privileges;
-    uint32_t uid, gid; /* in the user name space; outside they are the caller's */
+    uint32_t uid, gid; /* in the user name space; outside, the caller's are used */
     int lifeline, status, events, input, errors, terminal;
-    int own_errors; /* the command's standard error: ours is `errors` until it starts */
+    int own_errors; /* the command's standard error; ours is `errors` until it starts */
     bool enter;
     char **mounts, **init;
 };
 
-/* Process 1 of the sandbox; a byte on `ready` says that its files are mounted. */
+/* Runs process 1 of the sandbox; a byte on `ready` means that its files are mounted. */
 _Noreturn void sandbox_command(struct sandbox *sandbox, int ready);
 
-/* One more command in a sandbox (`init --enter`); its exit status becomes ours. */
+/* Runs another command in a sandbox (`init --enter`); its exit status becomes ours. */
 _Noreturn void sandbox_enter(struct sandbox *sandbox);
 
 /* Closes all but the standard streams: now, or when a program is executed. */

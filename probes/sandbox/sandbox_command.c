@@ -45,7 +45,7 @@ static void send_descriptor(int socket, int fd) {
         die_errno(EXIT_PROBE, "sandbox: cannot send the terminal");
 }
 
-/* A terminal of the sandbox, so that its name is valid there. Its other end goes to our parent. */
+/* Opens a terminal of the sandbox, so that its name is valid there, and sends its other end to our parent. */
 static void open_terminal(int socket) {
     int master = open("/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC), unlocked = 0, number;
     if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0 || ioctl(master, TIOCGPTN, &number) < 0)

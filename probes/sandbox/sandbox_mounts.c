@@ -28,7 +28,7 @@ void mounts_begin(const char *stage, const char *upper_path) {
             cannot("open", upper_path);
         return;
     }
-    /* The root covers it in the end: only the overlays know it then. */
+    /* The root covers it at the end: then only the overlays refer to it. */
     int memory = new_mount("tmpfs", "mode=0755", SAFE),
         stage_fd = open(stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (memory < 0 || stage_fd < 0)
@@ -43,7 +43,7 @@ static int new_directory(int parent, const char *name) {
     return openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* The paths of the descriptors: characters in a name then have no meaning, and no name is too long. */
+/* The paths of the descriptors are used: so characters in a name have no meaning, and no name is too long. */
 static int overlay(int lower, bool in_user_namespace) {
     char number[NUMBER_SIZE], options[512], lower_path[PROC_SIZE], up_path[PROC_SIZE], work_path[PROC_SIZE];
     AUTO_CLOSE int own = new_directory(upper, format_number(number, uppers++));
@@ -52,8 +52,8 @@ static int overlay(int lower, bool in_user_namespace) {
     struct stat status;
     if (up < 0 || work < 0 || fstat(lower, &status) < 0)
         return -1;
-    /* The overlay's own directory has the owner and mode of this one. One that cannot be given to its owner
-     * allows us, who have it then, no more than it does others. */
+    /* Gives the overlay's own directory the owner and mode of this one. If the owner cannot be set, the
+     * directory stays ours, and its mode allows us no more than others. */
     mode_t mode = status.st_mode & 07777;
     if (fchownat(up, "", status.st_uid, status.st_gid, AT_EMPTY_PATH) < 0 && status.st_uid != geteuid())
         mode = (mode & 07077) | (mode & 07) << 6;
@@ -64,7 +64,7 @@ static int overlay(int lower, bool in_user_namespace) {
     return new_mount("overlay", options, MOUNT_ATTR_NODEV);
 }
 
-/* An optional mount that cannot be made is left out: the place then shows what is below. */
+/* An optional mount that cannot be made is left out: the place then shows the files below it. */
 static bool optional(const char *mode) { return strchr(mode, '?'); }
 
 static void do_bind(const char *target, const char *source, const char *mode) {

@@ -48,12 +48,12 @@ int new_mount(const char *type, const char *options, unsigned attributes) {
     return fine ? syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes) : -1;
 }
 
-/* Includes the mounts below `source`: in a user name space, a mount that hides files may not be left out. */
+/* Includes the mounts below `source`: in a user name space, a mount that hides files must be included. */
 int clone_mount(const char *source) {
     return syscall(SYS_open_tree, AT_FDCWD, source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 }
 
-/* Each file system on its own: one that is locked has its flags already, and refuses to lose them. */
+/* Changes each file system separately: a locked one has its flags already, and refuses to lose them. */
 void set_attributes(int mount, unsigned attributes, const char *what) {
     struct mount_attr attr = {.attr_set = attributes};
     if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
@@ -68,7 +68,8 @@ int open_in_root(const char *path, int flags) {
     return syscall(SYS_openat2, root, path, &how, sizeof how);
 }
 
-/* Opens (O_PATH) a directory or else a file, made where it is not there; also where a link leads nowhere. */
+/* Opens (O_PATH) a directory or a file, and creates it if it is missing, also at the end of a dangling
+ * link. */
 static int open_made(const char *path, bool directory, int links) {
     int fd = open_in_root(path, directory ? O_DIRECTORY : 0);
     if (fd >= 0 || errno != ENOENT)

@@ -13,18 +13,19 @@ const char *stage_name(void);
 
 _Noreturn void cannot(const char *doing, const char *what);
 
-/* A detached mount of a new file system; `options` is NAME=VALUE,... or NULL. -1 with errno. */
+/* Makes a detached mount of a new file system; `options` is NAME=VALUE,... or NULL. Returns -1 with errno on
+ * failure. */
 int new_mount(const char *type, const char *options, unsigned attributes);
 
-/* A detached copy of the mounts at and below `source`. -1 with errno. */
+/* Makes a detached copy of the mounts at and below `source`. Returns -1 with errno on failure. */
 int clone_mount(const char *source);
 
 void set_attributes(int mount, unsigned attributes, const char *what);
 
-/* Opens (O_PATH) a path below the stage, or makes an empty directory or file there. */
+/* Opens (O_PATH) a path below the stage, or creates an empty directory or file there. */
 int place(const char *path, bool directory);
 
-/* Opens (O_PATH) an existing path; -1 with errno. */
+/* Opens (O_PATH) an existing path. Returns -1 with errno on failure. */
 int open_in_root(const char *path, int flags);
 
 bool is_directory(int fd);

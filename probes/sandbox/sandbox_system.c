@@ -22,14 +22,14 @@ void mount_proc(void) {
     struct stat status, link;
     if (fstat(target, &status) < 0 || fstatat(stage_root(), "proc", &link, AT_SYMLINK_NOFOLLOW) < 0 ||
         status.st_ino != link.st_ino)
-        die(EXIT_PROBE, "sandbox: /proc is not a directory of its own"); /* as runc */
+        die(EXIT_PROBE, "sandbox: /proc is not a directory of its own"); /* as in runc */
     int made = new_mount("proc", NULL, SAFE | MOUNT_ATTR_NOEXEC);
     if (made < 0)
         cannot("mount", "/proc");
     attach_to(made, target, "/proc");
 }
 
-/* A new one shows the network name space's own devices; it may be refused in a user name space. */
+/* A new sysfs shows the network name space's own devices; it may be refused in a user name space. */
 void mount_sys(void) {
     unsigned attributes = SAFE | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY;
     int made = new_mount("sysfs", NULL, attributes);
@@ -65,7 +65,7 @@ static void link_in_dev(int dev, const char *name, const char *target) {
         cannot("make a link in", "/dev");
 }
 
-/* As Docker's: the nodes are this machine's, one by one. */
+/* As Docker's /dev; its nodes are bind mounts of this machine's. */
 void mount_dev(const char *shm_options) {
     static const char *const nodes[] = {"null", "zero", "full", "random", "urandom", "tty"};
     attach_new("tmpfs", "/dev", "mode=755,size=65536k", SAFE);
@@ -80,7 +80,7 @@ void mount_dev(const char *shm_options) {
     link_in_dev(here, "stderr", "/proc/self/fd/2");
     link_in_dev(here, "core", "/proc/kcore");
     link_in_dev(here, "ptmx", "pts/ptmx");
-    /* The terminal's group, 5 everywhere, is none in a user name space with one group only. */
+    /* The terminal's group, 5 everywhere, does not exist in a user name space with a single group. */
     int terminals = new_mount("devpts", "newinstance,ptmxmode=0666,mode=0620,gid=5",
                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
     if (terminals < 0)
@@ -104,7 +104,7 @@ static int path_if_there(const char *path, char name[64]) {
     return fd;
 }
 
-/* Mounts an existing path read-only, or hides it; a missing one needs neither. */
+/* Mounts an existing path read-only, or hides it; does nothing for a missing one. */
 void mount_protection(const char *path) {
     char name[64];
     int fd = path_if_there(path, name), made;

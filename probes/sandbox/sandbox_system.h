@@ -1,4 +1,4 @@
-/* The file systems in which the kernel shows itself: /proc, /sys and /dev, as in a container of Docker's. */
+/* The kernel's own file systems: /proc, /sys and /dev, as in a Docker container. */
 #ifndef SANDBOX_SYSTEM_H
 #define SANDBOX_SYSTEM_H
 

@@ -1,5 +1,5 @@
-/* Requests and answers of `probe serve`, both buffered: answers are written when they are many, or when no
- * request is waiting. The process ends, with a message, when they cannot be. */
+/* Requests and answers of `probe serve`, both buffered: answers are written when there are many, or when no
+ * request is waiting. If writing fails, the process ends with a message. */
 #ifndef ANSWER_H
 #define ANSWER_H
 
@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* False at the end of the input. The client gets all answers before we wait for more requests. */
+/* Reads a request. Returns false at the end of the input. All answers are written before we wait for more
+ * requests. */
 bool request_read(void *bytes, size_t size);
 
 void answer_begin(void);
@@ -19,10 +20,10 @@ void answer_bytes(const void *bytes, size_t size);
 size_t answer_reserve_u32(void);
 void answer_fill_u32(size_t at, uint32_t value);
 
-/* The answer ends with this part of the file, which is closed. */
+/* Ends the answer with this part of the file, which is closed. */
 void answer_file(int fd, off_t offset, uint64_t size);
 
-/* With an errno the answer consists of only that. */
+/* Ends the answer; with an errno, the answer has nothing else. */
 void answer_end(int error);
 
 void answer_flush(void);

@@ -33,7 +33,7 @@ static int deepest_first(const void *left, const void *right) {
 void bare(void) {
     if (getpid() != 1)
         die(EXIT_USAGE, "serve: --bare is for process 1 of a container only");
-    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL); /* where it may not, the engine has made it so */
+    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL); /* if it may not, the engine has done so already */
     char *text = read_file("/proc/self/mountinfo");
     size_t count = 0, room = 0;
     char **points = NULL;

@@ -1,8 +1,8 @@
 #ifndef BARE_H
 #define BARE_H
 
-/* Detaches what is mounted below "/", the deepest first, so that the directories beneath show. What cannot
- * be detached stays. Only for process 1 of a container. */
+/* Detaches the mounts below "/", the deepest first, so that the directories below them are visible. A mount
+ * that cannot be detached stays. Only for process 1 of a container. */
 void bare(void);
 
 #endif

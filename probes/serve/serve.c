@@ -59,7 +59,7 @@ static int scan(char *path) {
             continue;
         if (fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0)
             put_entry(&status, entry->d_name, link_target(fd, entry->d_name, &status));
-        else if (errno != ENOENT) /* gone since: not of the directory */
+        else if (errno != ENOENT) /* removed in the meantime: not in the directory */
             break;
     }
     int error = errno;
@@ -81,8 +81,8 @@ static int open_regular(const char *name, struct stat *status) {
     return fd;
 }
 
-/* Makes a path's directory the working directory, for calls that take no descriptor. Returns 0 or an errno.
- */
+/* Changes the working directory to a path's directory, for calls that take no descriptor. Returns 0 or an
+ * errno. */
 static int enter(char *path, const char **name) {
     AUTO_CLOSE int parent = walk_parent(path, name);
     if (parent < 0)

@@ -10,7 +10,7 @@
 
 enum { SHORT = 4096 };
 
-/* Cuts trailing slashes and says whether "." or ".." is among the components. */
+/* Removes trailing slashes and returns whether "." or ".." is among the components. */
 static int check(char *path) {
     if (*path != '/')
         return -1;
@@ -22,7 +22,7 @@ static int check(char *path) {
     return 0;
 }
 
-/* One step after the other; each component is a name of at most 255 bytes. */
+/* Opens one component after the other; each is a name of at most 255 bytes. */
 static int walk(char *path) {
     int here = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     for (char *next; here >= 0 && *path; path = next) {
