@@ -57,7 +57,7 @@ class UsageError(TraceWhaleError):
 
 
 class EngineError(TraceWhaleError):
-    """No container engine answers, or it failed at a task that it should be able to do."""
+    """No container engine answers, or it failed at a task."""
 
     exit_code = ExitCode.ENGINE
 

@@ -1,4 +1,4 @@
-"""From a target, a dead container or a saved trace to a diagnosis: what is to be run and read."""
+"""Make a diagnosis of a target, an ended container or a saved trace: run and read the necessary things."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tracewhale.tracing.events import Outcome, Trace
 from tracewhale.verification.output import Output, compare_output
 
 TRUE = Request(command=("true",))
-"""A request for files alone: nothing of it is ever run."""
+"""A request for files only: its command is never run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,7 @@ class References:
 
 
 def examine(engine: Engine, job: Job, context: Context, references: References = References()) -> Diagnosis:
-    """Return why a target fails. A container that is dead already is not run again, unless the job asks for
-    it."""
+    """Return why a target fails. A container that has ended is not run again, unless the job requests it."""
     plain = not (job.request.command or job.steps)
     ended = engine.ended_container(job.name) if plain else None
     with ExitStack() as held:
@@ -63,10 +62,10 @@ def look(
     ended: EndedContainer | None = None,
     complete: Complete | None = None,
 ) -> Diagnosis:
-    """Return why a target that is held fails.
+    """Return why an open target fails.
 
-    ``ended`` is how its container ended, which is not run again then. ``complete`` remembers what the
-    complete image does, from one look to the next.
+    ``ended`` is the end of its container, which is then not run again. ``complete`` caches the behaviour of
+    the complete image from one diagnosis to the next.
     """
     with ExitStack() as held:
         case = _with_help(case_of(target, view), engine, references, context, held)
@@ -114,7 +113,7 @@ def explained(
 
 
 def in_short(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """Return the first finding in three lines: cause, remedy, and where there is more."""
+    """Return the first finding in three lines: cause, remedy, and the command that shows more."""
     first = diagnosis.findings[0]
     fix = first.remedies[0].line.splitlines() if first.remedies else ["none is known"]
     cause = "A guess" if first.sure is Sure.GUESS else "Cause"
@@ -122,14 +121,14 @@ def in_short(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 
 def ask(name: str) -> str:
-    """Return what tells more about a failure."""
+    """Return the command that shows more about a failure."""
     return f"Ask `tracewhale diagnose {shlex.quote(printable(name))}` with the same options for more."
 
 
 def examine_trace(
     engine: Engine, trace: Trace, context: Context, references: References = References()
 ) -> Diagnosis:
-    """Return why a traced run failed; the image's files are read where the image still is."""
+    """Return why a traced run failed; the image's files are read if the image still exists."""
     with ExitStack() as held:
         with context.stage("target", f"looking for {trace.target}"):
             try:
@@ -143,7 +142,7 @@ def examine_trace(
 
 
 def case_of(target: Target, view: View) -> Case:
-    """Return what is known of a target before anything runs."""
+    """Return the facts about a target before anything runs."""
     run = Run.from_json(
         target.untraced().request, target.name, target.image, target.config.get("config") or {}
     )
@@ -151,7 +150,7 @@ def case_of(target: Target, view: View) -> Case:
 
 
 def with_trace(case: Case, trace: Trace, refusal: str = "") -> Case:
-    """Return the case after its run; ``refusal`` is what went wrong beside the command's own end."""
+    """Return the case after its run; ``refusal`` is the error of the run besides the command's own end."""
     mounts = dict.fromkeys(trace.mounts, "") | dict(case.mounts)
     return replace(case, trace=trace, refusal=refusal, mounts=mounts)
 
@@ -198,13 +197,13 @@ def _case(run: Run, name: str, view: View, *, files_known: bool = True) -> Case:
 
 
 def _base_environment(run: Run) -> Mapping[str, str]:
-    """Return the variables that a container has beside its image's."""
+    """Return the variables that a container has besides its image's."""
     words = (run.base.get("Config") or {}).get("Env") or ()
     return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 def _run(target: Target, tree: Tree, job: Job, context: Context, case: Case) -> Case:
-    """Return the case with what a traced run of it told; every failure of the command is a part of that."""
+    """Return the case with the result of a traced run, which includes every failure of the command."""
     if case.refusal:
         return case
     try:
@@ -223,7 +222,7 @@ def _dead(case: Case, target: Target, ended: EndedContainer) -> Case:
 def _with_help(
     case: Case, engine: Engine, references: References, context: Context, stack: ExitStack
 ) -> Case:
-    """Return the case with what it may be compared with."""
+    """Return the case with the sources that it may be compared with."""
     case = replace(case, contents=Contents(references.contents) if references.contents else None)
     if not references.against:
         return case
@@ -234,7 +233,7 @@ def _with_help(
 
 
 class Complete:
-    """The behaviour of the complete image for the same command: run once, when it is asked."""
+    """The behaviour of the complete image for the same command, which is run once on the first request."""
 
     def __init__(self, engine: Engine, job: Job, against: str, context: Context) -> None:
         self._engine, self._job, self._against, self._context = engine, job, against, context
@@ -242,7 +241,7 @@ class Complete:
         self._outcome: Outcome | None = None
 
     def does_more(self, case: Case) -> bool:
-        """Return whether it ends well and prints otherwise than the case."""
+        """Return whether it succeeds and prints something else than the case."""
         if not self._against or case.failed or case.outcome is None:
             return False
         if not self._asked:

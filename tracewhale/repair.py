@@ -1,4 +1,4 @@
-"""Put missing files of a complete image into a broken one, and run the result to see that it works."""
+"""Put missing files of a complete image into a broken one, and run the result as a test."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def repair(
 
 
 def _fixed(place: Name) -> Name:
-    """Return the default name of a repaired image, which is not a slim one."""
+    """Return the default name of a repaired image; it is not a slim image."""
     return replace(place, place=place.place.replace("skinny-", "fixed-", 1))
 
 

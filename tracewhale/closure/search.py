@@ -39,8 +39,8 @@ Stage = tuple[How, tuple[str, ...]]
 
 @dataclass(slots=True, eq=False)
 class Map:
-    """A loaded object: glibc's ``struct link_map``. ``parent`` is its ``l_loader``, ``names`` are those with
-    which a request can mean it, the first being its ``l_libname``."""
+    """A loaded object: glibc's ``struct link_map``. ``parent`` is its ``l_loader``, ``names`` are those by
+    which a request can refer to it, the first being its ``l_libname``."""
 
     elf: Elf
     path: str

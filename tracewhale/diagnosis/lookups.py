@@ -36,7 +36,7 @@ _STACK = re.compile(r"\s|from |at |File |Traceback|\)")
 
 @cache
 def _harmless(*, searches: bool) -> re.Pattern[str]:
-    """Return what matches the usual look-ups, with or without the searches of interpreters."""
+    """Return the pattern of the usual look-ups, with or without the searches of interpreters."""
     text = files("tracewhale.diagnosis").joinpath("harmless.toml").read_text("utf-8")
     groups = [entry for entry in tomllib.loads(text)["group"] if searches or not entry.get("search")]
     return re.compile("|".join(fnmatch.translate(glob) for group in groups for glob in group["globs"]))

@@ -37,10 +37,10 @@ _WORD = re.compile(r"[a-z]+")
 def mentions(case: Case, explained: Collection[int]) -> Iterator[tuple[Complaint, Sure]]:
     """Yield a complaint for each missing path or name in a line of output.
 
-    The second value is the most that a finding can be sure of: where a whole path is printed and was looked
-    for in vain, or a package or the complete image has what is named, two independent facts agree. Of several
-    paths in one line those count that such a source confirms, if any. Lines whose number is in ``explained``
-    are skipped.
+    The second value is the highest certainty of its finding. It is higher if two independent facts agree: a
+    whole path is printed and was searched without success, or a package or the complete image has the named
+    file. If such a source confirms some of several paths in one line, only those count. Lines whose number is
+    in ``explained`` are skipped.
     """
     lines = case.output.splitlines()[-MAX_LINES:]
     absent = {os.path.normpath(path) for path in case.absent}

@@ -30,7 +30,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Sure(IntEnum):
-    """The certainty of a finding. More is better."""
+    """The certainty of a finding; a larger value is more certain."""
 
     GUESS = 1
     LIKELY = 2
@@ -98,7 +98,7 @@ class Case:
 
     @property
     def failed(self) -> bool:
-        """Whether something went wrong: the start, the status of the command, or a step that drove it."""
+        """Whether something failed: the start, the command by its status, or a step that drove it."""
         if self.refusal:
             return True
         if self.outcome is None:
@@ -242,7 +242,7 @@ class Diagnosis:
     """The findings, the most probable cause first, and the facts that were checked without a finding.
 
     ``libraries`` and ``architecture`` are facts of the command's program; ``absent`` counts look-ups of
-    missing paths that explain nothing. ``step_failure`` is what failed though the command ran.
+    missing paths that explain nothing. ``step_failure`` is the failure of a step although the command ran.
     """
 
     name: str

@@ -25,8 +25,8 @@ class Owners:
     def of(self, paths: Iterable[str]) -> tuple[Package, ...]:
         """Return the packages of some requested paths, each once.
 
-        A missing path belongs to a package only if the package lists it. That a directory belongs to a
-        package with all its contents does not say what is missing in it.
+        A missing path belongs to a package only if the package lists it. A directory that belongs to a
+        package with all its contents does not show what is missing in it.
         """
         wanted = list(paths)
         for path in wanted:

@@ -1,4 +1,4 @@
-"""Remedies as lines to paste: what an image names is quoted for the syntax of its line."""
+"""Remedies as lines to paste: names from an image are quoted for the syntax of their line."""
 
 from __future__ import annotations
 

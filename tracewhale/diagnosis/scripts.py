@@ -73,7 +73,7 @@ def env(program: RefusedProgram, script: str, argument: str) -> Iterator[Finding
 def _sibling(case: Case, name: str) -> str:
     """Return another version of an interpreter: python3 for python, nodejs for node.
 
-    A link that leads to nothing is none: Debian's nodejs is a link to node.
+    A dangling link does not count: Debian's nodejs is a link to node.
     """
     for other in (f"{name}3", f"{name}js", name.rstrip("0123456789.")):
         if other != name and case.exists(program := case.find_command(other) or "/-"):

@@ -39,7 +39,7 @@ def find_all(view: View, names: Collection[str], limit: int = SEARCHED) -> Itera
 
 
 def find_program(view: View, name: str, limit: int = SEARCHED) -> str:
-    """Return the first file of a name that may be executed and is no script of a boot or a shell; empty for
+    """Return the first executable file of a name, except for scripts of the boot or of a shell; empty for
     none."""
     if "/" in name or not name:
         return ""

@@ -17,7 +17,7 @@ SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A thing that only one of the two has, or that differs; ``what`` says how."""
+    """A thing that only one of the two has, or that differs; ``what`` describes the difference."""
 
     kind: str
     name: str
@@ -32,7 +32,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """All differences, in the order of kind and name; without changes the two are alike."""
+    """All differences, in the order of kind and name; without changes the two are equal."""
 
     names: tuple[str, str]
     sizes: tuple[int, int]

@@ -1,1 +1,2 @@
-"""HTTP requests that drive a server, and conditions to wait for before: pure, except for ``client``."""
+"""HTTP requests that drive a server, and conditions that show that it is ready. Pure, except for
+``client``."""

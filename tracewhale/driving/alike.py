@@ -2,7 +2,7 @@
 
 Answers are compared by status, media type and body: byte for byte; else with times, addresses and host names
 replaced (``Answered.normalize``), and then ids and tokens; else against a second run of the original, without
-the words that this does not repeat.
+the words in which the original's two runs differ.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ WORDS = re.compile(r"\w+|\W")
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The exchanges of one run; ``normalize`` replaces what is particular to it: its host's name, the
+    """The exchanges of one run; ``normalize`` replaces the values specific to it: its host's name, the
     time."""
 
     exchanges: Sequence[Exchange]
@@ -59,10 +59,10 @@ class AnswerDifference:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The agreement of two runs' answers: of ``total`` requests ``alike`` ones have answers that agree.
+    """The agreement of two runs' answers: ``alike`` of ``total`` requests have answers that agree.
 
-    ``unstable`` counts those that the original itself answers differently each time, so that only status and
-    media type could be compared.
+    ``unstable`` counts the requests that the original itself answers differently each time, so that only
+    status and media type could be compared.
     """
 
     total: int = 0

@@ -1,4 +1,4 @@
-"""The HTTP client: requests go to one address, the target's own, whatever a URL or a redirect says."""
+"""The HTTP client. Requests go only to the target's own address, whatever host a URL or a redirect names."""
 
 from __future__ import annotations
 
@@ -224,7 +224,7 @@ class Client:
 
 
 def _pieces(answer: requests.Response, *, endless: bool) -> Iterator[bytes]:
-    """Yield the body; of an endless one what comes without a longer pause."""
+    """Yield the body; of an endless one, the part that comes before the first longer pause."""
     if not endless:
         yield from answer.iter_content(CHUNK)
         return
@@ -236,7 +236,8 @@ def _pieces(answer: requests.Response, *, endless: bool) -> Iterator[bytes]:
 
 
 def _redirected(request: HttpRequest, answer: Answer, host: str) -> HttpRequest | None:
-    """Return the request of a redirect, or None if the answer is none or leads out of the target."""
+    """Return the request of a redirect, or None if the answer is not a redirect or leads out of the
+    target."""
     if answer.status not in (301, 302, 303, 307, 308) or not answer.location:
         return None
     scheme = "https" if request.tls else "http"

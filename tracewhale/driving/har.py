@@ -16,7 +16,7 @@ DROPPED = frozenset(
     "accept-encoding connection content-length cookie host if-modified-since if-none-match keep-alive origin "
     "proxy-connection te trailer transfer-encoding upgrade upgrade-insecure-requests".split()
 )
-"""Headers that belong to the connection or to a session that is over: the client sets its own."""
+"""Headers that belong to the connection or to an earlier session: the client sets its own."""
 
 
 def parse_har(text: str) -> tuple[HttpRequest, ...]:

@@ -33,7 +33,7 @@ ORDER = ("POST", "PUT", "GET", "HEAD", "OPTIONS", "PATCH", "DELETE")
 
 
 NEGOTIATING_SHARE = 12
-"""The share of an operation from which on its media types and languages are asked for, too."""
+"""The least share of an operation with which other media types and languages are requested, too."""
 NEGOTIATED = (
     ("GET", ("Accept", "text/html,application/xhtml+xml")),
     ("GET", ("Accept", "application/xml")),
@@ -42,9 +42,9 @@ NEGOTIATED = (
     ("HEAD", ("Accept", "*/*")),
     ("OPTIONS", ("Accept", "*/*")),
 )
-"""Methods with a header, by which a server is asked for the same thing; none changes anything."""
+"""Methods with a header that request the same resource in another form; none changes anything."""
 UNKNOWN = "/no-such-page"
-"""A path that no document describes: the answer is the server's page for what is not there."""
+"""A path that no document describes: the answer is the server's page for a missing resource."""
 
 
 def check_installed() -> None:
@@ -58,8 +58,8 @@ def check_installed() -> None:
 def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest, ...]:
     """Make at most ``most`` requests from a document in JSON or YAML, the same each time.
 
-    Each operation has its share; where that is large enough, what is read is also asked for as a browser
-    asks. Raise ValueError if it is not an OpenAPI document.
+    Each operation has an equal share. If it is large enough, readable resources are also requested in the way
+    of a browser. Raise ValueError if it is not an OpenAPI document.
     """
     check_installed()
     import schemathesis
@@ -100,8 +100,7 @@ def requests_of(document: bytes, most: int = DEFAULT_MOST) -> tuple[HttpRequest,
 
 @contextmanager
 def _own_storage() -> Iterator[None]:
-    """Have hypothesis write what it keeps between runs to a directory that is removed, and not where the user
-    works."""
+    """Let hypothesis keep its database in a temporary directory, and not in the user's working directory."""
     from hypothesis.configuration import set_hypothesis_home_dir
 
     with tempfile.TemporaryDirectory(prefix="tracewhale-openapi-") as directory:
@@ -113,7 +112,7 @@ def _own_storage() -> Iterator[None]:
 
 
 def _negotiated(request: HttpRequest) -> Iterator[HttpRequest]:
-    """Yield a request for the same by other methods, for other media types and in other languages."""
+    """Yield requests for the same resource by other methods, for other media types and in other languages."""
     for method, header in NEGOTIATED:
         others = (pair for pair in request.headers if pair[0].lower() != header[0].lower())
         yield replace(request, method=method, headers=(*others, header))
@@ -141,7 +140,8 @@ def _base_path(raw: Mapping[str, Any]) -> str:
 
 
 def _cases(operation: Any, share: int, deadline: float) -> Iterator[Any]:
-    """Yield cases of an operation: first the document's examples, then cases of which a third are invalid."""
+    """Yield cases of an operation: first the document's examples, then generated ones, a third of them
+    invalid."""
     from hypothesis.errors import HypothesisException
     from schemathesis import GenerationMode
     from schemathesis.errors import SchemathesisError

@@ -1,8 +1,8 @@
 """References to earlier answers in requests, in the form of editors: ``{{login.response.body.$.token}}``.
 
 ``{{NAME}}`` is the value of a page's field (an ``input`` or ``meta`` of that name), of a member of a JSON
-object, or of a cookie: a token against forged requests, the id of what was just made. References stay in a
-trace, because a repeated run has its own values.
+object, or of a cookie: a token against forged requests, the id of a new object. References stay unresolved in
+a trace, because a repeated run has its own values.
 """
 
 from __future__ import annotations

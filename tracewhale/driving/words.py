@@ -27,8 +27,8 @@ ReadFile = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """The destination of a request: a path and query, the port (0: the one that serves), and the host and
-    the user, with a password, in its URL."""
+    """The destination of a request: a path and query, the port (0: the one that serves), and the host, user
+    and password in its URL."""
 
     target: str
     port: int = 0
@@ -117,7 +117,7 @@ def build_request(
 
 
 def local(host: str) -> bool:
-    """Return whether a host's name only means a local address: an IP address, or localhost."""
+    """Return whether a host only names a local address: it is an IP address or localhost."""
     return host == "localhost" or bool(re.fullmatch(r"[\d.]+|\[?[\da-fA-F:]*:[\da-fA-F:.]*\]?", host))
 
 
@@ -190,7 +190,7 @@ def media_type(path: str) -> str:
 
 
 def guessed(body: bytes) -> str:
-    """Return the media type of a typed body: JSON, a form, or text; none for an empty one."""
+    """Return the media type of a body on the command line: JSON, a form, or text; none for an empty one."""
     if not body:
         return ""
     try:

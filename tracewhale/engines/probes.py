@@ -37,7 +37,7 @@ CAP_PERFMON, CAP_BPF = 1 << 38, 1 << 39
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The facts that the probes depend on. ``architecture``, ``kernel`` and ``filters`` (whether it has
+    """The facts on which the probes depend. ``architecture``, ``kernel`` and ``filters`` (whether it has
     seccomp) are the engine's; the rest is of this machine.
 
     ``here`` says whether the engine's processes are processes of this machine, ``capabilities`` is this

@@ -21,26 +21,26 @@ from tracewhale.running.run import Run
 from tracewhale.tracing.events import Step, Trace
 
 IDENTITY = re.compile(r"(container:|sha256:)[0-9a-f]{64}")
-"""The exact id of the image or container of a trace; a name could mean another one tomorrow."""
+"""The exact id of the image or container of a trace; a name could refer to another one later."""
 
 LONGEST = 3600.0
-"""Seconds that a trace may have a target run without permission."""
+"""Seconds for which a trace may run a target without permission."""
 
 SHOWN = 300
-"""Characters that are shown of a line: a seccomp profile has thousands."""
+"""The most characters of a line that are shown: a seccomp profile has thousands."""
 
 _OWN_NETWORKS = (None, "default", "bridge", "none")
 
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """The user's permissions for a trace: everything, or these words (as ``words_of`` yields them)."""
+    """The user's permissions for a trace: everything, or these words (in the form of ``words_of``)."""
 
     everything: bool = False
     words: frozenset[str] = frozenset()
 
     def check(self, trace: Trace, *, repeats: bool, image: str = "") -> None:
-        """Raise Untrusted, with a list, if a trace requests access to this machine that it may not have.
+        """Raise Untrusted, with a list, if a trace requests access to this machine without permission.
 
         ``repeats`` says whether the traced run is repeated, possibly with another ``image``; without it only
         files are copied.
@@ -89,7 +89,7 @@ def words_of(options: RunOptions, steps: Iterable[Step] = ()) -> Iterator[str]:
 
 
 def _files(trace: Trace) -> Iterator[str]:
-    """Yield the owners of files that a trace has read and that belong to no image."""
+    """Yield the owners of the files that a trace read and that belong to no image."""
     name = parse(trace.target)
     if name.kind == HOST:
         yield "the files of this machine, as the target host"

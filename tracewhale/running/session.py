@@ -311,11 +311,11 @@ class RunSession(ABC):
 
     @abstractmethod
     def kill(self, number: int) -> None:
-        """Send a signal to the command; it may have ended in this moment."""
+        """Send a signal to the command; it may have just ended."""
 
     @abstractmethod
     def resize(self) -> None:
-        """Give the command's terminal the size of the user's."""
+        """Give the command's terminal the size of the user's terminal."""
 
     @abstractmethod
     def tell_agent(self, line: str) -> bool:

@@ -1,4 +1,4 @@
-"""Messages that need no look at files: their cause and remedy are written beside their pattern."""
+"""Messages that are explained without looking at files: their cause and remedy are beside their pattern."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def variable(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def lost_paths(case: Case) -> Iterator[Finding]:
-    """Yield each variable that names a missing path below which the command looked, where the output has the
+    """Yield each variable that names a missing path below which the command searched, if the output has the
     variable or the path."""
     for name, value in sorted(case.environment.items()):
         if name in OWN_FINDING or not value.startswith("/") or ":" in value or case.exists(value):
@@ -117,7 +117,7 @@ def shared_memory(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def device(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a device that a container gets only on request."""
+    """Explain a device that a container has only on request."""
     path = complaint.fact("path")
     yield finding(
         case,

@@ -30,7 +30,7 @@ BASH_WORDS = frozenset(
     {"source", "[[", "((", "declare", "typeset", "shopt", "pushd", "popd", "function", "let", "select"}
     | {"mapfile", "readarray", "disown", "enable", "compgen", "complete"}
 )
-"""Words of bash (bash(1)) that no shell of POSIX has to have, and dash has not."""
+"""Words of bash (bash(1)) that POSIX does not require of a shell, and that dash lacks."""
 
 _SCRIPT = re.compile(r"(?P<path>[^\s:]+): (?:line )?\d+: ")
 """The beginning of a shell's message: the script and the number of its line."""
@@ -78,8 +78,8 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _directory_instead(case: Case, blocked: str, path: str) -> Remedy:
-    """Return the remedy for a file in the place of a directory, as COPY leaves it where the last slash is
-    forgotten: the file becomes the one that was asked for, unless that is to be made."""
+    """Return the remedy for a file in the place of a directory, which COPY leaves if the last slash is
+    forgotten: the file is moved to the requested path, unless the command was to create that path."""
     if case.accesses(path) & WRITES:
         return Remedy("rm {0} && mkdir -p {0}", blocked)
     words = {"file": blocked, "aside": f"{blocked}.file", "path": path, "above": os.path.dirname(path)}
@@ -100,7 +100,7 @@ def directory_finding(case: Case, complaint: Complaint, directory: str, path: st
 
 
 def _asked(case: Case, name: str) -> str:
-    """Return the path that a message means: the requested one if the message has only its end."""
+    """Return the path in a message: the requested path if the message has only its end."""
     path = os.path.normpath(case.absolute(name))
     if name.startswith("/"):
         return path

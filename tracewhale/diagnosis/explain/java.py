@@ -91,7 +91,7 @@ def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def java_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a module that the runtime was made without (jlink), or of which --shrink left a part."""
+    """Explain a module that is missing from the runtime (jlink), or that --shrink has reduced."""
     name = complaint.fact("name")
     if (library := _shrunk(case, None, module=name)) is not None:
         yield _left_out(case, complaint, f"the module {name}", library)
@@ -108,7 +108,7 @@ def java_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _shrunk(case: Case, is_class: Callable[[str], bool] | None, module: str = "") -> str | None:
-    """Return the path of the class library that was written again without a class, or a part of a module."""
+    """Return the path of the class library from which --shrink removed a class or a part of a module."""
     if not case.files_known:
         return None
     for entry in find_all(case.view, ("modules",)):

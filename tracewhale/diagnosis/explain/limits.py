@@ -14,7 +14,7 @@ from tracewhale.diagnosis.remedy import Remedy, joined
 from tracewhale.rootfs.tree import Kind
 
 OF_THE_ENGINE = ("/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf")
-"""Paths that an engine mounts itself, writable or not as it likes."""
+"""Paths that an engine mounts itself, writable or not."""
 
 SHOWN = 4
 
@@ -23,7 +23,7 @@ _PATH = re.compile(r"/[^\s:'\"\u2019()]+")
 
 def read_only(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a write to a file system that is mounted read-only: one finding for all directories in which
-    the command wrote or wanted to."""
+    the command wrote or tried to write."""
     path = complaint.fact("path", "file")
     mount = case.mount_of(path)
     if mount:
@@ -60,8 +60,8 @@ def _writable(case: Case, place: str) -> Remedy:
 
 
 def _written(case: Case) -> list[str]:
-    """Return the directories of the root file system in which the command made, changed or deleted names,
-    or would have."""
+    """Return the directories of the root file system in which the command made, changed or deleted names, or
+    tried to."""
     traces = [trace for trace in (case.trace, case.writable) if trace is not None and case.read_only]
     events = [event for trace in traces for event in trace.events]
     changes = WRITES | {"write", "unlink", "truncate", "rename-from"}

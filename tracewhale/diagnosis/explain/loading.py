@@ -210,7 +210,7 @@ def library_refused(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def preload(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a library that the environment or /etc/ld.so.preload wants in every program (ld.so(8))."""
+    """Explain a library that the environment or /etc/ld.so.preload loads into every program (ld.so(8))."""
     path, by = complaint.fact("path"), complaint.fact("name")
     if "/" in path and case.exists(path):
         yield from library_refused(case, complaint)
@@ -246,7 +246,7 @@ def version(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def symbol(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain a library of another build than its user was linked with."""
+    """Explain a library of another build than the one that its user was linked with."""
     by, name = complaint.fact("by", "file"), complaint.fact("symbol")
     if not by.startswith("/"):
         by = case.find_command(by) or find_name(case.view, by) or by

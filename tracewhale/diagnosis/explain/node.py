@@ -161,7 +161,7 @@ def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def node_type(case: Case, complaint: Complaint) -> Iterator[Finding]:
-    """Explain an ES module that Node takes for CommonJS, as no package.json says what it is."""
+    """Explain an ES module that Node reads as CommonJS because no package.json declares its type."""
     asked = lookups(case, lambda path: path.endswith("/package.json"))
     there = there_in_full(case, asked)
     remedies = [*Remedies(case).copies(there), Remedy("COPY package.json ./"), Remedy("the ending .mjs")]

@@ -91,7 +91,7 @@ def _other_abi(
 
 
 def _other_platform(case: Case, platform: str) -> str:
-    """Return for what an extension module is, if it is not for this image; empty if it is."""
+    """Return the platform for which an extension module was built if that is not the image's; else empty."""
     machine, _, libc = platform.partition("-linux-")
     ours = MACHINES.get(case.architecture, machine)
     if machine != ours:

@@ -149,7 +149,7 @@ def refused_call(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _unnamed_call(case: Case, complaint: Complaint) -> Finding:
-    """Return the finding for EPERM of some call; the run's own seccomp profile may say of which."""
+    """Return the finding for EPERM of an unknown call; the run's own seccomp profile may show which."""
     unconfined = Remedy("--security-opt seccomp=unconfined", note="to see whether a seccomp profile does it")
     refused = _refused_calls(case)
     if refused:
@@ -169,7 +169,7 @@ def _unnamed_call(case: Case, complaint: Complaint) -> Finding:
 
 
 def _refused_calls(case: Case) -> list[str]:
-    """Return the calls that the run's own seccomp profile refuses where it allows others; "all others" where
+    """Return the calls that the run's own seccomp profile refuses although it allows others; "all others" if
     it is a list of allowed ones (Docker's seccomp profiles: defaultAction, syscalls)."""
     for option in case.security:
         try:

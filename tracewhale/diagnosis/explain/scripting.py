@@ -63,8 +63,8 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _lost_before(case: Case) -> tuple[str, ...]:
-    """Return the files of Ruby that were looked for in vain and that the complete image or a package of the
-    image has: a library that fails may be replaced by another, and the message names the last."""
+    """Return the files of Ruby that were searched without success and that the complete image or a package of
+    the image has: a program may try another library after a failure, and the message names the last one."""
     asked = lookups(case, lambda path: "ruby" in path and path.endswith((".rb", ".so")))
     return there_in_full(case, asked) or owned(case, asked[:200])
 
@@ -169,7 +169,7 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 
 def _disabled(case: Case, complaint: Complaint, libraries: Sequence[str]) -> Finding | None:
-    """Return the finding for an extension that is there and that no php.ini names (PHP manual, extension)."""
+    """Return the finding for an installed extension that no php.ini names (PHP manual, extension)."""
     here = [e.path for e in find_all(case.view, libraries, 6000) if e.path not in case.paths]
     directory = next((path for path in listed_directories(case) if path.endswith("/conf.d")), "")
     if not here or not directory:

@@ -57,7 +57,8 @@ def _missing(
 
 
 def _files(case: Case, paths: Sequence[str]) -> tuple[str, ...]:
-    """Return what of some paths the complete image has as files: a directory is many packages'."""
+    """Return those of some paths that are files in the complete image; directories belong to many
+    packages."""
     full = case.full
     entries = [(path, full.resolve(path).entry) for path in paths] if full is not None else []
     return tuple(path for path, entry in entries if entry is not None and entry.kind is Kind.FILE)

@@ -81,7 +81,7 @@ def _names(view: View, file: str) -> list[str]:
 
 
 def _unread_database(case: Case, complaint: Complaint, name: str, database: str) -> Finding | None:
-    """Return the finding for a source of names whose module (nss(5)) was looked for in vain."""
+    """Return the finding for a source of names whose module (nss(5)) was searched without success."""
     entry = case.view.resolve("/etc/nsswitch.conf").entry
     (text,) = case.view.tree.read([(entry.path, 0, 1 << 16)]) if entry is not None else (b"",)
     lines = [line.partition("#")[0].split() for line in os.fsdecode(text or b"").splitlines()]

@@ -36,7 +36,7 @@ AWAITED_SECONDS = 120.0
 """The default number of seconds in which a service must reach the condition that the traced one waits for."""
 START_SECONDS = 600.0
 """Seconds in which Compose must have fetched and created the traced service, and as many for the start of the
-others, in the order of what they wait for."""
+others, in the order of their dependencies."""
 BUILD_SECONDS = 3600.0
 """Seconds in which Compose must have built the images that are missing."""
 QUESTION_SECONDS = 60.0
@@ -298,7 +298,7 @@ def remove_project(client: APIClient, project: str) -> None:
 def _remove_found(client: APIClient, project: str) -> bool:
     """Remove the objects of a project that a search finds, and return whether there were any.
 
-    One that cannot be removed is in use for a moment longer, or gone: the next search says so.
+    An object that cannot be removed is still in use, or already gone: the next search shows which.
     """
     label = {"label": f"{PROJECT}={project}"}
     raw = cast(Any, client)

@@ -1,4 +1,4 @@
-"""How a container ended, as the engine recorded it: its status and its log."""
+"""The end of a container, as the engine recorded it: its status and its log."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tracewhale.running.session import READY_SECONDS, STDOUT, TargetProcess
 from tracewhale.tracing.host import proc
 
 QUIET_SECONDS = 2.0
-"""Seconds in which an agent must end that has sent everything and has nothing left to watch."""
+"""Seconds in which an agent must end once it has nothing left to send or to watch."""
 
 
 class ContainerSession(session.RunSession):
@@ -48,12 +48,12 @@ class ContainerSession(session.RunSession):
         self._feeding: Callable[[], None] = lambda: None
 
     def kill(self, number: int) -> None:
-        """Send a signal to the command; it may have ended in this moment."""
+        """Send a signal to the command; it may have just ended."""
         with suppress(DockerException):
             self.client.kill(self.container, signal=number)
 
     def resize(self) -> None:
-        """Tell the engine the terminal's size."""
+        """Send the terminal's size to the engine."""
         size = self.console.size() if self.terminal else None
         if size is not None:
             with suppress(DockerException):
@@ -154,7 +154,7 @@ class ContainerSession(session.RunSession):
     def joining(
         self, argv: Sequence[str], entry: EntrySpec, workdir: str
     ) -> tuple[str, list[str], list[str]]:
-        """Return a container's id, the words and the environment that start a process that joins the
+        """Return a container's id, the words and the environment to start a process that joins that
         container."""
         assert self.probes is not None
         config = self.state["Config"]
@@ -165,7 +165,7 @@ class ContainerSession(session.RunSession):
         return gate, entry.arguments(self.token, argv, program=PROGRAM, options=options), environment
 
     def pid_of_exec(self, identifier: str) -> int:
-        """Wait until an exec is started, and return its process id, 0 if it was never seen to run."""
+        """Wait until an exec has started, and return its process id, 0 if it was never seen running."""
         deadline = time.monotonic() + READY_SECONDS
         while not (answer := self._inspect_exec(identifier))["Pid"] and time.monotonic() < deadline:
             if answer["ExitCode"] is not None and not answer["Running"]:

@@ -127,8 +127,8 @@ def endpoint(network: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own_hostname(run: Run) -> bool:
-    """Return whether a container that is the target was given its host name, which is not the beginning of
-    its id.
+    """Return whether the target is a container with a host name of the user's, and not the beginning of its
+    id.
 
     With the network of another container or of the host, the name is theirs, and the engine refuses it as an
     option.
@@ -264,8 +264,8 @@ def traced_spec(
     """Return the traced container, and the identity that its processes must take on to equal the untraced
     one's.
 
-    ``impossible`` are capabilities that the engine itself lacks. With ALL the engine leaves them out for a
-    user who gets none anyway; the traced container begins as root, who would have to get them.
+    ``impossible`` are capabilities that the engine itself lacks. With ALL, the engine omits them for a user
+    who gets no capability anyway; but the traced container starts as root, which would get them.
     """
     host = dict(payload.host)
     add, drop = host.get("CapAdd") or (), host.get("CapDrop") or ()
@@ -298,7 +298,7 @@ def traced_spec(
 
 def init_path(payload: CreatePayload) -> str:
     """Return the path of the engine's init in a traced container. As process 1 it must be under the filter,
-    too, so that it has the untraced one's user and capabilities, which it lacks if the engine starts it."""
+    too, with the user and capabilities of the untraced one, which the engine would not give it."""
     return f"{PROBE_DIRECTORY}/docker-init" if payload.host.get("ReadonlyRootfs") else DOCKER_INIT
 
 

@@ -102,8 +102,8 @@ def _reach(url: str) -> None:
 
 
 def _api_version(server: Mapping[str, Any]) -> str:
-    """Return the version that both sides speak: ours, or the server's newest or oldest if ours is out of its
-    range."""
+    """Return the version that both sides support: ours, or the server's newest or oldest if ours is out of
+    its range."""
 
     def parse(text: object) -> tuple[int, ...]:
         return tuple(int(part) for part in str(text).split("."))
@@ -200,7 +200,7 @@ def container_is_exact(name: str, container: Mapping[str, Any]) -> bool:
 
 
 def can_be_an_image(name: str) -> bool:
-    """Return whether a name can be an image's or the beginning of its id, so that the engine may be asked.
+    """Return whether a name can be an image's or the beginning of its id, and so may be sent to the engine.
 
     The name becomes part of a URL's path, in which ``a/../b`` means ``b``.
     """

@@ -1,4 +1,4 @@
-"""The facts that the probes depend on, from the engine and this machine."""
+"""The facts on which the probes depend, from the engine and this machine."""
 
 from __future__ import annotations
 

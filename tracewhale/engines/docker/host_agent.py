@@ -102,7 +102,7 @@ class HostedSession(ContainerSession):
         return process
 
     def _await_held(self, pid: int) -> bool:
-        """Wait until the command waits for us; return False if it has ended. Raise ProbeError."""
+        """Wait until the command waits for the agent; return False if it has ended. Raise ProbeError."""
         deadline = time.monotonic() + LOCATE_SECONDS
         while proc.is_held(pid, self.token) is not True:
             if self.wait(lambda: self.status is not None, 0.01):
@@ -136,9 +136,8 @@ class HostedSession(ContainerSession):
         return True
 
     def finish_agent(self) -> None:
-        """Have the agent release the processes that still run, and wait for the rest of its events.
-
-        That may take long, because strace's log is read at the end; an agent that runs is at work.
+        """Have the agent release the processes that still run, and wait for the rest of its events. That may
+        take long, because strace's log is read at the end: a running agent is still working.
         """
         if self._process is None:
             return

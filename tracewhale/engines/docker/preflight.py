@@ -1,4 +1,4 @@
-"""Files in an image that make an engine wait for ever when it starts a container.
+"""Files in an image that make an engine wait forever when it starts a container.
 
 The engine and its runtime look the user up in ``/etc/passwd`` and ``/etc/group``, even if one is a FIFO
 without a writer, or ``/proc/self/fd/0``, which is the runtime's own standard input and ours.

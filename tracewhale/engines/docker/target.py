@@ -25,7 +25,7 @@ CHANGED, ADDED = 0, 1
 
 
 def inspect_container(client: APIClient, identifier: str) -> dict[str, Any]:
-    """Return what ``docker inspect`` says of a container."""
+    """Return the result of ``docker inspect`` for a container."""
     with api_errors(f"inspect the container {identifier}"):
         return cast("dict[str, Any]", cast(Any, client).inspect_container(identifier))
 

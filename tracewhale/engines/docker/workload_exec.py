@@ -58,7 +58,7 @@ def _is(session: ContainerSession, name: str) -> bool:
 
 
 def _in_session(session: ContainerSession, work: Callable[[], T]) -> T:
-    """Have the session's own thread, which waits for the workload, do it."""
+    """Run the work in the session's own thread, which waits for the workload."""
     future: Future[T] = Future()
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""The arguments of a run's sandbox, in which the command gets what it would get in a Docker container."""
+"""The arguments of a run's sandbox, in which the command runs as in a Docker container."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def sandbox_of(
 
 
 def _init_words(options: RunOptions, identity: Identity, machine: Machine, token: str) -> list[str]:
-    """Return the arguments of ``probe init`` for a process that becomes what it would be in a Docker
+    """Return the arguments of ``probe init`` for a process with the identity that it has in a Docker
     container."""
     capabilities = effective(options.cap_add, options.cap_drop)
     words = ["--agent", token, "--uid", str(identity.uid), "--gid", str(identity.gid)]

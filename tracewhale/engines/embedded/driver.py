@@ -56,8 +56,9 @@ def trace(
 ) -> RunResult:
     """Run ``run`` under the probe, and return the requested paths, the command's end and its output.
 
-    Raise OverlayRefused if this root cannot be had, UsageError, EmptyImage, CommandNotFound, CommandKilled,
-    WorkloadFailed, TraceLost, ProbeError, Interrupted, EngineError. In every case no process is left.
+    Raise OverlayRefused if the kernel refuses this root, UsageError, EmptyImage, CommandNotFound,
+    CommandKilled, WorkloadFailed, TraceLost, ProbeError, Interrupted, EngineError. In every case no process
+    is left.
     """
     check(run.options)
     wanted = check_steps(steps)
@@ -158,7 +159,7 @@ def _check_end(session: SandboxSession, word: str, is_stopped: bool) -> None:
 
 @contextmanager
 def program(machine: Machine) -> Iterator[tuple[str, int]]:
-    """Yield the probe as a file that nothing can change, because processes in a sandbox may reach it."""
+    """Yield the probe as a file that cannot be changed, because processes in a sandbox may reach it."""
     descriptor = os.memfd_create("tracewhale-probe", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
     try:
         view = memoryview(probe.binary(machine.architecture))

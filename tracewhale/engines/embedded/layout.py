@@ -84,7 +84,8 @@ def _split(directory: str, machine: Machine, listing: Listing) -> list[str]:
 
 
 def restrict(entry: Entry, uid: int) -> Entry:
-    """Return an entry whose mode allows its owner no more than others, unless this user is the owner."""
+    """Return an entry whose mode allows its owner only what it allows others, unless this user is the
+    owner."""
     if entry.uid == uid or entry.kind is Kind.SYMLINK:
         return entry
     return replace(entry, mode=entry.mode & 0o7077 | (entry.mode & 0o7) << 6)

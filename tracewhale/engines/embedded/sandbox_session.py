@@ -103,7 +103,7 @@ class SandboxSession(session.RunSession):
         return self.agent_ended or (0 in self.collector.started and self.pid > 0)
 
     def _delay(self) -> str:
-        """Return what a start waited for that did not come in time."""
+        """Return the event for which a start waited without success."""
         if words := self.probe_words():
             return words
         return "the agent did not take the command" if self.pid else "the sandbox was not ready"
@@ -145,12 +145,12 @@ class SandboxSession(session.RunSession):
         self.later(lambda: ended.append(status if status >= 0 else 128 - status))
 
     def kill(self, number: int) -> None:
-        """Send a signal to the command; it may have ended in this moment."""
+        """Send a signal to the command; it may have just ended."""
         with suppress(OSError):
             signal.pidfd_send_signal(self._handle_of_command, number)
 
     def resize(self) -> None:
-        """Give the command's terminal the size of the user's."""
+        """Give the command's terminal the size of the user's terminal."""
         size = self.console.size() if self._terminal is not None else None
         if self._terminal is not None and size is not None:
             with suppress(OSError, ValueError):
@@ -309,7 +309,7 @@ class SandboxSession(session.RunSession):
 NO_WORKDIR = "cannot work in "
 
 PLACES = re.compile("cannot make a place for |.* is not a directory of its own")
-"""Messages of the probe about a request, not about this machine."""
+"""Messages of the probe that are about a request, not about this machine."""
 
 PLACE_HINT = "The files of the target have something else there: mount elsewhere, or build the image again."
 

@@ -1,4 +1,4 @@
-"""The files and the configuration that a target's name leads to, and ways to have them in a sandbox."""
+"""The files and the configuration of a target by its name, and ways to provide them in a sandbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tracewhale.rootfs.tree import Entry, Kind, PackedEntry, Tree
 from tracewhale.rootfs.unpack import write_rootfs
 
 UNSEEN = "/dev/shm"
-"""A directory of this machine that no sandbox sees, because each has its own."""
+"""A directory of this machine that is hidden in every sandbox, because each has its own."""
 
 HOST_VARIABLES = ("PATH", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "TZ")
 """Variables that a command on this machine inherits: others hold secrets, and images are passed on."""
@@ -56,8 +56,8 @@ class Source:
     def places(self, uid: int) -> Generator[RunDirectories, None, None]:
         """Yield kinds of root for a sandbox of this user, the best first, each made when it is requested.
 
-        Files written there are deleted when the next directory is requested or the iterator is closed. Raises
-        EngineError when no way is left.
+        Files written there are deleted when the next directory is requested or the iterator is closed. Raise
+        EngineError if no way is left.
         """
         if not self._work:
             self._work = self._held.enter_context(workspace(self._where()))
@@ -109,8 +109,8 @@ class Source:
         return self.directory
 
     def _copy(self, directory: str, uid: int) -> str:
-        """Return the files in a directory of ours; those of other users allow this user no more than
-        before."""
+        """Return a copy of the files in our own directory; files of other users give this user no more access
+        than before."""
         tree = self.tree
         paths = tree.paths() if isinstance(tree, LayerTree) else layer_order(_all_paths(tree))
         packed: Iterable[PackedEntry] = tree.pack(paths)

@@ -45,7 +45,7 @@ class SbomPackage:
 
     @property
     def kept(self) -> str:
-        """Whether all of it or a part is kept."""
+        """Whether all of it or only a part is kept."""
         return "whole" if self.owned.complete else "partial"
 
 
