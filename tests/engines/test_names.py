@@ -41,7 +41,7 @@ def test_what_exists_is_taken_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["docker-archive:", "oci:", "oci-archive:", "rootfs:", "docker-daemon:"])
 def test_nothing_behind_the_colon(text: str) -> None:
-    with pytest.raises(UsageError, match=f"{text} names nothing"):
+    with pytest.raises(UsageError, match=f"{text} has no name"):
         parse(text)
 
 

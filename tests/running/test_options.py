@@ -322,7 +322,7 @@ def test_a_relative_path_in_a_directory_that_is_gone(tmp_path: Path, monkeypatch
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
-    with pytest.raises(UsageError, match="the current directory is gone"):
+    with pytest.raises(UsageError, match="the current directory was removed"):
         parse_options(volume=["./x:/x"], environ={})
-    with pytest.raises(UsageError, match="the current directory is gone"):
+    with pytest.raises(UsageError, match="the current directory was removed"):
         parse_options(mount=["type=bind,src=./x,dst=/x"], environ={})

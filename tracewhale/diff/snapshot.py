@@ -111,7 +111,7 @@ def of_lock(name: str, value: Any) -> Snapshot:
         return Snapshot(name, files, facts=facts)
     except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{name} is no lock file that can be read ({error}).", "Give what --lock writes."
+            f"{name} cannot be read as a lock file ({error}).", "Give a file that --lock wrote."
         ) from error
 
 
@@ -150,7 +150,7 @@ def of_report(name: str, value: Any) -> Snapshot:
         return Snapshot(name, files, packages, facts={"image": str(value["image"])})
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
-            f"{name} has no plan that can be read ({error}).", "Give what `tracewhale plan --json` prints."
+            f"{name} has no readable plan ({error}).", "Give the output of `tracewhale plan --json`."
         ) from error
 
 

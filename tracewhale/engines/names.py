@@ -49,7 +49,7 @@ def parse(text: str) -> Name:
     if not colon or kind not in (DOCKER, ARCHIVE, OCI, OCI_ARCHIVE, ROOTFS):
         return Name(DOCKER, text)
     if not rest:
-        raise UsageError(f"{text} names nothing.", f"Put something behind the colon: {FORMS}.")
+        raise UsageError(f"{text} has no name after the colon.", f"Use one of these forms: {FORMS}.")
     if kind in (DOCKER, ROOTFS) or os.path.exists(rest):
         return Name(kind, rest)
     place, _, reference = rest.partition(":")

@@ -38,7 +38,7 @@ def check_replaces(destination: Name | None, target: str) -> None:
     if normalize(destination.place) == normalize(original.place):
         raise UsageError(
             f"-t {destination.place}: the new image would take the name of its original.",
-            "Name it otherwise, or say --force.",
+            "Choose another name, or use --force.",
         )
 
 
@@ -62,7 +62,7 @@ class OutputFormat:
 def _format(destination: Name) -> OutputFormat:
     if destination.kind not in FORMATS:
         raise UsageError(
-            f"-o {destination}: an image cannot be written over this machine.", "Name a rootfs:DIRECTORY."
+            f"-o {destination}: an image cannot be written over this machine.", "Use rootfs:DIRECTORY."
         )
     return FORMATS[destination.kind]
 

@@ -80,7 +80,7 @@ def choose(probe: Probe, facts: Facts, fit: Sequence[Probe] = REAL) -> list[Prob
     """
     if probe not in (*fit, Probe.AUTO):
         names = " or ".join(candidate.value for candidate in fit)
-        raise UsageError(f"The {probe.value} probe cannot do that.", f"Take {names}.")
+        raise UsageError(f"The {probe.value} probe cannot do that.", f"Use {names}.")
     wanted = [candidate for candidate in SEES_ALL if candidate in fit] if probe is Probe.AUTO else [probe]
     verdicts = [judge(candidate, facts) for candidate in wanted]
     working = [verdict for verdict in verdicts if verdict.works]

@@ -57,8 +57,8 @@ class Trust:
         refused = [] if self.everything else [word for word in files if word not in self.words]
         if refused:
             raise Untrusted(
-                "\n".join(["The trace asks for what reaches this machine:", *map(_short, refused)]),
-                "Say --trust-trace if it is yours, or give the same --workload, -v, --mount and --network.",
+                "\n".join(["The trace requests access to this machine:", *map(_short, refused)]),
+                "Use --trust-trace if it is yours, or give the same --workload, -v, --mount and --network.",
             )
 
 

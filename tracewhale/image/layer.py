@@ -112,7 +112,7 @@ def _exact_chunks(item: PackedEntry) -> Iterator[bytes]:
         yield chunk
     if given != item.entry.size:
         raise ImageContentError(
-            f"{item.entry.path!r} gave {given} bytes where {item.entry.size} were promised.",
+            f"{item.entry.path!r} has {given} bytes, and not {item.entry.size} as its entry says.",
             "It changed while it was read: run again.",
         )
 

@@ -113,7 +113,7 @@ def _words(path: str, place: str, table: Mapping[str, Any], vocabulary: Vocabula
     if not isinstance(image, str) or bool(image) == ("compose" in table):
         raise UsageError(
             f"{path}: {place} has no image." if not image else f"{path}: {place} has an image and compose.",
-            'Say which: image = "shop:latest", or compose = "compose.yaml" and service = "web".',
+            'Name one of them: image = "shop:latest", or compose = "compose.yaml" and service = "web".',
         )
     for key, value in table.items():
         at = f"{place}.{key}"

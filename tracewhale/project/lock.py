@@ -76,7 +76,7 @@ class Limits:
             more = f"{locked.size - before.size:,} more than the lock file says"
             return ImageGrew(
                 f"The new image has {locked.size:,} bytes, {more}.",
-                "Look what is new with --fail-on-new, or run without --max-growth to accept it.",
+                "See what is new with --fail-on-new, or run without --max-growth to accept it.",
             )
         new = sorted({*locked.paths} - {*before.paths})
         if self.no_new_paths and new:
@@ -112,7 +112,9 @@ def read_lock(path: str) -> dict[str, LockedImage]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise UsageError(f"The lock file {path} cannot be read: {error.strerror}.", "Name a file.") from error
+        raise UsageError(
+            f"The lock file {path} cannot be read: {error.strerror}.", "Name a readable file."
+        ) from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UsageError(f"{path} is not a lock file.", "Remove it, and it is written again.") from error
 

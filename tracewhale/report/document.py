@@ -169,8 +169,8 @@ def of_value(value: Any) -> ReportDocument:
         return _document(value, ledger)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise UsageError(
-            f"The file has no report that can be read ({error!r}).",
-            "Give what `tracewhale run --json` or `plan --json` prints.",
+            f"The file has no readable report ({error!r}).",
+            "Give the output of `tracewhale run --json` or `plan --json`.",
         ) from error
 
 

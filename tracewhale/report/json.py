@@ -36,7 +36,8 @@ def dumps_document(document: ReportDocument) -> str:
     """Return a report unchanged. Raise UsageError for an image's label, which has no complete one."""
     if document.value is None:
         raise UsageError(
-            "An image's label does not hold a whole report.", "Give its trace, or what plan --json prints."
+            "An image's label does not have a complete report.",
+            "Give its trace, or the output of `tracewhale plan --json`.",
         )
     return json.dumps(document.value, sort_keys=True) + "\n"
 

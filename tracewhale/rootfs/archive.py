@@ -122,7 +122,7 @@ def _entrance(store: Store, name: str) -> Blob:
     blob = store.blob(name)
     if blob is None:
         raise ImageContentError(
-            f"{store.path} has no {name}, so it is not what it is said to be.",
+            f"{store.path} has no {name}, so it is not in the format that its prefix names.",
             "docker-archive: takes a file of docker save (since Docker 1.10), oci: an OCI image layout.",
         )
     return blob
@@ -146,7 +146,7 @@ def _one(path: str, choices: Sequence[_Choice], reference: str, platform: str = 
     if not matching:
         raise TargetNotFound(f"{path} holds no image called {reference!r}.", f"It has {names}.")
     raise TargetNotFound(
-        f"{path} holds {len(different)} images.", f"Say which one after a colon; it has {names}."
+        f"{path} holds {len(different)} images.", f"Name one of them after a colon: {names}."
     )
 
 

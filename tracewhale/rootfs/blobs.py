@@ -181,7 +181,7 @@ def algorithm_of(digest: str) -> str:
     """Return the algorithm of a well-formed digest. Raise ImageContentError for any other string."""
     if not _DIGEST.fullmatch(digest):
         raise ImageContentError(
-            f"The image names {digest[:100]!a}, which is no digest that is known here.", _DAMAGED
+            f"The image names {digest[:100]!a}, which is not a supported digest.", _DAMAGED
         )
     return digest.partition(":")[0]
 

@@ -150,7 +150,7 @@ def mapping(value: Any, title: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ImageContentError(f"{title} has another form than the format says.", HINT)
+        raise ImageContentError(f"{title} does not have the form that its format requires.", HINT)
     return value
 
 
@@ -159,7 +159,7 @@ def mappings(value: Any, title: str) -> list[dict[str, Any]]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise ImageContentError(f"{title} has another form than the format says.", HINT)
+        raise ImageContentError(f"{title} does not have the form that its format requires.", HINT)
     return value
 
 
@@ -168,7 +168,7 @@ def strings(value: Any, title: str) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-        raise ImageContentError(f"{title} has another form than the format says.", HINT)
+        raise ImageContentError(f"{title} does not have the form that its format requires.", HINT)
     return value
 
 

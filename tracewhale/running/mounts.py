@@ -22,7 +22,7 @@ def absolute_path(path: str) -> str:
         return os.path.abspath(path)
     except FileNotFoundError as error:
         raise UsageError(
-            f"{path} is no path: the current directory is gone.", "Change to another."
+            f"{path} is not a path: the current directory was removed.", "Change to another directory."
         ) from error
 
 

@@ -103,7 +103,7 @@ def _restore(name: str, value: Any, default: Any) -> Any:
             return dict(value)
     elif type(value) is (bool if default is False else int if name in ("shm_size", "stop_timeout") else str):
         return value
-    raise TraceFileError(f"The trace's request has a {name!r} of another type than it should have.")
+    raise TraceFileError(f"The trace's request has a {name!r} of the wrong type.")
 
 
 def parse_options(

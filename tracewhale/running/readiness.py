@@ -160,7 +160,7 @@ class Readiness:
         late = f"The target was not ready after {seconds or DEFAULT_SECONDS:g} s of waiting for {condition}"
         return WorkloadFailed(
             f"{late}: {listens}{last_words(self._session)}",
-            "Say what shows that it is ready with --wait-for, or give it longer with --wait-timeout.",
+            "Name a sign of readiness with --wait-for, or allow more time with --wait-timeout.",
         )
 
 

@@ -96,7 +96,7 @@ def check_start(session: RunSession, word: str) -> None:
             reason = f"cannot {started.stage}: {reason}"
         raise CommandNotFound(
             f"The command {word!r} cannot be executed in the image: {reason}.",
-            "Its words are arguments of their own, as in -- echo hello; a whole line is for sh -c."
+            "Give each word as its own argument, as in -- echo hello; pass a whole line to sh -c."
             if " " in word
             else "",
         )

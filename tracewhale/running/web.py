@@ -127,7 +127,7 @@ class Web:
                 f"{self._ended()}" + (f"\n{body}" if body else ""),
                 f"No answer so far has a field, a member or a cookie for {{{{{unknown[0]}}}}}."
                 if (unknown := self._client.unknown(request))
-                else f"Write ={answer.status} behind the path where that is the right answer.",
+                else f"Write ={answer.status} after the path if that is the right answer.",
             )
         return exchange
 

@@ -108,7 +108,7 @@ class Collector:
             raise ProbeError(
                 f"{self._busy} asked for seccomp notifications of its own, and the probe has taken them: "
                 "a process has one listener.",
-                "Take --probe ebpf, ptrace, strace or fanotify.",
+                "Use --probe ebpf, ptrace, strace or fanotify.",
             )
 
     @property

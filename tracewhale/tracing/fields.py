@@ -6,14 +6,14 @@ from __future__ import annotations
 def integer(value: object) -> int:
     """Return a number if it is an integer of 64 bits."""
     if type(value) is not int or abs(value) >= 1 << 63:
-        raise ValueError(f"{str(value)[:40]} is no count")
+        raise ValueError(f"{str(value)[:40]} is not a count")
     return value
 
 
 def seconds(value: object) -> float:
     """Return a number if it is a duration."""
     if not isinstance(value, int | float) or not 0 <= value < 1 << 63:
-        raise ValueError(f"{str(value)[:40]} is no time")
+        raise ValueError(f"{str(value)[:40]} is not a time")
     return float(value)
 
 

@@ -55,7 +55,7 @@ def _strings(body: bytes, offset: int) -> list[str]:
 def _exactly(body: bytes, offset: int, count: int) -> list[str]:
     strings = _strings(body, offset)
     if len(strings) != count:
-        raise loss_error(f"{len(strings)} strings where there are {count}")
+        raise loss_error(f"{len(strings)} strings instead of {count}")
     return strings
 
 

@@ -290,13 +290,13 @@ def _event(line: Mapping[str, Any]) -> Event:
 def _moment(value: Any) -> Moment:
     number, seconds = value
     if fields.integer(number) < 1:
-        raise ValueError(f"{number} is no place in an order")
+        raise ValueError(f"{number} is not a place in an order")
     return Moment(number, fields.seconds(seconds))
 
 
 def _access(value: object) -> str:
     if fields.text(value) not in ACCESSES:
-        raise ValueError(f"{value!r} is no kind of access")
+        raise ValueError(f"{value!r} is not a kind of access")
     return ACCESSES[fields.text(value)]
 
 

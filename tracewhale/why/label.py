@@ -66,7 +66,7 @@ def decode(label: str) -> Ledger:
         return _ledger(lines[end + 1 : stop], words, left_out, tuple(map(_module, lines[last + 1 :])))
     except (ValueError, IndexError, binascii.Error, lzma.LZMAError) as error:
         raise ImageContentError(
-            f"The image's label {LABEL} cannot be read: {error}.", "Ask its trace instead."
+            f"The image's label {LABEL} cannot be read: {error}.", "Use its trace instead."
         ) from error
 
 

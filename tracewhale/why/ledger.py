@@ -175,7 +175,7 @@ def from_report(value: Any) -> Ledger:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
-            f"The file has no plan that can be read ({error}).", "Give what `tracewhale plan --json` prints."
+            f"The file has no readable plan ({error}).", "Give the output of `tracewhale plan --json`."
         ) from error
 
 

@@ -129,7 +129,7 @@ class DockerTarget(RequestedTarget):
         if not base:
             raise UsageError(
                 f"{self.name} is an image, so --keep-changes needs to know what it was built on.",
-                "Say it with --base IMAGE.",
+                "Name that image with --base IMAGE.",
             )
         below = inspect_image(self._client, base)["RootFS"].get("Layers") or []
         with io.BufferedReader(_Chunks(save(self._client, self._run.image))) as saved:
@@ -281,16 +281,16 @@ class DockerEngine:
     def reopen(self, trace: Trace, name: str = "") -> Iterator[DockerTarget]:
         if not IDENTITY.fullmatch(trace.image):
             raise TraceFileError(
-                f"The trace is of {trace.image!r}, which is no digest of an image.", "Trace again."
+                f"The trace is of {trace.image!r}, which is not the digest of an image.", "Trace again."
             )
         try:
             engine_object = find(self._client, trace.image.removeprefix(CONTAINER), progress=self._progress)
         except TargetNotFound as error:
             raise TargetNotFound(
-                f"{trace.target}, of which the trace is, is not here any more.", "Trace again."
+                f"The trace's target {trace.target} no longer exists.", "Trace again."
             ) from error
         if bool(engine_object.container) != trace.image.startswith(CONTAINER):
-            raise TraceFileError(f"The trace takes {trace.image!r} for what it is not.", "Trace again.")
+            raise TraceFileError(f"The kind of {trace.image!r} in the trace is wrong.", "Trace again.")
         recorded = Run.from_json(trace.request, trace.target, engine_object.image, {})
         original = replace(engine_object, name=trace.target)
         with prepare(self._client, original, recorded.options, recorded.command) as run:

@@ -158,6 +158,7 @@ class ProbeContainers:
 
 def _probe_error(error: EngineError) -> ProbeError:
     return ProbeError(
-        f"The engine refuses the probe a container with the engine's own processes (pid: host): {error.what}",
-        "Allow it, or take --probe ptrace or strace where the engine runs on this machine.",
+        "The probe needs a container that shares the engine's processes (pid: host), and the engine refuses "
+        f"it: {error.what}",
+        "Allow it, or use --probe ptrace or strace if the engine runs on this machine.",
     )

@@ -118,7 +118,7 @@ class ComposeProject:
                 words = self._last_words(listed)
                 raise WorkloadFailed(
                     f"The service {name} {why} ({condition}){words}",
-                    "Does it come up with `docker compose up`?",
+                    "Check that it starts with `docker compose up`.",
                 )
             time.sleep(LOOK_SECONDS)
 
@@ -242,7 +242,7 @@ def _compose(command: Sequence[str], *words: str, seconds: float) -> str:
             _end(process)
             raise WorkloadFailed(
                 "\n".join([f"`compose {words[0]}` did not end within {seconds:g} s.", *_last_lines(said)]),
-                "Does it come up with `docker compose up`? --wait-timeout gives it longer.",
+                "Check that it starts with `docker compose up`, or allow more time with --wait-timeout.",
             ) from error
         except BaseException:
             _end(process)

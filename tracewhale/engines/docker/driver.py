@@ -116,7 +116,7 @@ def trace(
         except TargetNotFound as error:
             raise EngineError(
                 "The traced container was removed before its trace was over, and not by TraceWhale.",
-                "Leave it alone: it goes by itself.",
+                "Do not remove it: TraceWhale removes it at the end.",
             ) from error
         finally:
             session.close()

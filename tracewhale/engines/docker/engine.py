@@ -86,7 +86,7 @@ def connect(environ: Mapping[str, str] = os.environ) -> APIClient:
         host = where.get("base_url") or "the default socket"
         if _cause(error, PermissionError):
             raise EngineError(
-                f"This user may not speak to the Docker engine at {host}.",
+                f"This user may not connect to the Docker engine at {host}.",
                 "Add the user to the `docker` group, or run as root.",
             ) from error
         raise EngineError(f"No Docker engine answers at {host}.", START_HINT) from error
@@ -133,9 +133,9 @@ def api_errors(doing: str) -> Iterator[None]:
         raise api_error(doing, error.status_code or 0, str(error.explanation or error)) from error
     except (DockerException, *BROKEN) as error:
         if _cause(error, requests.exceptions.Timeout) or _cause(error, TimeoutError):
-            raise EngineError(f"The Docker engine did not answer when it should {doing}.") from error
+            raise EngineError(f"The Docker engine did not answer in time to {doing}.") from error
         raise EngineError(
-            f"The connection to the Docker engine broke when it should {doing}.", START_HINT
+            f"The connection to the Docker engine broke while it was to {doing}.", START_HINT
         ) from error
     except OSError as error:
         if error.errno != errno.ENOSPC:

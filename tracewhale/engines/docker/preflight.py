@@ -34,7 +34,7 @@ def check_startable(client: APIClient, container: str) -> None:
             status = _status(client, container, leads)
         if (status and status["mode"] & NOT_REGULAR) or f"{leads}/".startswith(RUNTIME):
             raise ImageContentError(
-                f"The image's {path} is no file, and an engine that looks a user up there may wait for ever.",
+                f"The image's {path} is no file, and an engine that looks a user up there may wait forever.",
                 HINT,
             )
 

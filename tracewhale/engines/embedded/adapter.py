@@ -149,7 +149,8 @@ class EmbeddedEngine:
         with self.open(name or trace.target, Request(request.options, request.command)) as target:
             if not name and target.image != trace.image:
                 raise TargetNotFound(
-                    f"{trace.target} is not what was traced: it is {target.image} now, not {trace.image}.",
+                    f"{trace.target} has changed since it was traced: it is {target.image} now, "
+                    f"not {trace.image}.",
                     "Trace it again.",
                 )
             yield target

@@ -161,5 +161,5 @@ def check(options: RunOptions) -> None:
         allowed = resource.getrlimit(LIMITS[name])[1] if name in LIMITS else 0
         if name not in LIMITS or (os.geteuid() and allowed >= 0 and not 0 <= hard <= allowed):
             raise UsageError(
-                f"--ulimit {name}={hard}: this user may have {allowed} at most.", "Ask for less."
+                f"--ulimit {name}={hard}: this user may have {allowed} at most.", "Request less."
             )

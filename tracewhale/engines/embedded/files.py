@@ -58,4 +58,4 @@ def make_sources(options: RunOptions) -> None:
                 raise UsageError(f"-v {text}: {source} cannot be made: {error.strerror}.") from error
     for mount in options.mounts:
         if mount["Type"] == "bind" and not os.path.lexists(mount["Source"]):
-            raise UsageError(f"--mount type=bind: there is no {mount['Source']}.", "Name what is there.")
+            raise UsageError(f"--mount type=bind: there is no {mount['Source']}.", "Name an existing path.")

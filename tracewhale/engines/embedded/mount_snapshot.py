@@ -65,5 +65,5 @@ def copy(source: str, place: str) -> None:
     if done.returncode:
         reason = done.stderr.strip()[:300]
         raise EngineError(
-            f"{source} could not be copied: {reason}.", "Mount it read-only, or say --no-verify."
+            f"{source} could not be copied: {reason}.", "Mount it read-only, or use --no-verify."
         )

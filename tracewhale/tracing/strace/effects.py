@@ -61,8 +61,8 @@ def affect(
         )
     elif name == "pivot_root" or (name == "setns" and "CLONE_NEWNS" in "|".join(arguments[1:])):
         raise Unknown(
-            "goes on in other mounts, and what paths mean there the log does not tell",
-            "Trace what runs inside by itself.",
+            "continues in other mounts, where the log does not show the meaning of paths",
+            "Trace the command that runs there by itself.",
         )
 
 

@@ -247,7 +247,7 @@ def descriptor(argument: str) -> tuple[int | None, str]:
     """Return a file descriptor (None: AT_FDCWD) and its path from ``-y``, or "". Raise Malformed."""
     match = _FILE.match(argument)
     if match is None:
-        raise Malformed("has no file descriptor where there is one")
+        raise Malformed("has something else in place of a file descriptor")
     number = None if match["number"] == "AT_FDCWD" else _number(match["number"])
     return (None if number in (-100, 0xFFFFFF9C) else number), _descriptor_path(match["name"])
 
@@ -267,7 +267,7 @@ def flags(argument: str) -> frozenset[str]:
     Raise Malformed for a number alone, because numbers differ between machines.
     """
     if argument[:1].isdigit() and argument != "0":
-        raise Malformed("has a number where there are flags (-X raw)")
+        raise Malformed("has a number in place of flags (-X raw)")
     return frozenset(argument.split("|"))
 
 

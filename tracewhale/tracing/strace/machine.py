@@ -102,7 +102,7 @@ class LogInterpreter:
         if begun is None:
             return  # it began before the log did
         if begun.name != line.name and begun.name != "restart_syscall":
-            raise Malformed(f"goes on with {line.name}, where {begun.name} had begun")
+            raise Malformed(f"continues {line.name}, but {begun.name} had begun")
         text = begun.text + line.text
         self._finish(process, text, *lines.arguments(text))
 
@@ -163,12 +163,12 @@ class LogInterpreter:
                 return path
         if process.pid in self._unordered:
             return Unknown(
-                "has a path relative to a directory that threads change, and the logs do not tell when",
+                "has a path relative to a directory that threads change, and the logs do not show when",
                 "Trace again with -ttt, or into one log: strace -f -y -o LOG COMMAND...",
             )
         return process.place.directory or Unknown(
-            "has a path relative to a working directory that the log does not tell",
-            "Say where the command was started with -w DIRECTORY, or trace again with -f -y.",
+            "has a path relative to a working directory that the log does not show",
+            "Give the directory of the command's start with -w DIRECTORY, or trace again with -f -y.",
         )
 
     def _opened(self, process: TracedThread, number: int) -> str | Unknown:
@@ -176,10 +176,10 @@ class LogInterpreter:
         if file is None or not file.path:
             what = f"uses descriptor {number}, and the log does not tell what that is"
         elif process.pid in self._unordered and file.pid != process.pid:
-            what = f"uses descriptor {number} of another thread, and the logs do not tell when it was opened"
+            what = f"uses descriptor {number} of another thread, and the logs do not show when it was opened"
         else:
             return file.path
-        return Unknown(what, "Trace again with -f -y, which tell it.")
+        return Unknown(what, "Trace again with -f -y, which show it.")
 
     # What it ends with.
 
@@ -267,7 +267,7 @@ def _requested_path(
             return None  # the descriptor itself, and the name of a socket that is no file
         if result.errno == "EFAULT" or result.value is None:
             return errno.EFAULT
-        raise Malformed("has an address where there is a path (-e raw)")
+        raise Malformed("has an address in place of a path (-e raw)")
     if not path:
         return (
             RequestedPath.of_full_path(_known_base(base), root)
