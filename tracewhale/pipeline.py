@@ -160,8 +160,8 @@ def verify(
     context: Context,
     trust: Trust = NO_TRUST,
 ) -> Report:
-    """Run an image as the original was run in each trace, and compare; ``error`` of the report says how they
-    differ.
+    """Run an image as the original was run in each trace, and compare; ``error`` of the report describes the
+    difference.
 
     Raise Untrusted if the traced run reached this machine and ``trust`` does not allow it.
     """
@@ -210,7 +210,7 @@ def run(
     ``verify_with`` is a workload that replaces the traced steps in verification; ``force`` lets the new image
     take its original's name. If the new image does not behave the same or exceeds the limits, ``error`` of
     the report says so, and no image is left. A cached trace replaces the run. ``with_removed`` reads all of
-    the original, for a report of what is left out.
+    the original, for a report of the omitted files.
     """
     destination = destination and output.check(destination)
     if not force:
@@ -286,7 +286,7 @@ def _report(command: str, target: Target, context: Context, recorded: Trace) -> 
 
 
 def _removed(making: Making, plan: Plan, enabled: bool) -> Removed | None:
-    """Return what a plan leaves out of the original if a report needs that, else None."""
+    """Return the files of the original that a plan leaves out if a report needs them, else None."""
     if not enabled:
         return None
     with making.context.stage("report", "looking at what is left out"):
@@ -306,7 +306,7 @@ LISTINGS_HINT = "build with --keep-listings: what a directory lists may be what 
 
 
 def _difference(comparison: Comparison, hint: str = HINT) -> VerificationFailed | None:
-    """Return the error that says how the new image differs, with its last output, or None."""
+    """Return the error that describes the difference of the new image, with its last output, or None."""
     what = difference(comparison)
     if not what:
         return None

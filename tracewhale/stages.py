@@ -34,7 +34,7 @@ from tracewhale.tracing.events import Step, Trace, merge
 from tracewhale.verification import Comparison, Verification, combine, compare, listed
 
 ROUNDS = 4
-"""How often an image is built and run before verification gives up."""
+"""The most times that an image is built and run before verification gives up."""
 
 DIGEST = "sha256:"
 
@@ -71,7 +71,7 @@ class OtherRun:
 
 @dataclass(frozen=True, slots=True)
 class CandidateImage:
-    """A new image that has no name yet, and a way to run it; ``note`` says how its start differs."""
+    """A new image that has no name yet, and a way to run it; ``note`` describes a difference of its start."""
 
     written: WrittenImage
     rebuilt: Rebuilt
@@ -139,7 +139,7 @@ def run_others(
 
 
 def union_with(trace: Trace, others: Sequence[OtherRun]) -> Trace:
-    """Return a trace with what other commands requested; each of them is a step of it."""
+    """Return a trace with the requests of other commands; each of them is a step of it."""
     merged = merge((trace, *(other.trace for other in others)))
     return replace(merged, steps=(*trace.steps, *(Step("also", other.name) for other in others)))
 
@@ -147,7 +147,7 @@ def union_with(trace: Trace, others: Sequence[OtherRun]) -> Trace:
 def run_or_recall(target: Target, view: View, job: Job, context: Context, cache: TraceCache | None) -> Trace:
     """Return the cached trace of this target, request and steps; without one, run the command.
 
-    Only a successful run that was not cut short by hand is cached. The input of an interactive run is not
+    Only a successful run that the user did not end early is cached. The input of an interactive run is not
     known before it ends, so it is never taken from the cache.
     """
     if cache is None or job.request.options.interactive:
@@ -332,7 +332,7 @@ def publish_image(making: Making, candidate: CandidateImage, destination: Name |
 
 
 def original_of(target: Target) -> Original:
-    """Return the origin for the new image's labels: nothing of a container, no path of a file."""
+    """Return the original for the new image's labels: nothing for a container, and no path of a file."""
     digest = target.image if target.image.startswith(DIGEST) else ""
     is_id = digest.removeprefix(DIGEST).startswith(target.name.removeprefix(DIGEST))
     has_name = bool(digest) and not is_id and parse(target.name).kind == DOCKER

@@ -16,7 +16,7 @@ from tracewhale.errors import ExitCode
         (("--service", "web", "image"), "belong together"),
         (("--compose", "none.yaml", "--service", "web"), "none.yaml is not there"),
         (("--compose=compose.yaml", "--service", "web", "image"), "contradict each other"),
-        (("--compose", "compose.yaml", "--service", "web", "--cache", "x"), "--cache does not know"),
+        (("--compose", "compose.yaml", "--service", "web", "--cache", "x"), "--cache cannot know"),
         ((), "Missing argument 'TARGET'"),
     ],
 )

@@ -193,7 +193,7 @@ def fail(*words: str) -> Result:
         (("run",), "Missing argument 'TARGET'"),
         (("run", "img", "java"), "unexpected extra argument"),
         (("run", "img", "--workload"), "requires an argument"),
-        (("run", "img", "--for", "soon"), "is no number of seconds"),
+        (("run", "img", "--for", "soon"), "is not a number of seconds"),
         (("run", "img", "--exec", " "), "is empty"),
         (("run", "img", "--base", "x"), "--keep-changes"),
         (("run", "img", "--no-rule", "none"), "There is no rule none"),

@@ -20,9 +20,9 @@ class InstalledPackage:
 
     ``paths`` are physical paths of files, which the image may lack; ``tops`` are directories that belong to
     the package with everything below them. ``base`` marks a package that every system of this kind has
-    (Essential, required, the C library); ``requested`` one that the author of the image wanted, rather than
-    got as a dependency; ``own`` one made of the author's files; ``depends`` are names of packages of the same
-    kind, and ``suggests`` those that a package of Debian can also use.
+    (Essential, required, the C library); ``requested`` one that the author of the image requested, and that
+    is not just a dependency; ``own`` one made of the author's files; ``depends`` are names of packages of the
+    same kind, and ``suggests`` those that a package of Debian can also use.
     """
 
     package: Package

@@ -33,7 +33,7 @@ NOT_THERE: tuple[list[str], ...] = ([], ["not-installed"], ["config-files"])
 """The last words of ``Status`` for a package whose files are not installed (dpkg(1), "Package states")."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.-]*")
-"""Names of packages and architectures (Debian policy, 5.6.1), which cannot lead elsewhere as paths."""
+"""Names of packages and architectures (Debian policy, 5.6.1), which are safe as parts of a path."""
 
 DOCUMENTATION = "/usr/share/doc"
 APT = "/var/lib/apt"
@@ -54,7 +54,7 @@ class _DpkgRecord:
 
 
 class Dpkg:
-    """dpkg's database, read completely, because only all of it says to which package a file belongs."""
+    """dpkg's database, read completely, because any part of it may name the package of a file."""
 
     def __init__(self, files: PackageFiles) -> None:
         self._files = files

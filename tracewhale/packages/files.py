@@ -104,7 +104,7 @@ def encode(text: str) -> bytes:
 
 
 def words(data: bytes) -> str:
-    """Return text of a database for people: the same in any locale, and valid for every reader."""
+    """Return text of a database for people: the same in any locale, and valid for any reader."""
     return data.decode("utf-8", "backslashreplace")
 
 
@@ -114,7 +114,7 @@ def normal(path: str) -> str:
 
 
 ABOUT = re.compile(r"/usr/share/(doc|licen[cs]es)/.*|.*\.(dist|egg)-info(/.*)?", re.DOTALL)
-"""Files that only describe a package: if nothing else of it is kept, the package is not there."""
+"""Files that only describe a package: if nothing else of it is kept, the package does not count as kept."""
 
 
 def substance(paths: Iterable[str]) -> bool:
@@ -123,7 +123,7 @@ def substance(paths: Iterable[str]) -> bool:
 
 
 def owes_licence(paths: Iterable[str], kept: Mapping[str, Entry]) -> bool:
-    """Return whether some kept paths of a package have contents with an author."""
+    """Return whether some kept paths of a package have contents that a licence covers."""
     return any(
         kept[path].size and kept[path].kind is Kind.FILE and not ABOUT.fullmatch(path) for path in paths
     )
@@ -138,7 +138,7 @@ class Completeness:
         self._view = view
 
     def complete(self, lacking: Mapping[int, Iterable[str]]) -> set[int]:
-        """Return the packages (by number) of which nothing is left behind.
+        """Return the packages (by number) whose files are all kept.
 
         ``lacking`` are the physical paths of each that are not kept. The package is complete if the original
         does not have them either, or has only directories there.

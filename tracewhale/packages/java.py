@@ -40,7 +40,7 @@ MALFORMED = (
     zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, NotImplementedError, RuntimeError,
     ValueError, OSError, EOFError, IndexError, KeyError, OverflowError,
 )  # fmt: skip
-"""Exceptions of zipfile for a file that is no archive, is encrypted, or is compressed in a rare way."""
+"""Exceptions of zipfile for a file that is not an archive, is encrypted, or has a rare compression."""
 
 
 class JavaPackages:

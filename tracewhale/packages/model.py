@@ -45,7 +45,7 @@ class OwnedPackage:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Document:
-    """A path of the original to keep because of a package: ``what`` it is of ``whom``.
+    """A path of the original to keep because of a package: it is the ``what`` of ``whom``.
 
     The path is a requested one: the links on its way are kept, too.
     """

@@ -18,7 +18,7 @@ from tracewhale.packages.walk import licences as licence_files
 from tracewhale.rootfs.tree import Entry, Kind, View, join
 
 NAME = re.compile(r"(@[\w.~-]+/)?[\w~-][\w.~-]*")
-"""Names of packages (docs.npmjs.com, "package.json"), which cannot lead elsewhere as paths."""
+"""Names of packages (docs.npmjs.com, "package.json"), which are safe as parts of a path."""
 
 CODE = (".js", ".mjs", ".cjs", ".json", ".node", ".wasm")
 

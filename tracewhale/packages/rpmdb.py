@@ -58,7 +58,7 @@ def headers(data: bytes) -> dict[int, bytes]:
 def subset(data: bytes, chosen: Mapping[int, tuple[str, bytes]]) -> bytes:
     """Return a database in SQLite's form with some of another's packages, given as number: (name, header).
 
-    The same packages give the same bytes: the writing SQLite's version is not in it.
+    The same packages give the same bytes: the version of the writing SQLite is not in them.
     """
     rows: Mapping[str, list[Row]] = {"Name": [(name, number, 0) for number, (name, _) in chosen.items()]}
     if data.startswith(b"SQLite format 3\0"):

@@ -41,7 +41,7 @@ def complete_packages(
     """Return the packages (by any key, each with its paths) of which every file is kept.
 
     A directory among the paths includes everything below it. Each exchange reads one level of the packages
-    that may still be complete, so that one look at the top level is enough for most.
+    that may still be complete, so that the top level is enough for most.
     """
     pending = {key: list(paths) for key, paths in packages.items()}
     done: set[str] = set()

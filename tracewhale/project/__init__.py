@@ -1,1 +1,1 @@
-"""Files of a repository about its images: the project file, the lock file, traces to use again."""
+"""Files of a repository about its images: the project file, the lock file, cached traces."""

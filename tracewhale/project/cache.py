@@ -1,4 +1,4 @@
-"""A cache of traces, which are used again if nothing that they depend on has changed."""
+"""A cache of traces. A trace is reused if nothing that it depends on has changed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TraceCache:
 
 
 def key_of(image: str, request: object, steps: Sequence[Step]) -> str:
-    """Return the key of a trace: from the target's digest, the request in JSON values, the steps, and this
+    """Return the key of a trace, made of the target's digest, the request in JSON values, the steps, and this
     version.
 
     The contents of a workload's command or of a mounted directory are not part of it.

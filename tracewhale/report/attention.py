@@ -36,7 +36,8 @@ def _missing(plan: Plan) -> Iterator[str]:
 
 
 def _author_packages(plan: Plan) -> Iterator[str]:
-    """Yield packages that the author installed by name, of which nothing is kept, with their dependencies."""
+    """Yield packages that the author installed by name and of which nothing is kept, with their
+    dependencies."""
     totals = [total for total in plan.units.totals if total.mechanism.value == NAMED]
     # One that is used has no total itself; only dependencies that it was not seen to use have.
     unused = {total.name: 0 for total in totals if total.left_out and not total.kept}
@@ -53,7 +54,7 @@ def _author_packages(plan: Plan) -> Iterator[str]:
 
 
 def _later(plan: Plan) -> Iterator[str]:
-    """Yield the rest of what is used, for which there was no room."""
+    """Yield the units of used things for which there was no room."""
     sizes: dict[str, int] = {}
     for total in plan.units.left_out:
         if total.mechanism.value != NAMED:
@@ -67,7 +68,7 @@ def _later(plan: Plan) -> Iterator[str]:
 
 
 def _class_libraries(plan: Plan) -> Iterator[str]:
-    """Yield what class libraries lack: a program may ask for it by a name that it computes."""
+    """Yield the parts that class libraries lack: a program may request one by a computed name."""
     for library in plan.shrunk:
         sizes = {module.title: module.size for module in library.left_out}
         if sizes:

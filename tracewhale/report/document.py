@@ -1,6 +1,6 @@
 """A report for people, read from JSON or from an image's label, and checked.
 
-Reports may come from strangers: whatever a file contains, the fields here have their declared types.
+Reports may come from strangers, so every field is checked to have its declared type.
 """
 
 from __future__ import annotations

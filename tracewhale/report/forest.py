@@ -12,7 +12,7 @@ from tracewhale.report.document import ReportDocument
 class Node:
     """One path, and the sums of everything below it: kept and removed bytes, and numbers of files.
 
-    ``kept`` says whether the new image has the path; ``rest`` that it stands for removed files of its
+    ``kept`` is true if the new image has the path; ``rest`` if the node stands for removed files of its
     directory without nodes of their own.
     """
 

@@ -90,7 +90,8 @@ class Report:
 
 
 def libraries(plan: Plan) -> Libraries:
-    """Sort the kept shared libraries by whether the trace, the closure, both or neither found them."""
+    """Return the kept shared libraries, grouped by whether the trace, the closure, both or neither found
+    them."""
     groups: dict[tuple[bool, bool], list[str]] = {}
     for path, kept in plan.kept.items():
         if path in plan.closure.objects and _LIBRARY.search(path):

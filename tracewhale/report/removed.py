@@ -13,7 +13,7 @@ from tracewhale.rootfs.tree import Entry, Kind, View, parent
 from tracewhale.rootfs.walk import walk
 
 SHARE = 1000
-"""A place has its own row if it holds more than this part of all removed bytes (one in so many)."""
+"""A place has its own row if it holds more than one part in this number of all removed bytes."""
 
 MOST = 200_000
 """The most entries of the original that are read: a whole machine may have millions."""
@@ -21,7 +21,7 @@ MOST = 200_000
 
 @dataclass(frozen=True, slots=True)
 class RemovedPlace:
-    """Removed files in one place: one file, or those below a directory without a place of their own."""
+    """Removed files in one place: one file, or those below a directory that have no place of their own."""
 
     path: str
     files: int

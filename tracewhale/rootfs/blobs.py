@@ -97,7 +97,7 @@ class StreamSource:
 
 
 def compression(head: bytes) -> str:
-    """Return ``gzip``, ``zstd`` or an empty string, given the first bytes. Raise ImageContentError for
+    """Return ``gzip``, ``zstd`` or an empty string for the first bytes of a blob. Raise ImageContentError for
     another format."""
     if head.startswith(b"\x1f\x8b"):
         return "gzip"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from tracewhale.rootfs.tree import Entry, PackedEntry, Tree
 
 Count = Callable[[int], None]
-"""Called with each number of bytes; cheap."""
+"""Called with each number of bytes. It must be cheap."""
 
 
 def ignore(size: int) -> None:

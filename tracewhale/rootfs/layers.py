@@ -240,7 +240,7 @@ def _document(saved: _SavedImage, name: str) -> Any:
 
 
 def _read_saved(stream: BinaryIO, limit: int) -> _SavedImage:
-    """Read a stream completely, because layers may come before the file that has their order."""
+    """Read a stream completely, because layers may come before the file with their order."""
     saved = _SavedImage()
     outer = StreamSource(stream.read)
     remaining = ENTRY_LIMIT

@@ -38,8 +38,7 @@ LINK_LIMIT = 4096
 """The most bytes of a symbolic link's text with its NUL: PATH_MAX, as in symlink(2)."""
 
 WALK_LIMIT = 100_000_000
-"""The most names that all look-ups together may pass; more is a maze of symbolic links made to keep us
-busy."""
+"""The most names that all look-ups together may pass; only symbolic links made to keep us busy need more."""
 
 OPAQUE = ".wh..wh..opq"
 META_PREFIX = ".wh..wh."
@@ -99,8 +98,8 @@ class Inode:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """The directory to which some names led from the root, so that a walk below it need not start there
-    again."""
+    """The directory that some names lead to from the root, so that a walk below it need not start at the
+    root."""
 
     names: list[str]
     trail: list[Inode]
@@ -308,7 +307,7 @@ def split(name: bytes) -> list[str]:
 
 
 def is_whiteout(names: list[str]) -> bool:
-    """Return whether a member deletes. Raise ImageContentError if it would delete its own directory."""
+    """Return whether a member is a whiteout. Raise ImageContentError if it would delete its own directory."""
     marked = [name for name in names if name.startswith(WHITEOUT_PREFIX)]
     if not marked:
         return False

@@ -23,11 +23,10 @@ class PatchedTree:
         return tuple(sorted(self._entries))
 
     def add(self, path: str) -> bool:
-        """Take a requested path of the other tree, for a directory with all its contents; return whether it
-        exists there.
+        """Add a requested path of the other tree, a directory with all its contents; return whether it exists
+        there.
 
-        The links that the other tree passes on the way are taken, too, unless this tree has an entry of their
-        name.
+        The links on the way in the other tree are added, too, unless this tree has an entry of their name.
         """
         lookup = self._other.resolve(path)
         if lookup.entry is None:
@@ -50,8 +49,8 @@ class PatchedTree:
         return path in self._entries or self._base.resolve(path, follow=False).exists
 
     def _put(self, entry: Entry) -> str:
-        """Put an entry of the other tree at the place that this tree has for its directory, and return that
-        place."""
+        """Put an entry of the other tree into the corresponding directory of this tree, and return its
+        path."""
         if entry.path == "/":
             return "/"
         above = parent(entry.path)

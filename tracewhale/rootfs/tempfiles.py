@@ -29,7 +29,7 @@ def full_disk(where: str) -> Iterator[None]:
 
 
 def check_space(size: int) -> None:
-    """Raise NoSpace if TMPDIR lacks the room for so many bytes, before hours are spent on writing them."""
+    """Raise NoSpace if TMPDIR lacks the room for so many bytes, before much time is spent on writing them."""
     where = tempfile.gettempdir()
     free = shutil.disk_usage(where).free
     if size > free:

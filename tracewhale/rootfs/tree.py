@@ -94,8 +94,8 @@ class Resolution:
     """The names that the kernel passes along a path (path_resolution(7)).
 
     ``steps`` are the physical paths of every directory and symbolic link passed, in order and without the
-    final entry; ``entry`` is the end of the path, None if it does not exist; ``loop`` says that the reason is
-    too many symbolic links (ELOOP); ``blocked`` is the file in the place of a directory (ENOTDIR).
+    final entry; ``entry`` is the end of the path, None if it does not exist; ``loop`` is true if the reason
+    is too many symbolic links (ELOOP); ``blocked`` is the file in the place of a directory (ENOTDIR).
     """
 
     steps: tuple[str, ...]

@@ -37,7 +37,8 @@ too."""
 
 @dataclass(frozen=True, slots=True)
 class UnpackResult:
-    """The paths that were written; ``left_out`` holds pairs of a path that could not be written and why."""
+    """The paths that were written; ``left_out`` holds pairs of a path that could not be written and the
+    reason."""
 
     entries: int
     left_out: tuple[tuple[str, str], ...] = ()

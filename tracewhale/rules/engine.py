@@ -60,8 +60,7 @@ class _Request:
 class Rulebook:
     """Applies rules in one view, to kept paths that grow from call to call.
 
-    The matches of each glob, the places that a glob leads to, and the globs in configuration files are worked
-    out once.
+    The matches of each glob, the places of each glob, and the globs in configuration files are computed once.
     """
 
     def __init__(self, view: View, rules: Iterable[Rule], without: AbstractSet[str] = frozenset()) -> None:
@@ -153,8 +152,8 @@ class Rulebook:
         return self._places
 
     def _carry_out(self, requests: Iterable[_Request], libraries: list[str], effort: Effort) -> set[Addition]:
-        """Look at every place, read the files to read, and look at the places that they name, until there are
-        no more."""
+        """Look at every place, read the configuration files there, and look at the places that they name,
+        until there are no more."""
         additions: set[Addition] = set()
         first: dict[tuple[str, str], str] = {}
         read: set[tuple[str, str]] = set()

@@ -41,7 +41,7 @@ def bare(name: str) -> str:
 def effective(add: Iterable[str], drop: Iterable[str], *, privileged: bool = False) -> frozenset[str]:
     """Return the bounding set of a container (moby's TweakCapabilities), which is also root's permitted set.
 
-    With ``ALL`` it is every named capability; the engine takes those that it has itself.
+    With ``ALL`` it is every named capability; the engine uses those that it has itself.
     """
     added, dropped = {bare(name) for name in add}, {bare(name) for name in drop}
     if privileged:
@@ -69,8 +69,8 @@ def widen(add: Iterable[str], drop: Iterable[str]) -> tuple[list[str], list[str]
 def resolved_profile(profile: str, capabilities: Iterable[str]) -> str:
     """Return a seccomp profile (moby's JSON) in which no rule depends on capabilities.
 
-    Those of ``capabilities`` decide, as in a container that has exactly these; so the profile means the same
-    in a container with more. Raise UsageError if it is not JSON.
+    They are evaluated as in a container with exactly ``capabilities``, so that the profile has the same
+    effect in a container with more. Raise UsageError if it is not JSON.
     """
     names = {f"CAP_{name}" for name in capabilities}
     try:

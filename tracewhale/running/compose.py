@@ -28,11 +28,11 @@ DROPPED = ("ports", "container_name", "build", "scale", "develop", "profiles")
 class Composition:
     """A service to trace, and the copy of its project without it.
 
-    ``file`` is the copy, as Compose reads it. ``others`` are the services to start; ``conditions`` says for
-    which of them the service waits and for what (``service_started`` and so on, compose-spec, "depends_on").
-    ``networks`` are the service's: ``Name``, ``Aliases`` and ``IPAMConfig`` of each, in the engine's form.
-    ``volumes`` are the names of the copy's own volumes. ``building`` are services whose images may have to be
-    built first. ``driven`` is the value of ``x-tracewhale``.
+    ``file`` is the copy, as Compose reads it. ``others`` are the services to start; ``conditions`` has the
+    condition of each service for which the traced one waits (``service_started`` and so on, compose-spec,
+    "depends_on"). ``networks`` are the service's: ``Name``, ``Aliases`` and ``IPAMConfig`` of each, in the
+    engine's form. ``volumes`` are the names of the copy's own volumes. ``building`` are services whose images
+    may have to be built first. ``driven`` is the value of ``x-tracewhale``.
     """
 
     service: str

@@ -23,7 +23,7 @@ def discard(data: bytes) -> None:
 
 
 Progress = Callable[[str], None]
-"""Called with a few words on the work that begins; called often, and cheap."""
+"""Called with a few words on the work that begins. It is called often and must be cheap."""
 
 
 def no_progress(text: str) -> None:
@@ -31,8 +31,8 @@ def no_progress(text: str) -> None:
 
 
 Amount = Callable[[int, int, str], None]
-"""Called with the amount done of the present stage, its total (0 if unknown) and the newest item; called
-often, and cheap."""
+"""Called with the amount done of the present stage, its total (0 if unknown) and the newest item. It is
+called often and must be cheap."""
 
 
 def no_amount(done: int, total: int, newest: str = "") -> None:
@@ -91,7 +91,7 @@ class Handle:
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """The user's side of a run; the writers are called from threads, each by one at a time.
+    """The user's side of a run. The writers are called from threads, but never from two at a time.
 
     ``stdin`` is read only with ``-i``; with None the command gets the recorded input of its run. ``raw`` puts
     the terminal into raw mode while it is entered, ``size`` returns its (rows, columns), or None without a

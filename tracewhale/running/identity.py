@@ -1,7 +1,7 @@
 """The identity of a container's command, derived by the engine's rules from USER and the image's user
 database.
 
-They are those of libcontainer/user (GetExecUser, GetAdditionalGroups), which moby and runc both use.
+The rules are those of libcontainer/user (GetExecUser, GetAdditionalGroups), which moby and runc both use.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from tracewhale.running.workloads import ORPHANED, TIMED_OUT, Workloads
 from tracewhale.tracing.events import Step
 
 ANY_PORT_SECONDS = 3.0
-"""Seconds to wait for any port if none is exposed: the target may be no server."""
+"""Seconds to wait for any port if none is exposed: the target may not be a server."""
 OTHER_PORT_SECONDS = 5.0
 """Seconds to wait for a port that the image exposes if the target already listens on another one."""
 LOOK_SECONDS = 0.2
@@ -168,7 +168,7 @@ RUNS = "Does it run with `docker run` and the same options?"
 
 
 def last_words(session: RunSession) -> str:
-    """Return the end of a sentence about a command: its last output."""
+    """Return the last output of a command as the end of a sentence about it."""
     tail = session.command.captured.tail(LINES)
     return f". Its last output:\n{tail}" if tail else ", and printed nothing."
 

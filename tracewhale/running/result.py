@@ -10,7 +10,7 @@ from tracewhale.tracing.events import Step, Trace
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """The steps taken, whether the command was stopped, and the error if the run failed."""
+    """The finished steps, whether the command was stopped, and the error if the run failed."""
 
     steps: tuple[Step, ...]
     stopped: bool

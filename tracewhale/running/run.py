@@ -18,12 +18,12 @@ CONTAINER = "container:"
 class Run:
     """The facts that ``docker run`` needs.
 
-    ``target`` is the user's name for it; ``image`` the identity (``sha256:...``) of the image that containers
-    are made from, and ``config`` its configuration (the ``Config`` object of ``docker image inspect``).
-    ``command`` are the words given by the user (empty: the image's own). For a container as the target,
-    ``container`` is its id, ``command`` replaces the entrypoint, too, and ``base`` is its result of ``docker
-    inspect`` (``Config``, ``HostConfig``, ``Mounts``), which ``options`` override. For a service of a Compose
-    project, ``base`` has its ``HostConfig`` (``Binds`` and ``Mounts`` that are new for each run),
+    ``target`` is the name that the user gave; ``image`` the identity (``sha256:...``) of the image that
+    containers are made from, and ``config`` its configuration (the ``Config`` object of ``docker image
+    inspect``). ``command`` are the words given by the user (empty: the image's own). For a container as the
+    target, ``container`` is its id, ``command`` replaces the entrypoint, too, and ``base`` is its result of
+    ``docker inspect`` (``Config``, ``HostConfig``, ``Mounts``), which ``options`` override. For a service of
+    a Compose project, ``base`` has its ``HostConfig`` (``Binds`` and ``Mounts`` that are new for each run),
     ``Healthcheck``, and ``Networks`` with ``Name``, ``Aliases`` and ``IPAMConfig``. ``volumes_from`` is the
     container that has a copy of its volumes. ``input`` is the standard input of a recorded run.
     """
@@ -82,7 +82,7 @@ class Run:
 
 
 def command_words(run: Run) -> tuple[list[str] | None, list[str] | None]:
-    """Return ``Entrypoint`` and ``Cmd`` of the request; None keeps the image's own."""
+    """Return ``Entrypoint`` and ``Cmd`` of the request; None means the image's own."""
     given = list(run.command) or None
     if run.options.entrypoint is not None:
         return [run.options.entrypoint], given

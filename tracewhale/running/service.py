@@ -25,8 +25,8 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running target. Requests go to its own ``address``, or where this refuses them to
-    ``other_addresses`` of its own, and nowhere else.
+    """A running target. Requests go to its own ``address``, or to its ``other_addresses`` if this refuses
+    them, and nowhere else.
 
     ``ports`` are the TCP ports that its image exposes, ``step_ports`` those that steps name besides;
     ``environment`` is for the user's commands on this machine.

@@ -27,19 +27,19 @@ STDOUT, STDERR = 1, 2
 CHUNK = 1 << 16
 
 READY_SECONDS = 30.0
-"""Seconds in which the probe must have the command executed."""
+"""Seconds in which the probe must have executed the command."""
 DRAIN_SECONDS = 20.0
 """Seconds in which the streams must end after the process."""
 
 STOP_POLL_SECONDS = 0.1
-"""Seconds between two looks at a command that must stop."""
+"""Seconds between two checks of a command that must stop."""
 KILL_SECONDS = 60.0
-"""Seconds in which a command must be gone after SIGKILL, which only the kernel can delay."""
+"""Seconds in which a command must have ended after SIGKILL, which only the kernel can delay."""
 STOP_SILENCE_SECONDS = 1.0
-"""Seconds after which the user is told that the command does not stop."""
+"""Seconds after which a message says that the command does not stop."""
 
 ASK_EVERY_SECONDS = 3.0
-"""Seconds between two orders to the agent that check whether it is alive."""
+"""Seconds between two checks of whether the agent is alive."""
 
 GIVEN_UP = "Interrupted: given up, and cleaned up."
 
@@ -117,7 +117,7 @@ class RunSession(ABC):
         self.quiet = False
         """Whether output of processes that enter the target now is only kept."""
         self.interrupted = False
-        """True once the command should end, which it may only when ``stoppable``."""
+        """True once the command should end; it is not ended unless it is ``stoppable``."""
         self._entered = 1
         self._heard_at = self._asked_at = self._watched_at = 0.0
         self.handle.connect(self.queue)
@@ -256,7 +256,7 @@ class RunSession(ABC):
         return set(self.collector.listening)
 
     def local_listeners(self) -> tuple[str, ...]:
-        """Return the known places at which the target listens and that other machines cannot reach."""
+        """Return the known places at which the target listens and which other machines cannot reach."""
         return ()
 
     def ipv6_listeners(self) -> set[int]:
@@ -264,7 +264,7 @@ class RunSession(ABC):
         return set()
 
     def learn(self, data: bytes) -> None:
-        """Take in a piece of the agent's events."""
+        """Process a piece of the agent's events."""
         self._heard_at = time.monotonic()
         records = self.collector.feed(data)
         self.reports += sum(isinstance(record, CountersRecord) for record in records)

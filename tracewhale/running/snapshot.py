@@ -31,7 +31,7 @@ class MountSnapshot:
         return bool(self.notes)
 
     def after_the_run(self) -> MountSnapshot:
-        """Return the copies as those of mounts to which the traced run has already written."""
+        """Return these copies, marked as taken after the traced run has written to the mounts."""
         left = (copy_failure_note(path, "a trace file has no copy of it") for path in self.destinations)
         return replace(self, notes=(*self.notes, *left))
 

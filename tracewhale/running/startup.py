@@ -22,8 +22,8 @@ Works = Callable[[str, str, tuple[str, ...]], bool]
 def startup(run: Run, works: Works) -> tuple[dict[str, Any], str]:
     """Return the differences of the new image's ``config`` object from the original's, and a note on them.
 
-    For a container, the new image starts the traced command as it was traced. For an image, it keeps the
-    original's command, unless that command's files are missing in it.
+    For a container, the new image starts the command as it was traced. For an image, it keeps the original's
+    command, unless files of that command are missing in it.
     """
     traced = traced_startup(run)
     if run.container:
@@ -49,7 +49,7 @@ def own_words(run: Run) -> tuple[str, ...]:
 
 
 def traced_startup(run: Run) -> dict[str, Any]:
-    """Return the members of a configuration with which a run started."""
+    """Return the members of a configuration that start a run in the traced way."""
     entrypoint, command = command_words(run)
     if entrypoint is None:
         entrypoint = list(run.config.get("Entrypoint") or ())

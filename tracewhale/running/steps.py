@@ -25,7 +25,7 @@ KINDS = ("workload", "exec", "for", "until-idle", "wait", "http", "crawl", "open
 """Steps that a user asks for; the health check is implicit."""
 
 ENDLESS_SECONDS = 2.0
-"""Seconds after which the user is told how to end a command that no step drives."""
+"""Seconds after which a message explains how to end a command that no step drives."""
 ENDLESS = (
     "waiting for the command to end; Ctrl-C ends it and goes on, and so do --for SECONDS, --http PATH, "
     "--workload CMD and --exec CMD"
@@ -36,7 +36,7 @@ SENDING = ("http", "crawl", "openapi")
 
 
 def check_steps(steps: Sequence[Step]) -> list[Step]:
-    """Return the steps. Raise UsageError for one that is not valid, before any work."""
+    """Return the steps. Raise UsageError for an invalid one, before any work."""
     for step in steps:
         try:
             if step.kind == "exec" and not words_of(step.argument):
@@ -69,9 +69,9 @@ def named_ports(steps: Sequence[Step]) -> set[int]:
 
 
 def drive(session: RunSession, service: Service, steps: Sequence[Step]) -> tuple[list[Step], bool]:
-    """Take the steps, and then the service's health check.
+    """Run the steps, and then the service's health check.
 
-    Return the steps taken, and whether the command was stopped rather than ended. Raise WorkloadFailed,
+    Return the finished steps, and whether the command was stopped rather than ended. Raise WorkloadFailed,
     Interrupted.
     """
     with Driver(session, service) as driver:
@@ -125,7 +125,7 @@ def kill_error(word: str, status: int, *, out_of_memory: bool = False) -> Comman
 
 
 class Driver:
-    """Takes steps in a running session; ``taken`` are the finished ones."""
+    """Runs steps in a running session; ``taken`` are the finished ones."""
 
     def __init__(self, session: RunSession, service: Service) -> None:
         self.session, self.service = session, service
@@ -144,7 +144,8 @@ class Driver:
         self.workloads.close()
 
     def take_until_stopped(self, steps: Sequence[Step]) -> None:
-        """Take the steps, or without any wait for the command's end; the user may end the run earlier."""
+        """Run the steps or, if there are none, wait for the command's end; the user may end the run
+        earlier."""
         try:
             self.session.stoppable = True
             if self.session.interrupted:
@@ -171,7 +172,7 @@ class Driver:
         return self.session.status is not None
 
     def _take(self, step: Step) -> Step:
-        """Take one step, and return it with its result. Raise WorkloadFailed."""
+        """Run one step, and return it with its result. Raise WorkloadFailed."""
         match step.kind:
             case "for":
                 self.session.wait(self.has_ended, float(step.argument))

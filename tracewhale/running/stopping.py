@@ -1,4 +1,4 @@
-"""How a command is stopped: the signal, and the seconds until it is killed. Pure."""
+"""The way to stop a command: the signal, and the seconds until it is killed. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SIGNALS: Mapping[str, int] = {
 
 @dataclass(frozen=True, slots=True)
 class StopPolicy:
-    """The signal that asks a command to end, and the seconds after which it is killed."""
+    """The signal that requests a command to end, and the seconds after which it is killed."""
 
     signal: int = int(signal.SIGTERM)
     seconds: float = STOP_SECONDS

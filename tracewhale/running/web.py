@@ -32,7 +32,7 @@ CRAWL_DEPTH = 3
 
 LOOK_SECONDS = 0.2
 PORT_SECONDS = 10.0
-"""Seconds in which a port that a request names must be listened on, once the target serves."""
+"""Seconds in which a port that a request names must have a listener, once the target serves."""
 
 TAIL = 300
 """Characters of a refused answer that a message shows."""
@@ -79,7 +79,7 @@ class Web:
     def _routed(self, request: HttpRequest) -> HttpRequest:
         """Return a request with the port to which it goes: 0 in place of one that the engine publishes.
 
-        Wait for a port that only the target can have meant.
+        Wait for a port that only the target can have.
         """
         session, port = self._session, request.port
         listening = session.listening()
@@ -96,7 +96,7 @@ class Web:
         return request
 
     def take(self, step: Step) -> Step:
-        """Take a step of requests: repeat those that have recorded answers, else send the planned ones.
+        """Run a step of requests: repeat those with recorded answers, else send the planned ones.
 
         Raise WorkloadFailed for a request that is refused for the first time.
         """
@@ -132,7 +132,7 @@ class Web:
         return exchange
 
     def _unreachable(self, port: int, error: str) -> str:
-        """Return what to do about a port that takes no request; empty if nothing is known of it."""
+        """Return a hint on a port that accepts no request; empty if nothing is known about it."""
         session, service = self._session, self._service
         if local := ", ".join(session.local_listeners()):
             return (
@@ -165,10 +165,11 @@ class Web:
         return Exchange(request, answer), reply
 
     def _described(self, step: Step) -> tuple[Exchange, ...]:
-        """Send the requests of an OpenAPI document, whatever the answers: some must be refused.
+        """Send the requests of an OpenAPI document. Any answer is accepted, because some requests must be
+        refused.
 
-        If the document is not a file here, it is the target's own; ``step.argument`` has the most requests
-        and its path.
+        If the document is not a file here, it is the target's own; ``step.argument`` has the maximum number
+        of requests and its path.
         """
         planned = tuple(exchange.request for exchange in step.exchanges)
         sent: list[Exchange] = []

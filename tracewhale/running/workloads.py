@@ -1,4 +1,4 @@
-"""Commands of the user on this machine that drive a target, or say that it is ready."""
+"""Commands of the user on this machine that drive a target, or show that it is ready."""
 
 from __future__ import annotations
 

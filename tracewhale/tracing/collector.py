@@ -99,9 +99,8 @@ class Collector:
                 self.features = features
 
     def finish(self) -> None:
-        """Note the end of the stream.
-
-        Raise TraceLost if it was cut, ProbeError if the target requested the listener that the probe has.
+        """Note the end of the stream. Raise TraceLost if it was cut, ProbeError if the target requested a
+        seccomp listener, which the probe has.
         """
         self._decoder.finish()
         if self._busy:

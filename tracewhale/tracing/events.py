@@ -10,7 +10,7 @@ from tracewhale.tracing.exchanges import Exchange
 
 
 class Access(Enum):
-    """The ways in which a path is requested, one for each family of system calls that name a path."""
+    """The ways to request a path, one for each family of system calls that name a path."""
 
     EXEC = "exec"
     READ = "read"
@@ -111,7 +111,8 @@ class UnresolvedPath:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Numbers of notifications: ``received`` = ``recorded`` + ``repeated`` + ``unresolved`` + ``ignored``.
+    """The numbers of notifications: ``received`` = ``recorded`` + ``repeated`` + ``unresolved`` +
+    ``ignored``.
 
     ``repeated`` are those of known events; ``ignored`` ones name nothing (AT_EMPTY_PATH on a descriptor).
     """
@@ -226,8 +227,8 @@ class Trace:
 
     ``target`` is the user's name for the target, ``image`` its immutable identity (a digest); ``request`` is
     the request in plain JSON values, so that the run can be repeated; ``mounts`` are the absolute paths in
-    the container on which something was mounted; ``moments`` says when events were seen first, where the
-    probe tells it.
+    the container on which something was mounted; ``moments`` has the time of each event's first request, if
+    the probe records it.
     """
 
     target: str

@@ -37,11 +37,11 @@ PRESENT, NOFOLLOW = 1, 2
 
 
 HINT = "Trace it again; if that happens again, please report it with the version of your kernel."
-"""The advice where events were lost."""
+"""The advice if events were lost."""
 
 
 def loss_error(loss: str) -> TraceLost:
-    """Return the error of a stream that is not as the probe writes it."""
+    """Return the error for a stream that the probe cannot have written."""
     return TraceLost(f"The probe's event stream is damaged: {loss}.", HINT)
 
 

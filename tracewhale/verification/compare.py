@@ -27,10 +27,10 @@ STOPPED = frozenset({0, 128 + 2, 128 + 3, KILLED, 128 + 15})
 class Comparison:
     """The results of verification: the paths missing in the new image, and how the two runs differ.
 
-    ``command`` is the one of ``--also`` to which the difference belongs, if it is not the main one's.
-    ``failure`` says what went wrong if the new image's run could not be ended. ``failed`` are processes that
-    failed in the new image and not in the original, None if a probe did not see them. ``tail`` are the last
-    lines that the new image printed. ``written`` compares the files that the runs wrote.
+    ``command`` is the command of ``--also`` to which the difference belongs; empty for the main one.
+    ``failure`` is the error if the new image's run could not be ended. ``failed`` are processes that failed
+    in the new image and not in the original, None if a probe did not see them. ``tail`` are the last lines
+    that the new image printed. ``written`` compares the files that the runs wrote.
     """
 
     missing: tuple[Absent, ...]
@@ -116,8 +116,8 @@ def compare(
 
 
 def combine(main: Comparison, command: str, other: Comparison) -> Comparison:
-    """Return the comparison of both runs, ``other`` of a further command: the first that differs, with what
-    both miss and all answers."""
+    """Return the comparison of both runs, ``other`` of a further command: the first that differs, with the
+    missing paths of both and all answers."""
     lacking = {*main.missing, *other.missing}
     chosen = main if not main.same or other.same else replace(other, command=command)
     return replace(

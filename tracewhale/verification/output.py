@@ -3,12 +3,13 @@
 How outputs are compared:
 
 1. byte for byte; else
-2. with what differs between any two containers replaced: the container's host name and addresses, dates,
-   times of day, durations, times since the epoch, process numbers in brackets, and hexadecimal addresses;
-   else
-3. where the command listed directories, whose order is the file system's own, in any order of lines; else
+2. with the parts that differ between any two containers replaced: the container's host name and addresses,
+   dates, times of day, durations, times since the epoch, process numbers in brackets, and hexadecimal
+   addresses; else
+3. if the command listed directories, whose order is the file system's own, in any order of lines; else
 4. against a second run of the original: a line that differs between two runs of the original is not
-   compared. Where the original's own two runs have different numbers of lines, nothing is, and it is said.
+   compared. If the original's own two runs have different numbers of lines, nothing is compared, and the
+   verdict says so.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ How files are compared:
 
 1. by name, type and contents; else
 2. by the normal form of a text, without times, addresses and host names; else
-3. against a second run of the original: what that writes otherwise must be there again, of the same type, and
-   empty only if it was; a name that only one of the original's runs wrote is not compared, and neither are
-   new names in its directory.
+3. against a second run of the original: a file that differs between both runs must exist again, with the
+   same type, and empty only if it was empty; a name that only one of the original's runs wrote is not
+   compared, and neither are new names in its directory.
 
-Of a command that was stopped, at whatever moment, only names and types are compared.
+If the command was stopped, only names and types are compared, because the moment varies.
 """
 
 from __future__ import annotations

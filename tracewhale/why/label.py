@@ -1,10 +1,11 @@
 """A plan in a label of the image: the best reason of each kept path, in a compact form.
 
 The label's text is base64 of LZMA of lines of text. Line 1 is the version. Then come the words (programs,
-rules, packages), one a line, an empty line, and a line a path in the order of a layer: how many bytes it
-has in common with the path before, the rest, the kind of reason, the numbers of the reason's words or the
-step back to another path, its bytes, and its packages. After an empty line come the packages that are left
-out, and after another the modules of class libraries: name, library, packages, and its reason, if it has one.
+rules, packages), one per line, an empty line, and one line per path in the order of a layer: the number of
+bytes it has in common with the path before, the rest, the kind of reason, the numbers of the reason's words
+or the step back to another path, its bytes, and its packages. After an empty line come the packages that are
+left out, and after another the modules of class libraries: name, library, packages, and its reason, if it has
+one.
 """
 
 from __future__ import annotations

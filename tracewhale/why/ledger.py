@@ -22,7 +22,7 @@ FEW = 3
 """The most packages that may share a directory before its other contents count as unrelated."""
 
 PLACES = {Why.PARENT.value: 3, Why.SYMLINK.value: 2, Why.PACKAGE.value: 1}
-"""Reasons that only say where a path is, or describe it; they rank behind reasons that say who needs it."""
+"""Reasons that only concern the place or the description of a path; they rank after reasons of need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +252,7 @@ def _module_of(ledger: Ledger, name: str) -> ListedModule | None:
 
 
 def _module(ledger: Ledger, name: str, module: ListedModule) -> Explanation:
-    """Return the chain from a part of a class library to the command, or how to keep it."""
+    """Return the chain from a part of a class library to the command, or the way to keep it."""
     siblings = {sibling.name: sibling for sibling in ledger.modules if sibling.library == module.library}
     lines: list[ChainStep] = []
     at: ListedModule | None = module

@@ -1,7 +1,7 @@
 """A report's paths, reasons and packages as compact JSON: a tree of names, and tables of shared texts.
 
 A node is a path. Nodes are in depth-first order, so their depths define the tree. A reference is the number
-of a node, or, for a text, -1 minus its number in the table of texts.
+of a node or, for a text, -1 minus its number in the table of texts.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ from tracewhale.tracing.records import Listening
 
 WAKE = signal.SIGUSR1
 EVERY = 0.1
-"""Seconds between two looks at the counters and at ports."""
+"""Seconds between two checks of the counters and of ports."""
 SOON = 0.005
-"""Seconds between two looks at a process that will soon wait for us."""
+"""Seconds between two checks of a process that will soon wait for us."""
 HELD_WITHIN = 30.0
 LISTENS_WITHIN = 1.0
 
@@ -102,8 +102,7 @@ class Control:
             self._waiting.append((take, time.monotonic() + HELD_WITHIN))
 
     def _held(self) -> Iterator[Take]:
-        """Yield the processes that wait for us by now. One that ended before has reported the reason
-        itself."""
+        """Yield the processes that now wait for us. One that ended before has reported the reason itself."""
         waiting, self._waiting = self._waiting, []
         for take, until in waiting:
             is_waiting = proc.is_held(take.pid, take.token)

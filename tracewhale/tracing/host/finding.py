@@ -1,4 +1,4 @@
-"""Look a path up for another process, and find its real path."""
+"""Look up a path for another process, and find its real path."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from tracewhale.tracing.strace.processes import RequestedPath
 
 
 def uses(pid: int) -> list[Use]:
-    """Return uses as if the process had just requested all its files; none if the process has ended."""
+    """Return uses of all files of a process, as if it had just requested them; none if it has ended."""
     result, root = [], "/"
     with suppress(OSError):
         root = proc.root(pid)

@@ -120,7 +120,7 @@ def root(pid: int) -> str:
 
 
 def requested_path(pid: int, path: str, directory: str, base_root: str) -> RequestedPath:
-    """Return a path as a process means it; ``directory`` is the link from which a relative path starts.
+    """Return the meaning of a path in a process; ``directory`` is the link from which a relative path starts.
 
     Raise OSError: ENOTDIR if that is no path, ENOENT if the descriptor is not open.
     """

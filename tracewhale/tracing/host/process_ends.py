@@ -15,7 +15,7 @@ _FAMILY = re.compile(r"^Tgid:\t(\d+)\n(?:.*\n)*?PPid:\t(\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class FollowedThread:
-    """The process of a thread, and whether the command started it, not something that runs beside."""
+    """The process of a thread, and whether it belongs to the command or runs beside it."""
 
     process: int
     is_of_command: bool
@@ -24,7 +24,7 @@ class FollowedThread:
 class ProcessEnds:
     """Reports each process of the command that ends with a status other than 0 or by a signal.
 
-    The end of the command itself is its outcome, and what the kernel kills with it has not failed.
+    The end of the command itself is its outcome; processes that the kernel kills with it have not failed.
     """
 
     def __init__(self, tell: Callable[[ProcessEndRecord], object]) -> None:
@@ -32,9 +32,9 @@ class ProcessEnds:
         self._command = 0
         self._members: dict[int, FollowedThread] = {}
         self._origins: dict[int, bool] = {}
-        """Of threads whose parent has reported them before they have stopped."""
+        """The origins of threads that their parent reported before they stopped."""
         self._early: set[int] = set()
-        """Threads that have stopped before their parent has reported them."""
+        """Threads that stopped before their parent reported them."""
         self._exiting: set[int] = set()
         self._is_over = False
 

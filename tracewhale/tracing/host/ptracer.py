@@ -80,7 +80,7 @@ class Tracer:
         self._resume = CONT
         self._roots_differ = False
         self._opens_are_judged = False
-        """Whether some process judges opens and may itself wait for us."""
+        """Whether some process permits the opens of others (fanotify), and may itself wait for us."""
         self._info = _Info()
         self._letting_go = False
 

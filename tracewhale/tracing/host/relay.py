@@ -52,7 +52,7 @@ class Relay:
         raise NotImplementedError
 
     def is_busy(self) -> bool:
-        """Return whether something is about to happen."""
+        """Return whether events are about to come."""
         return bool(self._held)
 
     def run(self) -> None:
@@ -112,7 +112,7 @@ class Relay:
         self._recorder.pass_on(b"".join(kept))
 
     def _look_after(self) -> None:
-        """Let the waiting processes continue once all is ready."""
+        """Let the waiting processes continue once everything is ready."""
         if self._child is not None and self._child.poll() is not None:
             raise UnsupportedByProbe(f"`probe {self.name}` ended")
         if self._ready:

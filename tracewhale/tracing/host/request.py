@@ -40,7 +40,7 @@ _BY_NUMBER = {
 
 
 class UnsupportedByProbe(Exception):
-    """A sentence that says what a probe cannot do."""
+    """Raised with a sentence on what a probe cannot do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ OPTIONS = [
     "--trace=" + ",".join(f"?{name}" for name in sorted({*BY_NAME, *EFFECTS, *CLONES, PTRACE})),
 ]
 ATTACHES_WITHIN = 2000
-"""The most looks at a process, 5 ms each, until strace is attached to it."""
+"""The most checks of a process, one every 5 ms, until strace is attached to it."""
 
 
 ENDS_WITHIN = 2.0

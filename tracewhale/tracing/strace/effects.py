@@ -19,7 +19,7 @@ LONGEST = 1 << 16
 
 
 class Unknown(Exception):
-    """A needed fact is not in the log. It has a hint on what to do about it."""
+    """Raised if a needed fact is not in the log; it has a hint on what to do."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)

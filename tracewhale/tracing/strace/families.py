@@ -17,8 +17,8 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class Families:
-    """``births`` has the process that the call of a line makes. ``parents`` says with whom a process shares
-    its directory."""
+    """``births`` has the process that the call of a line makes. ``parents`` has the process with which each
+    shares its directory."""
 
     births: dict[Place, int] = field(default_factory=dict)
     parents: dict[int | None, int | None] = field(default_factory=dict)

@@ -77,9 +77,9 @@ class Result:
 class LogLine:
     """A parsed line. ``pid`` is None if it has none, ``clock`` its time in seconds (``-tt``: of a day).
 
-    ``kind`` is ``call`` (whole), ``start`` (cut by another process's line, or for ever), ``rest`` (of one
-    that was cut), ``end`` (of the process) or ``noise``. ``text`` begins with a call's arguments; ``changed``
-    is the process as which a thread continues after its execve.
+    ``kind`` is ``call`` (complete), ``start`` (interrupted by another process's line, or never finished),
+    ``rest`` (of an interrupted one), ``end`` (of the process) or ``noise``. ``text`` begins with a call's
+    arguments; ``changed`` is the process as which a thread continues after its execve.
     """
 
     kind: str
@@ -92,7 +92,7 @@ class LogLine:
 
 
 class Malformed(ValueError):
-    """A line or an argument that strace itself never writes, with the reason."""
+    """Raised for a line or an argument that strace itself never writes, with the reason."""
 
 
 def whole_lines(texts: Iterable[str]) -> Iterator[tuple[int, str]]:

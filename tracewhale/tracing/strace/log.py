@@ -39,8 +39,8 @@ def parse(logs: Sequence[Log], *, first: Start = NOTHING, starts: Mapping[int, S
     There is one log of all processes (``-f``), or one of each (``-ff``), in any order. ``first`` has the
     known facts about the process of the first line, ``starts`` those about others that existed before, by
     number. Programs of events have the names with which they were executed; symbolic links in them are not
-    resolved. Raise TraceFileError if a log is cut, damaged or not a log, or does not say what a relative path
-    is relative to.
+    resolved. Raise TraceFileError if a log is cut, damaged or not a log, or does not show the base of a
+    relative path.
     """
     gathered = TraceSink()
     read(logs, gathered, first=first, starts=starts)

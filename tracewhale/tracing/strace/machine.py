@@ -20,7 +20,7 @@ from tracewhale.tracing.strace.processes import RequestedPath, Start, TracedThre
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A path that the kernel could not read either: EFAULT, ENAMETOOLONG."""
+    """A path that even the kernel could not read: EFAULT, ENAMETOOLONG."""
 
     access: Access
     program: str

@@ -9,7 +9,7 @@ from tracewhale.tracing.events import Counters, Event, Exec, Trace, UnresolvedPa
 from tracewhale.tracing.strace.machine import Failure
 
 IGNORED, REPEATED, UNRESOLVED, RECORDED = range(4)
-"""The outcome of a call; if its two paths differ, that of the last."""
+"""The outcomes of a call. If its two paths have different ones, the later in this list counts."""
 
 
 class TraceSink:
