@@ -30,7 +30,7 @@ MEMBER_LIMIT, TOTAL_LIMIT = 16 << 20, 1 << 30
 
 _QUALIFIED = re.compile(rb"[A-Za-z_$][\w$]*(?:[./][A-Za-z_$][\w$]*)+")
 _OF_LIBRARY = re.compile(rb"(?:java|javax|jdk|sun|com|org|netscape)(?:[./][\w$]+)+")
-"""A name of the class library, also in the middle of a descriptor. It is found in 20 MB in an instant, where
+"""A name of the class library, also in the middle of a descriptor. Searching 20 MB takes no time, but
 ``_QUALIFIED`` needs seconds."""
 _MODULE = re.compile(rb"\b(?:java|jdk)(?:\.[a-z][a-z0-9]*)+")
 
@@ -44,7 +44,7 @@ _MALFORMED = (
 
 
 class TooLarge(ValueError):
-    """The program has more code than is read, so its names are not known."""
+    """Raised if the program has more code than is read, so that its names are not known."""
 
 
 def is_read(path: str) -> bool:

@@ -22,7 +22,7 @@ _REGION = struct.Struct("<I20xQ8xQ")
 """The beginning of a region's description: checksum, ..., offset in the file, ..., used bytes."""
 
 _CHECKED_FROM = (8, 16)
-"""The possible beginnings of the checksummed part of the header, which depend on the version."""
+"""The possible offsets at which the checksummed part of the header begins, which depend on the version."""
 
 HEADER_LIMIT = 4096
 """The first region begins at a page's boundary."""

@@ -23,7 +23,7 @@ DO_NOT_RESOLVE_BY_DEFAULT = 0x0001
 
 
 class UnknownClass(ValueError):
-    """The bytes are not a class file."""
+    """Raised for bytes that are not a class file."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The packages or classes that a program can reach inside of the modules that stay. Pure."""
+"""The packages or classes that a program can reach inside the modules that stay. Pure."""
 
 from __future__ import annotations
 
@@ -35,12 +35,11 @@ class LibraryNames:
 
 
 def trim(image: JImage, selection: Selection, names: LibraryNames, unit: LibraryUnit) -> Selection:
-    """Return a choice of modules without the packages or classes that nothing reaches.
+    """Return a choice of modules without their unreached packages or classes.
 
     Modules that a rule or an option keeps stay whole, but for the base module, and so do the data of locales,
     whose names are computed. With the unit of classes, a small module that nothing names loses its classes,
-    too: names in the runtime's own files do not count.
-    Raise UnknownImage, UnknownClass.
+    too: names in the runtime's own files do not count. Raise UnknownImage, UnknownClass.
     """
     kept = {part.module: part.cause for part in selection.parts if part.cause is not None}
     classes = {name: item for name, item in _classes(image.resources) if item.module in kept}

@@ -29,7 +29,7 @@ RESOURCE_LIMIT = 64 << 20
 
 
 class UnknownImage(ValueError):
-    """The file is of another format or version, or damaged."""
+    """Raised for a file of another format or version, or a damaged one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class JImage:
             at += 1 + length
 
     def left_out(self) -> tuple[str, ...]:
-        """Return the resources that the index has and the table of locations does not lead to: those that
-        ``without`` took away. Raise UnknownImage."""
+        """Return the resources that are in the index but not in the table of locations: those that
+        ``without`` has removed. Raise UnknownImage."""
         kept = {resource.location for resource in self.resources}
         names = []
         at = self._locations + 1

@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class LibraryUnit(Enum):
-    """The parts of a class library that stay or go as a whole, the most careful one first."""
+    """The parts of a class library that are kept or dropped as a whole, the most careful one first."""
 
     MODULES = "modules"
     PACKAGES = "packages"
@@ -30,7 +30,7 @@ PURPOSES = {
     "jdk.jshell": "jshell",
     "jdk.localedata": "locales other than English",
 }
-"""In a few words what a module is for."""
+"""The purpose of a module in a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,17 @@ class LeftOut:
 
     @property
     def title(self) -> str:
-        """The name, and what it is for, where that is known."""
+        """The name, and the purpose if it is known."""
         purpose = PURPOSES.get(self.module)
         return f"{self.module} ({purpose})" if purpose else self.module
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why a module, a package or a class stays: the path or the other part that names it, and what is named.
+    """The cause for which a module, a package or a class stays: the path or the other part that names it, and
+    the name.
 
-    Where none does, ``by`` is empty, and ``name`` is one of the rules: ``java-base``,
+    If none names it, ``by`` is empty, and ``name`` is one of the rules: ``java-base``,
     ``java-character-sets``, ``java-command`` (options of the command name it), ``java-small-module`` or
     ``java-class-list``.
     """
@@ -62,7 +63,8 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class ShrunkModule:
-    """A module of a class library, its packages (with dots), and why it stays: None if it is left out."""
+    """A module of a class library, its packages (with dots), and the cause for which it stays: None if it is
+    left out."""
 
     module: str
     packages: tuple[str, ...]
@@ -71,7 +73,7 @@ class ShrunkModule:
 
 @dataclass(frozen=True, slots=True)
 class Inside:
-    """A package or a class (with dots) of a module that stays, and why it stays.
+    """A package or a class (with dots) of a module that stays, and the cause for which it stays.
 
     It is None for a package that is left out, or of which classes are.
     """

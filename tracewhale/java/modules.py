@@ -33,10 +33,10 @@ CHARACTER_SETS = "jdk.charsets"
 """Always kept: the input of a program may name a character set (a request, a mail, a file)."""
 
 SMALL_MODULE = "java-small-module"
-"""The rule by which small modules stay that nothing names."""
+"""The rule by which small modules stay although nothing names them."""
 
 REQUEST = "java-command"
-"""The rule by which modules stay that options of the command name."""
+"""The rule by which modules in options of the command stay."""
 
 LOCALE_DATA = "jdk.localedata"
 LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
@@ -51,7 +51,7 @@ def select(
     *,
     locales: bool = False,
 ) -> Selection:
-    """Return what a program that names some classes can do without.
+    """Return the parts that a program that names some classes does not need.
 
     ``names`` are names with slashes that may be classes or packages, each with the path of a file that has
     it; ``roots`` are modules that are named otherwise, each with the path of what names it, or an empty one
@@ -144,7 +144,7 @@ def _ask(
 
 
 def _compiles(module: str, causes: Mapping[str, Cause]) -> str:
-    """Return why a library with a compiler that is reached stays whole."""
+    """Return the reason for which a library with a reached compiler stays whole."""
     cause = causes[module]
     return (
         f"the program can compile sources, which may name any class ({module}, because of "
@@ -155,7 +155,8 @@ def _compiles(module: str, causes: Mapping[str, Cause]) -> str:
 def _reach(
     causes: dict[str, Cause], descriptors: Mapping[str, ModuleDescriptor], module: str, cause: Cause
 ) -> None:
-    """Note why a module stays, and after it each that it requires; the first cause counts."""
+    """Record the cause for which a module stays, and then for each that it requires; the first cause
+    counts."""
     pending = [(module, cause)]
     while pending:
         name, why = pending.pop()
@@ -169,7 +170,7 @@ def _reach(
 def _reach_providers(
     causes: dict[str, Cause], descriptors: Mapping[str, ModuleDescriptor], providers: Mapping[str, set[str]]
 ) -> None:
-    """Note the providers of services that reached modules use, but for compilers.
+    """Record the providers of services that reached modules use, except for compilers.
 
     Every program reaches the base module, which uses services that most programs never ask for.
     """
@@ -218,7 +219,7 @@ def _of_names(
     packages: Mapping[str, tuple[str, ...]],
     names: Mapping[str, str],
 ) -> Mapping[str, Cause]:
-    """Return the modules that have a class or a package of one of these names, and which."""
+    """Return the modules that have a class or a package of one of these names, each with that name."""
     causes: dict[str, Cause] = {}
     for owner, files in resources.items():
         begin = len(owner) + 2

@@ -1,8 +1,8 @@
 """The classes of a class library that a program can reach, followed from class to class. Pure.
 
-A class reaches every class that its constants name: as a type, or as a text, because reflection takes texts.
-A text that names a package (``"sun.nio.cs."``), or with which names begin (``"java.util.Spliterators$"``),
-reaches all of these classes, for a program adds the rest of the name later.
+A class reaches every class that its constants name, as a type or as a text, because reflection takes texts. A
+text that names a package (``"sun.nio.cs."``), or with which names begin (``"java.util.Spliterators$"``),
+reaches all of these classes, because a program adds the rest of the name later.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ BUNDLE = re.compile(r"_[a-z]{2,3}(?:_\w+)?|BeanInfo")
 """The ends of names that the library itself adds to that of a class (ResourceBundle, Introspector)."""
 
 TABLES = ("jdk/internal/module/SystemModules$", "jdk/internal/module/ModuleLoaderMap")
-"""The beginnings of names of classes with tables of all modules and packages: their texts look nothing up."""
+"""The beginnings of the names of classes with tables of all modules and packages: their texts are not used
+for look-ups."""
 
 RECIPE = b"\1"
 """An argument in the recipe of a concatenation (StringConcatFactory)."""
@@ -45,12 +46,12 @@ class ClassLibrary:
 def reach(
     library: ClassLibrary, names: Mapping[str, str], stable: Mapping[str, Cause], *, packages: bool
 ) -> dict[str, Cause]:
-    """Return the classes that can be reached, each with what names it first.
+    """Return the classes that can be reached, each with the first part that names it.
 
-    ``names`` may be names of classes or packages, with slashes, each with the path of what has it; ``stable``
-    are classes that stay anyway. With ``packages`` a class reaches all others of its package, and causes name
-    packages in place of classes. A service that is reached reaches its providers. Raise UnknownImage,
-    UnknownClass.
+    ``names`` may be names of classes or packages, with slashes, each with the path of the file that has it;
+    ``stable`` are classes that stay anyway. With ``packages`` a class reaches all others of its package, and
+    causes name packages in place of classes. A service that is reached reaches its providers. Raise
+    UnknownImage, UnknownClass.
     """
     walk = _Walk(library, packages)
     for name, path in names.items():
@@ -75,19 +76,19 @@ class _Walk:
         self.causes: dict[str, Cause] = {}
 
     def note(self, name: str, cause: Cause) -> None:
-        """Note what names a class, once, and that its own constants are still to be read."""
+        """Record the part that names a class, once, and queue the class for reading its constants."""
         if name in self._library.classes and name not in self.causes:
             self.causes[name] = cause
             self._pending.append(name)
 
     def read(self, text: bytes, by: str) -> None:
-        """Note the classes to which a text may lead."""
+        """Record the classes to which a text may lead."""
         for part in text.split(RECIPE):
             for name in self._classes_named(part):
                 self.note(name, Cause(by, name.replace("/", ".")))
 
     def run(self) -> None:
-        """Follow all constants of noted classes, the nearest first."""
+        """Follow all constants of the recorded classes, the nearest first."""
         while self._pending:
             name = self._pending.popleft()
             package = name.rpartition("/")[0]
@@ -97,7 +98,7 @@ class _Walk:
                 self.note(other, Cause(by, other.replace("/", ".")))
 
     def _follow(self, name: str, by: str) -> None:
-        """Read the constants of a class that no class before it has: the others lead nowhere else."""
+        """Read those constants of a class that no class before it has; the others lead to nothing new."""
         constants = texts(self._library.image.content(self._library.classes[name]))
         if name.startswith(TABLES):
             constants = [text for text in constants if b"." not in text]

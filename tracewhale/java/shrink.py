@@ -1,6 +1,5 @@
-"""Shrink the class libraries among kept files to the modules that the program can reach.
-
-It only reads files: a shrunk library is contents for a plan.
+"""Shrink the class libraries among kept files to the modules that the program can reach. Files are only read:
+a shrunk library is contents for a plan.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 LIBRARY = "/lib/modules"
 OLD_LIBRARY, OLD_NOTE = "/lib/rt.jar", "it is that of Java 8 or older, which has no modules"
-"""The class library of runtimes without modules (JEP 220 took it away in Java 9)."""
+"""The class library of runtimes without modules (JEP 220 removed it in Java 9)."""
 
 ARCHIVES = "/lib/server/classes"
 """The directory of a runtime's archives of loaded classes (CDS), which fit only one class library."""
 
 CLASS_LIST = "/lib/classlist"
-"""The classes that the runtime's own archive is made of, one a line (jlink)."""
+"""The classes of the runtime's own archive, one per line (jlink)."""
 
 CDS_ARCHIVE, NATIVE_LIBRARY, CLASS, PROGRAMS = ".jsa", ".so", ".class", "/bin"
 NOT_READ = (LIBRARY, "/lib/ct.sym", "/lib/src.zip", CDS_ARCHIVE)
@@ -247,7 +246,7 @@ def _files(kept: Mapping[str, Entry]) -> dict[str, Entry]:
 
 
 def _requested(words: str) -> set[str]:
-    """Return the modules that a request names, or asks for by options of the JVM."""
+    """Return the modules that a request names, or requests by options of the JVM."""
     by_option = {module for option, module in OPTIONS.items() if option in words}
     compiler = {COMPILER} if compiles(words) else set()
     return modules_in(words.encode("utf-8", "replace")) | by_option | compiler
@@ -303,7 +302,7 @@ def _roots(
 ) -> dict[str, str]:
     """Return the modules that kept launchers of a runtime and kept scripts name, each with their path.
 
-    An unused launcher counts only if it is a compiler's: who keeps ``javac`` may want to use it.
+    An unused launcher counts only if it is a compiler's: a user who keeps ``javac`` may want to use it.
     """
     directories = {f"{home}/bin" for home in homes}
     programs = [

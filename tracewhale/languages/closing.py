@@ -27,12 +27,12 @@ NO_ENVIRONMENT = Environment()
 DEFAULT_LIMITS = ClosureLimits()
 
 MOST_UNPARSED = 8
-"""The most texts that take too long to parse. After these none is parsed, so that a hostile image cannot keep
-us busy for hours."""
+"""The most texts that take too long to parse. After these, no further text is parsed, so that a hostile image
+cannot keep us busy for hours."""
 
 
 class Closer:
-    """Works out closures in one image, with a cache of the names in its files.
+    """Computes closures in one image, with a cache of the names in its files.
 
     Files are visited in the order of their lazy steps, so that each is visited once.
     """

@@ -1,4 +1,4 @@
-"""The image's files as a language looks them up: by requested paths, with a cache, within limits."""
+"""The image's files for the look-ups of a language: by requested paths, with a cache, within limits."""
 
 from __future__ import annotations
 

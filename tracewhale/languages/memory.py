@@ -1,5 +1,5 @@
-"""A cache of the names that texts mention, by their contents: in this process, and in a directory between
-runs.
+"""A cache of the names that texts mention, by their contents: in this process, and between runs in a
+directory.
 
 This is the only module of the languages that writes. An entry's key is the digest of the text, of the suffix
 of its name, and of the code that reads it; a damaged entry counts as missing.

@@ -18,7 +18,7 @@ ELF = b"\x7fELF"
 """The beginning of machine code (elf(5))."""
 
 IN_CODE, LISTED, PREFIX = "string in code", "list of modules", "beginning of a name"
-"""How some names are found: among the strings of machine code, in a list, and as the known part of a name
+"""The ways to find some names: among the strings of machine code, in a list, and as the known part of a name
 that is put together."""
 
 
@@ -111,7 +111,7 @@ class LanguageClosure:
 
 
 class Unparsed(TraceWhaleError):
-    """A text that takes too long to parse."""
+    """Raised for a text that takes too long to parse."""
 
 
 class Language(Protocol):

@@ -1,7 +1,7 @@
 """Perl: ``use`` and ``require`` along @INC, base classes, compiled and split functions (perlfunc).
 
-There is no well-maintained grammar, so a tokenizer of our own removes comments, POD, here-documents and text
-after ``__END__``. Strings stay, because they contain names.
+There is no well-maintained grammar, so our own tokenizer removes comments, POD, here-documents and text after
+``__END__``. Strings stay, because they contain names.
 """
 
 from __future__ import annotations

@@ -165,8 +165,8 @@ def _nested(text: Text, node: Node, words: list[str], line: int, depth: int) -> 
 
 
 def _pattern(word: str) -> str:
-    """Return a word without its quotes, with ``*`` for each part that is composed at run time; nothing if
-    hardly any other part has a letter in it."""
+    """Return a word without its quotes, with ``*`` for each part that is composed at run time; nothing if the
+    other parts have almost no letters."""
     pattern = VARIABLE.sub("*", word.replace('"', "").replace("'", ""))
     rest = pattern.removeprefix("*/")
     return _plain(word) if "*" not in pattern else rest if re.match(r"[^*]*\w", rest) else ""

@@ -30,8 +30,8 @@ USING = frozenset({Access.EXEC.value, Access.READ.value, Access.MAP.value})
 
 
 class Round(Enum):
-    """The rounds in which units are chosen: those of the author, those that used libraries name, the author's
-    large ones, those that belong to used files, and those that these name."""
+    """The rounds in which units are chosen: the author's units, units that used libraries name, the author's
+    large ones, units that belong to used files, and units that these name."""
 
     AUTHOR = "author"
     IMPORTS = "imports"
@@ -52,7 +52,7 @@ PARTS = {
 OWN_ROUNDS = (Round.AUTHOR, Round.LARGE)
 SHARE, PIECE = 1 / 8, 1 / 10
 """The part of the budget that used libraries get in any case, and that of the largest of the author's units
-before these: what the author imports is of little use without what it imports when it is called."""
+before these: an import of the author's is of little use without the imports that follow when it is called."""
 
 LATE = 1000
 """The most files of chosen units that are read for the names in them."""
@@ -69,7 +69,8 @@ SMALL = 300_000
 ACCESS, EXEC, IMPORTED, LINK = Why.ACCESS.value, Access.EXEC.value, Why.IMPORTED.value, Why.SYMLINK.value
 NEEDING = frozenset({Why.NEEDED.value, Why.INTERPRETER.value})
 SOURCE = re.compile(r".*\.(py|rb|pl|pm|al|php|js|mjs|cjs)|(?!.*/(?:site-)?library/).*\.R", re.DOTALL)
-"""Files that others load. Scripts in an installed package of R are not: its functions are in a database."""
+"""Files that others load. Scripts in an installed package of R are not among them: its functions are in a
+database."""
 
 
 class Additions:
@@ -103,7 +104,7 @@ class Additions:
     def add(self, elf: loader.Closure, mechanisms: Iterable[Mechanism], stage: Round) -> None:
         """Keep the units of some mechanisms that fit into the round's part of the budget.
 
-        In the author's round these are only units that the author's own code names. The last round considers
+        The author's round considers only units that the author's own code names. The last round considers
         units again that did not fit before, and imports without which kept files fail may use the author's
         part.
         """

@@ -13,8 +13,8 @@ from tracewhale.units import Unit, distinct_entries
 
 
 class Dependencies:
-    """Finds the libraries and interpreters that files need, and what rules keep because of them, each file
-    once."""
+    """Finds the libraries and interpreters that files need, and the paths that rules keep because of them,
+    each file once."""
 
     def __init__(self, draft: Draft, starts: Starts, resolver: Resolver, rulebook: Rulebook) -> None:
         self._draft = draft
@@ -70,7 +70,8 @@ class Dependencies:
         return closure.objects
 
     def _ruled(self, new: Iterable[str], objects: Mapping[str, Object]) -> dict[str, Entry]:
-        """Find what rules keep because of new files or of their libraries, as if all of these were kept."""
+        """Find the paths that rules keep because of new files or of their libraries, as if all of these were
+        kept."""
         ways = [step for path in new for step in self._ways[path]]
         needed = (entry.path for path in new for entry in self._of[path])
         kept = {*self._draft.entries, *new, *ways, *needed}

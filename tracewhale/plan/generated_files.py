@@ -1,7 +1,7 @@
 """Files of the new image that the original lacks, or has with more contents.
 
-A generated path is planned like any other, with its bytes and its reasons. Its times are the original's, so
-that the same original gives the same image.
+A generated path is planned like any other path, with its bytes and its reasons. Its times are the original's,
+so that the same original gives the same image.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Options:
     entry of the directories that the program listed, and ``ld.so.cache`` unchanged; ``directories`` are kept
     empty. ``licences`` keeps the files that a redistributed image must have: copyright and licence files of
     its packages. ``guess_dlopen`` keeps libraries whose names are among the string literals of kept ELF
-    files. ``level`` says which units are added to the touched paths, within the budget ``spare``;
+    files. ``level`` chooses the units that are added to the touched paths, within the budget ``spare``;
     ``without_units`` are names of mechanisms (``Mechanism``) that are not used. ``environment`` is the
     environment in the image's configuration. ``shrink`` are kinds of files of which only the part that the
     program can reach is kept, and the unit of each; ``loaded`` are classes that a JVM loaded in a run, with

@@ -198,8 +198,8 @@ def _keep_native_libraries(work: Work, useless: frozenset[str]) -> None:
 
 
 def keep_bytecode(work: Work) -> None:
-    """Keep the compiled files of Python sources, except for units: what the run did not load may wait longer
-    to be loaded, and two modules are worth more than one with its compiled file."""
+    """Keep the compiled files of Python sources, except for units: modules that the run did not load may take
+    longer to load, and two modules are worth more than one with its compiled file."""
     reasons = work.draft.reasons.items()
     sources = [path for path, why in reasons if any(reason.why not in UNTRACED for reason in why)]
     for path, source in list(missing_bytecode(work.view, sources, work.draft.entries)):

@@ -1,4 +1,5 @@
-"""Why a path is kept, in a value and in words. Imports little, so that `why` answers at once."""
+"""The reason for which a path is kept, as a value and in words. It imports little, so that `why` answers at
+once."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ class Why(Enum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reason:
-    """Why a path is kept. ``by`` is the program, library, rule or path on whose behalf; ``detail`` is the
-    access, the DT_NEEDED name and how it was found, or empty."""
+    """The reason for which a path is kept. ``by`` is the program, library, rule or path on whose behalf;
+    ``detail`` is the access, the DT_NEEDED name and how it was found, or empty."""
 
     why: str
     by: str

@@ -36,7 +36,7 @@ class Starts:
         """Return the roots and scripts among the regular files, in the order of their paths.
 
         An executed file is a program, an opened one is a library in each process that opened it, and one kept
-        for any other reason counts as a program of its own.
+        for any other reason counts as a separate program.
         """
         files = self._read(entries)
         objects = (entry for entry in files if self._heads[entry.path].startswith(ELF))

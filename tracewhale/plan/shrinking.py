@@ -34,8 +34,8 @@ def shrinkable(value: str) -> tuple[str, str]:
 
 
 def command_words(request: Mapping[str, Any], environment: Environment) -> str:
-    """Return the text of a request and of what the image's configuration adds to it: the command, its options
-    and variables."""
+    """Return the text of a request and of the image's configuration: the command, its options and
+    variables."""
     variables = (f"{name}={value}" for name, value in environment.variables)
     return "\n".join((json.dumps(request, default=str), *environment.words, *variables))
 

@@ -36,8 +36,8 @@ SPARE = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kMG]?B?)", re.IGNORECASE)
 FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9}
 
 Needs = Callable[[Iterable[Entry]], Mapping[str, Entry]]
-"""Returns further files that are kept with some files, by path: the libraries that programs among them
-need."""
+"""Returns further files that are kept together with some files, by path: the libraries that programs among
+them need."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,8 @@ class Candidate:
         return max(self.unit.tier, 2 if large else 1)
 
     def density(self, size: float) -> float:
-        """Return the worth per mean size of the files, or per size of a whole unit: more of a larger unit is
-        used, but less than in proportion.
+        """Return the worth per mean size of the files, or per size of a whole unit: a larger unit has more
+        used files, but less than in proportion.
 
         ``size`` are the bytes of the missing files, of which those that other units need count in part.
         """
@@ -214,7 +214,7 @@ def _candidate(unit: Unit, entries: list[Entry], needs: Needs, known: set[str]) 
 
 
 def _remaining(candidate: Candidate, have: set[str]) -> Candidate | None:
-    """Return a candidate without the files that are kept by now, or None if all of its unit's are."""
+    """Return a candidate without the files that are kept meanwhile, or None if its unit has no others."""
     if have.issuperset(entry.path for entry in candidate.unit.entries):
         return None
     missing = tuple(entry for entry in candidate.missing if entry.path not in have)

@@ -15,8 +15,8 @@ library of every system names, or one whose package works without it."""
 DEBIAN = "deb"
 
 BASE_SIZE = 150_000
-"""The most bytes of a library that only one of every system names: rules say who asks for larger ones, as for
-names of hosts that are not ASCII."""
+"""The most bytes of a library that only one of every system names: larger ones are left to rules, such as the
+one for names of hosts that are not ASCII."""
 
 
 def dlopened(scene: Scene) -> Iterator[Unit]:

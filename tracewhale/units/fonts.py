@@ -1,4 +1,4 @@
-"""One family of fonts for a program that could draw text but did not."""
+"""One family of fonts for a program that can draw text but did not."""
 
 from __future__ import annotations
 

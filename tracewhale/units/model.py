@@ -14,7 +14,7 @@ from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 
 class Level(Enum):
-    """How much is kept beside the touched paths, from the least to the most."""
+    """The extent of the units kept beside the touched paths, from the least to the most."""
 
     TOUCHED = "touched"
     MODULE = "module"
@@ -50,12 +50,12 @@ class Mechanism(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Files that are not kept yet and that belong to a thing of which other files are used.
+    """Files that are not kept yet, and that belong to a thing with other files that are used.
 
-    ``name`` is that thing: a package (``deb:git``), a directory, a file that names them; ``because`` is a
+    ``name`` is that thing: a package (``deb:git``), a directory, or a file that names them; ``because`` is a
     used path. ``worth`` is the likelihood that a run needs any of the files, between 0 and 1. Units of a
     ``tier`` are taken before all those of a higher one. An ``indivisible`` unit is useless in part. ``own``
-    says that the author's own code names it. ``after`` is a path without which the unit is of no use, or
+    is true if the author's own code names it. ``after`` is a path without which the unit is of no use, or
     empty.
     """
 

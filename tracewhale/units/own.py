@@ -37,7 +37,7 @@ CLOSED = tuple(
 
 STORE = re.compile(r".*/(\.git/objects|\.hg/store|\.svn/(pristine|wc\.db)|\.bzr/repository)(/.*)?", re.DOTALL)
 """The contents of repositories (gitrepository-layout(5), Mercurial's "Repository requirements", Subversion's
-working copies): a program that reads them works with the repository, and not only with its name."""
+working copies): a program that reads them uses the repository itself, and not only its name."""
 
 WORTH, DECAY = 0.9, 0.9
 

@@ -38,11 +38,10 @@ SMALL = 1 << 20
 """The bytes of a package's directory above which only a part of it is of use."""
 
 NAMES = 200
-"""The most paths that count of one file; a longer list is data."""
+"""The most paths of one file that count; a longer list is data."""
 
 RUNTIME = ("/var/log/", "/var/cache/", "/run/")
-"""Trees of files that runs make: what the image has there already was put there by its author, if no package
-owns it."""
+"""Trees of files that runs make: files of the image there that no package owns come from its author."""
 
 CONFIGURED = "the image's configuration"
 OWN_WORTH, WORTH, DECAY = 0.9, 0.6, 0.9
@@ -119,7 +118,7 @@ def _mentions(scene: Scene) -> Iterator[tuple[str, bool, str]]:
 
 
 def _is_own(scene: Scene, path: str) -> bool | None:
-    """Return whether a source is the author's own file; None for a file that is no source."""
+    """Return whether a source is the author's own file; None for a file that is not a source."""
     owner = scene.owner(path)
     if owner is None or owner.own:
         is_file = (bool(tree_of(path)) and not _is_by_package(scene, path)) or path in scene.used

@@ -12,8 +12,8 @@ from tracewhale.units.model import Level, Mechanism
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One package, directory or link: the bytes of its files with their dependencies that were added, and
-    that were left out."""
+    """The sum for one package, directory or link: the bytes of its added and of its omitted files, with their
+    dependencies."""
 
     mechanism: Mechanism
     name: str

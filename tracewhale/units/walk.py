@@ -47,8 +47,8 @@ def entries(view: View, paths: Iterable[str]) -> Iterator[Entry]:
 
 
 def way(scene: Scene, path: str) -> tuple[Entry, ...]:
-    """Return the links on the way to a path and its entry, except for kept ones; nothing if it leads nowhere
-    or out of the image."""
+    """Return the links on the way to a path and its entry, except for kept ones; nothing if the path does not
+    exist or leads out of the image."""
     lookup = scene.view.resolve(path)
     if lookup.entry is None or scene.is_outside(lookup.entry.path):
         return ()

@@ -30,7 +30,7 @@ EXTENSION_FILE = re.compile(
     r".*/[^/.]+\.(?:cpython-|pypy|abi)[^/]*\.so|.*/(?:site|dist)-packages/.*\.so", re.DOTALL
 )
 GUESSES = (IN_CODE, "string", "import_string()", "load_object()")
-"""Constructs whose names may end with a class, and may not be names of modules at all."""
+"""Constructs whose names may end with a class, or may not be names of modules at all."""
 
 LEAST = 3
 """The least number of modules in a list of names."""
