@@ -220,7 +220,7 @@ def test_an_image_without_a_name_is_told_by_its_digest(tmp_path: Path) -> None:
     digest = f"sha256:{sha256(manifests[1])}"
     with pytest.raises(TargetNotFound) as raised, open_oci(str(tmp_path / "layout")):
         pass
-    assert f"it has {digest}, v1" in raised.value.hint
+    assert f"after a colon: {digest}, v1" in raised.value.hint
     with open_oci(str(tmp_path / "layout"), digest) as image, open_layers(image) as tree:
         assert tree.paths() == ["/", "/two"]
 

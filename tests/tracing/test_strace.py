@@ -503,7 +503,7 @@ def test_processes_that_were_there_before() -> None:
         ("12 stat(0x7ffd1234, 0x7ffd1234) = 0\n", "address in place"),
         ('12 openat(AT_FDCWD, "/a") = 3\n', "has no flags"),
         ("12 openat(AT_FDCWD) = 3\n", "has no argument 2"),
-        ('12 openat(nonsense, "a", O_RDONLY) = 3\n', "no file descriptor"),
+        ('12 openat(nonsense, "a", O_RDONLY) = 3\n', "in place of a file descriptor"),
         ('12 stat("/a",  <unfinished ...>\n12 <... open resumed>) = 3\n', "continues open"),
         ('12 pivot_root("/new", "/new/old") = 0\n', "other mounts"),
         ('12 setns(3, CLONE_NEWNS) = 0\n', "other mounts"),
