@@ -80,7 +80,7 @@ def test_plans_are_compared_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_what_is_no_plan_is_refused() -> None:
-    with pytest.raises(UsageError, match="no plan"):
+    with pytest.raises(UsageError, match="no readable plan"):
         of_report("x", {"plan": {}})
 
 

@@ -101,7 +101,7 @@ def test_what_is_in_a_directory_that_means_a_deletion_is_left_out_too() -> None:
 
 @pytest.mark.parametrize("chunks", [[], [b"123"], [b"123", b"456"]])
 def test_a_file_of_another_size_than_promised_is_an_error(chunks: list[bytes]) -> None:
-    with pytest.raises(ImageContentError, match="'/f' gave"):
+    with pytest.raises(ImageContentError, match="'/f' has"):
         written([PackedEntry(replace(FILE, size=4), {}, iter(chunks))])
 
 

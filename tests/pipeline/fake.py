@@ -17,7 +17,8 @@ from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
+from tracewhale.running.setup import RunSetup
+from tracewhale.running.snapshot import MountSnapshot
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.tracing.events import Event, Observer, Outcome, Step, Trace
 
@@ -59,17 +60,9 @@ class FakeTarget:
     def tree(self) -> AbstractContextManager[Tree]:
         return nullcontext(self.files.tree)
 
-    def trace(
-        self,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        repeating: Trace | None = None,
-        changes: tuple[str, ...] = (),
-        mounts: MountSnapshot = NO_SNAPSHOT,
-    ) -> RunResult:
-        self.mounts.append(mounts)
-        self.runs.append(tuple(steps))
+    def trace(self, setup: RunSetup) -> RunResult:
+        self.mounts.append(setup.mounts)
+        self.runs.append(tuple(setup.steps))
         return self.results.pop(0) if len(self.results) > 1 else self.results[0]
 
     def running(self, command: tuple[str, ...]) -> FakeTarget:

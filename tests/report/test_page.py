@@ -112,7 +112,7 @@ def test_a_label_gives_a_page_that_claims_no_more_than_it_knows() -> None:
     ],
 )
 def test_a_report_that_is_malformed_is_refused_in_a_sentence(damage: dict[str, Any]) -> None:
-    with pytest.raises(UsageError, match=r"can be read"):
+    with pytest.raises(UsageError, match=r"no readable"):
         of_value({**to_json(report()), **damage})
 
 

@@ -120,7 +120,7 @@ def test_a_report_is_asked_from_the_command_line(tmp_path: Path) -> None:
 
 
 def test_what_is_no_report_is_refused() -> None:
-    with pytest.raises(UsageError, match="no plan"):
+    with pytest.raises(UsageError, match="no readable plan"):
         from_report({"plan": None})
 
 

@@ -23,6 +23,7 @@ from tracewhale.errors import EngineError
 from tracewhale.image.archive import write_oci_layout
 from tracewhale.running.console import Console
 from tracewhale.running.options import RunOptions
+from tracewhale.running.setup import RunSetup
 from tracewhale.tracing.events import Trace
 
 PLAIN = RunOptions()
@@ -96,7 +97,7 @@ def test_this_machines_runtime_files_are_no_images() -> None:
 def run(target: str, *command: str) -> Trace:
     engine = EmbeddedEngine(lambda text: None)
     with engine.open(target, Request(PLAIN, command)) as found, found.tree() as tree:
-        return found.trace(tree, (), Console()).checked()
+        return found.trace(RunSetup(tree, (), Console())).checked()
 
 
 @pytest.mark.usefixtures("probe")
