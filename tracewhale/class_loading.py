@@ -15,6 +15,7 @@ from tracewhale.java.model import LibraryUnit
 from tracewhale.java.shrink import LIBRARY
 from tracewhale.plan.shrinking import JAVA
 from tracewhale.running.console import Console
+from tracewhale.running.setup import RunSetup
 from tracewhale.stages import Making, OtherRun, repeated
 from tracewhale.tracing.events import Trace
 
@@ -40,7 +41,8 @@ def _loaded(making: Making, target: Target, trace: Trace) -> frozenset[str]:
     with context.surroundings(), listing.tree() as tree, stage:
         console = Console(progress=context.progress)
         try:
-            result = listing.trace(tree, repeated(trace), console, repeating=trace, mounts=making.mounts)
+            setup = RunSetup(tree, repeated(trace), console, trace, mounts=making.mounts)
+            result = listing.trace(setup)
         except TraceWhaleError:
             return frozenset()
     outcome = result.trace.outcome

@@ -14,8 +14,24 @@ from tracewhale.running.console import Console, Handle, Progress
 from tracewhale.running.session import GIVEN_UP
 from tracewhale.tracing.events import Trace
 
-Explain = Callable[[Target, View, TraceWhaleError, Trace | None], TraceWhaleError]
-"""Turns an error of a run, and its trace if there is one, into an error that gives the reason."""
+
+@dataclass(frozen=True, slots=True)
+class FailedRun:
+    """A run of a target that failed, with its trace if there is one.
+
+    ``full`` shows the files of a complete image called ``full_name``, if there is one.
+    """
+
+    target: Target
+    view: View
+    error: TraceWhaleError
+    trace: Trace | None = None
+    full: View | None = None
+    full_name: str = ""
+
+
+Explain = Callable[[FailedRun], TraceWhaleError]
+"""Returns the error of a failed run with the reason for it."""
 
 
 @dataclass(slots=True)
@@ -23,12 +39,12 @@ class Context:
     """The surroundings of the stages: the user's side, and a stopwatch.
 
     ``surroundings`` starts the services beside the target in each run, those of a Compose project.
-    ``explain`` turns an error of a run into one that gives the reason.
+    ``explain`` adds the reason to the error of a failed run.
     """
 
     console: Console = field(default_factory=Console)
     surroundings: Callable[[], AbstractContextManager[None]] = nullcontext
-    explain: Explain = lambda target, view, error, trace: error
+    explain: Explain = lambda run: run.error
     running: bool = False
     """Whether the user's command runs now, so that a signal is meant for it."""
     ended: BaseException | None = None

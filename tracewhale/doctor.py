@@ -22,6 +22,7 @@ from tracewhale.engines.probes import REAL, SEES_ALL, Probe, ProbeVerdict, judge
 from tracewhale.errors import ProbeError, TraceWhaleError
 from tracewhale.probe import binary
 from tracewhale.running.console import Console, Progress
+from tracewhale.running.setup import RunSetup
 
 ENTERING = (
     "a traced container is created with CAP_SYS_ADMIN, which a docker exec has that comes neither from "
@@ -116,6 +117,6 @@ def _sandbox() -> None:
         engine = EmbeddedEngine(lambda text: None)
         request = Request(command=("/trial",))
         with engine.open(f"{ROOTFS}:{directory}", request) as target, target.tree() as tree:
-            trace = target.trace(tree, (), Console()).checked()
+            trace = target.trace(RunSetup(tree, (), Console())).checked()
     if not any(event.path == "/trial" for event in trace.events):
         raise ProbeError("The sandbox ran and its probe saw nothing.", "Please report it with your kernel.")

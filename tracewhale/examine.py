@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from tracewhale import diagnosis
-from tracewhale.context import Context
+from tracewhale.context import Context, FailedRun
 from tracewhale.diagnosis import Case, Contents, Diagnosis, Sure, User
 from tracewhale.diagnosis.trace_tree import TraceTree
 from tracewhale.engines.base import EndedContainer, Engine, Request, Target
@@ -26,6 +26,7 @@ from tracewhale.rootfs.tree import Tree, View
 from tracewhale.running.identity import identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, argv_of, environment_of, user_of
+from tracewhale.running.setup import RunSetup
 from tracewhale.stages import Job, hold
 from tracewhale.tracing.events import Outcome, Trace
 from tracewhale.verification.output import Output, compare_output
@@ -87,27 +88,20 @@ def look(
         return diagnosis.diagnose(case, lacks=complete.does_more(case))
 
 
-def explained(
-    target: Target,
-    view: View,
-    error: TraceWhaleError,
-    trace: Trace | None,
-    against: View | None = None,
-    name: str = "",
-) -> TraceWhaleError:
-    """Return an error of a run with the first finding, in short, before its hint.
+def explained(run: FailedRun) -> TraceWhaleError:
+    """Return the error of a failed run with the first finding, in short, before its hint.
 
-    ``against`` shows the files of a complete image of that name, if there is one. A failure
-    of the diagnosis itself does not replace the error.
+    A failure of the diagnosis itself does not replace the error.
     """
+    error = run.error
     try:
-        case = replace(case_of(target, view), full=against, full_name=name)
-        if trace is not None:
-            case = with_trace(case, trace)
+        case = replace(case_of(run.target, run.view), full=run.full, full_name=run.full_name)
+        if run.trace is not None:
+            case = with_trace(case, run.trace)
         findings = diagnosis.diagnose(replace(case, refusal=error.what.splitlines()[0]))
     except TraceWhaleError:
         return error
-    lines = [*in_short(findings), error.hint] if findings.findings else [error.hint, ask(target.name)]
+    lines = [*in_short(findings), error.hint] if findings.findings else [error.hint, ask(run.target.name)]
     error.hint = "\n".join(filter(None, lines))
     return error
 
@@ -208,7 +202,7 @@ def _run(target: Target, tree: Tree, job: Job, context: Context, case: Case) -> 
         return case
     try:
         with context.command("running the command"):
-            result = target.trace(tree, job.steps, context.console)
+            result = target.trace(RunSetup(tree, job.steps, context.console))
     except CommandNotFound as error:
         return replace(case, refusal=error.what)
     return with_trace(case, result.trace, result.failure.what if result.failure else "")
@@ -267,6 +261,6 @@ def _traced(engine: Engine, name: str, job: Job, context: Context, why: str) -> 
         target, view = hold(held, context, name, lambda: engine.open(name, job.request))
         with context.command(why):
             try:
-                return target.trace(view.tree, job.steps, context.console)
+                return target.trace(RunSetup(view.tree, job.steps, context.console))
             except CommandNotFound:
                 return None

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from tracewhale.adoption import adopt
 from tracewhale.class_loading import with_loaded_classes
-from tracewhale.context import Context
+from tracewhale.context import Context, FailedRun
 from tracewhale.engines import output
 from tracewhale.engines.base import Engine, Request, Target
 from tracewhale.engines.names import Name
@@ -28,7 +28,6 @@ from tracewhale.project.lock import NO_LIMITS, Limits, LockedImage
 from tracewhale.repetition import repeat
 from tracewhale.report.model import BuiltImage, LockEntry, Report
 from tracewhale.report.removed import Removed, survey
-from tracewhale.rootfs.tree import View
 from tracewhale.running.snapshot import NO_SNAPSHOT
 from tracewhale.stages import (
     Job,
@@ -71,7 +70,7 @@ def trace(engine: Engine, job: Job, context: Context) -> tuple[Report, Trace]:
         recorded = union_with(alone, run_others(target, view, job, context, None)) if job.also else alone
         report = _report("trace", target, context, recorded)
         if failure := failure_of(recorded, job.expected_status):
-            note = explained(target, view, failure, recorded).hint
+            note = explained(FailedRun(target, view, failure, recorded)).hint
             report = replace(report, notes=(*report.notes, *note.splitlines()[:-1]))
     return report, recorded
 
@@ -179,7 +178,8 @@ def verify(
         # A run tries whether the names that directories list are what the command prints.
         error = _difference(comparison, LISTINGS_HINT if comparison.difference and listed(merged) else HINT)
         if error is not None:
-            explained(new, repeated.new_view, error, repeated.again, repeated.view, merged.target)
+            original = repeated.view, merged.target
+            explained(FailedRun(new, repeated.new_view, error, repeated.again, *original))
     return replace(
         _report("verify", target, context, replace(merged, steps=repeated.steps)),
         built=BuiltImage(name, new.image, new.size, target.size),
@@ -225,7 +225,7 @@ def run(
         recorded = run_or_recall(target, view, job, context, cache)
         if failure := failure_of(recorded, job.expected_status):
             on_trace(recorded)
-            raise explained(target, view, failure, recorded)
+            raise explained(FailedRun(target, view, failure, recorded))
         others = run_others(target, view, job, context, cache)
         merged = union_with(recorded, others)
         on_trace(merged)
@@ -260,18 +260,11 @@ def union_of(traces: Sequence[Trace]) -> Trace:
     return merge(traces)
 
 
-def explained(
-    target: Target,
-    view: View,
-    error: TraceWhaleError,
-    trace: Trace | None,
-    against: View | None = None,
-    name: str = "",
-) -> TraceWhaleError:
-    """See ``examine.explained``, which is imported when a run fails: its patterns take long to compile."""
+def explained(run: FailedRun) -> TraceWhaleError:
+    """Call ``examine.explained``, which is imported when a run fails: its patterns take long to compile."""
     from tracewhale.examine import explained as explain
 
-    return explain(target, view, error, trace, against, name)
+    return explain(run)
 
 
 def _report(command: str, target: Target, context: Context, recorded: Trace) -> Report:

@@ -14,6 +14,7 @@ from tracewhale.plan.model import Options
 from tracewhale.rootfs.tree import View
 from tracewhale.running.console import Console
 from tracewhale.running.run import Run
+from tracewhale.running.setup import RunSetup
 from tracewhale.stages import Making, OtherRun, hold, plan_image, verify_image
 from tracewhale.tracing.events import Step, Trace
 from tracewhale.verification import Comparison, Verification, combine
@@ -95,7 +96,8 @@ def _recorded(making: Making, command: tuple[str, ...]) -> OtherRun:
     context, target = making.context, making.target.running(command)
     text = f"running the original with {shlex.join(command)}"
     with context.surroundings(), target.tree() as tree, context.stage("verification run", text):
-        result = target.trace(tree, (), Console(progress=context.progress), mounts=making.mounts)
+        console = Console(progress=context.progress)
+        result = target.trace(RunSetup(tree, (), console, mounts=making.mounts))
     return OtherRun(command, result.checked())
 
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from tracewhale.context import Context
+from tracewhale.context import Context, FailedRun
 from tracewhale.engines.base import Rebuilt, Request, Target
 from tracewhale.engines.names import DOCKER, Name, parse
 from tracewhale.errors import CommandNotFound, VerificationFailed
@@ -29,6 +29,7 @@ from tracewhale.rootfs.counted_tree import CountedTree
 from tracewhale.rootfs.tree import View
 from tracewhale.running.console import Console
 from tracewhale.running.result import RunResult
+from tracewhale.running.setup import RunSetup
 from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
 from tracewhale.tracing.events import Step, Trace, merge
 from tracewhale.verification import Comparison, Verification, combine, compare, listed
@@ -114,11 +115,11 @@ def run_traced(target: Target, view: View, job: Job, context: Context) -> Trace:
         return target.untraced(changes)
     try:
         with context.surroundings(), context.command("running the command in its original container"):
-            result = target.trace(view.tree, job.steps, context.console, changes=changes)
+            result = target.trace(RunSetup(view.tree, job.steps, context.console, changes=changes))
     except CommandNotFound as error:
-        raise context.explain(target, view, error, None) from error
+        raise context.explain(FailedRun(target, view, error)) from error
     if result.failure is not None:
-        raise context.explain(target, view, result.failure, result.trace)
+        raise context.explain(FailedRun(target, view, result.failure, result.trace))
     return result.trace
 
 
@@ -133,7 +134,7 @@ def run_others(
         request = replace(job.request, command=command)
         recorded = run_or_recall(other, view, Job(job.name, request), context, cache)
         if failure := failure_of(recorded, 0):
-            raise context.explain(other, view, failure, recorded)
+            raise context.explain(FailedRun(other, view, failure, recorded))
         runs.append(OtherRun(command, recorded))
     return tuple(runs)
 
@@ -186,13 +187,8 @@ def run_again(target: Target, trace: Trace, making: Making, text: str) -> RunRes
     stage = context.stage("verification run", f"{text}{driven}")
     with context.surroundings(), target.tree() as tree, stage:
         try:
-            return target.trace(
-                tree,
-                repeated(trace),
-                Console(progress=context.progress),
-                repeating=trace,
-                mounts=making.mounts,
-            )
+            console = Console(progress=context.progress)
+            return target.trace(RunSetup(tree, repeated(trace), console, trace, mounts=making.mounts))
         except CommandNotFound as error:
             raise VerificationFailed(f"{text} failed: {error.what}", error.hint) from error
 

@@ -15,7 +15,8 @@ from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console
 from tracewhale.running.options import RunOptions
 from tracewhale.running.result import RunResult
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot
+from tracewhale.running.setup import RunSetup
+from tracewhale.running.snapshot import MountSnapshot
 from tracewhale.running.startup import Works
 from tracewhale.tracing.events import Observer, Outcome, Step, Trace
 
@@ -70,21 +71,8 @@ class Target(Protocol):
         """Return its files as they were before any run."""
         ...
 
-    def trace(
-        self,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        repeating: Trace | None = None,
-        changes: tuple[str, ...] = (),
-        mounts: MountSnapshot = NO_SNAPSHOT,
-    ) -> RunResult:
-        """Run the command under the probe, driven by the steps; with ``repeating``, give it the same input as
-        that run.
-
-        ``changes`` are paths of a change layer, which the trace includes. ``mounts`` are copies that replace
-        the user's mounts.
-        """
+    def trace(self, setup: RunSetup) -> RunResult:
+        """Run the command under the probe."""
         ...
 
     def running(self, command: tuple[str, ...]) -> Target:

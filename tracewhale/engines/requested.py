@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
 from tracewhale.rootfs.tree import Tree
-from tracewhale.running.console import Console
 from tracewhale.running.identity import Identity, identity, read_user_database
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, user_of
-from tracewhale.running.snapshot import NO_SNAPSHOT, MountSnapshot, remount
+from tracewhale.running.setup import RunSetup
+from tracewhale.running.snapshot import MountSnapshot, remount
 from tracewhale.running.startup import Works, run_line, startup
 from tracewhale.running.stopping import StopPolicy, stop_policy
-from tracewhale.tracing.events import Step, Trace
+from tracewhale.tracing.events import Trace
 
 
 class RequestedTarget(ABC):
@@ -34,37 +34,21 @@ class RequestedTarget(ABC):
         self.name = run.target
         self.image, self.size, self.config, self.notes = image, size, config, notes
 
-    def trace(
-        self,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        repeating: Trace | None = None,
-        changes: tuple[str, ...] = (),
-        mounts: MountSnapshot = NO_SNAPSHOT,
-    ) -> RunResult:
+    def trace(self, setup: RunSetup) -> RunResult:
         """Run the command under the probe (see ``Target.trace``)."""
-        with self._copies(mounts) as copies:
+        with self._copies(setup.mounts) as copies:
             run = replace(self._run, options=remount(self._run.options, copies))
-            if repeating is not None:
-                recorded = Run.from_json(repeating.request, run.target, run.image, run.config)
+            if setup.repeating is not None:
+                recorded = Run.from_json(setup.repeating.request, run.target, run.image, run.config)
                 run = replace(run, input=recorded.input)
-            return self._trace(run, tree, steps, console, changes, stop_policy(run, repeating))
+            return self._trace(run, setup, stop_policy(run, setup.repeating))
 
     @abstractmethod
     def _copies(self, mounts: MountSnapshot) -> AbstractContextManager[Mapping[str, str]]:
         """Hold new copies of the mounts of a snapshot: their sources by the path in the container."""
 
     @abstractmethod
-    def _trace(
-        self,
-        run: Run,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        changes: tuple[str, ...],
-        stopping: StopPolicy,
-    ) -> RunResult:
+    def _trace(self, run: Run, setup: RunSetup, stopping: StopPolicy) -> RunResult:
         """Run exactly this under the probe."""
 
     def untraced(self, changes: tuple[str, ...] = ()) -> Trace:

@@ -49,6 +49,7 @@ from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Progress
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import CONTAINER, Run, adding
+from tracewhale.running.setup import RunSetup
 from tracewhale.running.snapshot import MountSnapshot
 from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Observer, Step, Trace
@@ -90,29 +91,21 @@ class DockerTarget(RequestedTarget):
         ):
             yield volumes
 
-    def _trace(
-        self,
-        run: Run,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        changes: tuple[str, ...],
-        stopping: StopPolicy,
-    ) -> RunResult:
+    def _trace(self, run: Run, setup: RunSetup, stopping: StopPolicy) -> RunResult:
         def traced(kind: Probe) -> RunResult:
             return driver.trace(
                 self._client,
                 run,
-                tree=tree,
+                tree=setup.tree,
                 probe=self._probe,
-                steps=steps,
-                console=console,
+                steps=setup.steps,
+                console=setup.console,
                 kind=kind,
-                changes=changes,
+                changes=setup.changes,
                 stopping=stopping,
             )
 
-        return first_working(choose(self._kind, facts(self._client)), traced, console.progress)
+        return first_working(choose(self._kind, facts(self._client)), traced, setup.console.progress)
 
     def running(self, command: tuple[str, ...]) -> DockerTarget:
         return DockerTarget(self._client, replace(self._run, command=command), self._object, self._kind)

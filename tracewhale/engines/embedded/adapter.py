@@ -24,6 +24,7 @@ from tracewhale.rootfs.tree import Tree
 from tracewhale.running.console import Console, Progress
 from tracewhale.running.result import RunResult
 from tracewhale.running.run import Run, adding
+from tracewhale.running.setup import RunSetup
 from tracewhale.running.snapshot import MountSnapshot
 from tracewhale.running.stopping import StopPolicy
 from tracewhale.tracing.events import Observer, Step, Trace
@@ -56,26 +57,18 @@ class EmbeddedTarget(RequestedTarget):
     def snapshot(self) -> AbstractContextManager[MountSnapshot]:
         return mount_snapshot(self._run)
 
-    def _trace(
-        self,
-        run: Run,
-        tree: Tree,
-        steps: Sequence[Step],
-        console: Console,
-        changes: tuple[str, ...],
-        stopping: StopPolicy,
-    ) -> RunResult:
-        with closing(self._source.places(self._who(tree).uid)) as places:
+    def _trace(self, run: Run, setup: RunSetup, stopping: StopPolicy) -> RunResult:
+        with closing(self._source.places(self._who(setup.tree).uid)) as places:
             for place in places:
                 with suppress(OverlayRefused):
                     return driver.trace(
                         run,
                         self._source.machine,
                         place,
-                        tree=tree,
-                        steps=steps,
-                        console=console,
-                        changes=changes,
+                        tree=setup.tree,
+                        steps=setup.steps,
+                        console=setup.console,
+                        changes=setup.changes,
                         stopping=stopping,
                     )
         raise AssertionError("places end with an error")
