@@ -1,6 +1,6 @@
-/* The event stream on standard output (protocol.h, part 1). One record at a time is built in a buffer. Records
- * wait there, at most as long as protocol.h says, to be written together. If writing fails, the process ends
- * with a message. */
+/* The event stream on standard output (protocol.h, part 1). One record at a time is built in a buffer.
+ * Records wait there, at most as long as protocol.h says, to be written together. If writing fails, the
+ * process ends with a message. */
 #ifndef STREAM_H
 #define STREAM_H
 
