@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.sample_images import plan_sample
-from tracewhale.driving.alike import AnswerDifference, Answers
+from tracewhale.driving.compare_answers import AnswerDifference, Answers
 from tracewhale.report.json import to_json
 from tracewhale.report.model import BuiltImage, LockEntry, Report
 from tracewhale.report.removed import Removed, places, survey

@@ -6,7 +6,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 from tests.tracing.test_tracefile import TRACE
-from tracewhale.driving.alike import AnswerDifference, Answers
+from tracewhale.driving.compare_answers import AnswerDifference, Answers
 from tracewhale.errors import VerificationFailed
 from tracewhale.report import junit
 from tracewhale.report.model import Report

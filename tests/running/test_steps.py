@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.running.nothing import Nothing
-from tracewhale.driving.words import parse
+from tracewhale.driving.request_line import parse
 from tracewhale.errors import UsageError, WorkloadFailed
 from tracewhale.running import readiness
 from tracewhale.running.console import Console

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracewhale.tracing.events import Access, Counters
-from tracewhale.tracing.host import finding, kernel, proc
+from tracewhale.tracing.host import kernel, lookup, proc
 from tracewhale.tracing.host.encode import encode
 from tracewhale.tracing.host.process_ends import ProcessEnds
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
@@ -150,7 +150,7 @@ def test_where_a_path_leads(tmp_path: Path) -> None:
     pid = os.getpid()
 
     def found(name: str, *, follow: bool = True) -> tuple[bool, str]:
-        return finding.find(pid, RequestedPath(f"{place}/{name}"), follow=follow)
+        return lookup.find(pid, RequestedPath(f"{place}/{name}"), follow=follow)
 
     assert found("file") == (True, "")
     assert found("link") == (True, f"{place}/file")
@@ -158,7 +158,7 @@ def test_where_a_path_leads(tmp_path: Path) -> None:
     assert found("../" + place.name) == (True, str(place))
     assert found("nowhere") == found("none") == found("file/x") == (False, "")
     assert found("loop") == (True, "")
-    assert finding.find(1 << 22, RequestedPath("/"), follow=True) == (False, "")
+    assert lookup.find(1 << 22, RequestedPath("/"), follow=True) == (False, "")
 
 
 CODE = """

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from tracewhale.cli.declare import apply, many
-from tracewhale.driving import har, httpfile, words
+from tracewhale.driving import har, httpfile, request_line
 from tracewhale.driving.openapi import DEFAULT_MOST, check_installed, requests_of
 from tracewhale.driving.waits import DEFAULT_SECONDS, parse_wait
 from tracewhale.errors import UsageError
@@ -96,7 +96,7 @@ def _step(text: str, seconds: float, most: int) -> Step:
                 if not 0 <= _number(argument) < 1e9:
                     raise ValueError("it is not a number of seconds, such as 10")
             case "http":
-                request = words.parse(argument, _read)
+                request = request_line.parse(argument, _read)
                 return Step("http", argument, exchanges=(Exchange(request),))
             case "http-file":
                 return Step("http", argument, exchanges=tuple(map(Exchange, _requests(argument))))
@@ -123,7 +123,7 @@ def _openapi_step(argument: str, most: int) -> Step:
     if os.path.isfile(argument):
         planned = requests_of(_read(argument), most)
         return Step("openapi", argument, exchanges=tuple(map(Exchange, planned)))
-    words.place_of(argument)
+    request_line.place_of(argument)
     return Step("openapi", f"{most} {argument}")
 
 

@@ -20,8 +20,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from tracewhale import __version__
+from tracewhale.driving.request_line import local
 from tracewhale.driving.templates import Templates
-from tracewhale.driving.words import local
 from tracewhale.tracing.exchanges import ANSWER_LIMIT, TARGET, Answer, HttpRequest
 
 CONNECT_SECONDS = 10.0

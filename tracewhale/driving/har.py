@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from tracewhale.driving.words import build_request, place_of
+from tracewhale.driving.request_line import build_request, place_of
 from tracewhale.tracing.exchanges import TOKEN, HttpRequest
 
 DROPPED = frozenset(

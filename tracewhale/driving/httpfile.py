@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from tracewhale.driving.words import METHODS, ReadFile, build_request, place_of
+from tracewhale.driving.request_line import METHODS, ReadFile, build_request, place_of
 from tracewhale.tracing.exchanges import HttpRequest
 
 DEFINITION = re.compile(r"\s*@([A-Za-z_][\w.-]*)\s*=\s*(.*?)\s*")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from urllib.parse import quote, urljoin, urlsplit
 
-from tracewhale.driving.words import SAFE
+from tracewhale.driving.request_line import SAFE
 from tracewhale.tracing.exchanges import TARGET, Answer
 
 ATTRIBUTES = frozenset({"href", "src", "data", "poster", "background", "data-src"})

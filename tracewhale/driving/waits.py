@@ -8,7 +8,7 @@ import shlex
 from dataclasses import dataclass
 from enum import Enum
 
-from tracewhale.driving.words import build_request, place_of
+from tracewhale.driving.request_line import build_request, place_of
 from tracewhale.tracing.exchanges import HttpRequest
 
 DEFAULT_SECONDS = 60.0

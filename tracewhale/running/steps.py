@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Self
 
+from tracewhale.driving.request_line import place_of
 from tracewhale.driving.waits import parse_wait
-from tracewhale.driving.words import place_of
 from tracewhale.errors import CommandKilled, CommandNotFound, ProbeError, UsageError, WorkloadFailed
 from tracewhale.running.idle import until_idle
 from tracewhale.running.readiness import RUNS, Readiness, failure, last_words

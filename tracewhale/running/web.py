@@ -12,7 +12,7 @@ from functools import partial
 from tracewhale.driving.client import REFUSED, Client, Reply
 from tracewhale.driving.links import links_of
 from tracewhale.driving.openapi import requests_of
-from tracewhale.driving.words import parse
+from tracewhale.driving.request_line import parse
 from tracewhale.errors import WorkloadFailed
 from tracewhale.running.service import Service
 from tracewhale.running.session import RunSession

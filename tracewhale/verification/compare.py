@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from tracewhale.driving.alike import Answered, Answers, compare_answers
+from tracewhale.driving.compare_answers import Answered, Answers, compare_answers
 from tracewhale.plan.model import RUNTIME_PATHS, Absent
 from tracewhale.rootfs.tree import View
 from tracewhale.tracing.events import Access, FailedProcess, Outcome, Step, Trace

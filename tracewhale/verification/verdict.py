@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tracewhale.driving.alike import Answers
+from tracewhale.driving.compare_answers import Answers
 from tracewhale.tracing.events import FailedProcess, Step, Trace
 from tracewhale.verification.compare import Comparison, Verification
 from tracewhale.verification.output import Output

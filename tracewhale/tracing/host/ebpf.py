@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracewhale.tracing.host import present
+from tracewhale.tracing.host import files_in_use
 from tracewhale.tracing.host.control import Take
 from tracewhale.tracing.host.relay import Relay
 
@@ -21,4 +21,4 @@ class EbpfRelay(Relay):
         """See Relay.let_go. `probe ebpf` sends the signal itself once the kernel knows the process."""
         self.order(f"{'h' if take.token else 'r'} {take.pid} {take.listener}\n".encode())
         if not take.token:
-            present.tell(self._recorder, take.pid)
+            files_in_use.tell(self._recorder, take.pid)

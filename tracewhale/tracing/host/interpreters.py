@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 
 from tracewhale.tracing.events import Access
-from tracewhale.tracing.host import finding, proc
+from tracewhale.tracing.host import lookup, proc
 from tracewhale.tracing.host.recorder import Use
 
 HEAD = 256
@@ -58,7 +58,7 @@ def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
         if not script:
             return
         try:
-            file = finding.open_path(pid, use.asked, follow=True)
+            file = lookup.open_path(pid, use.asked, follow=True)
         except OSError:
             return
     os.close(file)

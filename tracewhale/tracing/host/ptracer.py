@@ -13,7 +13,7 @@ from ptrace import PtraceError
 from ptrace.binding import func
 
 from tracewhale.tracing.calls import ArgumentKind
-from tracewhale.tracing.host import finding, present, proc
+from tracewhale.tracing.host import files_in_use, lookup, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.interpreters import interpreters
 from tracewhale.tracing.host.process_ends import ProcessEnds
@@ -118,7 +118,7 @@ class Tracer:
             if take.token or len(self._programs) == before:
                 break
         if not take.token and is_found:
-            self._roots_differ |= present.tell(self._recorder, take.pid)
+            self._roots_differ |= files_in_use.tell(self._recorder, take.pid)
             self._recorder.tell(StartRecord(take.listener, 0, ""))
 
     def _let_go(self) -> None:
@@ -203,12 +203,12 @@ class Tracer:
         self._call(tid, program, uses)
         self._roots_differ |= call.roots
         if isinstance(executed, Use):
-            present, _ = finding.find(tid, executed.asked, follow=executed.follow)
+            present, _ = lookup.find(tid, executed.asked, follow=executed.follow)
             if present:
                 self._recorder.executed(tid, program, executed.asked.full_path, call_request.environment())
 
     def _call(self, tid: int, program: int, uses: Sequence[Use | Nothing]) -> None:
-        self._recorder.call(tid, program, uses, lambda asked, follow: finding.find(tid, asked, follow=follow))
+        self._recorder.call(tid, program, uses, lambda asked, follow: lookup.find(tid, asked, follow=follow))
 
 
 def _wait_for_child() -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tracewhale.tracing.calls import CALLS, ArgumentKind, PathArgument, SystemCall, flag_names, opens
 from tracewhale.tracing.events import Access
-from tracewhale.tracing.host import finding, kernel, proc
+from tracewhale.tracing.host import kernel, lookup, proc
 from tracewhale.tracing.host.recorder import Nothing, Use
 
 ARCHITECTURES = {0xC000003E: 0, 0x40000003: 1, 0xC00000B7: 2, 0x40000028: 3}
@@ -87,7 +87,7 @@ class CallRequest:
         name = self.call.names[0]
         if name.dirfd >= 0 and not self._path(name):
             return os.open(f"/proc/{self.pid}/{self._directory(name)}", os.O_PATH | os.O_CLOEXEC)
-        return finding.open_path(self.pid, use.asked, follow=use.follow)
+        return lookup.open_path(self.pid, use.asked, follow=use.follow)
 
     def _name(self, name: PathArgument) -> Use | Nothing:
         access = name.access

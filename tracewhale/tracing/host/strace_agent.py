@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tracewhale.tracing.calls import BY_NAME
 from tracewhale.tracing.events import Access, Event, Exec
-from tracewhale.tracing.host import present, proc
+from tracewhale.tracing.host import files_in_use, proc
 from tracewhale.tracing.host.control import Control, Take
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
 from tracewhale.tracing.host.request import OWN_TRACER, UnsupportedByProbe
@@ -102,7 +102,7 @@ class StraceAgent:
             with suppress(ProcessLookupError):
                 os.kill(take.pid, signal.SIGUSR1)
         else:
-            present.tell(self._recorder, take.pid)
+            files_in_use.tell(self._recorder, take.pid)
             self._tell_started(run)
 
     def _look_whether_started(self, run: StraceRun) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tracewhale.driving.request_line import parse
 from tracewhale.driving.waits import WaitKind, parse_wait
-from tracewhale.driving.words import parse
 from tracewhale.tracing.exchanges import HttpRequest
 
 FILES = {"a.json": b'{"a": 1}', "logo.png": b"\x89PNG"}

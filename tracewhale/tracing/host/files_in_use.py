@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from tracewhale.tracing.calls import flag_names, opens
 from tracewhale.tracing.events import Access
-from tracewhale.tracing.host import finding, proc
+from tracewhale.tracing.host import lookup, proc
 from tracewhale.tracing.host.recorder import Recorder, Use
 from tracewhale.tracing.strace.processes import RequestedPath
 
@@ -34,7 +34,7 @@ def tell(recorder: Recorder, pid: int) -> bool:
     name = proc.program(pid)
     program = recorder.program(name)
     for use in (uses_ := uses(pid)):
-        recorder.call(pid, program, [use], lambda asked, follow: finding.find(pid, asked, follow=follow))
+        recorder.call(pid, program, [use], lambda asked, follow: lookup.find(pid, asked, follow=follow))
     if name:
         recorder.executed(pid, program, name, proc.loader_environment(pid))
     return any(use.access is Access.CHROOT for use in uses_)

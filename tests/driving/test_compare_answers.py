@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from tracewhale.driving.alike import Answered, compare_answers
+from tracewhale.driving.compare_answers import Answered, compare_answers
 from tracewhale.tracing.exchanges import Answer, Exchange, HttpRequest
 
 HTML = "text/html; charset=utf-8"
