@@ -46,6 +46,16 @@ def test_what_is_kept_is_in_no_unit() -> None:
     assert all("plain.py" not in names and "eager.py" not in names for *_, names in units(*kept))
 
 
+def test_what_the_run_only_looked_at_is_followed() -> None:
+    seen = "/app/plain.py"
+    view = View(SourceTree(TREE))
+    kept = {path: entry for path in ("/app/main.py", USED, seen) if (entry := view.lstat(path)) is not None}
+    used = frozenset({"/app/main.py", USED})
+    found = imports(Scene(view, kept, used), close(view, used))
+    by_main = [unit for unit in found if unit.because == "/app/main.py"]
+    assert ["part.py"] in [[e.path.rpartition("/")[2] for e in unit.entries] for unit in by_main]
+
+
 def test_each_command_that_machine_code_names_is_for_itself() -> None:
     tree = SourceTree("/usr/bin/main: m\n/usr/bin/small: s\n/usr/bin/large: l")
     edges = [

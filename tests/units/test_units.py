@@ -53,22 +53,20 @@ def test_a_program_without_a_c_library_has_all_time_zones_too() -> None:
     assert paths(Mechanism.PLUGINS, scene(made, "/app/data")) == []
 
 
-def test_data_come_for_the_languages_of_the_authors_catalogs() -> None:
-    lists = f"{LISTS['server']}\n" + "\n".join(
-        f"/usr/lib/babel/{n}.dat" for n in ("en", "de", "fr", "ja", "x")
-    )
-    data = [f"/usr/lib/babel/{name}.dat: d" for name in ("en", "de", "de_AT", "de_CH", "fr", "ja")]
+def test_data_come_for_english_and_the_languages_of_the_authors_catalogs() -> None:
+    names = ("en", "de", "de_AT", "fr", "ja", "root")
+    lists = f"{LISTS['server']}\n" + "\n".join(f"/usr/lib/babel/{name}.dat" for name in names)
+    data = [f"/usr/lib/babel/{name}.dat: d" for name in (*names, "de_CH")]
     files = {"/var/lib/dpkg/info/server.list": lists}
-    made = image(*data, "/app/locale/de_AT/LC_MESSAGES/a.mo: m", "/app/lang/messages.fr.yml: m", files=files)
-    where = scene(made, "/usr/lib/babel/en.dat")
-    assert paths(Mechanism.PLUGINS, where) == []
-    own = made.kept(["/app/locale/de_AT/LC_MESSAGES/a.mo", "/app/lang/messages.fr.yml"])
-    kept = {**where.kept, **own}
-    assert paths(Mechanism.PLUGINS, replace(where, kept=kept)) == [
-        "/usr/lib/babel/de.dat",
-        "/usr/lib/babel/de_AT.dat",
-        "/usr/lib/babel/fr.dat",
-    ]
+    catalogs = ["/app/locale/de_AT/LC_MESSAGES/a.mo", "/app/lang/messages.fr.yml"]
+    made = image("/usr/sbin/server: s", *data, *(f"{path}: m" for path in catalogs), files=files)
+    common = ["/usr/lib/babel/en.dat", "/usr/lib/babel/root.dat"]
+    assert paths(Mechanism.PLUGINS, scene(made, "/app/lang/messages.fr.yml")) == []
+    where = scene(made, "/usr/sbin/server")
+    assert paths(Mechanism.PLUGINS, where) == common
+    kept = {**where.kept, **made.kept(catalogs)}
+    others = [f"/usr/lib/babel/{name}.dat" for name in ("de", "de_AT", "fr")]
+    assert paths(Mechanism.PLUGINS, replace(where, kept=kept)) == sorted([*common, *others])
 
 
 def test_what_a_site_serves_belongs_together() -> None:

@@ -18,8 +18,9 @@ ELF = b"\x7fELF"
 """The beginning of machine code (elf(5))."""
 
 IN_CODE, LISTED, PREFIX = "string in code", "list of modules", "beginning of a name"
-"""The ways to find some names: among the strings of machine code, in a list, and as the known part of a name
-that is put together."""
+DATA = "file beside"
+"""The ways to find some names: among the strings of machine code, in a list, as the known part of a name that
+is put together, and as the name of a data file beside the source."""
 
 
 @dataclass(frozen=True, slots=True)

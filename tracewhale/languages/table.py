@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tracewhale.languages.data import Data
 from tracewhale.languages.files import Files
 from tracewhale.languages.java import Java
 from tracewhale.languages.javascript import JavaScript
@@ -26,4 +27,5 @@ LANGUAGES: Mapping[str, Callable[[Files], Language]] = {
     "r": RLanguage,
     "ruby": Ruby,
     "shell": Shell,
+    "data": Data,  # the last: whether a file is in a library is for its language to say
 }

@@ -35,7 +35,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
     direct = {where[e.target].path for e in closure.edges if e.target in where and _is_own(scene, closure, e)}
     for edge in closure.edges:
         entry = where.get(edge.target)
-        if entry is None or entry.path in scene.kept or scene.is_outside(entry.path):
+        if entry is None or entry.path in scene.used or scene.is_outside(entry.path):
             continue
         if not edge.lazy:
             loads.setdefault(edge.source, {})[entry.path] = entry
@@ -56,8 +56,11 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             own, worth, tier = True, WORTH, 1
         names = tuple(requested)
         if names not in loaded:
-            loaded[names] = tuple(_loaded(requested, loads).values())
-        yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, loaded[names], worth, tier, True, own)
+            # A file that the run only looked at is kept already, but not what loading it needs.
+            needed = _loaded(requested, loads).values()
+            loaded[names] = tuple(entry for entry in needed if entry.path not in scene.kept)
+        if loaded[names]:
+            yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, loaded[names], worth, tier, True, own)
 
 
 def _is_own(scene: Scene, closure: LanguageClosure, edge: Import) -> bool:

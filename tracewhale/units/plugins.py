@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,15 +12,18 @@ from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.rules import symbols
 from tracewhale.rules.engine import DEFAULT_DIRECTORY
 from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.packages import uses
 from tracewhale.units.walk import below, group
 
 LIBRARY = re.compile(r"\.so(\.[\d.]+)?$")
 SUFFIX = re.compile(r"\.so(\.[\d.]+)?$|\.[^./]+$")
 MINIMUM = 3
-"""The least number of modules with one suffix in a directory of plugins."""
+"""The least number of modules with one suffix in a directory of plugins, and of languages in one of data."""
 
 LANGUAGE = re.compile(r"[a-z]{2,3}([_-][A-Z][a-z]{3})?([_-]([A-Z]{2}|\d{3}))?")
 """A tag of a language with a script and a region (RFC 5646), as files are named."""
+
+ENGLISH = ("en", "en_us")
 
 CATALOGS = frozenset("i18n intl l10n lang langs language languages locale locales translations".split())
 """The usual names of directories with the translations of a program."""
@@ -52,23 +56,41 @@ def plugins(scene: Scene) -> Iterator[Unit]:
 
 
 def _translations(scene: Scene) -> Iterator[Unit]:
-    """Yield the data for the languages of the author's own catalogs, in directories of packages with a used
-    file for another language.
+    """Yield the data for the languages of the author's own catalogs and for English, with what all languages
+    share, in directories of used packages in which most files are named by languages.
 
     A catalog is a file such as ``locale/de/LC_MESSAGES/a.mo`` or ``lang/messages.de.yml``.
     """
     languages = {language for path in scene.kept for language in _languages(scene, path)}
-    directories: dict[str, str] = {}
-    for path in sorted(scene.used) if languages else ():
-        if LANGUAGE.fullmatch(_stem(path)) and scene.owner(path) is not None:
-            directories.setdefault(parent(path), path)
-    for directory, because in directories.items():
+    for directory, because in sorted(_by_language(scene).items()):
         files = [e for e in (scene.view.listing(directory) or {}).values() if e.kind is Kind.FILE]
-        alike = [e for e in files if _suffix(e.path) == _suffix(because)]
-        if sum(LANGUAGE.fullmatch(_stem(entry.path)) is not None for entry in alike) > len(files) / 2:
-            entries = [entry for entry in alike if _language(_stem(entry.path)) in languages]
-            for unit in group(scene, Mechanism.PLUGINS, directory, because, entries, WORTH, 1):
-                yield replace(unit, own=True)
+        suffix = Counter(_suffix(e.path) for e in files if LANGUAGE.fullmatch(_stem(e.path))).most_common(1)
+        alike = [e for e in files if suffix and _suffix(e.path) == suffix[0][0]]
+        if sum(LANGUAGE.fullmatch(_stem(entry.path)) is not None for entry in alike) <= len(files) / 2:
+            continue
+        wanted = [e for e in alike if _language(_stem(e.path)) in languages or _is_common(_stem(e.path))]
+        for unit in group(scene, Mechanism.PLUGINS, directory, because, wanted, WORTH, 1):
+            yield replace(unit, own=bool(languages))
+
+
+def _by_language(scene: Scene) -> dict[str, str]:
+    """Return the directories of used packages with several files that are named by languages, each with a
+    used file of the package."""
+    directories: dict[str, str] = {}
+    for contents in scene.contents:
+        used = set() if contents.base else uses(scene, contents)
+        if not used:
+            continue
+        tags = Counter(parent(path) for path in contents.paths if LANGUAGE.fullmatch(_stem(path)))
+        places = [directory for directory, number in tags.items() if number >= MINIMUM]
+        places += [f"{top}/{name}" for top in contents.tops for name in CATALOGS]
+        directories |= dict.fromkeys(places, min(used))
+    return directories
+
+
+def _is_common(stem: str) -> bool:
+    """Return whether data are for English, or for no one language."""
+    return LANGUAGE.fullmatch(stem) is None or _language(stem) in ENGLISH
 
 
 def _languages(scene: Scene, path: str) -> Iterator[str]:

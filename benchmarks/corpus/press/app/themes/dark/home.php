@@ -1,0 +1,1 @@
+<h1 class=dark><?= __("Posts") ?></h1><?= implode(", ", $posts) ?>

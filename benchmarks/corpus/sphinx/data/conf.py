@@ -1,0 +1,9 @@
+project = "Sea"
+copyright = "2026"
+extensions = ["sphinx.ext.autodoc", "sphinx.ext.todo", "sphinx.ext.graphviz", "myst_parser"]
+html_theme = "alabaster"
+templates_path = ["_templates"]
+html_static_path = ["_static"]
+locale_dirs = ["locale"]
+html_last_updated_fmt = None
+todo_include_todos = True

@@ -1,0 +1,1 @@
+<%@ tag %><%@ attribute name="name" %><p>${name}</p>

@@ -1,0 +1,1 @@
+<%@ page contentType="text/html; charset=utf-8" import="java.util.*" %><%@ taglib tagdir="/WEB-INF/tags" prefix="sea" %><% for (Object ship : (List<?>) request.getAttribute("ships")) { %><sea:ship name="<%= ship.toString() %>"/><% } %>
