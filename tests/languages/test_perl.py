@@ -54,3 +54,33 @@ def test_modules_that_the_interpreter_loads_itself_are_found() -> None:
     assert edges(found) == (
         "/usr/bin/perl:0 attributes.pm -> /usr/share/perl/5.36/attributes.pm (string in code, lazy)"
     )
+
+
+def test_modules_whose_names_have_a_known_beginning_are_found() -> None:
+    tree = """
+        /app/lib/My.pm: package My; my $c = "Zone::$name"; require_module($c); load('Sink::' . $x, "$y::Other");\\n
+        /app/lib/Plain.pm: package Plain; print "Zone::$name";\\n
+        /usr/share/perl5/Zone.pm: package Zone;\\n1;
+        /usr/share/perl5/Zone/UTC.pm: package Zone::UTC;\\n1;
+        /usr/share/perl5/Zone/Tokyo.pm: package Zone::Tokyo;\\n1;
+        /usr/share/perl5/Sink/File.pm: package Sink::File;\\n1;
+    """
+    assert edges(closed(tree, ["/app/lib/My.pm", "/app/lib/Plain.pm"])) == "\n".join(
+        [
+            "/app/lib/My.pm:1 Zone::UTC -> /usr/share/perl5/Zone/UTC.pm (beginning of a name, lazy)",
+            "/app/lib/My.pm:1 Zone::Tokyo -> /usr/share/perl5/Zone/Tokyo.pm (beginning of a name, lazy)",
+            "/app/lib/My.pm:1 Sink::File -> /usr/share/perl5/Sink/File.pm (beginning of a name, lazy)",
+        ]
+    )
+
+
+def test_the_authors_own_modules_are_no_library() -> None:
+    tree = """
+        /app/lib/Sea.pm: package Sea;\\nsub f {\\n    require Tide;\\n}\\n
+        /usr/share/perl5/Tide.pm: package Tide;\\nsub g {\\n    require Moon;\\n}\\n
+        /usr/share/perl5/Moon.pm: package Moon;\\n
+        /home/a/perl5/Lib.pm: package Lib;\\n
+    """
+    variables = {"PERL5LIB": "/app/lib:/home/a/perl5"}
+    closure = closed(tree, ["/app/lib/Sea.pm", "/home/a/perl5/Lib.pm"], **variables)
+    assert closure.steps == {"/usr/share/perl5/Tide.pm": 0, "/usr/share/perl5/Moon.pm": 1}

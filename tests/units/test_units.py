@@ -89,13 +89,15 @@ def test_the_systems_own_records_belong_to_nobody(used: str) -> None:
     assert paths(Mechanism.OWN, scene(made, used)) == []
 
 
-def test_the_rest_of_a_used_package_comes_without_what_no_program_needs() -> None:
+def test_the_rest_of_a_used_package_comes_with_its_data_package() -> None:
+    """Without what no program needs; the data package is a dependency from the same source."""
     where = scene(image(), executed=("/usr/sbin/server",))
     assert paths(Mechanism.PACKAGES, where) == [
         "/etc/server.d",
         "/usr/lib/server/mod_a.so",
         "/usr/lib/server/mod_b.so",
         "/usr/lib/server/mod_c.so",
+        "/usr/share/server/error.html",
     ]
 
 

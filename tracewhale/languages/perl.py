@@ -12,7 +12,7 @@ from itertools import islice
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import ELF, IN_CODE, Import, Mention, MissingImport
+from tracewhale.languages.model import ELF, IN_CODE, PREFIX, Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SCRIPT = re.compile(rb"#![^\n]*\bperl[\d.]*\b")
@@ -38,6 +38,16 @@ STATEMENT = re.compile(
 INNER = re.compile(rb"\b(?P<how>require)\s+(?P<name>" + MODULE + rb")\s*[;)}]")
 FILE = re.compile(rb"\b(?P<how>require|do)\s*\(?\s*(?P<quote>[\"'])(?P<name>[\w./-]{1,200})(?P=quote)")
 STRING = re.compile(rb"(?P<quote>[\"'])(?P<name>[A-Za-z_]\w*(?:::\w+)+)(?P=quote)")
+COMPUTED = re.compile(rb"(?P<quote>[\"'])(?P<name>(?:[A-Z]\w*::)+)(?:\$\{?\w|(?P=quote)\s*\.)")
+"""The beginning of a module's name that is put together: ``"Zone::$name"``, ``'Zone::' . $name``."""
+
+LOADING = re.compile(rb"\brequire(?:_module)?\b|\buse_module\b|\bload_(?:class|module)\b|\bload\s*\(")
+MATCHES = 600
+"""The most modules whose names have the same beginning."""
+
+NESTED = 3
+"""The most directories below a beginning that are searched."""
+
 ISA = re.compile(rb"@ISA\s*=\s*(?P<rest>[^;\n]*)")
 COMMAND = re.compile(
     rb"\b(?:system|exec|qx)\s*[({]?\s*(?P<quote>[\"'`({])(?P<name>[\w./+-][^\"`\n)}]{0,200})"
@@ -61,6 +71,9 @@ INC = (
     "/usr/lib/perl5/core_perl",
     "/usr/lib/perl5/vendor_perl",
 )
+INSTALLED = re.compile(r"/usr/|/etc/perl|.*/perl5(/|$)", re.DOTALL)
+"""A directory of @INC with installed modules (also of local::lib), rather than the author's own ``lib``."""
+
 PACKAGE = re.compile(rb"^\s*package\s+([A-Za-z_]\w*(?:::\w+)*)", re.MULTILINE)
 VERSION = re.compile(r"\d+(?:\.\d+)*|.*-linux.*|perl-base|(?:site|vendor|core)_perl|perl5?")
 CORE = re.compile(r".*/(?:perl-base|perl/\d[\d.]*|perl5/\d[\d.]*)/")
@@ -114,18 +127,28 @@ class Perl:
             yield from (Mention(line, word, "@ISA", True) for word in _words(match["rest"]))
         for match in STRING.finditer(code):
             yield Mention(starts.line(match.start()), _decoded(match["name"]), "string", True)
+        for match in COMPUTED.finditer(code) if LOADING.search(code) else ():
+            yield Mention(starts.line(match.start()), _decoded(match["name"]), PREFIX, True)
         for match in (*COMMAND.finditer(code), *BACKTICKS.finditer(code)):
             yield Mention(starts.line(match.start()), _decoded(match["name"]), "command", True)
 
     def is_library(self, path: str) -> bool:
         if INTERPRETER.fullmatch(path):
             return True
-        return any(path.startswith(f"{self._files.physical(root)}/") for root in self.roots)
+        installed = (root for root in self.roots if INSTALLED.match(root))
+        return any(path.startswith(f"{self._files.physical(root)}/") for root in installed)
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
             if mention.how == "command":
                 yield from self._commands.of_text(path, mention)
+                continue
+            if mention.how == PREFIX:
+                modules = list(islice(self._matches(path, mention.name.replace("::", "/")), MATCHES + 1))
+                for module in modules if len(modules) <= MATCHES else ():
+                    name = module.removesuffix(".pm").replace("/", "::")
+                    for target in self._find(path, module):
+                        yield Import(path, mention.line, name, target, PREFIX, mention.lazy)
                 continue
             name = mention.name.replace("'", "::")
             is_file = "/" in name or name.endswith((".pl", ".pm", ".ph"))
@@ -141,6 +164,20 @@ class Perl:
                 yield MissingImport(
                     path, mention.line, mention.name, (*self._own(path), *self.roots), mention.lazy
                 )
+
+    def _matches(self, path: str, beginning: str) -> Iterator[str]:
+        """Yield the files of modules whose names begin with a directory's, relative to @INC."""
+        for root in (*self._own(path), *self.roots):
+            pending = [beginning.rstrip("/")]
+            while pending:
+                directory = pending.pop()
+                for name, entry in self._files.listing(f"{root}/{directory}").items():
+                    if name.endswith(".pm"):
+                        yield f"{directory}/{name}"
+                    elif (
+                        entry.kind is Kind.DIRECTORY and directory.count("/") < beginning.count("/") + NESTED
+                    ):
+                        pending.append(f"{directory}/{name}")
 
     def _own(self, path: str) -> tuple[str, ...]:
         """Return the directories of an application's own modules: beside the script, and in ``lib`` beside it

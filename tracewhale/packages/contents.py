@@ -39,6 +39,11 @@ class InstalledPackage:
         """The package's identity and its version."""
         return self.package.kind, self.package.title, self.tops[0] if self.tops else self.package.version
 
+    @property
+    def source(self) -> str:
+        """The name of the source package from which the package is made."""
+        return self.package.source or self.package.name
+
 
 @dataclass(frozen=True)
 class Ownership:
@@ -67,6 +72,18 @@ class Ownership:
             while (path := parent(path)) not in paths:
                 paths.add(path)
         return frozenset(paths)
+
+    def parts(self, contents: InstalledPackage) -> tuple[InstalledPackage, ...]:
+        """Return the packages of the same source that a package depends on, such as one with its data.
+
+        Packages of languages have no source package: each has its own.
+        """
+        depends = (self._titles.get((contents.package.kind, name)) for name in contents.depends)
+        return tuple(part for part in depends if part is not None and part.source == contents.source)
+
+    @cached_property
+    def _titles(self) -> Mapping[tuple[str, str], InstalledPackage]:
+        return {(contents.package.kind, contents.package.name): contents for contents in self.contents}
 
     def of(self, path: str) -> InstalledPackage | None:
         """Return the package of a path, or None if it belongs to no package."""

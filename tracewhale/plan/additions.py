@@ -45,9 +45,10 @@ PARTS = {
     Round.IMPORTS: 1 / 2,
     Round.LARGE: 31 / 32,
     Round.PACKAGES: 7 / 8,
-    Round.LAST: 1.0,
+    Round.LAST: 0.98,
 }
-"""The part of the budget that may be spent up to each round, so that each leaves some to the later ones."""
+"""The part of the budget that may be spent up to each round, so that each leaves some to the later ones, and
+the last to the licences and records of the packages."""
 
 OWN_ROUNDS = (Round.AUTHOR, Round.LARGE)
 SHARE, PIECE = 1 / 8, 1 / 10
@@ -139,7 +140,7 @@ class Additions:
         if stage is Round.IMPORTS:  # these wait where the author's own code names much
             waiting = together((c for choice in self.choices for c in choice.left_out), self.draft.entries)
             limit = max(limit - by_author - waiting, SHARE * self.limit)
-        share = PARTS[stage] if stage in OWN_ROUNDS else 1
+        share = PARTS[stage] if stage in (*OWN_ROUNDS, Round.LAST) else 1
         most = share * self.options.spare.most(self.touched) - spent
         largest = PIECE * self.limit if stage is Round.AUTHOR else math.inf
         choice = units.choose(finds, limit, most, self.needs.of, self.draft.entries, largest)

@@ -83,9 +83,7 @@ def _is_likely(scene: Scene, source: str, target: str, called: frozenset[str]) -
         return True
     if source not in scene.executed or owner is None or other is None:
         return False
-    return other.requested or (owner.package.source or owner.package.name) == (
-        other.package.source or other.package.name
-    )
+    return other.requested or owner.source == other.source
 
 
 def targets(view: View, closure: LanguageClosure) -> Mapping[str, Entry]:

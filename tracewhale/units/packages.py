@@ -27,7 +27,7 @@ COMMANDS_WORTH = 0.3
 
 def rest(scene: Scene) -> Iterator[Unit]:
     """Yield the files that are not kept of each package of which code or data is used, except for the base
-    system's."""
+    system's, and of unused packages of the same source that it depends on: those have its data."""
     for contents in scene.contents:
         used = uses(scene, contents)
         if contents.base or not substance(used):
@@ -37,21 +37,24 @@ def rest(scene: Scene) -> Iterator[Unit]:
         share = len(used) / max(1, len(entries))
         worth = LEAST + (1 - LEAST) * min(1.0, share)
         yield from group(scene, Mechanism.PACKAGES, title(contents), min(used), entries, worth, DECAY)
+        for part in scene.ownership.parts(contents):
+            if not uses(scene, part):
+                entries = files(scene, part, set())
+                yield from group(scene, Mechanism.PACKAGES, title(part), min(used), entries, LEAST, 1)
 
 
 def siblings(scene: Scene) -> Iterator[Unit]:
     """Yield commands of unused packages made from the source of a package with a command that ran."""
     ran = {
-        contents.package.source or contents.package.name: path
+        contents.source: path
         for path in sorted(scene.executed)
         if (contents := scene.owners.get(path)) is not None and not contents.base
     }
     for contents in scene.contents:
-        source = contents.package.source or contents.package.name
-        if source in ran and not contents.base and not uses(scene, contents):
+        if contents.source in ran and not contents.base and not uses(scene, contents):
             entries = with_alternatives(scene, commands(scene, contents))
             yield from group(
-                scene, Mechanism.COMMANDS, title(contents), ran[source], entries, COMMANDS_WORTH, 1
+                scene, Mechanism.COMMANDS, title(contents), ran[contents.source], entries, COMMANDS_WORTH, 1
             )
 
 

@@ -11,6 +11,7 @@ from tracewhale.packages.contents import LIBC
 from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.rules import symbols
 from tracewhale.rules.engine import DEFAULT_DIRECTORY
+from tracewhale.units.ballast import kinds
 from tracewhale.units.model import Mechanism, Scene, Unit
 from tracewhale.units.packages import uses
 from tracewhale.units.walk import below, group
@@ -68,7 +69,8 @@ def _translations(scene: Scene) -> Iterator[Unit]:
         alike = [e for e in files if suffix and _suffix(e.path) == suffix[0][0]]
         if sum(LANGUAGE.fullmatch(_stem(entry.path)) is not None for entry in alike) <= len(files) / 2:
             continue
-        wanted = [e for e in alike if _language(_stem(e.path)) in languages or _is_common(_stem(e.path))]
+        useful = [entry for entry in alike if not kinds(entry.path)]
+        wanted = [e for e in useful if _language(_stem(e.path)) in languages or _is_common(_stem(e.path))]
         for unit in group(scene, Mechanism.PLUGINS, directory, because, wanted, WORTH, 1):
             yield replace(unit, own=bool(languages))
 
@@ -81,7 +83,8 @@ def _by_language(scene: Scene) -> dict[str, str]:
         used = set() if contents.base else uses(scene, contents)
         if not used:
             continue
-        tags = Counter(parent(path) for path in contents.paths if LANGUAGE.fullmatch(_stem(path)))
+        paths = (path for part in (contents, *scene.ownership.parts(contents)) for path in part.paths)
+        tags = Counter(parent(path) for path in paths if LANGUAGE.fullmatch(_stem(path)))
         places = [directory for directory, number in tags.items() if number >= MINIMUM]
         places += [f"{top}/{name}" for top in contents.tops for name in CATALOGS]
         directories |= dict.fromkeys(places, min(used))
