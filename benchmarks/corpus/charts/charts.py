@@ -23,7 +23,12 @@ def table(args):
 
 
 def read(args):
-    return {"csv": pd.read_csv, "json": pd.read_json, "xml": pd.read_xml, "html": lambda f: pd.read_html(f)[0]}[args.file.rsplit(".")[-1]](args.file)
+    return {
+        "csv": pd.read_csv,
+        "json": pd.read_json,
+        "xml": pd.read_xml,
+        "html": lambda f: pd.read_html(f)[0],
+    }[args.file.rsplit(".")[-1]](args.file)
 
 
 def plot(args):
@@ -46,7 +51,11 @@ def plot(args):
         matplotlib.rcParams["axes.formatter.use_locale"] = True
     ax = frame.plot(kind=args.kind, x=frame.columns[0], y=frame.columns[-1], title=args.title)
     buffer = io.BytesIO()
-    ax.get_figure().savefig(buffer, format=args.to, metadata={"Date": None} if args.to == "svg" else {"CreationDate": None} if args.to == "pdf" else None)
+    ax.get_figure().savefig(
+        buffer,
+        format=args.to,
+        metadata={"Date": None} if args.to == "svg" else {"CreationDate": None} if args.to == "pdf" else None,
+    )
     data = buffer.getvalue()
     print(args.to, len(data) if args.to == "ps" else hashlib.sha256(data).hexdigest())
 

@@ -19,7 +19,9 @@ async def errors(request, handler):
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return aiohttp_jinja2.render_template("error.html", request, {"status": error.status, "reason": error.reason}, status=error.status)
+        return aiohttp_jinja2.render_template(
+            "error.html", request, {"status": error.status, "reason": error.reason}, status=error.status
+        )
     except Exception as error:
         import structlog
 

@@ -1,5 +1,5 @@
 project = "Sea"
-copyright = "2026"
+project_copyright = "2026"
 extensions = ["sphinx.ext.autodoc", "sphinx.ext.todo", "sphinx.ext.graphviz", "myst_parser"]
 html_theme = "alabaster"
 templates_path = ["_templates"]

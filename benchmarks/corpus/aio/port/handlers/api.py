@@ -21,8 +21,9 @@ async def ships(request):
 
 @routes.post("/api/ships")
 async def add(request):
-    from port.models import Ship
     from pydantic import ValidationError
+
+    from port.models import Ship
 
     try:
         ship = Ship.model_validate(await request.json())
@@ -35,7 +36,13 @@ async def add(request):
 async def upload(request):
     form = await request.post()
     data = form["file"].file.read()
-    return web.json_response({"name": form["file"].filename, "bytes": len(data), "text": data.decode(request.query.get("c", "utf-8"))})
+    return web.json_response(
+        {
+            "name": form["file"].filename,
+            "bytes": len(data),
+            "text": data.decode(request.query.get("c", "utf-8")),
+        }
+    )
 
 
 @routes.get("/api/fetch")

@@ -20,7 +20,10 @@ async def when(request):
 
     zone = zoneinfo.ZoneInfo(request.query.get("tz", "UTC"))
     day = datetime.datetime(2026, 3, 1, 12, tzinfo=zone)
-    return {"day": format_datetime(day, "full", locale=request["l"]), "zone": get_timezone_name(day, locale=request["l"])}
+    return {
+        "day": format_datetime(day, "full", locale=request["l"]),
+        "zone": get_timezone_name(day, locale=request["l"]),
+    }
 
 
 @routes.get("/boom")
