@@ -81,6 +81,6 @@ def test_the_authors_own_modules_are_no_library() -> None:
         /usr/share/perl5/Moon.pm: package Moon;\\n
         /home/a/perl5/Lib.pm: package Lib;\\n
     """
-    variables = {"PERL5LIB": "/app/lib:/home/a/perl5"}
-    closure = closed(tree, ["/app/lib/Sea.pm", "/home/a/perl5/Lib.pm"], **variables)
+    kept = ["/app/lib/Sea.pm", "/home/a/perl5/Lib.pm"]
+    closure = closed(tree, kept, PERL5LIB="/app/lib:/home/a/perl5")
     assert closure.steps == {"/usr/share/perl5/Tide.pm": 0, "/usr/share/perl5/Moon.pm": 1}
