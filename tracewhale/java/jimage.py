@@ -48,11 +48,8 @@ class Resource:
     stored: int
     size: int
     compressed: bool
-
-    @property
-    def module(self) -> str:
-        """The first component of the name; of the root directories the name itself."""
-        return self.name.lstrip("/").partition("/")[0]
+    module: str
+    """The first component of the name; of the root directories the name itself."""
 
     @property
     def is_file(self) -> bool:
@@ -65,6 +62,7 @@ class JImage:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._texts: dict[int, str] = {}
         try:
             self._parse()
         except (struct.error, IndexError, UnicodeDecodeError, ValueError) as error:
@@ -93,7 +91,9 @@ class JImage:
         place, stored = values.get(OFFSET, 0), packed or size
         if self._contents + place + stored > len(self._data):
             raise UnknownImage("a resource lies behind the end of the file")
-        return Resource(self._name(values), slot, location, place, stored, size, bool(packed))
+        name = self._name(values)
+        module = name.lstrip("/").partition("/")[0]
+        return Resource(name, slot, location, place, stored, size, bool(packed), module)
 
     def _attributes(self, location: int) -> Iterator[tuple[int, int, int, int]]:
         """Yield the kind, the value, and the offset and number of its bytes in the file."""
@@ -134,9 +134,11 @@ class JImage:
         return f"{name}.{extension}" if extension else name
 
     def _string(self, offset: int) -> str:
-        begin = self._strings + offset
-        end = self._data.index(b"\0", begin, self._contents)
-        return self._data[begin:end].decode()
+        if offset not in self._texts:
+            begin = self._strings + offset
+            end = self._data.index(b"\0", begin, self._contents)
+            self._texts[offset] = self._data[begin:end].decode()
+        return self._texts[offset]
 
     def content(self, resource: Resource) -> bytes:
         """Return a resource's bytes without their compression.

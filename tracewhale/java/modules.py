@@ -9,6 +9,7 @@ find what the descriptors promise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from tracewhale.java.classfile import ModuleDescriptor, UnknownClass, class_names, module
 from tracewhale.java.jimage import JImage, Resource
@@ -43,6 +44,33 @@ LOCALE_USERS = ("java/util/Locale", "java/text/", "java/time/format/")
 """Names of classes (or packages) with which a program requests the data of other locales."""
 
 
+@dataclass(frozen=True, slots=True)
+class ModuleIndex:
+    """The resources of each module of a class library, their descriptors, their packages with dots, and the
+    names of their classes and packages with slashes."""
+
+    resources: Mapping[str, list[Resource]]
+    descriptors: Mapping[str, ModuleDescriptor]
+    packages: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, frozenset[str]]
+
+
+def module_index(image: JImage) -> ModuleIndex:
+    """Return the modules of a class library. Raise UnknownImage, UnknownClass."""
+    resources = _by_module(image)
+    packages = {name: _packages(name, files) for name, files in resources.items()}
+    names = {
+        owner: frozenset(
+            (
+                *(file.name[len(owner) + 2 : -6] for file in files if file.name.endswith(".class")),
+                *(package.replace(".", "/") for package in packages[owner]),
+            )
+        )
+        for owner, files in resources.items()
+    }
+    return ModuleIndex(resources, _descriptors(image, resources), packages, names)
+
+
 def select(
     image: JImage,
     names: Mapping[str, str],
@@ -50,24 +78,25 @@ def select(
     offered: Iterable[str] = (),
     *,
     locales: bool = False,
+    index: ModuleIndex | None = None,
 ) -> Selection:
     """Return the parts that a program that names some classes does not need.
 
     ``names`` are names with slashes that may be classes or packages, each with the path of a file that has
     it; ``roots`` are modules that are named otherwise, each with the path of what names it, or an empty one
     for the command. ``offered`` are names in the runtime's own programs and native libraries, which options
-    of the JVM may reach. ``locales`` tells that the command asks for a locale other than English.
-    Raise UnknownImage, UnknownClass for a class library that is not understood.
+    of the JVM may reach. ``locales`` tells that the command asks for a locale other than English. ``index``
+    is that of the image, for several choices. Raise UnknownImage, UnknownClass for a class library that is
+    not understood.
     """
-    resources = _by_module(image)
-    descriptors = _descriptors(image, resources)
-    packages = {name: _packages(name, files) for name, files in resources.items()}
+    index = index or module_index(image)
+    resources, descriptors, packages = index.resources, index.descriptors, index.packages
     causes: dict[str, Cause] = {}
     _reach(causes, descriptors, BASE, Cause("", "java-base"))
     _reach(causes, descriptors, CHARACTER_SETS, Cause("", "java-character-sets"))
     for root, by in sorted(roots.items()):
         _reach(causes, descriptors, root, Cause(by, root if by else REQUEST))
-    for name, cause in _of_names(resources, packages, names).items():
+    for name, cause in _of_names(index, names).items():
         _reach(causes, descriptors, name, cause)
     providers = _providers(descriptors)
     for service in sorted(providers.keys() & names.keys()):
@@ -86,7 +115,7 @@ def select(
     sizes = {name: sum(resource.stored for resource in resources[name]) for name in descriptors}
     optional = _optional(image, descriptors, resources, causes)
     offered = dict.fromkeys(offered, "")
-    named = set(_of_names(resources, packages, offered))
+    named = set(_of_names(index, offered))
     named |= {name for name in descriptors if name.replace(".", "/") in offered}
     optional |= {name for name in named if name in descriptors and descriptors[name].by_default}
     for _ in range(2):  # what one requires may have become small
@@ -214,19 +243,12 @@ def _descriptors(image: JImage, resources: Mapping[str, list[Resource]]) -> Mapp
     return descriptors
 
 
-def _of_names(
-    resources: Mapping[str, list[Resource]],
-    packages: Mapping[str, tuple[str, ...]],
-    names: Mapping[str, str],
-) -> Mapping[str, Cause]:
+def _of_names(index: ModuleIndex, names: Mapping[str, str]) -> Mapping[str, Cause]:
     """Return the modules that have a class or a package of one of these names, each with that name."""
     causes: dict[str, Cause] = {}
-    for owner, files in resources.items():
-        begin = len(owner) + 2
-        classes = {file.name[begin:-6] for file in files if file.name.endswith(".class")}
-        classes |= {package.replace(".", "/") for package in packages[owner]}
-        if mentioned := sorted(classes & names.keys()):
-            causes[owner] = Cause(names[mentioned[0]], mentioned[0].replace("/", "."))
+    for owner, own in index.names.items():
+        if first := min(own & names.keys(), default=""):
+            causes[owner] = Cause(names[first], first.replace("/", "."))
     return causes
 
 

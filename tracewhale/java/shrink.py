@@ -24,7 +24,7 @@ from tracewhale.java.classfile import UnknownClass
 from tracewhale.java.inside import LibraryNames, trim
 from tracewhale.java.jimage import MAGIC, JImage, UnknownImage
 from tracewhale.java.model import LibraryUnit, Selection, ShrunkLibrary
-from tracewhale.java.modules import COMPILERS, select
+from tracewhale.java.modules import COMPILERS, ModuleIndex, module_index, select
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
 
 LIBRARY = "/lib/modules"
@@ -37,12 +37,13 @@ ARCHIVES = "/lib/server/classes"
 CLASS_LIST = "/lib/classlist"
 """The classes of the runtime's own archive, one per line (jlink)."""
 
-CDS_ARCHIVE, NATIVE_LIBRARY, CLASS, PROGRAMS = ".jsa", ".so", ".class", "/bin"
+CDS_ARCHIVE, NATIVE_LIBRARY, PROGRAMS = ".jsa", ".so", "/bin"
 NOT_READ = (LIBRARY, "/lib/ct.sym", "/lib/src.zip", CDS_ARCHIVE)
 """The ends of the paths in a runtime that are not read for names of classes."""
 
 OPTIONS = {
     "jmxremote": "jdk.management.agent",
+    "ManagementServer": "jdk.management.agent",
     "FlightRecord": "jdk.jfr",
     "JVMCI": "jdk.internal.vm.ci",
 }
@@ -80,7 +81,8 @@ class Shrinker:
     ) -> None:
         self._view, self._words, self._unit, self._loaded = view, words, unit, loaded
         self._names, self._runtime_names = program_names(view), runtime_names(view)
-        self._images: dict[str, JImage] = {}
+        self._images: dict[str, tuple[JImage, ModuleIndex]] = {}
+        self._selections: dict[str, tuple[object, Selection]] = {}
 
     def shrink(
         self, kept: Mapping[str, Entry], unused: AbstractSet[str] = frozenset()
@@ -164,22 +166,25 @@ class Shrinker:
             frozenset(self._runtime_names.of(programs)),
         )
 
-    def _image(self, entry: Entry) -> JImage:
-        """Return a class library. Raise UnknownImage."""
+    def _image(self, entry: Entry) -> tuple[JImage, ModuleIndex]:
+        """Return a class library and its modules. Raise UnknownImage, UnknownClass."""
         if entry.path not in self._images:
-            self._images[entry.path] = JImage(self._view.tree.read([(entry.path, 0, -1)])[0] or b"")
+            image = JImage(self._view.tree.read([(entry.path, 0, -1)])[0] or b"")
+            self._images[entry.path] = image, module_index(image)
         return self._images[entry.path]
 
     def _select(self, entry: Entry, program: _Program) -> Selection:
         """Return the modules that the program needs. Raise UnknownImage, UnknownClass."""
-        image, names = self._image(entry), program.names.program
-        loaded = {
-            item.module
-            for item in (image.resources if self._loaded else ())
-            if item.name[len(item.module) + 2 :].removesuffix(CLASS) in self._loaded
-        }
-        roots = {**dict.fromkeys(sorted(loaded), ""), **program.roots}
-        return select(image, names, roots, program.offered, locales=program.locales)
+        key = program.names.program, program.roots, program.offered
+        known = self._selections.get(entry.path)
+        if known is None or known[0] != key:
+            image, index = self._image(entry)
+            loaded = [name for name in sorted(index.names) if not index.names[name].isdisjoint(self._loaded)]
+            roots = {**dict.fromkeys(loaded, ""), **program.roots}
+            names, locales = program.names.program, program.locales
+            selection = select(image, names, roots, program.offered, locales=locales, index=index)
+            known = self._selections[entry.path] = key, selection
+        return known[1]
 
     def _useless(
         self, home: str, selection: Selection, files: Mapping[str, Entry], unused: AbstractSet[str]
@@ -204,7 +209,7 @@ class Shrinker:
     ) -> ShrunkLibrary:
         view, unit = self._view, self._unit
         try:
-            image = self._image(entry)
+            image, _ = self._image(entry)
             selection = self._select(entry, program)
             if unit is not LibraryUnit.MODULES and not selection.note:
                 selection = trim(image, selection, program.names, unit)
