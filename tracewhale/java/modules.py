@@ -147,11 +147,11 @@ def _optional(
 ) -> set[str]:
     """Return the modules of Java SE, and those that provide a service for which modules that stay ask."""
     optional = {name for name in descriptors if name.startswith(STANDARD)}
-    services = {service for name in causes for service in descriptors[name].uses}
-    for name, descriptor in descriptors.items():
-        provided = [service for service, _ in descriptor.provides if service in services]
-        if any(_ask(image, resources, causes, service) for service in provided if name not in causes):
-            optional.add(name)
+    used = {service for name in causes for service in descriptors[name].uses}
+    others = [descriptor for name, descriptor in descriptors.items() if name not in causes]
+    provided = {service for other in others for service, _ in other.provides} & used
+    asked = {service for service in provided if _ask(image, resources, causes, service)}
+    optional |= {other.name for other in others if any(service in asked for service, _ in other.provides)}
     return optional
 
 
@@ -160,14 +160,11 @@ def _ask(
 ) -> bool:
     """Return whether a class in some modules names a service, other than its own: a service that only its own
     class loads (``ToolProvider``) is asked for by programs."""
+    word = service.encode()
     for name in modules:
+        own = (f"/{name}/{service}.", f"/{name}/{service}$", f"/{name}/{DESCRIPTOR}")
         for resource in resources[name]:
-            own = resource.name.startswith((f"/{name}/{service}.", f"/{name}/{service}$"))
-            if (
-                not own
-                and not resource.name.endswith(DESCRIPTOR)
-                and service.encode() in image.content(resource)
-            ):
+            if word in image.content(resource) and not resource.name.startswith(own):
                 return True
     return False
 

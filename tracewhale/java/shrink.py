@@ -175,7 +175,7 @@ class Shrinker:
 
     def _select(self, entry: Entry, program: _Program) -> Selection:
         """Return the modules that the program needs. Raise UnknownImage, UnknownClass."""
-        key = program.names.program, program.roots, program.offered
+        key = program.names.program.keys(), program.roots.keys(), program.offered
         known = self._selections.get(entry.path)
         if known is None or known[0] != key:
             image, index = self._image(entry)
