@@ -25,7 +25,7 @@ COMMAND = re.compile(r": [^.:]+$")
 """A command to run, which ends a hint as it is typed."""
 
 
-PARTICIPLES = {"told", "named", "made", "found", "each", "some", "whole"}
+PARTICIPLES = {"told", "named", "made", "found", "asked", "gone", "each", "some", "whole"}
 """Words that do not say what something is."""
 
 

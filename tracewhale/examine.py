@@ -231,15 +231,15 @@ class Complete:
 
     def __init__(self, engine: Engine, job: Job, against: str, context: Context) -> None:
         self._engine, self._job, self._against, self._context = engine, job, against, context
-        self._asked = False
+        self._has_run = False
         self._outcome: Outcome | None = None
 
     def does_more(self, case: Case) -> bool:
         """Return whether it succeeds and prints something else than the case."""
         if not self._against or case.failed or case.outcome is None:
             return False
-        if not self._asked:
-            self._asked, self._outcome = True, self._run(case.argv)
+        if not self._has_run:
+            self._has_run, self._outcome = True, self._run(case.argv)
         ours, theirs = case.outcome, self._outcome
         return theirs is not None and compare_output(theirs, ours)[0] is Output.DIFFERENT
 

@@ -153,8 +153,8 @@ def run_or_recall(target: Target, view: View, job: Job, context: Context, cache:
     """
     if cache is None or job.request.options.interactive:
         return run_traced(target, view, job, context)
-    asked = [target.untraced().request, job.keep_changes, job.base, job.request.probe.value]
-    key = key_of(target.image, asked, job.steps)
+    request = [target.untraced().request, job.keep_changes, job.base, job.request.probe.value]
+    key = key_of(target.image, request, job.steps)
     recorded = cache.find(key)
     if recorded is None or recorded.image != target.image:
         recorded = run_traced(target, view, job, context)

@@ -65,7 +65,7 @@ def test_several_programs_of_one_agent(probe: Path) -> None:
         assert running.run(["/bin/true"]).returncode == 0
     collector = running.collector
     assert {n: s.errno for n, s in collector.started.items()} == {0: 0, 1: 0, 2: 0}
-    assert collector.gone == {0, 1, 2}
+    assert collector.ended_listeners == {0, 1, 2}
     assert collector.features is not None
     order = [r for r in running.records if isinstance(r, StartRecord | EndRecord)]
     assert [type(r) for r in order if r.listener == 1] == [StartRecord, EndRecord]

@@ -104,7 +104,7 @@ def test_a_command_that_cannot_be_found(
     assert traced.stderr.count("\n") == 1
     assert command in traced.stderr
     assert traced.collector.started == {0: StartRecord(0, errno, stage)}
-    assert traced.collector.gone == {0}
+    assert traced.collector.ended_listeners == {0}
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_what_a_stream_adds_up_to() -> None:
     assert collector.unresolved == (UnresolvedPath("stat", "/usr/bin/env", "Bad address", 1),)
     assert collector.counters == Counters(9, 2, 4, 1, 2)
     assert collector.started == {0: StartRecord(0, 0, ""), 1: StartRecord(1, 2, "find")}
-    assert (collector.gone, collector.listening) == ({1}, {8080})
+    assert (collector.ended_listeners, collector.listening) == ({1}, {8080})
     assert collector.features == Feature(3)
 
 

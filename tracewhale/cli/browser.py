@@ -171,9 +171,9 @@ class Explorer(App[None]):
         size = node.size + node.removed
         bar = "█" * round(WIDTH * size / largest) if node is not above else ""
         mark = "-" if node.path in self.marks.excluded else "+" if node.path in self.marks.included else " "
-        gone = node.removed and not node.size and not node.kept
+        is_removed = node.removed and not node.size and not node.kept
         text = Text(
-            f"{mark}{human(size):>9} {bar:<{WIDTH}} {printable(node.name)}", style="dim" if gone else ""
+            f"{mark}{human(size):>9} {bar:<{WIDTH}} {printable(node.name)}", style="dim" if is_removed else ""
         )
         if node.removed and node.size:
             text.append(f"  {human(node.removed)} removed", "dim")

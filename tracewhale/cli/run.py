@@ -70,11 +70,11 @@ def run(
     with (
         junit_of_errors(given["junit"], own_name),
         context(form, interactive=given["interactive"]) as current,
-        composed(job, given, current) as asked,
+        composed(job, given, current) as composed_job,
     ):
         report = pipeline.run(
             Engines(current.progress),
-            asked,
+            composed_job,
             settings,
             current,
             destination=destination,

@@ -42,10 +42,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The dependencies of one file. ``path`` is its place (empty: none), ``trouble`` the reason why they are
-    not known. ``closure`` is that of the file alone; ``possible`` are guessed dlopens, if requested."""
+    """The dependencies of a requested file. ``path`` is its place (empty: none), ``trouble`` the reason for
+    which they are not known. ``closure`` is that of the file alone; ``possible`` are guessed dlopens, if
+    requested."""
 
-    asked: str
+    request: str
     path: str
     rows: tuple[Row, ...]
     closure: Closure
@@ -176,10 +177,10 @@ def _below(closure: Closure) -> dict[str, list[Edge | Miss]]:
     everything: list[Edge | Miss] = [*closure.edges, *closure.misses]
     for edge in everything:
         below.setdefault(edge.needer, []).append(edge)
-    for needer, asked in below.items():
+    for needer, edges in below.items():
         elf = closure.objects.get(needer)
         order = {d.name: i for i, d in enumerate(elf.dependencies)} if elf else {}
-        asked.sort(key=lambda edge: order.get(edge.name, -1))
+        edges.sort(key=lambda edge: order.get(edge.name, -1))
     return below
 
 

@@ -31,7 +31,7 @@ def render_flat(listings: Iterable[Listing]) -> str:
         lines |= {f"{miss.name} => not found": None for miss in listing.misses}
         lines |= {edge.path: None for edge in listing.possible}
         if listing.trouble:
-            lines[f"{listing.asked} => {listing.trouble}"] = None
+            lines[f"{listing.request} => {listing.trouble}"] = None
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -42,7 +42,9 @@ def to_json(listings: Iterable[Listing]) -> dict[str, Any]:
 
 def _lines(listing: Listing, colour: bool) -> Iterator[str]:
     paint = _painter(colour)
-    where = listing.asked if listing.path in ("", listing.asked) else f"{listing.asked} => {listing.path}"
+    where = (
+        listing.request if listing.path in ("", listing.request) else f"{listing.request} => {listing.path}"
+    )
     yield paint(BOLD, printable(where)) + (
         f": {paint(RED, printable(listing.trouble))}" if listing.trouble else ""
     )
@@ -112,7 +114,7 @@ def _painter(colour: bool) -> Painter:
 def _file(listing: Listing) -> dict[str, Any]:
     outcomes = [row.outcome for row in listing.rows]
     return {
-        "asked": listing.asked,
+        "asked": listing.request,
         "path": listing.path,
         "trouble": listing.trouble,
         "complete": listing.complete,

@@ -59,9 +59,9 @@ def unexplained(case: Case) -> Iterator[Finding]:
         return
     candidates = [path for path in candidates if not case.view.resolve(path).blocked]
     last = candidates[-ASKED_OF_PACKAGES:]
-    gone = tuple(path for path in last if case.owners.of((path,)))
-    if gone:
-        yield _finding(case, gone, Sure.LIKELY, OWNED, "a package of the image says that it has it")
+    lost_files = tuple(path for path in last if case.owners.of((path,)))
+    if lost_files:
+        yield _finding(case, lost_files, Sure.LIKELY, OWNED, "a package of the image says that it has it")
     elif last and (elsewhere := _elsewhere(case, last[-1])) is not None:
         yield elsewhere
     elif last:

@@ -67,10 +67,10 @@ def check_command(case: Case) -> Iterator[Finding]:
     )
 
 
-def check_program(case: Case, asked: str) -> Iterator[Finding]:
+def check_program(case: Case, requested_path: str) -> Iterator[Finding]:
     """Yield the reasons why the kernel or the loader refuses a file; nothing if neither does."""
-    path, script = asked, ""
-    refused = RefusedProgram(case, asked)
+    path, script = requested_path, ""
+    refused = RefusedProgram(case, requested_path)
     for _ in range(MAX_SCRIPTS):
         entry = case.view.resolve(path).entry
         if entry is None or absence(case, path) is not None:

@@ -116,9 +116,9 @@ class Remedies:
         if full is None:
             return []
         groups: dict[str, dict[str, None]] = {}
-        for asked in paths:
-            path = first_missing(self.case.view, asked)
-            path = path if full.resolve(path).exists else asked
+        for requested_path in paths:
+            path = first_missing(self.case.view, requested_path)
+            path = path if full.resolve(path).exists else requested_path
             entry = full.resolve(path).entry
             if entry is None:
                 continue

@@ -91,9 +91,9 @@ def _files(first: Mapping[str, FileFacts], second: Mapping[str, FileFacts]) -> I
         if what:
             yield Change("file", path, _shown(before), _shown(after), ", ".join(what))
         if set(before.reasons) != set(after.reasons):
-            gone = "; ".join(sorted({*before.reasons} - {*after.reasons})) or "none"
-            come = "; ".join(sorted({*after.reasons} - {*before.reasons})) or "none"
-            yield Change("reason", path, gone, come)
+            old_reasons = "; ".join(sorted({*before.reasons} - {*after.reasons})) or "none"
+            new_reasons = "; ".join(sorted({*after.reasons} - {*before.reasons})) or "none"
+            yield Change("reason", path, old_reasons, new_reasons)
         if special(before) != special(after):
             yield Change("rights", path, special(before) or "none", special(after) or "none")
 

@@ -118,14 +118,14 @@ def of_lock(name: str, value: Any) -> Snapshot:
 def of_trace(trace: Trace) -> Snapshot:
     """Return the snapshot of a trace: the requested paths that existed, with their accesses; the others as
     ``absent``."""
-    asked: dict[str, dict[str, None]] = {}
+    accesses: dict[str, dict[str, None]] = {}
     there: dict[str, bool] = {}
     for event in sorted(trace.events):
-        asked.setdefault(event.path, {})[f"{event.access} by {event.program}"] = None
+        accesses.setdefault(event.path, {})[f"{event.access} by {event.program}"] = None
         there[event.path] = there.get(event.path, False) or event.present
     files = {
         path: FileFacts("present" if there[path] else "absent", reasons=tuple(reasons))
-        for path, reasons in asked.items()
+        for path, reasons in accesses.items()
     }
     facts = {"image": trace.image, "probe": trace.probe}
     if trace.outcome is not None:

@@ -38,20 +38,20 @@ def parse_har(text: str) -> tuple[HttpRequest, ...]:
 
 
 def _request(entry: Mapping[str, Any]) -> HttpRequest:
-    asked = entry["request"]
+    request = entry["request"]
     headers = [
         (pair["name"], pair["value"])
-        for pair in asked.get("headers", ())
+        for pair in request.get("headers", ())
         if TOKEN.fullmatch(pair["name"]) and pair["name"].lower() not in DROPPED
     ]
-    data = asked.get("postData") or {}
+    data = request.get("postData") or {}
     body = data.get("text") or "&".join(f"{p['name']}={p.get('value', '')}" for p in data.get("params") or ())
     raw = base64.b64decode(body) if data.get("encoding") == "base64" else body.encode()
     status = int((entry.get("response") or {}).get("status") or 0)
     # A request is sent again without the browser's cache and cookies: only a refusal must stay one.
     expected = status if 400 <= status < 600 else 0
     request = build_request(
-        asked["method"], place_of(asked["url"]), headers, raw, data.get("mimeType", ""), expected
+        request["method"], place_of(request["url"]), headers, raw, data.get("mimeType", ""), expected
     )
     # The browser followed a redirect by the next entry.
     return replace(request, follow=not 300 <= status < 400)

@@ -59,17 +59,17 @@ def trim(image: JImage, selection: Selection, names: LibraryNames, unit: Library
     reached = reach(
         library, {**own, **names.program}, {**listed, **stable}, packages=unit is LibraryUnit.PACKAGES
     )
-    gone = {name: item for name, item in classes.items() if name not in reached}
+    surplus = {name: item for name, item in classes.items() if name not in reached}
     if unit is LibraryUnit.PACKAGES:
         inside = {_package(name): cause for name, cause in reversed(reached.items())}
     else:
         inside = {name: cause for name, cause in reached.items() if name not in stable}
-    parts = {**{_package(name): None for name in gone}, **inside}
+    parts = {**{_package(name): None for name in surplus}, **inside}
     return replace(
         selection,
-        dropped=selection.dropped | {item.name for item in gone.values()},
+        dropped=selection.dropped | {item.name for item in surplus.values()},
         inside=tuple(Inside(name.replace("/", "."), cause) for name, cause in sorted(parts.items())),
-        unreached=(len(gone), sum(item.stored for item in gone.values())),
+        unreached=(len(surplus), sum(item.stored for item in surplus.values())),
     )
 
 

@@ -103,9 +103,11 @@ def select(
         for provider in sorted(providers[service]):
             _reach(causes, descriptors, provider, Cause(names[service], service.replace("/", ".")))
     _reach_providers(causes, descriptors, providers)
-    asked = next((name for name in sorted(names) if name.startswith(LOCALE_USERS)), "")
-    if locales or asked:
-        why = Cause(names[asked], asked.replace("/", ".")) if asked else Cause("", REQUEST)
+    locale_class = next((name for name in sorted(names) if name.startswith(LOCALE_USERS)), "")
+    if locales or locale_class:
+        why = (
+            Cause(names[locale_class], locale_class.replace("/", ".")) if locale_class else Cause("", REQUEST)
+        )
         _reach(causes, descriptors, LOCALE_DATA, why)
     else:
         causes.pop(LOCALE_DATA, None)
@@ -128,10 +130,10 @@ def select(
     left_out = []
     for name in sorted(descriptors.keys() - causes.keys()):
         skeleton = _skeleton(image, descriptors[name], resources[name])
-        gone = [resource for resource in resources[name] if resource.name not in skeleton]
-        dropped.update(resource.name for resource in gone)
-        if gone:
-            left_out.append(LeftOut(name, sum(resource.stored for resource in gone)))
+        surplus = [resource for resource in resources[name] if resource.name not in skeleton]
+        dropped.update(resource.name for resource in surplus)
+        if surplus:
+            left_out.append(LeftOut(name, sum(resource.stored for resource in surplus)))
     return Selection(
         frozenset(dropped),
         tuple(sorted(left_out, key=lambda module: (-module.size, module.module))),

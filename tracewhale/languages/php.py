@@ -99,11 +99,11 @@ class Php:
                     "/usr/share/php",
                     "/usr/local/lib/php",
                 ]
-                asked = [
+                candidates = [
                     normal(mention.name if mention.name.startswith("/") else f"{place}/{mention.name}")
                     for place in places
                 ]
-                target = next((candidate for candidate in asked if self._files.is_file(candidate)), None)
+                target = next((candidate for candidate in candidates if self._files.is_file(candidate)), None)
                 if target is None:
                     yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
                     continue

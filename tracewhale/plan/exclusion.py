@@ -16,8 +16,8 @@ def exclude(
 
     A glob matches a path and everything below it; a glob without a slash matches any name.
     """
-    gone = {path for path in kept if path != "/" and is_excluded(path, globs)}
-    return {path: kept[path] for path in kept if path not in gone}, tuple(sorted(gone))
+    excluded = {path for path in kept if path != "/" and is_excluded(path, globs)}
+    return {path: kept[path] for path in kept if path not in excluded}, tuple(sorted(excluded))
 
 
 def is_excluded(path: str, globs: tuple[str, ...]) -> bool:

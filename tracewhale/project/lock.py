@@ -80,8 +80,8 @@ class Limits:
             )
         new = sorted({*locked.paths} - {*before.paths})
         if self.no_new_paths and new:
-            gone = sorted({*before.paths} - {*locked.paths})
-            lines = [*(f"+ {path}" for path in new), *(f"- {path}" for path in gone)]
+            removed_paths = sorted({*before.paths} - {*locked.paths})
+            lines = [*(f"+ {path}" for path in new), *(f"- {path}" for path in removed_paths)]
             first = f"The new image has {len(new)} paths that the lock file lacks:"
             rest = [f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []
             return NewPaths(

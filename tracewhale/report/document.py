@@ -178,7 +178,7 @@ def _document(value: Any, ledger: Ledger) -> ReportDocument:
     plan, built, trace = value["plan"], value.get("built"), value.get("trace") or {}
     verification, removed = value.get("verification"), value.get("removed")
     target = str(value["target"])
-    gone = {str(p["id"]): int(p["bytes"]) for p in removed["packages"]} if removed else {}
+    removed_sizes = {str(p["id"]): int(p["bytes"]) for p in removed["packages"]} if removed else {}
     is_whole = {str(p["id"]): bool(p["whole"]) for p in plan["packages"]["kept"]}
     steps = list(trace.get("steps") or ())
     answers = (verification or {}).get("answers") or {}
@@ -203,7 +203,7 @@ def _document(value: Any, ledger: Ledger) -> ReportDocument:
         steps=tuple((str(s["kind"]), str(s["argument"]), int(s["status"])) for s in steps),
         growth=tuple(int(count) for step in steps for count in step.get("growth") or ()),
         opened=_tuple(trace.get("opened") or (), _opened),
-        packages=_packages(ledger, is_whole, gone),
+        packages=_packages(ledger, is_whole, removed_sizes),
         libraries=_libraries(plan["libraries"]),
         surface=_tuple(plan["surface"].items(), lambda pair: _surface(*pair)),
         possible=_tuple(plan["libraries"]["possible"], lambda p: (str(p["path"]), str(p["named_by"]))),

@@ -83,7 +83,7 @@ def _accepted(report: Report) -> dict[str, Any] | None:
     accepted = report.accepted
     if accepted is None:
         return None
-    return {"bytes": accepted.size, "new": list(accepted.new), "gone": list(accepted.gone)}
+    return {"bytes": accepted.size, "new": list(accepted.new), "gone": list(accepted.removed_paths)}
 
 
 def _error(report: Report) -> dict[str, Any] | None:

@@ -87,17 +87,17 @@ def _differences(document: ReportDocument) -> Iterator[str]:
 def _growth(document: ReportDocument) -> Iterator[str]:
     if document.accepted is None:
         return
-    before, new, gone = document.accepted
+    before, new, removed_paths = document.accepted
     yield ""
     if document.sizes is not None:
         change = document.sizes[1] - before
         words = f"{'+' if change >= 0 else '-'}{human(abs(change))}"
         share = f" ({100 * change / before:+.1f} %)" if before else ""
-        yield f"**Since the lock file:** {words}{share}, {len(new)} new paths, {len(gone)} gone."
+        yield f"**Since the lock file:** {words}{share}, {len(new)} new paths, {len(removed_paths)} gone."
     else:
-        yield f"**Since the lock file:** {len(new)} new paths, {len(gone)} gone."
+        yield f"**Since the lock file:** {len(new)} new paths, {len(removed_paths)} gone."
     yield from _folded("new paths", new)
-    yield from _folded("paths that are gone", gone)
+    yield from _folded("paths that are gone", removed_paths)
 
 
 def _later(document: ReportDocument) -> Iterator[str]:

@@ -57,7 +57,7 @@ class LockEntry:
 
     size: int
     new: tuple[str, ...] = ()
-    gone: tuple[str, ...] = ()
+    removed_paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,13 +47,13 @@ class Removed:
 def survey(view: View, plan: Plan, most: int = MOST) -> Removed:
     """Return the files that a plan leaves out of the original, after reading all of its directories."""
     entries = list(islice(walk(view), most + 1))
-    gone = [e for _, e in entries[:most] if e.kind is Kind.FILE and e.path not in plan.kept]
+    removed_files = [e for _, e in entries[:most] if e.kind is Kind.FILE and e.path not in plan.kept]
     kept = {path: planned.entry for path, planned in plan.kept.items()}
     return Removed(
-        len(gone),
-        sum(entry.size for entry in gone),
-        places({entry.path: entry.size for entry in gone}),
-        _packages(view, kept, gone),
+        len(removed_files),
+        sum(entry.size for entry in removed_files),
+        places({entry.path: entry.size for entry in removed_files}),
+        _packages(view, kept, removed_files),
         len(entries) <= most,
     )
 

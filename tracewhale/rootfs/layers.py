@@ -210,20 +210,20 @@ def changed_paths(stream: BinaryIO, base: Sequence[str], limit: int = SIZE_LIMIT
 def _changes(below: Sequence[str], layer: Sequence[bytes]) -> list[str]:
     """Return the changed paths after a layer: its own, and those of the layers below that it does not
     delete."""
-    own, gone, opaque = set(), set(), set()
+    own, deletions, opaque = set(), set(), set()
     for names in map(split, layer):
         if not is_whiteout(names):
             own.add(_path(names))
         elif names[-1] == OPAQUE:
             opaque.add(_path(names[:-1]))
         else:
-            gone.add(_path([*names[:-1], names[-1].removeprefix(WHITEOUT_PREFIX)]))
+            deletions.add(_path([*names[:-1], names[-1].removeprefix(WHITEOUT_PREFIX)]))
     own.discard("/")
     return [
         *(
             path
             for path in below
-            if not (with_parents([path]) & gone or with_parents([parent(path)]) & opaque)
+            if not (with_parents([path]) & deletions or with_parents([parent(path)]) & opaque)
         ),
         *own,
     ]

@@ -51,7 +51,7 @@ class Collector:
         self._absent: dict[str, None] = {}
         self.execs: set[Exec] = set()
         self.started: dict[int, StartRecord] = {}
-        self.gone: set[int] = set()
+        self.ended_listeners: set[int] = set()
         self.listening: set[int] = set()
         self.stopping = False
         """Whether the command is being stopped, so that we cause the ends of its processes."""
@@ -88,7 +88,7 @@ class Collector:
             case StartRecord(listener):
                 self.started[listener] = record
             case EndRecord(listener):
-                self.gone.add(listener)
+                self.ended_listeners.add(listener)
             case ProcessEndRecord(_, program, status):
                 self._end(program, status)
             case Listening(port):

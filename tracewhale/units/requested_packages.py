@@ -26,22 +26,26 @@ def requested_packages(scene: Scene) -> Iterator[Unit]:
     A dependency of several packages is counted with the nearest one, and is of no use without it.
     """
     mains: dict[tuple[str, str, str], str] = {}
-    for contents, asked, steps in _wanted(scene):
-        name = title(asked) if asked is contents else f"{title(asked)} ({title(contents)})"
+    for contents, requested_package, steps in _wanted(scene):
+        name = (
+            title(requested_package)
+            if requested_package is contents
+            else f"{title(requested_package)} ({title(contents)})"
+        )
         contained = files(scene, contents, set())
         if steps:  # libraries of dependencies are kept where something needs them
             contained = [entry for entry in contained if not DEFAULT_DIRECTORY.fullmatch(parent(entry.path))]
-        because = f"{title(asked)}, which the author installed"
+        because = f"{title(requested_package)}, which the author installed"
         # Of a package of which nothing is used, a part is of no use.
         units = list(group(scene, Mechanism.NAMED, name, because, contained, 1, 1))
         entries = tuple(dict.fromkeys(entry for unit in units for entry in unit.entries))
         if entries:
             worth = WORTH * max(unit.worth for unit in units) * DECAY**steps
-            worth *= SPARED if steps and uses(scene, asked) else 1
+            worth *= SPARED if steps and uses(scene, requested_package) else 1
             tier = 2 if steps else 1
-            after = mains.get(asked.identity, "") if steps else ""
+            after = mains.get(requested_package.identity, "") if steps else ""
             if not steps:
-                mains[asked.identity] = next(
+                mains[requested_package.identity] = next(
                     (e.path for e in entries if e.kind is Kind.FILE), entries[0].path
                 )
             yield Unit(
@@ -58,13 +62,13 @@ def _wanted(scene: Scene) -> Iterator[tuple[InstalledPackage, InstalledPackage, 
     pending = deque((contents, contents, 0) for contents in scene.contents if contents.requested)
     done: set[tuple[str, str, str]] = set()
     while pending:
-        contents, asked, steps = pending.popleft()
+        contents, requested_package, steps = pending.popleft()
         if contents.identity in done or contents.base:
             continue
         done.add(contents.identity)
         if not uses(scene, contents):
-            yield contents, asked, steps
+            yield contents, requested_package, steps
         for name in contents.depends:
             dependency = known.get((contents.package.kind, normalized(name)))
             if dependency is not None:
-                pending.append((dependency, asked, steps + 1))
+                pending.append((dependency, requested_package, steps + 1))

@@ -154,14 +154,14 @@ def missing(
 ) -> tuple[Absent, ...]:
     """Return the paths that were requested in the new image and missing, and that the original had."""
     outside = tuple(f"{mount}/" for mount in (*RUNTIME_PATHS, *again.mounts))
-    gone = frozenset(excluded)
+    excluded_paths = frozenset(excluded)
     absent: set[Absent] = set()
     for event in again.events:
         resolution = view.resolve(event.path, follow=event.follow, root=event.root)
         if resolution.entry is None:
             continue
         for path in (*resolution.steps, resolution.entry.path):
-            if path not in gone and not path.startswith(outside) and not has(path):
+            if path not in excluded_paths and not path.startswith(outside) and not has(path):
                 absent.add(Absent(path, event.access, event.program))
     return tuple(sorted(absent))
 

@@ -111,7 +111,7 @@ class Ledger:
 class Explanation:
     """The answer to one question: the chain (empty if the path is not kept), and the sums below it."""
 
-    asked: str
+    question: str
     chain: tuple[ChainStep, ...] = ()
     files: int = 0
     size: int = 0
@@ -240,13 +240,13 @@ def _package(ledger: Ledger, name: str) -> Explanation:
 
 def _module_of(ledger: Ledger, name: str) -> ListedModule | None:
     """Return the class or package of this name, or that which has it; or else the module."""
-    asked = plain = name.removesuffix(".class").replace("/", ".")
+    question = plain = name.removesuffix(".class").replace("/", ".")
     listed = {module.name: module for module in ledger.modules}
     owners = {package: module for module in ledger.modules for package in module.packages}
     while plain:
         if (module := listed.get(plain) or owners.get(plain)) is not None:
-            kept = (part for part in ledger.modules if part.reason and part.name.startswith(f"{asked}."))
-            return module if module.reason or plain != asked else next(kept, module)
+            kept = (part for part in ledger.modules if part.reason and part.name.startswith(f"{question}."))
+            return module if module.reason or plain != question else next(kept, module)
         plain = plain.rpartition(".")[0]
     return None
 

@@ -15,10 +15,10 @@ def render(answers: Sequence[Explanation]) -> str:
 
 
 def _lines(answer: Explanation) -> Iterator[str]:
-    yield printable(answer.asked) + ("" if answer.kept else ": not kept")
+    yield printable(answer.question) + ("" if answer.kept else ": not kept")
     for depth, line in enumerate(answer.chain):
         indent = "  " * (depth + 1)
-        place = "" if line.path == answer.asked.rstrip("/") else f"{printable(line.path)}: "
+        place = "" if line.path == answer.question.rstrip("/") else f"{printable(line.path)}: "
         yield f"{indent}{place}{printable(line.text)}"
     if answer.files > 1:
         yield f"  in all {answer.files} paths, {answer.size} bytes"
@@ -34,7 +34,7 @@ def to_json(answers: Sequence[Explanation]) -> list[dict[str, Any]]:
     """Return the output of ``why --json``, one object for each answer."""
     return [
         {
-            "asked": answer.asked,
+            "asked": answer.question,
             "kept": answer.kept,
             "chain": [
                 {

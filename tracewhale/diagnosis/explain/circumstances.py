@@ -59,11 +59,11 @@ def lost_paths(case: Case) -> Iterator[Finding]:
     for name, value in sorted(case.environment.items()):
         if name in OWN_FINDING or not value.startswith("/") or ":" in value or case.exists(value):
             continue
-        asked = [path for path in case.absent if f"{path}/".startswith(f"{value.rstrip('/')}/")]
-        if not asked or (name not in case.output and value not in case.output):
+        absent = [path for path in case.absent if f"{path}/".startswith(f"{value.rstrip('/')}/")]
+        if not absent or (name not in case.output and value not in case.output):
             continue
         there = there_in_full(case, (value,))
-        rest = asked[-1].removeprefix(value).strip("/")
+        rest = absent[-1].removeprefix(value).strip("/")
         other = next((place for place, _ in find_below(case.view, (rest,))), "") if rest else ""
         remedies = [*Remedies(case).copies(there), *(set_variable(name, other) if other else ())]
         cause = f"{name} is {value}, which is not in the image" + (f": see {other}." if other else ".")
@@ -74,7 +74,7 @@ def lost_paths(case: Case) -> Iterator[Finding]:
             tuple(remedies or Remedies(case).files((value,))),
             Sure.YES,
             "the environment, the output and the look-ups agree",
-            searched(asked),
+            searched(absent),
             there,
             SAID - 10,
         )

@@ -42,7 +42,7 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if not name:
         yield from _unnamed(case, complaint)
         return
-    path = _asked(case, name)
+    path = _requested_path(case, name)
     why = absence(case, path)
     if why is None:
         there = case.view.resolve(path).entry
@@ -99,7 +99,7 @@ def directory_finding(case: Case, complaint: Complaint, directory: str, path: st
     return finding(case, complaint, "directory", cause, remedies, paths=(place,))
 
 
-def _asked(case: Case, name: str) -> str:
+def _requested_path(case: Case, name: str) -> str:
     """Return the path in a message: the requested path if the message has only its end."""
     path = os.path.normpath(case.absolute(name))
     if name.startswith("/"):
@@ -175,14 +175,14 @@ def command(case: Case, complaint: Complaint) -> Iterator[Finding]:
             (Remedy("ENV PATH={}:$PATH", directory),),
         )
         return
-    asked = lookups(case, lambda path: base(path) == name)
+    absent = lookups(case, lambda path: base(path) == name)
     paths = (
-        command_paths(case, name) or removed_command(case, name) or (asked if case.full is not None else ())
+        command_paths(case, name) or removed_command(case, name) or (absent if case.full is not None else ())
     )
     places = paths or (f"/usr/bin/{name}",)
     remedies = Remedies(case).files(places, need_of(name), name=name)
     cause = f"the command {name} is not in the image."
-    yield finding(case, complaint, "command", cause, remedies, evidence=searched(asked), paths=paths)
+    yield finding(case, complaint, "command", cause, remedies, evidence=searched(absent), paths=paths)
 
 
 def _of_bash(case: Case, complaint: Complaint, word: str) -> Finding:

@@ -24,24 +24,24 @@ def java_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
         yield _left_out(case, complaint, f"the class {name}", library)
         return
     file = f"{name.replace('.', '/')}.class"
-    asked = lookups(case, lambda p: p.endswith((".jar", f"/{file}")) and "/jvm/" not in p)
-    there = there_in_full(case, asked)
+    absent = lookups(case, lambda p: p.endswith((".jar", f"/{file}")) and "/jvm/" not in p)
+    there = there_in_full(case, absent)
     yield missing_module(
         case,
         complaint,
         "java-class",
         f"the class {name}",
-        there or asked,
+        there or absent,
         [Remedy("add the jar that has {} to the class path (-cp)", name)],
-        asked,
+        absent,
     )
 
 
 def java_library(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a native library that System.loadLibrary searches."""
     name = f"lib{complaint.fact('name')}.so"
-    asked = lookups(case, lambda p: base(p) == name)
-    paths = list(asked)
+    absent = lookups(case, lambda p: base(p) == name)
+    paths = list(absent)
     if case.full is not None:
         paths += [e.path for e in find_all(case.full, (name,))]
     ours = [e.path for e in find_all(case.view, (name,))]
@@ -61,8 +61,8 @@ def java_library(case: Case, complaint: Complaint) -> Iterator[Finding]:
         "library",
         f"the native library {name}",
         paths,
-        Remedies(case).files(asked[:1], name, name=name),
-        asked,
+        Remedies(case).files(absent[:1], name, name=name),
+        absent,
     )
 
 
@@ -70,13 +70,13 @@ def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a file of the Java runtime itself."""
     path = complaint.fact("path", "file")
     wanted = complaint.fact("name") or base(path)
-    asked = lookups(
+    absent = lookups(
         case, lambda p: base(p) == wanted if wanted else "/lib/" in p and ("jvm" in p or "java" in p)
     )
     if not wanted:  # it looks for many files that are nowhere
-        asked = there_in_full(case, asked) or owned(case, asked)
-    there = there_in_full(case, [*([path] if path else []), *asked])
-    paths = there or tuple(filter(None, (path,))) or asked[:1]
+        absent = there_in_full(case, absent) or owned(case, absent)
+    there = there_in_full(case, [*([path] if path else []), *absent])
+    paths = there or tuple(filter(None, (path,))) or absent[:1]
     if not paths or case.exists(paths[0]):
         return
     yield missing_module(
@@ -86,7 +86,7 @@ def java_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
         f"{paths[0]}, a part of the Java runtime,",
         paths,
         Remedies(case).files(paths, "java"),
-        asked,
+        absent,
     )
 
 

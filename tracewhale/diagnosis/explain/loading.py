@@ -53,8 +53,8 @@ def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if (other_cause := _of_developers(case, complaint, name)) is not None:
         yield other_cause
         return
-    asked = lookups(case, lambda path: base(path) == name)
-    paths = tuple(p for p in asked if case.full is not None) or in_full(case, name, complaint.fact("by"))
+    absent = lookups(case, lambda path: base(path) == name)
+    paths = tuple(p for p in absent if case.full is not None) or in_full(case, name, complaint.fact("by"))
     by = complaint.fact("by")
     who = f"{by} needs {name}, which" if by else f"{name}, which the command opens by name (dlopen),"
     yield finding(
@@ -63,7 +63,7 @@ def library(case: Case, complaint: Complaint) -> Iterator[Finding]:
         "library",
         f"{who} is not in the image.",
         Remedies(case).files(paths, name, name=name),
-        evidence=searched(asked),
+        evidence=searched(absent),
         paths=paths,
     )
 

@@ -97,15 +97,15 @@ def missing_module(
     there = there_in_full(case, paths)
     there = tuple(dict.fromkeys((*there, *lacking(case, [p for p in there if ".so" in base(p)]))))
     there = Remedies(case).wholes(there)
-    gone = owned(case, [path for path in paths if not case.exists(path)][:50])
-    if search is not None and not gone and not there:
+    lost_files = owned(case, [path for path in paths if not case.exists(path)][:50])
+    if search is not None and not lost_files and not there:
         if (copy := elsewhere(case, complaint, kind, title, search)) is not None:
             return copy
-        gone = case.owners.lost(search.names)
+        lost_files = case.owners.lost(search.names)
     remedies: list[Remedy] = list(Remedies(case).copies(there))
-    if gone:
-        remedies += Remedies(case).installs(gone)
-        cause = f"{title} belongs to an installed package, and its file {gone[0]} is gone."
+    if lost_files:
+        remedies += Remedies(case).installs(lost_files)
+        cause = f"{title} belongs to an installed package, and its file {lost_files[0]} is gone."
     elif there:
         remedies += Remedies(case).installs(there)
         cause = f"{title} is not in the image: {case.full_name} has it at {there[0]}."
@@ -113,5 +113,11 @@ def missing_module(
         cause = f"{title} is not in the image."
     remedies += [remedy for remedy in fallback if remedy not in remedies]
     return finding(
-        case, complaint, kind, cause, remedies, evidence=searched(names or list(paths)), paths=there or gone
+        case,
+        complaint,
+        kind,
+        cause,
+        remedies,
+        evidence=searched(names or list(paths)),
+        paths=there or lost_files,
     )

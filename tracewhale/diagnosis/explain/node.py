@@ -64,7 +64,7 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         return
     words = name.split("/")
     package = "/".join(words[: 2 if name.startswith("@") else 1])
-    asked = lookups(case, lambda path: path.endswith(f"/{package}") or f"/{package}/" in path)
+    absent = lookups(case, lambda path: path.endswith(f"/{package}") or f"/{package}/" in path)
     needer = by or _required_by(case, complaint)
     above = _above(os.path.dirname(needer) if needer else case.directory)
     places = [f"{d.rstrip('/')}/node_modules/{package}" for d in above]
@@ -74,7 +74,7 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         if name != package
         else []
     )
-    paths = [p for p in (*places, *inside, *asked) if not p.endswith(".json")]
+    paths = [p for p in (*places, *inside, *absent) if not p.endswith(".json")]
     dangling = next(
         (p for p in places if case.view.resolve(p, follow=False).exists and not case.exists(p)), ""
     )
@@ -86,7 +86,7 @@ def node_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     search = SearchPath((f"node_modules/{package}/package.json",), "NODE_PATH", other=())
     fallback = [install("npm", package)]
     what = f"the Node package {package}"
-    yield missing_module(case, complaint, "node-module", what, paths, fallback, asked, search)
+    yield missing_module(case, complaint, "node-module", what, paths, fallback, absent, search)
 
 
 def _copied_link(case: Case, complaint: Complaint, needer: str, name: str) -> Finding | None:
@@ -143,8 +143,8 @@ def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
             ground="the message says so",
         )
         return
-    asked = lookups(case, lambda p: "/@img/" in p or p.endswith(".node"))
-    there = there_in_full(case, asked)
+    absent = lookups(case, lambda p: "/@img/" in p or p.endswith(".node"))
+    there = there_in_full(case, absent)
     remedies = [
         *Remedies(case).copies(there),
         Remedy("npm install --os=linux --cpu={} sharp", platform.split("-")[-1]),
@@ -155,21 +155,21 @@ def node_addon(case: Case, complaint: Complaint) -> Iterator[Finding]:
         "node-addon",
         f"sharp's binary package for {platform} is not in the image.",
         remedies,
-        evidence=searched(asked),
+        evidence=searched(absent),
         paths=there,
     )
 
 
 def node_type(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain an ES module that Node reads as CommonJS because no package.json declares its type."""
-    asked = lookups(case, lambda path: path.endswith("/package.json"))
-    there = there_in_full(case, asked)
+    absent = lookups(case, lambda path: path.endswith("/package.json"))
+    there = there_in_full(case, absent)
     remedies = [*Remedies(case).copies(there), Remedy("COPY package.json ./"), Remedy("the ending .mjs")]
     place = there[0] if there else "package.json beside or above it"
     cause = f'an ES module is taken for CommonJS, as no {place} says "type": "module".'
     sure = Sure.YES if there else Sure.LIKELY
     yield finding(
-        case, complaint, "node-type", cause, remedies, sure=sure, evidence=searched(asked), paths=there
+        case, complaint, "node-type", cause, remedies, sure=sure, evidence=searched(absent), paths=there
     )
 
 

@@ -176,7 +176,7 @@ def _physical(view: View, path: str) -> str:
 def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a Python that does not find its standard library."""
     home = case.environment.get("PYTHONHOME", "")
-    asked = lookups(case, lambda path: path.endswith(("/os.py", "/lib-dynload", "/encodings", "/os.pyc")))
+    absent = lookups(case, lambda path: path.endswith(("/os.py", "/lib-dynload", "/encodings", "/os.pyc")))
     if home:
         yield finding(
             case,
@@ -184,7 +184,7 @@ def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
             "python-home",
             f"PYTHONHOME is {home}, without a library of Python's.",
             set_variable("PYTHONHOME", ""),
-            evidence=searched(asked),
+            evidence=searched(absent),
         )
         return
     for home in sorted({os.path.dirname(path) for path in case.paths if path.endswith("/os.py")}):
@@ -194,7 +194,7 @@ def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
             remedies = Remedies(case).files(lost, "python3")
             yield finding(case, complaint, "python-home", cause, remedies, paths=Remedies(case).wholes(lost))
             return
-    needed = tuple(path for path in asked if path.endswith("/os.py"))
+    needed = tuple(path for path in absent if path.endswith("/os.py"))
     directories = tuple(sorted({os.path.dirname(path) for path in needed}, key=_beside_programs))
     paths = there_in_full(case, directories)
     place = (paths or directories or ("Python's library directory",))[0]
@@ -204,7 +204,7 @@ def python_home(case: Case, complaint: Complaint) -> Iterator[Finding]:
         "python-home",
         f"Python's standard library ({place}) is not in the image.",
         Remedies(case).files(paths or directories[:1], "python3"),
-        evidence=searched(asked),
+        evidence=searched(absent),
         paths=paths,
     )
 

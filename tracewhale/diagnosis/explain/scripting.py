@@ -44,8 +44,8 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
             Remedies(case).files((f"{name}.rb",)),
         )
         return
-    asked = lookups(case, lambda p: p.endswith((f"/{name}.rb", f"/{name}.so", f"/{name}")))
-    if not owned(case, asked) and not there_in_full(case, asked) and (lost := _lost_before(case)):
+    absent = lookups(case, lambda p: p.endswith((f"/{name}.rb", f"/{name}.so", f"/{name}")))
+    if not owned(case, absent) and not there_in_full(case, absent) and (lost := _lost_before(case)):
         cause = f"{lost[0]} is not in the image, so Ruby tried {name} instead."
         remedies = [*Remedies(case).copies(lost), *Remedies(case).installs(lost)]
         yield finding(case, complaint, "ruby-module", cause, remedies, paths=lost)
@@ -55,9 +55,9 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
         complaint,
         "ruby-module",
         f"the Ruby library {name}",
-        asked,
+        absent,
         [install("gem", name.partition("/")[0])],
-        asked,
+        absent,
         SearchPath((f"{name.removesuffix('.rb')}.rb", f"{name}.so"), "RUBYLIB"),
     )
 
@@ -65,16 +65,16 @@ def ruby_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
 def _lost_before(case: Case) -> tuple[str, ...]:
     """Return the files of Ruby that were searched without success and that the complete image or a package of
     the image has: a program may try another library after a failure, and the message names the last one."""
-    asked = lookups(case, lambda path: "ruby" in path and path.endswith((".rb", ".so")))
-    return there_in_full(case, asked) or owned(case, asked[:200])
+    absent = lookups(case, lambda path: "ruby" in path and path.endswith((".rb", ".so")))
+    return there_in_full(case, absent) or owned(case, absent[:200])
 
 
 def ruby_gem(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a gem that RubyGems or Bundler did not find."""
     name = complaint.fact("name")
-    asked = lookups(case, lambda p: f"/{name}-" in p)
+    absent = lookups(case, lambda p: f"/{name}-" in p)
     view = case.full
-    paths = [*asked]
+    paths = [*absent]
     if view is not None:
         for entry in find_all(view, ("gems", "specifications"), 3000):
             listing = view.listing(entry.path) or {}
@@ -86,7 +86,7 @@ def ruby_gem(case: Case, complaint: Complaint) -> Iterator[Finding]:
         f"the gem {name}",
         paths,
         [Remedy("bundle install"), install("gem", name)],
-        asked,
+        absent,
     )
 
 
@@ -143,8 +143,8 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
     if not which:
         return
     library = {"xml": "dom", "mysql": "mysqli"}.get(which, which)
-    asked = lookups(case, lambda p: base(p) in (f"{library}.so", f"{which}.so"))
-    paths = list(asked)
+    absent = lookups(case, lambda p: base(p) in (f"{library}.so", f"{which}.so"))
+    paths = list(absent)
     if case.full is not None:
         paths += [e.path for e in find_all(case.full, (f"{library}.so",), 6000)]
         inis = tuple(f"{number}-{library}.ini" for number in (10, 15, 20))
@@ -164,7 +164,7 @@ def php_class(case: Case, complaint: Complaint) -> Iterator[Finding]:
         f"the PHP extension {which}, which has {name},",
         paths,
         fallback,
-        asked,
+        absent,
     )
 
 
@@ -203,12 +203,12 @@ def php_extension(case: Case, complaint: Complaint) -> Iterator[Finding]:
 def r_package(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a package that is in no library of .libPaths()."""
     name = complaint.fact("name")
-    asked = lookups(case, lambda p: f"/{name}/" in p or p.endswith(f"/{name}"))
+    absent = lookups(case, lambda p: f"/{name}/" in p or p.endswith(f"/{name}"))
     paths = [
         f"{directory}/{name}"
         for directory in dict.fromkeys(
             (
-                *(p.partition(f"/{name}")[0] for p in asked),
+                *(p.partition(f"/{name}")[0] for p in absent),
                 "/usr/local/lib/R/site-library",
                 "/usr/lib/R/site-library",
                 "/usr/lib/R/library",
@@ -218,7 +218,7 @@ def r_package(case: Case, complaint: Complaint) -> Iterator[Finding]:
     ]
     debian = [install("deb", f"r-cran-{name.lower()}")] if family(case.view) == "deb" else []
     yield missing_module(
-        case, complaint, "r-package", f"the R package {name}", paths, [*debian, install("cran", name)], asked
+        case, complaint, "r-package", f"the R package {name}", paths, [*debian, install("cran", name)], absent
     )
 
 

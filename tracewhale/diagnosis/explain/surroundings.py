@@ -87,8 +87,8 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
             )
             return
     here = [path for path in (file, *CERTIFICATES) if path and case.exists(path)]
-    asked = lookups(case, lambda p: any(word in p for word in CERTIFICATE_WORDS))
-    if here and not (file and not case.exists(file)) and not there_in_full(case, asked):
+    absent = lookups(case, lambda p: any(word in p for word in CERTIFICATE_WORDS))
+    if here and not (file and not case.exists(file)) and not there_in_full(case, absent):
         cause = (
             f"no certificate in {here[0]} vouches for the server's: it is of a private authority, or expired."
         )
@@ -103,8 +103,8 @@ def certificate(case: Case, complaint: Complaint) -> Iterator[Finding]:
             ground="the bundle is there, and the message says so",
         )
         return
-    what = file or next((p for p in CERTIFICATES if p in asked), CERTIFICATES[0])
-    paths = tuple(dict.fromkeys((*([file] if file else []), *asked, *CERTIFICATES)))
+    what = file or next((p for p in CERTIFICATES if p in absent), CERTIFICATES[0])
+    paths = tuple(dict.fromkeys((*([file] if file else []), *absent, *CERTIFICATES)))
     yield _missing(
         case,
         complaint,
@@ -119,11 +119,11 @@ def time_zone(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a time zone whose rules are missing."""
     name = complaint.fact("name", "by", "path") or case.environment.get("TZ", "").lstrip(":")
     place = f"{ZONES}/{name}" if name else ZONES
-    asked = lookups(case, lambda p: "zoneinfo" in p)
+    absent = lookups(case, lambda p: "zoneinfo" in p)
     if case.exists(place) and name:
         return
     no_zones = case.full is None and not case.exists(ZONES)
-    paths = (ZONES,) if no_zones or there_in_full(case, (ZONES,)) else (place, *asked)
+    paths = (ZONES,) if no_zones or there_in_full(case, (ZONES,)) else (place, *absent)
     more = [Remedy("go build -tags timetzdata")] if "unknown time zone" in complaint.line else []
     more += [Remedy("pip install tzdata")] if "ZoneInfo" in complaint.line else []
     more += [Remedy("gem install tzinfo-data")] if "TZInfo" in complaint.line else []
@@ -146,12 +146,12 @@ def locale(case: Case, complaint: Complaint) -> Iterator[Finding]:
         name = "that it asks for"
     if not name or name in ("C", "POSIX", "C.UTF-8", "C.utf8"):
         return
-    asked = lookups(case, lambda p: "/locale/" in p)
+    absent = lookups(case, lambda p: "/locale/" in p)
     there = there_in_full(case, ("/usr/lib/locale/locale-archive", f"/usr/lib/locale/{name}"))
     variable = next((k for k, v in case.environment.items() if v == name and k.startswith("L")), "LC_ALL")
     more = set_variable(variable, "C.UTF-8")
     yield _missing(
-        case, complaint, "locale", f"the image has no locale {name}.", there or asked, "locale", more
+        case, complaint, "locale", f"the image has no locale {name}.", there or absent, "locale", more
     )
 
 
@@ -196,8 +196,8 @@ def host(case: Case, complaint: Complaint) -> Iterator[Finding]:
 
 def fonts(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Yield fonts, and the configuration that finds them."""
-    asked = lookups(case, lambda p: "font" in p.lower())
-    there = there_in_full(case, (*asked, "/etc/fonts", "/usr/share/fonts", "/usr/share/fontconfig"))
+    absent = lookups(case, lambda p: "font" in p.lower())
+    there = there_in_full(case, (*absent, "/etc/fonts", "/usr/share/fonts", "/usr/share/fontconfig"))
     has = any(e.path for e in find_all(case.view, ("fonts",), 2000) if case.view.listing(e.path))
     if has and case.exists("/etc/fonts/fonts.conf") and not there:
         return
@@ -209,7 +209,7 @@ def fonts(case: Case, complaint: Complaint) -> Iterator[Finding]:
         "the image has no fonts, or no /etc/fonts that tells where they are.",
         (*directories, *(p for p in there if not p.startswith(directories)))
         if directories
-        else there or asked,
+        else there or absent,
         "fonts",
     )
 
@@ -225,13 +225,13 @@ def terminal(case: Case, complaint: Complaint) -> Iterator[Finding]:
     places = [f"{d}/{name[0]}/{name}" for d in ("/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo")]
     if any(case.exists(place) for place in places):
         return
-    asked = lookups(case, lambda p: "terminfo" in p)
+    absent = lookups(case, lambda p: "terminfo" in p)
     yield _missing(
         case,
         complaint,
         "terminal",
         f"the image has no description of the terminal {name}.",
-        there_in_full(case, places) or asked or places,
+        there_in_full(case, places) or absent or places,
         "terminal",
     )
 
@@ -248,8 +248,8 @@ def service(case: Case, complaint: Complaint) -> Iterator[Finding]:
 def openssl(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a missing configuration of OpenSSL, or a missing provider, which is a library."""
     name = complaint.fact("name", "reason")
-    asked = lookups(case, lambda p: "ossl-modules" in p or p.endswith("openssl.cnf"))
-    path = complaint.fact("path") or next(iter(asked), "")
+    absent = lookups(case, lambda p: "ossl-modules" in p or p.endswith("openssl.cnf"))
+    path = complaint.fact("path") or next(iter(absent), "")
     if name and not path:
         path = next(iter(by_name_in_full(case, f"{name}.so")), f"ossl-modules/{name}.so")
     if path and not case.exists(path):
@@ -258,7 +258,7 @@ def openssl(case: Case, complaint: Complaint) -> Iterator[Finding]:
             complaint,
             "openssl",
             f"{path} is not in the image.",
-            tuple(dict.fromkeys((path, *asked))),
+            tuple(dict.fromkeys((path, *absent))),
             "libssl.so.3",
         )
 
@@ -268,15 +268,15 @@ def git_helper(case: Case, complaint: Complaint) -> Iterator[Finding]:
     protocol = complaint.fact("name", "by") or complaint.fact("file").removeprefix("remote-") or "https"
     name = f"git-{protocol}" if protocol.startswith("remote-") else f"git-remote-{protocol}"
     plain = f"git-{protocol}"
-    asked = lookups(case, lambda p: base(p) in (name, plain))
+    absent = lookups(case, lambda p: base(p) in (name, plain))
     core = "/usr/lib/git-core"
-    there = there_in_full(case, [f"{core}/{name}", f"/usr/libexec/git-core/{name}", *asked])
+    there = there_in_full(case, [f"{core}/{name}", f"/usr/libexec/git-core/{name}", *absent])
     if case.full is not None and not there:
         there = by_name_in_full(case, name) or by_name_in_full(case, plain)
-    if not asked and not there and "git-core" not in " ".join(case.absent) and case.trace is not None:
+    if not absent and not there and "git-core" not in " ".join(case.absent) and case.trace is not None:
         return
     from_full = there_in_full(case, (*there, *(d for d in ("/usr/share/git-core/templates",))))
-    place = there[0] if there else asked[0] if asked else f"{core}/{name}"
+    place = there[0] if there else absent[0] if absent else f"{core}/{name}"
     libraries = lacking(case, there)
     yield _missing(
         case,
@@ -291,9 +291,9 @@ def git_helper(case: Case, complaint: Complaint) -> Iterator[Finding]:
 def gconv(case: Case, complaint: Complaint) -> Iterator[Finding]:
     """Explain a module of iconv(3) for a character set."""
     name = complaint.fact("name")
-    asked = lookups(case, lambda p: "gconv" in p)
-    there = there_in_full(case, asked)
-    folder = next((os.path.dirname(p) for p in asked if "/gconv/" in p), "")
+    absent = lookups(case, lambda p: "gconv" in p)
+    there = there_in_full(case, absent)
+    folder = next((os.path.dirname(p) for p in absent if "/gconv/" in p), "")
     if case.full is not None:
         folders = [e.path for e in find_all(case.full, ("gconv",), 4000) if e.kind is Kind.DIRECTORY]
         if folders and not case.exists(folders[0]):
@@ -302,16 +302,16 @@ def gconv(case: Case, complaint: Complaint) -> Iterator[Finding]:
             listing = case.full.listing(folders[0]) or {}
             there = there_in_full(case, [f"{folders[0]}/{n}" for n in sorted(listing)])
     what = f"the character set {name}" if name else "a character set"
-    module = next((p for p in asked if p.endswith(".so")), "")
+    module = next((p for p in absent if p.endswith(".so")), "")
     place = there[0] if there else module or folder or "/usr/lib/gconv"
-    if not (asked or there) and case.trace is not None:
+    if not (absent or there) and case.trace is not None:
         return
     yield _missing(
         case,
         complaint,
         "gconv",
         f"the C library's module for {what} is not in the image ({place}).",
-        there or asked,
+        there or absent,
         "gconv",
     )
 

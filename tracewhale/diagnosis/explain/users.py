@@ -87,11 +87,11 @@ def _unread_database(case: Case, complaint: Complaint, name: str, database: str)
     lines = [line.partition("#")[0].split() for line in os.fsdecode(text or b"").splitlines()]
     sources = next((words[1:] for words in lines if words[:1] == [f"{database}:"]), [])
     modules = {f"libnss_{source}.so.2": source for source in sources}
-    asked = lookups(case, lambda path: base(path) in modules)
-    if not asked:
+    absent = lookups(case, lambda path: base(path) in modules)
+    if not absent:
         return None
-    module = base(asked[0])
-    paths = there_in_full(case, asked) or case.owners.lost([module])
+    module = base(absent[0])
+    paths = there_in_full(case, absent) or case.owners.lost([module])
     known = bool(paths) and not (case.full is not None and _has_line(case, f"/etc/{database}", name))
     cause = (
         f"nsswitch.conf names {modules[module]} as a source of users and groups such as {name}, and its "
@@ -109,7 +109,7 @@ def _unread_database(case: Case, complaint: Complaint, name: str, database: str)
         remedies,
         sure=sure,
         ground=ground,
-        evidence=searched(asked),
+        evidence=searched(absent),
         paths=paths,
     )
 
@@ -123,8 +123,8 @@ def authentication(case: Case, complaint: Complaint) -> Iterator[Finding]:
         f"/etc/pam.d/{name}": f"it says how {name} authenticates",
         "/etc/pam.d/other": f"it says how {name} authenticates",
     }
-    asked = [path for path in needs if path in case.absent or (not case.trace and not case.exists(path))]
-    lost = modules or [path for path in asked if not case.exists(path)][:1]
+    absent = [path for path in needs if path in case.absent or (not case.trace and not case.exists(path))]
+    lost = modules or [path for path in absent if not case.exists(path)][:1]
     if not lost:
         return
     path = lost[0]

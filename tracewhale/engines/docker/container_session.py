@@ -92,7 +92,7 @@ class ContainerSession(session.RunSession):
         self.tell_agent(f"a {self.state['State']['Pid']} 0 {self.token}")
         self.begun = True
         self.wait(
-            lambda: 0 in self.collector.started or 0 in self.collector.gone or self.agent_ended,
+            lambda: 0 in self.collector.started or 0 in self.collector.ended_listeners or self.agent_ended,
             READY_SECONDS,
         )
 

@@ -213,17 +213,16 @@ class SandboxSession(session.RunSession):
         theirs: dict[str, int],
         name: str,
         take: Callable[[bytes], object],
-        gone: Callable[[], None],
+        on_end: Callable[[], None],
     ) -> None:
-        """Read a new pipe from the sandbox to its end in a thread, and have the waiting thread call ``gone``
-        then."""
+        """Read a new pipe from the sandbox to its end in a thread; then the waiting thread calls ``on_end``."""
         end, theirs[name] = os.pipe()
 
         def listen() -> None:
             with os.fdopen(end, "rb", buffering=0) as pipe:
                 while data := pipe.read(CHUNK):
                     take(data)
-            self.later(gone)
+            self.later(on_end)
 
         self.spawn(listen)
 

@@ -34,7 +34,12 @@ def tell(recorder: Recorder, pid: int) -> bool:
     name = proc.program(pid)
     program = recorder.program(name)
     for use in (uses_ := uses(pid)):
-        recorder.call(pid, program, [use], lambda asked, follow: lookup.find(pid, asked, follow=follow))
+        recorder.call(
+            pid,
+            program,
+            [use],
+            lambda requested_path, follow: lookup.find(pid, requested_path, follow=follow),
+        )
     if name:
         recorder.executed(pid, program, name, proc.loader_environment(pid))
     return any(use.access is Access.CHROOT for use in uses_)

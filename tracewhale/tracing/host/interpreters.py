@@ -58,7 +58,7 @@ def interpreters(pid: int, file: int, root: str) -> Iterator[Use]:
         if not script:
             return
         try:
-            file = lookup.open_path(pid, use.asked, follow=True)
+            file = lookup.open_path(pid, use.requested_path, follow=True)
         except OSError:
             return
     os.close(file)

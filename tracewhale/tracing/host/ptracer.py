@@ -203,12 +203,16 @@ class Tracer:
         self._call(tid, program, uses)
         self._roots_differ |= call.roots
         if isinstance(executed, Use):
-            present, _ = lookup.find(tid, executed.asked, follow=executed.follow)
+            present, _ = lookup.find(tid, executed.requested_path, follow=executed.follow)
             if present:
-                self._recorder.executed(tid, program, executed.asked.full_path, call_request.environment())
+                self._recorder.executed(
+                    tid, program, executed.requested_path.full_path, call_request.environment()
+                )
 
     def _call(self, tid: int, program: int, uses: Sequence[Use | Nothing]) -> None:
-        self._recorder.call(tid, program, uses, lambda asked, follow: lookup.find(tid, asked, follow=follow))
+        self._recorder.call(
+            tid, program, uses, lambda requested_path, follow: lookup.find(tid, requested_path, follow=follow)
+        )
 
 
 def _wait_for_child() -> tuple[int, int] | None:

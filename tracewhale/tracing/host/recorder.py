@@ -25,7 +25,7 @@ class Use:
 
     access: Access
     follow: bool
-    asked: RequestedPath
+    requested_path: RequestedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +91,9 @@ class Recorder:
         if (use, program) in self._known:
             return 1
         self._known.add((use, program))
-        present, real = find(use.asked, use.follow)
+        present, real = find(use.requested_path, use.follow)
         received = sum(self._counts) + 1
-        requested = use.asked
+        requested = use.requested_path
         self.tell(
             AccessRecord(
                 use.access, present, use.follow, pid, program, received, requested.path, real, requested.root

@@ -87,7 +87,7 @@ class CallRequest:
         name = self.call.names[0]
         if name.dirfd >= 0 and not self._path(name):
             return os.open(f"/proc/{self.pid}/{self._directory(name)}", os.O_PATH | os.O_CLOEXEC)
-        return lookup.open_path(self.pid, use.asked, follow=use.follow)
+        return lookup.open_path(self.pid, use.requested_path, follow=use.follow)
 
     def _name(self, name: PathArgument) -> Use | Nothing:
         access = name.access
