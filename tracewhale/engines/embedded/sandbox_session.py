@@ -215,7 +215,7 @@ class SandboxSession(session.RunSession):
         take: Callable[[bytes], object],
         on_end: Callable[[], None],
     ) -> None:
-        """Read a new pipe from the sandbox to its end in a thread; then the waiting thread calls ``on_end``."""
+        """Read a new pipe from the sandbox in a thread; at its end the waiting thread calls ``on_end``."""
         end, theirs[name] = os.pipe()
 
         def listen() -> None:
