@@ -97,8 +97,10 @@ class Shrinker:
         try:
             program = self._program(kept, files, images, unused)
         except TooLarge as error:
-            whole = (ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images)
-            return *old, *whole
+            unchanged = (
+                ShrunkLibrary(entry.path, entry.size, entry.size, note=str(error)) for entry in images
+            )
+            return *old, *unchanged
         return *old, *(self._shrink(files, entry, program, unused) for entry in images)
 
     def unreachable(
@@ -122,8 +124,8 @@ class Shrinker:
 
     def _libraries(self, files: Mapping[str, Entry]) -> list[Entry]:
         """Return the class libraries with modules."""
-        found = [entry for path, entry in files.items() if path.endswith(LIBRARY)]
-        entries = [entry for entry in found if entry.size <= SIZE_LIMIT]
+        libraries = [entry for path, entry in files.items() if path.endswith(LIBRARY)]
+        entries = [entry for entry in libraries if entry.size <= SIZE_LIMIT]
         heads = self._view.tree.read([(entry.path, 0, 4) for entry in entries])
         magic = MAGIC.to_bytes(4, "little")
         return [entry for entry, head in zip(entries, heads, strict=True) if head == magic]

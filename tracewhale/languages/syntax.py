@@ -43,11 +43,11 @@ class Grammar:
         Raise Unparsed if that takes too long.
         """
         end = time.thread_time() + PARSING  # processor time, so that a busy machine makes no difference
-        whole = Excerpt(content)
-        tree = self._tree((excerpt or whole).content, end)
+        full_text = Excerpt(content)
+        tree = self._tree((excerpt or full_text).content, end)
         if excerpt is not None and tree.root_node.has_error:
             excerpt, tree = None, self._tree(content, end)
-        return Text(content, excerpt or whole, tree, lambda: self._captures(tree), end)
+        return Text(content, excerpt or full_text, tree, lambda: self._captures(tree), end)
 
     def _tree(self, content: bytes, end: float) -> tree_sitter.Tree:
         def late(*_: object) -> bool:

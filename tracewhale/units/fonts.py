@@ -10,7 +10,7 @@ from tracewhale.units.walk import below
 
 CONFIGURATION = "/etc/fonts/fonts.conf"
 NAMES = (b"fonts.conf", b"libfontconfig.so")
-"""What fontconfig looks for, and its own name. Other libraries contain it, as libvips in npm's packages."""
+"""The file that fontconfig reads, and its library. Other libraries contain it, such as libvips of npm."""
 
 LIBRARY_LIMIT = 256 << 20
 
