@@ -53,9 +53,9 @@ def code(content: bytes) -> bytes:
 def around(content: bytes, lines: bytes, positions: Sequence[int]) -> Excerpt:
     """Return a text without the functions, classes and outermost statements that have none of the positions.
 
-    ``lines`` are the text's ``code``, and ``positions`` are sorted. The rest is in the same blocks as before. It
-    may have a syntax error that the text does not have, because a line in brackets that begins
-    left of its statement looks like a new one.
+    ``lines`` are the text's ``code``, and ``positions`` are sorted. The rest is in the same blocks as before.
+    It may have a syntax error that the text does not have, because a line in brackets that begins left of its
+    statement looks like a new one.
     """
     return without(content, _outermost(lines, positions))
 
