@@ -43,7 +43,7 @@ class ModuleDescriptor:
 
 def texts(data: bytes) -> Iterable[bytes]:
     """Return the texts in a class file's constant pool (CONSTANT_Utf8). Raise UnknownClass."""
-    found: list[bytes] = []
+    result: list[bytes] = []
     number, at = 1, 10
     try:
         count = data[8] << 8 | data[9] if data.startswith(MAGIC) else 0
@@ -52,7 +52,7 @@ def texts(data: bytes) -> Iterable[bytes]:
             if tag == _UTF8:
                 begin = at + 3
                 at = begin + (data[at + 1] << 8 | data[at + 2])
-                found.append(data[begin:at])
+                result.append(data[begin:at])
             else:
                 at += 1 + _SIZES[tag]
                 if tag in (_LONG, _DOUBLE):
@@ -62,7 +62,7 @@ def texts(data: bytes) -> Iterable[bytes]:
         raise UnknownClass(f"the constant pool is damaged: {error}") from error
     if not count or at > len(data):
         raise UnknownClass("the file has no whole constant pool")
-    return found
+    return result
 
 
 def types(text: bytes) -> list[str]:

@@ -117,9 +117,9 @@ def select(
     sizes = {name: sum(resource.stored for resource in resources[name]) for name in descriptors}
     optional = _optional(image, descriptors, resources, causes)
     offered = dict.fromkeys(offered, "")
-    named = set(_of_names(index, offered))
-    named |= {name for name in descriptors if name.replace(".", "/") in offered}
-    optional |= {name for name in named if name in descriptors and descriptors[name].by_default}
+    offered_modules = set(_of_names(index, offered))
+    offered_modules |= {name for name in descriptors if name.replace(".", "/") in offered}
+    optional |= {name for name in offered_modules if name in descriptors and descriptors[name].by_default}
     for _ in range(2):  # what one requires may have become small
         for _, name in sorted((size, name) for name, size in sizes.items()):
             needed = _requirements(descriptors, {name})
@@ -152,8 +152,10 @@ def _optional(
     used = {service for name in causes for service in descriptors[name].uses}
     others = [descriptor for name, descriptor in descriptors.items() if name not in causes]
     provided = {service for other in others for service, _ in other.provides} & used
-    asked = {service for service in provided if _ask(image, resources, causes, service)}
-    optional |= {other.name for other in others if any(service in asked for service, _ in other.provides)}
+    named_services = {service for service in provided if _ask(image, resources, causes, service)}
+    optional |= {
+        other.name for other in others if any(service in named_services for service, _ in other.provides)
+    }
     return optional
 
 
