@@ -5,7 +5,8 @@
 CORPUS is a directory with `measure`, and `cases.toml` unless --cases names another: a case has requests that
 are traced and others that the trace never sees. Each image is traced once; every level is built from that
 trace and asked all requests, and an answer counts where the original gives the same; what it does not answer
-alike twice is not asked. With --alone each mechanism is measured by itself, added to what the trace touched.
+alike twice is not asked, and an image with the layers of another is not asked again. With --alone each
+mechanism is measured by itself, added to what the trace touched.
 One line a case and variant, appended to --lines, then the table; variants that have a line there already are
 not measured again. TRACEWHALE names the command.
 """
@@ -71,13 +72,15 @@ def lines_of(
         file = str(Path(place) / "trace")
         call("trace", original, "-o", file, *corpus["drive"](name, case))
         want = steady(corpus, original, case)
+        known: dict[str, list[dict[str, Any]]] = {}
         for title, options in table.items():
             image = f"levels-tw/{name}:{list(table).index(title)}"
             begin, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
             call("build", file, "-t", image, *options)
             after, took = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic() - begin
             try:
-                got = corpus["answers"](image, case)
+                layers = layers_of(image)
+                known[layers] = got = known.get(layers) or corpus["answers"](image, case)
                 size = corpus["size_of"](image)
             finally:
                 subprocess.run(["docker", "rmi", image], capture_output=True, check=False)
@@ -87,6 +90,13 @@ def lines_of(
                 line[key] = [sum(theirs[ask] == ours.get(ask) for ask in theirs), len(theirs)]
                 line[f"{key}_differs"] = [ask for ask in theirs if theirs[ask] != ours.get(ask)]
             yield line
+
+
+def layers_of(image: str) -> str:
+    """The digests of an image's layers."""
+    form = "{{json .RootFS.Layers}}"
+    words = ["docker", "image", "inspect", "-f", form, image]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def steady(corpus: dict[str, Any], original: str, case: dict[str, Any]) -> list[dict[str, Any]]:

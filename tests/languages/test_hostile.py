@@ -56,6 +56,13 @@ def test_texts_that_take_too_long_are_told_and_then_none_is_parsed(monkeypatch: 
     )
 
 
+def test_brackets_without_end_take_no_long_search() -> None:
+    texts = ("/app/a.js: require('b')" + "\\n{" * 30_000, "/app/a.rb: require 'b'" + "\\n{" * 30_000)
+    for tree in texts:
+        path = tree.partition(":")[0]
+        assert closed(tree, [path]).bounded == (f"{path} is not read: it takes too long to search.",)
+
+
 def test_an_import_in_a_thousand_brackets_is_none_of_a_real_text() -> None:
     depth = syntax.DEPTH + 10
     tree = f"/app/a.py: {'(' * depth}import b{')' * depth}\\n\n/app/b.py: x"

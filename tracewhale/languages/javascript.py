@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from tree_sitter import Node
 
 from tracewhale.languages.commands import Commands
+from tracewhale.languages.excerpt import has_any, matches_at, without
 from tracewhale.languages.files import Files, normal
 from tracewhale.languages.model import PREFIX, Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges
@@ -59,6 +61,19 @@ JOINED = re.compile(
     re.VERBOSE,
 )
 """The known beginning of a relative path that is put together: ``'./locale/' + name``."""
+OPENING = re.compile(rb"\{[ \t]*\n")
+INDENTATION = re.compile(rb"[ \t]{0,80}")
+BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"), (b"/*", b"*/"))
+
+WORDS = {
+    CALL: (b"require", b"import", b"__non_webpack_require__"),
+    STATEMENT: (b"import", b"from"),
+    PATH: (b"join", b"resolve"),
+    COMMAND: (b"spawn", b"exec"),
+    JOINED: (b"'.", b'".', b"`.", b"__dirname"),
+}
+"""The beginnings of what each pattern matches."""
+
 QUOTES = frozenset({"'", '"', "`", "string", "template_string", "identifier"})
 
 CODE = frozenset({"identifier", "property_identifier", "import", "from", "meta_property", "call_expression"})
@@ -89,12 +104,12 @@ class JavaScript:
         return entry.path.endswith((*SCRIPTS, *TYPED)) or SCRIPT.match(head) is not None
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        patterns = (CALL, STATEMENT, PATH, COMMAND, JOINED)
-        matches = [match for pattern in patterns for match in pattern.finditer(content)]
+        matches = [match for pattern in WORDS for match in matches_at(pattern, content, WORDS[pattern])]
         if not matches or path.endswith((".d.ts", ".d.mts", ".d.cts")):
             return
         grammar = TSX if path.endswith(".tsx") else TYPESCRIPT if path.endswith(TYPED) else GRAMMAR
-        text = grammar.parse(content)
+        positions = sorted(match.start() for match in matches)
+        text = grammar.parse(content, without(content, _bodies(content, positions)))
         called = {_inner(node) for node in text.nodes("called")}
         lazy = Ranges(node for node in text.nodes("lazy") if node.start_byte not in called)
         for match in matches:
@@ -109,7 +124,7 @@ class JavaScript:
                 continue
             how = "command" if match.re is COMMAND else "path" if match.re is PATH else match["how"].decode()
             name = match["name"].decode("utf-8", "surrogateescape")
-            yield Mention(text.line(at), name, how, at in lazy or how in ("path", "command"))
+            yield Mention(text.line(at), name, how, text.place(at) in lazy or how in ("path", "command"))
 
     def is_library(self, path: str) -> bool:
         return "/node_modules/" in path
@@ -238,6 +253,36 @@ class JavaScript:
             return [f"{place}/package.json", *files]
         indexes = (f"{place}/index{suffix}" for suffix in SUFFIXES)
         return [index for index in indexes if self._files.is_file(index)][:1]
+
+
+def _bodies(content: bytes, positions: Sequence[int]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield what is in braces without any of the positions, where the lines of both are indented alike: code
+    without it is as correct as before."""
+    begin = 0
+    while (match := OPENING.search(content, begin)) is not None:
+        start = begin = match.end() - 1
+        line = content.rfind(b"\n", 0, match.start()) + 1
+        indentation = INDENTATION.match(content, line)
+        last = _last(len(indentation[0]) if indentation else 0).search(content, start)
+        if last is not None and last["end"] is not None:
+            end = last.start()
+            if not has_any(positions, start, end) and _is_whole(content[start:end]):
+                yield start, end, b""
+                begin = end
+
+
+@cache
+def _last(indentation: int) -> re.Pattern[bytes]:
+    """Return the pattern of the first line of a block with an indentation that is not larger than that of its
+    own. It is a brace with the same one if the block is as it looks."""
+    return re.compile(rb"\n(?:(?P<end>[ \t]{%d}\})|[ \t]{0,%d}\S)" % (indentation, indentation))
+
+
+def _is_whole(piece: bytes) -> bool:
+    """Return whether a piece of a text leaves no bracket, comment or template open."""
+    return piece.count(b"`") % 2 == 0 and all(
+        piece.count(left) == piece.count(right) for left, right in BRACKETS
+    )
 
 
 def _inner(node: Node) -> int:

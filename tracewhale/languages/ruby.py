@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 from tree_sitter import Node
 
 from tracewhale.languages.commands import Commands
+from tracewhale.languages.excerpt import has_any, occurrences, outside_comments, without
 from tracewhale.languages.files import Files, normal
 from tracewhale.languages.model import Import, Mention, MissingImport
 from tracewhale.languages.syntax import Grammar, Ranges, Text
@@ -26,6 +28,12 @@ GRAMMAR = Grammar(
 )
 REQUIRING = frozenset({"require", "require_relative", "load", "autoload", "require_dependency"})
 RUNNING = frozenset({"system", "exec", "spawn", "popen", "capture2", "capture2e", "capture3"})
+WORDS = (b"require", b"load", b"system", b"exec", b"spawn", b"popen", b"capture", b"`", b"%x")
+"""What every name in a text is near to."""
+
+COMMENT = re.compile(rb"[ \t]*#(?!\{)")
+BLOCK = re.compile(rb"\n([ \t]{0,80})(?:def|class|module)\b")
+"""The end of a line, and the beginning of a method, class or module."""
 
 STANDARD = re.compile(
     r"(.*/(?:lib/ruby|lib/[\w-]+/ruby)/(?:(?:site_ruby|vendor_ruby)(?:/\d[\d.]*)?|\d[\d.]*))(?=/|$)"
@@ -53,10 +61,13 @@ class Ruby:
         return entry.path.endswith(NAMES) or SCRIPT.match(head) is not None
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        text = GRAMMAR.parse(content)
+        positions = list(outside_comments(content, occurrences(content, WORDS), COMMENT))
+        if not positions:
+            return
+        text = GRAMMAR.parse(content, without(content, _blocks(content, positions)))
         lazy = Ranges(text.nodes("lazy"))
         for node in text.nodes("shell"):
-            yield Mention(text.line(node.start_byte), text.text(node), "command", True)
+            yield Mention(text.line(text.offset(node)), text.text(node), "command", True)
         for node in text.nodes("call"):
             method = node.child_by_field_name("method")
             how = text.text(method) if method else ""
@@ -66,7 +77,7 @@ class Ruby:
     def _call(self, text: Text, node: Node, how: str, late: bool) -> Iterator[Mention]:
         arguments = node.child_by_field_name("arguments")
         values = arguments.named_children if arguments else []
-        line = text.line(node.start_byte)
+        line = text.line(text.offset(node))
         strings = [_literal(text, value) for value in values]
         if how in RUNNING:
             if strings and strings[0]:
@@ -155,6 +166,27 @@ class Ruby:
                 extension = f"{home}/extensions/{platform}/{version}/{gem.rpartition('/')[2]}"
                 if self._files.is_directory(extension):
                     yield extension
+
+
+def _blocks(content: bytes, positions: Sequence[int]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the methods, classes and modules without any of the positions, as their lines are indented."""
+    begin = 0
+    while (match := BLOCK.search(content, begin)) is not None:
+        start, begin = match.start() + 1, match.end()
+        last = _last(len(match[1])).search(content, begin)
+        if last is not None and last["end"] and not has_any(positions, start, last.end()):
+            yield start, last.end(), b""
+            begin = last.end()
+
+
+@cache
+def _last(indentation: int) -> re.Pattern[bytes]:
+    """Return the pattern of the first line after a block's own with an indentation that is not larger. It
+    is an ``end`` with the same one if the block is as it looks."""
+    return re.compile(
+        rb"\n(?:(?P<end>[ \t]{%d}end\b)|[ \t]{0,%d}(?!(?:rescue|ensure|else)\b)[^\s#])"
+        % (indentation, indentation)
+    )
 
 
 def _with_suffix(files: Files, place: str) -> tuple[str, ...]:

@@ -21,6 +21,10 @@ DEPTH = 1000
 """The deepest nesting of nodes that is examined; no real text is as deep."""
 
 
+MOST_PIECES = 20_000
+"""The most pieces of a text that makes no sense; the time to search them grows with their square."""
+
+
 class Grammar:
     """A tree-sitter grammar with the query that finds the interesting nodes in its trees."""
 
@@ -60,7 +64,10 @@ class Grammar:
             raise Unparsed("it takes too long to parse") from error
 
     def _captures(self, tree: tree_sitter.Tree) -> dict[str, list[tree_sitter.Node]]:
-        return tree_sitter.QueryCursor(self._query, match_limit=1 << 16).captures(tree.root_node)
+        root = tree.root_node
+        if root.is_error and root.child_count > MOST_PIECES:
+            raise Unparsed("it takes too long to search")
+        return tree_sitter.QueryCursor(self._query, match_limit=1 << 16).captures(root)
 
 
 class Text:
@@ -115,6 +122,10 @@ class Text:
     def place(self, offset: int) -> int:
         """Return the offset in the excerpt of a byte of the text."""
         return self._excerpt.place(offset)
+
+    def offset(self, node: tree_sitter.Node) -> int:
+        """Return the offset in the text of a node's first byte."""
+        return self._excerpt.offset(node.start_byte)
 
     def bytes(self, node: tree_sitter.Node) -> bytes:
         return self._excerpt.content[node.start_byte : node.end_byte]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from tree_sitter import Node
 
+from tracewhale.languages.excerpt import outside_comments
 from tracewhale.languages.model import IN_CODE, LISTED, PREFIX, Mention
 from tracewhale.languages.python.statements import around, code
 from tracewhale.languages.syntax import Grammar, Text
@@ -105,7 +106,8 @@ def mentions(content: bytes) -> Iterator[Mention]:
     dotted = list(DOTTED.finditer(content))
     yield from _computed(content, importing)
     lines = code(content)
-    imports = list(_in_code(lines))
+    words = (match.start() for match in IMPORT.finditer(lines))
+    imports = list(outside_comments(lines, words, COMMENT))
     positions = sorted((*imports, *(match.start(2) for match in (*calls, *commands, *dotted))))
     if not positions:
         return
@@ -115,7 +117,7 @@ def mentions(content: bytes) -> Iterator[Mention]:
         node = next((node for node in reversed(above) if node.type in STATEMENTS), None)
         if above and node is not None and above[-1].type == "import":
             place = _place(text, above, at)
-            statements = () if place.never else _imports(text, at, node, place.lazy or place.main)
+            statements = () if place.never else _imports(text, node, place.lazy or place.main)
             yield from (replace(mention, how=AS_MAIN) for mention in statements) if place.main else statements
     for match in calls:
         at = match.start(1)
@@ -154,18 +156,6 @@ def native(content: bytes) -> Iterator[Mention]:
     yield from (Mention(0, _decoded(name), IN_CODE, True) for name in names)
 
 
-def _in_code(lines: bytes) -> Iterator[int]:
-    """Yield the positions of imports in a text's code, except on lines that are a comment."""
-    done, comment = 0, COMMENT.match(lines)
-    for match in IMPORT.finditer(lines):
-        at = match.start()
-        if (end := lines.rfind(b"\n", done, at)) >= 0:
-            comment = COMMENT.match(lines, end + 1)
-        done = at
-        if comment is None:
-            yield at
-
-
 def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
     """Return the surroundings of a byte, given the nodes above it."""
     lazy = main = never = False
@@ -184,8 +174,8 @@ def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
     return MentionContext(lazy, main, never)
 
 
-def _imports(text: Text, at: int, node: Node, lazy: bool) -> Iterator[Mention]:
-    line = text.line(at - (text.place(at) - node.start_byte))  # the statement's first
+def _imports(text: Text, node: Node, lazy: bool) -> Iterator[Mention]:
+    line = text.line(text.offset(node))
     modules = [name.child_by_field_name("name") or name for name in node.children_by_field_name("name")]
     names = tuple(text.text(name) for name in modules)
     if node.type == "import_statement":
