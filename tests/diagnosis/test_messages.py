@@ -211,11 +211,15 @@ def test_usual_look_ups_are_harmless() -> None:
         ("Exception in thread main java.lang.NoClassDefFoundError: java/awt/Window", True),
         ("java.util.ServiceConfigurationError: a.Tool: Provider java.awt.Window not found", True),
         ("java.lang.module.FindException: Module java.desktop not found", True),
+        ("Management agent initialization failure: class java.awt.Window not found.", True),
+        ("Error occurred during initialization of VM\nFailure when starting JFR on_create_vm_3", True),
         ("java.lang.ClassNotFoundException: com.example.Window", False),
     ],
 )
 def test_a_class_that_was_left_out_of_the_library(said: str, shrunk: bool) -> None:
-    whole = JImage(image({"/java.base/a.class": b"a", "/java.desktop/java/awt/Window.class": b"w"}))
+    classes = ("java.base/a", "java.desktop/java/awt/Window", "jdk.jfr/jfr/awt/Event")
+    files = {f"/{name}.class": b"c" for name in classes}
+    whole = JImage(image(files))
     memory = MemoryTree("/bin/app: x\n/jvm/lib/modules: library\n")
     memory.put(
         "/jvm/lib/modules", whole.without(lambda resource: "awt" in resource.name and resource.is_file)

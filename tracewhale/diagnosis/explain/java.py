@@ -107,6 +107,12 @@ def java_module(case: Case, complaint: Complaint) -> Iterator[Finding]:
     )
 
 
+def java_recording(case: Case, complaint: Complaint) -> Iterator[Finding]:
+    """Explain a flight recording that does not start because --shrink left out classes of it."""
+    if (library := _shrunk(case, None, module="jdk.jfr")) is not None:
+        yield _left_out(case, complaint, "a part of flight recordings (jdk.jfr)", library)
+
+
 def _shrunk(case: Case, is_class: Callable[[str], bool] | None, module: str = "") -> str | None:
     """Return the path of the class library from which --shrink removed a class or a part of a module."""
     if not case.files_known:
@@ -143,4 +149,5 @@ EXPLAINERS = {
     "java-library": java_library,
     "java-home": java_home,
     "java-module": java_module,
+    "java-recording": java_recording,
 }
