@@ -212,3 +212,33 @@ def test_a_class_that_a_run_loaded_stays_with_its_module() -> None:
     assert content is not None
     left_out = set(JImage(content).left_out())
     assert left_out == {"/java.base/sun/o/Other.class", "/java.xml/data", "/jdk.localedata/data"}
+
+
+@pytest.mark.parametrize(
+    ("command", "whole"), [(("java", "-jar", "a.jar"), False), (("java", "A.java"), True)]
+)
+def test_of_a_copied_jdk_the_compiler_stays_if_the_command_needs_it(
+    command: tuple[str, ...], whole: bool
+) -> None:
+    """Without a package, its directory counts as the author's own files."""
+    names = {"java.base/java/lang/Object", "jdk.compiler/com/sun/tools/javac/Main"}
+    modules = {"java.base": (), "jdk.compiler": ("java.base",)}
+    library = image(
+        {f"/{name}/module-info.class": module_info(name, needs) for name, needs in modules.items()}
+        | {f"/{name}.class": class_file() for name in names}
+        | {"/jdk.compiler/data": bytes(2_500_000)}
+    )
+    memory = MemoryTree(
+        "/opt/jdk/bin/java: j\n/opt/jdk/bin/javac: c\n/opt/jdk/bin/rmi: r\n/opt/jdk/lib/modules: m\n"
+    )
+    memory.put("/opt/jdk/bin/javac", b"jdk.compiler/com.sun.tools.javac.Main")
+    memory.put("/opt/jdk/lib/modules", library)
+    events = frozenset(
+        Event(path, "read", "/opt/jdk/bin/java", present=True)
+        for path in ("/opt/jdk/bin/java", "/opt/jdk/lib/modules")
+    )
+    options = Options(level=Level.PACKAGE, shrink={"java": "modules"})
+    plan = make_plan(View(memory), Trace("t", "i", "p", {"command": command}, events), options)
+    assert "/opt/jdk/bin/rmi" in plan.kept
+    assert ("/opt/jdk/bin/javac" in plan.kept) is whole
+    assert (plan.kept["/opt/jdk/lib/modules"].content is None) is whole

@@ -108,8 +108,8 @@ class Shrinker:
     ) -> frozenset[str]:
         """Return the files of the runtimes among kept paths that are of no use without the modules left out.
 
-        These are native libraries of such modules, archives of loaded classes (CDS) that are not used, and
-        the compiler's data, whether they are kept or not.
+        These are native libraries and launchers of such modules, archives of loaded classes (CDS) that are
+        not used, and the compiler's data, whether they are kept or not.
         """
         files = _files(kept)
         images = self._libraries(files)
@@ -203,6 +203,13 @@ class Shrinker:
         for entry in (self._view.listing(f"{home}/lib/server") or {}).values():
             if entry.path.endswith(CDS_ARCHIVE) and (entry.path not in files or entry.path in unused):
                 yield entry.path
+        launchers = [
+            e for e in (self._view.listing(home + PROGRAMS) or {}).values() if e.size <= SCRIPT_LIMIT >> 4
+        ]
+        heads = self._view.tree.read([(e.path, 0, -1) for e in launchers])
+        yield from (
+            e.path for e, data in zip(launchers, heads, strict=True) if modules_in(data or b"") & left_out
+        )
         if COMPILER in left_out:
             yield home + SIGNATURES
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tracewhale import closure as loader
 from tracewhale.errors import UsageError
 from tracewhale.java.model import LibraryUnit, ShrunkLibrary
-from tracewhale.java.shrink import NATIVE_LIBRARY, Shrinker
+from tracewhale.java.shrink import CDS_ARCHIVE, SIGNATURES, Shrinker
 from tracewhale.packages import Databases
 from tracewhale.plan.additions import AUTHORS, Additions, Round
 from tracewhale.plan.builder import Draft
@@ -158,6 +158,7 @@ def keep_units(work: Work) -> None:
     needs = Dependencies(work.draft, work.starts, work.resolver, work.rulebook)
     additions = Additions(work.draft, work.starts, work.resolver, work.databases, needs, work.options)
     if level.rank >= Level.MODULE.rank:
+        additions.useless = useless = _useless(work)
         additions.add(work.closure, [Mechanism.OWN], Round.AUTHOR)
         keep_dependencies(work)
         additions.add(work.closure, [Mechanism.PATHS, Mechanism.PLUGINS], Round.AUTHOR)
@@ -177,7 +178,7 @@ def keep_units(work: Work) -> None:
         late = [Mechanism.PATHS, Mechanism.LANGUAGES, Mechanism.LINKS, Mechanism.DLOPEN, Mechanism.FONTS]
         additions.add(work.closure, late, Round.LAST)
         keep_dependencies(work)
-        _keep_native_libraries(work, additions.useless)
+        _keep_what_is_of_use(work, useless)
     work.units = additions.summary()
 
 
@@ -188,12 +189,13 @@ def _useless(work: Work) -> frozenset[str]:
     return work.shrinker.unreachable(work.draft.entries, unused_paths(work.draft.reasons))
 
 
-def _keep_native_libraries(work: Work, useless: frozenset[str]) -> None:
-    """Keep native libraries that were useless until units brought files that reach their modules."""
-    needed = [path for path in sorted(useless - _useless(work)) if path.endswith(NATIVE_LIBRARY)]
-    for path in needed:
+def _keep_what_is_of_use(work: Work, useless: frozenset[str]) -> None:
+    """Keep native libraries and launchers that were useless until units brought files that reach their
+    modules."""
+    parts = [path for path in sorted(useless - _useless(work)) if not path.endswith(NO_PARTS)]
+    for path in parts:
         work.draft.keep(path, Reason(Why.UNIT.value, Mechanism.PACKAGES.value, "the class library"))
-    if needed:
+    if parts:
         keep_dependencies(work)
 
 
@@ -215,6 +217,9 @@ def keep_package_documents(work: Work) -> None:
         for document in documents:
             work.draft.keep(document.path, Reason(Why.PACKAGE.value, document.whom, document.what))
 
+
+NO_PARTS = (CDS_ARCHIVE, SIGNATURES)
+"""The ends of paths of data of a Java runtime that may be left out, though the library stays whole."""
 
 UNTRACED = frozenset({Why.UNIT.value, Why.IMPORTED.value})
 """Reasons of the paths that units add."""
