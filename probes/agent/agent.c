@@ -1,13 +1,13 @@
 /* `probe agent`: one thread that serves every listener. It runs where no target can reach it: it has other
- * process ids than those, and takes what it needs out of their first process (door.h). Orders come in lines
+ * process ids than the targets, and takes descriptors from their first process (door.h). Orders come in lines
  * on standard input:
  *
- *     a PID NUMBER TOKEN   take the `probe init --agent TOKEN` that is, or is about to be, process PID; its
+ * a PID NUMBER TOKEN   take the `probe init --agent TOKEN` that is, or is about to be, process PID; its
  *                          listener is called NUMBER
  *     c                    write the counters
  *
- * Before the first command is executed it drops all that it does not need to read processes and files. With
- * --join it sees the files as the first process that it takes, and keeps its own /proc. */
+ * Before the first command is executed, it drops all privileges that it does not need to read processes and
+ * files. With --join it sees the files of the first process that it takes, and keeps its own /proc. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
@@ -27,7 +27,7 @@
 #include "stream.h"
 #include "util.h"
 
-/* Times in milliseconds. A call that listens is looked for from its notification on. */
+/* Times in milliseconds. New ports are searched from the notification of listen(2) on. */
 enum { HOT = 20, TICK = 50, SOON = 2, COUNTERS_EVERY = 100, LISTEN_WITHIN = 1000 };
 
 static struct counters counters, written;
@@ -46,8 +46,7 @@ static void write_counters(void) {
 
 /* ---- notifications and orders ------------------------------------------------------------------------ */
 
-/* Receives, records and answers one notification. Returns whether there was one; if not, errno has the
- * reason. */
+/* Receives, records and answers one notification. Returns whether there was one; if not, errno is set. */
 static bool hear_listener(const struct client *client) {
     int listener = client->listener;
     memset(notification, 0, notification_size);
@@ -57,9 +56,9 @@ static bool hear_listener(const struct client *client) {
     return true;
 }
 
-/* Hears a program that asks for one path after the other without polling each time, which would cost a
- * fifth more; an alarm ends it, so that all the rest waits a little at most. The alarm rings again and
- * again, because it may ring just before the wait. */
+/* Receives notifications of a program with many requests in a row without polling each time, which would cost
+ * a fifth more. An alarm ends this, so that other tasks wait only a little. The alarm repeats, because it may
+ * come just before the wait. */
 static void hear_stream(const struct client *client) {
     static const struct itimerval ringing = {{0, HOT * 1000}, {0, HOT * 1000}}, silent;
     setitimer(ITIMER_REAL, &ringing, NULL);

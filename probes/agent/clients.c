@@ -47,7 +47,7 @@ static void write_hello(uint32_t features) {
     record_end();
 }
 
-/* From now on this process can read other processes and their files, and do nothing else to them. */
+/* From now on this process can only read other processes and their files. */
 static void drop_capabilities(void) {
     static struct identity reader;
     uint64_t held = held_capabilities() & (SYS_PTRACE_BIT | DAC_READ_SEARCH_BIT);
@@ -58,7 +58,7 @@ static void drop_capabilities(void) {
         die_errno(EXIT_PROBE, "agent: cannot ", failed, " itself");
 }
 
-/* Sees the files of a process, and all processes that it saw before. */
+/* Enters the mounts of a process, but keeps its own view of processes. */
 static void join_mounts(uint32_t pid) {
     char path[64];
     proc_path(path, pid, "ns/mnt", -1);
@@ -77,7 +77,7 @@ static void settle(uint32_t pid) {
     drop_capabilities();
 }
 
-/* Whether it is the process that was meant, and not one that waits to become it. */
+/* Returns whether it is the intended process, and not one that waits to become it. */
 static bool has_token(uint32_t pid, const char *token) {
     char path[64], words[4096];
     proc_path(path, pid, "cmdline", -1);
@@ -88,7 +88,7 @@ static bool has_token(uint32_t pid, const char *token) {
     while (!found && fd >= 0 && (got = read(fd, words + kept, sizeof words - kept)) > 0) {
         kept += got;
         found = memmem(words, kept, token, size);
-        /* It may begin in this part of the command line and go on in the next. */
+        /* The token may begin in this part of the command line and end in the next. */
         size_t rest = kept < size ? kept : size;
         memmove(words, words + kept - rest, rest);
         kept = rest;
@@ -114,14 +114,14 @@ static void try_to_take(struct client *client) {
         return;
     }
     gone |= poll(&end, 1, 0) > 0;
-    /* EPERM: it has not joined the user name space yet in which we may take things. */
+    /* EPERM: it has not yet joined the user name space in which we may take descriptors. */
     bool early = error == EBADF || error == ETIMEDOUT || error == EPERM;
     if (!gone && early && milliseconds() < client->until)
         return;
     if (!gone && !hello_written)
         die(EXIT_PROBE, "agent: cannot take the command's process: ", strerror(error));
     if (!gone)
-        write_started(client, error, "take"); /* one that is gone said why itself */
+        write_started(client, error, "take"); /* one that has ended has reported the reason itself */
     close(client->process);
     client->process = -1;
 }

@@ -10,10 +10,10 @@
 #include "stream.h"
 #include "tracee.h"
 
-/* Bounds on what a hostile program makes us read: Linux itself allows 6 MiB of strings (execve(2)). */
+/* Limits of reading, against hostile programs: Linux itself allows 6 MiB of strings (execve(2)). */
 enum { ENVIRONMENT_LIMIT = 16384, STRINGS_LIMIT = 512 << 10, CHUNK = 128, BATCH = 64, PREFIX = 3 };
 
-/* Strings that are as near to each other are read at once: 36 of them cost 2 us so, and 16 us one by one. */
+/* Strings that are this close together are read at once: 36 of them take 2 us, and 16 us one by one. */
 enum { SPAN = 32 << 10 };
 
 static char strings[STRINGS_LIMIT];
@@ -36,8 +36,8 @@ static void add_string(uint32_t pid, uint64_t address) {
     used = start;
 }
 
-/* Reads all memory from the first string's beginning to the last one's. False if there is much of it, or a
- * gap. */
+/* Reads all memory from the beginning of the first string to that of the last. Returns false if it is large
+ * or has a gap. */
 static bool read_span(uint32_t pid, const uint64_t *pointers, size_t count, char (*starts)[PREFIX]) {
     static char span[SPAN];
     uint64_t low = pointers[0], high = low;
@@ -53,7 +53,7 @@ static bool read_span(uint32_t pid, const uint64_t *pointers, size_t count, char
     return true;
 }
 
-/* Reads the first bytes of strings, as many strings as one call can; how many. */
+/* Reads the first bytes of as many strings as one call can read, and returns their number. */
 static size_t read_starts(uint32_t pid, const uint64_t *pointers, size_t count, char (*starts)[PREFIX]) {
     if (read_span(pid, pointers, count, starts))
         return count;
@@ -72,7 +72,7 @@ static void add_loader_variables(uint32_t pid, const uint64_t *pointers, size_t 
         for (size_t i = 0; i < have; i++)
             if (!memcmp(starts[i], "LD_", PREFIX))
                 add_string(pid, pointers[done + i]);
-        done += have ? have : 1; /* one that is shorter, or none */
+        done += have ? have : 1; /* it is shorter, or there is none */
     }
 }
 

@@ -14,7 +14,7 @@
 
 enum { WATCHED = 4096, RECENT = 1024, EVENTS = 64, DESCRIPTORS = WATCHED + 1024 };
 
-/* A process that runs: its pidfd, and the status with which its first thread has ended. */
+/* A running process: its pidfd, and the status with which its first thread ended. */
 struct watched {
     uint32_t pid, program;
     int process;
@@ -28,7 +28,7 @@ static int poller = -1;
 static bool stopped, incomplete;
 static uint32_t command; /* the process of the command itself */
 
-/* The last report on a thread, so that most calls cost only a comparison. */
+/* The last thread that was noted, so that most calls need only a comparison. */
 static struct { uint32_t tid, program; } recent[RECENT];
 
 int exits_descriptor(void) { return poller; }
@@ -97,7 +97,7 @@ void exits_watch(uint32_t tid, uint32_t program, uint32_t first) {
 
 void exits_note(uint32_t tid, uint32_t group, uint32_t program, uint8_t status) {
     struct watched *process = find(group ? group : tid);
-    recent[tid % RECENT].tid = 0; /* its number may be used again */
+    recent[tid % RECENT].tid = 0; /* its number may be reused */
     if (stopped)
         return;
     if (process && !group) {
@@ -136,6 +136,6 @@ void exits_hear(void) {
 
 void exits_stop(void) {
     if (poller >= 0 && !stopped)
-        exits_hear(); /* of those that have ended before */
+        exits_hear(); /* of processes that ended before */
     stop();
 }

@@ -21,7 +21,7 @@
 #include "tracee.h"
 #include "util.h"
 
-/* In the order of what a call counts as when its two paths differ: the last wins. */
+/* The outcomes of a call. If its two paths have different ones, the later in this list counts. */
 enum outcome { IGNORED, REPEATED, UNRESOLVED, RECORDED };
 
 /* Of fanotify_mark(2): FAN_OPEN_PERM, FAN_ACCESS_PERM, FAN_OPEN_EXEC_PERM; FAN_PRE_ACCESS (Linux 6.14). */
@@ -36,13 +36,13 @@ struct request {
     int error; /* of the path that could not be resolved */
     uint8_t failed_access;
     bool in_root; /* RESOLVE_IN_ROOT: "/" is the descriptor's directory */
-    bool last;    /* its path is the last thing that is read for it */
+    bool last;    /* its path is read last */
     bool answered;
 };
 
 static struct set seen;
 static bool saw_listen;
-static bool opens_are_judged; /* by somebody who may wait for us to answer */
+static bool opens_are_judged; /* by a process that may wait for our answer */
 
 bool handle_saw_listen(void) {
     bool saw = saw_listen;
@@ -56,7 +56,8 @@ static enum outcome unresolved(struct request *request, uint8_t access, int erro
     return UNRESOLVED;
 }
 
-/* Lets the call go on. False if its caller has ended, or was interrupted and will make it anew. */
+/* Lets the call continue. Returns false if its caller has ended, or was interrupted and will repeat the
+ * call. */
 static bool answer(struct request *request) {
     struct seccomp_notif_resp response = {.id = request->notification->id,
                                           .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
@@ -64,13 +65,13 @@ static bool answer(struct request *request) {
     return ioctl(request->listener, SECCOMP_IOCTL_NOTIF_SEND, &response) == 0;
 }
 
-/* Whether the caller was waiting all the time, so that all that was read is its own and not of a process that
- * got its number. The answer to a call tells that, too, where nothing else is to be read.
+/* Returns whether the caller was waiting all the time, so that the data read is its own, and not that of a
+ * process that got its number. The answer to a call shows this, too, if nothing else has to be read.
  *
- * Only the record is written after an answer. What is at the path may not be looked at then: the call itself
- * may create or remove it, and afterwards its caller may close a descriptor (below /proc), remove a queue or
- * end, all without a call that is trapped. Nothing would be gained either, for the kernel wakes the caller on
- * the agent's processor, where it waits until the agent sleeps. */
+ * Only the record is written after an answer. The path may not be examined then: the call itself may create
+ * or remove it, and afterwards its caller may close a descriptor (below /proc), remove a queue or end, all
+ * without a trapped call. It would not be faster either, because the kernel wakes the caller on the agent's
+ * processor, where it waits until the agent sleeps. */
 static bool was_waiting(struct request *request) {
     uint64_t id = request->notification->id;
     return request->last ? answer(request) : ioctl(request->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
@@ -124,7 +125,7 @@ static int descriptor(const struct request *request, int8_t index) {
     return index < 0 ? WORKING_DIRECTORY : (int32_t)request->argument[index];
 }
 
-static struct asked asked; /* too large for a stack that is touched each time */
+static struct asked asked; /* too large for the stack, which is touched each time */
 
 static enum outcome handle_path(struct request *request, const struct call_name *name, uint8_t access,
                                 bool nofollow) {
@@ -205,9 +206,9 @@ static enum outcome handle_socketcall(struct request *request) {
 
 static enum outcome later(enum outcome first, enum outcome second) { return first > second ? first : second; }
 
-/* What the kernel opens besides an executed file, which is open with O_PATH and is closed; its interpreter,
- * and if that is a script, too, the next. Only those of ELF files are remembered: what a script leads to may
- * change without the script. */
+/* Records the files that the kernel opens besides an executed file, which is open with O_PATH and is closed:
+ * its interpreter, and if that is a script, the next one. Only the interpreters of ELF files are cached,
+ * because those of a script may change without the script. */
 static enum outcome handle_interpreters(struct request *request, int file) {
     static struct set known;
     enum outcome outcome = IGNORED;
@@ -289,7 +290,7 @@ static void write_unresolved(const struct request *request) {
     record_end();
 }
 
-/* The call will fail with EBUSY. One without a filter only asks whether the kernel knows the flag. */
+/* The call will fail with EBUSY. A call without a filter only checks whether the kernel has the flag. */
 static void write_refused(const struct request *request) {
     static bool told;
     if (told || !request->argument[2])

@@ -1,4 +1,4 @@
-/* Handles one notification: its paths are recorded, unless they are already known, and its call goes on. */
+/* Handles one notification: its paths are recorded, unless they are already known, and its call continues. */
 #ifndef HANDLE_H
 #define HANDLE_H
 
@@ -7,13 +7,12 @@
 
 #include "stream.h"
 
-/* Writes what there is to write of a notification that was received on `listener`, counts and answers it.
- * `command` is the process of the command, 0 where the notification is of something else that runs beside it.
- */
+/* Writes the records of a notification that was received on `listener`, counts it and answers it. `command`
+ * is the process of the command, or 0 if the notification is of another program that runs beside it. */
 void handle(int listener, const struct seccomp_notif *notification, uint32_t command,
             struct counters *counters);
 
-/* Whether a process tried to listen on a socket since the last call of this function. */
+/* Returns whether a process tried to listen on a socket since the last call of this function. */
 bool handle_saw_listen(void);
 
 #endif

@@ -10,13 +10,13 @@
 
 #include "util.h"
 
-enum { HEAD = 256, TABLE = 65536 }; /* BINPRM_BUF_SIZE; what fs/binfmt_elf.c takes of program headers */
+enum { HEAD = 256, TABLE = 65536 }; /* BINPRM_BUF_SIZE; the limit of fs/binfmt_elf.c for program headers */
 
 /* As fs/binfmt_script.c reads the line. `head` has NULs behind the file's end, and one more. */
 static bool script_interpreter(const char *head, char *name) {
     const char *start = head + 2 + strspn(head + 2, " \t");
     size_t size = strcspn(start, " \t\n");
-    if (!size || start + size == head + HEAD) /* it may be cut off there */
+    if (!size || start + size == head + HEAD) /* it may be cut there */
         return false;
     memcpy(name, start, size);
     name[size] = 0;
@@ -74,7 +74,7 @@ enum interpreter interpreter_of(int file, char name[PATH_LIMIT]) {
     struct stat status;
     char link[PROC_SIZE], head[HEAD + 1] = {0};
     if (fstat(file, &status) < 0 || !S_ISREG(status.st_mode) || !(status.st_mode & 0111) || !status.st_size)
-        return INTERPRETER_NONE; /* those of /proc have no size, and some an effect when they are read */
+        return INTERPRETER_NONE; /* files of /proc have no size, and reading some has an effect */
     AUTO_CLOSE int fd = open(descriptor_path(link, file), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return INTERPRETER_NONE;

@@ -50,8 +50,8 @@ static bool take_off_deleted(char *path, size_t *size) {
     return deleted;
 }
 
-/* Where a link of /proc/PID leads, as the process sees it: inside its root, or, if it has got out of that,
- * as the agent sees it. */
+/* Reads the target of a link of /proc/PID as the process sees it: inside its root or, if it is outside of
+ * that, as the agent sees it. */
 static int from_link(struct asked *asked, uint32_t pid, const char *name, long number) {
     ssize_t got = tracee_link(pid, name, number, asked->path);
     if (got < 0)
@@ -118,7 +118,7 @@ static int open_in(int directory, const char *path, int flags, uint64_t resolve)
     return resolve & RESOLVE_NO_SYMLINKS ? (errno = ELOOP, -1) : openat(directory, path, how.flags);
 }
 
-/* /proc/self is another directory to the process than to us. */
+/* /proc/self is another directory for the process than for us. */
 static bool translate_self(char out[static PATH_LIMIT], const char *path, uint32_t pid) {
     static const char self[] = "/proc/self", thread[] = "/proc/thread-self";
     const char *rest = NULL;
@@ -133,7 +133,7 @@ static bool translate_self(char out[static PATH_LIMIT], const char *path, uint32
     return append(out, PATH_LIMIT, rest, NULL);
 }
 
-/* Whether it has other mounts than the agent. */
+/* Returns whether it has other mounts than the agent. */
 static bool is_elsewhere(uint32_t pid) {
     char path[64];
     struct stat ours, theirs;
@@ -157,11 +157,12 @@ int path_open(const struct asked *asked, uint32_t pid, bool nofollow) {
         return open_in_its_root(asked->path, pid, flags);
     if (translate_self(path, asked->path, pid))
         return open_in(AT_FDCWD, path, flags, 0);
-    /* Magic links (/dev/stdin leads to one) would lead to our own descriptors. */
+    /* Magic links (as behind /dev/stdin) would lead to our own descriptors. */
     return open_in(AT_FDCWD, asked->path, flags, RESOLVE_NO_MAGICLINKS);
 }
 
-/* No ".", ".." or doubled slash: then a path without symbolic links is its own real path. */
+/* Returns whether there is no ".", ".." or doubled slash: then a path without symbolic links is its own real
+ * path. */
 static bool is_clean(const char *path) {
     for (; *path; path = strchrnul(path + 1, '/'))
         if (path[1] == '/' || !path[1] || (path[1] == '.' && (!path[2] || strchr("./", path[2]))))
@@ -169,7 +170,7 @@ static bool is_clean(const char *path) {
     return true;
 }
 
-/* The usual cases with fewer system calls. False if they do not apply. */
+/* Handles the usual cases with fewer system calls. Returns false if they do not apply. */
 static bool find_quickly(struct found *found, const struct asked *asked, bool nofollow) {
     struct stat status;
     found->present = true;
@@ -196,7 +197,7 @@ void path_find(struct found *found, const struct asked *asked, uint32_t pid, boo
         return;
     AUTO_CLOSE int fd = path_open(asked, pid, nofollow);
     if (fd < 0) {
-        /* ELOOP is a magic link or too many links; what may not be opened is there. */
+        /* ELOOP is a magic link or too many links; a file that may not be opened exists. */
         struct stat status;
         found->present = errno != ENOENT && errno != ENOTDIR && errno != ENAMETOOLONG && errno != ESRCH &&
                          (errno != ELOOP || asked->root || fstatat(AT_FDCWD, asked->path, &status, 0) == 0);

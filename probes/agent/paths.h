@@ -15,7 +15,7 @@ struct asked {
     enum {
         ASKED_ANYHOW,   /* symbolic links and ".." may be anywhere */
         ASKED_NAME,     /* a name in a physical directory */
-        ASKED_PHYSICAL, /* it comes from the kernel: it exists and is its own real path */
+        ASKED_PHYSICAL, /* it comes from the kernel, so it exists and is its own real path */
     } form;
 };
 
@@ -26,18 +26,19 @@ struct found {
 
 enum { WORKING_DIRECTORY = -100 }; /* AT_FDCWD */
 
-/* From now on processes may have other roots than the agent's. */
+/* Call this when processes may have other roots than the agent's. */
 void roots_may_differ(void);
 
 const char *root_name(uint32_t root);
 
-/* `path` (of `size` bytes) in the directory that `dirfd` is to the process. Returns 0 or an errno. */
+/* Sets the request of `path` (of `size` bytes) in the process's directory `dirfd`. Returns 0 or an errno. */
 int path_ask(struct asked *asked, uint32_t pid, int dirfd, const char *path, size_t size);
 
-/* The path of a descriptor of the process. Returns 0 or an errno. */
+/* Sets the request of a descriptor's path in the process. Returns 0 or an errno. */
 int path_of_descriptor(struct asked *asked, uint32_t pid, int fd);
 
-/* Opens (O_PATH) its target; with `nofollow`, a final symbolic link itself. -1 with errno. */
+/* Opens (O_PATH) its target; with `nofollow`, a final symbolic link itself. Returns -1 with errno on
+ * failure. */
 int path_open(const struct asked *asked, uint32_t pid, bool nofollow);
 
 /* Resolves it, following a final symbolic link or not. */

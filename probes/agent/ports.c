@@ -66,7 +66,7 @@ static void open_lister(uint32_t pid) {
         die_errno(EXIT_PROBE, "agent: cannot leave the network of the command");
 }
 
-/* Lists what listens and nothing else. False if this kernel does not. */
+/* Lists listening sockets only. Returns false if this kernel cannot. */
 static bool list(uint8_t family, bool silent) {
     static union {
         struct nlmsghdr first;

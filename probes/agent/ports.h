@@ -5,12 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Watches the ports of a list such as "80,443", or, with NULL, all that are not listened on now: those of the
- * network that process `pid` has, 0 for our own. To be called while its network can be looked at. */
+/* Watches the ports of a list such as "80,443" or, with NULL, all ports without a listener now, in the
+ * network of process `pid` (0: our own). Call it while that network is accessible. */
 void ports_open(char *list, uint32_t pid);
 
-/* Writes a record for each port that is listened on for the first time. Returns whether there is anything
- * left to look for. */
+/* Writes a record for each port that has a listener for the first time. Returns whether there are more ports
+ * to watch. */
 bool ports_look(void);
 
 #endif

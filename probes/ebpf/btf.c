@@ -16,7 +16,7 @@ static size_t strings_size;
 static const struct btf_type **types; /* by number; 0 is void */
 static uint32_t count;
 
-/* The kernel's own file is to be trusted: what is checked is that we read it as it is meant. */
+/* The kernel's own file is trusted; the checks only show whether we read it correctly. */
 static size_t extra_size(const struct btf_type *type) {
     size_t members = BTF_INFO_VLEN(type->info);
     switch (BTF_INFO_KIND(type->info)) {

@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Reads it. False with errno when there is none, or none that we understand. */
+/* Reads it. Returns false with errno if there is none, or if its form is unknown. */
 bool btf_open(void);
 void btf_close(void);
 
-/* The offset in bytes of a member, also one of a nameless member, of a structure; -1 when there is none. */
+/* Returns the offset in bytes of a structure's member, also inside a nameless member; -1 if there is none. */
 long btf_offset(const char *structure, const char *member);
 
-/* The number of the type that describes a tracepoint's arguments; 0 when there is none. */
+/* Returns the number of the type that describes a tracepoint's arguments; 0 if there is none. */
 uint32_t btf_tracepoint(const char *name);
 
 #endif

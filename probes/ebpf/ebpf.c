@@ -1,10 +1,10 @@
-/* `probe ebpf`: what processes ask for, seen by programs in the kernel. It runs on the host and writes events
- * (protocol.h, part 1). On its standard input it reads lines: `h PID LISTENER` takes a process that `probe
- * init` holds, and lets it go on; `r PID LISTENER` takes one that runs; `c` asks for the counters; the end of
- * the input is the end.
+/* `probe ebpf`: records the requests of processes, which programs in the kernel report. It runs on the host
+ * and writes events (protocol.h, part 1). On its standard input it reads lines: `h PID LISTENER` takes a
+ * process that `probe init` holds, and lets it continue; `r PID LISTENER` takes a running one; `c` requests
+ * the counters; at the end of the input it ends.
  *
- * Taken is the process's control group if it is not ours, with all that enters it; else the process with all
- * that it starts. */
+ * It traces the process's control group, with all processes that enter it, if that is not our own group; else
+ * the process with all its children. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
@@ -37,7 +37,7 @@ static bool root_is_open;
 
 /* ---- what is taken ----------------------------------------------------------------------------------- */
 
-/* Reads a small file of a process. Returns its size, with a NUL behind it; -1 with errno. */
+/* Reads a small file of a process and adds a NUL. Returns its size, or -1 with errno. */
 static ssize_t read_proc(uint32_t pid, const char *name, char *text, size_t room) {
     char path[64];
     proc_path(path, pid, name, -1);
@@ -52,7 +52,7 @@ static ssize_t read_proc(uint32_t pid, const char *name, char *text, size_t room
     return have;
 }
 
-/* The path of a process in the unified hierarchy of control groups; false when it has none. */
+/* Reads the path of a process in the unified hierarchy of control groups; returns false if it has none. */
 static bool group_path(uint32_t pid, char path[PATH_LIMIT]) {
     char text[8192];
     if (read_proc(pid, "cgroup", text, sizeof text) < 0)
@@ -90,7 +90,7 @@ static bool hierarchy(char point[PATH_LIMIT]) {
     return false;
 }
 
-/* The number of the control group that is the process's and not ours; 0 when there is none. */
+/* Returns the number of the process's control group if it is not ours; else 0. */
 static uint64_t group_of(uint32_t pid) {
     static char theirs[PATH_LIMIT], ours[PATH_LIMIT], path[2 * PATH_LIMIT];
     struct stat status;
@@ -99,7 +99,7 @@ static uint64_t group_of(uint32_t pid) {
     return append(path, sizeof path, theirs, NULL) && stat(path, &status) == 0 ? status.st_ino : 0;
 }
 
-/* All threads of a process, looked at until there is no new one. */
+/* Marks all threads of a process, and repeats this until there is no new one. */
 static void mark_threads(uint32_t pid) {
     char path[64];
     proc_path(path, pid, "task", -1);
@@ -124,7 +124,7 @@ static void mark_threads(uint32_t pid) {
     }
 }
 
-/* Those that have been let go and have not executed their command yet. */
+/* The processes that were released and have not yet executed their command. */
 enum { WAITING = 256 };
 static struct { uint32_t pid, listener; } waiting[WAITING];
 static unsigned waiting_count;
@@ -212,8 +212,8 @@ static uint64_t counted(uint32_t which) {
 
 static struct counters written;
 
-/* What the programs count is read before the ring, which then has all that has been counted. Calls that are
- * lost are in `received` and nowhere else. At the end nothing may be missing. */
+/* The counters are read before the ring, which then has all counted events. Lost calls count only in
+ * `received`. At the end nothing may be missing. */
 static void write_counters(bool final, bool always) {
     if (counted(COUNT_URING))
         die(EXIT_PROBE, "ebpf: a program names files through io_uring, and no probe sees which");

@@ -1,5 +1,5 @@
-/* What the programs in the kernel (kernel.bpf.c) and the agent (ebpf.c) share: the ring's events, the table
- * of calls, and the counters. */
+/* The data that the programs in the kernel (kernel.bpf.c) and the agent (ebpf.c) share: the ring's events,
+ * the table of calls, and the counters. */
 #ifndef EBPF_EVENT_H
 #define EBPF_EVENT_H
 
@@ -14,8 +14,8 @@ enum {
 };
 
 enum event_type {
-    EVENT_NAME,      /* `id` names a path (text) in a directory, asked for by a program under a root */
-    EVENT_RESULT,    /* how a call ended that named `id`, and `second` if that is not 0 */
+    EVENT_NAME,      /* `id` names a path (text) in a directory, requested by a program under a root */
+    EVENT_RESULT,    /* the end of a call that named `id`, and `second` if that is not 0 */
     EVENT_PROGRAM,   /* `id` is the number of a program, and text its path */
     EVENT_DIRECTORY, /* `id` is the number of a directory or root, and text its path */
     EVENT_FAULT,     /* a path could not be read; `result` is -errno */
@@ -47,7 +47,7 @@ struct event {
     uint32_t size; /* of the text that follows */
 };
 
-/* What a path that has been seen has led to: how a call ended. */
+/* The outcomes of calls with a known path. */
 enum outcome_bit { OUTCOME_DONE = 1, OUTCOME_ABSENT = 2, OUTCOME_FAILED = 4, OUTCOME_CREATED = 8 };
 
 /* One argument that names a path, as struct call_name of calls.h. */
@@ -71,9 +71,9 @@ enum counter {
     COUNT_TOLD,       /* events EVENT_RESULT and EVENT_FAULT */
     COUNT_REPEATED,   /* calls that named nothing new */
     COUNT_IGNORED,    /* calls that name nothing */
-    COUNT_LOST,       /* events for which the ring had no room, states for which there was no memory */
+    COUNT_LOST,       /* events without room in the ring, states without memory */
     COUNT_UNINSERTED, /* members without room in the set: reported again each time */
-    COUNT_URING,      /* paths that io_uring was asked for; of kernels that do not tell, its uses */
+    COUNT_URING,      /* paths requested through io_uring; on kernels that do not report them, its uses */
     COUNTERS
 };
 

@@ -1,16 +1,15 @@
-/* The programs that run in the kernel, at the begin and the end of each system call (tp_btf), at executions
- * and forks. What is new goes to the ring; what is known costs a look-up.
+/* The programs that run in the kernel, at the beginning and the end of each system call (tp_btf), at
+ * executions and forks. New names go to the ring; known names cost one look-up.
  *
- * A name that looks like a member, `task_struct__fs`, is an offset that the loader puts in (btf.c): the
- * object depends on no kernel's layout. Pointers of the kernel are numbers here, read with
- * bpf_probe_read_kernel(), so that a process that changes while it is looked at yields an error and no fault.
- */
+ * A name with the form of a member, `task_struct__fs`, is an offset that the loader inserts (btf.c), so that
+ * the object does not depend on a kernel's layout. Pointers of the kernel are numbers here, read with
+ * bpf_probe_read_kernel(), so that a process that changes during the reading causes an error and no fault. */
 #include "kernel_names.h"
 
 /* ---- the begin and the end of a call ----------------------------------------------------------------- */
 
-/* Architectures differ in where the arguments are, and in how a call of 32 bits is recognized. Every call of
- * every process is looked at, so the verifier checks this pointer, and no helper has to read it. */
+/* Architectures differ in where the arguments are, and in how a call of 32 bits is recognized. These programs
+ * run at every call of every process, so the verifier checks this pointer, and no helper has to read it. */
 #if defined(__x86_64__)
 INLINE int is_compat(const char *task) {
     enum { TS_COMPAT = 2 };
@@ -81,7 +80,7 @@ SECTION("sys_enter") int enter(const u64 *context) {
     return 0;
 }
 
-/* Writes the real path of what was opened; returns its position. */
+/* Writes the real path of the opened file; returns its position. */
 INLINE u64 opened_path(struct scratch *scratch, u64 number) {
     struct place at;
     get_place(&at, file_of(current_task(), number) + OFFSET(file__f_path));
@@ -99,7 +98,7 @@ INLINE uint8_t outcome_of(s64 result, u64 task, int opens) {
     return result == -ENOENT || result == -ENOTDIR ? OUTCOME_ABSENT : OUTCOME_FAILED;
 }
 
-/* Whether the outcome of a name is new; marks it. */
+/* Returns whether the outcome of a name is new, and marks it. */
 INLINE int is_new(const struct state *state, u32 which, uint8_t outcome) {
     if (!(state->names & 1 << which) || state->known[which] & outcome)
         return 0;
@@ -163,7 +162,7 @@ SECTION("sys_exit") int leave_call(const u64 *context) {
 
 /* ---- io_uring ---------------------------------------------------------------------------------------- */
 
-/* What io_uring is asked for passes no system call. Its own thread may submit it (IORING_SETUP_SQPOLL), which
+/* Requests to io_uring pass no system call. Its own thread may submit them (IORING_SETUP_SQPOLL); that thread
  * has no state, but the control group of its process. */
 SECTION("io_uring_submit_req") int submitted(const u64 *context) {
     enum { OPENAT = 18, STATX = 21, OPENAT2 = 28, RENAMEAT = 35, LINKAT = 39, SETXATTR = 42, GETXATTR = 44 };
@@ -197,7 +196,7 @@ static long variable_step(u64 index, void *context) {
     char *text = &scratch->variables[sizeof(struct event) + (scratch->used & (VARIABLES_ROOM - 1))];
     long size = read_user_string(text, TEXT_LIMIT, variables->at);
     if (size <= 0 || size >= TEXT_LIMIT) {
-        /* What is longer is no path; but one that begins so is too much for us. */
+        /* A longer string is not a path; but a path that begins so is too long for us. */
         scratch->used = VARIABLES_ROOM;
         return 1;
     }
@@ -207,8 +206,8 @@ static long variable_step(u64 index, void *context) {
     return scratch->used >= VARIABLES_ROOM;
 }
 
-/* The new program's LD_* variables are on its stack by now, one after the other. Returns their size,
- * VARIABLES_ROOM when there is no room. */
+/* Reads the new program's LD_* variables, which are now on its stack, one after the other. Returns their
+ * size, or VARIABLES_ROOM if there is no room. */
 ALONE u64 loader_variables(u64 task) {
     struct scratch *scratch = get_scratch();
     if (!scratch)
@@ -228,7 +227,7 @@ SECTION("sched_process_exec") int executed(const u64 *context) {
     if (!state || !scratch)
         return 0;
     u64 asker = state->program;
-    if (state->pending && state->fault) { /* its path was not readable, but is the kernel's by now */
+    if (state->pending && state->fault) { /* its path was not readable, but the kernel has it now */
         u64 name_address = kernel_u64(context[2] + OFFSET(linux_binprm__filename));
         long size = read_kernel_string(scratch->text, TEXT_LIMIT, name_address);
         struct named named = {ACCESS_EXEC, 0, FORM_PATH, WORKING_DIRECTORY, size - 1};

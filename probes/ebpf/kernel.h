@@ -13,8 +13,8 @@ typedef uint32_t u32;
 #define SECTION(name) __attribute__((section(name), used))
 #define INLINE static inline __attribute__((always_inline))
 #define SUBPROGRAM static __attribute__((noinline))
-/* A function that the verifier looks at once, whoever calls it: its arguments and its result are numbers, and
- * object.c knows it by name. Others are looked at for each call. */
+/* A function that the verifier checks only once: its arguments and its result are numbers, and object.c knows
+ * it by name. Other functions are checked for each call. */
 #define ALONE __attribute__((noinline))
 #define OFFSET(member)                                                                                       \
     ({                                                                                                       \
@@ -27,10 +27,10 @@ enum {
     EFAULT = 14,
     ENOTDIR = 20,
     ENAMETOOLONG = 36,
-    RESTARTS = 512, /* ERESTARTSYS and its like: the call begins again */
+    RESTARTS = 512, /* ERESTARTSYS and similar: the call begins again */
     RESTARTS_END = 532,
     DEPTH = TEXT_LIMIT / 2, /* components of a path */
-    VARIABLES = 1024,       /* strings of an environment that are looked at */
+    VARIABLES = 1024,       /* the most strings of an environment that are read */
     VARIABLES_ROOM = 8192,
     TOP_MARK = 0x5555,       /* in the number of a directory that is not below its root */
     MODE_CREATED = 0x100000, /* FMODE_CREATED */
@@ -72,7 +72,8 @@ static void *(*const current_task_typed)(void) = (void *)158;
 
 enum { STORAGE_CREATE = 1, NO_EXIST = 1, RING_NO_WAKEUP = 1 };
 
-/* Of a thread, from the begin of a call to its end, and what does not change between calls. */
+/* The state of a thread: from the beginning of a call to its end, and values that stay the same between
+ * calls. */
 struct place {
     u64 mount, dentry; /* struct vfsmount, struct dentry */
 };
@@ -81,7 +82,7 @@ struct state {
     u64 program;                 /* 0: not known yet */
     u64 root_mount, root_dentry; /* of a root that is "/" */
     struct identifier id[2];
-    u64 arguments[6]; /* of a call whose path could not be read at its begin */
+    u64 arguments[6]; /* of a call whose path could not be read at its beginning */
     u32 rule;         /* its index */
     uint8_t pending, fault, names, told;
     uint8_t known[2]; /* enum outcome_bit */
@@ -96,7 +97,7 @@ struct scratch {
     u64 arguments[8];
     struct place root;
     struct identifier id;
-    u64 used; /* of the following: in a map, where the verifier does not follow each of its values */
+    u64 used; /* of the following; it is in a map, so that the verifier does not follow each of its values */
     char variables[sizeof(struct event) + VARIABLES_ROOM + TEXT_LIMIT];
 };
 
@@ -150,8 +151,8 @@ ALONE u64 is_below(u64 task, u64 cgroup) {
     return 0;
 }
 
-/* Return the state of the current thread if it is traced. A thread that has a state is traced and stays so:
- * one look-up shows it, where the control group takes one read for each of its parents. */
+/* Returns the state of the current thread if it is traced. A thread with a state is traced and stays traced:
+ * this takes one look-up, but the control group takes a read for each of its parents. */
 INLINE struct state *traced_state(u64 task, u64 flags) {
     u32 zero = 0;
     struct state *state = storage_get(map_states, current_task_typed(), 0, 0);
@@ -176,7 +177,8 @@ INLINE struct state *traced_state(u64 task, u64 flags) {
 
 /* ---- telling ----------------------------------------------------------------------------------------- */
 
-/* Whether there was room. The agent is not woken: it looks at the ring some hundred times a second. */
+/* Returns whether there was room. The agent is not woken: it reads the ring several hundred times a
+ * second. */
 INLINE int tell(const void *event, u64 size) {
     if (ring_output(map_ring, event, size, RING_NO_WAKEUP) == 0)
         return 1;

@@ -1,4 +1,4 @@
-/* For the programs in the kernel: what a call names. */
+/* For the programs in the kernel: the names in a call. */
 #ifndef EBPF_KERNEL_NAMES_H
 #define EBPF_KERNEL_NAMES_H
 
@@ -20,7 +20,7 @@ static long word_step(u64 index, void *context) {
     return 0;
 }
 
-/* The fingerprint of the text with numbers that belong to it. Only the agent knows the secret. */
+/* Computes the fingerprint of the text with numbers that belong to it. Only the agent knows the secret. */
 ALONE u64 fingerprint(u64 low, u64 high, u64 size) {
     struct scratch *scratch = get_scratch();
     if (!scratch)
@@ -46,7 +46,7 @@ struct named {
 
 enum { WORKING_DIRECTORY = -100 };
 
-/* The text of the scratch memory is named. */
+/* Reports the text in the scratch memory as a name. */
 SUBPROGRAM int name(struct scratch *scratch, struct state *state, const struct named *named, u64 which) {
     u64 task = current_task();
     u64 fs = kernel_u64(task + OFFSET(task_struct__fs));
@@ -128,7 +128,7 @@ INLINE void tell_fault(struct scratch *scratch, struct state *state, uint8_t acc
     state->told = 1;
 }
 
-/* How open(2) uses what it opens; as open_access() of handle.c. */
+/* Returns how open(2) uses a path, as open_access() of handle.c does. */
 INLINE int is_nameless(u64 flags) { return (flags & OPEN_TMPFILE) == OPEN_TMPFILE; }
 
 INLINE uint8_t open_access(u64 flags) {
@@ -225,7 +225,8 @@ SUBPROGRAM int path_call(struct scratch *scratch, struct state *state, const str
     return name(scratch, state, &named, which);
 }
 
-/* Names what a call names. A page of a path that is not there yet (EFAULT) is by the end of the call. */
+/* Reports the names in a call. If a page of a path is not in memory yet (EFAULT), it is at the end of the
+ * call. */
 SUBPROGRAM int handle(struct scratch *scratch, struct state *state, const struct rule *rule, u64 final) {
     int first, second = 0;
     if (rule->kind == 1 + CALL_SOCKET || rule->kind == 1 + CALL_SOCKETCALL) {

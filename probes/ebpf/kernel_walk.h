@@ -10,8 +10,8 @@ struct step {
     u64 parent, length_and_hash, name; /* of struct dentry; the loader knows that they are neighbours */
 };
 
-/* Goes up by a component or over a mount point. `step->name` is 0 when there is none to tell of. Returns
- * whether there is more. */
+/* Goes up by a component or over a mount point. `step->name` is 0 if there is no component. Returns whether
+ * there are more. */
 INLINE int go_up(struct place *at, struct step *step) {
     u64 top = kernel_u64(at->mount + OFFSET(vfsmount__mnt_root));
     if (at->dentry == top) {
@@ -59,8 +59,8 @@ static long number_step(u64 index, void *context) {
     return !more;
 }
 
-/* A number for the path of a directory, as seen from a root: of the names and places in memory of all its
- * components. 0 when there are too many. */
+/* Returns a number for the path of a directory, as seen from a root: from the names and the places in memory
+ * of all its components. Returns 0 if there are too many. */
 ALONE u64 number_of(u64 mount, u64 dentry, u64 root_mount, u64 root_dentry, u64 seed) {
     struct walk walk = {{mount, dentry}, {root_mount, root_dentry}, mix(OFFSET(secret__low), seed), 0, 0};
     loop(DEPTH, number_step, &walk, 0);
@@ -106,7 +106,7 @@ ALONE u64 write_path(u64 mount, u64 dentry) {
     return (walk.position & (TEXT_LIMIT - 1)) | walk.end << 32;
 }
 
-/* Tells an event with a path that has been written at `position`. */
+/* Reports an event with a path that was written at `position`. */
 INLINE int tell_written(struct scratch *scratch, u64 position) {
     position &= TEXT_LIMIT - 1;
     u64 size = TEXT_LIMIT - 1 - position;
@@ -116,7 +116,7 @@ INLINE int tell_written(struct scratch *scratch, u64 position) {
     return tell(&scratch->path[position], size);
 }
 
-/* Tells the path of a place once, seen from the root in the scratch memory, as an event that has `number`.
+/* Reports the path of a place once, seen from the root in the scratch memory, as an event with `number`.
  * Returns whether there was room. */
 ALONE u64 tell_path(u64 number, u64 type, u64 mount, u64 dentry) {
     struct identifier id = {number, type};
@@ -160,9 +160,9 @@ INLINE void program_place(struct place *place, u64 task) {
     get_place(place, file + OFFSET(file__f_path));
 }
 
-/* Whether the program's file is in the mounts of its process. That of a container runtime which is about to
- * execute something in the container is not. What has been inside stays so, whatever it executes or mounts.
- */
+/* Returns whether the program's file is in the mounts of its process. It is not for a container runtime that
+ * is about to execute something in the container. A process that was inside stays inside, whatever it
+ * executes or mounts. */
 INLINE int is_inside(u64 task) {
     struct place program;
     program_place(&program, task);
@@ -170,7 +170,7 @@ INLINE int is_inside(u64 task) {
     return kernel_u64(program.mount - OFFSET(mount__mnt) + OFFSET(mount__mnt_ns)) == own;
 }
 
-/* Its path is as its mounts have it, as that of a root. */
+/* Its path is the one in its mounts, as for a root. */
 INLINE int tell_program(struct scratch *scratch, const struct state *state) {
     struct place program = {0, 0};
     scratch->root.mount = scratch->root.dentry = 0;

@@ -23,7 +23,7 @@ int bpf(int command, union bpf_attr *attributes) {
     return syscall(SYS_bpf, command, attributes, sizeof *attributes);
 }
 
-/* A task storage must have types. Ours say how large its key and value are, and no more. */
+/* A task storage must have types. Ours only have the sizes of its key and value. */
 static int load_types(void) {
     static struct {
         struct btf_header header;

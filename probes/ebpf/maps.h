@@ -26,10 +26,10 @@ int bpf(int command, union bpf_attr *attributes);
 
 static inline uint64_t pointer(const void *address) { return (uintptr_t)address; }
 
-/* Ends the process with a message when the kernel cannot make one. */
+/* Makes the maps. Ends the process with a message if the kernel cannot make one. */
 void make_maps(void);
 
-/* bpf(2) on a map's element. -1 with errno. */
+/* Calls bpf(2) on a map's element. Returns -1 with errno on failure. */
 int map_update(enum map map, const void *key, const void *value);
 int map_lookup(enum map map, const void *key, void *value);
 

@@ -65,7 +65,7 @@ static void add_function(const char *name, uint64_t from) {
     functions[function_count++].at = used;
 }
 
-/* Where the function is that begins at an offset of .text. */
+/* Returns the place of the function that begins at an offset of .text. */
 static unsigned function_at(unsigned text, uint64_t offset) {
     for (unsigned i = 1; i < function_count; i++)
         if (functions[i].from == offset)
@@ -114,7 +114,7 @@ static void relocate(unsigned at, const Elf64_Sym *symbol) {
     code[at + 1].imm = value >> 32;
 }
 
-/* A call's target: what a relocation says, else, within .text, relative to the call. */
+/* Returns a call's target: that of its relocation or, within .text, relative to the call. */
 static void relocate_call(unsigned at, uint64_t offset) {
     unsigned target = function_at(section_named(".text"), offset);
     code[at].imm = (int)target - (int)at - 1;
@@ -141,7 +141,7 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
         die(EXIT_PROBE, "ebpf: its programs are too large");
     memcpy(code + used, object + sections[section].sh_offset + offset, size);
     used += size / 8;
-    uint64_t *called = calloc(size / 8, sizeof *called); /* 1 + the offset that a relocation says */
+    uint64_t *called = calloc(size / 8, sizeof *called); /* 1 + the offset in a relocation */
     if (!called)
         die(EXIT_PROBE, "ebpf: out of memory");
     const Elf64_Rel *relocation = relocations(section, &count);
@@ -173,8 +173,7 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
 
 /* ---- types of functions ------------------------------------------------------------------------------ */
 
-/* The verifier looks at these once (ALONE in kernel.bpf.c), and wants to know of numbers how many they take.
- */
+/* The verifier checks these functions once (ALONE in kernel.bpf.c), and needs their numbers of arguments. */
 static const struct {
     const char *name;
     unsigned arguments;
@@ -189,7 +188,7 @@ static void add_type(char *types, uint32_t *size, struct btf_type type) {
     *size += sizeof type;
 }
 
-/* Describes the functions of the program: type 1 is the number, 2 + n a function of n numbers. */
+/* Describes the functions of the program: type 1 is a number, type 2 + n a function of n numbers. */
 static void describe(struct program *program) {
     static char bytes[sizeof(struct btf_header) + 2 * TYPES_ROOM];
     char *types = bytes + sizeof(struct btf_header), strings[TYPES_ROOM] = "";

@@ -1,4 +1,4 @@
-/* What is at a path below the root of what is traced. */
+/* The files at paths below the root of the traced processes. */
 #ifndef EBPF_PLACES_H
 #define EBPF_PLACES_H
 
@@ -8,11 +8,11 @@
 
 void places_open(int root);
 
-/* Opens (O_PATH) what a path leads to, seen from the root and from `inside`, a directory below it or "".
- * -1 with errno. */
+/* Opens (O_PATH) the target of a path, seen from the root and from `inside`, a directory below it or "".
+ * Returns -1 with errno on failure. */
 int place_open(const char *inside, const char *path, bool nofollow);
 
-/* Whether something is there, and its path without symbolic links, "" where that is the same or not known. */
+/* Returns whether the path exists, and its real path, "" if that is the same or unknown. */
 bool place_find(const char *inside, const char *path, bool nofollow, char real[PATH_LIMIT]);
 
 #endif

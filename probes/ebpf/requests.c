@@ -23,7 +23,7 @@ struct request {
     bool ignored;
 };
 
-/* Below the number of a directory's string in `numbers`. */
+/* The flags below the number of a directory's string in `numbers`. */
 enum { FLAG_BITS = 2, OUTSIDE = 1, LONG = 2 };
 
 static struct table numbers, identifiers; /* of programs and directories; of names */
@@ -37,7 +37,7 @@ struct request_counts request_counts;
 void requests_open(int root) {
     bool added;
     places_open(root);
-    names_add(&strings, "", 0, &added); /* so that 0 is no directory, and "/" as a root */
+    names_add(&strings, "", 0, &added); /* so that 0 means no directory, or "/" as a root */
 }
 
 void requests_ignore(const char *program) { ignored = program; }
@@ -61,7 +61,7 @@ static const char *keep(const char *text, size_t size) {
     return kept;
 }
 
-/* The number of a string, and flags. */
+/* Returns the number of a string with flags. */
 static uint32_t path_number(uint64_t number, enum event_type type) {
     if (!number)
         return 0;
@@ -165,7 +165,7 @@ static void write_access(const struct request *request, uint32_t pid, bool prese
     record_end();
 }
 
-/* The result of a call: whether its path existed when the call began, and its real path. */
+/* Evaluates the result of a call: whether its path existed when the call began, and its real path. */
 static void write_result(struct request *request, const struct event *event, const char *text) {
     static char path[PATH_SIZE], real[PATH_LIMIT];
     const char *root = path_of(request, path);
@@ -243,7 +243,7 @@ void requests_end(void) {
 
 /* ---- executions -------------------------------------------------------------------------------------- */
 
-/* What the kernel opens besides; `file` is closed. */
+/* Records the files that the kernel opens besides; `file` is closed. */
 static void interpreters(const struct request *request, uint32_t pid, const char *root, int file) {
     static char name[PATH_LIMIT], real[PATH_LIMIT];
     static struct set seen;
@@ -258,7 +258,7 @@ static void interpreters(const struct request *request, uint32_t pid, const char
             break;
         bool present = place_find(root, name, false, real);
         if (set_add(&seen, fingerprint(name, strlen(name), request->program, request->root))) {
-            if (!counted) { /* what they are opened by is an execution that counts once more */
+            if (!counted) { /* each is opened by an execution, which counts once more */
                 received++;
                 request_counts.recorded++;
                 counted = true;
@@ -298,7 +298,7 @@ static void executed(const struct event *event, const char *variables) {
             record_text(variables + at);
         record_end();
     }
-    /* They are looked up again when the file is another: a script may have been written anew. */
+    /* They are looked up again if the file has changed: a script may have been rewritten. */
     int file = place_open(root, path, request->flags & EVENT_NOFOLLOW);
     if (file >= 0 && !set_add(&seen, file_version(file, where.low, ~(uint64_t)request->program))) {
         close(file);

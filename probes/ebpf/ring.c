@@ -23,7 +23,7 @@ static const char *data;
 enum { ROOM = 1 << 20, HEADER = 8, BUSY_BIT = 1U << 31, DISCARD_BIT = 1 << 30 };
 enum { BUSY_MICROSECONDS = 1000, IDLE_MICROSECONDS = 10000 };
 
-/* Events as in the ring, each behind its size. The thread fills the last chunk, we read the first. */
+/* Events as in the ring, each after its size. The thread fills the last chunk, we read the first. */
 struct chunk {
     struct chunk *next;
     size_t used;
@@ -37,7 +37,8 @@ static void rest(long microseconds) { nanosleep(&(struct timespec){.tv_nsec = mi
 
 static uint64_t position(const uint64_t *number) { return __atomic_load_n(number, __ATOMIC_ACQUIRE); }
 
-/* False when there is no memory: the event stays in the ring, and what finds no room there is counted. */
+/* Returns false if there is no memory: then the event stays in the ring, and events without room there are
+ * counted. */
 static bool keep(const char *bytes, uint64_t size) {
     size_t used = last->used, whole = (size + sizeof size + 7) & ~(size_t)7;
     if (used + whole > ROOM) {
@@ -76,7 +77,7 @@ static bool take(void) {
 }
 
 static void *empty(void *nothing) {
-    setpriority(PRIO_PROCESS, 0, -20); /* of this thread: it does little, but has to do it in time */
+    setpriority(PRIO_PROCESS, 0, -20); /* of this thread, which does little but must be in time */
     for (;;)
         rest(take() ? BUSY_MICROSECONDS : IDLE_MICROSECONDS);
     return nothing;
@@ -109,7 +110,7 @@ bool ring_next(struct event *event, char text[SCRATCH_ROOM]) {
         if (!next)
             return false;
         if (first_read != __atomic_load_n(&first->used, __ATOMIC_ACQUIRE))
-            continue; /* filled up between the two looks */
+            continue; /* filled between the two checks */
         free(first);
         first = next;
         first_read = 0;

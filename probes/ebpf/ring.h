@@ -1,5 +1,5 @@
-/* What the programs in the kernel tell. A thread takes it out of the ring as soon as it can, into memory that
- * grows: so the ring has room, however long it takes to write the events. */
+/* The events of the programs in the kernel. A thread moves them from the ring as soon as it can, into memory
+ * that grows, so that the ring has room even while the events are being written. */
 #ifndef EBPF_RING_H
 #define EBPF_RING_H
 
@@ -12,7 +12,7 @@ void ring_open(void);
 /* Waits until all events reported so far are out of the ring. */
 void ring_catch_up(void);
 
-/* The next event, and its text with a NUL. False when there is none. */
+/* Returns the next event and its text with a NUL. Returns false if there is none. */
 bool ring_next(struct event *event, char text[SCRATCH_ROOM]);
 
 #endif

@@ -16,10 +16,10 @@ struct table {
     uint32_t mask, count;
 };
 
-/* The number of a key; TABLE_NONE when there is none. */
+/* Returns the number of a key, or TABLE_NONE if it is not there. */
 uint32_t table_get(const struct table *table, struct identifier key);
 
-/* Adds a key that is not there. */
+/* Adds a new key. */
 void table_add(struct table *table, struct identifier key, uint32_t value);
 
 #endif
