@@ -101,6 +101,14 @@ def test_what_a_rule_keeps_with_a_unit_counts_as_its_size() -> None:
         assert ("/usr/bin/tool" in found, "/usr/share/tool/magic" in found) == (kept, kept)
 
 
+def test_an_import_that_fits_only_in_the_last_round_is_kept() -> None:
+    top = "/usr/lib/python3/dist-packages/lib"
+    made = image(f"{top}/heavy.py: {'x' * LARGE}", files={f"{top}/__init__.py": 'NAME = "lib.heavy.Main"\n'})
+    events = frozenset({Event(f"{top}/__init__.py", "read", "/usr/sbin/server", present=True)})
+    options = Options(level=Level.MODULE, spare=Spare(0, LARGE * 3 // 2))
+    assert f"{top}/heavy.py" in make_plan(made.view, Trace("t", "i", "p", {}, events), options).kept
+
+
 def test_of_a_unit_the_compiled_file_stays_out() -> None:
     lines = ("/app/main.py: m", "/app/late.py: l", "/app/main.pyc: m")
     caches = [f"/app/__pycache__/{name}.cpython-311.pyc: c" for name in ("main", "late")]

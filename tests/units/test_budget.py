@@ -142,3 +142,10 @@ def test_a_dependency_is_not_taken_without_what_needs_it() -> None:
     assert names(choice([data], math.inf, known=["/main/0"]).kept) == ["data"]
     main = replace(unit("main", 0.1, 1000), tier=-1)
     assert names(choice([data, main], math.inf).kept) == ["main", "data"]
+
+
+def test_a_unit_waits_for_the_path_without_which_it_is_of_no_use() -> None:
+    early = replace(unit("early", 0.9, 1000), after="/late/0")
+    chosen = choice([early, unit("late", 0.5, 1000)], 10_000)
+    assert names(chosen.kept) == ["late", "early"]
+    assert names(choice([early], 10_000).left_out) == ["early"]

@@ -98,6 +98,7 @@ class Additions:
         self.touched = self._size()
         self.limit = options.spare.limit(self.touched)
         self.choices: list[Choice] = []
+        self.edges: dict[languages.Import, None] = {}
         self._unlikely: dict[str, float] = {}
         self.useless: frozenset[str] = frozenset()
         """Paths that no unit brings: they serve only what is left out inside of another file."""
@@ -145,7 +146,9 @@ class Additions:
         largest = PIECE * self.limit if stage is Round.AUTHOR else math.inf
         choice = units.choose(finds, limit, most, self.needs.of, self.draft.entries, largest)
         self.choices.append(choice)
-        self._keep(choice, closure)
+        # The last round may take what an earlier one left out, which its own closure need not name.
+        self.edges |= dict.fromkeys(closure.edges)
+        self._keep(choice, languages.LanguageClosure(tuple(self.edges)))
 
     def _discounted(self, unit: Unit) -> Unit:
         """Return what a file names with the worth of the file, if that was kept as a part of an unused

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import posixpath
 import re
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -121,7 +121,7 @@ def choose(
 
     Units that the author's own code names may bring the total up to ``most`` bytes; the others may use the
     rest of these. ``known`` are the paths that are already kept, ``largest`` are the most bytes of one
-    unit. A unit that does not fit, or whose ``after`` is not kept yet, does not end the choice.
+    unit. A unit that does not fit does not end the choice; one whose ``after`` is not kept waits for it.
     """
     have = set(known)
     kept: list[Candidate] = []
@@ -129,8 +129,14 @@ def choose(
     spent = own = 0
     # Thousands of units share their files, so what is missing of these is worked out when something was kept.
     remaining: dict[int, tuple[int, Candidate | None]] = {}
-    for candidate in ranked(units, needs, have):
+    pending = deque(ranked(units, needs, have))
+    waiting: dict[str, list[Candidate]] = {}
+    while pending:
+        candidate = pending.popleft()
         unit, key = candidate.unit, id(candidate.missing)
+        if unit.after and unit.after not in have:
+            waiting.setdefault(unit.after, []).append(candidate)
+            continue
         count, rest = remaining.get(key, (0, candidate))
         if rest is not None and count != len(have):
             rest = _remaining(rest, have)
@@ -141,7 +147,6 @@ def choose(
         room = most if unit.own else min(most, limit + own)
         if (
             cost > largest
-            or (unit.after and unit.after not in have)
             or spent + cost > room
             or (room < math.inf and not unit.own and unit.worth < LEAST_USE * cost)
         ):
@@ -151,6 +156,9 @@ def choose(
         own += cost if unit.own else 0
         have.update(entry.path for entry in candidate.missing)
         kept.append(candidate)
+        ready = [other for entry in candidate.missing for other in waiting.pop(entry.path, ())]
+        pending.extendleft(reversed(ready))
+    left += [candidate for candidates in waiting.values() for candidate in candidates]
     return Choice(tuple(kept), tuple(left))
 
 

@@ -60,7 +60,8 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             needed = _loaded(requested, loads).values()
             loaded[names] = tuple(entry for entry in needed if entry.path not in scene.kept)
         if loaded[names]:
-            yield Unit(Mechanism.LANGUAGES, edge.source, edge.source, loaded[names], worth, tier, True, own)
+            name = edge.source
+            yield Unit(Mechanism.LANGUAGES, name, name, loaded[names], worth, tier, True, own, after=name)
 
 
 def _is_own(scene: Scene, closure: LanguageClosure, edge: Import) -> bool:

@@ -80,7 +80,7 @@ def _by_language(scene: Scene) -> dict[str, str]:
     used file of the package."""
     directories: dict[str, str] = {}
     for contents in scene.contents:
-        used = set() if contents.base else uses(scene, contents)
+        used = set() if contents.base else uses(scene, contents) or contents.paths & scene.targets
         if not used:
             continue
         paths = (path for part in (contents, *scene.ownership.parts(contents)) for path in part.paths)
