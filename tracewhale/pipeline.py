@@ -146,7 +146,7 @@ def build(
             plan=candidate.plan,
             built=built,
             removed=_removed(making, candidate.plan, with_removed),
-            left_out=(*candidate.written.image.left_out, *built.left_out),
+            left_out=(*candidate.written_image.image.left_out, *built.left_out),
             notes=(*target.notes, *filter(None, [candidate.note])),
         )
 
@@ -247,7 +247,7 @@ def run(
             built=built,
             removed=_removed(making, candidate.plan, with_removed),
             accepted=_accepted(limits.lock.get(name), locked),
-            left_out=(*candidate.written.image.left_out, *(built.left_out if built else ())),
+            left_out=(*candidate.written_image.image.left_out, *(built.left_out if built else ())),
             notes=(*target.notes, *filter(None, [candidate.note]), *mounts.notes),
             error=error,
         )

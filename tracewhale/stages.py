@@ -74,14 +74,14 @@ class OtherRun:
 class CandidateImage:
     """A new image that has no name yet, and a way to run it; ``note`` describes a difference of its start."""
 
-    written: WrittenImage
+    written_image: WrittenImage
     rebuilt: Rebuilt
     note: str = ""
 
     @property
     def plan(self) -> Plan:
         """The plan that the image holds."""
-        return self.written.plan
+        return self.written_image.plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,11 +317,11 @@ def publish_image(making: Making, candidate: CandidateImage, destination: Name |
     target, recipe = making.target, making.recipe
     place = destination or target.default_destination
     with making.context.stage("write", f"writing {place}"), ExitStack() as held:
-        image = recipes.override(candidate.written.image, recipe)
+        image = recipes.override(candidate.written_image.image, recipe)
         rebuilt = held.enter_context(target.rebuilt(image)) if image else candidate.rebuilt
         name = name_of(place)
         left_out = rebuilt.publish(place)
-        recipes.write_sbom(candidate.written, original_of(target), recipe, name, rebuilt.target.image)
+        recipes.write_sbom(candidate.written_image, original_of(target), recipe, name, rebuilt.target.image)
         new = rebuilt.target
         start = new.run_line(name) if place.kind == DOCKER else ()
         return BuiltImage(name, new.image, new.size, target.size, left_out, start)

@@ -81,7 +81,7 @@ class Answer:
         """``TITLE VERSION whole|part PATH...``"""
         return [
             " ".join([o.package.title, o.package.version, "whole" if o.complete else "part", *o.paths])
-            for o in self.inventory.kept
+            for o in self.inventory.kept_packages
         ]
 
     @property

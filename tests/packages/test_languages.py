@@ -63,7 +63,7 @@ def test_a_distribution_of_python_is_told_by_its_record() -> None:
         f"{SITE}/flask-2.2.2.dist-info/licenses",
         f"{SITE}/flask-2.2.2.dist-info/licenses/LICENSE.txt",
     ]
-    (owned,) = found.inventory.kept
+    (owned,) = found.inventory.kept_packages
     assert (owned.package.licence, owned.package.supplier) == ("BSD-3-Clause", "Armin")
 
 
@@ -125,7 +125,7 @@ def test_a_package_of_node_is_the_nearest_with_a_name_and_a_version() -> None:
         "shop 1.0.0 part /app/package.json /app/server.js",
     ]
     assert found.left_out == ["express", "@scope/other", "unused", "whole"]
-    assert [(o.package.namespace, o.package.licence) for o in found.inventory.kept] == [
+    assert [(o.package.namespace, o.package.licence) for o in found.inventory.kept_packages] == [
         ("@scope", "ISC"), ("", ""),
     ]  # fmt: skip
 
@@ -133,7 +133,7 @@ def test_a_package_of_node_is_the_nearest_with_a_name_and_a_version() -> None:
 def test_a_package_of_node_keeps_its_licence() -> None:
     found = NODE.find(f"{MODULES}/express/index.js")
     assert found.added == [f"{MODULES}/express/LICENSE", f"{MODULES}/express/package.json"]
-    assert [o.package.supplier for o in found.inventory.kept] == ["TJ"]
+    assert [o.package.supplier for o in found.inventory.kept_packages] == ["TJ"]
 
 
 def test_a_package_of_node_with_all_its_files_is_whole() -> None:
@@ -190,7 +190,7 @@ def test_a_gem_is_told_by_its_directory() -> None:
         ],
     ]
     assert found.left_out == ["json"]
-    rack = found.inventory.kept[1].package
+    rack = found.inventory.kept_packages[1].package
     assert (rack.licence, rack.supplier) == ("MIT", "Leah")
 
 
@@ -233,7 +233,7 @@ def test_archives_of_java_are_looked_into(stored: bool) -> None:
         "plain 0.9 whole /app/app.jar",
         "shop 1.0 whole /app/app.jar",
     ]
-    assert [o.package.licence for o in found.inventory.kept] == ["", "Apache-2.0", "", ""]
+    assert [o.package.licence for o in found.inventory.kept_packages] == ["", "Apache-2.0", "", ""]
     assert found.added == []
 
 

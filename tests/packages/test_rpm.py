@@ -113,7 +113,7 @@ def test_files_and_licences_have_their_packages(image: Image) -> None:
     found = image.find("/usr/bin/one")
     assert found.kept == ["one 4:1.2-3 whole /usr/bin/one /usr/share/licenses/one/COPYING"]
     assert found.left_out == ["two"]
-    (owned,) = found.inventory.kept
+    (owned,) = found.inventory.kept_packages
     assert (owned.package.licence, owned.package.supplier) == ("MIT", "Example")
     assert "/etc/redhat-release" in found.added
     assert found.times == {MODIFIED}

@@ -60,7 +60,7 @@ def of_view(name: str, view: View, config: Mapping[str, Any]) -> Snapshot:
     entries = dict(walk(view))
     inventory = Databases(view).find(entries, licences=False)[0]
     packages: dict[str, tuple[str, ...]] = {}
-    for owned in inventory.kept:
+    for owned in inventory.kept_packages:
         key = f"{owned.package.kind}:{owned.package.title}"
         packages[key] = (*packages.get(key, ()), owned.package.version)
     inner = config.get("config") or {}

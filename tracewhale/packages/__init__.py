@@ -102,11 +102,11 @@ class Databases:
         systems = [database.find(kept, licences=licences) for database in self._systems]
         facts = [*systems, *(database.find(kept, licences=licences) for database in self._languages)]
         licence_paths = (
-            documents(self._files) if any(database_facts.kept for database_facts in systems) else []
+            documents(self._files) if any(database_facts.kept_packages for database_facts in systems) else []
         )
         return (
             Inventory(
-                tuple(sorted(owned for database_facts in facts for owned in database_facts.kept)),
+                tuple(sorted(owned for database_facts in facts for owned in database_facts.kept_packages)),
                 tuple(sorted(package for database_facts in facts for package in database_facts.left_out)),
                 distribution(self._files),
             ),
@@ -118,5 +118,5 @@ class Databases:
                     }
                 )
             ),
-            tuple(sorted(written for database_facts in facts for written in database_facts.written)),
+            tuple(sorted(file for database_facts in facts for file in database_facts.generated_files)),
         )

@@ -58,9 +58,11 @@ class Apk:
             return NOTHING
         present, owned, missing = divide(self._files.view, self._records, kept)
         return PackageFacts(
-            kept=owned,
+            kept_packages=owned,
             left_out=missing,
-            written=() if self._place in kept or not present else (self._written(present, files_of(kept)),),
+            generated_files=()
+            if self._place in kept or not present
+            else (self._written(present, files_of(kept)),),
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:

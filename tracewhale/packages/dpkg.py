@@ -91,10 +91,10 @@ class Dpkg:
         records = [self._records[number] for number in there]
         owing = [self._records[n].package.name for n in there if owes_licence(paths[n], kept)]
         return PackageFacts(
-            kept=tuple(sorted(owned)),
+            kept_packages=tuple(sorted(owned)),
             left_out=tuple(sorted(r.package for n, r in enumerate(self._records) if n not in there)),
             documents=tuple(sorted(self._documents(records, owing if licences else []))),
-            written=tuple(sorted(self._written(records, kept))),
+            generated_files=tuple(sorted(self._written(records, kept))),
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:

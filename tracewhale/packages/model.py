@@ -79,7 +79,7 @@ class Distribution:
 class Inventory:
     """The packages with kept files, sorted, and those without."""
 
-    kept: tuple[OwnedPackage, ...] = ()
+    kept_packages: tuple[OwnedPackage, ...] = ()
     left_out: tuple[Package, ...] = ()
     distribution: Distribution = field(default_factory=Distribution)
 
@@ -87,7 +87,7 @@ class Inventory:
     def owners(self) -> Mapping[str, tuple[Package, ...]]:
         """The packages of each kept path that has one."""
         result: dict[str, list[Package]] = {}
-        for owned in self.kept:
+        for owned in self.kept_packages:
             for path in owned.paths:
                 result.setdefault(path, []).append(owned.package)
         return {path: tuple(packages) for path, packages in result.items()}
@@ -97,10 +97,10 @@ class Inventory:
 class PackageFacts:
     """The facts about some kept paths in one package manager's metadata."""
 
-    kept: tuple[OwnedPackage, ...] = ()
+    kept_packages: tuple[OwnedPackage, ...] = ()
     left_out: tuple[Package, ...] = ()
     documents: tuple[Document, ...] = ()
-    written: tuple[GeneratedFile, ...] = ()
+    generated_files: tuple[GeneratedFile, ...] = ()
 
 
 NOTHING = PackageFacts()

@@ -91,10 +91,10 @@ class Rpm:
             if self._files.physical(path)
         ]
         return PackageFacts(
-            kept=owned,
+            kept_packages=owned,
             left_out=missing,
             documents=tuple(sorted(documents)),
-            written=() if self._place in kept or not present else (self._written(present),),
+            generated_files=() if self._place in kept or not present else (self._written(present),),
         )
 
     def contents(self, kept: Mapping[str, Entry]) -> tuple[InstalledPackage, ...]:

@@ -163,7 +163,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
             },
             "kept": [
                 {**_package(owned.package), "whole": owned.complete, "files": len(owned.paths)}
-                for owned in plan.packages.kept
+                for owned in plan.packages.kept_packages
             ],
             "left_out": [_package(package) for package in plan.packages.left_out],
         },

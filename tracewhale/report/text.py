@@ -164,7 +164,7 @@ def _units(plan: Plan) -> Iterator[str]:
 
 
 def _packages(plan: Plan) -> Iterator[str]:
-    kept, left_out = plan.packages.kept, plan.packages.left_out
+    kept, left_out = plan.packages.kept_packages, plan.packages.left_out
     if not kept and not left_out:
         return
     parts = [owned.package.title for owned in kept if not owned.complete]

@@ -126,7 +126,7 @@ def describe(
     }
     parts = [
         SbomPackage(owned, tuple(sorted(files[path] for path in owned.paths if path in files)))
-        for owned in plan.packages.kept
+        for owned in plan.packages.kept_packages
     ]
     return Sbom(
         name or "image",
