@@ -13,8 +13,8 @@ from tracewhale.java.modules import BASE, DESCRIPTOR, LOCALE_DATA, SMALL_MODULE
 from tracewhale.java.reach import ClassLibrary, reach
 
 CLASS_LIST = "java-class-list"
-"""The rule by which the classes stay that the runtime's own list names, from which it makes its archive, and
-those that a run loaded."""
+"""The rule by which classes stay that are in the runtime's own list, from which it makes its archive, or that
+a run loaded."""
 
 TABLES = (".properties", ".xml")
 """The ends of the names of resources that may name classes."""

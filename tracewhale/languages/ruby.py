@@ -29,7 +29,7 @@ GRAMMAR = Grammar(
 REQUIRING = frozenset({"require", "require_relative", "load", "autoload", "require_dependency"})
 RUNNING = frozenset({"system", "exec", "spawn", "popen", "capture2", "capture2e", "capture3"})
 WORDS = (b"require", b"load", b"system", b"exec", b"spawn", b"popen", b"capture", b"`", b"%x")
-"""A pattern that occurs near every name in a text."""
+"""Words of which one is near every name in a text."""
 
 COMMENT = re.compile(rb"[ \t]*#(?!\{)")
 BLOCK = re.compile(rb"\n([ \t]{0,80})(?:def|class|module)\b")
