@@ -120,6 +120,30 @@ def test_names_in_calls_strings_and_metadata_are_modules() -> None:
     assert list(closed(tree, kept).steps) == [f"{SITE}/plug/{name}.py" for name in "abd"]
 
 
+def test_metadata_of_an_imported_distribution_is_kept() -> None:
+    tree = f"""
+        /app/main.py: import plain, egg, other, nothing_installed\n
+        {SITE}/plain.py: 1
+        {SITE}/plain-1.dist-info/METADATA: Name: plain
+        {SITE}/plain-1.dist-info/RECORD: 1
+        {SITE}/egg/__init__.py: 1
+        {SITE}/egg-2.egg-info/PKG-INFO: Name: egg
+        {SITE}/egg-2.egg-info/SOURCES.txt: 1
+        {SITE}/other.py: 1
+        {SITE}/other-3.egg-info: Name: other
+        {SITE}/first.py: 1
+        {SITE}/unused-4.dist-info/METADATA: Name: unused
+    """
+    assert sorted(closed(tree, ["/app/main.py", f"{SITE}/first.py"]).steps) == [
+        f"{SITE}/egg-2.egg-info/PKG-INFO",
+        f"{SITE}/egg/__init__.py",
+        f"{SITE}/other-3.egg-info",
+        f"{SITE}/other.py",
+        f"{SITE}/plain-1.dist-info/METADATA",
+        f"{SITE}/plain.py",
+    ]
+
+
 def test_namespace_packages_path_files_and_sourceless_modules_are_found() -> None:
     tree = f"""
         /app/main.py: import space.one, space.two, linked, compiled, native\\n

@@ -1,11 +1,15 @@
 """The metadata of installed distributions beside their modules: ``NAME-VERSION.dist-info`` (PyPA, "Recording
-installed projects")."""
+installed projects"), or ``.egg-info`` (setuptools)."""
 
 from __future__ import annotations
 
 import re
 
 from tracewhale.languages.files import Files
+
+METADATA = ("entry_points.txt", "METADATA", "PKG-INFO")
+
+INFO = (".dist-info", ".egg-info")
 
 REQUIRED = re.compile(r"^Requires-Dist:\s*([\w.-]+)(?![^\n]*\bextra\s*==)", re.MULTILINE)
 """A dependency that is not one of an extra (PyPA, "Core metadata")."""
@@ -20,17 +24,17 @@ class Distributions:
         self._required: dict[str, frozenset[str]] = {}
 
     def metadata(self, root: str) -> tuple[str, ...]:
-        """Return the entry points of the distribution of a module or package, with its metadata; nothing if
-        it has no entry points."""
+        """Return the metadata files of the distribution of a module or package: a program may ask for the
+        version or the entry points of any distribution that it loads (importlib.metadata)."""
         directory = self._directory(root)
-        files = (f"{directory}/entry_points.txt", f"{directory}/METADATA")
-        return files if directory and all(self._files.is_file(file) for file in files) else ()
+        files = (directory, *(f"{directory}/{name}" for name in METADATA)) if directory else ()
+        return tuple(file for file in files if self._files.is_file(file))
 
     def requires(self, root: str, other: str) -> bool:
         """Return whether the distribution of a module, or of a directory of metadata, requires another one,
         or is the same."""
         if root not in self._required:
-            directory = root if root.endswith(".dist-info") else self._directory(root)
+            directory = root if root.endswith(INFO) else self._directory(root)
             text = self._files.text(f"{directory}/METADATA").decode("utf-8", "replace") if directory else ""
             names = REQUIRED.findall(text.partition("\n\n")[0])
             self._required[root] = frozenset(map(normalized, names)) | {_name(root)}
@@ -39,7 +43,7 @@ class Distributions:
     def _directory(self, root: str) -> str:
         site = root.rpartition("/")[0]
         if site not in self._infos:
-            infos = [info for info in self._files.listing(site) if info.endswith(".dist-info")]
+            infos = [info for info in self._files.listing(site) if info.endswith(INFO)]
             self._files.view.prefetch(f"{site}/{info}" for info in infos)
             self._infos[site] = {_name(info): f"{site}/{info}" for info in infos}
         return self._infos[site].get(_name(root), "")
@@ -53,4 +57,4 @@ def normalized(name: str) -> str:
 def _name(path: str) -> str:
     """Return the name of a module, or of the distribution of a directory of metadata."""
     name = path.rpartition("/")[2]
-    return normalized(name.partition("-")[0] if name.endswith(".dist-info") else name.removesuffix(".py"))
+    return normalized(name.partition("-")[0] if name.endswith(INFO) else name.removesuffix(".py"))

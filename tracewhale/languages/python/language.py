@@ -205,7 +205,7 @@ class Python:
         yield from self._parts(path, mention, places)
 
     def _metadata(self, module: PythonModule, depth: int) -> tuple[str, ...]:
-        """Return the metadata with entry points of a module at the top level."""
+        """Return the metadata of the distribution of a module at the top level."""
         match = DISTRIBUTED.match((module.files or ("",))[0]) if depth == 0 else None
         return self._distributions.metadata(match[0]) if match else ()
 
