@@ -61,10 +61,16 @@ PATTERNS = {kind: re.compile(kind.value, re.DOTALL) for kind in Ballast}
 ANY = re.compile("|".join(f"({kind.value})" for kind in Ballast), re.DOTALL)
 
 
+TEMPLATES = re.compile(r".*/(templates?|skel|skeletons?|scaffold(s|ing)?|boilerplates?)/", re.DOTALL)
+"""Directories of files that a program copies: a README or a test there is data."""
+
+
 def kinds(path: str) -> list[Ballast]:
     """Return the kinds of ballast of a physical path, by its name alone."""
     if not ANY.fullmatch(path):
         return []
+    if TEMPLATES.match(path):
+        return [Ballast.CACHES] if PATTERNS[Ballast.CACHES].fullmatch(path) else []
     return [kind for kind, pattern in PATTERNS.items() if pattern.fullmatch(path)]
 
 
