@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.trees import MemoryTree
-from tracewhale.closure import ldconfig
 from tracewhale.errors import ImageContentError
 from tracewhale.patterns import Effort, name_pattern, path_pattern, reversed_range
 from tracewhale.rootfs.tree import View
@@ -78,18 +77,6 @@ def test_empty_ranges_have_no_character() -> None:
 def test_sets_of_any_characters_are_expressions() -> None:
     for members in ("--", "a--b", "[[", "&&", "||", "~~", "\\", "^", "]", "!]", "a-"):
         assert re.compile(name_pattern(f"[{members}]").pattern)
-
-
-def test_links_in_circles_do_not_multiply() -> None:
-    tree = "/d/a -> .\n/d/b -> .\n/d/c: x\n/etc/ld.so.conf: include /d" + "/*" * 30
-    with pytest.raises(ImageContentError, match="more patterns than can be compared"):
-        ldconfig.configured_directories(View(MemoryTree(tree)))
-
-
-def test_a_chain_of_included_files_is_followed_to_its_end() -> None:
-    files = [f"/etc/{n}.conf: include {n + 1}.conf" for n in range(1100)]
-    tree = "\n".join(["/etc/ld.so.conf: include 0.conf", *files])
-    assert ldconfig.configured_directories(View(MemoryTree(tree))) == ()
 
 
 def test_more_than_can_be_compared_is_refused() -> None:

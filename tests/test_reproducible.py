@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.closure.entry_order import sort_entries
 from tests.packages.test_apk import INSTALLED
 from tests.sample_images import FILES, STATUS
-from tracewhale.closure.cache import Cache, CacheEntry, sort_entries
+from tracewhale.closure.cache import Cache, CacheEntry
 from tracewhale.closure.ldcache import encode
 
 ROOT = Path(__file__).resolve().parent.parent

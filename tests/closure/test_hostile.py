@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.closure import elfs
 from tests.closure.elfs import DYNAMIC, LOAD, NEEDED, NOTE, RPATH, RUNPATH, SONAME, VERNEED, ElfTree, elf
+from tests.closure.entry_order import sort_entries
 from tracewhale.closure import Closure, Elf, Root, UnreadableElf, ldcache, resolve
-from tracewhale.closure.cache import Cache, CacheEntry, lookup, sort_entries
+from tracewhale.closure.cache import Cache, CacheEntry, lookup
 from tracewhale.closure.files import ElfFiles
 from tracewhale.closure.ldcache import encode
 from tracewhale.closure.literals import literals

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from tests.closure.elfs import FLAGS_1, NEEDED, RPATH, RUNPATH, SONAME, VERDEF, VERNEED, ElfTree, elf, library
+from tests.closure.entry_order import sort_entries
 from tracewhale.closure import (
     BASELINE,
     Attempt,
@@ -23,7 +24,7 @@ from tracewhale.closure import (
     from_cpuinfo,
     resolve,
 )  # fmt: skip
-from tracewhale.closure.cache import Cache, CacheEntry, sort_entries
+from tracewhale.closure.cache import Cache, CacheEntry
 from tracewhale.closure.ldcache import encode
 from tracewhale.rootfs.tree import View
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.closure.entry_order import sort_entries
 from tests.packages.images import MODIFIED, Image
-from tracewhale.closure.cache import Cache, CacheEntry, sort_entries
+from tracewhale.closure.cache import Cache, CacheEntry
 from tracewhale.closure.ldcache import encode, parse
 from tracewhale.image import write_layer
 from tracewhale.image.packing import pack

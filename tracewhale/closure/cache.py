@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cmp_to_key
 
 LITTLE_ENDIAN = 2
 
@@ -31,7 +29,7 @@ class CacheEntry:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The entries in the order of the file (see `sort_entries`). ``form`` is old, new or compat, ``flags``
+    """The entries in the order of the file (cache.c, compare). ``form`` is old, new or compat, ``flags``
     the byte order; ``generator`` is the program that wrote the file, which is not named before glibc 2.33."""
 
     entries: tuple[CacheEntry, ...] = ()
@@ -117,20 +115,3 @@ def compare(a: str, b: str) -> int:
             i += 1
             j += 1
     return -ord(b[j]) if j < len(b) else 0
-
-
-def sort_entries(entries: Iterable[CacheEntry]) -> tuple[CacheEntry, ...]:
-    """Return entries in the order of the file, on which the loader's binary search relies (cache.c,
-    compare)."""
-    return tuple(sorted(entries, key=cmp_to_key(_before)))
-
-
-def _before(a: CacheEntry, b: CacheEntry) -> int:
-    difference = compare(b.name, a.name) or b.flags - a.flags
-    if difference:
-        return difference
-    if bool(a.subdirectory) != bool(b.subdirectory):
-        return -1 if a.subdirectory else 1
-    if a.subdirectory != b.subdirectory:
-        return -1 if os.fsencode(a.subdirectory) < os.fsencode(b.subdirectory) else 1
-    return b.hwcap.bit_count() - a.hwcap.bit_count() or b.hwcap - a.hwcap

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from tracewhale.closure.cache import LITTLE_ENDIAN, Cache, CacheEntry
@@ -131,15 +131,14 @@ def _sections(at: int, subdirectories: bytes, generator: bytes) -> bytes:
     return EXTENSION_HEADER.pack(EXTENSION_MAGIC, count) + sections + subdirectories + generator
 
 
-def encode(cache: Cache, names: Iterable[str] = ()) -> bytes:
+def encode(cache: Cache) -> bytes:
     """Return the file that ldconfig(8) writes for these entries, byte for byte (glibc, elf/cache.c).
 
-    ``names`` are unused subdirectories of ``glibc-hwcaps``: ldconfig keeps their names among the strings.
     Without a generator the file is that of glibc before 2.33: it has no extension section, and no string that
     is the end of another.
     """
     texts, places, offsets = (
-        _unique_strings(cache, names) if cache.generator or cache.form == "old" else _apart(cache)
+        _unique_strings(cache) if cache.generator or cache.form == "old" else _apart(cache)
     )
     subdirectories = sorted({e.subdirectory for e in cache.entries if e.subdirectory}, key=os.fsencode)
     start = NEW_HEADER.size + len(cache.entries) * NEW_ENTRY.size
@@ -198,9 +197,9 @@ def _apart(cache: Cache) -> Table:
     return bytes(table), places, {}
 
 
-def _unique_strings(cache: Cache, names: Iterable[str]) -> Table:
+def _unique_strings(cache: Cache) -> Table:
     """Return each string once; it may be the end of another one (glibc, elf/stringtable.c)."""
-    texts = {text for e in cache.entries for text in (e.name, e.path)} | set(names)
+    texts = {text for e in cache.entries for text in (e.name, e.path)}
     texts |= {e.subdirectory for e in cache.entries if e.subdirectory}
     table = bytearray()
     offsets: dict[str, int] = {}
