@@ -175,7 +175,7 @@ def verify(
     with ExitStack() as held:
         repeated = repeat(engine, name, runs, options, context, held)
         target, new, comparison = repeated.target, repeated.new, repeated.verification.comparison
-        # A run tries whether the names that directories list are what the command prints.
+        # A run tries whether the command prints the names that directories list.
         error = _difference(comparison, LISTINGS_HINT if comparison.difference and listed(merged) else HINT)
         if error is not None:
             original = repeated.view, merged.target

@@ -267,7 +267,7 @@ def build_verified(
     ``workload`` replaces the traced steps. ``others`` are runs of other commands.
     """
     if workload:
-        # What the traced steps had the command write or fail at says nothing of this one's.
+        # The files and failures of the traced steps say nothing about this step.
         outcome = trace.outcome and replace(trace.outcome, written=None, failed=None)
         trace = replace(trace, steps=(Step("workload", workload),), outcome=outcome)
     added: list[str] = []
@@ -288,7 +288,7 @@ def build_verified(
                 total += runs
             more = {absent.path for absent in comparison.missing} - set(added)
             # Where nothing is missing and the output differs still, the names that a directory
-            # lists, or the libraries that ld.so.cache does, may be what the command prints.
+            # lists, or the libraries that ld.so.cache does, may be printed by the command.
             shorter = not listings and (listed(again) or plan.shortened)
             unlisted = comparison.differs and shorter
             if comparison.same or rounds == ROUNDS or not (more or unlisted):

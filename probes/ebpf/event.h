@@ -77,7 +77,7 @@ enum counter {
     COUNTERS
 };
 
-/* Which processes are traced: those below a control group, and if `marked`, those that are marked. */
+/* The traced processes: those below a control group and, if `marked`, those that are marked. */
 struct settings {
     uint64_t cgroup; /* 0: none */
     uint32_t marked, unused;

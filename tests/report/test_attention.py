@@ -42,7 +42,7 @@ def test_packages_of_the_author_and_what_a_later_run_may_need() -> None:
         "A later run may need more of deb:python3 7.0 MB, /usr/lib/gconv 0.5 MB, "
         "for which there was no room: --spare 28MB makes room, or --include."
     )
-    assert left_out == "What cannot be in the image: /run/socket: a socket."
+    assert left_out == "Left out, because an image cannot have it: /run/socket: a socket."
 
 
 def test_the_section_is_last_and_has_80_columns_and_figures_for_insiders_are_not_in_it() -> None:

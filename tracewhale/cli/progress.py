@@ -47,7 +47,7 @@ class Progress:
         self._shown_at = 0.0
 
     def __call__(self, text: str) -> None:
-        text = printable(text)  # it may name what an image or a trace calls itself
+        text = printable(text)  # it may have names from an image or a trace
         if self.silent:
             return
         if self.live:

@@ -55,7 +55,7 @@ def signals(current: Context) -> Iterator[None]:
     def give_up(number: int) -> None:
         nonlocal given_up
         given_up += 1
-        if given_up != 2:  # the next one would end the cleaning up; whoever insists may
+        if given_up != 2:  # the next one ends the cleaning up, if the user insists
             current.ended = Termination(number)
             raise current.ended
 

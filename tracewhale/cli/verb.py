@@ -47,7 +47,7 @@ def verb(function: F) -> F:
             end(error)
         except KeyboardInterrupt as error:
             end(interruption(error))
-        except BrokenPipeError:  # what was asked for is done, and its report not wanted
+        except BrokenPipeError:  # the work is done, and nobody reads its report
             to_nowhere(1)
             to_nowhere(2)
             sys.exit(ExitCode.OK)
@@ -63,7 +63,7 @@ def fail(error: TraceWhaleError, form: str = TEXT, report: Report | None = None)
     """End with an error's exit code, after its two sentences on standard error and the results so far."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)  # nothing is left to interrupt, but the exit status
-    # With all stages, whose values it shows: large, and not needed by what only reads a plan.
+    # It imports all stages, which commands that only read a plan do not need.
     from tracewhale.report.formats import FORMATS
     from tracewhale.report.model import Report
 

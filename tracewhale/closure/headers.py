@@ -41,7 +41,7 @@ def file_offset(segments: list[Segment], address: int, title: str) -> int:
     for segment in reversed(loads):
         if segment.address <= address < segment.address + segment.file_size:
             return segment.offset + address - segment.address
-    for segment in reversed(loads):  # what else of its pages a segment maps
+    for segment in reversed(loads):  # a segment maps whole pages
         start = segment.address // PAGE * PAGE
         end = -(-(segment.address + segment.file_size) // PAGE) * PAGE
         if start <= address < end and segment.offset + address >= segment.address:

@@ -68,7 +68,7 @@ def _parse_new(data: bytes, base: int, form: str) -> Cache:
         subdirectory, level = "", 0
         if (hwcap >> 32) & ~ISA_LEVEL_MASK == HWCAP_EXTENSION >> 32:
             index = hwcap & 0xFFFFFFFF
-            # A name that is no subdirectory's keeps such an entry from ever being chosen.
+            # The loader never chooses an entry whose name is that of no subdirectory.
             subdirectory = subdirectories[index] if index < len(subdirectories) else "?"
             level, hwcap = (hwcap >> 32) & ISA_LEVEL_MASK, 0
         entries.append(CacheEntry(text(key), text(value), flags, subdirectory, level, hwcap, osversion))

@@ -77,7 +77,7 @@ class Resolver:
             process = processes[start]
             findings.objects.setdefault(located.physical, located.elf)
             if process is None and root.program is not None:
-                # What a static program opens is loaded by a loader of its own.
+                # A static program loads its libraries with a loader of its own.
                 process = processes[root] = self._process(located, replace(root, program=None), findings)
                 loaded[root] = process.loaded if process else ()
             elif process is None or root.program is None:

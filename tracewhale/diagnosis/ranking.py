@@ -197,7 +197,7 @@ def _facts(case: Case) -> tuple[str, str]:
         return "not checked", case.architecture
     (head,) = case.view.tree.read([(entry.path, 0, HEAD)])
     script = interpreter(head or b"")
-    if script is not None:  # a carriage return is no part of whose libraries are meant
+    if script is not None:  # a carriage return is no part of the program's name
         path = script[0].rstrip("\r")
     listing = dependencies(case.resolver, path, case.environment)
     missing = [miss.name for miss in listing.misses if miss.kind is EdgeKind.NEEDED]

@@ -88,7 +88,7 @@ class Remedies:
             place = next((path for path in paths if path.startswith("/")), f"/PATH/TO/{name or need}")
             note = "--against a complete image tells from where, and what else"
             remedies.append(copy(FULL_IMAGE, [place], _directory(place), note=note))
-            if place.startswith(("/etc/", "/run/secrets/")):  # what is a site's own comes by a mount
+            if place.startswith(("/etc/", "/run/secrets/")):  # a site's own files come by a mount
                 remedies.append(Remedy("-v {}:{}:ro", "/PATH/TO/IT", place))
         return tuple(dict.fromkeys(remedies))
 

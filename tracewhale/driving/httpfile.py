@@ -121,7 +121,7 @@ def _parsed(
 def _body(lines: list[str], variables: Mapping[str, str], read: ReadFile) -> bytes:
     pieces: list[bytes] = []
     for line in lines:
-        if line.startswith(("> ", ">> ", ">>! ", "<> ", "> {%")):  # what an editor does with the answer
+        if line.startswith(("> ", ">> ", ">>! ", "<> ", "> {%")):  # instructions for an editor
             break
         if match := re.fullmatch(r"<(@?)\s+(?!\{%)(\S.*?)\s*", line):
             content = read(match[2])

@@ -51,7 +51,7 @@ class Trust:
             files += [*_container(trace), *words_of(request.options, trace.steps)]
             kinds = {parse(name).kind for name in (trace.target, image) if name}
             if kinds != {DOCKER} and request.options.network is None:
-                files.append(f"--network {HOST!r}")  # what it is where no engine makes another
+                files.append(f"--network {HOST!r}")  # the network where no engine makes another
             if not trace.steps and trace.seconds > LONGEST:
                 files.append(f"--for {trace.seconds:g}")
         refused = [] if self.everything else [word for word in files if word not in self.words]

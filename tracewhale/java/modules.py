@@ -120,7 +120,7 @@ def select(
     offered_modules = set(_of_names(index, offered))
     offered_modules |= {name for name in descriptors if name.replace(".", "/") in offered}
     optional |= {name for name in offered_modules if name in descriptors and descriptors[name].by_default}
-    for _ in range(2):  # what one requires may have become small
+    for _ in range(2):  # a required module may have become small
         for _, name in sorted((size, name) for name, size in sizes.items()):
             needed = _requirements(descriptors, {name})
             limit = SMALL if name in optional else TINY

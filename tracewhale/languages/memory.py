@@ -153,7 +153,7 @@ def _open(directory: str) -> sqlite3.Connection:
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=BUSY)
     try:
-        connection.execute("pragma synchronous = off")  # what a crash leaves damaged is not there
+        connection.execute("pragma synchronous = off")  # a crash may damage it: then it is made anew
         connection.execute(
             "create table if not exists mentions "
             "(key blob primary key, stored integer, entry blob) without rowid"

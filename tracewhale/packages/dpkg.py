@@ -176,13 +176,13 @@ class Dpkg:
         lines = self._files.text(f"{self._base}/diversions").split("\n")
         return {lines[at]: (lines[at + 1], lines[at + 2]) for at in range(0, len(lines) - 2, 3)}
 
-    # ---- whose is what ------------------------------------------------------------------------------
+    # ---- owners of paths ------------------------------------------------------------------------------
 
     def _owned(self, record: _DpkgRecord, entries: Mapping[str, Entry]) -> tuple[str, ...]:
         result = set()
         for name in self._diverted(record, entries.keys() & record.names, entries):
             entry = entries[name]
-            # What packages have as a directory may be a link in the image: /lib on merged-/usr systems.
+            # A directory of a package may be a link in the image: /lib on merged-/usr systems.
             if entry.kind is not Kind.SYMLINK or name not in self._directories:
                 result.add(entry.path)
         return tuple(sorted(result))
@@ -200,7 +200,7 @@ class Dpkg:
             physical = self._leaves[record.base] = frozenset(map(self._names.physical, leaves))
         return sorted(physical - kept.keys())
 
-    # ---- what the new image carries -----------------------------------------------------------------
+    # ---- the new image's database -----------------------------------------------------------------
 
     def _documents(self, records: list[_DpkgRecord], owing: list[str]) -> Iterator[Document]:
         self._files.view.prefetch(f"{DOCUMENTATION}/{name}" for name in owing)

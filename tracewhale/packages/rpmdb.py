@@ -91,7 +91,7 @@ def _in_order(rows: list[Row]) -> list[Row]:
 def _sqlite(data: bytes) -> tuple[dict[int, bytes], dict[str, list[Row]]]:
     """Return headers by number, and the rows of the other tables. SQL in the file is not executed."""
     image = bytearray(data)
-    # A database in WAL mode cannot be opened from memory; what is in its -wal file is not in the image's.
+    # A database in WAL mode cannot be opened from memory, and the image has none of its -wal file.
     image[WAL_VERSION] = b"\1\1"
     blobs: dict[int, bytes] = {}
     tables: dict[str, list[Row]] = {}

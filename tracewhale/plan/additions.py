@@ -146,7 +146,7 @@ class Additions:
         largest = PIECE * self.limit if stage is Round.AUTHOR else math.inf
         choice = units.choose(finds, limit, most, self.needs.of, self.draft.entries, largest)
         self.choices.append(choice)
-        # The last round may take what an earlier one left out, which its own closure need not name.
+        # The last round may take files that an earlier one left out and that its own closure does not name.
         self.edges |= dict.fromkeys(closure.edges)
         self._keep(choice, languages.LanguageClosure(tuple(self.edges)))
 

@@ -16,7 +16,7 @@ def is_startable(view: View, plan: Plan, directory: str, path: str, words: tuple
     places = [""] if "/" in program else path.split(":")
     if not any(_keeps(view, plan, posixpath.join(directory, place, program)) for place in places):
         return False
-    # A word that is no path of the original is no file; what is missing there is missing here.
+    # A word that is no path of the original names no file.
     operands = [posixpath.join(directory, word) for word in rest if not word.startswith("-")]
     files = [path for path in operands if (entry := view.resolve(path).entry) and entry.kind is Kind.FILE]
     return all(_keeps(view, plan, path) for path in files)

@@ -26,7 +26,7 @@ def sentences(report: Report) -> Iterator[str]:
         yield from _shells(plan)
     if report.left_out:
         paths = [f"{path}: {reason}" for path, reason in report.left_out]
-        yield f"What cannot be in the image: {abbreviate(paths)}."
+        yield f"Left out, because an image cannot have it: {abbreviate(paths)}."
 
 
 def _missing(plan: Plan) -> Iterator[str]:

@@ -181,7 +181,7 @@ class Overlay:
 
     def _delete(self, names: list[str]) -> None:
         # No link is followed: a directory that this layer puts in a link's place deletes what was below
-        # its own name, not what the link led to.
+        # its own name, not the target of the link.
         directory = self.find(names[:-1])
         if directory is None:
             return
@@ -203,7 +203,7 @@ class Overlay:
         name = names[-1]
         old = directory.children.get(name)
         if old is not None and (old.kind, member.type) != (Kind.DIRECTORY, DIRECTORY):
-            self._forget()  # the last way may lead through what is replaced
+            self._forget()  # the last way may lead through the replaced entry
         if member.type == HARD_LINK:
             directory.children[name] = self._linked(member)
             return

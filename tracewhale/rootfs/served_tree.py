@@ -214,7 +214,7 @@ class ServedTree:
             yield answers
         except (Exception, GeneratorExit):
             requests.close()
-            with suppress(ProbeError):  # a connection that is lost is told of by what is asked next
+            with suppress(ProbeError):  # the next request reports a lost connection
                 for _ in answers:
                     pass
             self._busy = False

@@ -44,7 +44,7 @@ def open_tar_store(path: str, limit: int) -> Iterator[Store]:
     """
     with ExitStack() as stack:
         try:
-            # Not to wait for whoever may write into a FIFO.
+            # An open of a FIFO would wait for its writer.
             descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             file = stack.enter_context(open(descriptor, "rb", buffering=0))
         except OSError as error:

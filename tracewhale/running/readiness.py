@@ -50,7 +50,7 @@ class Readiness:
         names = f"port {' or '.join(map(str, ports))}" if ports else "a port to be listened on"
         self._session.progress(f"waiting for {names}")
 
-        others: list[float] = []  # when another port was first seen: the command may have been told to use it
+        others: list[float] = []  # when another port was first seen: an option may have chosen it
 
         def listens() -> bool:
             listening = self._session.listening()
@@ -78,7 +78,7 @@ class Readiness:
             process, status = self._quietly(check.argv, check.timeout)
             if status == 0:
                 return Step("healthcheck", check.text)
-            # As the engine counts them: what fails in the start period does not make it unhealthy.
+            # As the engine counts them: failures in the start period do not make it unhealthy.
             failures += time.monotonic() - began > check.start_period
             if failures >= check.retries or self._ended():
                 ended = (

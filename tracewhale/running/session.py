@@ -100,7 +100,7 @@ class RunSession(ABC):
         self.queue: SimpleQueue[object] = SimpleQueue()
         self.collector = Collector()
         self.observe: Observer | None = None
-        self.reports = 0  # how often the agent has told its counters
+        self.reports = 0  # how often the agent has reported its counters
         self.command = TargetProcess(0)
         self.status: int | None = None
         self.begun = False
@@ -141,7 +141,7 @@ class RunSession(ABC):
         """Call this in the waiting thread."""
         self.queue.put(ThreadCall(action))
 
-    # What the waiting thread does.
+    # Work of the waiting thread.
 
     def wait(self, until: Callable[[], bool], seconds: float | None = None) -> bool:
         """Handle messages until ``until()`` holds (return True) or the time is over (return False).
@@ -165,7 +165,7 @@ class RunSession(ABC):
         started = 0 in self.collector.started
         watching = (started or (self.begun and not self.agent_ended)) and self.status is None
         if not watching or away > 2 * ASK_EVERY_SECONDS or (self.agent_ended and not self.agent_stays):
-            self._heard_at = now  # what came while nobody waited is still in the queue
+            self._heard_at = now  # records that came while nobody waited are still in the queue
             return
         if self.agent_ended:
             raise TraceLost(
@@ -299,7 +299,7 @@ class RunSession(ABC):
                 announced = True
                 self.progress(f"stopping the command, which may take {seconds:.0f} s (--stop-timeout)")
 
-    # What an engine does.
+    # Work of an engine.
 
     @abstractmethod
     def enter(self, argv: Sequence[str], *, seconds: float | None = None) -> tuple[TargetProcess, int]:

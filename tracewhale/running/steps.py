@@ -100,7 +100,7 @@ def check_start(session: RunSession, word: str) -> None:
             if " " in word
             else "",
         )
-    # The agent may end with process 1, sometimes before it could tell of the start.
+    # The agent may end with process 1, sometimes before it could report the start.
     session.wait(lambda: session.command.drained and session.status is not None, DRAIN_SECONDS)
     words = session.probe_words()
     if session.status in (126, 127) and (match := re.search(r"^probe: cannot .*: (.*)", words, re.MULTILINE)):

@@ -61,7 +61,7 @@ class Workloads:
             _end(process)
             return captured, ORPHANED
         if done[0] != 0:
-            # What it printed last may still be on its way; one that it left behind may hold its output open.
+            # Its last output may still be on its way; a process that it left behind may hold its output open.
             self._session.wait(lambda: bool(ended), LAST_WORDS_SECONDS)
         return captured, done[0] if done[0] >= 0 else 128 - done[0]
 

@@ -137,7 +137,7 @@ def loads(lines: Iterator[str], name: str = "the trace") -> Trace:
             raise TraceFileError(f"{name} is cut: its end is missing.", _AGAIN)
         trace = _trace(header, events, moments, result, end)
     except UnicodeDecodeError:
-        raise  # of the file, which is told where it was opened
+        raise  # an error of the file, reported where it was opened
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise TraceFileError(
             f"{name} is damaged: a field is missing or malformed ({error}).", _AGAIN

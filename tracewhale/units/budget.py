@@ -127,7 +127,7 @@ def choose(
     kept: list[Candidate] = []
     left: list[Candidate] = []
     spent = own = 0
-    # Thousands of units share their files, so what is missing of these is worked out when something was kept.
+    # Thousands of units share their files, so missing files are computed only after something was kept.
     remaining: dict[int, tuple[int, Candidate | None]] = {}
     pending = deque(ranked(units, needs, have))
     waiting: dict[str, list[Candidate]] = {}

@@ -56,7 +56,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             own, worth, tier = True, WORTH, 1
         names = tuple(requested)
         if names not in loaded:
-            # A file that the run only looked at is kept already, but not what loading it needs.
+            # A file that the run only looked at is kept already, but not the files that loading it needs.
             needed = _loaded(requested, loads).values()
             loaded[names] = tuple(entry for entry in needed if entry.path not in scene.kept)
         if loaded[names]:

@@ -46,7 +46,7 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
     why = absence(case, path)
     if why is None:
         there = case.view.resolve(path).entry
-        if there is not None and there.mode & 0o111:  # its interpreter or loader may be what is missing
+        if there is not None and there.mode & 0o111:  # its interpreter or loader may be missing
             yield from check_program(case, path)
         if "/" not in name:
             yield from command(case, complaint)
@@ -55,7 +55,7 @@ def file(case: Case, complaint: Complaint) -> Iterator[Finding]:
         yield from command(case, complaint)
         return
     if path.startswith(("/tmp/", "/var/tmp/")) and not case.exists("/" + path.split("/")[1]):
-        return  # told as what it is: no /tmp
+        return  # reported as a missing /tmp
     paths: tuple[str, ...] = (why.missing or path,)
     other = find_name(case.view, base(path))
     relative = _as_given(case, name)

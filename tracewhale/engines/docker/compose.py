@@ -69,7 +69,7 @@ class ComposeProject:
         service = self.composition
         try:
             # Created and not started, the traced service has its networks and volumes made. Not the others:
-            # docker-compose 1 waits for the state of what they depend on, which nothing has started.
+            # docker-compose 1 waits for the services that they depend on, which nothing has started.
             self._up("--no-start", service.service)
             if service.others:
                 self.progress(f"starting {', '.join(service.others)}")

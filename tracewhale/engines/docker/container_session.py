@@ -41,7 +41,7 @@ class ContainerSession(session.RunSession):
         self.client, self.container, self.token, self.entry = client, container, token, entry
         self.payload = CreatePayload({}, {}, ())
         self.probes: ProbeContainers | None = None
-        self.state: dict[str, Any] = {}  # what `docker inspect` said when it had started
+        self.state: dict[str, Any] = {}  # the output of `docker inspect` after its start
         self.terminal = False
         self._open: list[AttachedStream] = []
         self._agent: AttachedStream | None = None
@@ -80,7 +80,7 @@ class ContainerSession(session.RunSession):
         self.resize()
         self.watch()
         self.begin(ports)
-        # Not before: a Ctrl-C in a terminal's input would end what is there before the command.
+        # Not before: a Ctrl-C in a terminal's input would end the process that waits for the command.
         self.spawn(self._feeding)
 
     def watch(self) -> None:
@@ -220,7 +220,7 @@ class ContainerSession(session.RunSession):
         for attached in self._open:
             attached.close()
 
-    # What the threads do.
+    # Work of the threads.
 
     def _pump(self, attached: AttachedStream, process: TargetProcess) -> None:
         for stream, data in attached.frames():

@@ -17,7 +17,7 @@ PROBE = f"{PROBE_DIRECTORY}/probe"
 DOCKER_INIT = "/sbin/docker-init"
 """The path at which the engine mounts its init for ``--init``."""
 
-# Of a container that is the target: what changes what a program sees, which ports, restarts and logs do not.
+# Settings of a target container that a program can see; ports, restarts and logs it cannot.
 KEPT_OF_HOST_CONFIG = (
     "BlkioWeight CapAdd CapDrop CgroupnsMode CpuCount CpuPercent CpuPeriod CpuQuota CpuShares CpusetCpus "
     "CpusetMems DeviceCgroupRules DeviceRequests Devices Dns DnsOptions DnsSearch ExtraHosts GroupAdd Init "

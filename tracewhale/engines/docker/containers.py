@@ -47,7 +47,7 @@ def container(client: APIClient, payload: CreatePayload, run: str) -> Iterator[s
 
     A named volume that did not exist before is removed, too, so that the next run starts as this one did.
     """
-    # The name is chosen here: what was created can be removed even when the engine's answer never came.
+    # The name is chosen here, so that a container can be removed even if the engine's answer never came.
     name = f"tracewhale-{token()}"
     body = payload.body()
     body["Labels"] = {**(body.get("Labels") or {}), LABEL: run, OWNER: owner()}

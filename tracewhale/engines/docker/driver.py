@@ -167,7 +167,7 @@ def _drive(
         if not stopped:
             _check_end(session, payload)
     except RunFailed as error:
-        # What it had asked for by then tells what it lacked.
+        # The paths that it asked for until then show what it lacked.
         session.stop()
         session.drain()
         return Ending((), stopped=True, failure=error)

@@ -50,7 +50,7 @@ def engine_socket(client: APIClient) -> str:
 @contextmanager
 def exec_proxy(engine: str, answering: Answering) -> Iterator[str]:
     """Yield the value of DOCKER_HOST for a workload. ``engine`` is the path of the engine's socket."""
-    # What the name of a temporary directory and of the socket in it add to the first path.
+    # Bytes that a temporary directory's name and its socket's name add to the first path.
     long = len(os.fsencode(tempfile.gettempdir())) > SOCKET_PATH_LIMIT - len(
         "/tracewhale-12345678/docker.sock"
     )

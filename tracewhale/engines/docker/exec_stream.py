@@ -51,7 +51,7 @@ class AttachedStream:
 
     def __init__(self, response: requests.Response, *, terminal: bool = False) -> None:
         self._response = response  # its connection closes when it is collected
-        # The buffered reader, not the socket below it, has what came together with the HTTP headers.
+        # The buffered reader, not the socket below it, has the bytes that came with the HTTP headers.
         self._reader: Any = cast(Any, response.raw)._fp.fp
         raw: Any = getattr(self._reader, "raw", None)
         connection: Any = getattr(self._reader, "channel", None) or getattr(raw, "_sock", raw)

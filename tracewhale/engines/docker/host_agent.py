@@ -73,7 +73,7 @@ class HostedSession(ContainerSession):
             lambda: 0 in self.collector.started or self.agent_ended or self.status is not None, READY_SECONDS
         )
         if not self.collector.started and self.status is not None:
-            self.finish_agent()  # it ended at once: what the agent has to tell says whether it had started
+            self.finish_agent()  # it ended at once: the agent's records show whether it had started
         if not self.collector.started and process.poll():
             raise ProbeError(f"The probe could not be started: {self.probe_words() or 'no reason given'}.")
 

@@ -56,7 +56,7 @@ def _status(client: APIClient, container: str, path: str) -> dict[str, Any] | No
         response = raw.head(raw._url("/containers/{0}/archive", container), params={"path": path})
         if response.status_code == 404:
             return None
-        if response.status_code == 500:  # what the engine makes of a loop; a HEAD has no words with it
+        if response.status_code == 500:  # the engine's answer to a loop; a HEAD has no message
             raise ImageContentError(
                 f"The engine cannot tell what the image's {path} is: it may be a loop of symbolic links.",
                 HINT,

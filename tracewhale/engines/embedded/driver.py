@@ -88,7 +88,7 @@ def trace(
             recorded = _record(session, run, taken, stopped, hostname, began, changes)
             return RunResult(_with_written(recorded, run, place, tree))
         except RunFailed as error:
-            # What it had asked for by then tells what it lacked.
+            # The paths that it asked for until then show what it lacked.
             session.stop()
             session.drain()
             return RunResult(_record(session, run, (), True, hostname, began, changes), error)

@@ -146,7 +146,7 @@ def _binds(options: RunOptions) -> dict[str, list[str]]:
     result: dict[str, list[str]] = {}
     for text in options.volumes:
         if ":" not in text:
-            continue  # anonymous: what is written in the sandbox is thrown away anyway
+            continue  # anonymous: the sandbox's files are removed anyway
         source, destination, *mode = text.split(":")
         if not source.startswith("/"):
             raise UsageError(

@@ -200,7 +200,7 @@ class SandboxSession(session.RunSession):
         if self._handle_of_command >= 0:
             os.close(self._handle_of_command)
 
-    # What the threads do.
+    # Work of the threads.
 
     def _writer(self, theirs: dict[str, int], name: str) -> IO[bytes]:
         """Return our end of a new pipe to the sandbox; the other end joins the descriptors that it

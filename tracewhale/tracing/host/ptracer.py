@@ -136,7 +136,7 @@ class Tracer:
             self._ends.ended(tid, self._programs.pop(tid, 0), status)
             self._held.pop(tid, None)
             return
-        if tid not in self._programs:  # a child, maybe before its parent's call has told of it
+        if tid not in self._programs:  # a child, maybe before its parent's call has returned
             self._programs[tid] = self._recorder.program(proc.program(tid))
             self._ends.appeared(tid)
         number, event = os.WSTOPSIG(status), status >> 16

@@ -64,7 +64,7 @@ class Relay:
             self._read()
             self._look_after()
             if not self._control.ended:
-                self._control.saw_listen()  # nobody tells when one does
+                self._control.saw_listen()  # no event shows when a process listens
                 self._control.wait(soon=self.is_busy())
         self._finish()
 

@@ -76,7 +76,7 @@ class StraceAgent:
                     self._take(take, Path(directory) / str(len(self._runs)))
                 for run in self._runs:
                     self._look_whether_started(run)
-                    self._control.saw_listen()  # nobody tells when one does
+                    self._control.saw_listen()  # no event shows when a process listens
                 if not self._control.ended:
                     self._control.wait(soon=any(run.take.token and not run.started for run in self._runs))
             for run in self._runs:
@@ -90,7 +90,7 @@ class StraceAgent:
         start = _start(take.pid)
         threads = proc.threads(take.pid) or [take.pid]
         words = [strace, *OPTIONS, "-o", str(log), "-p", str(take.pid)]
-        # Its messages name processes only; what matters makes it end, and is told then.
+        # Its messages only name processes; an error that matters ends it and is reported then.
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         run = StraceRun(take, process, log, dict.fromkeys(threads, start))
         self._runs.append(run)

@@ -136,7 +136,7 @@ def line(text: str) -> LogLine:
             return LogLine("start", pid, clock, epoch, match["name"], body[: cut.start()], changed)
         return LogLine("call", pid, clock, epoch, match["name"], body)
     if match := _RESUMED.match(rest):
-        if _CUT.search(rest):  # strace let go of the process: what is known of the call stays as it is
+        if _CUT.search(rest):  # strace let go of the process: no more is known of the call
             return LogLine("noise", pid)
         return LogLine("rest", pid, clock, epoch, match["name"], rest[match.end() :])
     if _NOISE.match(rest) or _NOISE.match(text):
@@ -151,7 +151,7 @@ def _seconds(clock: str | None) -> tuple[float | None, bool]:
         hours, minutes, seconds = match.groups()
         return int(hours) * 3600 + int(minutes) * 60 + float(seconds), False
     seconds = float(clock)
-    return (seconds, True) if seconds > 1e8 else (None, False)  # -r tells what has passed since the last line
+    return (seconds, True) if seconds > 1e8 else (None, False)  # -r shows the time since the last line
 
 
 def arguments(text: str) -> tuple[list[str], int]:

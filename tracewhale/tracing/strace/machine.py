@@ -106,7 +106,7 @@ class LogInterpreter:
         text = begun.text + line.text
         self._finish(process, text, *lines.arguments(text))
 
-    # Which process a line is of.
+    # The process of a line.
 
     def _process(self, pid: int | None) -> TracedThread:
         if pid in self._processes:
@@ -133,7 +133,7 @@ class LogInterpreter:
         self._heard.add(pid)
         return process
 
-    # What a call begins with.
+    # The beginning of a call.
 
     def _begin(
         self, process: TracedThread, line: LogLine, arguments: Sequence[str], child: int | None
@@ -181,7 +181,7 @@ class LogInterpreter:
             return file.path
         return Unknown(what, "Trace again with -f -y, which show it.")
 
-    # What it ends with.
+    # Its end.
 
     def _finish(self, process: TracedThread, text: str, arguments: Sequence[str], end: int) -> None:
         begun = self._pending.pop(process.pid)
