@@ -78,4 +78,4 @@ def test_one_that_cannot_do_what_is_asked() -> None:
     assert [verdict.probe for verdict in choose(Probe.AUTO, ALL, fit)] == list(fit)
     with pytest.raises(UsageError, match="fanotify") as caught:
         choose(Probe.FANOTIFY, ALL, fit)
-    assert caught.value.hint == "Take ptrace or strace."
+    assert caught.value.hint == "Use ptrace or strace."
