@@ -1,0 +1,1 @@
+const A=()=><div a="b">x</div>;

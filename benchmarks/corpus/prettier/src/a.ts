@@ -1,0 +1,1 @@
+interface A {a:string}; export const x:A={a:"1"};
