@@ -43,3 +43,8 @@ def test_a_symbol_names_a_method(symbol: str, method: str) -> None:
 def test_a_library_goes_with_all_modules_that_it_serves(left_out: set[str], names: set[str]) -> None:
     expected = {f"/lib/lib{name}.so" for name in names}
     assert unreachable(LIBRARIES, PACKAGES, left_out) == expected
+
+
+def test_a_name_of_many_components_takes_no_more_time() -> None:
+    library = b"\0Java_sun_awt_" + b"a_" * 500_000 + b"x\0"
+    assert unreachable({"/lib/libawt.so": library}, PACKAGES, {"java.desktop"}) == {"/lib/libawt.so"}

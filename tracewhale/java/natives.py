@@ -1,7 +1,7 @@
 """Native libraries of a Java runtime that no class of the remaining modules can load. Pure.
 
-The function for a native method has the name of its class, so a library says whose it is (JNI Specification,
-"Resolving Native Method Names").
+The name of a function for a native method contains the class of the method (JNI Specification, "Resolving
+Native Method Names").
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ from collections.abc import Set as AbstractSet
 _FUNCTION = re.compile(rb"\0Java_(\w+)")
 _ESCAPE = re.compile(r"_0([0-9a-f]{4})|_([123])|_")
 _ESCAPED = {"1": "_", "2": ";", "3": "["}
+
+
+DEPTH = 32
+"""The most components of a package's name: a longer one, of a hostile library, takes no more time."""
 
 
 def method_names(library: bytes) -> set[str]:
@@ -44,9 +48,11 @@ def _modules(library: bytes, packages: Mapping[str, str]) -> set[str]:
 
 
 def _above(name: str) -> Iterator[str]:
-    """Yield what the package of a method may be, the longest first: a signature may follow the name."""
-    while name := name.rpartition("/")[0]:
-        yield name
+    """Yield the possible packages of a method, the longest first: a signature may follow the name."""
+    components = name.split("/", DEPTH)[:-1]
+    while components:
+        yield "/".join(components)
+        components.pop()
 
 
 def _unescaped(match: re.Match[str]) -> str:

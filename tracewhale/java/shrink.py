@@ -62,6 +62,10 @@ OTHER_LOCALE = re.compile(
 
 SIZE_LIMIT = 512 << 20
 NATIVE_LIMIT = 16 << 20
+NATIVE_TOTAL, MOST_FILES = 64 << 20, 256
+"""The bytes of native libraries and the files of a directory that are read; a JVM has fewer. Further files
+count as used."""
+
 SCRIPT_LIMIT = 1 << 20
 
 
@@ -194,6 +198,8 @@ class Shrinker:
         """Yield the paths of a runtime's files that no kept module uses."""
         listing = (self._view.listing(f"{home}/lib") or {}).values()
         libraries = [e for e in listing if e.kind is Kind.FILE and e.path.endswith(NATIVE_LIBRARY)]
+        if len(libraries) > MOST_FILES or sum(min(e.size, NATIVE_LIMIT) for e in libraries) > NATIVE_TOTAL:
+            libraries = []
         contents = self._view.tree.read([(e.path, 0, NATIVE_LIMIT) for e in libraries])
         packages = {name.replace(".", "/"): part.module for part in selection.parts for name in part.packages}
         left_out = {module.module for module in selection.left_out}
@@ -205,7 +211,7 @@ class Shrinker:
                 yield entry.path
         launchers = [
             e for e in (self._view.listing(home + PROGRAMS) or {}).values() if e.size <= SCRIPT_LIMIT >> 4
-        ]
+        ][:MOST_FILES]
         heads = self._view.tree.read([(e.path, 0, -1) for e in launchers])
         yield from (
             e.path for e, data in zip(launchers, heads, strict=True) if modules_in(data or b"") & left_out
