@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
 from tests.pipeline.fake import FakeTarget, result
 from tracewhale.class_loading import with_loaded_classes
 from tracewhale.context import Context
+from tracewhale.errors import Interrupted
 from tracewhale.image.recipe import PLAIN
 from tracewhale.java.loaded import loaded_classes
 from tracewhale.plan.model import Options
@@ -51,6 +53,21 @@ def test_a_jvm_lists_what_it_loads_if_less_than_a_module_may_go(
     making = Making(target, View(target.files.tree), Options(shrink={"java": unit}), PLAIN, Context())
     assert with_loaded_classes(making, recorded, ()).options.loaded == (loaded or frozenset())
     assert len(target.runs) == (loaded is not None)
+
+
+def test_an_interrupt_of_the_listing_ends_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded = result().trace
+    java = Event("/jdk/lib/modules", "read", "/jdk/bin/java", True)
+    recorded = replace(recorded, events=frozenset({java}))
+    target = FakeTarget([], [])
+
+    def interrupted(*_: object) -> NoReturn:
+        raise Interrupted("Interrupted.")
+
+    monkeypatch.setattr(FakeTarget, "trace", interrupted)
+    making = Making(target, View(target.files.tree), Options(shrink={"java": "classes"}), PLAIN, Context())
+    with pytest.raises(Interrupted):
+        with_loaded_classes(making, recorded, ())
 
 
 @pytest.mark.parametrize(

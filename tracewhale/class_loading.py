@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tracewhale.engines.base import Target
-from tracewhale.errors import TraceWhaleError
+from tracewhale.errors import Interrupted, TraceWhaleError
 from tracewhale.java.loaded import OPTION, VARIABLE, loaded_classes
 from tracewhale.java.model import LibraryUnit
 from tracewhale.java.shrink import LIBRARY
@@ -23,7 +23,7 @@ from tracewhale.tracing.events import Trace
 def with_loaded_classes(making: Making, trace: Trace, others: Iterable[OtherRun]) -> Making:
     """Return the choices with the classes that the traced runs load, if less than a module may be left out.
 
-    A run that fails with the option has what it listed before.
+    A run that fails with the option adds the classes that it listed before; one that cannot be run adds none.
     """
     finer = making.options.shrink.get(JAVA, LibraryUnit.MODULES.value) != LibraryUnit.MODULES.value
     loaded: frozenset[str] = frozenset()
@@ -43,6 +43,8 @@ def _loaded(making: Making, target: Target, trace: Trace) -> frozenset[str]:
         try:
             setup = RunSetup(tree, repeated(trace), console, trace, mounts=making.mounts)
             result = listing.trace(setup)
+        except Interrupted:
+            raise
         except TraceWhaleError:
             return frozenset()
     outcome = result.trace.outcome
