@@ -346,10 +346,3 @@ def test_paths_in_variables_and_in_programs_without_ends_count() -> None:
     where = replace(scene(made, "/opt/go"), kept=kept)
     names = {entry.path for unit in found(Mechanism.PATHS, where) for entry in unit.entries}
     assert "/usr/share/site/sub/a.css" in names
-
-
-def test_documents_and_tests_among_templates_are_data() -> None:
-    site = "/usr/lib/python3/dist-packages/kit"
-    files = {f"{site}/README.md", f"{site}/templates/README", f"{site}/skel/tests/test_x.py"}
-    files |= {f"{site}/tests/test_y.py", f"{site}/templates/__pycache__/env.pyc"}
-    assert useful(files, ()) == {f"{site}/templates/README", f"{site}/skel/tests/test_x.py"}

@@ -1,5 +1,4 @@
-"""Excerpts of texts: what is left of a text without the statements that do not matter, because parsing them
-takes long."""
+"""Excerpts of texts: texts without the statements that do not matter, because parsing those takes long."""
 
 from __future__ import annotations
 
@@ -30,7 +29,7 @@ class Excerpt:
 
 
 def without(content: bytes, parts: Iterable[tuple[int, int, bytes]]) -> Excerpt:
-    """Return an excerpt without some parts, each given with its beginning, its end and what replaces it, in
+    """Return an excerpt without some parts, each given with its beginning, its end and its replacement, in
     their order."""
     pieces: list[bytes] = []
     starts, places = [0], [0]
@@ -69,8 +68,8 @@ def matches_at(
 
 
 def outside_comments(content: bytes, positions: Iterable[int], comment: re.Pattern[bytes]) -> Iterator[int]:
-    """Yield those of the sorted positions whose lines are no comments, which a pattern for their beginning
-    tells."""
+    """Yield those of the sorted positions whose lines are not comments. The pattern matches the
+    beginning of a comment's line."""
     done, matched = 0, comment.match(content)
     for at in positions:
         if (end := content.rfind(b"\n", done, at)) >= 0:

@@ -39,5 +39,4 @@ def _is_strange(scene: Scene, owner: InstalledPackage | None, path: str) -> bool
     other = scene.owner(path)
     if owner is None or other is None or owner.package.kind != DEBIAN or other.package.kind != DEBIAN:
         return False
-    same = (owner.package.source or owner.package.name) == (other.package.source or other.package.name)
-    return not same and other.package.name not in {*owner.depends, *owner.suggests}
+    return owner.source != other.source and other.package.name not in {*owner.depends, *owner.suggests}
