@@ -31,6 +31,16 @@ def test_every_import_of_a_module_is_followed() -> None:
     )
 
 
+def test_a_future_statement_loads_a_module_as_well() -> None:
+    tree = f"""
+        /app/a.py: from __future__ import annotations\\nx = 1\\n
+        {LIB}/__future__.py: x
+        {LIB}/os.py: x
+    """
+    expected = f"/app/a.py:1 __future__ -> {LIB}/__future__.py (from)"
+    assert edges(closed(tree, ["/app/a.py", f"{LIB}/os.py"])) == expected
+
+
 def test_an_example_in_a_document_names_nothing_though_it_is_the_last_import() -> None:
     """The text behind the last import is not parsed, unless that is in the middle of a string."""
     tree = """

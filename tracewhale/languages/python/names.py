@@ -66,7 +66,8 @@ RUNNING_CALLS = (re.compile(rb"system\s*\("), re.compile(rb"which\s*\("))
 
 IMPORT = re.compile(rb"import(?<!\wimport)\b")
 COMMENT = re.compile(rb"[ \t]*#")
-STATEMENTS = ("import_statement", "import_from_statement")
+FUTURE = "future_import_statement"
+STATEMENTS = ("import_statement", "import_from_statement", FUTURE)
 LATER = ("function_definition", "lambda")
 SELF_TEST = b"_test"
 """The usual name of a function with a module's own tests."""
@@ -182,7 +183,9 @@ def _imports(text: Text, node: Node, lazy: bool) -> Iterator[Mention]:
         yield from (Mention(line, name, "import", lazy) for name in names)
         return
     module = node.child_by_field_name("module_name")
-    if module is not None:
+    if node.type == FUTURE:  # loads the module as well (The Python Language Reference, 7.11.1)
+        yield Mention(line, "__future__", "from", lazy)
+    elif module is not None:
         yield Mention(line, "".join(text.text(module).split()), "from", lazy, names or ("*",))
 
 
