@@ -90,8 +90,10 @@ def test_a_mechanism_can_be_left_out() -> None:
     assert "/app/page.html" not in plan(Level.PACKAGE, without=("own-files",)).kept
 
 
-def test_what_a_rule_keeps_with_a_unit_counts_as_its_size() -> None:
-    rule = Rule("magic", "magic(5)", when=("**/bin/tool",), keep=("/usr/share/tool/magic",))
+@pytest.mark.parametrize("when", [("**/bin/tool",), ("/app/main", "**/bin/tool")])
+def test_what_a_rule_keeps_with_a_unit_counts_as_its_size(when: tuple[str, ...]) -> None:
+    """Also if another file of the rule's condition is kept already."""
+    rule = Rule("magic", "magic(5)", when[:1], keep=("/usr/share/tool/magic",), also=when[1:])
     lines = ("/app/main: m", "/usr/bin/tool: t", "/usr/share/tool/magic: " + "x" * LARGE)
     made = image(*lines, files={"/app/main": "#!/bin/sh\ntool\n"})
     events = frozenset({Event("/app/main", "exec", "/app/main", present=True)})

@@ -71,7 +71,10 @@ class Dependencies:
 
     def _ruled(self, new: Iterable[str], objects: Mapping[str, Object]) -> dict[str, Entry]:
         """Find the paths that rules keep because of new files or of their libraries, as if all of these were
-        kept."""
+        kept.
+
+        If the path that triggers a rule is kept already, the new file that must accompany it is the cause.
+        """
         ways = [step for path in new for step in self._ways[path]]
         needed = (entry.path for path in new for entry in self._of[path])
         kept = {*self._draft.entries, *new, *ways, *needed}
@@ -79,10 +82,15 @@ class Dependencies:
         dependencies: dict[str, Entry] = {}
         for addition in self._rulebook.apply(kept, objects):
             entry = self._draft.view.lstat(addition.path)
-            if entry is None or addition.path in kept or addition.because in self._draft.entries:
+            if entry is None or addition.path in self._draft.entries:
                 continue
-            self._by_rule.setdefault(addition.because, {})[entry.path] = entry
-            dependencies[entry.path] = entry
+            causes = [addition.because]
+            if addition.because in self._draft.entries:
+                companions = self._rulebook.companions(addition.rule)
+                causes = [path for path in companions if path in kept and path not in self._draft.entries]
+            for cause in causes:
+                self._by_rule.setdefault(cause, {})[entry.path] = entry
+                dependencies[entry.path] = entry
         return dependencies
 
 

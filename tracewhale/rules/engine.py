@@ -99,6 +99,11 @@ class Rulebook:
         requests += _notes(active, objects, libraries)
         return tuple(sorted(self._carry_out(requests, libraries, effort)))
 
+    def companions(self, name: str) -> tuple[str, ...]:
+        """Return the paths of earlier calls that match ``also`` of a rule, which paths must accompany."""
+        globs = [glob for rule in self._rules if rule.name == name for glob in rule.also]
+        return tuple(path for glob in globs for path in self._matches[glob])
+
     def _learn(self, kept: AbstractSet[str]) -> None:
         """Look for the globs of rules among the paths that were in no earlier call."""
         new = kept - self._known
