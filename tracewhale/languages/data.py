@@ -1,4 +1,5 @@
-"""Data files that a program opens by a name beside its own file: ``join(dirname(__file__), "a.dat")``.
+"""Data files that a program opens by a name beside its own file (``join(dirname(__file__), "a.dat")``), and
+libraries that it opens.
 
 The languages differ in the expression for the own file, but the name of the data is a literal in all of them.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from tracewhale.languages import libraries
 from tracewhale.languages.files import Files, normal
 from tracewhale.languages.model import DATA, Import, Mention, MissingImport
 from tracewhale.rootfs.tree import Entry, Kind, parent
@@ -35,17 +37,19 @@ SMALL = 1 << 20
 
 
 class Data:
-    """The data files beside a source file that its literals name."""
+    """The data files beside a source file, and the libraries, that its literals name."""
 
     name = "data"
 
     def __init__(self, files: Files) -> None:
         self._files = files
+        self._libraries = libraries.SharedLibraries(files)
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         return SOURCE.fullmatch(entry.path) is not None
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
+        yield from libraries.mentions(content)
         if not any(word in content for word in LOCATIONS):
             return
         names: dict[str, int] = {}
@@ -62,9 +66,12 @@ class Data:
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         here = parent(path)
         for mention in mentions:
-            for place in (here, parent(here)):
-                target = normal(f"{place}/{mention.name}")
+            if mention.how == DATA:
+                targets = [normal(f"{place}/{mention.name}") for place in (here, parent(here))]
+            else:
+                targets = [target] if (target := self._libraries.find(mention.name)) else []
+            for target in targets:
                 entry = self._files.entry(target)
                 if entry is not None and entry.kind is Kind.FILE:
-                    yield Import(path, mention.line, mention.name, target, DATA, entry.size > SMALL)
+                    yield Import(path, mention.line, mention.name, target, mention.how, entry.size > SMALL)
                     break

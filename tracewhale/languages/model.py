@@ -18,9 +18,9 @@ ELF = b"\x7fELF"
 """The beginning of machine code (elf(5))."""
 
 IN_CODE, LISTED, PREFIX = "string in code", "list of modules", "beginning of a name"
-DATA = "file beside"
+DATA, LIBRARY = "file beside", "library"
 """The ways to find some names: among the strings of machine code, in a list, as the known part of a name that
-is put together, and as the name of a data file beside the source."""
+is put together, as the name of a data file beside the source, and as that of a library to open."""
 
 
 @dataclass(frozen=True, slots=True)
