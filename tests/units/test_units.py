@@ -45,6 +45,14 @@ def test_of_a_standard_directory_only_the_files_in_it_are_the_authors() -> None:
     assert paths(Mechanism.OWN, scene(image(*OWN), "/entry.sh")) == ["/site.template"]
 
 
+def test_an_unpackaged_command_is_kept_though_nothing_beside_it_is_used() -> None:
+    made = image("/usr/local/bin/show: s", "/opt/x/bin/tool: t", "/usr/bin/stray: s", "/usr/sbin/server: s")
+    for path in ("/usr/local/bin/show", "/opt/x/bin/tool", "/usr/bin/stray"):
+        made.tree.entries[path] = replace(made.tree.entries[path], mode=0o755)
+    where = replace(scene(made, "/usr/sbin/server"), commands=("/usr/local/bin", "/usr/bin", "/opt/x/bin"))
+    assert paths(Mechanism.OWN, where) == ["/opt/x/bin/tool", "/usr/local/bin/show"]
+
+
 def test_a_program_without_a_c_library_has_all_time_zones_too() -> None:
     made = image("/usr/share/zoneinfo/Asia/Tokyo: t", "/app/server: s", "/app/data: d")
     assert paths(Mechanism.PLUGINS, scene(made, executed=("/app/server",))) == [

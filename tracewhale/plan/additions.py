@@ -14,6 +14,7 @@ from tracewhale import languages, units
 from tracewhale.closure import Resolver
 from tracewhale.packages import Databases
 from tracewhale.packages.python import COMPILED
+from tracewhale.languages.commands import DEFAULT_PATH
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.dependencies import Dependencies
 from tracewhale.plan.model import Options
@@ -213,6 +214,7 @@ class Additions:
             dlopened=frozenset((used & closure.objects.keys()) - needed - executed),
             objects=frozenset(closure.objects),
             places=self.options.directories,
+            commands=tuple(environment.get("PATH", DEFAULT_PATH).split(":")),
             words=(*(v for n, v in environment.variables if not n.endswith("PATH")), *environment.words),
             mounts=draft.outside,
             ownership=self.databases.ownership(draft.entries),

@@ -89,8 +89,8 @@ class Scene:
     ``executed`` and ``dlopened`` (no header of a kept file needs it) are parts of it; ``objects`` are kept
     ELF files, ``targets`` are files that others name in their languages; ``openings`` are pairs of a kept ELF
     file and a library that it may open by a name in its read-only data. ``places`` are the working directory
-    and the user's home, ``words`` the values of variables and the command; ``mounts`` are directories that
-    are not the image's.
+    and the user's home, ``commands`` the directories of PATH, ``words`` the values of variables and the
+    command; ``mounts`` are directories that are not the image's.
     """
 
     view: View
@@ -102,6 +102,7 @@ class Scene:
     targets: frozenset[str] = frozenset()
     openings: tuple[tuple[str, str], ...] = ()
     places: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     ownership: Ownership = Ownership()

@@ -39,7 +39,11 @@ STORE = re.compile(r".*/(\.git/objects|\.hg/store|\.svn/(pristine|wc\.db)|\.bzr/
 """The contents of repositories (gitrepository-layout(5), Mercurial's "Repository requirements", Subversion's
 working copies): a program that reads them uses the repository itself, and not only its name."""
 
-WORTH, DECAY = 0.9, 0.9
+WORTH, COMMAND_WORTH, DECAY = 0.9, 0.5, 0.9
+"""The worth of files beside a used one, that of an unused command, and the factor for each directory."""
+
+SMALL = 1 << 20
+"""The most bytes of an unused command that counts as the author's own; a larger one is more likely a tool."""
 
 
 def own_files(scene: Scene) -> Iterator[Unit]:
@@ -54,6 +58,17 @@ def own_files(scene: Scene) -> Iterator[Unit]:
         own = [entry for entry in entries if _is_own(scene, entry)]
         for unit in group(scene, Mechanism.OWN, top, because, own, WORTH, DECAY):
             yield replace(unit, own=True)
+    yield from _commands(scene)
+
+
+def _commands(scene: Scene) -> Iterator[Unit]:
+    """Yield each unpackaged command in the directories of PATH: a person or another program may run it."""
+    for place in dict.fromkeys(_physical(scene, place) for place in scene.commands):
+        if place and (place in OPEN or not is_standard(place)) and not is_closed(place):
+            for entry in (scene.view.listing(place) or {}).values():
+                if entry.kind is Kind.FILE and entry.mode & 0o111 and scene.owner(entry.path) is None:
+                    for unit in group(scene, Mechanism.OWN, place, place, [entry], COMMAND_WORTH, 1):
+                        yield replace(unit, own=entry.size <= SMALL, indivisible=True)
 
 
 def _tops(scene: Scene) -> dict[str, str]:
