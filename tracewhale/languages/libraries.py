@@ -1,6 +1,6 @@
 """Libraries that a script opens by name through a foreign function interface: ``CDLL("libmagic.so.1")``.
 
-The languages differ in the interface (ctypes and cffi, Fiddle and FFI, ``FFI::cdef``, ffi-napi, FFI::Platypus),
+The languages differ in the interface (ctypes, cffi, Fiddle, FFI, ``FFI::cdef``, ffi-napi, FFI::Platypus),
 but the name is a literal in all of them: a file name, or a name for the linker (``find_library("magic")``).
 """
 

@@ -12,9 +12,9 @@ from typing import Any
 from tracewhale import closure as loader
 from tracewhale import languages, units
 from tracewhale.closure import Resolver
+from tracewhale.languages.commands import DEFAULT_PATH
 from tracewhale.packages import Databases
 from tracewhale.packages.python import COMPILED
-from tracewhale.languages.commands import DEFAULT_PATH
 from tracewhale.plan.builder import Draft
 from tracewhale.plan.dependencies import Dependencies
 from tracewhale.plan.model import Options
