@@ -26,3 +26,28 @@ def test_packages_are_kept_with_what_loading_them_reads() -> None:
         "/usr/lib/R/site-library/ggplot2/DESCRIPTION:3 cli -> /usr/lib/R/site-library/cli/libs/cli.so (Imports)",
         "/usr/lib/R/site-library/ggplot2/DESCRIPTION:4 rlang -> /usr/lib/R/site-library/rlang/DESCRIPTION (Imports)",
     ]
+
+
+def test_data_sets_come_where_they_are_visible_and_other_data_with_r_itself() -> None:
+    library = "/usr/lib/R/library"
+    tree = rf"""
+        /app/run.R: library(whales)\n
+        {library}/whales/DESCRIPTION: Package: whales\nImports: krill\nDepends: grDevices\n
+        {library}/whales/data/Rdata.rdb: d
+        {library}/whales/Meta/package.rds: p
+        {library}/whales/Meta/hsearch.rds: h
+        {library}/whales/extdata/example.jpg: e
+        {library}/krill/DESCRIPTION: Package: krill\n
+        {library}/krill/data/Rdata.rdb: d
+        {library}/krill/R/krill.rdb: k
+        {library}/grDevices/DESCRIPTION: Package: grDevices\nPriority: base\n
+        {library}/grDevices/afm/Helvetica.afm.gz: a
+        {library}/grDevices/help/grDevices.rdb: h
+    """
+    targets = {edge.target.removeprefix(f"{library}/") for edge in closed(tree, ["/app/run.R"]).edges}
+    assert sorted(target for target in targets if not target.endswith("DESCRIPTION")) == [
+        "grDevices/afm/Helvetica.afm.gz",
+        "krill/R/krill.rdb",
+        "whales/Meta/package.rds",
+        "whales/data/Rdata.rdb",
+    ]

@@ -1,6 +1,7 @@
 """R: packages that scripts attach or name, and the dependencies in a package's DESCRIPTION.
 
 A package's functions are in a database for lazy loading, so it is kept with all files that loading it reads.
+Its data sets are found only where it is attached, or after ``::`` (R-exts, 1.1.6).
 """
 
 from __future__ import annotations
@@ -36,7 +37,22 @@ LIBRARIES = (
     "/usr/local/lib/R/library",
     "/usr/lib64/R/library",
 )
-PARTS = ("R", "Meta", "libs", "data", "extdata")
+LOADED = ("R", "Meta", "libs")
+"""The directories of a package whose files are read when it is loaded; DATA is read for its data sets."""
+
+DATA = "data"
+BASE = re.compile(rb"^Priority: base$", re.MULTILINE)
+"""The mark of a package of R itself. Its functions read other directories, too: metrics of fonts."""
+
+NOT_READ = frozenset(("help", "html", "doc", "demo", "tests", "include", "po"))
+"""The directories of a package that only the help system, compilers and gettext(3) read."""
+
+HELP = frozenset({"Rd.rds", "hsearch.rds", "links.rds", "vignette.rds", "demo.rds"})
+"""Indexes in ``Meta`` that only the help system reads (tools:::.install_package_indices)."""
+
+NOT_ATTACHED = "Imports"
+"""The field with packages whose data sets the package that imports them does not see."""
+
 FILES_OF_PART = 500
 
 
@@ -82,21 +98,24 @@ class RLanguage:
             else:
                 places = [f"{library}/{mention.name}" for library in self._libraries]
                 root = next((place for place in places if self._files.is_file(f"{place}/DESCRIPTION")), "")
-                targets = list(self._package(root)) if root else []
+                targets = list(self._package(root, mention.how != NOT_ATTACHED)) if root else []
             for target in targets:
                 yield Import(path, mention.line, mention.name, target, mention.how, mention.lazy)
             if not targets:
                 yield MissingImport(path, mention.line, mention.name, tuple(places), mention.lazy)
 
-    def _package(self, root: str) -> Iterator[str]:
-        """Yield the files that loading a package reads: its databases, metadata and shared objects."""
+    def _package(self, root: str, data: bool) -> Iterator[str]:
+        """Yield the files that a loaded package reads: its databases, metadata and shared objects, and its
+        data sets if they are visible."""
+        base = BASE.search(self._files.text(f"{root}/DESCRIPTION")) is not None
         for name, entry in self._files.listing(root).items():
             if entry.kind is Kind.FILE and name in ("DESCRIPTION", "NAMESPACE", "INDEX"):
                 yield f"{root}/{name}"
-        for part in PARTS:
-            for name in sorted(self._files.listing(f"{root}/{part}"))[:FILES_OF_PART]:
-                if self._files.is_file(f"{root}/{part}/{name}"):
-                    yield f"{root}/{part}/{name}"
+            if name not in LOADED and not (data if name == DATA else base and name not in NOT_READ):
+                continue
+            for file in sorted(self._files.listing(f"{root}/{name}").keys() - HELP)[:FILES_OF_PART]:
+                if self._files.is_file(f"{root}/{name}/{file}"):
+                    yield f"{root}/{name}/{file}"
 
 
 def _described(content: bytes) -> Iterator[Mention]:
