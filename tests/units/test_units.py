@@ -109,6 +109,30 @@ def test_the_rest_of_a_used_package_comes_with_its_data_package() -> None:
     ]
 
 
+def test_a_library_that_no_kept_file_needs_is_hardly_of_use() -> None:
+    lists = f"{LISTS['server']}\n/usr/lib/libserver.so.2\n/usr/lib/plugin.so"
+    files = {"/var/lib/dpkg/info/server.list": lists}
+    made = image("/usr/lib/libserver.so.2: l", "/usr/lib/plugin.so: p", files=files)
+    units = found(Mechanism.PACKAGES, scene(made, executed=("/usr/sbin/server",)))
+    worth = {entry.path: unit.worth for unit in units for entry in unit.entries}
+    assert 4 * worth["/usr/lib/libserver.so.2"] < worth["/usr/lib/plugin.so"]
+
+
+def test_configuration_that_a_maintainer_script_made_belongs_to_its_package() -> None:
+    """With ucf(1): no list names it."""
+    made = image(
+        "/etc/suite/server.conf: s",
+        "/etc/suite/mine.conf: m",
+        files={"/var/lib/ucf/registry": "server \t /etc/suite/server.conf\nnonsense\nserver /../x\n"},
+    )
+    where = scene(made, "/etc/suite/mine.conf")
+    assert where.owner("/etc/suite/mine.conf") is None
+    owner = where.owner("/etc/suite/server.conf")
+    assert owner is not None
+    assert owner.package.name == "server"
+    assert paths(Mechanism.OWN, where) == []
+
+
 def test_what_the_author_put_beside_a_packages_configuration_comes_with_it() -> None:
     made = image("/etc/server.d/site.conf: s", "/etc/server.d/link -> /gone", "/etc/other.d/x.conf: x")
     where = scene(made, executed=("/usr/sbin/server",))
@@ -207,40 +231,6 @@ def test_what_a_library_that_is_not_kept_may_open_does_not_count() -> None:
     made = image("/usr/lib/liba.so.1: a", "/usr/lib/libb.so.1: b", "/opt/app: a")
     openings = (("/usr/lib/libb.so.1", "/usr/lib/liba.so.1"), ("/opt/app", "/usr/lib/libgone.so"))
     assert found(Mechanism.DLOPEN, replace(scene(made, "/opt/app"), openings=openings)) == []
-
-
-FONTS = (
-    "/etc/fonts/fonts.conf: c",
-    "/usr/share/fonts/truetype/large/a.ttf: aaaa",
-    "/usr/share/fonts/truetype/small/b.ttf: b",
-    "/usr/share/fonts/truetype/small/c.otf: c",
-    "/usr/share/fonts/X11/d.pcf: d",
-)
-
-
-@pytest.mark.parametrize(
-    ("kept", "family"),
-    [
-        (["/etc/fonts/fonts.conf"], ["b.ttf", "c.otf"]),
-        (["/etc/fonts/fonts.conf", "/usr/share/fonts/X11/d.pcf"], []),
-        (["/etc/issue"], []),
-    ],
-    ids=["no font", "a font", "no fontconfig"],
-)
-def test_one_family_of_fonts_where_none_is_kept(kept: list[str], family: list[str]) -> None:
-    expected = [f"/usr/share/fonts/truetype/small/{name}" for name in family]
-    assert paths(Mechanism.FONTS, scene(image(*FONTS), *kept)) == expected
-
-
-@pytest.mark.parametrize(
-    ("library", "drawn"), [("opens libfontconfig.so.1", True), ("has fonts.conf", True), ("no text", False)]
-)
-def test_fonts_need_a_library_that_uses_fontconfig(library: str, drawn: bool) -> None:
-    """The configuration alone may be there because some package depends on it."""
-    made = image(*FONTS, f"/opt/lib/libdraw.so: {library}")
-    where = scene(made, "/etc/fonts/fonts.conf", dlopened=("/opt/lib/libdraw.so",))
-    where = replace(where, used=frozenset({"/opt/lib/libdraw.so"}))
-    assert bool(paths(Mechanism.FONTS, where)) is drawn
 
 
 @pytest.mark.parametrize(

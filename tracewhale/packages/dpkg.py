@@ -42,6 +42,9 @@ APT = "/var/lib/apt"
 EXTENDED_STATES = f"{APT}/extended_states"
 """The file in which apt marks the packages that it installed as dependencies (apt-mark(8))."""
 
+UCF = "/var/lib/ucf/registry"
+"""The configuration files that maintainer scripts of packages made, a package and a path a line (ucfr(1))."""
+
 
 @dataclass(frozen=True, slots=True)
 class _DpkgRecord:
@@ -113,10 +116,11 @@ class Dpkg:
         ]
         first = closure(required, depends)
         automatic = self._automatic()
+        registered = self._registered()
         return tuple(
             InstalledPackage(
                 record.package,
-                paths=self._physical(record),
+                paths=self._physical(record) | registered.get(record.package.name, frozenset()),
                 base=record.package.name in first or any(map(LIBC.fullmatch, record.names)),
                 requested=record.package.name not in first | automatic and bool(required),
                 depends=depends[record.package.name],
@@ -128,6 +132,15 @@ class Dpkg:
     def _automatic(self) -> set[str]:
         marks = map(parse, stanzas(self._files.text(EXTENDED_STATES)))
         return {mark.get("Package", "") for mark in marks if mark.get("Auto-Installed") == "1"}
+
+    def _registered(self) -> Mapping[str, frozenset[str]]:
+        """Return the physical paths of each package's configuration files in ucf's registry."""
+        lines = (line.split() for line in self._files.text(UCF).splitlines())
+        pairs = [(words[0], words[1]) for words in lines if len(words) == 2 and words[1].startswith("/")]
+        registered: dict[str, set[str]] = {}
+        for name, path in pairs:
+            registered.setdefault(name, set()).add(self._names.physical(normal(path)))
+        return {name: frozenset(paths) for name, paths in registered.items()}
 
     def _physical(self, record: _DpkgRecord) -> frozenset[str]:
         names = set(record.names)

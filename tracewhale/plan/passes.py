@@ -165,11 +165,11 @@ def keep_units(work: Work) -> None:
         keep_dependencies(work)
         additions.add(work.closure, [Mechanism.LANGUAGES], Round.AUTHOR)
         keep_dependencies(work)
-        additions.add(work.closure, [Mechanism.LANGUAGES], Round.IMPORTS)
+        additions.add(work.closure, [Mechanism.LANGUAGES, Mechanism.FONTS], Round.IMPORTS)
         keep_dependencies(work)
         additions.add(work.closure, [*AUTHORS, Mechanism.LANGUAGES], Round.LARGE)
         keep_dependencies(work)
-        additions.add(work.closure, [Mechanism.LANGUAGES], Round.IMPORTS)
+        additions.add(work.closure, [Mechanism.LANGUAGES, Mechanism.FONTS], Round.IMPORTS)
         keep_dependencies(work)
         additions.useless = _useless(work)
         ranked = [m for m in UNITS if m.level.rank <= level.rank]

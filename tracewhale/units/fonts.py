@@ -16,29 +16,46 @@ LIBRARY_LIMIT = 256 << 20
 
 DIRECTORIES = ("/usr/share/fonts", "/usr/local/share/fonts")
 SCALABLE = (".ttf", ".otf", ".ttc")
-WORTH = 0.8
+WORTH, OTHERS_WORTH = 0.8, 0.4
+"""The worth of the first family, and of the others in its directory."""
 
 
 def fonts(scene: Scene) -> Iterator[Unit]:
-    """Yield the smallest directory of scalable fonts, if kept code uses fontconfig and no font is kept.
+    """Yield a family of scalable fonts from the smallest directory of them, if kept code uses fontconfig and
+    no font is kept; or the directory's other families if the one that is kept was not used.
 
     Without any font, a program that draws text fails, and some crash (fonts-conf(5)).
     """
     tops = tuple(f"{directory}/" for directory in DIRECTORIES)
-    kept = (path for path, entry in scene.kept.items() if entry.kind is Kind.FILE)
-    if CONFIGURATION not in scene.kept or any(path.startswith(tops) for path in kept):
+    kept = {path for path, entry in scene.kept.items() if entry.kind is Kind.FILE and path.startswith(tops)}
+    if CONFIGURATION not in scene.kept or kept & scene.used or not _is_used(scene):
         return
-    if not _is_used(scene):
-        return
-    families: dict[str, list[Entry]] = {}
+    directories: dict[str, list[Entry]] = {}
     for entry in below(scene.view, DIRECTORIES, lambda path: not scene.is_outside(f"{path}/")):
         if entry.kind is Kind.FILE and entry.path.endswith(SCALABLE):
-            families.setdefault(parent(entry.path), []).append(entry)
-    if families:
-        directory = min(families, key=lambda path: (sum(entry.size for entry in families[path]), path))
-        yield Unit(
-            Mechanism.FONTS, directory, CONFIGURATION, tuple(families[directory]), WORTH, indivisible=True
-        )
+            directories.setdefault(parent(entry.path), []).append(entry)
+    if not directories:
+        return
+    directory = min(directories, key=lambda path: (sum(entry.size for entry in directories[path]), path))
+    members = directories[directory]
+    if kept:
+        members = [entry for entry in members if entry.path not in kept]
+    else:
+        first = min(map(_family, members), key=_preference)
+        members = [entry for entry in members if _family(entry) == first]
+    if members:
+        worth = OTHERS_WORTH if kept else WORTH
+        yield Unit(Mechanism.FONTS, directory, CONFIGURATION, tuple(members), worth, indivisible=True)
+
+
+def _family(entry: Entry) -> str:
+    return entry.path.rpartition("/")[2].partition(".")[0].partition("-")[0]
+
+
+def _preference(family: str) -> tuple[bool, int, str]:
+    """Return the rank of a family: a sans-serif one, which fontconfig takes for unknown names (fonts.conf),
+    and the shorter name, without a script or width in it."""
+    return "sans" not in family.lower(), len(family), family
 
 
 def _is_used(scene: Scene) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from tracewhale.packages import InstalledPackage
@@ -24,6 +25,13 @@ LEAST, DECAY = 0.35, 0.6
 
 COMMANDS_WORTH = 0.3
 
+LIBRARY = re.compile(r"lib[^/]+\.so(\.[\d.]+)?")
+"""Names of shared libraries: in a directory of the dynamic loader, one is of use only to programs that need
+it, with which it comes anyway, or that name it to dlopen(3)."""
+
+UNNEEDED = 0.15
+"""The factor for the worth of a shared library that no kept file needs."""
+
 
 def rest(scene: Scene) -> Iterator[Unit]:
     """Yield the files that are not kept of each package of which code or data is used, except for the base
@@ -36,7 +44,12 @@ def rest(scene: Scene) -> Iterator[Unit]:
         entries = with_alternatives(scene, entries)
         share = len(used) / max(1, len(entries))
         worth = LEAST + (1 - LEAST) * min(1.0, share)
-        yield from group(scene, Mechanism.PACKAGES, title(contents), min(used), entries, worth, DECAY)
+        libraries = [entry for entry in entries if _is_library(entry.path)]
+        others = [entry for entry in entries if not _is_library(entry.path)]
+        for files_, factor in ((others, 1.0), (libraries, UNNEEDED)):
+            yield from group(
+                scene, Mechanism.PACKAGES, title(contents), min(used), files_, worth * factor, DECAY
+            )
         for part in scene.ownership.parts(contents):
             if not uses(scene, part):
                 entries = files(scene, part, set())
@@ -131,6 +144,10 @@ def _beside(scene: Scene, contents: InstalledPackage, files: list[Entry]) -> lis
         for entry in beside
         if entry.kind is not Kind.DIRECTORY and entry.path not in known and scene.owner(entry.path) is None
     ]
+
+
+def _is_library(path: str) -> bool:
+    return is_standard(parent(path)) and LIBRARY.fullmatch(path.rpartition("/")[2]) is not None
 
 
 def title(contents: InstalledPackage) -> str:
