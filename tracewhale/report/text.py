@@ -63,6 +63,7 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"start        {printable(shlex.join(built.start))}"
     if report.plan is not None:
         yield from _surface(report.plan)
+        yield from _levels(report.plan)
     for note in report.notes:
         yield from _fact("note", printable(note))
     yield from _attention(report)
@@ -153,13 +154,17 @@ def _shrunk(plan: Plan) -> Iterator[str]:
             yield f"  left out, as nothing uses them now: {abbreviate(list(library.dropped))}"
 
 
-def _units(plan: Plan) -> Iterator[str]:
-    """Yield the cost of the keep levels, and the units without room."""
+def _levels(plan: Plan) -> Iterator[str]:
+    """Yield the size that each keep level would have, if more than one is known."""
     units = plan.units
     if len(units.levels) > 1:
         levels = (f"{level.value} {megabytes(size)}" for level, size in units.levels.items())
         yield from _fact("levels", f"--keep {units.level.value}; about: {', '.join(levels)}")
-    for total in units.left_out:
+
+
+def _units(plan: Plan) -> Iterator[str]:
+    """Yield the units without room."""
+    for total in plan.units.left_out:
         yield f"  no room for {printable(total.name)} ({megabytes(total.left_out)}, {total.mechanism.value})"
 
 
