@@ -9,7 +9,7 @@ from tracewhale.java.model import LeftOut, LibraryUnit, ShrunkLibrary
 from tracewhale.report.attention import sentences
 from tracewhale.report.formats import FORMATS
 from tracewhale.report.model import Report
-from tracewhale.report.names import TEXT, VERBOSE
+from tracewhale.report.names import TEXT
 from tracewhale.units.model import Level, Mechanism
 from tracewhale.units.summary import Summary, Total
 
