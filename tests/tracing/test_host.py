@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracewhale.tracing.events import Access, Counters
-from tracewhale.tracing.host import kernel, lookup, proc
+from tracewhale.tracing.host import kernel, listeners, lookup, proc
 from tracewhale.tracing.host.encode import encode
 from tracewhale.tracing.host.process_ends import ProcessEnds
 from tracewhale.tracing.host.recorder import Nothing, Recorder, Use
@@ -207,11 +207,36 @@ def test_what_a_process_has(tmp_path: Path) -> None:
     )
 
 
+@pytest.fixture(params=[True, False], ids=["sock_diag", "proc"])
+def way_to_list(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of both ways to list sockets; the other one raises an exception."""
+
+    def fail(*_: object) -> list[object]:
+        raise AssertionError if request.param else OSError
+
+    monkeypatch.setattr(listeners, "_from_table" if request.param else "_dump", fail)
+
+
+@pytest.mark.usefixtures("way_to_list")
 def test_ports_that_are_listened_on() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
-        assert server.getsockname()[1] in proc.listening(os.getpid())
+        assert server.getsockname()[1] in listeners.listening(os.getpid())
 
 
+@pytest.mark.usefixtures("way_to_list")
+def test_ports_in_the_network_of_another_process() -> None:
+    code = "import socket; server = socket.create_server(('', 4711)); print('ready', flush=True); input()"
+    words = ["unshare", "--net", sys.executable, "-c", code]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        before = os.stat("/proc/thread-self/ns/net").st_ino
+        assert listeners.listening(process.pid) == {4711}
+        assert os.stat("/proc/thread-self/ns/net").st_ino == before
+        process.communicate("")
+
+
+@pytest.mark.usefixtures("way_to_list")
 def test_places_that_only_the_own_network_reaches(tmp_path: Path) -> None:
     path = str(tmp_path / "a.sock")
     with (
@@ -221,13 +246,13 @@ def test_places_that_only_the_own_network_reaches(tmp_path: Path) -> None:
         closing(socket.socket(socket.AF_UNIX)) as local,
     ):
         local.bind(path)
-        assert path not in proc.local_listeners(os.getpid())
+        assert path not in listeners.local_listeners(os.getpid())
         local.listen()
-        found = proc.local_listeners(os.getpid())
+        found = listeners.local_listeners(os.getpid())
         assert {path, f"127.0.0.1:{server.getsockname()[1]}"} <= {*found}
         assert not any(place.endswith(f":{open_to_all.getsockname()[1]}") for place in found)
         everywhere = {server.getsockname()[1] for server in (open_to_all, open_to_ipv6)}
-        assert proc.ipv6_listeners(os.getpid()) & everywhere == {open_to_ipv6.getsockname()[1]}
+        assert listeners.ipv6_listeners(os.getpid()) & everywhere == {open_to_ipv6.getsockname()[1]}
 
 
 @pytest.mark.parametrize("is_child_first", [True, False])

@@ -19,7 +19,7 @@ from tracewhale.errors import TraceLost
 from tracewhale.running import session
 from tracewhale.running.console import Console
 from tracewhale.running.session import READY_SECONDS, STDOUT, TargetProcess
-from tracewhale.tracing.host import proc
+from tracewhale.tracing.host import listeners, proc
 
 QUIET_SECONDS = 2.0
 """Seconds in which an agent must end once it has nothing left to send or to watch."""
@@ -132,17 +132,17 @@ class ContainerSession(session.RunSession):
         """Return the ports of the image, and those that it does not name if the network is the container's
         own and the engine is on this machine."""
         pid = self._network_pid()
-        return super().listening() | (proc.listening(pid) if pid else set())
+        return super().listening() | (listeners.listening(pid) if pid else set())
 
     def local_listeners(self) -> tuple[str, ...]:
         """Return the loopback addresses and Unix sockets at which the target listens."""
         pid = self._network_pid()
-        return proc.local_listeners(pid) if pid else ()
+        return listeners.local_listeners(pid) if pid else ()
 
     def ipv6_listeners(self) -> set[int]:
         """Return the TCP ports on which the target listens at all IPv6 addresses."""
         pid = self._network_pid()
-        return proc.ipv6_listeners(pid) if pid else set()
+        return listeners.ipv6_listeners(pid) if pid else set()
 
     def _network_pid(self) -> int:
         """Return the command's process id if its network is its own and the engine is on this machine, else

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
-from tracewhale.tracing.host import proc
+from tracewhale.tracing.host import listeners, proc
 from tracewhale.tracing.host.recorder import Recorder
 from tracewhale.tracing.records import Listening
 
@@ -113,7 +113,7 @@ class Control:
 
     def _look_at_ports(self, now: float) -> None:
         if self._listens_until:
-            for port in proc.listening(self._pid) - self._ports:
+            for port in listeners.listening(self._pid) - self._ports:
                 self._ports.add(port)
                 self._recorder.tell(Listening(port))
             if now > self._listens_until:

@@ -5,18 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
-from collections.abc import Iterator
 from contextlib import suppress
-from ipaddress import ip_address
 
 from tracewhale.tracing.strace.processes import RequestedPath, join
 
 _DELETED = " (deleted)"
-_LISTEN = "0A"
-_ACCEPTS = 1 << 16
-"""The flag of a Unix socket that listens (__SO_ACCEPTCON)."""
-_DOCKER_DNS = "127.0.0.11"
-"""The address at which a Docker engine itself listens in a container's network."""
 _BLOCKED = re.compile(rb"^SigBlk:\t([0-9a-f]+)$", re.MULTILINE)
 _FLAGS = re.compile(rb"^flags:\t([0-7]+)$", re.MULTILINE)
 _TRACER = re.compile(rb"^TracerPid:\t(\d+)$", re.MULTILINE)
@@ -130,45 +123,3 @@ def requested_path(pid: int, path: str, directory: str, base_root: str) -> Reque
     if not base.startswith("/"):
         raise NotADirectoryError(20, "Not a directory")
     return RequestedPath.of_full_path(join(base, path) if path else base, base_root)
-
-
-def listening(pid: int) -> set[int]:
-    """Return the TCP ports on which sockets in the process's network listen."""
-    return {port for _, port in _listeners(pid)}
-
-
-def ipv6_listeners(pid: int) -> set[int]:
-    """Return the TCP ports on which sockets in the process's network listen at all its IPv6 addresses.
-
-    Such a socket may take IPv4, too: no file in /proc says that."""
-    return {port for address, port in _listeners(pid) if address == "::"}
-
-
-def local_listeners(pid: int) -> tuple[str, ...]:
-    """Return the places at which sockets in the process's network listen for that network only: loopback
-    addresses with ports, and the paths of Unix sockets (proc_net_unix in proc(5))."""
-    places = {
-        f"[::1]:{port}" if ":" in address else f"{address}:{port}"
-        for address, port in _listeners(pid)
-        if address.startswith("127.") or address == "::1"
-    }
-    for line in _contents(pid, "net/unix").decode(errors="replace").splitlines()[1:]:
-        fields = line.split(None, 7)
-        if len(fields) == 8 and int(fields[3], 16) & _ACCEPTS and fields[7].startswith("/"):
-            places.add(fields[7])
-    return tuple(sorted(places))
-
-
-def _listeners(pid: int) -> Iterator[tuple[str, int]]:
-    """Yield the address and port of each listening TCP socket in the process's network (proc_net_tcp in
-    proc(5)): words of 32 bits in the machine's order of bytes."""
-    for name in ("net/tcp", "net/tcp6"):
-        for line in _contents(pid, name).decode("ascii", "replace").splitlines()[1:]:
-            fields = line.split()
-            if len(fields) > 3 and fields[3] == _LISTEN:
-                address, _, port = fields[1].rpartition(":")
-                words = [bytes.fromhex(address[at : at + 8])[::-1] for at in range(0, len(address), 8)]
-                place = ip_address(b"".join(words))
-                place = getattr(place, "ipv4_mapped", None) or place
-                if str(place) != _DOCKER_DNS:
-                    yield str(place), int(port, 16)
