@@ -183,7 +183,7 @@ def test_memory_is_read_through_proc_where_it_must_be(probe: Path, program: Prog
             assert inner.run([str(program("edges"))], env=environment).returncode == 0
             output, _ = process.communicate(timeout=SECONDS)
     collector = Collector()
-    collector.feed(output)
+    collector.receive(output)
     collector.finish()
     assert {"/edge/last-in-the-page", "/edge/across-two-pages"} <= {e.path for e in collector.events}
     assert collector.counters.unresolved == 3

@@ -17,6 +17,7 @@ from pathlib import Path
 from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import Event, FailedProcess
 from tracewhale.tracing.records import AccessRecord, CountersRecord, Record
+from tracewhale.tracing.stream import Decoder
 
 SECONDS = 120
 
@@ -30,6 +31,7 @@ class Agent:
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     taken: int = 0
     collector: Collector = field(default_factory=Collector)
+    decoder: Decoder = field(default_factory=Decoder)
     records: list[Record] = field(default_factory=list)
 
     def command(self, argv: Sequence[str], options: Sequence[str] = ()) -> list[str]:
@@ -90,7 +92,8 @@ class Agent:
         """Collect the stream to its end."""
         assert self.process.stdout
         while chunk := self.process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
-            self.records += self.collector.feed(chunk)
+            self.collector.receive(chunk)
+            self.records += self.decoder.feed(chunk)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.probe.tracing import SECONDS, TracedCommand
 from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.records import Record
+from tracewhale.tracing.stream import Decoder
 
 DOORS = {"ptrace": "--hold-traced", "strace": "--hold", "fanotify": "--hold", "ebpf": "--hold"}
 
@@ -29,6 +30,7 @@ class HostProbe:
     process: subprocess.Popen[bytes]
     token: str = field(default_factory=lambda: secrets.token_hex(8))
     collector: Collector = field(default_factory=Collector)
+    decoder: Decoder = field(default_factory=Decoder)
     records: list[Record] = field(default_factory=list)
     errors: bytes = b""
 
@@ -65,7 +67,8 @@ class HostProbe:
         """Collect the stream to its end."""
         assert self.process.stdout
         while chunk := os.read(self.process.stdout.fileno(), 1 << 16):
-            self.records += self.collector.feed(chunk)
+            self.collector.receive(chunk)
+            self.records += self.decoder.feed(chunk)
 
 
 @contextmanager

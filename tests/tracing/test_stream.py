@@ -15,7 +15,6 @@ from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import Access, Counters, Event, Exec, Moment, UnresolvedPath
 from tracewhale.tracing.records import (
     AccessRecord,
-    Busy,
     CountersRecord,
     EndRecord,
     ExecRecord,
@@ -87,6 +86,13 @@ RECORDS: tuple[Record, ...] = (
 )
 
 
+def collected(stream: bytes) -> Collector:
+    collector = Collector()
+    collector.receive(stream)
+    collector.settle()
+    return collector
+
+
 @given(st.lists(st.integers(0, len(framed(*STREAM))), max_size=30))
 def test_a_stream_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
     stream, decoder = framed(*STREAM), Decoder()
@@ -100,14 +106,14 @@ def test_a_stream_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
 def test_a_target_that_wants_a_listener_too() -> None:
     collector = Collector()
     busy = b"B" + struct.pack("<II", 7, 0)
-    assert Busy(7, 0) in collector.feed(framed(hello(), program(0, b"/usr/bin/runc"), busy))
+    collector.receive(framed(hello(), program(0, b"/usr/bin/runc"), busy))
     with pytest.raises(ProbeError, match=r"^/usr/bin/runc asked for seccomp notifications of its own"):
         collector.finish()
 
 
 def test_what_a_stream_adds_up_to() -> None:
     collector = Collector()
-    assert tuple(collector.feed(framed(*STREAM))) == RECORDS
+    collector.receive(framed(*STREAM))
     collector.finish()
     assert collector.events == {
         Event("/lib/x", "read", "/usr/bin/env", True, real="/usr/lib/x"),
@@ -126,18 +132,29 @@ def test_the_first_time_counts() -> None:
     times = iter([5.0, 5.25])
     collector = Collector(lambda: next(times))
     again = accessed(Access.STAT, 2, 20, b"/no\xff", b"", b"/jail")
-    collector.feed(framed(*STREAM, again))
+    collector.receive(framed(*STREAM[:3]))
+    collector.receive(framed(*STREAM[3:], again))
     assert [(event.path, moment) for event, moment in collector.moments.items()][:2] == [
         ("/lib/x", Moment(1, 0.0)),
         ("/no\udcff", Moment(2, 0.25)),
     ]
 
 
+def test_what_waits_and_what_is_added_at_once() -> None:
+    collector = Collector()
+    collector.receive(framed(*STREAM))
+    assert (collector.listening, collector.reports, collector.settle() != []) == ({8080}, 1, True)
+    assert collector.settle() == []
+    collector.receive(framed(counted(99, 2, 4, 1, 2)))
+    with pytest.raises(TraceLost):
+        collector.finish()
+
+
 def test_what_came_after_the_last_report_is_counted() -> None:
     """Process 1 was killed and the agent with it: what it had recorded is known, and no more."""
     collector = Collector()
     later = accessed(Access.READ, 1, 20, b"/later", b"", b"")
-    collector.feed(framed(*STREAM, later, failed()))
+    collector.receive(framed(*STREAM, later, failed()))
     assert collector.counters == Counters(11, 3, 4, 2, 2)
     assert collector.counters.lost == 0
 
@@ -146,7 +163,7 @@ def test_two_paths_of_one_call_are_one_notification() -> None:
     collector = Collector()
     old = accessed(Access.RENAME_FROM, 1, 1, b"/old", b"", b"")
     new = accessed(Access.RENAME_TO, 0, 1, b"/new", b"", b"")
-    collector.feed(framed(program(0, b""), old, new, counted(1, 1, 0, 0, 0)))
+    collector.receive(framed(program(0, b""), old, new, counted(1, 1, 0, 0, 0)))
     assert len(collector.events) == 2
     assert collector.counters == Counters(1, 1)
 
@@ -158,18 +175,18 @@ def test_two_paths_of_one_call_are_one_notification() -> None:
 )
 def test_counters_that_do_not_add_up(numbers: tuple[int, ...]) -> None:
     with pytest.raises(TraceLost):
-        Collector().feed(framed(*STREAM[:-1], counted(*numbers)))
+        collected(framed(*STREAM[:-1], counted(*numbers)))
 
 
 def test_records_out_of_order() -> None:
     access = accessed(Access.READ, 1, 2, b"/x", b"", b"")
     with pytest.raises(TraceLost, match="out of order"):
-        Collector().feed(framed(*STREAM, access))
+        collected(framed(*STREAM, access))
 
 
 def test_a_program_without_a_name() -> None:
     with pytest.raises(TraceLost, match="program 5"):
-        Collector().feed(framed(accessed(Access.READ, 1, 1, b"/x", b"", b"", number=5)))
+        collected(framed(accessed(Access.READ, 1, 1, b"/x", b"", b"", number=5)))
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,6 @@ from tracewhale.running.console import Console, Forward, Interrupt, Resize
 from tracewhale.running.stopping import DEFAULT_POLICY, reacts
 from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import OUTPUT_LIMIT, Observer
-from tracewhale.tracing.records import AccessRecord, CountersRecord
 
 STDOUT, STDERR = 1, 2
 CHUNK = 1 << 16
@@ -38,6 +37,8 @@ KILL_SECONDS = 60.0
 STOP_SILENCE_SECONDS = 1.0
 """Seconds after which a message says that the command does not stop."""
 
+SETTLE_SECONDS = 1.0
+"""Seconds between two times at which the records that have come are decoded."""
 ASK_EVERY_SECONDS = 3.0
 """Seconds between two checks of whether the agent is alive."""
 
@@ -100,7 +101,6 @@ class RunSession(ABC):
         self.queue: SimpleQueue[object] = SimpleQueue()
         self.collector = Collector()
         self.observe: Observer | None = None
-        self.reports = 0  # how often the agent has reported its counters
         self.command = TargetProcess(0)
         self.status: int | None = None
         self.begun = False
@@ -119,7 +119,7 @@ class RunSession(ABC):
         self.interrupted = False
         """True once the command should end; it is not ended unless it is ``stoppable``."""
         self._entered = 1
-        self._heard_at = self._asked_at = self._watched_at = 0.0
+        self._heard_at = self._asked_at = self._watched_at = self._settled_at = 0.0
         self.handle.connect(self.queue)
         if self.handle.interrupts:
             raise Interrupted(GIVEN_UP)
@@ -216,9 +216,9 @@ class RunSession(ABC):
 
     def synchronize(self) -> None:
         """Have the agent write its counters, and wait until they arrive."""
-        before = self.reports
+        before = self.collector.reports
         if not self.agent_ended and self.status is None and self.tell_agent("c"):
-            self.wait(lambda: self.reports > before or self.agent_ended, DRAIN_SECONDS)
+            self.wait(lambda: self.collector.reports > before or self.agent_ended, DRAIN_SECONDS)
 
     def output(self, process: TargetProcess, stream: int, data: bytes) -> None:
         """Keep and pass on a process's output; called in a thread."""
@@ -264,17 +264,19 @@ class RunSession(ABC):
         return set()
 
     def learn(self, data: bytes) -> None:
-        """Process a piece of the agent's events."""
-        self._heard_at = time.monotonic()
-        records = self.collector.feed(data)
-        self.reports += sum(isinstance(record, CountersRecord) for record in records)
-        newest = next((item.path for item in reversed(records) if isinstance(item, AccessRecord)), "")
-        if newest:
-            self.console.amount(len(self.collector.events), 0, newest)
-        if self.observe is not None:
-            for record in records:
-                if isinstance(record, AccessRecord):
-                    self.observe(self.collector.event(record))
+        """Process a piece of the agent's events. Unless an observer waits for them, they are decoded once a
+        second, so that a short command has the processors for itself."""
+        self._heard_at = now = time.monotonic()
+        self._settled_at = self._settled_at or now
+        self.collector.receive(data)
+        if self.observe is None and now - self._settled_at < SETTLE_SECONDS:
+            return
+        self._settled_at = now
+        events = self.collector.settle()
+        if events:
+            self.console.amount(len(self.collector.events), 0, events[-1].path)
+        for event in events if self.observe else ():
+            self.observe(event)
 
     def stop(self) -> None:
         """Stop the command as ``docker stop`` does; kill it at once if it cannot react to the signal.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager
 
 from tracewhale.errors import ProbeError, TraceLost
 from tracewhale.tracing.events import (
     ABSENT_LIMIT,
+    Access,
     Counters,
     Event,
     Exec,
@@ -19,7 +22,6 @@ from tracewhale.tracing.events import (
 from tracewhale.tracing.records import (
     KILLED,
     UNKNOWN,
-    AccessRecord,
     Busy,
     CountersRecord,
     EndRecord,
@@ -33,21 +35,38 @@ from tracewhale.tracing.records import (
     Record,
     StartRecord,
 )
-from tracewhale.tracing.stream import HINT, Decoder, loss_error
+from tracewhale.tracing.stream import HINT, NOFOLLOW, PRESENT, Decoder, access_fields, decode, loss_error
+
+_ACCESS, _COUNTERS = b"AC"
+_WAITING = b"AUC"
+_NAMES = tuple(access.value for access in Access)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Stop the search for cycles while many objects that stay are made: it would take half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Collector:
     """The contents of a stream so far: sets of events, executions and failures, counters, starts and ends.
 
-    ``moments`` has the events in their order, each with its time; ``clock`` returns seconds.
-    ``add`` and ``finish`` raise TraceLost if the probe's counters do not agree with its records.
+    Records of paths and counters, nearly all of a stream, wait until ``settle`` is called or their contents
+    are requested, because decoding takes processor time from the command. Then TraceLost is raised if the
+    probe's counters do not agree with its records. ``clock`` returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._begin: float | None = None
         self.features: Feature | None = None
-        self.moments: dict[Event, Moment] = {}
+        self._moments: dict[Event, Moment] = {}
         self._absent: dict[str, None] = {}
         self.execs: set[Exec] = set()
         self.started: dict[int, StartRecord] = {}
@@ -62,20 +81,37 @@ class Collector:
         self._counted = Counters()
         self._recorded = self._unresolved = self._received = 0
         self._decoder = Decoder()
+        self._waiting: list[tuple[float, list[bytes]]] = []
+        self.reports = 0
+        """The number of counters that have come."""
 
-    def feed(self, chunk: bytes) -> list[Record]:
-        """Decode and add a chunk of the stream, and return the records that it completes, in order."""
-        records = []
-        for record in self._decoder.feed(chunk):
-            self.add(record)
-            records.append(record)
-        return records
+    def receive(self, chunk: bytes) -> None:
+        """Add a chunk of the stream, however it is cut. Raise TraceLost if it is malformed."""
+        waiting = []
+        for body in self._decoder.bodies(chunk):
+            if body[0] in _WAITING:
+                waiting.append(body)
+            else:
+                self._add(decode(body))
+        self.reports += sum(body[0] == _COUNTERS for body in waiting)
+        if waiting:
+            self._waiting.append((self._clock(), waiting))
 
-    def add(self, record: Record) -> None:
-        """Add one record."""
+    def settle(self) -> list[Event]:
+        """Add the records that wait, and return the events of their accesses in order. Raise TraceLost."""
+        events = []
+        waiting, self._waiting = self._waiting, []
+        with _no_garbage_collection():
+            for seconds, bodies in waiting:
+                for body in bodies:
+                    if body[0] == _ACCESS:
+                        events.append(self._access(body, seconds))
+                    else:
+                        self._add(decode(body))
+        return events
+
+    def _add(self, record: Record) -> None:
         match record:
-            case AccessRecord():
-                self._access(record)
             case Program(number, path):
                 self._programs[number] = path
             case ExecRecord(_, _, path, environment):
@@ -99,16 +135,23 @@ class Collector:
                 self.features = features
 
     def finish(self) -> None:
-        """Note the end of the stream. Raise TraceLost if it was cut, ProbeError if the target requested a
-        seccomp listener, which the probe has.
+        """Note the end of the stream. Raise TraceLost if it was cut or does not add up, ProbeError if the
+        target requested a seccomp listener, which the probe has.
         """
         self._decoder.finish()
+        self.settle()
         if self._busy:
             raise ProbeError(
                 f"{self._busy} asked for seccomp notifications of its own, and the probe has taken them: "
                 "a process has one listener.",
                 "Use --probe ebpf, ptrace, strace or fanotify.",
             )
+
+    @property
+    def moments(self) -> dict[Event, Moment]:
+        """The events so far in their order, each with the time at which it came."""
+        self.settle()
+        return self._moments
 
     @property
     def events(self) -> Set[Event]:
@@ -118,6 +161,7 @@ class Collector:
     @property
     def unresolved(self) -> tuple[UnresolvedPath, ...]:
         """The notifications without a usable path, by reason, sorted."""
+        self.settle()
         return tuple(sorted(UnresolvedPath(*key, count) for key, count in self._failures.items()))
 
     @property
@@ -128,6 +172,7 @@ class Collector:
     @property
     def absent(self) -> tuple[str, ...]:
         """The last requested paths that did not exist, in the order of their first records."""
+        self.settle()
         return tuple(self._absent)[-ABSENT_LIMIT:]
 
     @property
@@ -136,6 +181,7 @@ class Collector:
 
         If process 1 was killed, the probe cannot count calls of known events after its last report.
         """
+        self.settle()
         recorded = self._recorded - self._counted.recorded
         unresolved = self._unresolved - self._counted.unresolved
         return self._counted + Counters(
@@ -155,31 +201,21 @@ class Collector:
         except KeyError:
             raise loss_error(f"program {number} was not named before its first record") from None
 
-    def _access(self, record: AccessRecord) -> None:
-        if record.received < max(self._received, self._counted.received):
+    def _access(self, body: bytes, seconds: float) -> Event:
+        access, flags, _, program, received, path, real, root = access_fields(body)
+        if received < max(self._received, self._counted.received):
             raise loss_error("records are out of order")
-        if record.received > self._received:  # two paths of one call are two records and one notification
-            self._received = record.received
+        if received > self._received:  # two paths of one call are two records and one notification
+            self._received = received
             self._recorded += 1
-        event = self.event(record)
-        if event not in self.moments:
-            now = self._clock()
-            self._begin = now if self._begin is None else self._begin
-            self.moments[event] = Moment(len(self.moments) + 1, now - self._begin)
-        if not event.present:
-            self._absent[event.path] = None
-
-    def event(self, record: AccessRecord) -> Event:
-        """Return the event of a record that was added."""
-        return Event(
-            path=record.path,
-            access=record.access.value,
-            program=self._program(record.program),
-            present=record.present,
-            follow=record.follow,
-            real=record.real,
-            root=record.root or "/",
-        )
+        present, follow = bool(flags & PRESENT), not flags & NOFOLLOW
+        event = Event(path, _NAMES[access], self._program(program), present, follow, real, root or "/")
+        if event not in self._moments:
+            self._begin = seconds if self._begin is None else self._begin
+            self._moments[event] = Moment(len(self._moments) + 1, seconds - self._begin)
+        if not present:
+            self._absent[path] = None
+        return event
 
     def _check(self, counters: Counters) -> None:
         written = (self._recorded, self._unresolved)

@@ -73,9 +73,23 @@ def _program(body: bytes) -> Program:
     return Program(struct.unpack_from("<I", body, 1)[0], *_exactly(body, 5, 1))
 
 
+_ACCESS_NUMBERS = struct.Struct("<xBBIIQ").unpack_from
+
+
+def access_fields(body: bytes) -> tuple[int, int, int, int, int, str, str, str]:
+    """Return access, flags, pid, program, received, path, real path and root of an access record. Raise
+    TraceLost if it is malformed."""
+    try:
+        path, real, root, end = body[19:].decode("utf-8", "surrogateescape").split("\0")
+        if end or len(ACCESSES) <= body[1]:
+            raise ValueError
+        return *_ACCESS_NUMBERS(body), path, real, root
+    except (struct.error, LookupError, ValueError):
+        raise loss_error(f"a malformed record of type {body[:1]!r}") from None
+
+
 def _access_record(body: bytes) -> AccessRecord:
-    access, flags, pid, program, received = struct.unpack_from("<BBIIQ", body, 1)
-    path, real, root = _exactly(body, 19, 3)
+    access, flags, pid, program, received, path, real, root = access_fields(body)
     present, follow = bool(flags & PRESENT), not flags & NOFOLLOW
     return AccessRecord(ACCESSES[access], present, follow, pid, program, received, path, real, root)
 
@@ -140,6 +154,9 @@ def decode(body: bytes) -> Record:
         raise loss_error(f"a malformed record of type {body[:1]!r}") from None
 
 
+_SIZE = struct.Struct("<I").unpack_from
+
+
 class Decoder:
     """Splits the chunks of a byte stream into records, however they are cut."""
 
@@ -154,21 +171,26 @@ class Decoder:
 
     def bodies(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the records that this chunk completes, undecoded and without sizes. Raise TraceLost."""
+        data, offset = self.whole(chunk), 0
+        while offset < len(data):
+            begin = offset + 4
+            offset = begin + _SIZE(data, offset)[0]
+            yield data[begin:offset]
+
+    def whole(self, chunk: bytes) -> bytes:
+        """Return the records that this chunk completes, as they are in the stream. Raise TraceLost."""
         data, offset = self._rest + chunk, 0
         self.position += len(chunk)
-        self._rest = b""
-        try:
-            while len(data) - offset >= 4:
-                size = int.from_bytes(data[offset : offset + 4], "little")
-                if not 0 < size <= RECORD_LIMIT:
-                    raise loss_error(f"a record of {size} bytes")
-                if len(data) - offset - 4 < size:
-                    break
-                body = data[offset + 4 : offset + 4 + size]
-                offset += 4 + size
-                yield body
-        finally:
-            self._rest = data[offset:]
+        last = len(data) - 4
+        while offset <= last:
+            size = _SIZE(data, offset)[0]
+            if not 0 < size <= RECORD_LIMIT:
+                raise loss_error(f"a record of {size} bytes")
+            if offset + size > last:
+                break
+            offset += 4 + size
+        self._rest = data[offset:]
+        return data[:offset]
 
     def finish(self) -> None:
         """Note the end of the stream. Raise TraceLost if it ends within a record."""

@@ -202,9 +202,9 @@ class ContainerSession(session.RunSession):
 
     def finish_agent(self) -> None:
         """Wait for the rest of the agent's events. Raise TraceLost if the agent does not answer."""
-        reports = self.reports
+        reports = self.collector.reports
         if self.tell_agent("c") and not self.wait(
-            lambda: self.reports > reports or self.agent_ended, self.answer_seconds
+            lambda: self.collector.reports > reports or self.agent_ended, self.answer_seconds
         ):
             raise TraceLost("The probe did not answer when the command had ended.")
         if self._agent is not None:

@@ -1,7 +1,7 @@
 """The sockets that listen in a process's network: by sock_diag(7), or from the files of /proc/PID/net.
 
-The files go through the kernel's whole table of connections, whose size is that of the memory: 10 ms on a machine
-with 24 GB, where sock_diag takes 0.1 ms.
+The files go through the kernel's whole table of connections, whose size is that of the memory: 10 ms on a
+machine with 24 GB, where sock_diag takes 0.1 ms.
 """
 
 from __future__ import annotations
