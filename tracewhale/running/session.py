@@ -275,8 +275,9 @@ class RunSession(ABC):
         events = self.collector.settle()
         if events:
             self.console.amount(len(self.collector.events), 0, events[-1].path)
-        for event in events if self.observe else ():
-            self.observe(event)
+        if self.observe is not None:
+            for event in events:
+                self.observe(event)
 
     def stop(self) -> None:
         """Stop the command as ``docker stop`` does; kill it at once if it cannot react to the signal.

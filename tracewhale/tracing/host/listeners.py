@@ -84,7 +84,7 @@ def _from_table(pid: int, name: str) -> Iterator[tuple[IPv4Address | IPv6Address
 
 def _dump(pid: int, family: int) -> list[tuple[IPv4Address | IPv6Address, int]]:
     """Ask sock_diag(7) for the listening sockets of a family. Raise OSError or struct.error."""
-    found = []
+    found: list[tuple[IPv4Address | IPv6Address, int]] = []
     request = struct.pack("<BBxxI48x", family, socket.IPPROTO_TCP, 1 << _LISTEN)
     header = struct.pack("<IHHII", 16 + len(request), _BY_FAMILY, _REQUEST_DUMP, 0, 0)
     with _netlink(pid) as asker:
