@@ -139,13 +139,16 @@ long btf_offset(const char *structure, const char *member) {
     return -1;
 }
 
-uint32_t btf_tracepoint(const char *name) {
-    char typedef_name[64];
-    if (!concat(typedef_name, "btf_trace_", name))
-        return 0;
+static uint32_t number_of(uint32_t kind, const char *name) {
     for (uint32_t number = 1; number < count; number++)
-        if (BTF_INFO_KIND(types[number]->info) == BTF_KIND_TYPEDEF &&
-            is_named(types[number]->name_off, typedef_name))
+        if (BTF_INFO_KIND(types[number]->info) == kind && is_named(types[number]->name_off, name))
             return number;
     return 0;
 }
+
+uint32_t btf_tracepoint(const char *name) {
+    char typedef_name[64];
+    return concat(typedef_name, "btf_trace_", name) ? number_of(BTF_KIND_TYPEDEF, typedef_name) : 0;
+}
+
+uint32_t btf_function(const char *name) { return number_of(BTF_KIND_FUNC, name); }

@@ -15,4 +15,7 @@ long btf_offset(const char *structure, const char *member);
 /* Returns the number of the type that describes a tracepoint's arguments; 0 if there is none. */
 uint32_t btf_tracepoint(const char *name);
 
+/* Returns the number of a function of the kernel; 0 if there is none. */
+uint32_t btf_function(const char *name);
+
 #endif

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -30,6 +31,7 @@
 
 /* Milliseconds. */
 enum { BUSY = 4, IDLE = 20, COUNTERS_EVERY = 100 };
+enum { PATIENT = 10 };
 enum { IO_URING_ENTER = 426 }; /* on every architecture */
 
 static struct settings settings;
@@ -304,6 +306,8 @@ int ebpf_main(char **argv) {
     stream_open();
     set_rules(load());
     ring_open();
+    setpriority(PRIO_PROCESS, 0,
+                PATIENT); /* of this thread; the target goes first, since the ring is emptied */
     record_begin('H');
     record_u32(PROTOCOL_VERSION);
     record_u32(0);

@@ -10,6 +10,8 @@ enum {
     CALL_NUMBERS = 1024,
     CALL_RULES = 2 * CALL_NUMBERS, /* native, then compat */
     STATE_ROOM = 192,
+    SLOTS = 8,         /* of a bucket in the set of known names */
+    BUCKETS = 1 << 18, /* a power of two */
     SCRATCH_ROOM = 26 << 10
 };
 
@@ -49,6 +51,13 @@ struct event {
 
 /* The outcomes of calls with a known path. */
 enum outcome_bit { OUTCOME_DONE = 1, OUTCOME_ABSENT = 2, OUTCOME_FAILED = 4, OUTCOME_CREATED = 8 };
+enum { OUTCOMES = 15 };
+
+/* Some of the names that are known, as a cache line. A slot has a fingerprint and, in its last bits,
+ * outcomes; 0 is an empty one. */
+struct bucket {
+    uint64_t slot[SLOTS];
+};
 
 /* One argument that names a path, as struct call_name of calls.h. */
 struct rule_name {

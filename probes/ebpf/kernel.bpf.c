@@ -51,7 +51,8 @@ INLINE void get_arguments(struct scratch *scratch, const u64 *registers, int com
 #endif
 
 SECTION("sys_enter") int enter(const u64 *context) {
-    int compat = is_compat(current_task_typed());
+    const void *task = current_task_typed();
+    int compat = is_compat(task);
     u64 number = context[1] & ~(u64)X32_BIT;
     if (number >= CALL_NUMBERS)
         return 0;
@@ -59,7 +60,6 @@ SECTION("sys_enter") int enter(const u64 *context) {
     struct rule *rule = map_lookup(map_rules, &index);
     if (!rule || !rule->kind)
         return 0;
-    u64 task = current_task();
     struct state *state = traced_state(task, STORAGE_CREATE);
     struct scratch *scratch = get_scratch();
     if (!state || !scratch)
@@ -68,7 +68,7 @@ SECTION("sys_enter") int enter(const u64 *context) {
     state->pending = 1;
     state->names = state->fault = state->told = state->opens = 0;
     if (!state->inside)
-        state->inside = is_inside(task);
+        state->inside = is_inside(current_task());
     if (!state->inside && rule->kind != 1 + CALL_EXEC)
         return 0;
     if (rule->kind == RULE_URING) {
@@ -102,8 +102,7 @@ INLINE uint8_t outcome_of(s64 result, u64 task, int opens) {
 INLINE int is_new(const struct state *state, u32 which, uint8_t outcome) {
     if (!(state->names & 1 << which) || state->known[which] & outcome)
         return 0;
-    struct identifier id = state->id[which];
-    uint8_t *known = map_lookup(map_seen, &id);
+    u64 *known = slot_at(state->slot[which]);
     if (known) {
         if (*known & outcome)
             return 0;
@@ -172,7 +171,7 @@ SECTION("io_uring_submit_req") int submitted(const u64 *context) {
     if (!settings)
         return 0;
     int below = settings->cgroup && is_below(task, settings->cgroup);
-    if (!below && !traced_state(task, 0))
+    if (!below && !traced_state(current_task_typed(), 0))
         return 0;
     u32 operation = kernel_u32(context[0] + OFFSET(io_kiocb__opcode)) & 0xff;
     if (operation == OPENAT || operation == OPENAT2 || operation == STATX || operation == SETXATTR ||
@@ -222,7 +221,7 @@ ALONE u64 loader_variables(u64 task) {
 
 SECTION("sched_process_exec") int executed(const u64 *context) {
     u64 task = current_task();
-    struct state *state = traced_state(task, STORAGE_CREATE);
+    struct state *state = traced_state(current_task_typed(), STORAGE_CREATE);
     struct scratch *scratch = get_scratch();
     if (!state || !scratch)
         return 0;
@@ -252,7 +251,7 @@ SECTION("sched_process_exec") int executed(const u64 *context) {
 }
 
 SECTION("sched_process_fork") int forked(const u64 *context) {
-    struct state *state = traced_state(current_task(), 0);
+    struct state *state = traced_state(current_task_typed(), 0);
     if (!state)
         return 0;
     struct state *child = storage_get(map_states, (const void *)context[1], 0, STORAGE_CREATE);

@@ -88,9 +88,10 @@ SUBPROGRAM int name(struct scratch *scratch, struct state *state, const struct n
     state->id[which] = id;
     state->known[which] = 0;
     state->names |= 1 << which;
-    uint8_t *known = map_lookup(map_seen, &id);
+    state->slot[which] = slot_of(id.low, id.high, 0);
+    const u64 *known = slot_at(state->slot[which]);
     if (known) {
-        state->known[which] = *known;
+        state->known[which] = *known & OUTCOMES;
         return 0;
     }
     if (!tell_program(scratch, state) ||
@@ -110,7 +111,7 @@ SUBPROGRAM int name(struct scratch *scratch, struct state *state, const struct n
     u64 size = named->form == FORM_ITSELF ? 0 : named->size & (TEXT_LIMIT - 1);
     event->size = size;
     if (tell(event, sizeof *event + size))
-        remember(&id);
+        state->slot[which] = remember(&id);
     return 0;
 }
 

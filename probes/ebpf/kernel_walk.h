@@ -24,10 +24,12 @@ INLINE int go_up(struct place *at, struct step *step) {
         at->mount = parent + OFFSET(mount__mnt);
         return 1;
     }
-    if (read_kernel(step, sizeof *step, at->dentry + OFFSET(dentry__d_parent))) {
-        step->name = 0;
+    u64 entry = at->dentry + OFFSET(dentry__d_parent);
+    step->parent = kernel_u64(entry);
+    step->length_and_hash = kernel_u64(entry + 8);
+    step->name = kernel_u64(entry + 16);
+    if (!step->name) /* it is gone */
         return 0;
-    }
     u64 before = at->dentry;
     at->dentry = step->parent;
     return before != step->parent; /* else it is in no directory: a file of memfd_create(2) */
@@ -79,13 +81,14 @@ static long path_step(u64 index, void *context) {
     }
     int more = go_up(&walk->at, &step);
     if (step.name) {
-        u64 length = step.length_and_hash >> 32, position = walk->position;
+        u64 length = step.length_and_hash >> 32, position = walk->position & (TEXT_LIMIT - 1);
         struct scratch *scratch = get_scratch();
         if (!scratch || length > 255 || position < length + 1) {
             walk->end = END_LONG;
             return 1;
         }
-        walk->position = position -= length + 1;
+        position = (position - length - 1) & (TEXT_LIMIT - 1); /* for the verifier: it is in the range */
+        walk->position = position;
         char *name = &scratch->path[sizeof(struct event) + (position & (TEXT_LIMIT - 1))];
         name[0] = '/';
         read_kernel(name + 1, length & 255, step.name);
@@ -120,7 +123,7 @@ INLINE int tell_written(struct scratch *scratch, u64 position) {
  * Returns whether there was room. */
 ALONE u64 tell_path(u64 number, u64 type, u64 mount, u64 dentry) {
     struct identifier id = {number, type};
-    if (map_lookup(map_seen, &id))
+    if (is_known(&id))
         return 1;
     struct scratch *scratch = get_scratch();
     if (!scratch)
@@ -138,12 +141,8 @@ ALONE u64 tell_path(u64 number, u64 type, u64 mount, u64 dentry) {
 }
 
 INLINE void get_place(struct place *place, u64 path) {
-    struct {
-        u64 mount, dentry;
-    } both = {0, 0};
-    read_kernel(&both, sizeof both, path); /* struct path: mnt, dentry */
-    place->mount = both.mount;
-    place->dentry = both.dentry;
+    place->mount = kernel_u64(path); /* struct path: mnt, dentry */
+    place->dentry = kernel_u64(path + 8);
 }
 
 INLINE u64 file_of(u64 task, u32 number) {

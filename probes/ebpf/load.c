@@ -27,10 +27,8 @@ static unsigned program_count;
 
 /* ---- programs ---------------------------------------------------------------------------------------- */
 
-static int load_program(const char *name) {
-    uint32_t type = btf_tracepoint(name);
-    if (!type)
-        die(EXIT_PROBE, "ebpf: this kernel has no tracepoint ", name);
+/* Returns a descriptor, or -1 with errno and, if there is one, a log of LOG bytes. */
+static int try_program(const char *name, uint32_t type, char *log) {
     struct program made = object_program(name);
     union bpf_attr types = {.btf = pointer(made.types), .btf_size = made.types_size};
     union bpf_attr attributes = {.prog_type = BPF_PROG_TYPE_TRACING,
@@ -43,15 +41,29 @@ static int load_program(const char *name) {
                                  .func_info = pointer(made.functions),
                                  .func_info_cnt = made.function_count,
                                  .license = pointer("Dual MIT/GPL")};
-    int program = bpf(BPF_PROG_LOAD, &attributes);
+    if (log) {
+        attributes.log_level = 1;
+        attributes.log_buf = pointer(log);
+        attributes.log_size = LOG;
+    }
+    int program = bpf(BPF_PROG_LOAD, &attributes), error = errno;
+    close((int)attributes.prog_btf_fd);
+    errno = error;
+    return program;
+}
+
+static int load_program(const char *name) {
+    static char log[LOG];
+    uint32_t type = btf_tracepoint(name);
+    if (!type)
+        die(EXIT_PROBE, "ebpf: this kernel has no tracepoint ", name);
+    int program = try_program(name, type, NULL);
+    if (program < 0 && object_use_helper())
+        program = try_program(name, type, NULL);
     if (program >= 0)
         return program;
     int error = errno;
-    static char log[LOG];
-    attributes.log_level = 1;
-    attributes.log_buf = pointer(log);
-    attributes.log_size = sizeof log;
-    bpf(BPF_PROG_LOAD, &attributes);
+    try_program(name, type, log);
     size_t size = strlen(log);
     die(EXIT_PROBE, "ebpf: the kernel refuses the program at ", name, ": ", strerror(error), "\n",
         size > 1500 ? log + size - 1500 : log);

@@ -3,18 +3,15 @@
 
 #include <errno.h>
 #include <linux/btf.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "event.h"
 #include "util.h"
 
 enum { RING = 32 << 20 };
-enum { MEMBERS = 1 << 20, MEMBERS_BEFORE_6_1 = 1 << 18, FIRST_THREADS = 1 << 16 };
+enum { FIRST_THREADS = 1 << 16 };
 
 const size_t ring_size = RING;
 int maps[MAPS];
@@ -47,15 +44,6 @@ static int load_types(void) {
     return bpf(BPF_BTF_LOAD, &attributes);
 }
 
-static bool is_before_6_1(void) {
-    struct utsname name;
-    if (uname(&name) < 0)
-        return true;
-    long major = strtol(name.release, NULL, 10);
-    const char *dot = strchr(name.release, '.');
-    return major < 6 || (major == 6 && (!dot || strtol(dot + 1, NULL, 10) < 1));
-}
-
 static void make_map(enum map map, uint32_t type, uint32_t key, uint32_t value, uint32_t entries,
                      uint32_t flags) {
     union bpf_attr attributes = {
@@ -74,13 +62,11 @@ static void make_map(enum map map, uint32_t type, uint32_t key, uint32_t value, 
 }
 
 void make_maps(void) {
-    bool old = is_before_6_1(); /* programs of this kind may not fill a map that grows */
     make_map(MAP_RULES, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct rule), CALL_RULES, 0);
     make_map(MAP_SCRATCH, BPF_MAP_TYPE_PERCPU_ARRAY, 4, SCRATCH_ROOM, 1, 0);
     make_map(MAP_SETTINGS, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct settings), 1, 0);
     make_map(MAP_COUNTERS, BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, COUNTERS, 0);
-    make_map(MAP_SEEN, BPF_MAP_TYPE_HASH, sizeof(struct identifier), 8, old ? MEMBERS_BEFORE_6_1 : MEMBERS,
-             old ? 0 : BPF_F_NO_PREALLOC);
+    make_map(MAP_SEEN, BPF_MAP_TYPE_ARRAY, 4, sizeof(struct bucket), BUCKETS, 0);
     make_map(MAP_STATES, BPF_MAP_TYPE_TASK_STORAGE, 4, STATE_ROOM, 0, BPF_F_NO_PREALLOC);
     make_map(MAP_RING, BPF_MAP_TYPE_RINGBUF, 0, 0, RING, 0);
     make_map(MAP_FIRST, BPF_MAP_TYPE_HASH, 4, 4, FIRST_THREADS, 0);

@@ -25,10 +25,12 @@ static const Elf64_Sym *symbols;
 static size_t symbol_count;
 static const char *symbol_names, *section_names;
 static uint64_t secret[2];
+static uint32_t cast; /* the number of bpf_rdonly_cast() in the kernel's types; 0: helpers read memory */
 
 void object_open(void) {
     if (getrandom(secret, sizeof secret, 0) != sizeof secret)
         die_errno(EXIT_PROBE, "ebpf: no random numbers");
+    cast = btf_function("bpf_rdonly_cast");
     sections = (const Elf64_Shdr *)(object + header->e_shoff);
     section_names = (const char *)object + sections[header->e_shstrndx].sh_offset;
     for (unsigned i = 0; i < header->e_shnum; i++) {
@@ -38,6 +40,12 @@ void object_open(void) {
         symbol_count = sections[i].sh_size / sizeof *symbols;
         symbol_names = (const char *)object + sections[sections[i].sh_link].sh_offset;
     }
+}
+
+bool object_use_helper(void) {
+    bool before = cast;
+    cast = 0;
+    return before;
 }
 
 static unsigned section_named(const char *name) {
@@ -93,6 +101,8 @@ static uint64_t value_of(const char *name) {
         return secret[0];
     if (!strcmp(name, "secret__high"))
         return secret[1];
+    if (!strcmp(name, "reads__directly"))
+        return cast != 0;
     char structure[64];
     const char *member = strstr(name, "__");
     if (!member || (size_t)(member - name) >= sizeof structure)
@@ -112,6 +122,16 @@ static void relocate(unsigned at, const Elf64_Sym *symbol) {
         code[at].src_reg = BPF_PSEUDO_MAP_FD;
     code[at].imm = value;
     code[at + 1].imm = value >> 32;
+}
+
+/* Calls a function of the kernel, the only one that the programs need. If it may not be called, the verifier
+ * never comes here. */
+static void relocate_kernel_call(unsigned at) {
+    if (cast)
+        code[at] = (struct bpf_insn){
+            .code = BPF_JMP | BPF_CALL, .src_reg = BPF_PSEUDO_KFUNC_CALL, .imm = (int32_t)cast};
+    else
+        code[at] = (struct bpf_insn){.code = BPF_ALU64 | BPF_MOV | BPF_K};
 }
 
 /* Returns a call's target: that of its relocation or, within .text, relative to the call. */
@@ -151,7 +171,9 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
         unsigned at = (relocation->r_offset - offset) / 8;
         const Elf64_Sym *symbol = &symbols[ELF64_R_SYM(relocation->r_info)];
         bool is_pointer = symbol->st_shndx == section_named(".text") && symbol->st_shndx;
-        if (is_call(&code[start + at]))
+        if (is_call(&code[start + at]) && symbol->st_shndx == SHN_UNDEF)
+            relocate_kernel_call(start + at);
+        else if (is_call(&code[start + at]))
             called[at] = 1 + symbol->st_value + (code[start + at].imm + 1) * 8;
         else if (is_pointer)
             called[at] = 1 + symbol->st_value + code[start + at].imm;
@@ -177,8 +199,8 @@ static void copy(unsigned section, uint64_t offset, uint64_t size) {
 static const struct {
     const char *name;
     unsigned arguments;
-} alone[] = {{"is_below", 2},  {"number_of", 5},   {"write_path", 2},
-             {"tell_path", 4}, {"fingerprint", 3}, {"loader_variables", 1}};
+} alone[] = {{"is_below", 2},    {"number_of", 5},        {"write_path", 2}, {"tell_path", 4},
+             {"fingerprint", 3}, {"loader_variables", 1}, {"slot_of", 3}};
 enum { ARGUMENTS = 5, TYPES_ROOM = 8192 };
 
 static struct bpf_func_info infos[FUNCTIONS];

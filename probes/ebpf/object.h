@@ -3,6 +3,7 @@
 #define EBPF_OBJECT_H
 
 #include <linux/bpf.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +17,12 @@ struct program {
     size_t types_size;
 };
 
-/* Call this before the first program; it ends the process with a message if there are no random numbers. */
+/* Call this before the first program, with the kernel's types open; it ends the process with a message if
+ * there are no random numbers. */
 void object_open(void);
+
+/* From now on programs read the kernel's memory by a helper. Returns whether they did not before. */
+bool object_use_helper(void);
 
 /* Makes the program of a section. The maps must exist, and the kernel's types must be open. */
 struct program object_program(const char *section);
