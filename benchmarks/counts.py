@@ -52,7 +52,7 @@ class Agent:
     def read(self) -> None:
         assert self.process.stdout is not None
         while chunk := os.read(self.process.stdout.fileno(), 1 << 20):
-            self.collector.feed(chunk)
+            self.collector.receive(chunk)
 
     def memory(self) -> float:
         """The most memory that it had so far, in MB."""
