@@ -33,6 +33,31 @@ def test_modules_base_classes_and_compiled_parts_are_found() -> None:
     ]
 
 
+def test_a_module_that_is_switched_off_is_loaded_for_it() -> None:
+    tree = r"""
+        /usr/share/perl/5.36/if.pm: package if;
+        /usr/share/perl/5.36/warnings.pm: package warnings;
+        /app/run.pl: no if $] >= 5.018, warnings => 'experimental';\nno 5.010;\n
+    """
+    assert edges(closed(tree, ["/app/run.pl"])).splitlines() == [
+        "/app/run.pl:1 if -> /usr/share/perl/5.36/if.pm (no)",
+        "/app/run.pl:1 warnings -> /usr/share/perl/5.36/warnings.pm (use if)",
+    ]
+
+
+def test_an_operator_loads_a_module() -> None:
+    modules = ("File/Glob", "Tie/Hash/NamedCapture", "Errno")
+    text = r"my @a = <$dir/*.load>;\nif ($!{ENOENT} and /(?<x>a)/) { print $+{x}; }\n"
+    tree = "\n".join([f"/app/run.pl: {text}", *(f"/usr/share/perl/5.36/{name}.pm: m" for name in modules)])
+    assert edges(closed(tree, ["/app/run.pl"])).splitlines() == [
+        "/app/run.pl:1 File::Glob -> /usr/share/perl/5.36/File/Glob.pm (operator)",
+        "/app/run.pl:2 Tie::Hash::NamedCapture -> /usr/share/perl/5.36/Tie/Hash/NamedCapture.pm (operator)",
+        "/app/run.pl:2 Errno -> /usr/share/perl/5.36/Errno.pm (operator)",
+    ]
+    plain = tree.replace(text, r"while (my $l = <$in>) { $a < 1 and $b > 2; }\n")
+    assert edges(closed(plain, ["/app/run.pl"])) == ""
+
+
 def test_modules_are_found_by_the_link_that_is_in_inc() -> None:
     tree = r"""
         /usr/lib/x86_64-linux-gnu/perl/5.36 -> 5.36.0

@@ -53,6 +53,13 @@ COMMAND = re.compile(
     rb"\b(?:system|exec|qx)\s*[({]?\s*(?P<quote>[\"'`({])(?P<name>[\w./+-][^\"`\n)}]{0,200})"
 )
 BACKTICKS = re.compile(rb"=\s*`(?P<name>[\w./+-][^`\n]{0,200})`")
+IMPLIED = (
+    ("File::Glob", re.compile(rb"(?<![\w$@%&>:])glob\s*[(\"'$@]|<[^<>\s;=]*[*?][^<>;=]*>")),
+    ("Tie::Hash::NamedCapture", re.compile(rb"\$[+-]\{\s*\w|%[+-](?=\s*[;)])")),
+    ("Errno", re.compile(rb"\$!\{|%!(?=\s*[;)])")),
+)
+"""Modules that the interpreter loads for an operator or a variable (perlfunc, "glob"; perlvar)."""
+
 WORD = re.compile(rb"(?<![\w$@%&])" + MODULE)
 BASES = frozenset({"base", "parent", "fields", "if", "aliased", "superclass"})
 SUB = re.compile(rb"^\s*sub\s+\w+[^;\n]*\{", re.MULTILINE)
@@ -111,11 +118,14 @@ class Perl:
             how, name = match["how"].decode(), _decoded(match["name"])
             line, late = starts.line(match.start("how")), bool(match["space"])
             seen.add(match.start("how"))
-            if how == "no" or EVALUATED.match(name):
+            if EVALUATED.match(name):
                 continue
             yield Mention(line, name, how, late and how == "require")
             if name in BASES:
                 yield from (Mention(line, word, f"use {name}") for word in _words(match["rest"]))
+        for name, pattern in IMPLIED:
+            if (match := pattern.search(code)) is not None:
+                yield Mention(starts.line(match.start()), name, "operator")
         for pattern in (INNER, FILE):
             for match in pattern.finditer(code):
                 if match.start("how") not in seen:
