@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.languages.text import closed, edges
 
 TREE = """
@@ -30,5 +32,40 @@ def test_a_literal_names_a_file_beside_its_source() -> None:
 
 
 def test_large_data_are_no_part_of_what_loading_a_file_needs() -> None:
-    tree = f"/lib/a.py: open(dirname(__file__) + '/b.bin')\n/lib/b.bin: {'b' * 1_100_000}\n"
+    tree = f"/lib/a.py: open(dirname(__file__) + '/b.bin')\n/lib/b.bin: {'b' * 3_200_000}\n"
     assert edges(closed(tree, ["/lib/a.py"])) == "/lib/a.py:1 b.bin -> /lib/b.bin (file beside, lazy)"
+
+
+def test_a_literal_names_a_directory_of_data_but_no_package() -> None:
+    tree = """
+        /lib/a/parse.py: here = dirname(__file__)\\njoin(here, 'templates')\\njoin(here, 'sub', 'tests')\\n
+        /lib/a/templates/index: i
+        /lib/a/templates/deep/b.tpl: b
+        /lib/a/templates/c.py: c
+        /lib/a/sub/__init__.py: s
+        /lib/a/sub/data.txt: d
+        /lib/a/tests/t.txt: t
+    """
+    lines = [line for line in edges(closed(tree, ["/lib/a/parse.py"])).splitlines() if "beside" in line]
+    assert lines == [
+        "/lib/a/parse.py:2 templates/ -> /lib/a/templates/index (file beside)",
+        "/lib/a/parse.py:2 templates/ -> /lib/a/templates/deep/b.tpl (file beside)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dir = Pathname.new(__dir__) / 'rouge/lexers'\\nPathname.glob(dir / '*.rb') { |f| load f }",
+        'load "#{__dir__}/rouge/lexers/#{name}.rb"',
+    ],
+)
+def test_a_source_loads_the_code_of_a_directory_that_it_lists_or_computes_names_in(text: str) -> None:
+    tree = f"""
+        /lib/rouge.rb: {text}
+        /lib/rouge/lexers/c.rb: c
+        /lib/rouge/lexers/go.rb: g
+    """
+    assert edges(closed(tree, ["/lib/rouge.rb"])).splitlines() == [
+        f"/lib/rouge.rb:1 rouge/lexers/* -> /lib/rouge/lexers/{name}.rb (file beside)" for name in ("c", "go")
+    ]

@@ -28,11 +28,29 @@ NAME = re.compile(rb"""(?P<quote>["'`/])(?P<name>[\w+-][\w./+-]{0,120}\.[A-Za-z]
 ITSELF = re.compile(r"\.(pyc?|pyd|so|[cm]?js|node|rb|p[lm]|php|map)$")
 """Endings of code, which is found by the imports of its language."""
 
+DIRECTORY = re.compile(rb"""(?<=["'`/])(?P<name>[A-Za-z_][\w-]{2,40}(?:/[\w-]{1,40}){0,3})/?(?=["'`])""")
+"""A literal, or its end, which may be the name of a directory."""
+
+BEGINNING = re.compile(
+    rb"""["'`/](?P<name>[A-Za-z_][\w-]{1,40}(?:/[\w-]{1,40}){0,3})/(?:[#$]\{|["'`]\s*[+.])"""
+)
+"""A directory, and a name in it that is computed: ``"lexers/#{name}.rb"``."""
+
+LISTING = re.compile(
+    rb"""\b(?:r?glob\w*|listdir|iterdir|scandir|readdir\w*|each_child|children|Dir\[|fast-glob)\b"""
+)
+"""Words of a text that lists directories: it may load the code in them."""
+
+CACHED = re.compile(r".*\.(pyc|map)|.*/(__pycache__|node_modules)(/.*)?", re.DOTALL)
+
 TESTS = re.compile(r"(^|/)(tests?|specs?|testing|fixtures)(/|$)")
 NAMES = 200
 """The most names of one text; a longer list is data itself."""
 
-SMALL = 1 << 20
+DEPTH, FILES = 3, 1000
+"""The most levels and files of a directory of data."""
+
+SMALL = 3 << 20
 """The bytes of data that belong to what loading a file needs; more may be for some of its functions only."""
 
 
@@ -52,13 +70,15 @@ class Data:
         yield from libraries.mentions(content)
         if not any(word in content for word in LOCATIONS):
             return
-        names: dict[str, int] = {}
-        for match in NAME.finditer(content):
-            names.setdefault(match["name"].decode("ascii", "replace"), match.start())
-        good = {name: at for name, at in names.items() if not ITSELF.search(name) and not TESTS.search(name)}
-        if len(good) <= NAMES:
-            for name, at in good.items():
-                yield Mention(content.count(b"\n", 0, at) + 1, name, DATA)
+        listing = LISTING.search(content) is not None
+        for pattern, end in ((NAME, ""), (DIRECTORY, "/*" if listing else "/"), (BEGINNING, "/*")):
+            names: dict[str, int] = {}
+            for match in pattern.finditer(content):
+                names.setdefault(match["name"].decode("ascii", "replace") + end, match.start())
+            good = {n: at for n, at in names.items() if not ITSELF.search(n) and not TESTS.search(n)}
+            if len(good) <= NAMES:
+                for name, at in good.items():
+                    yield Mention(content.count(b"\n", 0, at) + 1, name, DATA)
 
     def is_library(self, path: str) -> bool:
         return True
@@ -67,11 +87,33 @@ class Data:
         here = parent(path)
         for mention in mentions:
             if mention.how == DATA:
-                targets = [normal(f"{place}/{mention.name}") for place in (here, parent(here))]
+                name = mention.name.removesuffix("*")
+                targets = [normal(f"{place}/{name}") for place in (here, parent(here))]
             else:
                 targets = [target] if (target := self._libraries.find(mention.name)) else []
             for target in targets:
                 entry = self._files.entry(target)
-                if entry is not None and entry.kind is Kind.FILE:
-                    yield Import(path, mention.line, mention.name, target, mention.how, entry.size > SMALL)
-                    break
+                if entry is None or (entry.kind is Kind.DIRECTORY) != mention.name.endswith(("/", "*")):
+                    continue
+                if entry.kind is Kind.DIRECTORY:
+                    files = self._below(entry.path, CACHED if mention.name.endswith("*") else ITSELF)
+                else:
+                    files = [(target, entry.size)]
+                large = sum(size for _, size in files) > SMALL
+                for file, _ in files:
+                    yield Import(path, mention.line, mention.name, file, mention.how, large)
+                break
+
+    def _below(self, top: str, out: re.Pattern[str]) -> list[tuple[str, int]]:
+        """Return the files in a directory with their sizes, except for some, or none if it is a package of
+        Python or has many."""
+        files: list[tuple[str, int]] = []
+        level = [top]
+        for _ in range(DEPTH):
+            listings = [entry for path in level for entry in self._files.listing(path).values()]
+            if any(entry.path.endswith("/__init__.py") for entry in listings):
+                return []
+            good = [entry for entry in listings if not out.search(entry.path)]
+            files += [(entry.path, entry.size) for entry in good if entry.kind is Kind.FILE]
+            level = [e.path for e in good if e.kind is Kind.DIRECTORY and not TESTS.search(e.path)]
+        return files if not level and len(files) <= FILES else []
