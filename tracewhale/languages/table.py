@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from tracewhale.languages.configuration import Configuration
 from tracewhale.languages.data import Data
 from tracewhale.languages.files import Files
 from tracewhale.languages.java import Java
@@ -18,6 +19,7 @@ from tracewhale.languages.ruby import Ruby
 from tracewhale.languages.shell import Shell
 
 LANGUAGES: Mapping[str, Callable[[Files], Language]] = {
+    "configuration": Configuration,
     "java": Java,
     "javascript": JavaScript,
     "machine-code": MachineCode,
