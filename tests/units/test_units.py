@@ -176,6 +176,22 @@ def test_what_was_installed_by_name_comes_with_its_dependencies() -> None:
     ] == "/usr/lib/server/mod_a.so"
 
 
+def test_a_command_installed_by_name_comes_with_its_alternative_names() -> None:
+    links = ("/usr/bin/vi -> /etc/alternatives/vi", "/etc/alternatives/vi -> /usr/bin/editor")
+    added = paths(Mechanism.NAMED, scene(image(*links), executed=("/usr/sbin/server",)))
+    assert {"/usr/bin/vi", "/etc/alternatives/vi"} <= set(added)
+
+
+def test_a_package_of_which_only_configuration_was_read_is_less_likely() -> None:
+    lists = {"/var/lib/dpkg/info/editor.list": "/usr/bin/editor\n/etc/editor/rc\n/usr/lib/editor.so\n"}
+    made = image("/etc/editor/rc: r", "/usr/lib/editor.so: e", files=lists)
+    used = [found(Mechanism.PACKAGES, scene(made, path)) for path in ("/etc/editor/rc", "/usr/lib/editor.so")]
+    read, loaded = (
+        unit.worth for units in used for unit in units if unit.entries[0].path == "/usr/bin/editor"
+    )
+    assert read < loaded / 4
+
+
 def test_modules_beside_one_that_was_opened_by_a_computed_name() -> None:
     where = scene(image(), dlopened=("/usr/lib/server/mod_a.so",))
     assert paths(Mechanism.PLUGINS, where) == ["/usr/lib/server/mod_b.so", "/usr/lib/server/mod_c.so"]

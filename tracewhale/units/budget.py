@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tracewhale.errors import UsageError
 from tracewhale.rootfs.tree import Entry, Kind, parent
-from tracewhale.units.model import Unit
+from tracewhale.units.model import Mechanism, Unit
 
 PAGE = 4096
 """The bytes below which a file's size does not matter."""
@@ -95,9 +95,12 @@ class Candidate:
         """Return the worth per mean size of the files, or per size of a whole unit: a larger unit has more
         used files, but less than in proportion.
 
+        An unused package is kept as a whole, but is ranked as the rest of a used one is.
+
         ``size`` are the bytes of the missing files, of which those that other units need count in part.
         """
-        files = 1 if self.unit.indivisible else len(self.unit.entries)
+        whole = self.unit.indivisible and self.unit.mechanism is not Mechanism.NAMED
+        files = 1 if whole else len(self.unit.entries)
         return self.unit.worth / math.sqrt(max(PAGE, size / files))
 
 

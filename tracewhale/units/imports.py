@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from tracewhale.languages import Import, LanguageClosure
-from tracewhale.languages.model import IN_CODE, LISTED, PREFIX
+from tracewhale.languages.model import DATA, IN_CODE, LISTED, PREFIX
 from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
 
@@ -48,7 +48,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
         edge = first[line]
         own = _is_own(scene, closure, edge)
         tier = 0
-        lazy = (edge.lazy and edge.how != "string") or edge.how == "command"
+        lazy = (edge.lazy and edge.how not in ("string", DATA)) or edge.how == "command"
         worth = OWN_WORTH if own else LAZY_WORTH if lazy else WORTH
         if not own and edge.source in direct:
             worth += DIRECT

@@ -23,6 +23,12 @@ SYSTEM = ("deb", "apk", "rpm")
 LEAST, DECAY = 0.35, 0.6
 """The worth of the code of a hardly used package, and the factor for each directory."""
 
+LESS = 0.1
+"""The factor for a package of which only files are used that other programs read, and no code of its own."""
+
+INCIDENTAL = re.compile(r"/etc/.*|.*\.pth", re.DOTALL)
+"""Configuration, and files that Python's start reads (site)."""
+
 COMMANDS_WORTH = 0.3
 
 LIBRARY = re.compile(r"lib[^/]+\.so(\.[\d.]+)?")
@@ -44,6 +50,8 @@ def rest(scene: Scene) -> Iterator[Unit]:
         entries = with_alternatives(scene, entries)
         share = len(used) / max(1, len(entries))
         worth = LEAST + (1 - LEAST) * min(1.0, share)
+        if all(INCIDENTAL.fullmatch(path) for path in used):
+            worth *= LESS
         libraries = [entry for entry in entries if _is_library(entry.path)]
         others = [entry for entry in entries if not _is_library(entry.path)]
         for files_, factor in ((others, 1.0), (libraries, UNNEEDED)):

@@ -10,7 +10,7 @@ from tracewhale.packages import InstalledPackage
 from tracewhale.rootfs.tree import Kind, parent
 from tracewhale.rules.engine import DEFAULT_DIRECTORY
 from tracewhale.units.model import Mechanism, Scene, Unit
-from tracewhale.units.packages import files, title, uses
+from tracewhale.units.packages import files, title, uses, with_alternatives
 from tracewhale.units.walk import group
 
 WORTH, DECAY = 0.4, 0.6
@@ -35,6 +35,7 @@ def requested_packages(scene: Scene) -> Iterator[Unit]:
         contained = files(scene, contents, set())
         if steps:  # libraries of dependencies are kept where something needs them
             contained = [entry for entry in contained if not DEFAULT_DIRECTORY.fullmatch(parent(entry.path))]
+        contained = with_alternatives(scene, contained)
         because = f"{title(requested_package)}, which the author installed"
         # Of a package of which nothing is used, a part is of no use.
         units = list(group(scene, Mechanism.NAMED, name, because, contained, 1, 1))
