@@ -124,8 +124,8 @@ class Perl:
             if name in BASES:
                 yield from (Mention(line, word, f"use {name}") for word in _words(match["rest"]))
         for name, pattern in IMPLIED:
-            if (match := pattern.search(code)) is not None:
-                yield Mention(starts.line(match.start()), name, "operator")
+            if (first := pattern.search(code)) is not None:
+                yield Mention(starts.line(first.start()), name, "operator")
         for pattern in (INNER, FILE):
             for match in pattern.finditer(code):
                 if match.start("how") not in seen:
