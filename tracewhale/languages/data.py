@@ -28,13 +28,18 @@ NAME = re.compile(rb"""(?P<quote>["'`/])(?P<name>[\w+-][\w./+-]{0,120}\.[A-Za-z]
 ITSELF = re.compile(r"\.(pyc?|pyd|so|[cm]?js|node|rb|p[lm]|php|map)$")
 """Endings of code, which is found by the imports of its language."""
 
-DIRECTORY = re.compile(rb"""(?<=["'`/])(?P<name>[A-Za-z_][\w-]{2,40}(?:/[\w-]{1,40}){0,3})/?(?=["'`])""")
+DIRECTORY = re.compile(
+    rb"""(?<=["'`/])(?P<name>[A-Za-z_][\w-]{2,40}(?:/[\w-]{1,40}){0,3})/?(?=["'`](?!\s*\+))"""
+)
 """A literal, or its end, which may be the name of a directory."""
 
 BEGINNING = re.compile(
     rb"""["'`/](?P<name>[A-Za-z_][\w-]{1,40}(?:/[\w-]{1,40}){0,3})/(?:[#$]\{|["'`]\s*[+.])"""
 )
 """A directory, and a name in it that is computed: ``"lexers/#{name}.rb"``."""
+
+OWN_WAY = re.compile(r".*\.(js|cjs|mjs)", re.DOTALL)
+"""Files of a language that follows computed names itself."""
 
 LISTING = re.compile(
     rb"""\b(?:r?glob\w*|listdir|iterdir|scandir|readdir\w*|each_child|children|Dir\[|fast-glob)\b"""
@@ -71,7 +76,10 @@ class Data:
         if not any(word in content for word in LOCATIONS):
             return
         listing = LISTING.search(content) is not None
-        for pattern, end in ((NAME, ""), (DIRECTORY, "/*" if listing else "/"), (BEGINNING, "/*")):
+        patterns = [(NAME, ""), (DIRECTORY, "/*" if listing else "/")]
+        if OWN_WAY.fullmatch(path) is None:
+            patterns.append((BEGINNING, "/*"))
+        for pattern, end in patterns:
             names: dict[str, int] = {}
             for match in pattern.finditer(content):
                 names.setdefault(match["name"].decode("ascii", "replace") + end, match.start())
