@@ -243,6 +243,7 @@ static void write_counters(bool final, bool always) {
 /* ---- the loop ---------------------------------------------------------------------------------------- */
 
 static void set_rules(bool follows_uring) {
+    static struct rule rules[CALL_RULES];
     for (size_t i = 0; i < calls_count; i++) {
         const struct call *call = &calls[i];
         struct rule rule = {.kind = 1 + call->kind};
@@ -256,16 +257,17 @@ static void set_rules(bool follows_uring) {
                                               .toggle = name->toggle};
         }
         int16_t numbers[2] = {call->number[NATIVE_ARCH], call->number[COMPAT_ARCH]};
-        for (uint32_t j = 0; call->kind < CALL_FILTER && j < 2; j++) {
-            uint32_t key = numbers[j] + j * CALL_NUMBERS;
-            if (numbers[j] >= 0 && map_update(MAP_RULES, &key, &rule) < 0)
-                die_errno(EXIT_PROBE, "ebpf: cannot set the calls to trace");
-        }
+        for (uint32_t j = 0; call->kind < CALL_FILTER && j < 2; j++)
+            if (numbers[j] >= 0)
+                rules[numbers[j] + j * CALL_NUMBERS] = rule;
     }
-    struct rule uring = {.kind = RULE_URING};
-    for (uint32_t j = 0, key; !follows_uring && j < 2; j++)
-        if (key = IO_URING_ENTER + j * CALL_NUMBERS, map_update(MAP_RULES, &key, &uring) < 0)
+    if (!follows_uring)
+        rules[IO_URING_ENTER].kind = rules[IO_URING_ENTER + CALL_NUMBERS].kind = RULE_URING;
+    for (uint32_t i = 0; i < CALL_RULES; i++) {
+        rules[i].is_traced = rules[i].kind || (i < CALL_NUMBERS && rules[i + CALL_NUMBERS].kind);
+        if (rules[i].is_traced && map_update(MAP_RULES, &i, &rules[i]) < 0)
             die_errno(EXIT_PROBE, "ebpf: cannot set the calls to trace");
+    }
 }
 
 static void order(char *line) {

@@ -72,7 +72,8 @@ struct rule_name {
 enum { RULE_URING = 255 }; /* a rule's kind: io_uring is used */
 
 struct rule {
-    uint32_t kind; /* 1 + enum call_kind; 0: not traced */
+    uint32_t kind;      /* 1 + enum call_kind; 0: not traced */
+    uint32_t is_traced; /* of a native call: this number is that of a traced call, native or compat */
     struct rule_name name[2];
 };
 

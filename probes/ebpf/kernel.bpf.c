@@ -11,6 +11,10 @@
 /* Architectures differ in where the arguments are, and in how a call of 32 bits is recognized. These programs
  * run at every call of every process, so the verifier checks this pointer, and no helper has to read it. */
 #if defined(__x86_64__)
+INLINE u64 number_at_end(const u64 *context) {
+    return ((const u64 *)context[0])[15]; /* orig_ax, which an execution sets as well */
+}
+
 INLINE int is_compat(const char *task) {
     enum { TS_COMPAT = 2 };
     return *(const volatile u32 *)(task + OFFSET(task_struct__thread_info) + OFFSET(thread_info__status)) &
@@ -50,13 +54,19 @@ INLINE void get_arguments(struct scratch *scratch, const u64 *registers, int com
 }
 #endif
 
+/* Most calls name no path: they should cost as little as possible. */
+INLINE int may_be_traced(u64 number) {
+    u32 index = number & ~(u64)X32_BIT;
+    struct rule *rule = index < CALL_NUMBERS ? map_lookup(map_rules, &index) : 0;
+    return rule && rule->is_traced;
+}
+
 SECTION("sys_enter") int enter(const u64 *context) {
+    if (!may_be_traced(context[1]))
+        return 0;
     const void *task = current_task_typed();
     int compat = is_compat(task);
-    u64 number = context[1] & ~(u64)X32_BIT;
-    if (number >= CALL_NUMBERS)
-        return 0;
-    u32 index = number + (compat ? CALL_NUMBERS : 0);
+    u32 index = (context[1] & ~(u64)X32_BIT) + (compat ? CALL_NUMBERS : 0);
     struct rule *rule = map_lookup(map_rules, &index);
     if (!rule || !rule->kind)
         return 0;
@@ -135,6 +145,10 @@ SUBPROGRAM int tell_result(struct scratch *scratch, struct state *state, s64 res
 }
 
 SECTION("sys_exit") int leave_call(const u64 *context) {
+#if defined(__x86_64__)
+    if (!may_be_traced(number_at_end(context)))
+        return 0;
+#endif
     struct state *state = storage_get(map_states, current_task_typed(), 0, 0);
     if (!state || !state->pending)
         return 0;
