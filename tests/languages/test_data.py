@@ -69,3 +69,24 @@ def test_a_source_loads_the_code_of_a_directory_that_it_lists_or_computes_names_
     assert edges(closed(tree, ["/lib/rouge.rb"])).splitlines() == [
         f"/lib/rouge.rb:1 rouge/lexers/* -> /lib/rouge/lexers/{name}.rb (file beside)" for name in ("c", "go")
     ]
+
+
+def test_modules_of_a_package_count_where_the_source_looks_for_modules() -> None:
+    tree = """
+        /lib/app/core.py: pkgutil.iter_modules([os.path.join(__path__[0], "commands")])\\n
+        /lib/app/commands/__init__.py: 1
+        /lib/app/commands/run.py: import json\\n
+    """
+    modules = ["/lib/app/commands/__init__.py", "/lib/app/commands/run.py"]
+    found = closed(tree, ["/lib/app/core.py"]).edges
+    assert [(edge.target, edge.lazy) for edge in found] == [(path, True) for path in modules]
+    assert not closed(tree.replace("iter_modules", "listdir"), ["/lib/app/core.py"]).edges
+
+
+def test_an_absolute_path_of_data_is_found_anywhere_in_a_source() -> None:
+    tree = """
+        /lib/a.rb: DATADIR = '/usr/share/pdf'\\nDOCS = '/usr/share/doc/pdf'\\n
+        /usr/share/pdf/fonts/a.afm: a
+        /usr/share/doc/pdf/readme: r
+    """
+    assert [edge.target for edge in closed(tree, ["/lib/a.rb"]).edges] == ["/usr/share/pdf/fonts/a.afm"]

@@ -84,3 +84,20 @@ def test_modules_whose_relative_names_have_a_known_beginning() -> None:
             "/m/dialect.js:1 ./parts/ -> /m/parts/a.json (beginning of a name, lazy)",
         ]
     )
+
+
+def test_machine_code_for_one_platform_comes_with_the_package_that_has_it_as_an_option() -> None:
+    tree = """
+        /app/a.js: require('image')\\n
+        /app/node_modules/image/package.json: {"optionalDependencies": {"@im/x": "1", "@im/y": "1", "extra": "1"}}
+        /app/node_modules/image/index.js: require(`@im/${platform}/im.node`)\\n
+        /app/node_modules/@im/x/package.json: {"cpu": ["x64"]}
+        /app/node_modules/@im/x/lib/im.node: m
+        /app/node_modules/@im/x/lib/notes.txt: n
+        /app/node_modules/extra/index.js: 1
+    """
+    targets = {edge.target for edge in closed(tree, ["/app/a.js"]).edges}
+    assert {target for target in targets if "@im" in target or "extra" in target} == {
+        "/app/node_modules/@im/x/package.json",
+        "/app/node_modules/@im/x/lib/im.node",
+    }

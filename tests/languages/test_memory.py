@@ -90,4 +90,4 @@ def test_a_large_file_loses_half_of_its_entries(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(memory, "FILE_SIZE", 0)
     assert closed(tmp_path) == EDGES
     with closing(sqlite3.connect(tmp_path / memory.FILE)) as connection:
-        assert connection.execute("select count(*) from mentions").fetchone() == (3,)
+        assert connection.execute("select count(*) from mentions").fetchone() == (5,)

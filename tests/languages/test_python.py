@@ -252,3 +252,20 @@ def test_an_import_comes_with_the_entry_points_of_its_distribution() -> None:
         f"{SITE}/markdown/__init__.py",
         f"{SITE}/markdown/tables.py",
     ]
+
+
+def test_names_that_are_put_together_may_have_a_known_end_or_a_hyphen() -> None:
+    tree = """
+        /usr/lib/python3/dist-packages/when/__init__.py: import_module(f"when.locales.{name}.locale")\\n
+        /usr/lib/python3/dist-packages/when/table.py: name = f".unicode{v}"\\nimport_module(name, "when")\\n
+        /usr/lib/python3/dist-packages/when/unicode1-0.py: x = 1\\n
+        /usr/lib/python3/dist-packages/when/locales/__init__.py: x = 1\\n
+        /usr/lib/python3/dist-packages/when/locales/de/__init__.py: x = 1\\n
+        /usr/lib/python3/dist-packages/when/locales/de/locale.py: x = 1\\n
+        /usr/lib/python3/dist-packages/when/locales/de/other.py: x = 1\\n
+    """
+    home = "/usr/lib/python3/dist-packages/when"
+    closure = closed(tree, [f"{home}/__init__.py", f"{home}/table.py"])
+    targets = {edge.target.removeprefix(f"{home}/") for edge in closure.edges}
+    assert {"locales/de/__init__.py", "locales/de/locale.py", "unicode1-0.py"} <= targets
+    assert "locales/de/other.py" not in targets

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from tracewhale.languages import libraries
 from tracewhale.languages.files import Files, normal
@@ -16,7 +17,7 @@ from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SOURCE = re.compile(r".*\.(py|js|cjs|mjs|rb|pl|pm|php|psgi)", re.DOTALL)
 LOCATIONS = (
-    *(b"__file__", b"importlib", b"pkgutil", b"pkg_resources"),  # Python
+    *(b"__file__", b"__path__", b"importlib", b"pkgutil", b"pkg_resources"),  # Python
     *(b"__dirname", b"import.meta", b"require.resolve"),  # JavaScript
     *(b"__FILE__", b"__dir__", b"__DIR__", b"$FindBin", b"dist_file"),  # Ruby, PHP, Perl
 )
@@ -46,6 +47,16 @@ LISTING = re.compile(
 )
 """Words of a text that lists directories: it may load the code in them."""
 
+MODULES = (b"iter_modules", b"walk_packages")
+"""Words of a text that may load the modules in a package of Python."""
+
+ABSOLUTE = re.compile(
+    rb"""["'](?P<name>/usr/(?:local/)?share/(?!doc/|man/|info/|locale|zoneinfo)[\w.+-]{2,60}(?:/[\w.+-]{1,60}){0,8})
+    /?["']""",
+    re.VERBOSE,
+)
+"""An absolute path of data, as distributions put it into programs."""
+
 CACHED = re.compile(r".*\.(pyc|map)|.*/(__pycache__|node_modules)(/.*)?", re.DOTALL)
 
 TESTS = re.compile(r"(^|/)(tests?|specs?|testing|fixtures)(/|$)")
@@ -73,10 +84,14 @@ class Data:
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
         yield from libraries.mentions(content)
+        for match in islice(ABSOLUTE.finditer(content), NAMES):
+            line, name = content.count(b"\n", 0, match.start()) + 1, match["name"].decode()
+            yield from (Mention(line, name, DATA), Mention(line, f"{name}/", DATA))
         if not any(word in content for word in LOCATIONS):
             return
-        listing = LISTING.search(content) is not None
-        patterns = [(NAME, ""), (DIRECTORY, "/*" if listing else "/")]
+        listing = "*" if LISTING.search(content) is not None else ""
+        end = "**" if any(word in content for word in MODULES) else listing
+        patterns = [(NAME, ""), (DIRECTORY, f"/{end}")]
         if OWN_WAY.fullmatch(path) is None:
             patterns.append((BEGINNING, "/*"))
         for pattern, end in patterns:
@@ -95,8 +110,9 @@ class Data:
         here = parent(path)
         for mention in mentions:
             if mention.how == DATA:
-                name = mention.name.removesuffix("*")
-                targets = [normal(f"{place}/{name}") for place in (here, parent(here))]
+                name = mention.name.rstrip("*")
+                places = ("",) if name.startswith("/") else (here, parent(here))
+                targets = [normal(f"{place}/{name}") for place in places]
             else:
                 targets = [target] if (target := self._libraries.find(mention.name)) else []
             for target in targets:
@@ -104,22 +120,23 @@ class Data:
                 if entry is None or (entry.kind is Kind.DIRECTORY) != mention.name.endswith(("/", "*")):
                     continue
                 if entry.kind is Kind.DIRECTORY:
-                    files = self._below(entry.path, CACHED if mention.name.endswith("*") else ITSELF)
+                    out = CACHED if mention.name.endswith("*") else ITSELF
+                    files = self._below(entry.path, out, mention.name.endswith("**"))
                 else:
                     files = [(target, entry.size)]
-                large = sum(size for _, size in files) > SMALL
+                lazy = mention.name.endswith("**") or sum(size for _, size in files) > SMALL
                 for file, _ in files:
-                    yield Import(path, mention.line, mention.name, file, mention.how, large)
+                    yield Import(path, mention.line, mention.name, file, mention.how, lazy)
                 break
 
-    def _below(self, top: str, out: re.Pattern[str]) -> list[tuple[str, int]]:
-        """Return the files in a directory with their sizes, except for some, or none if it is a package of
-        Python or has many."""
+    def _below(self, top: str, out: re.Pattern[str], modules: bool) -> list[tuple[str, int]]:
+        """Return the files in a directory with their sizes, except for some, or none if it has many, or is a
+        package of Python whose modules do not count."""
         files: list[tuple[str, int]] = []
         level = [top]
         for _ in range(DEPTH):
             listings = [entry for path in level for entry in self._files.listing(path).values()]
-            if any(entry.path.endswith("/__init__.py") for entry in listings):
+            if not modules and any(entry.path.endswith("/__init__.py") for entry in listings):
                 return []
             good = [entry for entry in listings if not out.search(entry.path)]
             files += [(entry.path, entry.size) for entry in good if entry.kind is Kind.FILE]

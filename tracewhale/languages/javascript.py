@@ -202,7 +202,20 @@ class JavaScript:
             files = self._exported(root, manifest, rest, conditions)
         else:
             files = self._at(normal(f"{root}/{rest}"))
-        return [*own, *files] if files else []
+        return [*own, *files, *self._for_platform(root, manifest)] if files else []
+
+    def _for_platform(self, root: str, manifest: dict[str, Any]) -> Iterator[str]:
+        """Yield the machine code of installed optional dependencies of a package that are for one platform
+        (package.json, "optionalDependencies", "cpu"): a package loads them by computed names."""
+        names = manifest.get("optionalDependencies")
+        for name in names if isinstance(names, dict) else ():
+            homes = (normal(f"{place}/{name}") for place in self._places(root))
+            home = next(filter(self._files.is_directory, homes), "")
+            if home and "cpu" in self._manifest(home):
+                yield f"{home}/package.json"
+                inner = [home, *(f"{home}/{name}" for name in self._files.listing(home))]
+                files = (f"{place}/{name}" for place in inner for name in self._files.listing(place))
+                yield from (file for file in files if file.endswith(".node") or parent(file) == f"{home}/bin")
 
     def _exported(
         self, root: str, manifest: dict[str, Any], rest: str, conditions: tuple[str, ...]

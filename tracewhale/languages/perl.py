@@ -83,9 +83,6 @@ INSTALLED = re.compile(r"/usr/|/etc/perl|.*/perl5(/|$)", re.DOTALL)
 
 PACKAGE = re.compile(rb"^\s*package\s+([A-Za-z_]\w*(?:::\w+)*)", re.MULTILINE)
 VERSION = re.compile(r"\d+(?:\.\d+)*|.*-linux.*|perl-base|(?:site|vendor|core)_perl|perl5?")
-CORE = re.compile(r".*/(?:perl-base|perl/\d[\d.]*|perl5/\d[\d.]*)/")
-"""A directory of Perl's own modules, whose strings name tables of encodings and the like."""
-
 EVALUATED = re.compile(r"v?\d")
 
 
@@ -164,8 +161,6 @@ class Perl:
             is_file = "/" in name or name.endswith((".pl", ".pm", ".ph"))
             file = name if is_file else name.replace("::", "/") + ".pm"
             targets = self._find(path, file)
-            if mention.how == "string" and CORE.match(path):
-                continue
             if not targets and mention.how == "string" and "/" in file:
                 targets = self._find(path, parent(f"/{file}")[1:] + ".pm")  # a table or class in a module
             for target in targets:

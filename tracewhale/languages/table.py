@@ -17,6 +17,7 @@ from tracewhale.languages.python import Python
 from tracewhale.languages.rlang import RLanguage
 from tracewhale.languages.ruby import Ruby
 from tracewhale.languages.shell import Shell
+from tracewhale.languages.templates import TemplateFiles
 
 LANGUAGES: Mapping[str, Callable[[Files], Language]] = {
     "configuration": Configuration,
@@ -29,5 +30,6 @@ LANGUAGES: Mapping[str, Callable[[Files], Language]] = {
     "r": RLanguage,
     "ruby": Ruby,
     "shell": Shell,
-    "data": Data,  # the last: whether a file is in a library is for its language to say
+    "data": Data,  # the last two: whether a file is in a library is for its language to say
+    "templates": TemplateFiles,
 }

@@ -35,6 +35,9 @@ GUESSES = (IN_CODE, "string", "import_string()", "load_object()")
 LEAST = 3
 """The least number of modules in a list of names."""
 
+MODULE = re.compile(r"\w[\w-]*")
+"""The name of a module; one that is only imported by a call may have a hyphen."""
+
 MATCHES = 100
 """The most modules whose names have the same beginning."""
 
@@ -146,18 +149,20 @@ class Python:
                 yield from _edges(path, mention, module.files, mention.name)
 
     def _beginning(self, path: str, mention: Mention, search: tuple[str, ...]) -> Iterator[Import]:
-        """Yield the modules whose names have a known beginning (``f"forms.{name}"``)."""
+        """Yield the modules whose names have a known beginning, and perhaps end (``f"forms.{name}"``)."""
         *above, start = mention.name.lstrip(".").split(".")
         places: tuple[str, ...] = (parent(path),) if mention.name.startswith(".") else search
         for part in above:
             module = self._find(places, part)
             places = module.directories if module else ()
         listed = {name.partition(".")[0] for place in places for name in self._files.listing(place)}
-        names = [name for name in sorted(listed) if name.startswith(start) and name.isidentifier()]
+        names = [name for name in sorted(listed) if name.startswith(start) and MODULE.fullmatch(name)]
         for name in names if len(names) <= MATCHES else ():
-            module = self._find(places, name)
-            if module is not None:
-                yield from _edges(path, mention, module.files, ".".join((*above, name)))
+            inside, files = places, tuple[str, ...]()
+            for part in (name, *mention.parts):
+                module = self._find(inside, part)
+                inside, files = (module.directories, (*files, *module.files)) if module else ((), ())
+            yield from _edges(path, mention, files, ".".join((*above, name, *mention.parts)))
 
     def _beside(self, path: str, mention: Mention, search: tuple[str, ...]) -> Iterator[Import]:
         """Yield a private module that an extension names, beside it or of the standard library."""

@@ -42,14 +42,14 @@ COMMAND = re.compile(
 )
 COMPUTED = re.compile(
     rb"""\b(?P<how>import_module|__import__)\s*\(\s*
-    (?:[fF]["'](?P<start>[A-Za-z_.][\w.]{0,80})\{
+    (?:[fF]["'](?P<start>[A-Za-z_.][\w.]{0,80})\{[^{}"'\n]{0,80}\}(?P<rest>(?:\.\w{1,40}){0,3})
     | ["'](?P<prefix>[A-Za-z_.][\w.]{0,80}\.)["']\s*\+
     | ["'](?P<format>[A-Za-z_.][\w.]{0,80}\.)%s)""",
     re.VERBOSE,
 )
-"""A call with a name that is put together, of which the beginning is known."""
+"""A call with a name that is put together, of which the beginning is known, and perhaps the ``rest``."""
 
-FORMATTED = re.compile(rb"""\b[fF](?P<quote>["'])(?P<start>_?[a-z]\w{6,80})\{[^"'\n]{1,200}(?P=quote)""")
+FORMATTED = re.compile(rb"""\b[fF](?P<quote>["'])(?P<start>\.?_?[a-z]\w{6,80})\{[^"'\n]{1,200}(?P=quote)""")
 """A string that may be such a name, if the text has an import by name as well."""
 
 LIST = re.compile(rb"""[\[(]\s*(?:["']\w{2,60}["']\s*,\s*(?:\#[^\n]*\n\s*)*){3,}""")
@@ -138,17 +138,19 @@ def _computed(content: bytes, importing: bool) -> Iterator[Mention]:
     """Yield the beginnings of names of modules that are put together, if the text is ``importing`` by name,
     and lists of names."""
     lines = 0, 1
-    finds: list[tuple[int, bytes, str]] = []
+    finds: list[tuple[int, bytes, str, tuple[str, ...]]] = []
     if importing:
-        finds += [
-            (match.start(), match[match.lastgroup or 0], PREFIX) for match in COMPUTED.finditer(content)
-        ]
-        finds += [(match.start(), match["start"], PREFIX) for match in FORMATTED.finditer(content)]
+        for match in COMPUTED.finditer(content):
+            start = match["start"] or match["prefix"] or match["format"]
+            parts = tuple(filter(None, _decoded(match["rest"]).split(".")))
+            finds.append((match.start(), start, PREFIX, parts))
+        finds += [(match.start(), match["start"], PREFIX, ()) for match in FORMATTED.finditer(content)]
     for listing in LIST.finditer(content):
-        finds += [(listing.start() + item.start(), item[1], LISTED) for item in ITEM.finditer(listing[0])]
-    for at, name, how in sorted(finds)[:ITEMS]:
+        items = ITEM.finditer(listing[0])
+        finds += [(listing.start() + item.start(), item[1], LISTED, ()) for item in items]
+    for at, name, how, parts in sorted(finds)[:ITEMS]:
         lines = at, lines[1] + content.count(b"\n", lines[0], at)
-        yield Mention(lines[1], _decoded(name), how, True)
+        yield Mention(lines[1], _decoded(name), how, True, parts)
 
 
 def native(content: bytes) -> Iterator[Mention]:
