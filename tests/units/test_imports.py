@@ -81,3 +81,16 @@ def test_a_table_of_plugins_is_no_function_that_may_never_run() -> None:
     kept = {path: tree.entries[path]}
     found = imports(Scene(view, kept, frozenset(kept)), close(view, kept))
     assert [(unit.worth, unit.entries[-1].path.rpartition("/")[2]) for unit in found] == [(0.6, "pdf.py")]
+
+
+def test_each_name_in_a_long_table_is_less_likely() -> None:
+    names = [f"m{number}" for number in range(64)]
+    tree = SourceTree("/usr/lib/a.py: a\n" + "\n".join(f"/usr/lib/{name}.py: x" for name in names))
+    edges = [
+        Import("/usr/lib/a.py", line, name, f"/usr/lib/{name}.py", "string", True)
+        for line, name in enumerate(names, 1)
+    ]
+    kept = {"/usr/lib/a.py": tree.entries["/usr/lib/a.py"]}
+    closure = LanguageClosure(tuple(edges), libraries=frozenset(kept))
+    found = imports(Scene(View(tree), kept, frozenset(kept)), closure)
+    assert {unit.worth for unit in found} == {0.6 * 16 / 64}

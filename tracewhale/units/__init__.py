@@ -11,8 +11,7 @@ from tracewhale.units.imports import WORTH as IMPORT_WORTH
 from tracewhale.units.imports import imports, targets
 from tracewhale.units.links import links
 from tracewhale.units.model import Level, Mechanism, Scene, Unit, distinct_entries
-from tracewhale.units.own import own_files
-from tracewhale.units.packages import rest, siblings
+from tracewhale.units.packages import authors, rest, siblings
 from tracewhale.units.paths import named_paths
 from tracewhale.units.plugins import plugins
 from tracewhale.units.requested_packages import WORTH as NAMED_WORTH
@@ -40,7 +39,7 @@ __all__ = [
 ]
 
 FINDERS: dict[Mechanism, Callable[[Scene], Iterator[Unit]]] = {
-    Mechanism.OWN: own_files,
+    Mechanism.OWN: authors,
     Mechanism.PATHS: named_paths,
     Mechanism.PLUGINS: plugins,
     Mechanism.DLOPEN: dlopened,

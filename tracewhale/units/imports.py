@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from tracewhale.languages import Import, LanguageClosure
 from tracewhale.languages.model import DATA, IN_CODE, LISTED, PREFIX
+from tracewhale.packages import InstalledPackage
 from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.packages import STANDARD, SYSTEM
 
 OWN_WORTH, WORTH, LAZY_WORTH = 0.9, 0.6, 0.3
 """The worth of a name in the author's code; of one in a library at load time, in its table of plugins, or in
@@ -16,8 +19,16 @@ a program that the author's code calls; and of one in a library's function."""
 DIRECT = 0.4
 """The additional worth of a name in a module that the author's own code imports."""
 
+NEAR = 0.2
+"""The additional worth of a name in another file of a package that the author's own code imports."""
+
+TABLE = 16
+"""The names in one file's table of plugins, each of which is as likely as one that an import names. In a
+longer table each is less likely."""
+
 SINGLE = (LISTED, PREFIX)
-"""Constructs in which each name is one of several choices."""
+CHOICES = (*SINGLE, "string")
+"""Constructs in which each name is one of several choices: the names of one line, and those of a file."""
 
 
 def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
@@ -33,6 +44,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
     first: dict[tuple[str, int, str], Import] = {}
     called = _called(scene, closure, where)
     direct = {where[e.target].path for e in closure.edges if e.target in where and _is_own(scene, closure, e)}
+    near = {owner.identity for path in direct if (owner := _language_package(scene, path)) is not None}
     for edge in closure.edges:
         entry = where.get(edge.target)
         if entry is None or entry.path in scene.used or scene.is_outside(entry.path):
@@ -43,15 +55,22 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
             line = (edge.source, edge.line, edge.name if not edge.line or edge.how in SINGLE else "")
             lines.setdefault(line, {})[entry.path] = entry
             first.setdefault(line, edge)
+    choices = {(edge.source, edge.target) for edge in closure.edges if edge.how in CHOICES}
+    tables = Counter(source for source, _ in choices)
     loaded: dict[tuple[str, ...], tuple[Entry, ...]] = {}
     for line, requested in lines.items():
         edge = first[line]
         own = _is_own(scene, closure, edge)
         tier = 0
-        lazy = (edge.lazy and edge.how not in ("string", DATA)) or edge.how == "command"
+        table = edge.how == DATA or (edge.how == "string" and not STANDARD.fullmatch(edge.source))
+        lazy = (edge.lazy and not table) or edge.how == "command"
         worth = OWN_WORTH if own else LAZY_WORTH if lazy else WORTH
         if not own and edge.source in direct:
             worth += DIRECT
+        elif not own and (owner := _language_package(scene, edge.source)) and owner.identity in near:
+            worth += NEAR
+        if not own and edge.how in CHOICES:
+            worth *= min(1, TABLE / tables[edge.source])
         if edge.how == IN_CODE and _is_likely(scene, edge.source, where[edge.target].path, called):
             own, worth, tier = True, WORTH, 1
         names = tuple(requested)
@@ -68,6 +87,12 @@ def _is_own(scene: Scene, closure: LanguageClosure, edge: Import) -> bool:
     """Return whether the author's own code contains a name."""
     owner = scene.owner(edge.source)
     return edge.source not in closure.libraries and (owner is None or owner.own)
+
+
+def _language_package(scene: Scene, path: str) -> InstalledPackage | None:
+    """Return the package of a path if it is one of a language, such as pip's or npm's."""
+    owner = scene.owner(path)
+    return None if owner is None or owner.own or owner.package.kind in SYSTEM else owner
 
 
 def _called(scene: Scene, closure: LanguageClosure, where: Mapping[str, Entry]) -> frozenset[str]:

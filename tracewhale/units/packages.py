@@ -5,13 +5,16 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tracewhale.packages import InstalledPackage
 from tracewhale.packages.files import substance
 from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.units.ballast import CACHES, TESTS, VENDORED, useful
 from tracewhale.units.model import Mechanism, Scene, Unit
-from tracewhale.units.own import is_standard
+from tracewhale.units.own import DECAY as OWN_DECAY
+from tracewhale.units.own import WORTH as OWN_WORTH
+from tracewhale.units.own import is_standard, own_files
 from tracewhale.units.walk import below, entries, group
 
 COMMANDS = frozenset("/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/games".split())
@@ -35,8 +38,31 @@ LIBRARY = re.compile(r"lib[^/]+\.so(\.[\d.]+)?")
 """Names of shared libraries: in a directory of the dynamic loader, one is of use only to programs that need
 it, with which it comes anyway, or that name it to dlopen(3)."""
 
+STANDARD = re.compile(
+    r"/usr/(local/)?(lib|share)/([^/]+-linux-[^/]+/)?(python\d[\d.]*/(?!(dist|site)-packages/)|(ruby|perl)/\d|perl-base/|perl5/core_perl/).*",
+    re.DOTALL,
+)
+"""Paths of the standard library of a language whose imports are followed: what nothing names is less likely
+than the rest of any other package, and it is large."""
+
+UNNAMED, LATEST = 0.25, 3
+"""The factor for the worth of the rest of a standard library, and its tier."""
+
 UNNEEDED = 0.15
 """The factor for the worth of a shared library that no kept file needs."""
+
+
+def authors(scene: Scene) -> Iterator[Unit]:
+    """Yield the author's own files: those without a package, and those of used packages that were installed
+    from the author's files (PyPA, "Recording the Direct URL Origin of installed distributions")."""
+    yield from own_files(scene)
+    for contents in scene.contents:
+        if contents.own and (used := uses(scene, contents)):
+            entries = files(scene, contents, used)
+            for unit in group(
+                scene, Mechanism.OWN, title(contents), min(used), entries, OWN_WORTH, OWN_DECAY
+            ):
+                yield replace(unit, own=True)
 
 
 def rest(scene: Scene) -> Iterator[Unit]:
@@ -52,23 +78,39 @@ def rest(scene: Scene) -> Iterator[Unit]:
         worth = LEAST + (1 - LEAST) * min(1.0, share)
         if all(INCIDENTAL.fullmatch(path) for path in used):
             worth *= LESS
-        libraries = [entry for entry in entries if _is_library(entry.path)]
-        others = [entry for entry in entries if not _is_library(entry.path)]
-        for files_, factor in ((others, 1.0), (libraries, UNNEEDED)):
-            yield from group(
-                scene, Mechanism.PACKAGES, title(contents), min(used), files_, worth * factor, DECAY
-            )
+        yield from _grouped(scene, contents, min(used), entries, worth, DECAY)
         for part in scene.ownership.parts(contents):
             if not uses(scene, part):
                 entries = files(scene, part, set())
-                yield from group(scene, Mechanism.PACKAGES, title(part), min(used), entries, LEAST, 1)
+                yield from _grouped(scene, part, min(used), entries, LEAST, 1)
+
+
+def _grouped(
+    scene: Scene,
+    contents: InstalledPackage,
+    because: str,
+    entries: list[Entry],
+    worth: float,
+    decay: float,
+) -> Iterator[Unit]:
+    """Yield the files of a package as units: shared libraries that nothing needs and the rest of a language's
+    standard library are less likely, and the latter comes after all others."""
+    kinds: dict[tuple[float, int], list[Entry]] = {}
+    for entry in entries:
+        standard = STANDARD.fullmatch(entry.path)
+        kind = (UNNAMED, LATEST) if standard else (UNNEEDED if _is_library(entry.path) else 1.0, 0)
+        kinds.setdefault(kind, []).append(entry)
+    for (factor, tier), alike in kinds.items():
+        for unit in group(scene, Mechanism.PACKAGES, title(contents), because, alike, worth * factor, decay):
+            yield replace(unit, tier=tier)
 
 
 def siblings(scene: Scene) -> Iterator[Unit]:
-    """Yield commands of unused packages made from the source of a package with a command that ran."""
+    """Yield commands of unused packages made from the source of a package with a command that ran, or with a
+    module that a program opened."""
     ran = {
         contents.source: path
-        for path in sorted(scene.executed)
+        for path in sorted(scene.executed | scene.dlopened)
         if (contents := scene.owners.get(path)) is not None and not contents.base
     }
     for contents in scene.contents:
