@@ -45,8 +45,13 @@ def test_a_literal_names_a_directory_of_data_but_no_package() -> None:
         /lib/a/sub/__init__.py: s
         /lib/a/sub/data.txt: d
         /lib/a/tests/t.txt: t
+        /lib/file/magic.mgc: m
+        /lib/a/b.py: import pkgutil; kind = 'file'\\n
+        /lib/python3.11/warnings.py: import pkgutil; text = 'words'\\n
+        /lib/python3.11/words/a.txt: a
     """
-    lines = [line for line in edges(closed(tree, ["/lib/a/parse.py"])).splitlines() if "beside" in line]
+    sources = ["/lib/a/parse.py", "/lib/a/b.py", "/lib/python3.11/warnings.py"]
+    lines = [line for line in edges(closed(tree, sources)).splitlines() if "beside" in line]
     assert lines == [
         "/lib/a/parse.py:2 templates/ -> /lib/a/templates/index (file beside)",
         "/lib/a/parse.py:2 templates/ -> /lib/a/templates/deep/b.tpl (file beside)",

@@ -39,6 +39,9 @@ BEGINNING = re.compile(
 )
 """A directory, and a name in it that is computed: ``"lexers/#{name}.rb"``."""
 
+SHARED = re.compile(r".*/(python[\d.]*|(site|dist)-packages|node_modules)", re.DOTALL)
+"""Directories of modules that have nothing to do with each other."""
+
 OWN_WAY = re.compile(r".*\.(js|cjs|mjs)", re.DOTALL)
 """Files of a language that follows computed names itself."""
 
@@ -111,8 +114,7 @@ class Data:
         for mention in mentions:
             if mention.how == DATA:
                 name = mention.name.rstrip("*")
-                places = ("",) if name.startswith("/") else (here, parent(here))
-                targets = [normal(f"{place}/{name}") for place in places]
+                targets = [normal(f"{place}/{name}") for place in _places(here, name)]
             else:
                 targets = [target] if (target := self._libraries.find(mention.name)) else []
             for target in targets:
@@ -142,3 +144,13 @@ class Data:
             files += [(entry.path, entry.size) for entry in good if entry.kind is Kind.FILE]
             level = [e.path for e in good if e.kind is Kind.DIRECTORY and not TESTS.search(e.path)]
         return files if not level and len(files) <= FILES else []
+
+
+def _places(here: str, name: str) -> tuple[str, ...]:
+    """Return the places of a name in a source in a directory. A directory is of use only beside the source,
+    if its own place is not one that unrelated modules share."""
+    if name.startswith("/"):
+        return ("",)
+    if name.endswith("/"):
+        return () if SHARED.fullmatch(here) else (here,)
+    return (here, parent(here))
