@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import zlib
+from dataclasses import replace
+
 import pytest
 
-from tests.languages.text import closed, edges, misses
-from tracewhale.languages import ClosureLimits
+from tests.languages.text import SourceTree, closed, edges, misses
+from tracewhale.languages import ClosureLimits, close
+from tracewhale.rootfs.tree import View
 
 LIB = "/usr/lib/python3.11"
 
@@ -269,3 +273,13 @@ def test_names_that_are_put_together_may_have_a_known_end_or_a_hyphen() -> None:
     targets = {edge.target.removeprefix(f"{home}/") for edge in closure.edges}
     assert {"locales/de/__init__.py", "locales/de/locale.py", "unicode1-0.py"} <= targets
     assert "locales/de/other.py" not in targets
+
+
+def test_an_extension_of_cython_names_private_modules_in_a_compressed_text() -> None:
+    so = f"{SITE}/lxml/etree.cpython-311-x86_64-linux-gnu.so"
+    modules = ("_elementpath", "_other", "plain")
+    tree = SourceTree(f"{so}: so\n" + "\n".join(f"{SITE}/lxml/{name}.py: 1" for name in modules))
+    text = zlib.compress(b"must be__test__a_elementpath_encodeplain")
+    tree.contents[so] = b"\x7fELF..pyx\x78\x9c.." + text + b".."
+    tree.entries[so] = replace(tree.entries[so], size=len(tree.contents[so]))
+    assert [edge.target for edge in close(View(tree), [so]).edges] == [f"{SITE}/lxml/_elementpath.py"]

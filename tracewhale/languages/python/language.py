@@ -38,6 +38,9 @@ LEAST = 3
 MODULE = re.compile(r"\w[\w-]*")
 """The name of a module; one that is only imported by a call may have a hyphen."""
 
+PRIVATE = re.compile(r"_[a-z]\w{3,}")
+"""The name of a private module, long enough to be one where names are joined."""
+
 MATCHES = 100
 """The most modules whose names have the same beginning."""
 
@@ -127,6 +130,8 @@ class Python:
                 listed.append(mention)
             elif mention.how == PREFIX:
                 yield from self._beginning(path, mention, search)
+            elif mention.how == names.JOINED:
+                yield from self._private(path, mention)
             elif mention.how == IN_CODE and "." not in mention.name:
                 yield from self._beside(path, mention, search)
             elif mention.name.startswith("."):
@@ -170,6 +175,16 @@ class Python:
         module = self._find((parent(path), *places), mention.name)
         if module is not None and path not in module.files:
             yield from _edges(path, mention, module.files, mention.name)
+
+    def _private(self, path: str, mention: Mention) -> Iterator[Import]:
+        """Yield the private modules beside an extension whose names are in its joined strings."""
+        here = parent(path)
+        stems = sorted({name.partition(".")[0] for name in self._files.listing(here)})
+        for stem in stems:
+            if PRIVATE.fullmatch(stem) and stem in mention.name:
+                module = self._find((here,), stem)
+                if module is not None and path not in module.files:
+                    yield from _edges(path, replace(mention, how=IN_CODE), module.files, stem)
 
     def _relative(self, path: str, mention: Mention) -> Iterator[Import | MissingImport]:
         """Resolve ``from ..name import part``: one dot means the package of the file."""

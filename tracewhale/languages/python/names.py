@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from tree_sitter import Node
 
@@ -76,6 +77,17 @@ DOTTED = re.compile(rb"""(["'])((?:[A-Za-z_]\w{0,80}\.){1,12}[A-Za-z_]\w{0,80})(
 
 NATIVE = re.compile(rb"\0((?:[A-Za-z_]\w{0,60}\.){1,8}[A-Za-z_]\w{0,60}|_[a-z]\w{2,60})(?=\0)")
 """A string of an extension module that may be the name of a module."""
+
+CYTHON, COMPRESSED = b"pyx", re.compile(rb"\x78[\x01\x5e\x9c\xda]")
+"""A word of extension modules that Cython made, and the beginning of a stream (RFC 1950): since version 3.1
+all strings of such a module are one stream, without separators."""
+
+PRIVATE, JOINED = re.compile(rb"\w*_[a-z]\w*"), "joined strings"
+STREAM, STREAMS = 1 << 20, 5000
+"""The most bytes of such a stream's text, and the most beginnings that are tried."""
+
+CYTHON_TEXT = b"__test__"
+"""A name in the text of such a stream."""
 
 ENTRY_POINT = re.compile(rb"^[^\s=\[#;][^=\n]{0,200}=\s*([\w.]{1,200})|^\[([^\]\n]*)\]", re.MULTILINE)
 SCRIPTS = (b"console_scripts", b"gui_scripts")
@@ -154,9 +166,18 @@ def _computed(content: bytes, importing: bool) -> Iterator[Mention]:
 
 
 def native(content: bytes) -> Iterator[Mention]:
-    """Yield the dotted and the private names among an extension module's strings."""
+    """Yield the dotted and the private names among an extension module's strings, and the words with private
+    names of a compressed text."""
     names = dict.fromkeys(match[1] for match in NATIVE.finditer(content))
     yield from (Mention(0, _decoded(name), IN_CODE, True) for name in names)
+    matches = COMPRESSED.finditer(content) if CYTHON in content else iter(())
+    for match in islice(matches, STREAMS):
+        try:
+            text = zlib.decompressobj().decompress(memoryview(content)[match.start() :], STREAM)
+        except zlib.error:
+            continue
+        if CYTHON_TEXT in text:
+            yield Mention(0, " ".join(_decoded(word) for word in PRIVATE.findall(text)), JOINED)
 
 
 def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
