@@ -1,0 +1,1 @@
+use Isle; Isle->psgi_app;

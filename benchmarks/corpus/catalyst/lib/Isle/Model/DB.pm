@@ -1,0 +1,4 @@
+package Isle::Model::DB;
+use Moose;
+extends 'Catalyst::Model::DBIC::Schema';
+1;

@@ -1,0 +1,5 @@
+package Isle::View::JSON;
+use Moose;
+extends 'Catalyst::View::JSON';
+__PACKAGE__->config(expose_stash => 'data');
+1;

@@ -1,0 +1,4 @@
+#!/usr/bin/env perl
+use Catalyst::ScriptRunner;
+Catalyst::ScriptRunner->run('Isle', 'Test');
+1;

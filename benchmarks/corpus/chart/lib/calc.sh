@@ -1,0 +1,1 @@
+run() { echo "scale=${2:-4}; $1" | bc -l; }

@@ -1,0 +1,1 @@
+run() { mlr --icsv --o"${2:-json}" cat "$1"; }

@@ -1,0 +1,1 @@
+run() { export FILE=$1; render page.html; }

@@ -1,0 +1,8 @@
+from django.contrib.sitemaps import Sitemap
+
+from .models import Ship
+
+
+class ShipMap(Sitemap):
+    def items(self):
+        return Ship.objects.all()

@@ -1,0 +1,5 @@
+import tomli_w
+
+
+def export(beds):
+    return tomli_w.dumps({"beds": [b.model_dump() for b in beds]})

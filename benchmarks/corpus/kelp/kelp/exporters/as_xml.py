@@ -1,0 +1,5 @@
+import xmltodict
+
+
+def export(beds):
+    return xmltodict.unparse({"beds": {"bed": [b.model_dump() for b in beds]}})

@@ -1,0 +1,2 @@
+const { marked } = require('marked');
+module.exports = text => marked.parse(text);

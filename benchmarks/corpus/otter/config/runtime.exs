@@ -1,0 +1,2 @@
+import Config
+config :otter, port: String.to_integer(System.get_env("PORT", "4000"))

@@ -1,0 +1,1 @@
+return function(a) error("boom", 0) end

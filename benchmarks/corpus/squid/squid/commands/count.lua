@@ -1,0 +1,1 @@
+return function(a) print(#require("squid").rows(a[1])) end

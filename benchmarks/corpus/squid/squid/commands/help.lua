@@ -1,0 +1,1 @@
+return function(a) print("usage: squid COMMAND") end

@@ -1,0 +1,1 @@
+return function(a) print(require("posix.unistd").getpid() > 0, require("posix").basename("/a/b")) end

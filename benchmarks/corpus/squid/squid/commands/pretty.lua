@@ -1,0 +1,1 @@
+return function(a) local p = require("pl.pretty") p.dump(require("squid").rows(a[1])[1]) print(require("pl.stringx").center("x", 5, "-"), require("pl.tablex").size({ a = 1 }), require("pl.Date")({ year = 2026, month = 3, day = 1 }):weekday_name()) end

@@ -1,0 +1,1 @@
+return function(a) local e = require("luasql.sqlite3").sqlite3() local c = e:connect(":memory:") c:execute("create table s (n text)") c:execute("insert into s values (\"loligo\")") print(c:execute("select n from s"):fetch()) end

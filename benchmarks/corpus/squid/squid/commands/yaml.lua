@@ -1,0 +1,1 @@
+return function(a) print(require("yaml").dump({ a = { 1, 2 } })) end

@@ -1,0 +1,3 @@
+# for i, r in ipairs(rows) do
+<p>$(r.name)</p>
+# end
