@@ -175,17 +175,24 @@ SECTION("sys_exit") int leave_call(const u64 *context) {
 
 /* ---- io_uring ---------------------------------------------------------------------------------------- */
 
-/* Requests to io_uring pass no system call. Its own thread may submit them (IORING_SETUP_SQPOLL); that thread
- * has no state, but the control group of its process. */
+/* Returns whether the process is traced by the state or the mark of its first thread. */
+INLINE int process_is_traced(const char *task) {
+    const void *first = *(const void *const volatile *)(task + OFFSET(task_struct__group_leader));
+    u32 process = current_pid() >> 32;
+    return storage_get(map_states, first, 0, 0) || map_lookup(map_first, &process);
+}
+
+/* Requests to io_uring pass no system call. A thread of the kernel may submit them (IORING_SETUP_SQPOLL); it
+ * has no state, but it belongs to its process and is in that one's control group. */
 SECTION("io_uring_submit_req") int submitted(const u64 *context) {
     enum { OPENAT = 18, STATX = 21, OPENAT2 = 28, RENAMEAT = 35, LINKAT = 39, SETXATTR = 42, GETXATTR = 44 };
-    u64 task = current_task();
+    const void *task = current_task_typed();
     u32 zero = 0;
     struct settings *settings = map_lookup(map_settings, &zero);
     if (!settings)
         return 0;
-    int below = settings->cgroup && is_below(task, settings->cgroup);
-    if (!below && !traced_state(current_task_typed(), 0))
+    int below = settings->cgroup && is_below(current_task(), settings->cgroup);
+    if (!below && !traced_state(task, 0) && !process_is_traced(task))
         return 0;
     u32 operation = kernel_u32(context[0] + OFFSET(io_kiocb__opcode)) & 0xff;
     if (operation == OPENAT || operation == OPENAT2 || operation == STATX || operation == SETXATTR ||

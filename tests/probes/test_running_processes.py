@@ -82,9 +82,11 @@ def test_a_process_that_runs_is_taken_and_let_go(name: str, probe: Path, tmp_pat
     assert any(access == "map" and "libc" in path for access, path, _ in told)
 
 
-def test_files_that_io_uring_opens_end_the_trace(probe: Path, program: Program) -> None:
+@pytest.mark.parametrize("options", [[], ["poll"]], ids=["call", "thread of the kernel"])
+def test_files_that_io_uring_opens_end_the_trace(options: list[str], probe: Path, program: Program) -> None:
     """A process that ran before has no filter that denies io_uring, whose opens nobody sees."""
-    with subprocess.Popen([program("uring"), "/etc/hostname"], stdout=subprocess.PIPE) as process:
+    words = [program("uring"), "/etc/hostname", *options]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout
         try:
             assert process.stdout.readline() == b"ready\n"

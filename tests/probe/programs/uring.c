@@ -1,16 +1,23 @@
-/* Opens the file that it is given through io_uring, again and again. */
+/* Opens the file that it is given through io_uring, again and again; with "poll", a thread of the kernel
+ * takes the requests without a system call. */
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 int main(int argc, char **argv) {
-    struct io_uring_params params = {0};
+    puts("ready");
+    fflush(stdout);
+    sleep(2); /* the probe comes before the ring */
+    bool poll = argc == 3 && !strcmp(argv[2], "poll");
+    struct io_uring_params params = {.flags = poll ? IORING_SETUP_SQPOLL : 0, .sq_thread_idle = 1000};
     int ring = syscall(SYS_io_uring_setup, 4, &params);
-    if (argc != 2 || ring < 0)
+    if (argc < 2 || ring < 0)
         return perror("io_uring_setup"), 1;
     char *queue = mmap(NULL, params.sq_off.array + 4 * sizeof(uint32_t), PROT_READ | PROT_WRITE,
                        MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQ_RING);
@@ -20,14 +27,14 @@ int main(int argc, char **argv) {
                                         MAP_SHARED | MAP_POPULATE, ring, IORING_OFF_SQES);
     if (queue == MAP_FAILED || done == MAP_FAILED || entries == MAP_FAILED)
         return 1;
-    puts("ready");
-    fflush(stdout);
     for (uint32_t n = 0;; n++) {
         entries[n % 4] = (struct io_uring_sqe){
             .opcode = IORING_OP_OPENAT, .fd = AT_FDCWD, .addr = (uintptr_t)argv[1], .open_flags = O_RDONLY};
         ((uint32_t *)(queue + params.sq_off.array))[n % 4] = n % 4;
         __atomic_store_n((uint32_t *)(queue + params.sq_off.tail), n + 1, __ATOMIC_RELEASE);
-        if (syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+        bool sleeps = *(volatile uint32_t *)(queue + params.sq_off.flags) & IORING_SQ_NEED_WAKEUP;
+        unsigned flags = poll ? IORING_ENTER_SQ_WAKEUP : IORING_ENTER_GETEVENTS;
+        if ((!poll || sleeps) && syscall(SYS_io_uring_enter, ring, 1, !poll, flags, NULL, 0) < 0)
             return perror("io_uring_enter"), 1;
         uint32_t *tail = (uint32_t *)(done + params.cq_off.tail);
         while (__atomic_load_n(tail, __ATOMIC_ACQUIRE) == n)
