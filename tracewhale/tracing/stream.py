@@ -161,8 +161,6 @@ class Decoder:
     """Splits the chunks of a byte stream into records, however they are cut."""
 
     def __init__(self) -> None:
-        self.position = 0
-        """Bytes of the stream so far."""
         self._rest = b""
 
     def feed(self, chunk: bytes) -> Iterator[Record]:
@@ -180,7 +178,6 @@ class Decoder:
     def whole(self, chunk: bytes) -> bytes:
         """Return the records that this chunk completes, as they are in the stream. Raise TraceLost."""
         data, offset = self._rest + chunk, 0
-        self.position += len(chunk)
         last = len(data) - 4
         while offset <= last:
             size = _SIZE(data, offset)[0]
