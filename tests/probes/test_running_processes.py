@@ -85,7 +85,7 @@ def test_a_process_that_runs_is_taken_and_let_go(name: str, probe: Path, tmp_pat
 @pytest.mark.parametrize("options", [[], ["poll"]], ids=["call", "thread of the kernel"])
 def test_files_that_io_uring_opens_end_the_trace(options: list[str], probe: Path, program: Program) -> None:
     """A process that ran before has no filter that denies io_uring, whose opens nobody sees."""
-    words = [program("uring"), "/etc/hostname", *options]
+    words = [str(program("uring")), "/etc/hostname", *options]
     with subprocess.Popen(words, stdout=subprocess.PIPE) as process:
         assert process.stdout
         try:
