@@ -46,7 +46,7 @@ PARTS = {
     Round.IMPORTS: 1 / 2,
     Round.LARGE: 31 / 32,
     Round.PACKAGES: 7 / 8,
-    Round.LAST: 0.98,
+    Round.LAST: 0.97,
 }
 """The part of the budget that may be spent up to each round, so that each leaves some to the later ones, and
 the last to the licences and records of the packages."""
