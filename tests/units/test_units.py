@@ -177,7 +177,7 @@ def test_what_was_installed_by_name_comes_with_its_dependencies() -> None:
 
 
 def test_a_command_installed_by_name_comes_with_its_alternative_names() -> None:
-    links = ("/usr/bin/vi -> /etc/alternatives/vi", "/etc/alternatives/vi -> /usr/bin/editor")
+    links = ("/bin -> usr/bin", "/usr/bin/vi -> /etc/alternatives/vi", "/etc/alternatives/vi -> /bin/editor")
     added = paths(Mechanism.NAMED, scene(image(*links), executed=("/usr/sbin/server",)))
     assert {"/usr/bin/vi", "/etc/alternatives/vi"} <= set(added)
 

@@ -128,7 +128,11 @@ def commands(scene: Scene, contents: InstalledPackage) -> list[Entry]:
 
 def with_alternatives(scene: Scene, files: list[Entry]) -> list[Entry]:
     """Return some files with the alternative names (update-alternatives(1)) of commands among them."""
-    chosen = {entry.target: name for name, entry in (scene.view.listing(ALTERNATIVES) or {}).items()}
+    chosen = {
+        target.path: name  # the names that packages give may lead through links such as /bin
+        for name, entry in (scene.view.listing(ALTERNATIVES) or {}).items()
+        if (target := scene.view.resolve(entry.path).entry) is not None
+    }
     names = [chosen[entry.path] for entry in files if entry.path in chosen and parent(entry.path) in COMMANDS]
     paths = [f"{directory}/{name}" for name in names for directory in (ALTERNATIVES, "/usr/bin", "/usr/sbin")]
     return [*files, *(e for e in entries(scene.view, paths) if e.kind is Kind.SYMLINK)]
