@@ -142,7 +142,7 @@ class Additions:
         if stage is Round.IMPORTS:  # these wait where the author's own code names much
             waiting = together((c for choice in self.choices for c in choice.left_out), self.draft.entries)
             limit = max(limit - by_author - waiting, SHARE * self.limit)
-        share = PARTS[stage] if stage in (*OWN_ROUNDS, Round.LAST) else 1
+        share = PARTS[stage if stage in OWN_ROUNDS else Round.LAST]
         most = share * self.options.spare.most(self.touched) - spent
         largest = PIECE * self.limit if stage is Round.AUTHOR else math.inf
         choice = units.choose(finds, limit, most, self.needs.of, self.draft.entries, largest)
