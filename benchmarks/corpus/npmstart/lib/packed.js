@@ -1,0 +1,1 @@
+const zlib = require('zlib'); exports.run = (x) => zlib.brotliCompressSync(String(x)).toString('base64');

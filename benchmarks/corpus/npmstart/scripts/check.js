@@ -1,0 +1,1 @@
+if (!require('fs').existsSync(__dirname + '/../public/a.css')) process.exit(3);
