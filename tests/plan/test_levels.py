@@ -185,3 +185,20 @@ def test_a_command_is_no_likelier_than_the_script_that_names_it(script: str, siz
     plan = make_plan(executables(made), Trace("t", "i", "p", {}, events), Options(level=Level.PACKAGE))
     assert script in plan.kept
     assert ("/usr/bin/tool" in plan.kept) is kept
+
+
+def test_an_import_without_room_in_its_round_competes_with_packages() -> None:
+    top, rest = "/usr/lib/python3/dist-packages/lib", "/usr/lib/server/rest.bin"
+    files = {
+        f"{top}/__init__.py": "def f():\n import lib.large\n",
+        "/var/lib/dpkg/info/server.list": f"/usr/sbin/server\n{rest}\n",
+    }
+    made = image(f"{top}/large.py: {'x' * 600_000}", f"{rest}: {'x' * 600_000}", files=files)
+    events = frozenset(
+        Event(path, access, "/usr/sbin/server", present=True)
+        for path, access in (("/usr/sbin/server", "exec"), (f"{top}/__init__.py", "read"))
+    )
+    options = Options(level=Level.PACKAGE, spare=Spare(0, 1_000_000))
+    kept = make_plan(made.view, Trace("t", "i", "p", {}, events), options).kept
+    assert f"{top}/large.py" in kept
+    assert rest not in kept

@@ -93,4 +93,4 @@ def test_each_name_in_a_long_table_is_less_likely() -> None:
     kept = {"/usr/lib/a.py": tree.entries["/usr/lib/a.py"]}
     closure = LanguageClosure(tuple(edges), libraries=frozenset(kept))
     found = imports(Scene(View(tree), kept, frozenset(kept)), closure)
-    assert {unit.worth for unit in found} == {0.6 * 16 / 64}
+    assert {(unit.worth, unit.tier) for unit in found} == {(0.6 * 16 / 64, 1)}

@@ -107,9 +107,9 @@ class Additions:
     def add(self, elf: loader.Closure, mechanisms: Iterable[Mechanism], stage: Round) -> None:
         """Keep the units of some mechanisms that fit into the round's part of the budget.
 
-        The author's round considers only units that the author's own code names. The last round considers
-        units again that did not fit before, and imports without which kept files fail may use the author's
-        part.
+        The author's round considers only units that the author's own code names. The round of packages and
+        the last one consider units again that did not fit before, and in the last one imports without which
+        kept files fail may use the author's part.
         """
         scene = self._scene(elf)
         wanted = [m for m in mechanisms if m.value not in self.options.without_units]
@@ -129,10 +129,11 @@ class Additions:
         own = stage is not Round.IMPORTS
         finds = self._runnable([unit for unit in finds if (own if unit.own else others)])
         finds = _without(finds, self.useless)
-        if last:
+        if stage in (Round.PACKAGES, Round.LAST):
             finds += [candidate.unit for choice in self.choices for candidate in choice.left_out]
-            finds = [replace(unit, own=unit.own or _is_likely(unit)) for unit in finds]
             self.choices = [Choice(choice.kept) for choice in self.choices]
+        if last:
+            finds = [replace(unit, own=unit.own or _is_likely(unit)) for unit in finds]
         self.needs.prepare(finds)
         spent = self._size() - self.touched
         by_author = sum(

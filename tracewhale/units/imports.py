@@ -70,7 +70,9 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
         elif not own and (owner := _language_package(scene, edge.source)) and owner.identity in near:
             worth += NEAR
         if not own and edge.how in CHOICES:
-            worth *= min(1, TABLE / tables[edge.source])
+            rarity = min(1, TABLE / tables[edge.source])
+            worth *= rarity
+            tier = 0 if rarity == 1 else 1
         if edge.how == IN_CODE and _is_likely(scene, edge.source, where[edge.target].path, called):
             own, worth, tier = True, WORTH, 1
         names = tuple(requested)

@@ -39,11 +39,13 @@ LIBRARY = re.compile(r"lib[^/]+\.so(\.[\d.]+)?")
 it, with which it comes anyway, or that name it to dlopen(3)."""
 
 STANDARD = re.compile(
-    r"/usr/(local/)?(lib|share)/([^/]+-linux-[^/]+/)?(python\d[\d.]*/(?!(dist|site)-packages/)|(ruby|perl)/\d|perl-base/|perl5/core_perl/).*",
+    r"/usr/(local/)?(lib|share)/([^/]+-linux-[^/]+/)?"
+    r"(python\d[\d.]*/(?!(dist|site)-packages/)|ruby/\d(?!.*/enc/)|perl/\d|perl-base/|perl5/core_perl/).*",
     re.DOTALL,
 )
 """Paths of the standard library of a language whose imports are followed: what nothing names is less likely
-than the rest of any other package, and it is large."""
+than the rest of any other package, and it is large. Ruby's encodings are not imported: the interpreter itself
+loads them."""
 
 UNNAMED, LATEST = 0.25, 3
 """The factor for the worth of the rest of a standard library, and its tier."""
