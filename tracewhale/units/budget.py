@@ -95,11 +95,13 @@ class Candidate:
         """Return the worth per mean size of the files, or per size of a whole unit: a larger unit has more
         used files, but less than in proportion.
 
-        An unused package is kept as a whole, but is ranked as the rest of a used one is.
+        An unused package that the author installed by name is kept as a whole, but is ranked as the rest of
+        a used one is.
 
         ``size`` are the bytes of the missing files, of which those that other units need count in part.
         """
-        whole = self.unit.indivisible and self.unit.mechanism is not Mechanism.NAMED
+        requested = self.unit.mechanism is Mechanism.NAMED and self.unit.tier < 2
+        whole = self.unit.indivisible and not requested
         files = 1 if whole else len(self.unit.entries)
         return self.unit.worth / math.sqrt(max(PAGE, size / files))
 
