@@ -63,6 +63,21 @@ def test_brackets_without_end_take_no_long_search() -> None:
         assert closed(tree, [path]).bounded == (f"{path} is not read: it takes too long to search.",)
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("/app/a.yml", "exec_" * 40_000),
+        ("/app/a.yml", "run:\\n" + "- run:\\n" * 40_000),
+        ("/app/a.yml", "- run:\\n" * 20_000 + "\\n" * 100_000),
+        ("/app/a.py", "import ctypes, dlopen" + " " * 20_000 + "x"),
+        ("/app/a.pl", "<" + "*" * 300_000),
+    ],
+    ids=["key", "keys", "lines", "call", "glob"],
+)
+def test_a_text_without_an_end_takes_linear_time(path: str, text: str) -> None:
+    assert closed(f"{path}: {text}", [path]).edges == ()
+
+
 def test_an_import_in_a_thousand_brackets_is_none_of_a_real_text() -> None:
     depth = syntax.DEPTH + 10
     tree = f"/app/a.py: {'(' * depth}import b{')' * depth}\\n\n/app/b.py: x"

@@ -7,7 +7,7 @@ Only the author's own files count. The formats differ, but a command line is the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from tracewhale.languages.commands import Commands
 from tracewhale.languages.files import Files
@@ -25,8 +25,9 @@ LIBRARY = re.compile(
 """Paths of files that come with packages."""
 
 KEY = re.compile(
-    rb"""^(?P<indent>[\t ]*)(?:-[ ]+)?["']?(?:[\w.-]*[._-])?
-    (?:commands?|cmd|shell|(?:before_|after_)?scripts?|exec\w*|run|entrypoint|program|(?:pre|post)[_-]?\w+|hooks?|test)
+    rb"""^(?P<indent>[\t ]*)(?:-[ ]+)?["']?(?:[\w.-]{0,60}[._-])?
+    (?:commands?|cmd|shell|(?:before_|after_)?scripts?|exec\w{0,20}|run|entrypoint|program
+    |(?:pre|post)[_-]?\w{1,30}|hooks?|test)
     ["']?[ \t]*[:=][ \t]*(?P<value>[^\n]*)""",
     re.VERBOSE | re.IGNORECASE | re.MULTILINE,
 )
@@ -57,8 +58,11 @@ STRING = re.compile(rb""":\s*"((?:[^"\\\n]|\\.)+)"|(?<=[\[,])\s*"((?:[^"\\\n]|\\
 """The value of an object, or an item of an array."""
 
 QUOTES = b"\"' \t,[]-@+!"
-LINES = 500
-"""The most command lines of one text; a longer one is data."""
+LARGEST = 1 << 20
+"""The most bytes of a text that is searched."""
+
+LINES, LENGTH = 500, 2000
+"""The most command lines of one text, a longer one is data; and the bytes of a line that are read."""
 
 
 class Configuration:
@@ -70,13 +74,15 @@ class Configuration:
         self._commands = Commands(files)
 
     def reads(self, entry: Entry, head: bytes) -> bool:
-        return NAME.fullmatch(entry.path) is not None and LIBRARY.match(entry.path) is None
+        if entry.size > LARGEST or LIBRARY.match(entry.path) is not None:
+            return False
+        return NAME.fullmatch(entry.path) is not None
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
         found = dict(sorted(_lines(path, content)))
         if len(found) <= LINES:
             for at, line in found.items():
-                text = line.lstrip(QUOTES).rstrip(b"\"' \t,\r]").decode("utf-8", "replace")
+                text = line[:LENGTH].lstrip(QUOTES).rstrip(b"\"' \t,\r]").decode("utf-8", "replace")
                 if text:
                     yield Mention(content.count(b"\n", 0, at) + 1, text, "command", True)
 
@@ -99,9 +105,10 @@ def _lines(path: str, content: bytes) -> Iterator[tuple[int, bytes]]:
             yield match.start(1) + user.end(), match[1][user.end() :]
     if pattern is not None:
         return
+    done = 0
     for match in KEY.finditer(content):
-        if BLOCK.match(match["value"]):
-            yield from _below(content, match.end() + 1, len(match["indent"]))
+        if BLOCK.match(match["value"]):  # its lines may be within another key's, and are read once
+            done = yield from _below(content, max(match.end() + 1, done), len(match["indent"]))
         elif match["value"].startswith(b"{"):
             for item in STRING.finditer(match["value"]):
                 yield match.start("value") + item.start(), item[1] or b""
@@ -115,14 +122,15 @@ def _lines(path: str, content: bytes) -> Iterator[tuple[int, bytes]]:
             yield match.start("value"), match["value"]
 
 
-def _below(content: bytes, at: int, indent: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are indented more than their key."""
+def _below(content: bytes, at: int, indent: int) -> Generator[tuple[int, bytes], None, int]:
+    """Yield the lines that are indented more than their key. Return the place of the first other line."""
     while at < len(content):
         end = content.find(b"\n", at) % (len(content) + 1)
         line = content[at:end]
         text = line.lstrip()
         if text and len(line) - len(text) <= indent and not text.startswith(b"- "):
-            return
+            break
         if text and not text.startswith(b"#"):
             yield at, ITEM.sub(b"", text)
         at = end + 1
+    return at

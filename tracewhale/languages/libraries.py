@@ -18,7 +18,7 @@ INTERFACES = (b"ctypes", b"cffi", b"dlopen", b"iddle", b"ffi_lib", b"FFI", b"ffi
 
 FILE_NAME = re.compile(rb"""(?<=["'/])(lib[A-Za-z][\w.+-]{0,60}\.so(?:\.\d+){0,3})(?=["'])""")
 CALL = re.compile(
-    rb"""\b(?:find_library|dlopen|ffi_lib|LoadLibrary|load_library)\b\s*[(\s]\s*(?:\w+,\s*)?\[?\s*
+    rb"""\b(?:find_library|dlopen|ffi_lib|LoadLibrary|load_library)\b(?:\s*\(\s*|\s+)(?:\w+,\s*)?(?:\[\s*)?
     (?P<quote>["'])(?:lib)?(?P<name>[\w+-][\w.+-]{0,60})(?P=quote)""",
     re.VERBOSE,
 )

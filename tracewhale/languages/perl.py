@@ -54,7 +54,7 @@ COMMAND = re.compile(
 )
 BACKTICKS = re.compile(rb"=\s*`(?P<name>[\w./+-][^`\n]{0,200})`")
 IMPLIED = (
-    ("File::Glob", re.compile(rb"(?<![\w$@%&>:])glob\s*[(\"'$@]|<[^<>\s;=]*[*?][^<>;=]*>")),
+    ("File::Glob", re.compile(rb"(?<![\w$@%&>:])glob\s*[(\"'$@]|<[^<>\s;=*?]*[*?][^<>;=]*>")),
     ("Tie::Hash::NamedCapture", re.compile(rb"\$[+-]\{\s*\w|%[+-](?=\s*[;)])")),
     ("Errno", re.compile(rb"\$!\{|%!(?=\s*[;)])")),
 )
