@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import zlib
 
 import pytest
 
 from tests.languages.text import closed
 from tracewhale.languages import ClosureLimits, closing, syntax
+from tracewhale.languages.python import names
 
 NAMES = (
     "a.py a.js a.ts a.rb a.pl a.php a.R a.sh a.class a.jar a.pyz package.json a.pth entry_points.txt".split()
@@ -76,6 +78,12 @@ def test_brackets_without_end_take_no_long_search() -> None:
 )
 def test_a_text_without_an_end_takes_linear_time(path: str, text: str) -> None:
     assert closed(f"{path}: {text}", [path]).edges == ()
+
+
+def test_one_text_of_a_compressed_file_is_read() -> None:
+    stream = zlib.compress(b"__test__ _private " + b"a" * 1_000_000)
+    found = list(names.native(b"\x7fELF pyx " + stream * 20))
+    assert [mention.name for mention in found if mention.how == names.JOINED] == ["__test__ _private"]
 
 
 def test_an_import_in_a_thousand_brackets_is_none_of_a_real_text() -> None:

@@ -41,6 +41,9 @@ MODULE = re.compile(r"\w[\w-]*")
 PRIVATE = re.compile(r"_[a-z]\w{3,}")
 """The name of a private module, long enough to be one where names are joined."""
 
+PRIVATES = 500
+"""The most private modules of a directory that are looked for in joined strings."""
+
 MATCHES = 100
 """The most modules whose names have the same beginning."""
 
@@ -179,9 +182,10 @@ class Python:
     def _private(self, path: str, mention: Mention) -> Iterator[Import]:
         """Yield the private modules beside an extension whose names are in its joined strings."""
         here = parent(path)
-        stems = sorted({name.partition(".")[0] for name in self._files.listing(here)})
-        for stem in stems:
-            if PRIVATE.fullmatch(stem) and stem in mention.name:
+        stems = {name.partition(".")[0] for name in self._files.listing(here)}
+        private = sorted(stem for stem in stems if PRIVATE.fullmatch(stem))
+        for stem in private[:PRIVATES]:
+            if stem in mention.name:
                 module = self._find((here,), stem)
                 if module is not None and path not in module.files:
                     yield from _edges(path, replace(mention, how=IN_CODE), module.files, stem)

@@ -82,9 +82,10 @@ CYTHON, COMPRESSED = b"pyx", re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 """A word of extension modules that Cython made, and the beginning of a stream (RFC 1950): since version 3.1
 all strings of such a module are one stream, without separators."""
 
-PRIVATE, JOINED = re.compile(rb"\w*_[a-z]\w*"), "joined strings"
-STREAM, STREAMS = 1 << 20, 5000
-"""The most bytes of such a stream's text, and the most beginnings that are tried."""
+PRIVATE, JOINED = re.compile(rb"\b\w*_[a-z]\w*"), "joined strings"
+STREAM, STREAM_START, STREAM_STARTS, STREAMS = 1 << 20, 1 << 10, 5000, 8
+"""The most bytes of a stream and of its text, those of the start that tells whether it is one, the most
+starts that are tried, and the most streams that are read."""
 
 CYTHON_TEXT = b"__test__"
 """A name in the text of such a stream."""
@@ -170,14 +171,25 @@ def native(content: bytes) -> Iterator[Mention]:
     names of a compressed text."""
     names = dict.fromkeys(match[1] for match in NATIVE.finditer(content))
     yield from (Mention(0, _decoded(name), IN_CODE, True) for name in names)
-    matches = COMPRESSED.finditer(content) if CYTHON in content else iter(())
-    for match in islice(matches, STREAMS):
-        try:
-            text = zlib.decompressobj().decompress(memoryview(content)[match.start() :], STREAM)
-        except zlib.error:
-            continue
-        if CYTHON_TEXT in text:
-            yield Mention(0, " ".join(_decoded(word) for word in PRIVATE.findall(text)), JOINED)
+    text = next((text for text in _texts(content) if CYTHON_TEXT in text), b"") if CYTHON in content else b""
+    if text:
+        yield Mention(0, " ".join(_decoded(word) for word in PRIVATE.findall(text)), JOINED)
+
+
+def _texts(content: bytes) -> Iterator[bytes]:
+    """Yield the texts of the compressed streams in a file."""
+    starts = (match.start() for match in islice(COMPRESSED.finditer(content), STREAM_STARTS))
+    streams = (start for start in starts if _inflated(content, start, STREAM_START))
+    return (_inflated(content, start, STREAM) for start in islice(streams, STREAMS))
+
+
+def _inflated(content: bytes, start: int, size: int) -> bytes:
+    """Return the text of a stream, or of its beginning; both have at most so many bytes. Return nothing if it
+    is malformed."""
+    try:
+        return zlib.decompressobj().decompress(content[start : start + size], size)
+    except zlib.error:
+        return b""
 
 
 def _place(text: Text, above: Iterable[Node], at: int) -> MentionContext:
