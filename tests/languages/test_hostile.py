@@ -8,8 +8,10 @@ import zlib
 import pytest
 
 from tests.languages.text import closed
-from tracewhale.languages import ClosureLimits, closing, syntax
+from tracewhale.languages import ClosureLimits, closing, data, syntax
+from tracewhale.languages.files import Files
 from tracewhale.languages.python import names
+from tracewhale.rootfs.tree import Entry
 
 NAMES = (
     "a.py a.js a.ts a.rb a.pl a.php a.R a.sh a.class a.jar a.pyz package.json a.pth entry_points.txt".split()
@@ -84,6 +86,26 @@ def test_one_text_of_a_compressed_file_is_read() -> None:
     stream = zlib.compress(b"__test__ _private " + b"a" * 1_000_000)
     found = list(names.native(b"\x7fELF pyx " + stream * 20))
     assert [mention.name for mention in found if mention.how == names.JOINED] == ["__test__ _private"]
+
+
+def test_a_large_directory_is_no_data_and_is_listed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed: list[str] = []
+    listing = Files.listing
+
+    def noted(files: Files, path: str) -> dict[str, Entry]:
+        listed.append(path)
+        return listing(files, path)
+
+    monkeypatch.setattr(Files, "listing", noted)
+    sources = [f"/app/{name}.js" for name in "abc"]
+    tree = "\n".join(
+        [
+            *(f"/app/{name}.js: __dirname + 'rows'" for name in "abc"),
+            *(f"/app/rows/{number}.txt: x" for number in range(data.FILES + 1)),
+        ]
+    )
+    assert closed(tree, sources).edges == ()
+    assert listed.count("/app/rows") == 1
 
 
 def test_an_import_in_a_thousand_brackets_is_none_of_a_real_text() -> None:

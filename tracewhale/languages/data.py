@@ -81,6 +81,7 @@ class Data:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._libraries = libraries.SharedLibraries(files)
+        self._directories: dict[tuple[str, str], list[tuple[str, int]]] = {}
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         return SOURCE.fullmatch(entry.path) is not None
@@ -122,8 +123,10 @@ class Data:
                 if entry is None or (entry.kind is Kind.DIRECTORY) != mention.name.endswith(("/", "*")):
                     continue
                 if entry.kind is Kind.DIRECTORY:
-                    out = CACHED if mention.name.endswith("*") else ITSELF
-                    files = self._below(entry.path, out, mention.name.endswith("**"))
+                    key = entry.path, mention.name[len(name) :]
+                    if key not in self._directories:
+                        self._directories[key] = self._below(*key)
+                    files = self._directories[key]
                 else:
                     files = [(target, entry.size)]
                 lazy = mention.name.endswith("**") or sum(size for _, size in files) > SMALL
@@ -131,19 +134,22 @@ class Data:
                     yield Import(path, mention.line, mention.name, file, mention.how, lazy)
                 break
 
-    def _below(self, top: str, out: re.Pattern[str], modules: bool) -> list[tuple[str, int]]:
-        """Return the files in a directory with their sizes, except for some, or none if it has many, or is a
-        package of Python whose modules do not count."""
+    def _below(self, top: str, stars: str) -> list[tuple[str, int]]:
+        """Return the files in a directory with their sizes, or none if it has many: with stars code as well,
+        with two the modules of a package of Python, which otherwise has none."""
+        out = CACHED if stars else ITSELF
         files: list[tuple[str, int]] = []
         level = [top]
         for _ in range(DEPTH):
             listings = [entry for path in level for entry in self._files.listing(path).values()]
-            if not modules and any(entry.path.endswith("/__init__.py") for entry in listings):
+            if stars != "**" and any(entry.path.endswith("/__init__.py") for entry in listings):
                 return []
             good = [entry for entry in listings if not out.search(entry.path)]
             files += [(entry.path, entry.size) for entry in good if entry.kind is Kind.FILE]
             level = [e.path for e in good if e.kind is Kind.DIRECTORY and not TESTS.search(e.path)]
-        return files if not level and len(files) <= FILES else []
+            if len(files) + len(level) > FILES:
+                return []
+        return files if not level else []
 
 
 def _places(here: str, name: str) -> tuple[str, ...]:

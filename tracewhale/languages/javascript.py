@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from tree_sitter import Node
@@ -63,6 +64,10 @@ JOINED = re.compile(
 """The known beginning of a relative path that is put together: ``'./locale/' + name``."""
 OPENING = re.compile(rb"\{[ \t]*\n")
 INDENTATION = re.compile(rb"[ \t]{0,80}")
+PLATFORMS, NATIVE_FILES = 100, 500
+"""The most optional dependencies of a package that are looked up, and the most files of machine code in
+them."""
+
 BRACKETS = ((b"(", b")"), (b"[", b"]"), (b"{", b"}"), (b"/*", b"*/"))
 
 WORDS = {
@@ -99,6 +104,7 @@ class JavaScript:
         self._files = files
         self._commands = Commands(files)
         self._manifests: dict[str, dict[str, Any]] = {}
+        self._natives: dict[str, list[str]] = {}
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         return entry.path.endswith((*SCRIPTS, *TYPED)) or SCRIPT.match(head) is not None
@@ -202,13 +208,15 @@ class JavaScript:
             files = self._exported(root, manifest, rest, conditions)
         else:
             files = self._at(normal(f"{root}/{rest}"))
-        return [*own, *files, *self._for_platform(root, manifest)] if files else []
+        if files and root not in self._natives:
+            self._natives[root] = list(islice(self._for_platform(root, manifest), NATIVE_FILES))
+        return [*own, *files, *self._natives[root]] if files else []
 
     def _for_platform(self, root: str, manifest: dict[str, Any]) -> Iterator[str]:
         """Yield the machine code of installed optional dependencies of a package that are for one platform
         (package.json, "optionalDependencies", "cpu"): a package loads them by computed names."""
         names = manifest.get("optionalDependencies")
-        for name in names if isinstance(names, dict) else ():
+        for name in islice(names, PLATFORMS) if isinstance(names, dict) else ():
             homes = (normal(f"{place}/{name}") for place in self._places(root))
             home = next(filter(self._files.is_directory, homes), "")
             if home and "cpu" in self._manifest(home):

@@ -51,9 +51,15 @@ class SharedLibraries:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._places: tuple[str, ...] = ()
+        self._paths: dict[str, str | None] = {}
 
     def find(self, name: str) -> str | None:
         """Return the path of a library, or of the first version of one without a version."""
+        if name not in self._paths:
+            self._paths[name] = self._find(name)
+        return self._paths[name]
+
+    def _find(self, name: str) -> str | None:
         if not self._places:
             multiarch = [name for name in self._files.listing("/usr/lib") if "-linux-" in name]
             self._places = (*DIRECTORIES, *(f"/usr/lib/{name}" for name in sorted(multiarch)))
