@@ -15,6 +15,7 @@ TEXTS = {
     "/app/Makefile": "all: tidy\\n\t@cut x && sort y\\n",
     "/app/crontab": "*/5 * * * * cut x\\n@daily tidy\\n",
     "/etc/cron.d/job": "*/5 * * * * root sort x\\n",
+    "/srv/micron/a.yml": "run: cut x\\n",
     "/app/Procfile": "web: cut x\\n",
     "/app/x.service": "[Service]\\nExecStart=-/bin/tidy\\n",
     "/app/node_modules/x/package.json": '{"scripts": {"start": "cut"}}',
@@ -30,6 +31,7 @@ EXPECTED = {
     "/app/Makefile": ["2 cut", "2 sort"],
     "/app/crontab": ["1 cut", "2 tidy"],
     "/etc/cron.d/job": ["1 sort"],
+    "/srv/micron/a.yml": ["1 cut"],
     "/app/Procfile": ["1 cut"],
     "/app/x.service": ["2 tidy"],
 }

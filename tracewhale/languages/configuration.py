@@ -48,7 +48,11 @@ RECIPE = re.compile(rb"^\t[@+-]*(\S[^\n]*)", re.MULTILINE)
 PROCESS = re.compile(rb"^\w[\w-]*:[ \t]*(\S[^\n]*)", re.MULTILINE)
 """A line of a Procfile."""
 
-FORMATS = {r"/Procfile$": PROCESS, r"cron": SCHEDULE, r"/(Makefile|Justfile)$|\.(mk|just)$": RECIPE}
+FORMATS = {
+    r"/Procfile$": PROCESS,
+    r"/cron(\.d|tabs)/|[./-]cron(tab)?$": SCHEDULE,
+    r"/(Makefile|Justfile)$|\.(mk|just)$": RECIPE,
+}
 """Patterns of the paths of files without keys."""
 
 USER = re.compile(rb"[\w-]+[ \t]+(?=\S)")
