@@ -76,6 +76,16 @@ def test_a_source_loads_the_code_of_a_directory_that_it_lists_or_computes_names_
     ]
 
 
+def test_caches_and_maps_are_no_code_but_a_name_with_such_a_part_is() -> None:
+    tree = """
+        /app/a.js: fs.readdirSync(__dirname + "/rows")
+        /app/rows/user.mapper.js: u
+        /app/rows/user.js.map: m
+        /app/rows/node_modules/x.js: x
+    """
+    assert [edge.target for edge in closed(tree, ["/app/a.js"]).edges] == ["/app/rows/user.mapper.js"]
+
+
 def test_modules_of_a_package_count_where_the_source_looks_for_modules() -> None:
     tree = """
         /lib/app/core.py: pkgutil.iter_modules([os.path.join(__path__[0], "commands")])\\n

@@ -60,14 +60,14 @@ ABSOLUTE = re.compile(
 )
 """An absolute path of data, as distributions put it into programs."""
 
-CACHED = re.compile(r".*\.(pyc|map)|.*/(__pycache__|node_modules)(/.*)?", re.DOTALL)
+CACHED = re.compile(r"\.(pyc|map)$|/(__pycache__|node_modules)(/|$)")
 
 TESTS = re.compile(r"(^|/)(tests?|specs?|testing|fixtures)(/|$)")
 NAMES = 200
 """The most names of one text; a longer list is data itself."""
 
 DEPTH, FILES = 3, 1000
-"""The most levels and files of a directory of data."""
+"""The most levels of a directory of data, and the most files and directories."""
 
 SMALL = 3 << 20
 """The bytes of data that belong to what loading a file needs; more may be for some of its functions only."""
