@@ -177,9 +177,11 @@ def test_what_was_installed_by_name_comes_with_its_dependencies() -> None:
 
 
 def test_a_command_installed_by_name_comes_with_its_alternative_names() -> None:
-    links = ("/bin -> usr/bin", "/usr/bin/vi -> /etc/alternatives/vi", "/etc/alternatives/vi -> /bin/editor")
-    added = paths(Mechanism.NAMED, scene(image(*links), executed=("/usr/sbin/server",)))
-    assert {"/usr/bin/vi", "/etc/alternatives/vi"} <= set(added)
+    names = ("vi", "ex")
+    links = [f"/usr/bin/{name} -> /etc/alternatives/{name}" for name in names]
+    links += [f"/etc/alternatives/{name} -> /bin/editor" for name in names]
+    added = paths(Mechanism.NAMED, scene(image("/bin -> usr/bin", *links), executed=("/usr/sbin/server",)))
+    assert {f"{place}/{name}" for place in ("/usr/bin", "/etc/alternatives") for name in names} <= set(added)
 
 
 def test_a_package_of_which_only_configuration_was_read_is_less_likely() -> None:

@@ -130,12 +130,12 @@ def commands(scene: Scene, contents: InstalledPackage) -> list[Entry]:
 
 def with_alternatives(scene: Scene, files: list[Entry]) -> list[Entry]:
     """Return some files with the alternative names (update-alternatives(1)) of commands among them."""
-    chosen = {
-        target.path: name  # the names that packages give may lead through links such as /bin
-        for name, entry in (scene.view.listing(ALTERNATIVES) or {}).items()
-        if (target := scene.view.resolve(entry.path).entry) is not None
-    }
-    names = [chosen[entry.path] for entry in files if entry.path in chosen and parent(entry.path) in COMMANDS]
+    targets = {entry.path for entry in files if parent(entry.path) in COMMANDS}
+    names = [
+        name  # the names that packages give may lead through links such as /bin
+        for name, entry in ((scene.view.listing(ALTERNATIVES) if targets else None) or {}).items()
+        if (target := scene.view.resolve(entry.path).entry) is not None and target.path in targets
+    ]
     paths = [f"{directory}/{name}" for name in names for directory in (ALTERNATIVES, "/usr/bin", "/usr/sbin")]
     return [*files, *(e for e in entries(scene.view, paths) if e.kind is Kind.SYMLINK)]
 
