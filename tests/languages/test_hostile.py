@@ -44,6 +44,11 @@ def test_limits_are_told() -> None:
     assert closed(tree, ["/app/a.py"], ClosureLimits(file_size=3)).bounded == (
         "/app/a.py is larger than 0 MiB: not read.",
     )
+    few = closed(tree + "\n/app/c.py: import a, b\\n", ["/app/c.py"], ClosureLimits(findings=2))
+    assert (len(few.edges), few.bounded) == (
+        2,
+        ("The files name more others than the closure of languages follows.",),
+    )
     assert closed(tree, ["/app/a.py", "/app/b.py"], ClosureLimits(files=1)).bounded == (
         "There are more files than the closure of languages reads.",
     )

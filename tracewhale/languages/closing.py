@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from tracewhale.languages.files import Files
 from tracewhale.languages.memory import Memory
@@ -49,6 +50,7 @@ class Closer:
         self._read_size = 0
         self._read_count = 0
         self._unparsed = 0
+        self._findings_left = limits.findings
 
     def close(self, kept: Iterable[str], beside: Iterable[str] = ()) -> LanguageClosure:
         """Return the closure of kept files: see ``close``."""
@@ -119,7 +121,11 @@ class Closer:
         if len(mentions) > self._limits.mentions:
             self._bounded[f"{path} names more than {self._limits.mentions} others."] = None
             mentions = mentions[: self._limits.mentions]
-        findings += dict.fromkeys(language.resolve(path, mentions))
+        found = dict.fromkeys(islice(language.resolve(path, mentions), self._findings_left))
+        findings += found
+        self._findings_left -= len(found)
+        if not self._findings_left:
+            self._bounded["The files name more others than the closure of languages follows."] = None
 
     def _is_within(self, entry: Entry) -> bool:
         if entry.size > self._limits.file_size:

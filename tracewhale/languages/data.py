@@ -135,8 +135,8 @@ class Data:
                 break
 
     def _below(self, top: str, stars: str) -> list[tuple[str, int]]:
-        """Return the files in a directory with their sizes, or none if it has many: with stars code as well,
-        with two the modules of a package of Python, which otherwise has none."""
+        """Return the files in a directory with their sizes, or none if it has many. Code counts only with a
+        star, and a package of Python with two."""
         out = CACHED if stars else ITSELF
         files: list[tuple[str, int]] = []
         level = [top]

@@ -46,7 +46,7 @@ class ClosureLimits:
     ``lazy_steps`` is the most lazy edges out of library files on the way from a kept file to a target; those
     of the application's own files do not count. ``languages`` are names of languages, empty for all.
     ``file_size`` and ``total_size`` are bytes of parsed text, ``files`` is the number of files, ``mentions``
-    that of one file.
+    that of one file, and ``findings`` that of edges and misses.
     """
 
     lazy_steps: int = 1
@@ -55,6 +55,7 @@ class ClosureLimits:
     total_size: int = 512 << 20
     files: int = 50_000
     mentions: int = 50_000
+    findings: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
