@@ -31,7 +31,7 @@
 
 /* Milliseconds. */
 enum { BUSY = 4, IDLE = 20, COUNTERS_EVERY = 100 };
-enum { PATIENT = 10 };
+enum { PATIENT = 10 };         /* a nice value */
 enum { IO_URING_ENTER = 426 }; /* on every architecture */
 
 static struct settings settings;
@@ -308,8 +308,8 @@ int ebpf_main(char **argv) {
     stream_open();
     set_rules(load());
     ring_open();
-    setpriority(PRIO_PROCESS, 0,
-                PATIENT); /* of this thread; the target goes first, since the ring is emptied */
+    /* The target goes first: the ring has room for what it reports meanwhile. */
+    setpriority(PRIO_PROCESS, 0, PATIENT);
     record_begin('H');
     record_u32(PROTOCOL_VERSION);
     record_u32(0);
