@@ -100,7 +100,7 @@ class Rulebook:
         return tuple(sorted(self._carry_out(requests, libraries, effort)))
 
     def companions(self, name: str) -> tuple[str, ...]:
-        """Return the paths of earlier calls that match ``also`` of a rule, which paths must accompany."""
+        """Return the known paths that a rule requires beside the one that triggers it (``also``)."""
         globs = [glob for rule in self._rules if rule.name == name for glob in rule.also]
         return tuple(path for glob in globs for path in self._matches[glob])
 
