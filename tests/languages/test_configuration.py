@@ -44,3 +44,10 @@ def test_a_command_line_names_commands(path: str) -> None:
     )
     lines = [edge.removeprefix(f"{path}:") for edge in edges(closed(tree, [path])).splitlines()]
     assert [line.partition(" -> ")[0].replace("/bin/", "") for line in lines] == EXPECTED.get(path, [])
+
+
+def test_the_same_text_is_read_again_in_another_format() -> None:
+    tree = "/app/x.conf: run: cut\\n\n/etc/cron.d/x.conf: run: cut\\n\n/bin/cut: x"
+    for first in (["/app/x.conf", "/etc/cron.d/x.conf"], ["/etc/cron.d/x.conf", "/app/x.conf"]):
+        lines = [edge for path in first for edge in edges(closed(tree, [path])).splitlines()]
+        assert [line.partition(":")[0] for line in lines] == ["/app/x.conf"]

@@ -48,12 +48,12 @@ RECIPE = re.compile(rb"^\t[@+-]*(\S[^\n]*)", re.MULTILINE)
 PROCESS = re.compile(rb"^\w[\w-]*:[ \t]*(\S[^\n]*)", re.MULTILINE)
 """A line of a Procfile."""
 
-FORMATS = {
-    r"/Procfile$": PROCESS,
-    r"/cron(\.d|tabs)/|[./-]cron(tab)?$": SCHEDULE,
-    r"/(Makefile|Justfile)$|\.(mk|just)$": RECIPE,
+LINES_OF = {
+    "crontab": (re.compile(r"/cron(\.d|tabs)/|[./-]cron(tab)?$"), SCHEDULE),
+    "makefile": (re.compile(r"/(Makefile|Justfile)$|\.(mk|just)$"), RECIPE),
+    "procfile": (re.compile(r"/Procfile$"), PROCESS),
 }
-"""Patterns of the paths of files without keys."""
+"""The formats without keys: the pattern of their files' paths, and that of a line with a command."""
 
 USER = re.compile(rb"[\w-]+[ \t]+(?=\S)")
 """A word before the command in a crontab of the system."""
@@ -70,20 +70,21 @@ LINES, LENGTH = 500, 2000
 
 
 class Configuration:
-    """The commands in an author's configuration."""
+    """The commands in an author's configuration, of one of the formats without keys or of all those with
+    keys. Each is a language of its own, because the path tells them apart."""
 
-    name = "configuration"
-
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, name: str = "configuration") -> None:
+        self.name = name
         self._commands = Commands(files)
 
     def reads(self, entry: Entry, head: bytes) -> bool:
         if entry.size > LARGEST or LIBRARY.match(entry.path) is not None:
             return False
-        return NAME.fullmatch(entry.path) is not None
+        formats = (name for name, (paths, _) in LINES_OF.items() if paths.search(entry.path))
+        return NAME.fullmatch(entry.path) is not None and next(formats, "configuration") == self.name
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        found = dict(sorted(_lines(path, content)))
+        found = dict(sorted(_lines(self.name, content)))
         if len(found) <= LINES:
             for at, line in found.items():
                 text = line[:LENGTH].lstrip(QUOTES).rstrip(b"\"' \t,\r]").decode("utf-8", "replace")
@@ -100,14 +101,14 @@ class Configuration:
                     yield found
 
 
-def _lines(path: str, content: bytes) -> Iterator[tuple[int, bytes]]:
+def _lines(name: str, content: bytes) -> Iterator[tuple[int, bytes]]:
     """Yield command lines with their places."""
-    pattern = next((pattern for kind, pattern in FORMATS.items() if re.search(kind, path)), None)
-    for match in pattern.finditer(content) if pattern is not None else ():
-        yield match.start(1), match[1]
-        if pattern is SCHEDULE and (user := USER.match(match[1])):
-            yield match.start(1) + user.end(), match[1][user.end() :]
-    if pattern is not None:
+    if name in LINES_OF:
+        pattern = LINES_OF[name][1]
+        for match in pattern.finditer(content):
+            yield match.start(1), match[1]
+            if pattern is SCHEDULE and (user := USER.match(match[1])):
+                yield match.start(1) + user.end(), match[1][user.end() :]
         return
     done = 0
     for match in KEY.finditer(content):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
-from tracewhale.languages.configuration import Configuration
+from tracewhale.languages.configuration import LINES_OF, Configuration
 from tracewhale.languages.data import Data
 from tracewhale.languages.files import Files
 from tracewhale.languages.java import Java
@@ -21,6 +22,7 @@ from tracewhale.languages.templates import TemplateFiles
 
 LANGUAGES: Mapping[str, Callable[[Files], Language]] = {
     "configuration": Configuration,
+    **{name: partial(Configuration, name=name) for name in LINES_OF},
     "java": Java,
     "javascript": JavaScript,
     "machine-code": MachineCode,
