@@ -121,9 +121,9 @@ class Closer:
         if len(mentions) > self._limits.mentions:
             self._bounded[f"{path} names more than {self._limits.mentions} others."] = None
             mentions = mentions[: self._limits.mentions]
-        found = dict.fromkeys(islice(language.resolve(path, mentions), self._findings_left))
-        findings += found
-        self._findings_left -= len(found)
+        imports = dict.fromkeys(islice(language.resolve(path, mentions), self._findings_left))
+        findings += imports
+        self._findings_left -= len(imports)
         if not self._findings_left:
             self._bounded["The files name more others than the closure of languages follows."] = None
 

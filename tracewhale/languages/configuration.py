@@ -84,9 +84,9 @@ class Configuration:
         return NAME.fullmatch(entry.path) is not None and next(formats, "configuration") == self.name
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
-        found = dict(sorted(_lines(self.name, content)))
-        if len(found) <= LINES:
-            for at, line in found.items():
+        texts = dict(sorted(_lines(self.name, content)))
+        if len(texts) <= LINES:
+            for at, line in texts.items():
                 text = line[:LENGTH].lstrip(QUOTES).rstrip(b"\"' \t,\r]").decode("utf-8", "replace")
                 if text:
                     yield Mention(content.count(b"\n", 0, at) + 1, text, "command", True)
@@ -96,9 +96,9 @@ class Configuration:
 
     def resolve(self, path: str, mentions: Iterable[Mention]) -> Iterator[Import | MissingImport]:
         for mention in mentions:
-            for found in self._commands.of_text(path, mention):
-                if isinstance(found, Import):
-                    yield found
+            for target in self._commands.of_text(path, mention):
+                if isinstance(target, Import):
+                    yield target
 
 
 def _lines(name: str, content: bytes) -> Iterator[tuple[int, bytes]]:

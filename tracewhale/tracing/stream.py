@@ -169,13 +169,13 @@ class Decoder:
 
     def bodies(self, chunk: bytes) -> Iterator[bytes]:
         """Yield the records that this chunk completes, undecoded and without sizes. Raise TraceLost."""
-        data, offset = self.whole(chunk), 0
+        data, offset = self.complete_records(chunk), 0
         while offset < len(data):
             begin = offset + 4
             offset = begin + _SIZE(data, offset)[0]
             yield data[begin:offset]
 
-    def whole(self, chunk: bytes) -> bytes:
+    def complete_records(self, chunk: bytes) -> bytes:
         """Return the records that this chunk completes, as they are in the stream. Raise TraceLost."""
         data, offset = self._rest + chunk, 0
         last = len(data) - 4

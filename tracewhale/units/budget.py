@@ -101,8 +101,7 @@ class Candidate:
         ``size`` are the bytes of the missing files, of which those that other units need count in part.
         """
         requested = self.unit.mechanism is Mechanism.NAMED and self.unit.tier < 2
-        whole = self.unit.indivisible and not requested
-        files = 1 if whole else len(self.unit.entries)
+        files = 1 if self.unit.indivisible and not requested else len(self.unit.entries)
         return self.unit.worth / math.sqrt(max(PAGE, size / files))
 
 

@@ -57,10 +57,10 @@ def local_listeners(pid: int) -> tuple[str, ...]:
 def _listeners(pid: int) -> Iterator[tuple[str, int]]:
     """Yield the address and port of each listening TCP socket in the process's network."""
     try:
-        found = [pair for family in (socket.AF_INET, socket.AF_INET6) for pair in _dump(pid, family)]
+        sockets = [pair for family in (socket.AF_INET, socket.AF_INET6) for pair in _dump(pid, family)]
     except (OSError, struct.error):  # no right to enter the network, or a kernel without sock_diag
-        found = [pair for name in ("tcp", "tcp6") for pair in _from_table(pid, name)]
-    for place, port in found:
+        sockets = [pair for name in ("tcp", "tcp6") for pair in _from_table(pid, name)]
+    for place, port in sockets:
         address = str(getattr(place, "ipv4_mapped", None) or place)
         if address != _DOCKER_DNS:
             yield address, port
@@ -84,7 +84,7 @@ def _from_table(pid: int, name: str) -> Iterator[tuple[IPv4Address | IPv6Address
 
 def _dump(pid: int, family: int) -> list[tuple[IPv4Address | IPv6Address, int]]:
     """Ask sock_diag(7) for the listening sockets of a family. Raise OSError or struct.error."""
-    found: list[tuple[IPv4Address | IPv6Address, int]] = []
+    sockets: list[tuple[IPv4Address | IPv6Address, int]] = []
     request = struct.pack("<BBxxI48x", family, socket.IPPROTO_TCP, 1 << _LISTEN)
     header = struct.pack("<IHHII", 16 + len(request), _BY_FAMILY, _REQUEST_DUMP, 0, 0)
     with _netlink(pid) as asker:
@@ -98,10 +98,10 @@ def _dump(pid: int, family: int) -> list[tuple[IPv4Address | IPv6Address, int]]:
                 if kind in (_ERROR, _DONE):
                     if number := struct.unpack_from("<i", body)[0]:
                         raise OSError(-number, "sock_diag")
-                    return found
+                    return sockets
                 wide = body[0] == socket.AF_INET6
                 (port,) = struct.unpack_from(">H", body, 4)
-                found.append((ip_address(bytes(body[8 : 24 if wide else 12])), port))
+                sockets.append((ip_address(bytes(body[8 : 24 if wide else 12])), port))
 
 
 def _netlink(pid: int) -> socket.socket:

@@ -101,7 +101,7 @@ class Relay:
     def _pass_on(self, data: bytes) -> None:
         """Write the records, unchanged as long as this process has recorded no programs and calls itself."""
         if self._ready and not self.translates:
-            self._recorder.pass_on(self._decoder.whole(data))
+            self._recorder.pass_on(self._decoder.complete_records(data))
             return
         kept = []
         for body in self._decoder.bodies(data):
