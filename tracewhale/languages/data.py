@@ -60,6 +60,9 @@ ABSOLUTE = re.compile(
 )
 """An absolute path of data, as distributions put it into programs."""
 
+SHARE = b"/share/"
+"""A part of each such path, which is looked for first."""
+
 CACHED = re.compile(r"\.(pyc|map)$|/(__pycache__|node_modules)(/|$)")
 
 TESTS = re.compile(r"(^|/)(tests?|specs?|testing|fixtures)(/|$)")
@@ -88,7 +91,7 @@ class Data:
 
     def mentions(self, path: str, content: bytes) -> Iterable[Mention]:
         yield from libraries.mentions(content)
-        for match in islice(ABSOLUTE.finditer(content), NAMES):
+        for match in islice(ABSOLUTE.finditer(content), NAMES) if SHARE in content else ():
             line, name = content.count(b"\n", 0, match.start()) + 1, match["name"].decode()
             yield from (Mention(line, name, DATA), Mention(line, f"{name}/", DATA))
         if not any(word in content for word in LOCATIONS):
