@@ -12,7 +12,7 @@ from itertools import islice
 
 from tracewhale.languages import libraries
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import DATA, Import, Mention, MissingImport
+from tracewhale.languages.model import DATA, Import, Mention, MissingImport, mentions_at
 from tracewhale.rootfs.tree import Entry, Kind, parent
 
 SOURCE = re.compile(r".*\.(py|js|cjs|mjs|rb|pl|pm|php|psgi)", re.DOTALL)
@@ -67,7 +67,7 @@ CACHED = re.compile(r"\.(pyc|map)$|/(__pycache__|node_modules)(/|$)")
 
 TESTS = re.compile(r"(^|/)(tests?|specs?|testing|fixtures)(/|$)")
 NAMES = 200
-"""The most names of one text; a longer list is data itself."""
+"""The most names of one text."""
 
 DEPTH, FILES = 3, 1000
 """The most levels of a directory of data, and the most files and directories."""
@@ -106,9 +106,7 @@ class Data:
             for match in pattern.finditer(content):
                 names.setdefault(match["name"].decode("ascii", "replace") + end, match.start())
             good = {n: at for n, at in names.items() if not ITSELF.search(n) and not TESTS.search(n)}
-            if len(good) <= NAMES:
-                for name, at in good.items():
-                    yield Mention(content.count(b"\n", 0, at) + 1, name, DATA)
+            yield from mentions_at(content, good, DATA, NAMES)
 
     def is_library(self, path: str) -> bool:
         return True

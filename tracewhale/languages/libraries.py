@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from tracewhale.languages.files import Files
-from tracewhale.languages.model import LIBRARY, Mention
+from tracewhale.languages.model import LIBRARY, Mention, mentions_at
 from tracewhale.rootfs.tree import join
 
 INTERFACES = (b"ctypes", b"cffi", b"dlopen", b"iddle", b"ffi_lib", b"FFI", b"ffi-napi", b"koffi")
@@ -28,21 +28,20 @@ DIRECTORIES = ("/usr/local/lib", "/lib64", "/usr/lib64", "/lib", "/usr/lib")
 """The directories of libraries in every system (ld.so(8)), without those of one architecture below them."""
 
 NAMES = 50
-"""The most libraries of one text; a longer list is data."""
+"""The most libraries of one text."""
 
 
 def mentions(content: bytes) -> Iterator[Mention]:
     """Yield the file names of libraries, without a version where the text has none."""
     if not any(word in content for word in INTERFACES):
         return
-    names: dict[bytes, int] = {}
+    names: dict[str, int] = {}
     for match in FILE_NAME.finditer(content):
-        names.setdefault(match[1], match.start())
+        names.setdefault(match[1].decode("ascii", "replace"), match.start())
     for match in CALL.finditer(content):
         if b".so" not in match["name"]:
-            names.setdefault(b"lib%s.so" % match["name"], match.start())
-    for name, at in names.items() if len(names) <= NAMES else ():
-        yield Mention(content.count(b"\n", 0, at) + 1, name.decode("ascii", "replace"), LIBRARY)
+            names.setdefault(f"lib{match['name'].decode('ascii', 'replace')}.so", match.start())
+    yield from mentions_at(content, names, LIBRARY, NAMES)
 
 
 class SharedLibraries:

@@ -7,8 +7,9 @@ condition, or among the strings. Paths are those of ``rootfs.tree``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Protocol
 
 from tracewhale.errors import TraceWhaleError
@@ -70,6 +71,15 @@ class Mention:
     how: str
     lazy: bool = False
     parts: tuple[str, ...] = ()
+
+
+def mentions_at(content: bytes, places: Mapping[str, int], how: str, most: int) -> Iterator[Mention]:
+    """Yield the mentions of names at their places in a text, in this order, or none if there are too many:
+    a longer list is data itself."""
+    line, before = 1, 0
+    for name, at in sorted(places.items(), key=itemgetter(1)) if len(places) <= most else ():
+        line, before = line + content.count(b"\n", before, at), at
+        yield Mention(line, name, how)
 
 
 @dataclass(frozen=True, slots=True, order=True)

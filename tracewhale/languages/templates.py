@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from tracewhale.languages.files import Files, normal
-from tracewhale.languages.model import Import, Mention, MissingImport
+from tracewhale.languages.model import Import, Mention, MissingImport, mentions_at
 from tracewhale.rootfs.tree import Entry, parent
 
 PLACES = ("templates", "views", "jinja2", "static")
@@ -26,7 +26,7 @@ NAME = re.compile(
     re.VERBOSE,
 )
 NAMES = 500
-"""The most names of one text; a longer list is data itself."""
+"""The most names of one text."""
 
 DEPTH = 6
 """The most directories above a file in which templates are looked for."""
@@ -53,8 +53,7 @@ class TemplateFiles:
         names: dict[str, int] = {}
         for match in NAME.finditer(content):
             names.setdefault(match["name"].decode("ascii", "replace"), match.start())
-        for name, at in names.items() if len(names) <= NAMES else ():
-            yield Mention(content.count(b"\n", 0, at) + 1, name, TEMPLATE)
+        yield from mentions_at(content, names, TEMPLATE, NAMES)
 
     def is_library(self, path: str) -> bool:
         return True
