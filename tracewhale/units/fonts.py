@@ -28,7 +28,7 @@ def fonts(scene: Scene) -> Iterator[Unit]:
     """
     tops = tuple(f"{directory}/" for directory in DIRECTORIES)
     kept = {path for path, entry in scene.kept.items() if entry.kind is Kind.FILE and path.startswith(tops)}
-    if CONFIGURATION not in scene.kept or kept & scene.used or not _is_used(scene):
+    if CONFIGURATION not in scene.kept or kept & scene.used:
         return
     directories: dict[str, list[Entry]] = {}
     for entry in below(scene.view, DIRECTORIES, lambda path: not scene.is_outside(f"{path}/")):
@@ -43,7 +43,7 @@ def fonts(scene: Scene) -> Iterator[Unit]:
     else:
         first = min(map(_family, members), key=_preference)
         members = [entry for entry in members if _family(entry) == first]
-    if members:
+    if members and _is_used(scene):  # that reads files, so it comes last
         worth = OTHERS_WORTH if kept else WORTH
         yield Unit(Mechanism.FONTS, directory, CONFIGURATION, tuple(members), worth, indivisible=True)
 

@@ -10,7 +10,7 @@ from tracewhale.languages.model import DATA, IN_CODE, LISTED, PREFIX
 from tracewhale.packages import InstalledPackage
 from tracewhale.rootfs.tree import Entry, View
 from tracewhale.units.model import Mechanism, Scene, Unit
-from tracewhale.units.packages import STANDARD, SYSTEM
+from tracewhale.units.packages import STANDARD_LIBRARY, SYSTEM
 
 OWN_WORTH, WORTH, LAZY_WORTH = 0.9, 0.6, 0.3
 """The worth of a name in the author's code; of one in a library at load time, in its table of plugins, or in
@@ -62,7 +62,7 @@ def imports(scene: Scene, closure: LanguageClosure) -> Iterator[Unit]:
         edge = first[line]
         own = _is_own(scene, closure, edge)
         tier = 0
-        table = edge.how == DATA or (edge.how == "string" and not STANDARD.fullmatch(edge.source))
+        table = edge.how == DATA or (edge.how == "string" and not STANDARD_LIBRARY.fullmatch(edge.source))
         lazy = (edge.lazy and not table) or edge.how == "command"
         worth = OWN_WORTH if own else LAZY_WORTH if lazy else WORTH
         if not own and edge.source in direct:

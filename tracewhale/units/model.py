@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
@@ -11,6 +11,9 @@ from itertools import takewhile
 
 from tracewhale.packages import InstalledPackage, Ownership
 from tracewhale.rootfs.tree import Entry, Kind, View, parent
+
+ALTERNATIVES = "/etc/alternatives"
+"""The directory of the links that choose among commands of the same use (update-alternatives(1))."""
 
 
 class Level(Enum):
@@ -139,6 +142,15 @@ class Scene:
     @cached_property
     def _sorted(self) -> list[str]:
         return sorted(self.used)
+
+    @cached_property
+    def alternatives(self) -> Mapping[str, Sequence[str]]:
+        """The alternative names of each path. A link may lead to it through others, such as /bin."""
+        names: dict[str, list[str]] = {}
+        for name, entry in (self.view.listing(ALTERNATIVES) or {}).items():
+            if (target := self.view.resolve(entry.path).entry) is not None:
+                names.setdefault(target.path, []).append(name)
+        return names
 
     def is_outside(self, path: str) -> bool:
         """Return whether a path is below a mount."""

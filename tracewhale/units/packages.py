@@ -11,14 +11,13 @@ from tracewhale.packages import InstalledPackage
 from tracewhale.packages.files import substance
 from tracewhale.rootfs.tree import Entry, Kind, parent
 from tracewhale.units.ballast import CACHES, TESTS, VENDORED, useful
-from tracewhale.units.model import Mechanism, Scene, Unit
+from tracewhale.units.model import ALTERNATIVES, Mechanism, Scene, Unit
 from tracewhale.units.own import DECAY as OWN_DECAY
 from tracewhale.units.own import WORTH as OWN_WORTH
 from tracewhale.units.own import is_standard, own_files
 from tracewhale.units.walk import below, entries, group
 
 COMMANDS = frozenset("/bin /sbin /usr/bin /usr/sbin /usr/local/bin /usr/local/sbin /usr/games".split())
-ALTERNATIVES = "/etc/alternatives"
 CONFIGURATION = "/etc/"
 SYSTEM = ("deb", "apk", "rpm")
 """The kinds of a distribution's packages."""
@@ -38,7 +37,7 @@ LIBRARY = re.compile(r"lib[^/]+\.so(\.[\d.]+)?")
 """Names of shared libraries: in a directory of the dynamic loader, one is of use only to programs that need
 it, with which it comes anyway, or that name it to dlopen(3)."""
 
-STANDARD = re.compile(
+STANDARD_LIBRARY = re.compile(
     r"/usr/(local/)?(lib|share)/([^/]+-linux-[^/]+/)?"
     r"(python\d[\d.]*/(?!(dist|site)-packages/)|ruby/\d(?!.*/enc/)|perl/\d|perl-base/|perl5/core_perl/).*",
     re.DOTALL,
@@ -99,7 +98,7 @@ def _grouped(
     standard library are less likely, and the latter comes after all others."""
     kinds: dict[tuple[float, int], list[Entry]] = {}
     for entry in entries:
-        standard = STANDARD.fullmatch(entry.path)
+        standard = STANDARD_LIBRARY.fullmatch(entry.path)
         kind = (UNNAMED, LATEST) if standard else (UNNEEDED if _is_library(entry.path) else 1.0, 0)
         kinds.setdefault(kind, []).append(entry)
     for (factor, tier), alike in kinds.items():
@@ -131,11 +130,7 @@ def commands(scene: Scene, contents: InstalledPackage) -> list[Entry]:
 def with_alternatives(scene: Scene, files: list[Entry]) -> list[Entry]:
     """Return some files with the alternative names (update-alternatives(1)) of commands among them."""
     targets = {entry.path for entry in files if parent(entry.path) in COMMANDS}
-    names = [
-        name  # the names that packages give may lead through links such as /bin
-        for name, entry in ((scene.view.listing(ALTERNATIVES) if targets else None) or {}).items()
-        if (target := scene.view.resolve(entry.path).entry) is not None and target.path in targets
-    ]
+    names = sorted(name for path in targets for name in scene.alternatives.get(path, ()))
     paths = [f"{directory}/{name}" for name in names for directory in (ALTERNATIVES, "/usr/bin", "/usr/sbin")]
     return [*files, *(e for e in entries(scene.view, paths) if e.kind is Kind.SYMLINK)]
 
