@@ -17,7 +17,7 @@ from pathlib import Path
 from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.events import Event, FailedProcess
 from tracewhale.tracing.records import AccessRecord, CountersRecord, Record
-from tracewhale.tracing.stream import Decoder
+from tracewhale.tracing.stream import Decoder, decode
 
 SECONDS = 120
 
@@ -93,7 +93,7 @@ class Agent:
         assert self.process.stdout
         while chunk := self.process.stdout.read1(1 << 16):  # type: ignore[attr-defined]
             self.collector.receive(chunk)
-            self.records += self.decoder.feed(chunk)
+            self.records += map(decode, self.decoder.bodies(chunk))
 
 
 @contextmanager

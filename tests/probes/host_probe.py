@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.probe.tracing import SECONDS, TracedCommand
 from tracewhale.tracing.collector import Collector
 from tracewhale.tracing.records import Record
-from tracewhale.tracing.stream import Decoder
+from tracewhale.tracing.stream import Decoder, decode
 
 DOORS = {"ptrace": "--hold-traced", "strace": "--hold", "fanotify": "--hold", "ebpf": "--hold"}
 
@@ -68,7 +68,7 @@ class HostProbe:
         assert self.process.stdout
         while chunk := os.read(self.process.stdout.fileno(), 1 << 16):
             self.collector.receive(chunk)
-            self.records += self.decoder.feed(chunk)
+            self.records += map(decode, self.decoder.bodies(chunk))
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from tracewhale.tracing.records import (
     StartRecord,
 )
 from tracewhale.tracing.strace.processes import RequestedPath
-from tracewhale.tracing.stream import Decoder
+from tracewhale.tracing.stream import Decoder, decode
 
 TEXT = st.binary(max_size=30).map(lambda raw: os.fsdecode(raw.replace(b"\0", b"")))
 PATH = TEXT.map(lambda text: f"/{text}")
@@ -71,13 +71,13 @@ RECORDS = st.one_of(
 @given(st.lists(RECORDS, max_size=5))
 def test_records_are_read_as_they_were_written(records: list[Record]) -> None:
     decoder = Decoder()
-    assert list(decoder.feed(b"".join(map(encode, records)))) == records
+    assert list(map(decode, decoder.bodies(b"".join(map(encode, records))))) == records
     decoder.finish()
 
 
 def test_no_root_of_its_own_is_not_written() -> None:
     record = AccessRecord(Access.STAT, True, True, 1, 0, 1, "/a", "", "/")
-    (read,) = Decoder().feed(encode(record))
+    (read,) = map(decode, Decoder().bodies(encode(record)))
     assert isinstance(read, AccessRecord)
     assert read.root == ""
 
@@ -85,7 +85,7 @@ def test_no_root_of_its_own_is_not_written() -> None:
 def test_each_thing_is_told_once_and_every_call_is_counted() -> None:
     told: list[Record] = []
     decoder = Decoder()
-    recorder = Recorder(lambda data: told.extend(decoder.feed(data)))
+    recorder = Recorder(lambda data: told.extend(map(decode, decoder.bodies(data))))
     one, two = (Use(Access.STAT, True, RequestedPath(path)) for path in ("/1", "/2"))
 
     def find(asked: RequestedPath, follow: bool) -> tuple[bool, str]:

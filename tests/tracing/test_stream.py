@@ -98,7 +98,7 @@ def test_a_stream_is_the_same_however_it_is_cut(cuts: list[int]) -> None:
     stream, decoder = framed(*STREAM), Decoder()
     records: list[Record] = []
     for start, end in pairwise([0, *sorted(cuts), len(stream)]):
-        records += decoder.feed(stream[start:end])
+        records += map(decode, decoder.bodies(stream[start:end]))
     decoder.finish()
     assert tuple(records) == RECORDS
 
@@ -210,7 +210,7 @@ def test_malformed_records(body: bytes) -> None:
         decode(body)
     if body:
         with pytest.raises(TraceLost):
-            list(Decoder().feed(framed(body)))
+            list(map(decode, Decoder().bodies(framed(body))))
 
 
 @given(st.binary(max_size=200))
@@ -227,11 +227,11 @@ def test_a_newer_protocol_is_refused() -> None:
 @pytest.mark.parametrize("size", [0, RECORD_LIMIT + 1])
 def test_a_record_of_an_impossible_size(size: int) -> None:
     with pytest.raises(TraceLost, match="bytes"):
-        list(Decoder().feed(struct.pack("<I", size)))
+        list(map(decode, Decoder().bodies(struct.pack("<I", size))))
 
 
 def test_a_stream_that_is_cut() -> None:
     decoder = Decoder()
-    list(decoder.feed(framed(*STREAM)[:-1]))
+    list(map(decode, decoder.bodies(framed(*STREAM)[:-1])))
     with pytest.raises(TraceLost, match="within a record"):
         decoder.finish()

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from tracewhale.errors import ProbeError, TraceLost
 from tracewhale.tracing.events import (
     ABSENT_LIMIT,
-    Access,
     Counters,
     Event,
     Exec,
@@ -35,11 +34,10 @@ from tracewhale.tracing.records import (
     Record,
     StartRecord,
 )
-from tracewhale.tracing.stream import HINT, NOFOLLOW, PRESENT, Decoder, access_fields, decode, loss_error
+from tracewhale.tracing.stream import HINT, Decoder, access_fields, decode, loss_error
 
 _ACCESS, _COUNTERS = b"AC"
 _WAITING = b"AUC"
-_NAMES = tuple(access.value for access in Access)
 
 
 @contextmanager
@@ -202,14 +200,13 @@ class Collector:
             raise loss_error(f"program {number} was not named before its first record") from None
 
     def _access(self, body: bytes, seconds: float) -> Event:
-        access, flags, _, program, received, path, real, root = access_fields(body)
+        access, present, follow, _, program, received, path, real, root = access_fields(body)
         if received < max(self._received, self._counted.received):
             raise loss_error("records are out of order")
         if received > self._received:  # two paths of one call are two records and one notification
             self._received = received
             self._recorded += 1
-        present, follow = bool(flags & PRESENT), not flags & NOFOLLOW
-        event = Event(path, _NAMES[access], self._program(program), present, follow, real, root or "/")
+        event = Event(path, access.value, self._program(program), present, follow, real, root or "/")
         if event not in self._moments:
             self._begin = seconds if self._begin is None else self._begin
             self._moments[event] = Moment(len(self._moments) + 1, seconds - self._begin)

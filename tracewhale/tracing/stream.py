@@ -76,22 +76,21 @@ def _program(body: bytes) -> Program:
 _ACCESS_NUMBERS = struct.Struct("<xBBIIQ").unpack_from
 
 
-def access_fields(body: bytes) -> tuple[int, int, int, int, int, str, str, str]:
-    """Return access, flags, pid, program, received, path, real path and root of an access record. Raise
-    TraceLost if it is malformed."""
+def access_fields(body: bytes) -> tuple[Access, bool, bool, int, int, int, str, str, str]:
+    """Return the fields of an access record, in the order of ``AccessRecord``. Raise TraceLost if it is
+    malformed."""
     try:
         path, real, root, end = body[19:].decode("utf-8", "surrogateescape").split("\0")
-        if end or len(ACCESSES) <= body[1]:
+        if end:
             raise ValueError
-        return *_ACCESS_NUMBERS(body), path, real, root
+        access, flags, *numbers = _ACCESS_NUMBERS(body)
+        return ACCESSES[access], bool(flags & PRESENT), not flags & NOFOLLOW, *numbers, path, real, root
     except (struct.error, LookupError, ValueError):
         raise loss_error(f"a malformed record of type {body[:1]!r}") from None
 
 
 def _access_record(body: bytes) -> AccessRecord:
-    access, flags, pid, program, received, path, real, root = access_fields(body)
-    present, follow = bool(flags & PRESENT), not flags & NOFOLLOW
-    return AccessRecord(ACCESSES[access], present, follow, pid, program, received, path, real, root)
+    return AccessRecord(*access_fields(body))
 
 
 def _exec_record(body: bytes) -> ExecRecord:
@@ -163,12 +162,9 @@ class Decoder:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, chunk: bytes) -> Iterator[Record]:
-        """Yield the records that this chunk completes, in order. Raise TraceLost at a malformed one."""
-        return map(decode, self.bodies(chunk))
-
     def bodies(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the records that this chunk completes, undecoded and without sizes. Raise TraceLost."""
+        """Yield the records that this chunk completes, in order, without their sizes; ``decode`` reads one.
+        Raise TraceLost."""
         data, offset = self.complete_records(chunk), 0
         while offset < len(data):
             begin = offset + 4
